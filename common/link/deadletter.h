@@ -1,0 +1,16 @@
+/**
+ * Dead letters: an event that a replica cannot apply is kept with its reason on deadletter.<service>.<STREAM> (stream
+ * DEADLETTER), so that the rest flows on and somebody can look and replay.
+ * Headers: Furrow-Reason, Furrow-Stream, Furrow-Sequence, Furrow-Subject; body and other headers are the event's own.
+ * Threads: the loop's, in a task.
+ */
+#ifndef FURROW_LINK_DEADLETTER_H
+#define FURROW_LINK_DEADLETTER_H
+
+#include "link/jetstream.h"
+
+/* Parks until it is stored (the same event is stored once: its message id follows from service, stream and sequence). */
+furrow_status furrow_deadletter_put(furrow_link *link, const char *service, const furrow_msg *event, const char *stream, uint64_t sequence,
+                                    const char *reason, uint64_t deadline_ns, furrow_error *err) FURROW_MUST_USE;
+
+#endif

@@ -1,0 +1,114 @@
+/**
+ * JetStream spoken through core NATS on the loop's connection: publish with ack, read one message, pull, ack, and a side
+ * reader for replays. (nats.c's js_* block their thread; management with them is in provision.h, off the loop.)
+ * Protocol: ADR-13, ADR-31, ADR-37; 2.9 to 2.14.
+ * Threads: the loop's; what says "parks" must run in a task.
+ */
+#ifndef FURROW_LINK_JETSTREAM_H
+#define FURROW_LINK_JETSTREAM_H
+
+#include "link/link.h"
+
+#define FURROW_JS_ANY_SEQUENCE (-1)
+
+typedef struct furrow_js_publish_options {
+    const char *msg_id;   /* Nats-Msg-Id, or NULL */
+    int64_t expected_seq; /* last sequence of the subject; 0: it has no message; FURROW_JS_ANY_SEQUENCE: no check */
+    const furrow_header *headers;
+    size_t header_count;
+} furrow_js_publish_options;
+
+typedef struct furrow_js_puback {
+    uint64_t sequence;
+    bool duplicate; /* the server had a message of this id: nothing was written, sequence is that message's */
+} furrow_js_puback;
+
+/**
+ * Publishes and parks until the ack.
+ * Errors: ABORTED (the subject's last sequence is another; server errors 10071 and 10164), UNAVAILABLE (not connected, no
+ * stream takes the subject: nothing was written), DEADLINE_EXCEEDED (outcome unknown: publish again with the same msg_id
+ * and expectation, or read), FAILED_PRECONDITION and RESOURCE_EXHAUSTED with the server's text.
+ */
+furrow_status furrow_js_publish(furrow_link *link, const char *subject, furrow_bytes data, const furrow_js_publish_options *options,
+                                uint64_t deadline_ns, furrow_js_puback *ack, furrow_error *err) FURROW_MUST_USE;
+
+/* A stored message, in @arena. */
+typedef struct furrow_js_stored {
+    uint64_t sequence;
+    int64_t timestamp_ns;
+    const char *subject;
+    furrow_bytes data;
+    const char *headers; /* raw header block "NATS/1.0\r\n…" or NULL */
+} furrow_js_stored;
+/* Value of @name in the raw header block of a stored message, copied into @arena; NULL when absent. */
+char *furrow_js_stored_header(const furrow_js_stored *stored, const char *name, furrow_arena *arena);
+
+/* The newest message of @subject ($JS.API.STREAM.MSG.GET: always the leader's answer). NOT_FOUND. Parks. */
+furrow_status furrow_js_get_last(furrow_link *link, const char *stream, const char *subject, uint64_t deadline_ns, furrow_arena *arena,
+                                 furrow_js_stored *out, furrow_error *err) FURROW_MUST_USE;
+furrow_status furrow_js_get(furrow_link *link, const char *stream, uint64_t sequence, uint64_t deadline_ns, furrow_arena *arena,
+                            furrow_js_stored *out, furrow_error *err) FURROW_MUST_USE;
+
+typedef struct furrow_js_stream_state {
+    int64_t created_ns; /* the stream's epoch: a new one means another log */
+    uint64_t first_seq, last_seq, messages;
+} furrow_js_stream_state;
+/* NOT_FOUND: no such stream. Parks. */
+furrow_status furrow_js_stream_info(furrow_link *link, const char *stream, uint64_t deadline_ns, furrow_js_stream_state *out,
+                                    furrow_error *err) FURROW_MUST_USE;
+
+typedef struct furrow_js_consumer_state {
+    int64_t created_ns;
+    uint64_t delivered_seq, ack_floor_seq; /* stream sequences */
+    uint64_t ack_pending, pending, redelivered;
+} furrow_js_consumer_state;
+furrow_status furrow_js_consumer_info(furrow_link *link, const char *stream, const char *consumer, uint64_t deadline_ns,
+                                      furrow_js_consumer_state *out, furrow_error *err) FURROW_MUST_USE;
+
+/**
+ * A pull on a durable consumer: keeps two requests outstanding while there is credit, hands each turn's messages over in
+ * one call, asks again after a reconnect, heartbeat loss or any status that ends a request.
+ */
+typedef struct furrow_js_pull furrow_js_pull;
+
+typedef struct furrow_js_pull_options {
+    const char *stream, *consumer;
+    size_t batch;        /* messages a request asks for; 0: 1000 */
+    size_t max_in_hand;  /* delivered and not yet released; 0: 4 batches */
+    uint64_t expires_ms; /* 0: 30000; idle heartbeat is a quarter of it */
+} furrow_js_pull_options;
+
+/* @count messages, oldest first; the receiver owns each (furrow_msg_free) and, when done with n of them, calls furrow_js_pull_release. */
+typedef void furrow_js_batch_fn(void *arg, furrow_msg **messages, size_t count);
+/* The consumer is missing (FURROW_NOT_FOUND) or refused: the pull goes on trying with back-off; for readiness and logs. */
+typedef void furrow_js_state_fn(void *arg, furrow_status status, const char *text);
+
+furrow_js_pull *furrow_js_pull_create(furrow_link *link, const furrow_js_pull_options *options, furrow_js_batch_fn *fn,
+                                      furrow_js_state_fn *state, void *arg, furrow_error *err);
+void furrow_js_pull_release(furrow_js_pull *pull, size_t count);
+/* No more requests; messages in flight still arrive. */
+void furrow_js_pull_stop(furrow_js_pull *pull);
+void furrow_js_pull_destroy(furrow_js_pull *pull);
+
+/* +ACK, -NAK (redeliver after @delay_ms) and +TERM of a pulled message; leave at the end of the turn. Losses are harmless: redelivery. */
+void furrow_js_ack(furrow_link *link, const furrow_msg *msg);
+void furrow_js_nak(furrow_link *link, const furrow_msg *msg, uint64_t delay_ms);
+void furrow_js_term(furrow_link *link, const furrow_msg *msg);
+
+/**
+ * A side reader: reads @stream from @start_seq to @end_seq in order through a short-lived consumer of its own, named
+ * @consumer, without acks, in batches, with flow control by the speed of @fn (which runs in the calling task and may park).
+ * Messages are lent to @fn. Parks until all up to @end_seq has been handed over. A gap (deleted, superseded messages) is
+ * normal; a consumer lost half-way is made again from the last sequence seen. One reader per name at a time.
+ * ABORTED when @fn returns other than OK (its status and text are passed on).
+ */
+typedef furrow_status furrow_js_read_fn(void *arg, furrow_msg *const *messages, size_t count, furrow_error *err);
+typedef struct furrow_js_read_options {
+    const char *stream, *consumer, *filter; /* filter NULL: all */
+    uint64_t start_seq, end_seq;
+    size_t batch; /* 0: 1000 */
+} furrow_js_read_options;
+furrow_status furrow_js_read(furrow_link *link, const furrow_js_read_options *options, furrow_js_read_fn *fn, void *arg,
+                             uint64_t deadline_ns, furrow_error *err) FURROW_MUST_USE;
+
+#endif

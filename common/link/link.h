@@ -1,0 +1,127 @@
+/**
+ * The link: one NATS connection on the loop. The only code that knows nats.c, together with jetstream.h and provision.h.
+ *
+ * nats.c runs in event-loop mode: subscriptions are synchronous and drained after each read, all output of a turn leaves
+ * in one write. A link connects in the background and reconnects for ever with bounded back-off and jitter; there is no
+ * reconnect buffer: what was not sent when the connection broke is dropped, and callers learn it by UNAVAILABLE (it was
+ * not sent) or DEADLINE_EXCEEDED (it may have been).
+ * Threads: the loop's. nats.c's own threads only post to the loop.
+ */
+#ifndef FURROW_LINK_LINK_H
+#define FURROW_LINK_LINK_H
+
+#include "base/arena.h"
+#include "base/bytes.h"
+#include "base/loop.h"
+#include "wire/header.h"
+
+typedef struct furrow_link furrow_link;
+typedef struct furrow_subscription furrow_subscription;
+
+typedef struct furrow_link_options {
+    const char *url;          /* NULL: nats://127.0.0.1:4222; a comma-separated list is a cluster */
+    const char *name;         /* shown by the server's connection list */
+    const char *inbox_prefix; /* NULL: "_INBOX" ; "_INBOX_timesheet" where permissions demand one's own */
+    const char *nkey_seed;    /* path of a file with the NKey seed, or NULL */
+    const char *credentials;  /* path of a .creds file, or NULL */
+    const char *user, *password;
+    const char *tls_ca, *tls_cert, *tls_key;  /* paths; tls_ca turns TLS on */
+    uint64_t reconnect_min_ms, reconnect_max_ms; /* 0: 100 and 5000 */
+    size_t max_buffered_bytes; /* output a turn may pile up before publish answers RESOURCE_EXHAUSTED; 0: 64 MiB */
+    size_t max_requests;       /* requests in flight; 0: 16384 */
+} furrow_link_options;
+
+/* Copies what it keeps of @options and starts to connect; being unable to connect now is not an error. */
+furrow_link *furrow_link_create(furrow_loop *loop, const furrow_link_options *options, furrow_error *err);
+
+/* Flushes what is pending (bounded), closes and frees. In a task; may park. */
+void furrow_link_destroy(furrow_link *link);
+
+bool furrow_link_connected(const furrow_link *link);
+furrow_loop *furrow_link_loop(const furrow_link *link);
+uint64_t furrow_link_reconnects(const furrow_link *link);
+size_t furrow_link_max_payload(const furrow_link *link); /* the server's limit; 1 MiB while unknown */
+
+/* Parks until connected or the deadline. */
+bool furrow_link_wait_connected(furrow_link *link, uint64_t deadline_ns);
+
+/* Called on the loop at each change; a list of watchers owned by their modules. */
+typedef struct furrow_link_watch {
+    void (*fn)(struct furrow_link_watch *watch, bool connected);
+    struct furrow_link_watch *next;
+} furrow_link_watch;
+void furrow_link_watch_add(furrow_link *link, furrow_link_watch *watch);
+void furrow_link_watch_remove(furrow_link *link, furrow_link_watch *watch);
+
+/* Why the last connection attempt failed, for people; "" when connected. */
+const char *furrow_link_last_error(const furrow_link *link);
+
+/**
+ * A message that came in. Owned by who received it: furrow_msg_free (or hand it on). Everything in it is lent until then.
+ */
+typedef struct furrow_msg {
+    const char *subject;
+    const char *reply; /* NULL when none */
+    furrow_bytes data;
+    void *native;      /* the library's own */
+} furrow_msg;
+void furrow_msg_free(furrow_msg *msg);
+FURROW_AUTO_DEFINE(furrow_msg, furrow_msg_free);
+
+/* Has it a header block at all (cheap)? The first value of header @name, or NULL. Case matters. */
+bool furrow_msg_has_headers(const furrow_msg *msg);
+const char *furrow_msg_header(const furrow_msg *msg, const char *name);
+
+/* Walks all headers (first values). */
+void furrow_msg_each_header(const furrow_msg *msg, void (*fn)(void *arg, const char *name, const char *value), void *arg);
+
+/* Receives @msg and owns it. Outside of a task, on the loop; must not block: spawn a task for what waits. */
+typedef void furrow_msg_fn(void *arg, furrow_msg *msg);
+
+/*
+ * @queue NULL: a plain subscription. Subscriptions are made again after a reconnect. max_pending 0: unlimited, else
+ * messages past it within one turn are handed to @overflow (which owns them; NULL: freed and counted).
+ */
+typedef struct furrow_subscribe_options {
+    const char *queue;
+    size_t max_per_turn;
+    furrow_msg_fn *overflow;
+} furrow_subscribe_options;
+furrow_subscription *furrow_link_subscribe(furrow_link *link, const char *subject, const furrow_subscribe_options *options,
+                                           furrow_msg_fn *fn, void *arg, furrow_error *err);
+/* Tells the server to send no more; what it sent before still arrives. Then destroy frees. */
+void furrow_subscription_stop(furrow_subscription *subscription);
+void furrow_subscription_destroy(furrow_subscription *subscription);
+
+/* Round trip to the server (PING/PONG by a no-op request or flush): all that was sent before has been taken. Parks. */
+furrow_status furrow_link_flush(furrow_link *link, uint64_t deadline_ns, furrow_error *err) FURROW_MUST_USE;
+
+typedef struct furrow_outgoing {
+    const char *subject;
+    const char *reply;            /* or NULL */
+    const furrow_header *headers; /* or NULL */
+    size_t header_count;
+    furrow_bytes data;
+} furrow_outgoing;
+
+/* Leaves at the end of the turn. UNAVAILABLE when not connected, RESOURCE_EXHAUSTED past max_buffered_bytes,
+ * INVALID_ARGUMENT when larger than the server takes. Everything is copied. */
+furrow_status furrow_link_publish(furrow_link *link, const furrow_outgoing *out, furrow_error *err) FURROW_MUST_USE;
+
+/**
+ * Request and one reply through the connection's wildcard inbox (no subscription per call).
+ * request parks the task; request_async calls @fn exactly once, on the loop.
+ * Errors: UNAVAILABLE (no responders, not connected, connection broke before it left), DEADLINE_EXCEEDED (it may have run),
+ * RESOURCE_EXHAUSTED (max_requests). A reply that carries an error status is still a reply: look at its headers.
+ */
+furrow_status furrow_link_request(furrow_link *link, const furrow_outgoing *out, uint64_t deadline_ns, furrow_msg **reply,
+                                  furrow_error *err) FURROW_MUST_USE;
+/* @reply is owned by @fn; NULL on failure, then @status and @text say why. */
+typedef void furrow_reply_fn(void *arg, furrow_status status, const char *text, furrow_msg *reply);
+furrow_status furrow_link_request_async(furrow_link *link, const furrow_outgoing *out, uint64_t deadline_ns, furrow_reply_fn *fn,
+                                        void *arg, furrow_error *err) FURROW_MUST_USE;
+
+/* A new inbox subject of our own under the inbox prefix. */
+void furrow_link_inbox(furrow_link *link, char out[FURROW_SUBJECT_MAX]);
+
+#endif

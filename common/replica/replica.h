@@ -1,0 +1,80 @@
+/**
+ * A replica: keeps in Redis the declared fields of every entity of a stream, through a durable pull consumer. A service's own
+ * entities are kept by the same code, whole.
+ *
+ * Fetch, apply and ack overlap: batches are projected and applied each in a task, acked only after Redis has answered.
+ * An event that cannot be applied (bad bytes, wrong subject, id not its subject's) goes to the dead letters with its reason and the
+ * rest flows on; Redis being away is not such a reason: nothing is acked, all waits.
+ *
+ * Health (DESIGN section 4, review rule 3): the marker in Redis holds shape, epoch, position and run_id.
+ *   no marker, other shape or other epoch  -> the table is cleared and rebuilt by a side reader from the log's start
+ *   another run_id of Redis                -> a side reader replays from the stored position; the shared durable is never rewound
+ *   consumer or stream missing             -> not ready, says so, waits for the provisioner
+ * While that goes on the replica is not ready; events of the durable are applied all the same (versions keep them harmless).
+ *
+ * State: WAITING (no stream, consumer or Redis) -> CATCHING_UP (side reader) -> READY; a lost Redis or NATS keeps READY for reads but
+ * furrow_replica_age grows; anything that needs a replay goes back to CATCHING_UP.
+ * Threads: the loop's.
+ */
+#ifndef FURROW_REPLICA_REPLICA_H
+#define FURROW_REPLICA_REPLICA_H
+
+#include "link/jetstream.h"
+#include "store/record.h"
+#include "wire/contract.h"
+
+typedef struct furrow_replica furrow_replica;
+
+typedef enum furrow_replica_state { FURROW_REPLICA_WAITING, FURROW_REPLICA_CATCHING_UP, FURROW_REPLICA_READY } furrow_replica_state;
+
+/* A change, in the arena of the reaction. At least once, in order per entity, intermediate states may be skipped. */
+typedef struct furrow_change {
+    const char *id;
+    const ProtobufCMessage *before, *now; /* NULL: did not exist / was deleted */
+    uint64_t version;                     /* of now */
+} furrow_change;
+/* Runs in a task, may park and write entities. Other than OK: tried again with back-off. */
+typedef furrow_status furrow_react_fn(void *user, const furrow_change *change, furrow_arena *arena, furrow_error *err);
+
+typedef struct furrow_replica_options {
+    const char *service;  /* the consuming service's short name: the durable's name */
+    const char *instance; /* unique id of this process, for leases */
+    const furrow_replica_contract *contract; /* a foreign entity… */
+    const furrow_entity_contract *own;       /* …or an own one (exactly one of the two) */
+    furrow_react_fn *react;                  /* or NULL */
+    void *user;
+    size_t batch;         /* events a pull asks for; 0: 1000 */
+    size_t max_in_hand;   /* events fetched and not yet acked; 0: 4000 */
+} furrow_replica_options;
+
+furrow_replica *furrow_replica_create(furrow_link *link, furrow_store *store, const furrow_replica_options *options, furrow_error *err);
+furrow_table *furrow_replica_table(const furrow_replica *replica);
+furrow_status furrow_replica_start(furrow_replica *replica, furrow_error *err) FURROW_MUST_USE;
+
+/* Stops pulling and waits (parked) until what is in hand is applied and acked, or the deadline: the rest is returned with a nak. */
+void furrow_replica_drain(furrow_replica *replica, uint64_t deadline_ns);
+void furrow_replica_destroy(furrow_replica *replica);
+
+furrow_replica_state furrow_replica_state_of(const furrow_replica *replica);
+/* For people: "waiting for stream EMPLOYEE: not found; run furrow provision", "catching up 120000/1000000", "ready". */
+const char *furrow_replica_describe(furrow_replica *replica);
+
+typedef struct furrow_replica_stats {
+    uint64_t received, applied, stale, dead_lettered, replayed, reactions, reaction_failures;
+    uint64_t position; /* last stored */
+    uint64_t age_ns;   /* since we last knew that nothing was missing; 0 when current */
+} furrow_replica_stats;
+void furrow_replica_stats_of(const furrow_replica *replica, furrow_replica_stats *out);
+
+/* Parks until the record @id has at least @version or the replica's position has passed it. DEADLINE_EXCEEDED. */
+furrow_status furrow_replica_wait(furrow_replica *replica, const char *id, uint64_t version, uint64_t deadline_ns, furrow_error *err)
+    FURROW_MUST_USE;
+
+/* Reads a record as its (subset) message; *out NULL when it does not exist or is deleted. */
+furrow_status furrow_replica_get(furrow_replica *replica, const char *id, furrow_arena *arena, ProtobufCMessage **out, uint64_t *version,
+                                 furrow_error *err) FURROW_MUST_USE;
+/* Unpacks a record read in bulk. */
+furrow_status furrow_replica_unpack(furrow_replica *replica, const furrow_record *record, furrow_arena *arena, ProtobufCMessage **out,
+                                    furrow_error *err) FURROW_MUST_USE;
+
+#endif

@@ -1,0 +1,53 @@
+/**
+ * A service: assembles link, store, server, entities and replicas from its contracts and settings, runs, and drains on SIGTERM.
+ *
+ * main.c of a service is a furrow_service_definition and `return furrow_service_main(argc, argv, &definition);`. Settings come from the
+ * environment (`<service> --settings` prints them all). `--version`, `--help` too.
+ * It starts whatever else is there or not: without NATS, Redis or a stream it waits, says so in its log and in $SRV, and answers
+ * UNAVAILABLE. SIGTERM or SIGINT: no new requests, those begun are finished, what is in hand is acked or returned, exit 0 within
+ * FURROW_DRAIN_MS. A second signal ends it at once.
+ * Threads: the loop's.
+ */
+#ifndef FURROW_RUNTIME_SERVICE_H
+#define FURROW_RUNTIME_SERVICE_H
+
+#include "log/claim.h"
+#include "log/entity.h"
+#include "log/seal.h"
+#include "replica/replica.h"
+#include "rpc/client.h"
+#include "rpc/server.h"
+
+typedef struct furrow_service furrow_service;
+
+typedef struct furrow_service_replica_definition {
+    const furrow_replica_contract *contract;
+    furrow_react_fn *react; /* user is the furrow_service; or NULL */
+} furrow_service_replica_definition;
+
+typedef struct furrow_service_definition {
+    const char *name;        /* short name */
+    const char *version;     /* semver */
+    const char *description; /* for `nats micro info` */
+    const furrow_handlers *const *handlers; /* NULL-terminated */
+    const furrow_entity_contract *const *entities;              /* own ones, NULL-terminated; or NULL */
+    const furrow_service_replica_definition *replicas;          /* ends with a NULL contract; or NULL */
+    const furrow_entity_contract *seal_keys; /* the internal entity that holds keys of private fields; or NULL */
+} furrow_service_definition;
+
+int furrow_service_main(int argc, char **argv, const furrow_service_definition *definition);
+
+/* In handlers and reactions. The service behind a call (furrow_call_user(call)). */
+furrow_service *furrow_service_of(const furrow_call *call);
+
+/* Own entity or replica by its contract; it is a bug to ask for one the definition does not name. */
+furrow_entity *furrow_service_entity(furrow_service *service, const furrow_entity_contract *contract);
+furrow_replica *furrow_service_replica(furrow_service *service, const furrow_replica_contract *contract);
+furrow_store *furrow_service_store(furrow_service *service);
+furrow_sealer *furrow_service_sealer(furrow_service *service); /* NULL without seal_keys */
+furrow_client *furrow_service_client(furrow_service *service);
+
+/* A deadline of @ms from now for a reaction's own commands. */
+furrow_command furrow_service_command(const furrow_service *service, uint64_t ms);
+
+#endif

@@ -1,0 +1,71 @@
+/**
+ * The store: one asynchronous Redis connection on the loop. The only code that knows hiredis, together with record.h.
+ *
+ * Commands of one turn leave in one write and their answers come in order; a caller parks until its own has come. The
+ * store connects in the background and reconnects for ever with bounded back-off and jitter. While it is away every
+ * command fails UNAVAILABLE at once; commands in flight when it breaks fail UNAVAILABLE too (they may have run; all ours are
+ * idempotent).
+ * Threads: the loop's, in a task.
+ */
+#ifndef FURROW_STORE_STORE_H
+#define FURROW_STORE_STORE_H
+
+#include "base/arena.h"
+#include "base/bytes.h"
+#include "base/loop.h"
+
+typedef struct furrow_store furrow_store;
+
+typedef struct furrow_store_options {
+    const char *url;            /* "redis://host:port[/db]" or "unix:///path"; NULL: redis://127.0.0.1:6379 */
+    const char *user, *password; /* AUTH, or NULL */
+    uint64_t reconnect_min_ms, reconnect_max_ms; /* 0: 50 and 2000 */
+    uint64_t timeout_ms;        /* a command without an answer for so long breaks the connection; 0: 5000 */
+    size_t max_commands;        /* in flight; past it RESOURCE_EXHAUSTED; 0: 65536 */
+} furrow_store_options;
+
+furrow_store *furrow_store_create(furrow_loop *loop, const furrow_store_options *options, furrow_error *err);
+void furrow_store_destroy(furrow_store *store);
+bool furrow_store_connected(const furrow_store *store);
+const char *furrow_store_last_error(const furrow_store *store);
+
+/* Redis's run id of the current connection: another one means another process, which may have lost its last writes. */
+const char *furrow_store_run_id(const furrow_store *store);
+/* Grows at each (re)connect. */
+uint64_t furrow_store_generation(const furrow_store *store);
+bool furrow_store_wait_connected(furrow_store *store, uint64_t deadline_ns);
+furrow_loop *furrow_store_loop(const furrow_store *store);
+
+/* Called on the loop at each change. */
+typedef struct furrow_store_watch {
+    void (*fn)(struct furrow_store_watch *watch, bool connected);
+    struct furrow_store_watch *next;
+} furrow_store_watch;
+void furrow_store_watch_add(furrow_store *store, furrow_store_watch *watch);
+void furrow_store_watch_remove(furrow_store *store, furrow_store_watch *watch);
+
+/* An answer, in the caller's arena. */
+typedef enum furrow_value_kind { FURROW_VALUE_NIL, FURROW_VALUE_TEXT, FURROW_VALUE_INTEGER, FURROW_VALUE_LIST } furrow_value_kind;
+typedef struct furrow_value {
+    furrow_value_kind kind;
+    furrow_bytes text; /* NUL-terminated after len */
+    int64_t integer;
+    struct furrow_value *items;
+    size_t count;
+} furrow_value;
+
+/* One command; parks. An error answer of Redis is INTERNAL (or UNAVAILABLE for LOADING, READONLY, CLUSTERDOWN; RESOURCE_EXHAUSTED
+ * for OOM; PERMISSION_DENIED for NOPERM) with its text. */
+furrow_status furrow_store_command(furrow_store *store, const furrow_bytes argv[], size_t argc, furrow_arena *arena, furrow_value *out,
+                                   furrow_error *err) FURROW_MUST_USE;
+
+/* A server-side script: sent by EVALSHA, loaded again when the server does not know it. Define one per script, static. */
+typedef struct furrow_script {
+    const char *source;
+    char sha1[41]; /* filled at first use */
+} furrow_script;
+furrow_status furrow_store_script(furrow_store *store, furrow_script *script, const furrow_bytes keys[], size_t key_count,
+                                  const furrow_bytes args[], size_t arg_count, furrow_arena *arena, furrow_value *out, furrow_error *err)
+    FURROW_MUST_USE;
+
+#endif

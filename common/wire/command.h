@@ -1,0 +1,20 @@
+/**
+ * What the write path must know of the request it works for. rpc fills it, log reads it, neither knows the other.
+ * A zeroed command is a fresh one without key or deadline: reactions and tools use that with a deadline set.
+ */
+#ifndef FURROW_WIRE_COMMAND_H
+#define FURROW_WIRE_COMMAND_H
+
+#include "base/hash.h"
+
+#define FURROW_TRACEPARENT_SIZE 56
+
+typedef struct furrow_command {
+    bool has_key;                          /* the caller sent an Idempotency-Key */
+    uint8_t key[FURROW_HASH_BYTES];        /* hash(method, Idempotency-Key) */
+    uint8_t request[FURROW_HASH_BYTES];    /* hash(method, request bytes): same key, other request is INVALID_ARGUMENT */
+    uint64_t deadline_ns;                  /* absolute monotonic; 0 means none */
+    char traceparent[FURROW_TRACEPARENT_SIZE]; /* or "" */
+} furrow_command;
+
+#endif

@@ -1,0 +1,87 @@
+/**
+ * Contracts: what protoc-gen-furrow compiles a .proto into. Constant tables, linked into every program that serves,
+ * calls, owns or replicates; nothing here is made at run time.
+ */
+#ifndef FURROW_WIRE_CONTRACT_H
+#define FURROW_WIRE_CONTRACT_H
+
+#include <protobuf-c/protobuf-c.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* An index of an entity or a replica: lists the records by one field. */
+typedef struct furrow_index_contract {
+    const char *field;                       /* name in the .proto, and of the index */
+    const ProtobufCFieldDescriptor *descriptor;
+    bool fold;                               /* lower-case text before comparing */
+} furrow_index_contract;
+
+typedef struct furrow_entity_contract {
+    const char *name;        /* "employee.v1.Employee" */
+    const char *short_name;  /* "Employee" */
+    const char *owner;       /* the owning service's short name: "employee" */
+    const char *stream;      /* "EMPLOYEE" */
+    const char *subjects;    /* "employee.v1.Employee.*" */
+    const char *description; /* for people; "" when none */
+    const ProtobufCMessageDescriptor *descriptor;
+    const ProtobufCFieldDescriptor *private_field; /* sealed `bytes` field, or NULL */
+    const furrow_index_contract *indexes;
+    size_t index_count;
+    uint32_t history;  /* states kept per entity, >= 2 */
+    uint32_t replicas; /* of the stream; 0: the deployment's default */
+    bool memory;
+    bool internal;
+} furrow_entity_contract;
+
+/* A replica: the subset of a foreign entity that one service keeps. */
+typedef struct furrow_replica_contract {
+    const char *name;       /* of the declaring message: "timesheet.v1.Employee" */
+    const char *service;    /* the consuming service's short name: "timesheet" */
+    const char *entity;     /* "employee.v1.Employee" */
+    const char *short_name; /* "Employee": of the entity, as in its Redis keys */
+    const char *stream;     /* "EMPLOYEE" */
+    const char *subjects;   /* "employee.v1.Employee.*" */
+    const char *keeps;      /* "id,display_name,status" */
+    const ProtobufCMessageDescriptor *descriptor; /* of the subset */
+    const furrow_index_contract *indexes;
+    size_t index_count;
+} furrow_replica_contract;
+
+typedef enum furrow_idempotency {
+    FURROW_IDEMPOTENCY_UNKNOWN,
+    FURROW_NO_SIDE_EFFECTS,
+    FURROW_IDEMPOTENT,
+} furrow_idempotency;
+
+typedef struct furrow_method_contract {
+    const char *name;    /* "GetEmployee" */
+    const char *subject; /* "employee.v1.EmployeeService.GetEmployee" */
+    const char *summary; /* "" when none */
+    const ProtobufCMessageDescriptor *input, *output;
+    furrow_idempotency idempotency;
+    uint32_t timeout_ms; /* 0: the service's default */
+    bool restricted;
+} furrow_method_contract;
+
+typedef struct furrow_service_contract {
+    const char *name;       /* "employee.v1.EmployeeService" */
+    const char *short_name; /* "employee": queue group, Redis prefix, $SRV name */
+    const char *package;    /* "employee.v1" */
+    const char *summary;
+    const furrow_method_contract *methods;
+    size_t method_count;
+} furrow_service_contract;
+
+/* One per .proto file: all it declares. */
+typedef struct furrow_file_contract {
+    const char *file; /* "employee/v1/employee.proto" */
+    const furrow_service_contract *const *services;
+    size_t service_count;
+    const furrow_entity_contract *const *entities;
+    size_t entity_count;
+    const furrow_replica_contract *const *replicas;
+    size_t replica_count;
+} furrow_file_contract;
+
+#endif

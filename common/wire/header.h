@@ -1,0 +1,61 @@
+/**
+ * Header names of the mesh and the grammar of their values. Pure; NATS headers keep case.
+ */
+#ifndef FURROW_WIRE_HEADER_H
+#define FURROW_WIRE_HEADER_H
+
+#include "base/bytes.h"
+#include "base/status.h"
+#include "wire/subject.h"
+
+#define FURROW_HEADER_CONTENT_TYPE    "Content-Type"
+#define FURROW_HEADER_ACCEPT          "Accept"
+#define FURROW_HEADER_TIMEOUT         "Grpc-Timeout"
+#define FURROW_HEADER_IDEMPOTENCY_KEY "Idempotency-Key"
+#define FURROW_HEADER_VERSION         "Furrow-Version"
+#define FURROW_HEADER_AFTER           "Furrow-After"
+#define FURROW_HEADER_TRACEPARENT     "traceparent"
+#define FURROW_HEADER_ERROR           "Nats-Service-Error"
+#define FURROW_HEADER_ERROR_CODE      "Nats-Service-Error-Code"
+#define FURROW_HEADER_MSG_ID          "Nats-Msg-Id"
+#define FURROW_HEADER_EXPECTED_SEQ    "Nats-Expected-Last-Subject-Sequence"
+
+#define FURROW_TYPE_PROTOBUF "application/protobuf"
+#define FURROW_TYPE_JSON     "application/json"
+
+typedef struct furrow_header {
+    const char *name, *value;
+} furrow_header;
+
+typedef enum furrow_encoding { FURROW_PROTOBUF, FURROW_JSON } furrow_encoding;
+
+/*
+ * gRPC's timeout: at most 8 digits and a unit (H M S m u n). INVALID_ARGUMENT for anything else.
+ * https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md
+ */
+furrow_status furrow_header_parse_timeout(const char *text, uint64_t *ns, furrow_error *err) FURROW_MUST_USE;
+void furrow_header_format_timeout(uint64_t ns, char out[16]);
+
+/*
+ * Encoding of a body: by its Content-Type (parameters such as charset are ignored), else JSON if byte 0 is '{', else
+ * protobuf. INVALID_ARGUMENT for another type.
+ */
+furrow_status furrow_header_encoding(const char *content_type, const void *body, size_t len, furrow_encoding *out, furrow_error *err)
+    FURROW_MUST_USE;
+
+/* One "<subject>=<sequence>" of Furrow-Version and Furrow-After; a Furrow-After is a comma-separated list of at most 16. */
+#define FURROW_AFTER_MAX 16
+typedef struct furrow_version_token {
+    char subject[FURROW_SUBJECT_MAX];
+    uint64_t sequence;
+} furrow_version_token;
+furrow_status furrow_header_parse_after(const char *text, furrow_version_token out[FURROW_AFTER_MAX], size_t *count, furrow_error *err)
+    FURROW_MUST_USE;
+
+/* W3C trace context, version 00: is it well-formed? A wrong one is dropped, not an error. */
+bool furrow_header_traceparent_valid(const char *text);
+
+/* May it stand in a header value: no CR, LF or NUL, at most 1024 bytes? */
+bool furrow_header_value_valid(const char *text);
+
+#endif

@@ -1,0 +1,46 @@
+/**
+ * The proto3 JSON mapping (https://protobuf.dev/programming-guides/json/) over protobuf-c descriptors, straight between
+ * text and message: no document tree. All scalar types, enums by name (numbers accepted), bytes as base64 (both alphabets
+ * read), 64-bit integers as strings, maps, nested and repeated fields, oneofs, and the well-known types Timestamp,
+ * Duration, FieldMask, Empty and the wrappers.
+ *
+ * Reading refuses, each with the field's path: unknown and duplicate fields, values out of range or of the wrong type,
+ * text that is not UTF-8, depth past FURROW_JSON_DEPTH_MAX, two members of one oneof, anything after the value.
+ */
+#ifndef FURROW_WIRE_JSON_H
+#define FURROW_WIRE_JSON_H
+
+#include "base/arena.h"
+#include "base/buffer.h"
+#include "base/bytes.h"
+
+#include <protobuf-c/protobuf-c.h>
+
+#define FURROW_JSON_DEPTH_MAX 32
+
+/* An empty or white-space body stands for the empty message. */
+furrow_status furrow_json_decode(const ProtobufCMessageDescriptor *descriptor, furrow_bytes text, furrow_arena *arena,
+                                 ProtobufCMessage **out, furrow_error *err) FURROW_MUST_USE;
+
+typedef struct furrow_json_options {
+    bool pretty;         /* two spaces an indent */
+    bool with_defaults;  /* also fields at their default value */
+    bool proto_names;    /* field names as in the .proto instead of lowerCamelCase */
+} furrow_json_options;
+
+/* Appends to @out. options NULL: compact, lowerCamelCase, defaults left out. */
+furrow_status furrow_json_encode(const ProtobufCMessage *message, const furrow_json_options *options, furrow_buffer *out,
+                                 furrow_error *err) FURROW_MUST_USE;
+
+/* Appends @text as a JSON string with its quotes. */
+void furrow_json_append_string(furrow_buffer *out, furrow_bytes text);
+
+/*
+ * Reads one value out of JSON text that a server sent, by a dotted path of object keys ("state.last_seq"), without
+ * building anything. False when it is absent or of another type. Text is unescaped into @arena.
+ */
+bool furrow_json_find_int(furrow_bytes text, const char *path, int64_t *out);
+bool furrow_json_find_text(furrow_bytes text, const char *path, furrow_arena *arena, char **out);
+bool furrow_json_find_bool(furrow_bytes text, const char *path, bool *out);
+
+#endif
