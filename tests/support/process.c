@@ -1,0 +1,163 @@
+/*
+ * Child processes of tests. Invariants: a child is reaped exactly once (`ended`); its three standard streams are files in
+ * a temporary directory of ours. May depend on: tempdir, wait, Linux (prctl).
+ */
+#include "support/process.h"
+#include "support/tempdir.h"
+#include "support/wait.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+struct furrow_test_process {
+    pid_t pid;
+    bool ended;
+    int exit_code;
+    char in_path[128], out_path[128], err_path[128];
+    char *out_text, *err_text;
+};
+
+static void redirect(const char *path, int flags, int to)
+{
+    int fd = open(path, flags, 0600);
+    if (fd < 0 || dup2(fd, to) < 0) _exit(126);
+    if (fd != to) close(fd);
+}
+
+static _Noreturn void become(const furrow_test_process *process, const furrow_test_process_options *options, pid_t parent)
+{
+    /* PDEATHSIG is lost if the parent died between fork and prctl: look whether it is still there. */
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != parent) _exit(126);
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    redirect(process->in_path, O_RDONLY, STDIN_FILENO);
+    redirect(process->out_path, O_WRONLY | O_CREAT | O_APPEND, STDOUT_FILENO);
+    redirect(process->err_path, O_WRONLY | O_CREAT | O_APPEND, STDERR_FILENO);
+    for (const char *const *pair = options->env; pair && *pair; pair++) {
+        char *copy = strdup(*pair);
+        if (!copy || putenv(copy) != 0) _exit(126);
+    }
+    execvp(options->argv[0], (char *const *)options->argv);
+    fprintf(stderr, "test support: cannot run %s: %s\n", options->argv[0], strerror(errno));
+    _exit(127);
+}
+
+furrow_test_process *furrow_test_process_start(const furrow_test_process_options *options)
+{
+    furrow_test_process *process = calloc(1, sizeof *process);
+    if (!process) abort();
+    const char *dir = furrow_test_tempdir();
+    snprintf(process->in_path, sizeof process->in_path, "%s/in", dir);
+    snprintf(process->out_path, sizeof process->out_path, "%s/out", dir);
+    snprintf(process->err_path, sizeof process->err_path, "%s/err", dir);
+    furrow_test_write_file(process->in_path, options->input ? options->input : "");
+    fflush(NULL);
+    pid_t parent = getpid();
+    process->pid = fork();
+    if (process->pid < 0) {
+        perror("test support: fork");
+        abort();
+    }
+    if (process->pid == 0) become(process, options, parent);
+    return process;
+}
+
+pid_t furrow_test_process_pid(const furrow_test_process *process)
+{
+    return process->pid;
+}
+
+static void note_end(furrow_test_process *process, int status)
+{
+    process->ended = true;
+    process->exit_code = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+bool furrow_test_process_running(furrow_test_process *process)
+{
+    int status;
+    if (!process->ended && waitpid(process->pid, &status, WNOHANG) == process->pid) note_end(process, status);
+    return !process->ended;
+}
+
+bool furrow_test_process_wait(furrow_test_process *process, uint64_t timeout_ms, int *exit_code)
+{
+    if (!FURROW_TEST_EVENTUALLY(!furrow_test_process_running(process), timeout_ms)) return false;
+    if (exit_code) *exit_code = process->exit_code;
+    return true;
+}
+
+void furrow_test_process_signal(furrow_test_process *process, int signal)
+{
+    int status;
+    if (!furrow_test_process_running(process)) return;
+    kill(process->pid, signal);
+    if (signal == SIGKILL && waitpid(process->pid, &status, 0) == process->pid) note_end(process, status);
+}
+
+static const char *reread(const char *path, char **text)
+{
+    free(*text);
+    *text = furrow_test_read_file(path);
+    return *text;
+}
+
+const char *furrow_test_process_stdout(furrow_test_process *process)
+{
+    return reread(process->out_path, &process->out_text);
+}
+
+const char *furrow_test_process_stderr(furrow_test_process *process)
+{
+    return reread(process->err_path, &process->err_text);
+}
+
+static bool wrote(furrow_test_process *process, const char *text)
+{
+    return strstr(furrow_test_process_stdout(process), text) || strstr(furrow_test_process_stderr(process), text);
+}
+
+bool furrow_test_process_wait_for(furrow_test_process *process, const char *text, uint64_t timeout_ms)
+{
+    bool found = false;
+    /* Whether it runs is asked first: what it wrote just before its end is then not missed. */
+    (void)FURROW_TEST_EVENTUALLY(__extension__({
+                                     bool running = furrow_test_process_running(process);
+                                     (found = wrote(process, text)) || !running;
+                                 }),
+                                 timeout_ms);
+    return found;
+}
+
+void furrow_test_process_destroy(furrow_test_process *process)
+{
+    if (!process) return;
+    furrow_test_process_signal(process, SIGKILL);
+    free(process->out_text);
+    free(process->err_text);
+    free(process);
+}
+
+int furrow_test_run(const furrow_test_process_options *options, uint64_t timeout_ms, char **output)
+{
+    furrow_test_process *process = furrow_test_process_start(options);
+    int exit_code = 0;
+    if (!furrow_test_process_wait(process, timeout_ms, &exit_code)) {
+        furrow_test_process_signal(process, SIGKILL);
+        exit_code = process->exit_code;
+    }
+    if (output) {
+        const char *out = furrow_test_process_stdout(process), *err = furrow_test_process_stderr(process);
+        if (asprintf(output, "%s%s", out, err) < 0) abort();
+    }
+    furrow_test_process_destroy(process);
+    return exit_code;
+}
