@@ -11,6 +11,7 @@
 #ifndef FURROW_RUNTIME_SERVICE_H
 #define FURROW_RUNTIME_SERVICE_H
 
+#include "base/settings.h"
 #include "log/claim.h"
 #include "log/entity.h"
 #include "log/seal.h"
@@ -33,6 +34,10 @@ typedef struct furrow_service_definition {
     const furrow_entity_contract *const *entities;              /* own ones, NULL-terminated; or NULL */
     const furrow_service_replica_definition *replicas;          /* ends with a NULL contract; or NULL */
     const furrow_entity_contract *seal_keys; /* the internal entity that holds keys of private fields; or NULL */
+    const furrow_setting *settings;          /* the service's own, read into settings_into before anything starts; or NULL */
+    size_t setting_count;
+    void *settings_into;
+    furrow_status (*prepare)(furrow_error *err); /* checks them and whatever else must be right before a start; or NULL */
 } furrow_service_definition;
 
 int furrow_service_main(int argc, char **argv, const furrow_service_definition *definition);
@@ -48,6 +53,6 @@ furrow_sealer *furrow_service_sealer(furrow_service *service); /* NULL without s
 furrow_client *furrow_service_client(furrow_service *service);
 
 /* A deadline of @ms from now for a reaction's own commands. */
-furrow_command furrow_service_command(const furrow_service *service, uint64_t ms);
+furrow_command furrow_service_command(uint64_t ms);
 
 #endif

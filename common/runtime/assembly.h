@@ -1,0 +1,39 @@
+/** The parts of a service and their order of life, between service.c and main.c; for nobody else. */
+#ifndef FURROW_RUNTIME_ASSEMBLY_H
+#define FURROW_RUNTIME_ASSEMBLY_H
+
+#include "runtime/config.h"
+#include "runtime/registry.h"
+#include "runtime/service.h"
+
+struct furrow_service {
+    const furrow_service_definition *definition;
+    furrow_config config;
+    char id[FURROW_ID_SIZE];
+    furrow_loop *loop;
+    furrow_link *link;
+    furrow_store *store;
+    furrow_client *client;
+    furrow_sealer *sealer;
+    furrow_server *server;
+    furrow_registry *registry;
+    furrow_registry_pair *metadata;
+    furrow_entity **entities; /* entity_count, as the definition names them */
+    furrow_replica **own;     /* the replicas that keep their records */
+    size_t entity_count;
+    furrow_replica **replicas; /* of foreign entities */
+    size_t replica_count;
+    furrow_waiter stopping; /* done when a signal asks for the end */
+    int exit_code;
+    char reported[512]; /* the readiness text last logged */
+};
+
+/* Makes and starts everything; on failure what was made is left for destroy. In a task. */
+furrow_status furrow_assembly_make(furrow_service *service, furrow_error *err) FURROW_MUST_USE;
+furrow_status furrow_assembly_drain(furrow_service *service, uint64_t deadline_ns, furrow_error *err) FURROW_MUST_USE;
+void furrow_assembly_destroy(furrow_service *service);
+
+/* Logs readiness when it changed. */
+void furrow_assembly_report(furrow_service *service);
+
+#endif

@@ -1,0 +1,36 @@
+/* The settings table of every service. Bounds of queues and waits stand here, each with its default and range. */
+#include "runtime/config.h"
+
+#define TEXT(name, field, fallback, help)                                                                              \
+    {                                                                                                                  \
+        name, FURROW_SETTING_TEXT, offsetof(furrow_config, field), fallback, 0, 0, help                                \
+    }
+#define NUMBER(name, field, fallback, min, max, help)                                                                  \
+    {                                                                                                                  \
+        name, FURROW_SETTING_NUMBER, offsetof(furrow_config, field), fallback, min, max, help                          \
+    }
+
+const furrow_setting furrow_config_table[] = {
+    TEXT("FURROW_NATS_URL", nats_url, "nats://127.0.0.1:4222", "NATS server, or servers separated by commas"),
+    TEXT("FURROW_NATS_NKEY", nats_nkey, NULL, "file with the NKey seed to sign in with"),
+    TEXT("FURROW_NATS_CREDS", nats_creds, NULL, "credentials file (JWT and seed) to sign in with"),
+    TEXT("FURROW_NATS_USER", nats_user, NULL, "user to sign in with"),
+    TEXT("FURROW_NATS_PASSWORD", nats_password, NULL, "its password"),
+    TEXT("FURROW_NATS_INBOX", nats_inbox, NULL, "prefix of inboxes; default _INBOX_<service>"),
+    TEXT("FURROW_NATS_CA", tls_ca, NULL, "file with the CA that signed the server's certificate; turns TLS on"),
+    TEXT("FURROW_NATS_CERT", tls_cert, NULL, "file with the client certificate"),
+    TEXT("FURROW_NATS_KEY", tls_key, NULL, "file with its key"),
+    TEXT("FURROW_REDIS_URL", redis_url, "redis://127.0.0.1:6379", "redis://host:port[/db] or unix:///path"),
+    TEXT("FURROW_REDIS_USER", redis_user, NULL, "ACL user"),
+    TEXT("FURROW_REDIS_PASSWORD", redis_password, NULL, "its password"),
+    TEXT("FURROW_SEAL_KEY_FILE", seal_key_file, NULL, "master key of private fields: 32 bytes or 64 hex digits, mode 0600"),
+    TEXT("FURROW_LOG_LEVEL", log_level, "info", "error, warn, info or debug"),
+    NUMBER("FURROW_MAX_CALLS", max_calls, "1024", 1, 100000, "requests worked on at once; more get RESOURCE_EXHAUSTED"),
+    NUMBER("FURROW_MAX_TASKS", max_tasks, "4096", 16, 400000, "tasks at once: requests, batches and reactions"),
+    NUMBER("FURROW_MAX_REQUEST_BYTES", max_request_bytes, "1048576", 64, 67108864, "largest request"),
+    NUMBER("FURROW_TIMEOUT_MS", timeout_ms, "5000", 1, 600000, "deadline of a request that brings none"),
+    NUMBER("FURROW_DRAIN_MS", drain_ms, "10000", 0, 600000, "longest wait for begun work after SIGTERM"),
+    NUMBER("FURROW_REPLICA_BATCH", replica_batch, "1000", 1, 10000, "events a replica asks for at a time"),
+    NUMBER("FURROW_REPLICA_IN_HAND", replica_in_hand, "4000", 1, 100000, "events fetched and not yet acked, per replica"),
+};
+const size_t furrow_config_count = sizeof furrow_config_table / sizeof *furrow_config_table;

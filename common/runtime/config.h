@@ -1,0 +1,20 @@
+/**
+ * What every service can be told by its environment; `<service> --settings` prints the table.
+ */
+#ifndef FURROW_RUNTIME_CONFIG_H
+#define FURROW_RUNTIME_CONFIG_H
+
+#include "base/settings.h"
+
+typedef struct furrow_config {
+    const char *nats_url, *nats_nkey, *nats_creds, *nats_user, *nats_password, *nats_inbox;
+    const char *tls_ca, *tls_cert, *tls_key;
+    const char *redis_url, *redis_user, *redis_password;
+    const char *seal_key_file, *log_level;
+    int64_t max_calls, max_tasks, max_request_bytes, timeout_ms, drain_ms, replica_batch, replica_in_hand;
+} furrow_config;
+
+extern const furrow_setting furrow_config_table[];
+extern const size_t furrow_config_count;
+
+#endif

@@ -1,0 +1,120 @@
+/*
+ * The process of a service: arguments, settings, signals, the loop. Everything that logs at the top is here.
+ */
+#include "base/clock.h"
+#include "base/logger.h"
+#include "runtime/assembly.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define REPORT_EVERY_MS 500
+
+static void print_help(const furrow_service_definition *definition)
+{
+    printf("%s %s: %s\n\nUsage: %s [--settings | --version | --help]\n\n"
+           "Runs until SIGTERM. Settings come from the environment; --settings lists them.\n",
+           definition->name, definition->version, definition->description, definition->name);
+}
+
+static void print_settings(const furrow_service_definition *definition)
+{
+    furrow_settings_print(furrow_config_table, furrow_config_count, stdout);
+    if (definition->settings) furrow_settings_print(definition->settings, definition->setting_count, stdout);
+}
+
+/* -1: go on and run. */
+static int handle_arguments(int argc, char **argv, const furrow_service_definition *definition)
+{
+    if (argc == 1) return -1;
+    if (argc == 2 && strcmp(argv[1], "--help") == 0) return print_help(definition), 0;
+    if (argc == 2 && strcmp(argv[1], "--version") == 0) return printf("%s %s\n", definition->name, definition->version), 0;
+    if (argc == 2 && strcmp(argv[1], "--settings") == 0) return print_settings(definition), 0;
+    fprintf(stderr, "%s: unknown argument %s; try --help\n", definition->name, argv[1]);
+    return 2;
+}
+
+static furrow_status read_settings(furrow_service *service, furrow_error *err)
+{
+    static const char *const levels[] = {"error", "warn", "info", "debug"};
+    const furrow_service_definition *definition = service->definition;
+    furrow_status status = furrow_settings_read(furrow_config_table, furrow_config_count, &service->config, err);
+    if (status == FURROW_OK && definition->settings)
+        status = furrow_settings_read(definition->settings, definition->setting_count, definition->settings_into, err);
+    if (status != FURROW_OK) return status;
+    for (size_t i = 0; i < sizeof levels / sizeof *levels; i++) {
+        if (strcmp(service->config.log_level, levels[i]) != 0) continue;
+        furrow_logger_init(definition->name, (furrow_log_level)i);
+        return definition->prepare ? definition->prepare(err) : FURROW_OK;
+    }
+    return furrow_fail(err, FURROW_INVALID_ARGUMENT, "FURROW_LOG_LEVEL is \"%s\": use error, warn, info or debug", service->config.log_level);
+}
+
+static void run_until_stopped(furrow_service *service)
+{
+    while (!furrow_wait(&service->stopping, furrow_clock_now_ns() + REPORT_EVERY_MS * FURROW_NS_PER_MS)) furrow_assembly_report(service);
+    furrow_logger(FURROW_LOG_INFO, "draining", "calls=%zu", furrow_server_calls(service->server));
+    furrow_error err;
+    uint64_t deadline = furrow_clock_now_ns() + (uint64_t)service->config.drain_ms * FURROW_NS_PER_MS;
+    if (furrow_assembly_drain(service, deadline, &err) != FURROW_OK) furrow_logger(FURROW_LOG_WARN, "drain cut short", "why=\"%s\"", err.text);
+}
+
+static void serve(void *arg)
+{
+    furrow_service *service = arg;
+    furrow_error err;
+    if (furrow_assembly_make(service, &err) == FURROW_OK) {
+        furrow_logger(FURROW_LOG_INFO, "started", "version=%s id=%s", service->definition->version, service->id);
+        run_until_stopped(service);
+        furrow_logger(FURROW_LOG_INFO, "stopped", NULL);
+    } else {
+        furrow_logger(FURROW_LOG_ERROR, "cannot start", "why=\"%s\"", err.text);
+        service->exit_code = 1;
+    }
+    furrow_assembly_destroy(service);
+}
+
+/* The first signal drains; the second ends the process at once. */
+static void on_signal(uv_signal_t *handle, int number)
+{
+    furrow_service *service = handle->data;
+    if (service->stopping.done) _exit(128 + number);
+    furrow_waiter_done(&service->stopping);
+}
+
+static int run(furrow_service *service)
+{
+    furrow_error err;
+    service->loop = furrow_loop_create(&(furrow_loop_options){.max_tasks = (size_t)service->config.max_tasks}, &err);
+    if (!service->loop) {
+        furrow_logger(FURROW_LOG_ERROR, "cannot start", "why=\"%s\"", err.text);
+        return 1;
+    }
+    uv_signal_t signals[2];
+    const int numbers[2] = {SIGTERM, SIGINT};
+    for (size_t i = 0; i < 2; i++) {
+        uv_signal_init(furrow_loop_uv(service->loop), &signals[i]);
+        signals[i].data = service;
+        uv_signal_start(&signals[i], on_signal, numbers[i]);
+    }
+    if (furrow_loop_run_task(service->loop, serve, service, &err) != FURROW_OK) service->exit_code = 1;
+    for (size_t i = 0; i < 2; i++) uv_close((uv_handle_t *)&signals[i], NULL);
+    furrow_loop_destroy(service->loop);
+    return service->exit_code;
+}
+
+int furrow_service_main(int argc, char **argv, const furrow_service_definition *definition)
+{
+    int code = handle_arguments(argc, argv, definition);
+    if (code >= 0) return code;
+    signal(SIGPIPE, SIG_IGN);
+    furrow_logger_init(definition->name, FURROW_LOG_INFO);
+    furrow_service service = {.definition = definition};
+    furrow_error err;
+    if (read_settings(&service, &err) != FURROW_OK) {
+        furrow_logger(FURROW_LOG_ERROR, "wrong setting", "why=\"%s\"", err.text);
+        return 2;
+    }
+    return run(&service);
+}

@@ -1,0 +1,332 @@
+/*
+ * Assembly of a service: what its definition names is made in the order of the layers, run, and taken down in reverse. Knows
+ * no contract by name. May depend on everything below; nothing depends on it but services.
+ */
+#include "runtime/service.h"
+
+#include "base/clock.h"
+#include "base/logger.h"
+#include "wire/json.h"
+#include "runtime/assembly.h"
+#include "runtime/config.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+static size_t count_entities(const furrow_service_definition *definition)
+{
+    size_t count = 0;
+    while (definition->entities && definition->entities[count]) count++;
+    return count;
+}
+
+static size_t count_replicas(const furrow_service_definition *definition)
+{
+    size_t count = 0;
+    while (definition->replicas && definition->replicas[count].contract) count++;
+    return count;
+}
+
+static furrow_status connect_links(furrow_service *service, furrow_error *err)
+{
+    const furrow_config *config = &service->config;
+    char inbox[96], name[96];
+    snprintf(inbox, sizeof inbox, "_INBOX_%s", service->definition->name);
+    snprintf(name, sizeof name, "%s %s", service->definition->name, service->id);
+    service->link = furrow_link_create(service->loop,
+                                       &(furrow_link_options){.url = config->nats_url,
+                                                              .name = name,
+                                                              .inbox_prefix = config->nats_inbox ? config->nats_inbox : inbox,
+                                                              .nkey_seed = config->nats_nkey,
+                                                              .credentials = config->nats_creds,
+                                                              .user = config->nats_user,
+                                                              .password = config->nats_password,
+                                                              .tls_ca = config->tls_ca,
+                                                              .tls_cert = config->tls_cert,
+                                                              .tls_key = config->tls_key},
+                                       err);
+    if (!service->link) return furrow_wrap(err, "NATS");
+    service->store = furrow_store_create(
+        service->loop,
+        &(furrow_store_options){.url = config->redis_url, .user = config->redis_user, .password = config->redis_password}, err);
+    if (!service->store) return furrow_wrap(err, "Redis");
+    service->client = furrow_client_create(service->link, &(furrow_client_options){.timeout_ms = (uint32_t)config->timeout_ms}, err);
+    return service->client ? FURROW_OK : furrow_wrap(err, "client");
+}
+
+static furrow_status make_replica(furrow_service *service, furrow_replica_options options, furrow_replica **out, furrow_error *err)
+{
+    options.service = service->definition->name;
+    options.instance = service->id;
+    options.user = service;
+    options.batch = (size_t)service->config.replica_batch;
+    options.max_in_hand = (size_t)service->config.replica_in_hand;
+    *out = furrow_replica_create(service->link, service->store, &options, err);
+    return *out ? FURROW_OK : furrow_wrap(err, "replica of %s", options.own ? options.own->name : options.contract->entity);
+}
+
+/* An own entity and the replica that keeps its records share one table. */
+static furrow_status make_entities(furrow_service *service, furrow_error *err)
+{
+    const furrow_service_definition *definition = service->definition;
+    for (size_t i = 0; i < service->entity_count; i++) {
+        const furrow_entity_contract *contract = definition->entities[i];
+        furrow_status status = make_replica(service, (furrow_replica_options){.own = contract}, &service->own[i], err);
+        if (status != FURROW_OK) return status;
+        service->entities[i] = furrow_entity_create(&(furrow_entity_options){.contract = contract,
+                                                                              .link = service->link,
+                                                                              .table = furrow_replica_table(service->own[i]),
+                                                                              .service = definition->name},
+                                                    err);
+        if (!service->entities[i]) return furrow_wrap(err, "entity %s", contract->name);
+    }
+    for (size_t i = 0; i < service->replica_count; i++) {
+        const furrow_service_replica_definition *replica = &definition->replicas[i];
+        furrow_status status = make_replica(service, (furrow_replica_options){.contract = replica->contract, .react = replica->react},
+                                            &service->replicas[i], err);
+        if (status != FURROW_OK) return status;
+    }
+    if (definition->seal_keys) {
+        if (!service->config.seal_key_file)
+            return furrow_fail(err, FURROW_FAILED_PRECONDITION,
+                               "FURROW_SEAL_KEY_FILE is not set: %s seals private fields and needs its master key", definition->name);
+        service->sealer = furrow_sealer_create(furrow_service_entity(service, definition->seal_keys), service->config.seal_key_file, err);
+        if (!service->sealer) return furrow_wrap(err, "master key of private fields");
+    }
+    return FURROW_OK;
+}
+
+static furrow_replica *replica_at(const furrow_service *service, size_t i)
+{
+    return i < service->entity_count ? service->own[i] : service->replicas[i - service->entity_count];
+}
+
+static size_t all_replicas(const furrow_service *service)
+{
+    return service->entity_count + service->replica_count;
+}
+
+/* Not ready until every replica is: an answer from half a view would be wrong, not late. */
+static bool is_ready(void *user, const char **why)
+{
+    furrow_service *service = user;
+    for (size_t i = 0; i < all_replicas(service); i++) {
+        furrow_replica *replica = replica_at(service, i);
+        if (furrow_replica_state_of(replica) == FURROW_REPLICA_READY) continue;
+        *why = furrow_replica_describe(replica);
+        return false;
+    }
+    return true;
+}
+
+/* Furrow-After: whichever own entity or replica the subject belongs to. */
+static furrow_status wait_after(void *user, const furrow_version_token *token, uint64_t deadline_ns, furrow_error *err)
+{
+    furrow_service *service = user;
+    for (size_t i = 0; i < all_replicas(service); i++) {
+        const char *entity = i < service->entity_count ? service->definition->entities[i]->name
+                                                       : service->definition->replicas[i - service->entity_count].contract->entity;
+        furrow_bytes id;
+        if (furrow_subject_id(token->subject, entity, &id, NULL) != FURROW_OK) continue;
+        char text[FURROW_ID_MAX + 1];
+        snprintf(text, sizeof text, "%.*s", (int)id.len, (const char *)id.data);
+        return furrow_replica_wait(replica_at(service, i), text, token->sequence, deadline_ns, err);
+    }
+    return furrow_fail(err, FURROW_FAILED_PRECONDITION, "Furrow-After: %s keeps nothing of %s", service->definition->name, token->subject);
+}
+
+static const char *state_name(furrow_replica_state state)
+{
+    static const char *const names[] = {"waiting", "catching up", "ready"};
+    return names[state];
+}
+
+static void write_health(void *user, furrow_buffer *out)
+{
+    furrow_service *service = user;
+    const char *why = "";
+    bool ready = is_ready(service, &why) && furrow_store_connected(service->store) && !service->stopping.done;
+    furrow_buffer_printf(out, "{\"status\":\"%s\",\"service\":\"%s\",\"id\":\"%s\",\"redis\":%s,\"nats_reconnects\":%llu,\"replicas\":[",
+                         ready ? "SERVING" : "NOT_SERVING", service->definition->name, service->id,
+                         furrow_store_connected(service->store) ? "true" : "false",
+                         (unsigned long long)furrow_link_reconnects(service->link));
+    for (size_t i = 0; i < all_replicas(service); i++) {
+        furrow_replica *replica = replica_at(service, i);
+        furrow_replica_stats stats;
+        furrow_replica_stats_of(replica, &stats);
+        furrow_buffer_printf(out, "%s{\"stream\":\"%s\",\"state\":\"%s\",\"detail\":", i > 0 ? "," : "",
+                             i < service->entity_count ? service->definition->entities[i]->stream
+                                                       : service->definition->replicas[i - service->entity_count].contract->stream,
+                             state_name(furrow_replica_state_of(replica)));
+        furrow_json_append_string(out, furrow_bytes_of(furrow_replica_describe(replica)));
+        furrow_buffer_printf(out, ",\"position\":%llu,\"applied\":%llu,\"dead_lettered\":%llu,\"age_ms\":%llu}",
+                             (unsigned long long)stats.position, (unsigned long long)stats.applied,
+                             (unsigned long long)stats.dead_lettered, (unsigned long long)(stats.age_ns / FURROW_NS_PER_MS));
+    }
+    furrow_buffer_append_text(out, "]}");
+}
+
+static furrow_status make_server(furrow_service *service, furrow_error *err)
+{
+    const furrow_config *config = &service->config;
+    service->server = furrow_server_create(service->link,
+                                           &(furrow_server_options){.queue = service->definition->name,
+                                                                    .max_calls = (size_t)config->max_calls,
+                                                                    .max_request_bytes = (size_t)config->max_request_bytes,
+                                                                    .default_timeout_ms = (uint32_t)config->timeout_ms,
+                                                                    .store = service->store,
+                                                                    .after = wait_after,
+                                                                    .ready = is_ready,
+                                                                    .user = service},
+                                           err);
+    if (!service->server) return furrow_wrap(err, "server");
+    for (const furrow_handlers *const *handlers = service->definition->handlers; *handlers; handlers++) {
+        furrow_status status = furrow_server_add(service->server, *handlers, err);
+        if (status != FURROW_OK) return status;
+    }
+    return FURROW_OK;
+}
+
+/* What the service owns and what it keeps of others, for whoever reads `nats micro info`. */
+static furrow_status make_registry(furrow_service *service, furrow_error *err)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < service->entity_count; i++, count++) {
+        const furrow_entity_contract *entity = service->definition->entities[i];
+        snprintf(service->metadata[count].name, sizeof service->metadata[count].name, "owns.%s", entity->name);
+        snprintf(service->metadata[count].value, sizeof service->metadata[count].value, "stream=%s subjects=%s", entity->stream,
+                 entity->subjects);
+    }
+    for (size_t i = 0; i < service->replica_count; i++, count++) {
+        const furrow_replica_contract *replica = service->definition->replicas[i].contract;
+        snprintf(service->metadata[count].name, sizeof service->metadata[count].name, "keeps.%s", replica->entity);
+        snprintf(service->metadata[count].value, sizeof service->metadata[count].value, "%s", replica->keeps);
+    }
+    service->registry = furrow_registry_create(service->link, service->server,
+                                               &(furrow_registry_options){.name = service->definition->name,
+                                                                          .id = service->id,
+                                                                          .version = service->definition->version,
+                                                                          .description = service->definition->description,
+                                                                          .metadata = service->metadata,
+                                                                          .metadata_count = count,
+                                                                          .health = write_health,
+                                                                          .user = service},
+                                               err);
+    return service->registry ? FURROW_OK : furrow_wrap(err, "registry");
+}
+
+static furrow_status start_replicas(furrow_service *service, furrow_error *err)
+{
+    for (size_t i = 0; i < all_replicas(service); i++) {
+        furrow_status status = furrow_replica_start(replica_at(service, i), err);
+        if (status != FURROW_OK) return furrow_wrap(err, "start replica");
+    }
+    return FURROW_OK;
+}
+
+furrow_status furrow_assembly_make(furrow_service *service, furrow_error *err)
+{
+    service->entity_count = count_entities(service->definition);
+    service->replica_count = count_replicas(service->definition);
+    service->own = calloc(service->entity_count + 1, sizeof(furrow_replica *));
+    service->entities = calloc(service->entity_count + 1, sizeof(furrow_entity *));
+    service->replicas = calloc(service->replica_count + 1, sizeof(furrow_replica *));
+    service->metadata = calloc(all_replicas(service) + 1, sizeof *service->metadata);
+    if (!service->own || !service->entities || !service->replicas || !service->metadata)
+        return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "out of memory");
+    furrow_id_make(service->id);
+    furrow_status status = connect_links(service, err);
+    if (status == FURROW_OK) status = make_entities(service, err);
+    if (status == FURROW_OK) status = make_server(service, err);
+    if (status == FURROW_OK) status = make_registry(service, err);
+    if (status == FURROW_OK) status = start_replicas(service, err);
+    return status;
+}
+
+/* Every instance holds its own share of each step's time: calls first, then what the replicas have in hand. */
+furrow_status furrow_assembly_drain(furrow_service *service, uint64_t deadline_ns, furrow_error *err)
+{
+    furrow_status status = service->server ? furrow_server_drain(service->server, deadline_ns, err) : FURROW_OK;
+    for (size_t i = 0; i < all_replicas(service); i++)
+        if (replica_at(service, i)) furrow_replica_drain(replica_at(service, i), deadline_ns);
+    return status;
+}
+
+void furrow_assembly_destroy(furrow_service *service)
+{
+    furrow_registry_destroy(service->registry);
+    furrow_server_destroy(service->server);
+    furrow_sealer_destroy(service->sealer);
+    for (size_t i = 0; service->entities && i < service->entity_count; i++) furrow_entity_destroy(service->entities[i]);
+    for (size_t i = 0; service->replicas && service->own && i < all_replicas(service); i++) furrow_replica_destroy(replica_at(service, i));
+    furrow_client_destroy(service->client);
+    if (service->link) furrow_link_destroy(service->link);
+    if (service->store) furrow_store_destroy(service->store);
+    free(service->own);
+    free(service->entities);
+    free(service->replicas);
+    free(service->metadata);
+}
+
+void furrow_assembly_report(furrow_service *service)
+{
+    const char *why = "";
+    char now[sizeof service->reported];
+    bool ready = is_ready(service, &why);
+    if (!furrow_link_connected(service->link)) {
+        ready = false;
+        snprintf(now, sizeof now, "waiting for NATS at %s: %s", service->config.nats_url, furrow_link_last_error(service->link));
+    } else if (!furrow_store_connected(service->store)) {
+        ready = false;
+        snprintf(now, sizeof now, "waiting for Redis at %s: %s", service->config.redis_url, furrow_store_last_error(service->store));
+    } else {
+        snprintf(now, sizeof now, "%s", ready ? "ready" : why);
+    }
+    if (strcmp(now, service->reported) == 0) return;
+    snprintf(service->reported, sizeof service->reported, "%s", now);
+    if (ready)
+        furrow_logger(FURROW_LOG_INFO, "ready", "id=%s", service->id);
+    else
+        furrow_logger(FURROW_LOG_WARN, "not ready", "why=\"%s\"", now);
+}
+
+furrow_service *furrow_service_of(const furrow_call *call)
+{
+    return furrow_call_user(call);
+}
+
+furrow_entity *furrow_service_entity(furrow_service *service, const furrow_entity_contract *contract)
+{
+    for (size_t i = 0; i < service->entity_count; i++)
+        if (service->definition->entities[i] == contract) return service->entities[i];
+    FURROW_REQUIRE(!"the definition does not name this entity");
+    return NULL;
+}
+
+furrow_replica *furrow_service_replica(furrow_service *service, const furrow_replica_contract *contract)
+{
+    for (size_t i = 0; i < service->replica_count; i++)
+        if (service->definition->replicas[i].contract == contract) return service->replicas[i];
+    FURROW_REQUIRE(!"the definition does not name this replica");
+    return NULL;
+}
+
+furrow_store *furrow_service_store(furrow_service *service)
+{
+    return service->store;
+}
+
+furrow_sealer *furrow_service_sealer(furrow_service *service)
+{
+    return service->sealer;
+}
+
+furrow_client *furrow_service_client(furrow_service *service)
+{
+    return service->client;
+}
+
+furrow_command furrow_service_command(uint64_t ms)
+{
+    return (furrow_command){.deadline_ns = furrow_clock_now_ns() + ms * FURROW_NS_PER_MS};
+}
