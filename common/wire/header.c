@@ -1,0 +1,154 @@
+/*
+ * The grammar of header values. Every parser reads the whole value or refuses it; none allocates.
+ * May depend on base and wire/subject.
+ */
+#include "wire/header.h"
+
+#include <stdio.h>
+#include <strings.h>
+
+/* From fine to coarse; `next` is how many of a unit make one of the following. */
+static const struct {
+    char letter;
+    uint64_t ns;
+    unsigned next;
+} units[] = {
+    {'n', 1, 1000},          {'u', 1000, 1000},          {'m', 1000000, 1000},
+    {'S', 1000000000, 60},   {'M', 60000000000ULL, 60},  {'H', 3600000000000ULL, 0},
+};
+#define UNIT_COUNT   (sizeof units / sizeof units[0])
+#define TIMEOUT_MAX  99999999u /* TimeoutValue: "positive integer as ASCII string of at most 8 digits" */
+#define VALUE_MAX    1024
+#define LONGEST_NS   ((uint64_t)INT64_MAX) /* so that now + timeout never wraps */
+
+furrow_status furrow_header_parse_timeout(const char *text, uint64_t *ns, furrow_error *err)
+{
+    size_t digits = 0;
+    uint64_t value = 0;
+
+    for (; digits < 9 && text[digits] >= '0' && text[digits] <= '9'; digits++)
+        value = value * 10 + (uint64_t)(text[digits] - '0');
+    if (digits >= 1 && digits <= 8 && text[digits] != '\0' && text[digits + 1] == '\0') {
+        for (size_t i = 0; i < UNIT_COUNT; i++) {
+            if (units[i].letter != text[digits]) continue;
+            *ns = value > LONGEST_NS / units[i].ns ? LONGEST_NS : value * units[i].ns;
+            return FURROW_OK;
+        }
+    }
+    return furrow_fail(err, FURROW_INVALID_ARGUMENT,
+                       FURROW_HEADER_TIMEOUT " must be 1 to 8 digits and one of H M S m u n, such as 250m");
+}
+
+/* Rounds up in the finest unit that 8 digits hold, so a callee never sees less time than there is. */
+void furrow_header_format_timeout(uint64_t ns, char out[16])
+{
+    size_t unit = 0;
+    uint64_t value = ns;
+
+    while (value > TIMEOUT_MAX) {
+        unit++;
+        value = ns / units[unit].ns + (ns % units[unit].ns != 0);
+    }
+    while (value > 0 && units[unit].next && value % units[unit].next == 0) value /= units[unit++].next;
+    snprintf(out, 16, "%u%c", (unsigned)value, units[unit].letter);
+}
+
+static bool type_is(const char *content_type, size_t len, const char *type)
+{
+    return strlen(type) == len && strncasecmp(content_type, type, len) == 0;
+}
+
+furrow_status furrow_header_encoding(const char *content_type, const void *body, size_t len, furrow_encoding *out,
+                                     furrow_error *err)
+{
+    if (!content_type || !*content_type) {
+        *out = len > 0 && *(const uint8_t *)body == '{' ? FURROW_JSON : FURROW_PROTOBUF;
+        return FURROW_OK;
+    }
+    const char *start = content_type + strspn(content_type, " \t");
+    size_t length = strcspn(start, ";");
+    while (length > 0 && (start[length - 1] == ' ' || start[length - 1] == '\t')) length--;
+    if (type_is(start, length, FURROW_TYPE_PROTOBUF))
+        *out = FURROW_PROTOBUF;
+    else if (type_is(start, length, FURROW_TYPE_JSON))
+        *out = FURROW_JSON;
+    else
+        return furrow_fail(err, FURROW_INVALID_ARGUMENT,
+                           FURROW_HEADER_CONTENT_TYPE " must be " FURROW_TYPE_PROTOBUF " or " FURROW_TYPE_JSON);
+    return FURROW_OK;
+}
+
+static bool subject_char(char c)
+{
+    return c > ' ' && c <= '~' && c != '*' && c != '>' && c != '=' && c != ',';
+}
+
+/* One "<subject>=<sequence>" at *at, which moves past it and the blanks behind it. */
+static bool parse_token(const char **at, furrow_version_token *out)
+{
+    const char *text = *at + strspn(*at, " \t");
+    size_t len = 0;
+    uint64_t sequence = 0;
+
+    while (subject_char(text[len])) len++;
+    if (len == 0 || len >= FURROW_SUBJECT_MAX || text[len] != '=') return false;
+    const char *digit = text + len + 1;
+    if (*digit < '0' || *digit > '9') return false;
+    for (; *digit >= '0' && *digit <= '9'; digit++)
+        if (__builtin_mul_overflow(sequence, 10, &sequence) ||
+            __builtin_add_overflow(sequence, (uint64_t)(*digit - '0'), &sequence))
+            return false;
+    if (out) {
+        memcpy(out->subject, text, len);
+        out->subject[len] = '\0';
+        out->sequence = sequence;
+    }
+    *at = digit + strspn(digit, " \t");
+    return true;
+}
+
+furrow_status furrow_header_parse_after(const char *text, furrow_version_token out[FURROW_AFTER_MAX], size_t *count,
+                                        furrow_error *err)
+{
+    /* The first pass only checks: outputs are untouched on failure. */
+    for (int pass = 0; pass < 2; pass++) {
+        const char *at = text;
+        size_t found = 0;
+        for (;; at++) {
+            if (found == FURROW_AFTER_MAX)
+                return furrow_fail(err, FURROW_INVALID_ARGUMENT, FURROW_HEADER_AFTER " may hold at most %d pairs",
+                                   FURROW_AFTER_MAX);
+            if (!parse_token(&at, pass ? &out[found] : NULL) || (*at != ',' && *at != '\0'))
+                return furrow_fail(err, FURROW_INVALID_ARGUMENT,
+                                   FURROW_HEADER_AFTER " must be <subject>=<sequence>[,…], pair %zu is not", found + 1);
+            found++;
+            if (*at == '\0') break;
+        }
+        *count = found;
+    }
+    return FURROW_OK;
+}
+
+/* @count lower-case hexadecimal digits, not all of them zero unless @zero. */
+static bool hex_run(const char *text, size_t count, bool zero)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (!((text[i] >= '0' && text[i] <= '9') || (text[i] >= 'a' && text[i] <= 'f'))) return false;
+        zero |= text[i] != '0';
+    }
+    return zero;
+}
+
+/* "00-<trace-id>-<parent-id>-<flags>", https://www.w3.org/TR/trace-context/#traceparent-header-field-values */
+bool furrow_header_traceparent_valid(const char *text)
+{
+    return text && strlen(text) == 55 && memcmp(text, "00-", 3) == 0 && hex_run(text + 3, 32, false) && text[35] == '-' &&
+           hex_run(text + 36, 16, false) && text[52] == '-' && hex_run(text + 53, 2, true);
+}
+
+bool furrow_header_value_valid(const char *text)
+{
+    size_t len = strcspn(text, "\r\n");
+
+    return text[len] == '\0' && len <= VALUE_MAX;
+}

@@ -1,0 +1,152 @@
+/*
+ * protobuf-c messages in arenas.
+ *
+ * protobuf-c recurses without bound, takes any bytes for a string, and says "NULL" for every failure. So unpack first walks
+ * the wire bytes beside the descriptor: what passes that walk is shallow, well-formed and UTF-8, and what does not is
+ * refused with the name of the field. May depend on base.
+ */
+#include "wire/message.h"
+
+#include "wire/wirescan.h"
+
+static void *arena_alloc(void *arena, size_t size)
+{
+    return furrow_arena_alloc(arena, size);
+}
+
+static void arena_free(void *arena, void *pointer)
+{
+}
+
+ProtobufCAllocator furrow_message_allocator(furrow_arena *arena)
+{
+    return (ProtobufCAllocator){.alloc = arena_alloc, .free = arena_free, .allocator_data = arena};
+}
+
+ProtobufCMessage *furrow_message_new(const ProtobufCMessageDescriptor *descriptor, furrow_arena *arena)
+{
+    ProtobufCMessage *message = furrow_arena_alloc(arena, descriptor->sizeof_message);
+
+    if (message) protobuf_c_message_init(descriptor, message);
+    return message;
+}
+
+/* Where the walk is: one link a level, turned into a path only when something is wrong. */
+typedef struct level {
+    const struct level *outer;
+    const ProtobufCMessageDescriptor *descriptor;
+    const ProtobufCFieldDescriptor *field; /* being looked at; NULL between fields */
+    unsigned depth;
+} level;
+
+static size_t append_path(const level *at, char *out, size_t size)
+{
+    size_t used = at->outer ? append_path(at->outer, out, size) : 0;
+
+    if (!at->field) return used;
+    size_t len = strlen(at->field->name);
+    if (used + len + 2 > size) return used;
+    if (used > 0) out[used++] = '.';
+    memcpy(out + used, at->field->name, len);
+    return used + len;
+}
+
+static furrow_status refuse(const level *at, const char *why, furrow_error *err)
+{
+    char path[96];
+    const level *top = at;
+
+    path[append_path(at, path, sizeof path)] = '\0';
+    while (top->outer) top = top->outer;
+    return furrow_fail_field(err, path, "these bytes are no %s: %s", top->descriptor->name, why);
+}
+
+/* Fields mostly come in the order of the descriptor: try the next one before searching. */
+static const ProtobufCFieldDescriptor *find_field(const ProtobufCMessageDescriptor *descriptor, uint32_t number,
+                                                  const ProtobufCFieldDescriptor *last)
+{
+    const ProtobufCFieldDescriptor *end = descriptor->fields + descriptor->n_fields;
+
+    if (last && last->id == number) return last;
+    if (last && last + 1 < end && last[1].id == number) return last + 1;
+    return protobuf_c_message_descriptor_get_field(descriptor, number);
+}
+
+static furrow_status check(const ProtobufCMessageDescriptor *descriptor, const uint8_t *data, size_t len, const level *outer,
+                           furrow_error *err)
+{
+    level here = {.outer = outer, .descriptor = descriptor, .depth = outer ? outer->depth + 1 : 1};
+    furrow_wirescan scan = {data, data + len};
+    furrow_wirescan_field field;
+    const ProtobufCFieldDescriptor *last = descriptor->n_fields ? descriptor->fields : NULL;
+
+    while (scan.at < scan.end) {
+        here.field = NULL;
+        const char *wrong = furrow_wirescan_next(&scan, &field);
+        if (wrong) return refuse(&here, wrong, err);
+        here.field = find_field(descriptor, field.number, last);
+        if (!here.field) continue;
+        last = here.field;
+        wrong = furrow_wirescan_check(last->type, last->label == PROTOBUF_C_LABEL_REPEATED, &field);
+        if (wrong) return refuse(&here, wrong, err);
+        if (last->type != PROTOBUF_C_TYPE_MESSAGE) continue;
+        if (here.depth == FURROW_MESSAGE_DEPTH_MAX) return refuse(&here, "nested too deeply", err);
+        furrow_status status = check(last->descriptor, field.value, field.len, &here, err);
+        if (status) return status;
+    }
+    return FURROW_OK;
+}
+
+/* Tells protobuf-c's two reasons for NULL apart. */
+typedef struct watched_arena {
+    furrow_arena *arena;
+    bool full;
+} watched_arena;
+
+static void *watched_alloc(void *data, size_t size)
+{
+    watched_arena *watched = data;
+    void *memory = furrow_arena_alloc(watched->arena, size);
+
+    watched->full |= !memory;
+    return memory;
+}
+
+furrow_status furrow_message_unpack(const ProtobufCMessageDescriptor *descriptor, furrow_bytes bytes, furrow_arena *arena,
+                                    ProtobufCMessage **out, furrow_error *err)
+{
+    watched_arena watched = {.arena = arena};
+    ProtobufCAllocator allocator = {.alloc = watched_alloc, .free = arena_free, .allocator_data = &watched};
+    static const uint8_t nothing;
+    const uint8_t *data = bytes.len ? bytes.data : &nothing;
+
+    furrow_status status = check(descriptor, data, bytes.len, NULL, err);
+    if (status) return status;
+    ProtobufCMessage *message = protobuf_c_message_unpack(descriptor, &allocator, bytes.len, data);
+    if (!message && watched.full)
+        return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "%s: unpacked, it exceeds the memory limit", descriptor->name);
+    if (!message) return furrow_fail(err, FURROW_INVALID_ARGUMENT, "these bytes are no %s", descriptor->name);
+    *out = message;
+    return FURROW_OK;
+}
+
+furrow_status furrow_message_pack(const ProtobufCMessage *message, furrow_arena *arena, furrow_bytes *out, furrow_error *err)
+{
+    size_t size = protobuf_c_message_get_packed_size(message);
+    uint8_t *data = furrow_arena_alloc(arena, size ? size : 1);
+
+    if (!data)
+        return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "%s: packed, its %zu bytes exceed the memory limit",
+                           message->descriptor->name, size);
+    *out = (furrow_bytes){data, protobuf_c_message_pack(message, data)};
+    return FURROW_OK;
+}
+
+furrow_status furrow_message_copy(const ProtobufCMessage *message, furrow_arena *arena, ProtobufCMessage **out,
+                                  furrow_error *err)
+{
+    furrow_bytes packed;
+    furrow_status status = furrow_message_pack(message, arena, &packed, err);
+
+    return status ? status : furrow_message_unpack(message->descriptor, packed, arena, out, err);
+}

@@ -1,0 +1,132 @@
+/*
+ * Subjects and ids: protobuf names in, NATS subjects out, and back.
+ *
+ * Invariant: no id reaches a subject without passing check_id, so a subject never gains a token, a wildcard or a space
+ * from a request. May depend on base only.
+ */
+#include "wire/subject.h"
+
+#include "base/id.h"
+
+static furrow_status refuse_id(const char *field, furrow_error *err)
+{
+    return furrow_fail_field(err, field, "an id is 1 to %d characters of A-Z, a-z, 0-9, '_' and '-'", FURROW_ID_MAX);
+}
+
+furrow_status furrow_subject_check_id(const char *id, size_t len, const char *field, furrow_error *err)
+{
+    return id && furrow_id_valid(id, len) ? FURROW_OK : refuse_id(field, err);
+}
+
+furrow_status furrow_subject_of_entity(const char *entity, const char *id, char out[FURROW_SUBJECT_MAX], furrow_error *err)
+{
+    size_t prefix = strlen(entity), len = id ? strlen(id) : 0;
+
+    if (!id || !furrow_id_valid(id, len)) return refuse_id("id", err);
+    if (prefix == 0 || prefix + 1 + len >= FURROW_SUBJECT_MAX)
+        return furrow_fail(err, FURROW_INVALID_ARGUMENT, "the subject of %s would exceed %d bytes", entity,
+                           FURROW_SUBJECT_MAX - 1);
+    memcpy(out, entity, prefix);
+    out[prefix] = '.';
+    memcpy(out + prefix + 1, id, len + 1);
+    return FURROW_OK;
+}
+
+furrow_status furrow_subject_id(const char *subject, const char *entity, furrow_bytes *id, furrow_error *err)
+{
+    size_t prefix = strlen(entity);
+
+    if (strncmp(subject, entity, prefix) != 0 || subject[prefix] != '.' ||
+        !furrow_id_valid(subject + prefix + 1, strlen(subject + prefix + 1)))
+        return furrow_fail(err, FURROW_INVALID_ARGUMENT, "not a subject of %s: \"%.100s\"", entity, subject);
+    *id = furrow_bytes_of(subject + prefix + 1);
+    return FURROW_OK;
+}
+
+const char *furrow_subject_last(const char *subject)
+{
+    const char *dot = strrchr(subject, '.');
+
+    return dot ? dot + 1 : subject;
+}
+
+/* One we may publish to: tokens that are neither empty nor wildcards, of visible ASCII. */
+static bool publishable(const char *subject)
+{
+    size_t token = 0;
+
+    for (const char *at = subject;; at++) {
+        if (*at == '.' || *at == '\0') {
+            if (token == 0 || (token == 1 && (at[-1] == '*' || at[-1] == '>'))) return false;
+            if (*at == '\0') return at - subject < FURROW_SUBJECT_MAX;
+            token = 0;
+        } else {
+            if (*at <= ' ' || *at > '~') return false;
+            token++;
+        }
+    }
+}
+
+bool furrow_subject_is_inbox(const char *reply)
+{
+    return reply && (strncmp(reply, "_INBOX", 6) == 0 || strncmp(reply, "_R_.", 4) == 0) && publishable(reply);
+}
+
+/* The token at *at, which moves past its dot; false when it is empty or the text is used up. */
+static bool next_token(const char **at, furrow_bytes *token)
+{
+    if (!*at) return false;
+    size_t len = strcspn(*at, ".");
+    *token = (furrow_bytes){*at, len};
+    *at = (*at)[len] == '.' ? *at + len + 1 : NULL;
+    return len > 0;
+}
+
+static bool next_number(const char **at, uint64_t *out)
+{
+    furrow_bytes token;
+    uint64_t value = 0;
+
+    if (!next_token(at, &token)) return false;
+    for (size_t i = 0; i < token.len; i++) {
+        unsigned digit = (unsigned)((const uint8_t *)token.data)[i] - '0';
+        if (digit > 9 || __builtin_mul_overflow(value, 10, &value) || __builtin_add_overflow(value, digit, &value))
+            return false;
+    }
+    *out = value;
+    return true;
+}
+
+static size_t count_tokens(const char *subject)
+{
+    size_t count = 1;
+
+    for (; *subject; subject++) count += *subject == '.';
+    return count;
+}
+
+/*
+ * v1: $JS.ACK.<stream>.<consumer>.<delivered>.<stream seq>.<consumer seq>.<timestamp>.<pending>
+ * v2: $JS.ACK.<domain>.<account hash>.<stream>.… and perhaps one more token (ADR-15).
+ */
+bool furrow_subject_parse_ack(const char *subject, furrow_ack *out)
+{
+    static const char prefix[] = "$JS.ACK.";
+    furrow_ack ack;
+    furrow_bytes skipped;
+    uint64_t timestamp;
+
+    if (!subject || strncmp(subject, prefix, sizeof prefix - 1) != 0) return false;
+    size_t tokens = count_tokens(subject);
+    if (tokens != 9 && tokens != 11 && tokens != 12) return false;
+    const char *at = subject + sizeof prefix - 1;
+    if (tokens > 9 && (!next_token(&at, &skipped) || !next_token(&at, &skipped))) return false;
+    if (!next_token(&at, &ack.stream) || !next_token(&at, &ack.consumer) || !next_number(&at, &ack.delivered) ||
+        !next_number(&at, &ack.stream_seq) || !next_number(&at, &ack.consumer_seq) || !next_number(&at, &timestamp) ||
+        !next_number(&at, &ack.pending))
+        return false;
+    if (timestamp > INT64_MAX) return false;
+    ack.timestamp_ns = (int64_t)timestamp;
+    *out = ack;
+    return true;
+}

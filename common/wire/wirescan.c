@@ -1,0 +1,49 @@
+/*
+ * Which payloads fit which field types. Shared by what unpacks and what projects, so that whatever a projection lets
+ * through can be unpacked later.
+ */
+#include "wire/wirescan.h"
+
+#include "wire/message.h"
+
+/* The wire type of one value; protobuf-c's enumeration is dense from INT32 to MESSAGE. */
+static const uint8_t wire_of[] = {
+    [PROTOBUF_C_TYPE_INT32] = FURROW_WIRE_VARINT,   [PROTOBUF_C_TYPE_SINT32] = FURROW_WIRE_VARINT,
+    [PROTOBUF_C_TYPE_SFIXED32] = FURROW_WIRE_32BIT, [PROTOBUF_C_TYPE_INT64] = FURROW_WIRE_VARINT,
+    [PROTOBUF_C_TYPE_SINT64] = FURROW_WIRE_VARINT,  [PROTOBUF_C_TYPE_SFIXED64] = FURROW_WIRE_64BIT,
+    [PROTOBUF_C_TYPE_UINT32] = FURROW_WIRE_VARINT,  [PROTOBUF_C_TYPE_FIXED32] = FURROW_WIRE_32BIT,
+    [PROTOBUF_C_TYPE_UINT64] = FURROW_WIRE_VARINT,  [PROTOBUF_C_TYPE_FIXED64] = FURROW_WIRE_64BIT,
+    [PROTOBUF_C_TYPE_FLOAT] = FURROW_WIRE_32BIT,    [PROTOBUF_C_TYPE_DOUBLE] = FURROW_WIRE_64BIT,
+    [PROTOBUF_C_TYPE_BOOL] = FURROW_WIRE_VARINT,    [PROTOBUF_C_TYPE_ENUM] = FURROW_WIRE_VARINT,
+    [PROTOBUF_C_TYPE_STRING] = FURROW_WIRE_LENGTH,  [PROTOBUF_C_TYPE_BYTES] = FURROW_WIRE_LENGTH,
+    [PROTOBUF_C_TYPE_MESSAGE] = FURROW_WIRE_LENGTH,
+};
+
+static const char *check_packed(unsigned element, const furrow_wirescan_field *field)
+{
+    const uint8_t *at = field->value, *end = at + field->len;
+
+    switch (element) {
+    case FURROW_WIRE_32BIT:
+        return field->len % 4 ? "packed elements are cut short" : NULL;
+    case FURROW_WIRE_64BIT:
+        return field->len % 8 ? "packed elements are cut short" : NULL;
+    default:
+        while (at < end)
+            if (!furrow_wirescan_skip_varint(&at, end)) return "a packed varint does not end";
+        return NULL;
+    }
+}
+
+const char *furrow_wirescan_check(ProtobufCType type, bool repeated, const furrow_wirescan_field *field)
+{
+    unsigned expected = wire_of[type];
+
+    if (field->wire == expected) {
+        if (type != PROTOBUF_C_TYPE_STRING) return NULL;
+        if (!furrow_utf8_valid(field->value, field->len)) return "not UTF-8";
+        return memchr(field->value, 0, field->len) ? "holds a NUL byte" : NULL;
+    }
+    if (repeated && field->wire == FURROW_WIRE_LENGTH) return check_packed(expected, field);
+    return "has the wrong wire type";
+}

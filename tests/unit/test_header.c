@@ -1,0 +1,173 @@
+/* The grammar of header values. */
+#include "wire/header.h"
+
+#include <check.h>
+#include <stdlib.h>
+
+START_TEST(timeouts_are_read_in_every_unit)
+{
+    static const struct {
+        const char *text;
+        uint64_t ns;
+    } good[] = {{"250m", 250000000},      {"2S", 2000000000},       {"1n", 1},          {"0n", 0}, {"99999999u", 99999999000},
+                {"3M", 180000000000ULL},  {"1H", 3600000000000ULL}, {"00000001S", 1000000000},
+                {"99999999H", INT64_MAX}};
+    static const char *const bad[] = {"", "m", "250", "250x", "250s", "123456789m", "-1m", "+1m", "1.5S", " 1S", "1S ", "1SS"};
+    furrow_error err;
+    uint64_t ns;
+
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+        ck_assert_int_eq(furrow_header_parse_timeout(good[i].text, &ns, &err), FURROW_OK);
+        ck_assert_uint_eq(ns, good[i].ns);
+    }
+    ns = 42;
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        ck_assert_int_eq(furrow_header_parse_timeout(bad[i], &ns, &err), FURROW_INVALID_ARGUMENT);
+    ck_assert_uint_eq(ns, 42);
+}
+END_TEST
+
+START_TEST(timeouts_are_written_short_and_never_too_early)
+{
+    static const struct {
+        uint64_t ns;
+        const char *text;
+    } golden[] = {{0, "0n"}, {1, "1n"}, {250000000, "250m"}, {2000000000, "2S"}, {3600000000000ULL, "1H"},
+                  {100000001, "100001u"}, {5400000000000ULL, "90M"}};
+    char text[16];
+    furrow_error err;
+
+    for (size_t i = 0; i < sizeof golden / sizeof *golden; i++) {
+        furrow_header_format_timeout(golden[i].ns, text);
+        ck_assert_str_eq(text, golden[i].text);
+    }
+    for (uint64_t ns = 1; ns < UINT64_MAX / 7; ns = ns * 7 + 3) {
+        uint64_t back;
+        furrow_header_format_timeout(ns, text);
+        ck_assert_int_eq(furrow_header_parse_timeout(text, &back, &err), FURROW_OK);
+        ck_assert(back >= ns && back - ns <= ns / 100000);
+    }
+    furrow_header_format_timeout(UINT64_MAX, text);
+    ck_assert_str_eq(text, "5124096H");
+}
+END_TEST
+
+START_TEST(the_encoding_is_named_or_seen)
+{
+    static const struct {
+        const char *type, *body;
+        furrow_encoding encoding;
+    } good[] = {{NULL, "{}", FURROW_JSON},
+                {NULL, "\x0a\x01x", FURROW_PROTOBUF},
+                {NULL, "", FURROW_PROTOBUF},
+                {NULL, " {}", FURROW_PROTOBUF},
+                {"", "{}", FURROW_JSON},
+                {"application/json", "", FURROW_JSON},
+                {"Application/JSON; charset=utf-8", "x", FURROW_JSON},
+                {"application/protobuf", "{", FURROW_PROTOBUF},
+                {" application/protobuf ;x", "{", FURROW_PROTOBUF}};
+    static const char *const bad[] = {"text/plain", "application/jsonx", "application", ";", "json", " "};
+    furrow_encoding encoding;
+    furrow_error err;
+
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+        ck_assert_int_eq(furrow_header_encoding(good[i].type, good[i].body, strlen(good[i].body), &encoding, &err), FURROW_OK);
+        ck_assert_int_eq(encoding, good[i].encoding);
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        ck_assert_int_eq(furrow_header_encoding(bad[i], "{}", 2, &encoding, &err), FURROW_INVALID_ARGUMENT);
+}
+END_TEST
+
+START_TEST(version_tokens_are_read)
+{
+    furrow_version_token tokens[FURROW_AFTER_MAX];
+    size_t count;
+    furrow_error err;
+
+    ck_assert_int_eq(furrow_header_parse_after("employee.v1.Employee.e1=18446744073709551615 , job.v1.Job.j=7", tokens, &count, &err),
+                     FURROW_OK);
+    ck_assert_uint_eq(count, 2);
+    ck_assert_str_eq(tokens[0].subject, "employee.v1.Employee.e1");
+    ck_assert_uint_eq(tokens[0].sequence, UINT64_MAX);
+    ck_assert_str_eq(tokens[1].subject, "job.v1.Job.j");
+    ck_assert_uint_eq(tokens[1].sequence, 7);
+}
+END_TEST
+
+START_TEST(wrong_version_tokens_change_nothing)
+{
+    static const char *const bad[] = {"", ",", "a", "a=", "=1", "a=1,", "a=1,,b=2", "a=x", "a=1x", "a b=1", "a=-1",
+                                      "a=18446744073709551616", "a=1;b=2", "a.*=1"};
+    furrow_version_token tokens[FURROW_AFTER_MAX] = {{.subject = "before"}};
+    char many[256] = "a=1", longest[300];
+    size_t count = 42;
+
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        ck_assert_msg(furrow_header_parse_after(bad[i], tokens, &count, NULL) == FURROW_INVALID_ARGUMENT, "%s", bad[i]);
+    for (int i = 1; i < FURROW_AFTER_MAX; i++) strcat(many, ",a=1");
+    ck_assert_int_eq(furrow_header_parse_after(strcat(many, ",a=1"), tokens, &count, NULL), FURROW_INVALID_ARGUMENT);
+    memset(longest, 'a', 256);
+    strcpy(longest + 256, "=1");
+    ck_assert_int_eq(furrow_header_parse_after(longest, tokens, &count, NULL), FURROW_INVALID_ARGUMENT);
+    ck_assert_uint_eq(count, 42);
+    ck_assert_str_eq(tokens[0].subject, "before");
+    many[strlen(many) - 4] = '\0';
+    ck_assert_int_eq(furrow_header_parse_after(many, tokens, &count, NULL), FURROW_OK);
+    ck_assert_uint_eq(count, FURROW_AFTER_MAX);
+}
+END_TEST
+
+START_TEST(a_trace_parent_is_checked)
+{
+    static const char good[] = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    static const char *const bad[] = {"", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331",
+                                      "00-00000000000000000000000000000000-b7ad6b7169203331-01",
+                                      "00-0af7651916cd43dd8448eb211c80319c-0000000000000000-01",
+                                      "00-0AF7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+                                      "01-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+                                      "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-0x",
+                                      "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-011"};
+
+    ck_assert(furrow_header_traceparent_valid(good));
+    ck_assert(furrow_header_traceparent_valid("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00"));
+    ck_assert(!furrow_header_traceparent_valid(NULL));
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) ck_assert_msg(!furrow_header_traceparent_valid(bad[i]), "%s", bad[i]);
+}
+END_TEST
+
+START_TEST(a_header_value_is_one_short_line)
+{
+    char text[1026];
+
+    memset(text, 'a', sizeof text);
+    text[1024] = '\0';
+    ck_assert(furrow_header_value_valid(text));
+    ck_assert(furrow_header_value_valid(""));
+    text[1024] = 'a';
+    text[1025] = '\0';
+    ck_assert(!furrow_header_value_valid(text));
+    ck_assert(!furrow_header_value_valid("a\nb"));
+    ck_assert(!furrow_header_value_valid("a\r"));
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("header");
+    TCase *tests = tcase_create("header");
+    SRunner *runner = srunner_create(suite);
+
+    suite_add_tcase(suite, tests);
+    tcase_add_test(tests, timeouts_are_read_in_every_unit);
+    tcase_add_test(tests, timeouts_are_written_short_and_never_too_early);
+    tcase_add_test(tests, the_encoding_is_named_or_seen);
+    tcase_add_test(tests, version_tokens_are_read);
+    tcase_add_test(tests, wrong_version_tokens_change_nothing);
+    tcase_add_test(tests, a_trace_parent_is_checked);
+    tcase_add_test(tests, a_header_value_is_one_short_line);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}

@@ -1,0 +1,298 @@
+/* Messages in arenas: what is refused before protobuf-c sees it, and merging by field mask. */
+#include "wire/message.h"
+
+#include "wire_test.pb-c.h"
+
+#include <check.h>
+#include <stdlib.h>
+
+static furrow_arena *arena;
+static furrow_error err;
+
+static void setup(void)
+{
+    arena = furrow_arena_create(0);
+    err = (furrow_error){0};
+}
+
+static void teardown(void)
+{
+    furrow_arena_destroy(arena);
+}
+
+static furrow_status unpack(const ProtobufCMessageDescriptor *descriptor, furrow_bytes bytes, void *out)
+{
+    return furrow_message_unpack(descriptor, bytes, arena, out, &err);
+}
+
+#define BYTES(text) FURROW_BYTES_LITERAL(text)
+
+START_TEST(a_message_survives_pack_and_unpack)
+{
+    Wiretest__V1__Phone phone = WIRETEST__V1__PHONE__INIT, *phones[] = {&phone, &phone};
+    Wiretest__V1__Contact contact = WIRETEST__V1__CONTACT__INIT;
+    Wiretest__V1__Person person = WIRETEST__V1__PERSON__INIT, *back;
+    furrow_bytes packed;
+
+    phone.number = "+15595550123";
+    contact.n_phones = 2;
+    contact.phones = phones;
+    person.id = "e1";
+    person.contact = &contact;
+    person.hourly_rate_cents = -5;
+    ck_assert_int_eq(furrow_message_pack(&person.base, arena, &packed, &err), FURROW_OK);
+    ck_assert_int_eq(unpack(person.base.descriptor, packed, &back), FURROW_OK);
+    ck_assert_str_eq(back->id, "e1");
+    ck_assert_str_eq(back->display_name, "");
+    ck_assert_uint_eq(back->contact->n_phones, 2);
+    ck_assert_str_eq(back->contact->phones[1]->number, "+15595550123");
+    ck_assert_int_eq(back->hourly_rate_cents, -5);
+}
+END_TEST
+
+START_TEST(no_bytes_are_the_default_message)
+{
+    Wiretest__V1__Person *person;
+
+    ck_assert_int_eq(unpack(&wiretest__v1__person__descriptor, (furrow_bytes){NULL, 0}, &person), FURROW_OK);
+    ck_assert_str_eq(person->id, "");
+    person = (void *)furrow_message_new(&wiretest__v1__person__descriptor, arena);
+    ck_assert_str_eq(person->id, "");
+}
+END_TEST
+
+START_TEST(malformed_bytes_are_refused)
+{
+    static const struct {
+        const char *bytes;
+        size_t len;
+        const char *field;
+    } bad[] = {
+        {"\x0a", 1, ""},                            /* a length is missing */
+        {"\x0a\x05" "ab", 4, ""},                   /* cut short */
+        {"\x80", 1, ""},                            /* the tag does not end */
+        {"\x00\x00", 2, ""},                        /* field number 0 */
+        {"\x80\x80\x80\x80\x10\x00", 6, ""},        /* a tag past 32 bits */
+        {"\x0b\x0c", 2, ""},                        /* a group */
+        {"\x0e", 1, ""},                            /* wire type 6 */
+        {"\x0a\xff\xff\xff\xff\x0f", 6, ""},        /* a length of 4 GiB */
+        {"\x30\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", 12, ""}, /* a varint of 11 bytes */
+        {"\x08\x01", 2, "id"},                      /* a number where text belongs */
+        {"\x32\x01\x01", 3, "color"},               /* bytes where a number belongs */
+        {"\x62\x01\x80", 3, "shifts"},              /* packed, and cut short */
+        {"\x0a\x01\xff", 3, "id"},                  /* not UTF-8 */
+        {"\x0a\x02\xc0\x80", 4, "id"},              /* over-long NUL */
+        {"\x0a\x03\xed\xa0\x80", 5, "id"},          /* surrogate */
+        {"\x0a\x03" "a\0b", 5, "id"},               /* NUL inside */
+        {"\x4a\x05\x12\x03\x0a\x01\xff", 7, "contact.phones.number"},
+        {"\x4a\x02\x12\x05", 4, "contact"},
+    };
+    Wiretest__V1__Person *person = NULL;
+
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        ck_assert_msg(unpack(&wiretest__v1__person__descriptor, (furrow_bytes){bad[i].bytes, bad[i].len}, &person) ==
+                          FURROW_INVALID_ARGUMENT,
+                      "case %zu", i);
+        ck_assert_str_eq(err.field, bad[i].field);
+    }
+    ck_assert_ptr_null(person);
+}
+END_TEST
+
+START_TEST(unknown_fields_and_both_packings_are_accepted)
+{
+    Wiretest__V1__Repeated *message;
+    furrow_bytes bytes = BYTES("\x08\x01\x0a\x02\x02\x03\x12\x02\x04\x05\x10\x06\xf8\x3f\x01\xfa\x3f\x01\xff");
+
+    ck_assert_int_eq(unpack(&wiretest__v1__repeated__descriptor, bytes, &message), FURROW_OK);
+    ck_assert_uint_eq(message->n_numbers, 3);
+    ck_assert_int_eq(message->numbers[2], 3);
+    ck_assert_uint_eq(message->n_loose, 3);
+    ck_assert_int_eq(message->loose[2], 6);
+    ck_assert_uint_eq(message->base.n_unknown_fields, 2);
+}
+END_TEST
+
+/* Tree.next inside itself: @depth messages in all. */
+static furrow_bytes nest(unsigned depth)
+{
+    uint8_t *end = (uint8_t *)furrow_arena_alloc(arena, 4096) + 4096, *at = end;
+
+    while (--depth > 0) {
+        size_t len = (size_t)(end - at);
+        if (len >= 0x80) *--at = (uint8_t)(len >> 7);
+        *--at = (uint8_t)(len >= 0x80 ? len | 0x80 : len);
+        *--at = 0x1a;
+    }
+    return (furrow_bytes){at, (size_t)(end - at)};
+}
+
+START_TEST(nesting_has_a_limit)
+{
+    Wiretest__V1__Tree *tree;
+
+    ck_assert_int_eq(unpack(&wiretest__v1__tree__descriptor, nest(FURROW_MESSAGE_DEPTH_MAX), &tree), FURROW_OK);
+    ck_assert_int_eq(unpack(&wiretest__v1__tree__descriptor, nest(FURROW_MESSAGE_DEPTH_MAX + 1), &tree),
+                     FURROW_INVALID_ARGUMENT);
+    ck_assert_ptr_nonnull(strstr(err.text, "deep"));
+}
+END_TEST
+
+START_TEST(a_small_arena_is_exhausted_not_overrun)
+{
+    furrow_arena *small = furrow_arena_create(256);
+    uint8_t bytes[400];
+    ProtobufCMessage *out = NULL;
+
+    for (size_t i = 0; i < sizeof bytes; i += 2) memcpy(bytes + i, "\x12", 2); /* 200 empty children */
+    ck_assert_int_eq(furrow_message_unpack(&wiretest__v1__tree__descriptor, (furrow_bytes){bytes, sizeof bytes}, small, &out, &err),
+                     FURROW_RESOURCE_EXHAUSTED);
+    ck_assert_ptr_null(out);
+    furrow_arena_destroy(small);
+}
+END_TEST
+
+START_TEST(utf8_follows_rfc_3629)
+{
+    static const char *const good[] = {"", "ascii and more ascii", "\xc2\x80", "\xe0\xa0\x80", "\xed\x9f\xbf", "\xee\x80\x80",
+                                       "\xf0\x90\x80\x80", "\xf4\x8f\xbf\xbf", "12345678\xc3\xa9" "12345678", "ma\xc3\xb1" "ana"};
+    static const char *const bad[] = {"\x80", "\xc1\xbf", "\xc2", "\xe0\x9f\xbf", "\xed\xa0\x80", "\xf0\x8f\xbf\xbf",
+                                      "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "\xe2\x82", "12345678\xff", "1234567890\xc3",
+                                      "12345678123\xe2\x28\xa1", "\xff" "12345678"};
+
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++)
+        ck_assert_msg(furrow_utf8_valid(good[i], strlen(good[i])), "good %zu", i);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) ck_assert_msg(!furrow_utf8_valid(bad[i], strlen(bad[i])), "bad %zu", i);
+}
+END_TEST
+
+START_TEST(a_copy_is_deep)
+{
+    Wiretest__V1__Tree child = WIRETEST__V1__TREE__INIT, tree = WIRETEST__V1__TREE__INIT, *copy;
+    char name[] = "leaf";
+
+    child.name = name;
+    tree.next = &child;
+    ck_assert_int_eq(furrow_message_copy(&tree.base, arena, (ProtobufCMessage **)&copy, &err), FURROW_OK);
+    name[0] = 'X';
+    ck_assert_str_eq(copy->next->name, "leaf");
+}
+END_TEST
+
+static furrow_status merge(void *into, const void *from, char *path)
+{
+    return furrow_message_merge_mask(into, from, (char *[]){path}, 1, arena, &err);
+}
+
+START_TEST(a_mask_copies_what_it_names_and_no_more)
+{
+    Wiretest__V1__Contact old_contact = WIRETEST__V1__CONTACT__INIT, new_contact = WIRETEST__V1__CONTACT__INIT;
+    Wiretest__V1__Person into = WIRETEST__V1__PERSON__INIT, from = WIRETEST__V1__PERSON__INIT;
+    int32_t shifts[] = {1, 2};
+
+    old_contact.address = "old address";
+    old_contact.email = "old@x";
+    new_contact.email = "new@x";
+    into.id = "e1";
+    into.contact = &old_contact;
+    from.id = "e2";
+    from.contact = &new_contact;
+    from.shifts = shifts;
+    from.n_shifts = 2;
+    from.hourly_rate_cents = 1900;
+    char *paths[] = {"contact.email", "shifts", "hourly_rate_cents", "badge"};
+    ck_assert_int_eq(furrow_message_merge_mask(&into.base, &from.base, paths, 4, arena, &err), FURROW_OK);
+    ck_assert_str_eq(into.id, "e1");
+    ck_assert_str_eq(into.contact->address, "old address");
+    ck_assert_str_eq(into.contact->email, "new@x");
+    ck_assert_uint_eq(into.n_shifts, 2);
+    ck_assert_int_eq(into.hourly_rate_cents, 1900);
+    ck_assert_int_eq(merge(&into, &from, "contact"), FURROW_OK);
+    ck_assert_str_eq(into.contact->address, "");
+}
+END_TEST
+
+START_TEST(a_mask_makes_and_clears_nested_messages)
+{
+    Wiretest__V1__Contact contact = WIRETEST__V1__CONTACT__INIT;
+    Wiretest__V1__Person into = WIRETEST__V1__PERSON__INIT, from = WIRETEST__V1__PERSON__INIT;
+
+    ck_assert_int_eq(merge(&into, &from, "contact.email"), FURROW_OK);
+    ck_assert_ptr_null(into.contact);
+    contact.email = "a@b";
+    from.contact = &contact;
+    ck_assert_int_eq(merge(&into, &from, "contact.email"), FURROW_OK);
+    ck_assert_ptr_ne(into.contact, &contact);
+    ck_assert_str_eq(into.contact->email, "a@b");
+    from.contact = NULL;
+    ck_assert_int_eq(merge(&into, &from, "contact.email"), FURROW_OK);
+    ck_assert_str_eq(into.contact->email, "");
+    ck_assert_int_eq(merge(&into, &from, "contact"), FURROW_OK);
+    ck_assert_ptr_null(into.contact);
+}
+END_TEST
+
+START_TEST(a_mask_moves_oneofs)
+{
+    Wiretest__V1__Choice into = WIRETEST__V1__CHOICE__INIT, from = WIRETEST__V1__CHOICE__INIT;
+    Wiretest__V1__Scalars scalars = WIRETEST__V1__SCALARS__INIT;
+
+    into.kind_case = WIRETEST__V1__CHOICE__KIND_TEXT;
+    into.text = "before";
+    from.kind_case = WIRETEST__V1__CHOICE__KIND_SCALARS;
+    from.scalars = &scalars;
+    scalars.an_int32 = 5;
+    ck_assert_int_eq(merge(&into, &from, "number"), FURROW_OK);
+    ck_assert_int_eq(into.kind_case, WIRETEST__V1__CHOICE__KIND_TEXT);
+    ck_assert_int_eq(merge(&into, &from, "scalars.an_int32"), FURROW_OK);
+    ck_assert_int_eq(into.kind_case, WIRETEST__V1__CHOICE__KIND_SCALARS);
+    ck_assert_int_eq(into.scalars->an_int32, 5);
+    from.kind_case = WIRETEST__V1__CHOICE__KIND__NOT_SET;
+    ck_assert_int_eq(merge(&into, &from, "scalars"), FURROW_OK);
+    ck_assert_int_eq(into.kind_case, WIRETEST__V1__CHOICE__KIND__NOT_SET);
+}
+END_TEST
+
+START_TEST(a_wrong_mask_changes_nothing)
+{
+    static char *const bad[] = {"", ".", "nope", "contact.nope", "id.x", "reports.id", "contact.", "contact..email", "Id", "*",
+                                "displayName", "contact.phones.number"};
+    Wiretest__V1__Person into = WIRETEST__V1__PERSON__INIT, from = WIRETEST__V1__PERSON__INIT;
+
+    from.id = "e2";
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        char *paths[] = {"id", bad[i]};
+        ck_assert_int_eq(furrow_message_merge_mask(&into.base, &from.base, paths, 2, arena, &err), FURROW_INVALID_ARGUMENT);
+        ck_assert_ptr_nonnull(strstr(err.text, "path 2"));
+    }
+    ck_assert_int_eq(merge(&into, &from, "a\r\nb"), FURROW_INVALID_ARGUMENT);
+    ck_assert_str_eq(err.field, "");
+    ck_assert_str_eq(into.id, "");
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("message");
+    TCase *tests = tcase_create("message");
+    SRunner *runner = srunner_create(suite);
+
+    suite_add_tcase(suite, tests);
+    tcase_add_checked_fixture(tests, setup, teardown);
+    tcase_add_test(tests, a_message_survives_pack_and_unpack);
+    tcase_add_test(tests, no_bytes_are_the_default_message);
+    tcase_add_test(tests, malformed_bytes_are_refused);
+    tcase_add_test(tests, unknown_fields_and_both_packings_are_accepted);
+    tcase_add_test(tests, nesting_has_a_limit);
+    tcase_add_test(tests, a_small_arena_is_exhausted_not_overrun);
+    tcase_add_test(tests, utf8_follows_rfc_3629);
+    tcase_add_test(tests, a_copy_is_deep);
+    tcase_add_test(tests, a_mask_copies_what_it_names_and_no_more);
+    tcase_add_test(tests, a_mask_makes_and_clears_nested_messages);
+    tcase_add_test(tests, a_mask_moves_oneofs);
+    tcase_add_test(tests, a_wrong_mask_changes_nothing);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
