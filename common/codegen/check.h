@@ -1,0 +1,17 @@
+/**
+ * The judge: what a .proto may not say, each problem reported with where it stands and what to do about it.
+ * May depend on: base, protobuf-c.
+ */
+#ifndef FURROW_CODEGEN_CHECK_H
+#define FURROW_CODEGEN_CHECK_H
+
+#include "codegen/model.h"
+
+/* Every file asked for, and what the whole request may declare only once. No code is generated when @report counts any. */
+void furrow_check(const furrow_model *model, furrow_report *report);
+
+/* Is @replica a wire-compatible subset of @entity? (DESIGN section 4) */
+void furrow_check_subset(const furrow_model *model, const furrow_model_message *replica, const furrow_model_message *entity,
+                         furrow_report *report);
+
+#endif

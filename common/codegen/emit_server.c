@@ -1,0 +1,67 @@
+/**
+ * The server's side: the functions the service's author writes, declared with their own types, and the handler table that
+ * leads to them. A method that nobody implements is a link error.
+ */
+#include "codegen/emit.h"
+
+#include "codegen/names.h"
+#include "codegen/symbols.h"
+#include "codegen/text.h"
+
+static void declare_method(const furrow_emit *emit, const furrow_model_service *service, const furrow_model_method *method)
+{
+    furrow_arena *arena = emit->model->arena;
+    furrow_buffer_printf(emit->header,
+                         "/* %s.%s */\nfurrow_status %s(furrow_call *call, const %s *request,\n    %s *response, furrow_error *err);\n\n",
+                         service->name, method->name, furrow_symbols_method(arena, service, method),
+                         furrow_names_c_type(arena, method->input->name), furrow_names_c_type(arena, method->output->name));
+}
+
+static const char *thunk_of(const furrow_emit *emit, const furrow_model_service *service, const furrow_model_method *method)
+{
+    furrow_arena *arena = emit->model->arena;
+    return furrow_text_printf(arena, "%s_%s_thunk", furrow_names_snake(arena, service->own_name),
+                              furrow_names_snake(arena, method->name));
+}
+
+static void write_thunk(const furrow_emit *emit, const furrow_model_service *service, const furrow_model_method *method)
+{
+    furrow_arena *arena = emit->model->arena;
+    furrow_buffer_printf(emit->source,
+                         "static furrow_status %s(furrow_call *call, const ProtobufCMessage *request,\n"
+                         "    ProtobufCMessage *response, furrow_error *err)\n{\n",
+                         thunk_of(emit, service, method));
+    furrow_buffer_printf(emit->source, "    return %s(call, (const %s *)request,\n        (%s *)response, err);\n}\n\n",
+                         furrow_symbols_method(arena, service, method), furrow_names_c_type(arena, method->input->name),
+                         furrow_names_c_type(arena, method->output->name));
+}
+
+static void write_service(const furrow_emit *emit, const furrow_model_service *service)
+{
+    furrow_arena *arena = emit->model->arena;
+    const char *symbol = furrow_symbols_service(arena, emit->file, service), *methods = "NULL";
+    for (size_t i = 0; i < service->method_count; i++) {
+        declare_method(emit, service, &service->methods[i]);
+        write_thunk(emit, service, &service->methods[i]);
+    }
+    if (service->method_count > 0) {
+        methods = furrow_text_printf(arena, "%s_thunks", symbol);
+        furrow_buffer_printf(emit->source, "static furrow_handler_fn *const %s[] = {\n", methods);
+        for (size_t i = 0; i < service->method_count; i++)
+            furrow_buffer_printf(emit->source, "    %s,\n", thunk_of(emit, service, &service->methods[i]));
+        furrow_buffer_append_text(emit->source, "};\n\n");
+    }
+    furrow_buffer_printf(emit->header, "/* The handlers of %s, for furrow_server_add. */\nextern const furrow_handlers %s_handlers;\n\n",
+                         service->name, symbol);
+    furrow_buffer_printf(emit->source, "/* The handlers of %s, in the contract's order. */\nconst furrow_handlers %s_handlers = {\n",
+                         service->name, symbol);
+    furrow_buffer_printf(emit->source, "    .service = &%s,\n    .methods = %s,\n};\n\n", symbol, methods);
+}
+
+void furrow_emit_server(const furrow_emit *emit)
+{
+    furrow_emit_opening(emit, "server", "Server: the methods to implement, described in rpc/server.h.");
+    furrow_buffer_printf(emit->header, "#include \"%s.furrow.h\"\n#include \"rpc/server.h\"\n\n", emit->stem);
+    for (size_t i = 0; i < emit->file->service_count; i++) write_service(emit, &emit->file->services[i]);
+    furrow_buffer_append_text(emit->header, "#endif\n");
+}

@@ -1,0 +1,178 @@
+/**
+ * Custom options out of unknown fields: one table per kind of option, one small reader of the wire format.
+ * An option may come in pieces (`option (x).a = 1; option (x).b = 2;`), so each occurrence is merged into what is there;
+ * numbers that no table names belong to somebody else's options and are skipped.
+ */
+#include "codegen/options.h"
+
+#include "codegen/text.h"
+
+#include <string.h>
+
+/* Numbers of proto/furrow/v1/options.proto, and of protobuf-c's own file option. */
+enum {
+    OPTION_ENTITY = 50501,
+    OPTION_REPLICA_OF = 50502,
+    OPTION_INDEX = 50511,
+    OPTION_PRIVATE = 50512,
+    OPTION_TIMEOUT_MS = 50521,
+    OPTION_SUMMARY = 50522,
+    OPTION_RESTRICTED = 50523,
+    OPTION_SHORT_NAME = 50531,
+    OPTION_PB_C_FILE = 1019,
+    PB_C_FILE_C_PACKAGE = 6,
+};
+
+typedef enum slot_kind { SLOT_BOOL, SLOT_UINT32, SLOT_TEXT, SLOT_MESSAGE } slot_kind;
+
+typedef struct slot {
+    uint32_t number;
+    slot_kind kind;
+    void *into;               /* bool *, uint32_t *, const char **; of a message: bool * set when it stands there, or NULL */
+    const struct slot *inner; /* of a message */
+    size_t inner_count;
+} slot;
+
+typedef struct reader {
+    const uint8_t *at, *end;
+} reader;
+
+static bool read_varint(reader *in, uint64_t *value)
+{
+    uint64_t sum = 0;
+    for (unsigned shift = 0; shift < 64 && in->at < in->end; shift += 7) {
+        uint8_t byte = *in->at++;
+        sum |= (uint64_t)(byte & 0x7f) << shift;
+        if (byte < 0x80) {
+            *value = sum;
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool read_bytes(reader *in, reader *bytes)
+{
+    uint64_t len;
+    if (!read_varint(in, &len) || len > (uint64_t)(in->end - in->at)) return false;
+    *bytes = (reader){in->at, in->at + len};
+    in->at += len;
+    return true;
+}
+
+static bool skip_value(reader *in, unsigned wire_type)
+{
+    uint64_t ignored;
+    reader bytes;
+    size_t fixed = wire_type == PROTOBUF_C_WIRE_TYPE_64BIT ? 8 : 4;
+    switch (wire_type) {
+    case PROTOBUF_C_WIRE_TYPE_VARINT: return read_varint(in, &ignored);
+    case PROTOBUF_C_WIRE_TYPE_LENGTH_PREFIXED: return read_bytes(in, &bytes);
+    case PROTOBUF_C_WIRE_TYPE_64BIT:
+    case PROTOBUF_C_WIRE_TYPE_32BIT:
+        if ((size_t)(in->end - in->at) < fixed) return false;
+        in->at += fixed;
+        return true;
+    default: return false;
+    }
+}
+
+static bool read_message(reader *in, furrow_arena *arena, const slot *slots, size_t count);
+
+static bool read_slot(reader *in, unsigned wire_type, furrow_arena *arena, const slot *to)
+{
+    bool by_length = to->kind == SLOT_TEXT || to->kind == SLOT_MESSAGE;
+    uint64_t number = 0;
+    reader bytes = {0};
+    if (wire_type != (by_length ? PROTOBUF_C_WIRE_TYPE_LENGTH_PREFIXED : PROTOBUF_C_WIRE_TYPE_VARINT)) return false;
+    if (by_length ? !read_bytes(in, &bytes) : !read_varint(in, &number)) return false;
+    switch (to->kind) {
+    case SLOT_BOOL: *(bool *)to->into = number != 0; return true;
+    case SLOT_UINT32: *(uint32_t *)to->into = (uint32_t)number; return true;
+    case SLOT_TEXT: *(const char **)to->into = furrow_text_copy(arena, bytes.at, (size_t)(bytes.end - bytes.at)); return true;
+    case SLOT_MESSAGE:
+        if (to->into) *(bool *)to->into = true;
+        return read_message(&bytes, arena, to->inner, to->inner_count);
+    }
+    return false;
+}
+
+static const slot *find_slot(const slot *slots, size_t count, uint64_t number)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (slots[i].number == number) return &slots[i];
+    }
+    return NULL;
+}
+
+static bool read_message(reader *in, furrow_arena *arena, const slot *slots, size_t count)
+{
+    while (in->at < in->end) {
+        uint64_t tag;
+        if (!read_varint(in, &tag)) return false;
+        const slot *to = find_slot(slots, count, tag >> 3);
+        unsigned wire_type = (unsigned)(tag & 7);
+        if (to ? !read_slot(in, wire_type, arena, to) : !skip_value(in, wire_type)) return false;
+    }
+    return true;
+}
+
+/* protobuf-c keeps an unknown field as its value's bytes, the length prefix included. */
+static bool read_unknown(const ProtobufCMessage *options, furrow_arena *arena, const slot *slots, size_t count)
+{
+    for (unsigned i = 0; i < options->n_unknown_fields; i++) {
+        const ProtobufCMessageUnknownField *field = &options->unknown_fields[i];
+        const slot *to = find_slot(slots, count, field->tag);
+        reader in = {field->data, field->data + field->len};
+        if (to && !read_slot(&in, field->wire_type, arena, to)) return false;
+    }
+    return true;
+}
+
+#define COUNT(array) (sizeof(array) / sizeof *(array))
+
+bool furrow_options_of_message(const Google__Protobuf__MessageOptions *from, furrow_arena *arena, furrow_message_options *out)
+{
+    *out = (furrow_message_options){0};
+    const slot entity[] = {{1, SLOT_UINT32, &out->history, NULL, 0},
+                           {2, SLOT_UINT32, &out->replicas, NULL, 0},
+                           {3, SLOT_BOOL, &out->memory, NULL, 0},
+                           {4, SLOT_TEXT, &out->description, NULL, 0},
+                           {5, SLOT_BOOL, &out->internal, NULL, 0}};
+    const slot slots[] = {{OPTION_ENTITY, SLOT_MESSAGE, &out->entity, entity, COUNT(entity)},
+                          {OPTION_REPLICA_OF, SLOT_TEXT, &out->replica_of, NULL, 0}};
+    return !from || read_unknown(&from->base, arena, slots, COUNT(slots));
+}
+
+bool furrow_options_of_field(const Google__Protobuf__FieldOptions *from, furrow_arena *arena, furrow_field_options *out)
+{
+    *out = (furrow_field_options){0};
+    const slot index[] = {{1, SLOT_BOOL, &out->listed, NULL, 0}, {2, SLOT_BOOL, &out->fold, NULL, 0}};
+    const slot slots[] = {{OPTION_INDEX, SLOT_MESSAGE, &out->index, index, COUNT(index)},
+                          {OPTION_PRIVATE, SLOT_BOOL, &out->is_private, NULL, 0}};
+    return !from || read_unknown(&from->base, arena, slots, COUNT(slots));
+}
+
+bool furrow_options_of_method(const Google__Protobuf__MethodOptions *from, furrow_arena *arena, furrow_method_options *out)
+{
+    *out = (furrow_method_options){0};
+    const slot slots[] = {{OPTION_TIMEOUT_MS, SLOT_UINT32, &out->timeout_ms, NULL, 0},
+                          {OPTION_SUMMARY, SLOT_TEXT, &out->summary, NULL, 0},
+                          {OPTION_RESTRICTED, SLOT_BOOL, &out->restricted, NULL, 0}};
+    return !from || read_unknown(&from->base, arena, slots, COUNT(slots));
+}
+
+bool furrow_options_of_service(const Google__Protobuf__ServiceOptions *from, furrow_arena *arena, const char **short_name)
+{
+    *short_name = NULL;
+    const slot slots[] = {{OPTION_SHORT_NAME, SLOT_TEXT, short_name, NULL, 0}};
+    return !from || read_unknown(&from->base, arena, slots, COUNT(slots));
+}
+
+bool furrow_options_of_file(const Google__Protobuf__FileOptions *from, furrow_arena *arena, const char **c_package)
+{
+    *c_package = NULL;
+    const slot file[] = {{PB_C_FILE_C_PACKAGE, SLOT_TEXT, c_package, NULL, 0}};
+    const slot slots[] = {{OPTION_PB_C_FILE, SLOT_MESSAGE, NULL, file, COUNT(file)}};
+    return !from || read_unknown(&from->base, arena, slots, COUNT(slots));
+}

@@ -1,0 +1,44 @@
+/**
+ * The options of furrow/v1/options.proto as they stand in a descriptor. protoc hands custom options over as fields its
+ * descriptors do not know; protobuf-c keeps those, and they are decoded here by number.
+ * Texts live in the arena. False: the bytes are not what options.proto says. May depend on: base, protobuf-c.
+ */
+#ifndef FURROW_CODEGEN_OPTIONS_H
+#define FURROW_CODEGEN_OPTIONS_H
+
+#include "base/arena.h"
+#include "google/protobuf/descriptor.pb-c.h"
+
+#include <stdbool.h>
+
+typedef struct furrow_message_options {
+    bool entity; /* the option stands there, with or without content */
+    uint32_t history, replicas;
+    bool memory, internal;
+    const char *description; /* NULL: not given */
+    const char *replica_of;  /* NULL: not given */
+} furrow_message_options;
+
+typedef struct furrow_field_options {
+    bool index; /* the option stands there */
+    bool listed, fold;
+    bool is_private;
+} furrow_field_options;
+
+typedef struct furrow_method_options {
+    uint32_t timeout_ms;
+    const char *summary; /* NULL: not given */
+    bool restricted;
+} furrow_method_options;
+
+bool furrow_options_of_message(const Google__Protobuf__MessageOptions *from, furrow_arena *arena, furrow_message_options *out);
+bool furrow_options_of_field(const Google__Protobuf__FieldOptions *from, furrow_arena *arena, furrow_field_options *out);
+bool furrow_options_of_method(const Google__Protobuf__MethodOptions *from, furrow_arena *arena, furrow_method_options *out);
+
+/* *short_name is NULL when not given. */
+bool furrow_options_of_service(const Google__Protobuf__ServiceOptions *from, furrow_arena *arena, const char **short_name);
+
+/* *c_package is protobuf-c's (pb_c_file).c_package, which renames what protoc-gen-c generates; NULL when not given. */
+bool furrow_options_of_file(const Google__Protobuf__FileOptions *from, furrow_arena *arena, const char **c_package);
+
+#endif

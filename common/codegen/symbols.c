@@ -1,0 +1,39 @@
+/** The C names that generated code defines: package and name in snake case, joined by '_'. */
+#include "codegen/symbols.h"
+
+#include "codegen/names.h"
+#include "codegen/text.h"
+
+const char *furrow_symbols_file(furrow_arena *arena, const furrow_model_file *file)
+{
+    return furrow_text_printf(arena, "%s_file", furrow_names_identifier(arena, furrow_names_stem(arena, file->name)));
+}
+
+static const char *in_package(furrow_arena *arena, const furrow_model_file *file, const char *name)
+{
+    return furrow_text_printf(arena, "%s_%s", furrow_names_identifier(arena, file->package), furrow_names_snake(arena, name));
+}
+
+const char *furrow_symbols_message(furrow_arena *arena, const furrow_model_message *message)
+{
+    return furrow_text_printf(arena, "%s_%s", in_package(arena, message->file, message->short_name),
+                              message->options.entity ? "entity" : "replica");
+}
+
+const char *furrow_symbols_service(furrow_arena *arena, const furrow_model_file *file, const furrow_model_service *service)
+{
+    return in_package(arena, file, service->own_name);
+}
+
+const char *furrow_symbols_method_index(furrow_arena *arena, const furrow_model_file *file, const furrow_model_service *service,
+                                        const furrow_model_method *method)
+{
+    const char *name = furrow_text_printf(arena, "%s_%s", furrow_symbols_service(arena, file, service),
+                                          furrow_names_snake(arena, method->name));
+    return furrow_names_upper(arena, name);
+}
+
+const char *furrow_symbols_method(furrow_arena *arena, const furrow_model_service *service, const furrow_model_method *method)
+{
+    return furrow_text_printf(arena, "%s_%s", service->short_name, furrow_names_snake(arena, method->name));
+}

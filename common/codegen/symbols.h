@@ -1,0 +1,26 @@
+/**
+ * The C names that generated code defines, in one place: the emitters write them and the checks make sure that no two
+ * things of a file get the same. May depend on: base, protobuf-c.
+ */
+#ifndef FURROW_CODEGEN_SYMBOLS_H
+#define FURROW_CODEGEN_SYMBOLS_H
+
+#include "codegen/model.h"
+
+/* "employee_v1_employee_file", of employee/v1/employee.proto. */
+const char *furrow_symbols_file(furrow_arena *arena, const furrow_model_file *file);
+
+/* "employee_v1_employee_entity", "timesheet_v1_employee_replica". */
+const char *furrow_symbols_message(furrow_arena *arena, const furrow_model_message *message);
+
+/* "employee_v1_employee_service". */
+const char *furrow_symbols_service(furrow_arena *arena, const furrow_model_file *file, const furrow_model_service *service);
+
+/* "EMPLOYEE_V1_EMPLOYEE_SERVICE_GET_EMPLOYEE". */
+const char *furrow_symbols_method_index(furrow_arena *arena, const furrow_model_file *file, const furrow_model_service *service,
+                                        const furrow_model_method *method);
+
+/* "employee_get_employee": what the service's author writes; the client's is this with _call after it. */
+const char *furrow_symbols_method(furrow_arena *arena, const furrow_model_service *service, const furrow_model_method *method);
+
+#endif

@@ -1,0 +1,160 @@
+# furrow_proto: a .proto becomes libraries. Runs protoc with protoc-gen-c and protoc-gen-furrow at build time.
+#
+#   furrow_proto(TARGET furrow_proto_employee PROTOS employee/v1/employee.proto [SERVER])
+#
+#   furrow_proto_employee         messages and contract    employee/v1/employee.pb-c.h, .furrow.h    links furrow_wire
+#   furrow_proto_employee_client  typed calls              employee/v1/employee.client.h             links furrow_rpc
+#   furrow_proto_employee_server  with SERVER: the handler table; its user implements what .server.h declares
+#
+# PROTOS are relative to FURROW_PROTO_ROOT. What they import from there is generated too, and linked when it has a library of
+# its own, so call furrow_proto for imported files first. A project outside of this tree sets the variables below before it
+# includes this file.
+include_guard(GLOBAL)
+
+set(FURROW_PROTO_HOME ${CMAKE_CURRENT_LIST_DIR})
+if(NOT FURROW_PROTO_ROOT) # where the project's own .proto files are
+  set(FURROW_PROTO_ROOT ${PROJECT_SOURCE_DIR}/proto)
+endif()
+if(NOT FURROW_PROTO_IMPORTS) # where furrow/v1/options.proto and foreign contracts are; a list
+  set(FURROW_PROTO_IMPORTS ${CMAKE_CURRENT_LIST_DIR}/../../proto)
+endif()
+if(NOT FURROW_PROTO_OUT) # where generated code goes, and its include directory
+  set(FURROW_PROTO_OUT ${PROJECT_BINARY_DIR}/proto)
+endif()
+if(NOT FURROW_PROTOC_PLUGIN) # path of protoc-gen-furrow, or the target that is
+  set(FURROW_PROTOC_PLUGIN protoc-gen-furrow)
+endif()
+find_program(PROTOC protoc REQUIRED)
+find_program(PROTOC_GEN_C protoc-gen-c REQUIRED)
+find_path(FURROW_PROTOBUF_INCLUDE google/protobuf/descriptor.proto REQUIRED)
+
+# Sets @out to the name of the target that generates @proto.
+function(furrow_proto_step proto out)
+  string(REGEX REPLACE "\\.proto$" "" stem ${proto})
+  string(MAKE_C_IDENTIFIER furrow_generate_${stem} name)
+  set(${out} ${name} PARENT_SCOPE)
+endfunction()
+
+# Sets @out to the path of @proto in the first directory that has it.
+function(furrow_proto_find proto out)
+  foreach(dir IN LISTS FURROW_PROTO_ROOT FURROW_PROTO_IMPORTS)
+    if(EXISTS ${dir}/${proto})
+      set(${out} ${dir}/${proto} PARENT_SCOPE)
+      return()
+    endif()
+  endforeach()
+  message(FATAL_ERROR "${proto} is neither in ${FURROW_PROTO_ROOT} nor in ${FURROW_PROTO_IMPORTS}")
+endfunction()
+
+# Sets @out to what the file at @path imports, without Google's, whose C is furrow_wkt's.
+function(furrow_proto_imports path out)
+  set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${path})
+  set(found)
+  file(STRINGS ${path} lines REGEX "^import .*\"")
+  foreach(line IN LISTS lines)
+    string(REGEX REPLACE ".*\"([^\"]+)\".*" "\\1" import ${line})
+    if(NOT import MATCHES "^google/")
+      list(APPEND found ${import})
+    endif()
+  endforeach()
+  set(${out} ${found} PARENT_SCOPE)
+endfunction()
+
+# The C header of the options: every file that imports options.proto includes it, none links its code.
+function(furrow_proto_generate_options)
+  add_custom_command(
+    OUTPUT ${FURROW_PROTO_OUT}/furrow/v1/options.pb-c.h
+    COMMAND ${PROTOC} --plugin=protoc-gen-c=${PROTOC_GEN_C} ${ARGN} --c_out=${FURROW_PROTO_OUT} furrow/v1/options.proto
+    DEPENDS ${path}
+    COMMENT "Generating C from furrow/v1/options.proto"
+    VERBATIM)
+  add_custom_target(furrow_generate_furrow_v1_options DEPENDS ${FURROW_PROTO_OUT}/furrow/v1/options.pb-c.h)
+endfunction()
+
+# Makes, once, the command and the target that generate @proto, and those of what it imports.
+function(furrow_proto_generate proto)
+  furrow_proto_step(${proto} step)
+  if(TARGET ${step})
+    return()
+  endif()
+  file(MAKE_DIRECTORY ${FURROW_PROTO_OUT})
+  set(roots)
+  foreach(dir IN LISTS FURROW_PROTO_ROOT FURROW_PROTO_IMPORTS FURROW_PROTOBUF_INCLUDE)
+    cmake_path(NORMAL_PATH dir)
+    list(APPEND roots -I${dir})
+  endforeach()
+  list(REMOVE_DUPLICATES roots)
+  furrow_proto_find(${proto} path)
+  if(proto STREQUAL furrow/v1/options.proto)
+    furrow_proto_generate_options(${roots})
+    return()
+  endif()
+  furrow_proto_imports(${path} imports)
+  set(plugin ${FURROW_PROTOC_PLUGIN})
+  if(TARGET ${plugin})
+    set(plugin $<TARGET_FILE:${plugin}>)
+  endif()
+  string(REGEX REPLACE "\\.proto$" "" stem ${FURROW_PROTO_OUT}/${proto})
+  set(outputs)
+  foreach(kind pb-c furrow client server)
+    list(APPEND outputs ${stem}.${kind}.c ${stem}.${kind}.h)
+  endforeach()
+  # Ours before protoc-gen-c: its refusals say what to do.
+  add_custom_command(
+    OUTPUT ${outputs}
+    COMMAND ${FURROW_PROTO_HOME}/protoc.sh ${path} ${PROTOC} --plugin=protoc-gen-furrow=${plugin} --plugin=protoc-gen-c=${PROTOC_GEN_C} ${roots}
+            --furrow_out=${FURROW_PROTO_OUT} --c_out=${FURROW_PROTO_OUT} --dependency_out=${stem}.d ${proto}
+    DEPENDS ${path} ${FURROW_PROTOC_PLUGIN} ${FURROW_PROTO_HOME}/protoc.sh
+    DEPFILE ${stem}.d
+    COMMENT "Generating C from ${proto}"
+    VERBATIM)
+  add_custom_target(${step} DEPENDS ${outputs})
+  foreach(import IN LISTS imports)
+    furrow_proto_generate(${import})
+    furrow_proto_step(${import} import_step)
+    add_dependencies(${step} ${import_step})
+  endforeach()
+endfunction()
+
+function(furrow_proto)
+  cmake_parse_arguments(arg "SERVER" "TARGET" "PROTOS" ${ARGN})
+  if(NOT arg_TARGET OR NOT arg_PROTOS OR arg_UNPARSED_ARGUMENTS)
+    message(FATAL_ERROR "furrow_proto(TARGET <library> PROTOS <files> [SERVER])")
+  endif()
+  set(kinds furrow client)
+  if(arg_SERVER)
+    list(APPEND kinds server)
+  endif()
+  set(steps)
+  set(libraries)
+  foreach(proto IN LISTS arg_PROTOS)
+    furrow_proto_generate(${proto})
+    furrow_proto_step(${proto} step)
+    list(APPEND steps ${step})
+    string(REGEX REPLACE "\\.proto$" "" stem ${FURROW_PROTO_OUT}/${proto})
+    foreach(kind IN LISTS kinds)
+      list(APPEND ${kind}_sources ${stem}.${kind}.c)
+    endforeach()
+    furrow_proto_find(${proto} path)
+    furrow_proto_imports(${path} imports)
+    foreach(import IN LISTS imports)
+      get_property(library GLOBAL PROPERTY FURROW_PROTO_LIBRARY_${import})
+      list(APPEND libraries ${library})
+    endforeach()
+  endforeach()
+  foreach(proto IN LISTS arg_PROTOS)
+    set_property(GLOBAL PROPERTY FURROW_PROTO_LIBRARY_${proto} ${arg_TARGET})
+  endforeach()
+
+  # A system directory: what protoc-gen-c writes is not ours to warn about. Our own sources are compiled with all warnings.
+  add_library(${arg_TARGET} STATIC ${furrow_sources})
+  target_include_directories(${arg_TARGET} SYSTEM PUBLIC ${FURROW_PROTO_OUT})
+  target_link_libraries(${arg_TARGET} PUBLIC furrow_wire ${libraries})
+  add_dependencies(${arg_TARGET} ${steps})
+  list(REMOVE_ITEM kinds furrow)
+  foreach(kind IN LISTS kinds)
+    add_library(${arg_TARGET}_${kind} STATIC ${${kind}_sources})
+    target_link_libraries(${arg_TARGET}_${kind} PUBLIC ${arg_TARGET} furrow_rpc)
+    add_dependencies(${arg_TARGET}_${kind} ${steps})
+  endforeach()
+endfunction()
