@@ -96,7 +96,7 @@ function(furrow_proto_generate proto)
   endif()
   string(REGEX REPLACE "\\.proto$" "" stem ${FURROW_PROTO_OUT}/${proto})
   set(outputs)
-  foreach(kind pb-c furrow client server)
+  foreach(kind client furrow pb-c server) # in order: ninja wants the first to be the first of protoc's list
     list(APPEND outputs ${stem}.${kind}.c ${stem}.${kind}.h)
   endforeach()
   # Ours before protoc-gen-c: its refusals say what to do.
