@@ -1,0 +1,220 @@
+/* The rules of employment; see domain.h. Depends on generated types and input checks only. */
+#include "employee/domain.h"
+
+#include "runtime/input.h"
+#include "runtime/timestamp.h"
+#include "wire/message.h"
+#include "wire/subject.h"
+
+#include <ctype.h>
+#include <strings.h>
+
+#define ACTIVE     EMPLOYEE__V1__EMPLOYMENT_STATUS__EMPLOYMENT_STATUS_ACTIVE
+#define TERMINATED EMPLOYEE__V1__EMPLOYMENT_STATUS__EMPLOYMENT_STATUS_TERMINATED
+#define RATE_MAX   100000 /* cents an hour */
+
+static bool blank(const char *text)
+{
+    return text[0] == '\0';
+}
+
+furrow_status employee_check_badge(const char *badge, furrow_error *err)
+{
+    furrow_status status = furrow_input_text("badge", badge, 1, 32, err);
+    for (const char *c = badge; status == FURROW_OK && *c; c++)
+        if (!isalnum((unsigned char)*c) && *c != '-') status = furrow_fail_field(err, "badge", "\"%s\" may have letters, digits and - only", badge);
+    return status;
+}
+
+static furrow_status check_phone(const char *phone, furrow_error *err)
+{
+    size_t digits = strspn(phone[0] == '+' ? phone + 1 : phone, "0123456789");
+    if (blank(phone) || (phone[0] == '+' && digits >= 7 && digits <= 15 && phone[digits + 1] == '\0')) return FURROW_OK;
+    return furrow_fail_field(err, "contact.phone", "\"%.40s\" is no number like +15595550123", phone);
+}
+
+static furrow_status check_contact(const Employee__V1__Contact *contact, furrow_error *err)
+{
+    if (!contact) return FURROW_OK;
+    furrow_status status = check_phone(contact->phone, err);
+    if (status == FURROW_OK) status = furrow_input_text("contact.email", contact->email, 0, 254, err);
+    if (status == FURROW_OK && !blank(contact->email) && !strchr(contact->email, '@'))
+        status = furrow_fail_field(err, "contact.email", "\"%.60s\" has no @", contact->email);
+    return status == FURROW_OK ? furrow_input_text("contact.address", contact->address, 0, 300, err) : status;
+}
+
+/* BCP 47: letters and digits in groups of at most 8 joined by hyphens. */
+static furrow_status check_language(const char *language, furrow_error *err)
+{
+    size_t group = 0;
+    bool good = isalpha((unsigned char)language[0]) && strlen(language) <= 35;
+    for (const char *c = language; good && *c; c++) {
+        group = *c == '-' ? 0 : group + 1;
+        good = group <= 8 && (*c == '-' ? c[1] != '-' && c[1] != '\0' : isalnum((unsigned char)*c) != 0);
+    }
+    return good ? FURROW_OK : furrow_fail_field(err, "language", "\"%.40s\" is no language tag such as es or en-US", language);
+}
+
+/* What must hold for every employee, whichever command made the state. */
+static furrow_status check_employee(const Employee__V1__Employee *employee, furrow_error *err)
+{
+    furrow_status status = furrow_input_text("given_name", employee->given_name, 1, 100, err);
+    if (status == FURROW_OK) status = furrow_input_text("family_name", employee->family_name, 1, 100, err);
+    if (status == FURROW_OK) status = furrow_input_text("display_name", employee->display_name, 1, 200, err);
+    if (status == FURROW_OK) status = employee_check_badge(employee->badge, err);
+    if (status == FURROW_OK) status = furrow_input_text("crew", employee->crew, 0, 64, err);
+    if (status == FURROW_OK) status = check_language(employee->language, err);
+    if (status == FURROW_OK) status = check_contact(employee->contact, err);
+    if (status == FURROW_OK) status = furrow_input_range("hourly_rate_cents", employee->hourly_rate_cents, 0, RATE_MAX, err);
+    if (status == FURROW_OK) status = furrow_input_date("hire_date", employee->hire_date, err);
+    return status;
+}
+
+furrow_status employee_check_private(const Employee__V1__EmployeePrivate *private_fields, furrow_error *err)
+{
+    furrow_status status = furrow_input_text("private.tax_id", private_fields->tax_id, 0, 32, err);
+    if (status == FURROW_OK && !blank(private_fields->birth_date))
+        status = furrow_input_date("private.birth_date", private_fields->birth_date, err);
+    return status;
+}
+
+furrow_status employee_check_hire(const Employee__V1__HireEmployeeRequest *request, furrow_error *err)
+{
+    furrow_status status = FURROW_OK;
+    if (!blank(request->id)) status = furrow_subject_check_id(request->id, strlen(request->id), "id", err);
+    if (status == FURROW_OK && strlen(request->id) > EMPLOYEE_ID_MAX)
+        status = furrow_fail_field(err, "id", "has %zu characters; an employee's id has at most %d", strlen(request->id), EMPLOYEE_ID_MAX);
+    if (status == FURROW_OK) status = employee_check_badge(request->badge, err);
+    if (status == FURROW_OK && request->private_) status = employee_check_private(request->private_, err);
+    return status;
+}
+
+static furrow_status no_memory(furrow_error *err)
+{
+    return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "the request needs more memory than it may use");
+}
+
+/* A shallow copy to change: nested values are shared with @current, which outlives the command. */
+static Employee__V1__Employee *successor(const Employee__V1__Employee *current, employee_moment moment, furrow_arena *arena)
+{
+    Employee__V1__Employee *next = furrow_arena_memdup(arena, current, sizeof *current);
+    if (next) next->updated_at = furrow_timestamp_new(moment.now_ns, arena);
+    return next && next->updated_at ? next : NULL;
+}
+
+furrow_status employee_hire(const Employee__V1__Employee *current, const Employee__V1__HireEmployeeRequest *request, const char *id,
+                            ProtobufCBinaryData sealed, employee_moment moment, furrow_arena *arena, Employee__V1__Employee **next,
+                            furrow_error *err)
+{
+    if (current) return furrow_fail(err, FURROW_ALREADY_EXISTS, "employee %s exists; use UpdateEmployee or RehireEmployee", id);
+    Employee__V1__Employee fresh = EMPLOYEE__V1__EMPLOYEE__INIT;
+    Employee__V1__Employee *hired = successor(&fresh, moment, arena);
+    if (!hired) return no_memory(err);
+    hired->id = furrow_arena_strdup(arena, id);
+    hired->given_name = request->given_name;
+    hired->family_name = request->family_name;
+    hired->display_name = blank(request->display_name) ? furrow_arena_printf(arena, "%s %s", request->given_name, request->family_name)
+                                                       : request->display_name;
+    hired->badge = request->badge;
+    hired->status = ACTIVE;
+    hired->crew = request->crew;
+    hired->language = blank(request->language) ? furrow_arena_strdup(arena, "en") : request->language;
+    hired->contact = request->contact;
+    hired->hourly_rate_cents = request->hourly_rate_cents;
+    hired->hire_date = blank(request->hire_date) ? furrow_arena_strdup(arena, moment.today) : request->hire_date;
+    hired->private_ = sealed;
+    if (!hired->id || !hired->display_name || !hired->language || !hired->hire_date) return no_memory(err);
+    furrow_status status = check_employee(hired, err);
+    if (status == FURROW_OK) *next = hired;
+    return status;
+}
+
+static bool may_update(const char *path)
+{
+    static const char *const paths[] = {"display_name", "given_name",    "family_name",   "badge",           "crew",
+                                        "language",     "contact.phone", "contact.email", "contact.address", "contact",
+                                        "hourly_rate_cents"};
+    for (size_t i = 0; i < sizeof paths / sizeof *paths; i++)
+        if (strcmp(path, paths[i]) == 0) return true;
+    return false;
+}
+
+furrow_status employee_update(const Employee__V1__Employee *current, const Employee__V1__UpdateEmployeeRequest *request,
+                              employee_moment moment, furrow_arena *arena, Employee__V1__Employee **next, furrow_error *err)
+{
+    const Google__Protobuf__FieldMask *mask = request->update_mask;
+    if (!current) return furrow_fail(err, FURROW_NOT_FOUND, "no employee %s", request->employee->id);
+    if (!mask || mask->n_paths == 0) return furrow_fail_field(err, "update_mask", "names no field; say which of employee's fields change");
+    for (size_t i = 0; i < mask->n_paths; i++)
+        if (!may_update(mask->paths[i]))
+            return furrow_fail_field(err, "update_mask", "\"%.60s\" is not a field that UpdateEmployee changes", mask->paths[i]);
+    Employee__V1__Employee *changed = successor(current, moment, arena);
+    if (!changed) return no_memory(err);
+    if (current->contact) { /* the mask may write into it, and current's must stay as it is */
+        changed->contact = furrow_arena_memdup(arena, current->contact, sizeof *current->contact);
+        if (!changed->contact) return no_memory(err);
+    }
+    furrow_status status = furrow_message_merge_mask(&changed->base, &request->employee->base, mask->paths, mask->n_paths, arena, err);
+    if (status == FURROW_OK) status = check_employee(changed, err);
+    if (status == FURROW_OK) *next = changed;
+    return status;
+}
+
+furrow_status employee_terminate(const Employee__V1__Employee *current, const char *id, const char *date, employee_moment moment,
+                                 furrow_arena *arena, Employee__V1__Employee **next, furrow_error *err)
+{
+    if (!current) return furrow_fail(err, FURROW_NOT_FOUND, "no employee %s", id);
+    const char *day = blank(date) ? moment.today : date;
+    furrow_status status = furrow_input_date("date", day, err);
+    if (status != FURROW_OK) return status;
+    if (current->status == TERMINATED) {
+        *next = NULL;
+        return FURROW_OK;
+    }
+    if (strcmp(day, current->hire_date) < 0)
+        return furrow_fail(err, FURROW_FAILED_PRECONDITION, "%s was hired on %s, after %s", id, current->hire_date, day);
+    Employee__V1__Employee *left = successor(current, moment, arena);
+    if (!left || !(left->termination_date = furrow_arena_strdup(arena, day))) return no_memory(err);
+    left->status = TERMINATED;
+    *next = left;
+    return FURROW_OK;
+}
+
+furrow_status employee_rehire(const Employee__V1__Employee *current, const Employee__V1__RehireEmployeeRequest *request,
+                              employee_moment moment, furrow_arena *arena, Employee__V1__Employee **next, furrow_error *err)
+{
+    if (!current) return furrow_fail(err, FURROW_NOT_FOUND, "no employee %s", request->id);
+    const char *day = blank(request->date) ? moment.today : request->date;
+    furrow_status status = furrow_input_date("date", day, err);
+    if (status != FURROW_OK) return status;
+    if (current->status != TERMINATED) return furrow_fail(err, FURROW_FAILED_PRECONDITION, "employee %s is employed", request->id);
+    if (strcmp(day, current->termination_date) < 0)
+        return furrow_fail(err, FURROW_FAILED_PRECONDITION, "%s was employed until %s, after %s", request->id, current->termination_date, day);
+    Employee__V1__Employee *back = successor(current, moment, arena);
+    if (!back || !(back->hire_date = furrow_arena_strdup(arena, day)) || !(back->termination_date = furrow_arena_strdup(arena, "")))
+        return no_memory(err);
+    back->status = ACTIVE;
+    if (!blank(request->badge)) back->badge = request->badge;
+    status = check_employee(back, err);
+    if (status == FURROW_OK) *next = back;
+    return status;
+}
+
+furrow_status employee_check_erase(const Employee__V1__Employee *current, const char *id, furrow_error *err)
+{
+    if (current && current->status != TERMINATED)
+        return furrow_fail(err, FURROW_FAILED_PRECONDITION, "employee %s is employed; terminate first", id);
+    return FURROW_OK;
+}
+
+bool employee_holds_badge(const Employee__V1__Employee *employee, const char *badge)
+{
+    return employee && employee->status == ACTIVE && strcmp(employee->badge, badge) == 0;
+}
+
+bool employee_matches(const Employee__V1__Employee *employee, const Employee__V1__ListEmployeesRequest *request)
+{
+    if (request->status != EMPLOYEE__V1__EMPLOYMENT_STATUS__EMPLOYMENT_STATUS_UNSPECIFIED && employee->status != request->status) return false;
+    if (!blank(request->crew) && strcmp(employee->crew, request->crew) != 0) return false;
+    return strncasecmp(employee->display_name, request->name_prefix, strlen(request->name_prefix)) == 0;
+}

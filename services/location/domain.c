@@ -1,0 +1,175 @@
+/* The rules of places; see domain.h. Depends on generated types and input checks only. */
+#include "location/domain.h"
+
+#include "runtime/input.h"
+#include "runtime/timestamp.h"
+#include "wire/subject.h"
+
+#include <math.h>
+#include <string.h>
+
+#define RANCH  LOCATION__V1__LOCATION_KIND__LOCATION_KIND_RANCH
+#define BLOCK  LOCATION__V1__LOCATION_KIND__LOCATION_KIND_BLOCK
+#define ROW    LOCATION__V1__LOCATION_KIND__LOCATION_KIND_ROW
+#define OPEN   LOCATION__V1__LOCATION_STATUS__LOCATION_STATUS_OPEN
+#define CLOSED LOCATION__V1__LOCATION_STATUS__LOCATION_STATUS_CLOSED
+
+static furrow_status no_memory(furrow_error *err)
+{
+    return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "the request needs more memory than it may use");
+}
+
+static furrow_status check_centroid(const Location__V1__GeoPoint *point, furrow_error *err)
+{
+    if (!point) return FURROW_OK;
+    if (!(fabs(point->latitude) <= 90)) return furrow_fail_field(err, "centroid.latitude", "is not within -90 and 90 degrees");
+    if (!(fabs(point->longitude) <= 180)) return furrow_fail_field(err, "centroid.longitude", "is not within -180 and 180 degrees");
+    return FURROW_OK;
+}
+
+/* Area/City of the tz database, by its shape: whether this machine knows the zone must not decide what the log accepts. */
+static furrow_status check_time_zone(const char *zone, furrow_error *err)
+{
+    size_t good = strspn(zone, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_+-/");
+    if (zone[good] == '\0' && strlen(zone) <= 64 && zone[0] != '/' && !strstr(zone, "//")) return FURROW_OK;
+    return furrow_fail_field(err, "time_zone", "\"%.40s\" is no zone such as America/Los_Angeles", zone);
+}
+
+furrow_status location_check_create(const Location__V1__CreateLocationRequest *request, furrow_error *err)
+{
+    furrow_status status = FURROW_OK;
+    if (request->id[0]) status = furrow_subject_check_id(request->id, strlen(request->id), "id", err);
+    if (status == FURROW_OK && (request->kind < RANCH || request->kind > ROW))
+        status = furrow_fail_field(err, "kind", "must be LOCATION_KIND_RANCH, LOCATION_KIND_BLOCK or LOCATION_KIND_ROW");
+    if (status == FURROW_OK && request->kind == RANCH && request->parent_id[0])
+        status = furrow_fail_field(err, "parent_id", "a ranch has no parent");
+    if (status == FURROW_OK && request->kind != RANCH)
+        status = furrow_subject_check_id(request->parent_id, strlen(request->parent_id), "parent_id", err);
+    if (status == FURROW_OK && request->kind != RANCH && request->time_zone[0])
+        status = furrow_fail_field(err, "time_zone", "is the ranch's; leave it out here");
+    if (status == FURROW_OK) status = furrow_input_text("name", request->name, 1, 100, err);
+    if (status == FURROW_OK) status = furrow_input_text("crop", request->crop, 0, 64, err);
+    if (status == FURROW_OK) status = furrow_input_text("variety", request->variety, 0, 64, err);
+    if (status == FURROW_OK && !(request->area_ha >= 0 && request->area_ha <= 1e6))
+        status = furrow_fail_field(err, "area_ha", "must be 0 to 1000000 hectares");
+    if (status == FURROW_OK) status = check_time_zone(request->time_zone, err);
+    return status == FURROW_OK ? check_centroid(request->centroid, err) : status;
+}
+
+furrow_status location_check_parent(Location__V1__LocationKind kind, const char *parent_id, const Location__V1__Location *parent,
+                                    furrow_error *err)
+{
+    if (kind == RANCH) return FURROW_OK;
+    if (!parent) return furrow_fail(err, FURROW_FAILED_PRECONDITION, "the parent %s does not exist", parent_id);
+    if (parent->status == CLOSED) return furrow_fail(err, FURROW_FAILED_PRECONDITION, "the parent %s is closed", parent_id);
+    if (parent->kind == ROW) return furrow_fail(err, FURROW_FAILED_PRECONDITION, "the parent %s is a row; nothing stands under a row", parent_id);
+    if (kind == ROW && parent->kind != BLOCK)
+        return furrow_fail(err, FURROW_FAILED_PRECONDITION, "the parent %s is no block; a row stands in a block", parent_id);
+    return FURROW_OK;
+}
+
+static Location__V1__Location *successor(const Location__V1__Location *current, int64_t now_ns, furrow_arena *arena)
+{
+    Location__V1__Location *next = furrow_arena_memdup(arena, current, sizeof *current);
+    if (next) next->updated_at = furrow_timestamp_new(now_ns, arena);
+    return next && next->updated_at ? next : NULL;
+}
+
+furrow_status location_create(const Location__V1__Location *current, const Location__V1__CreateLocationRequest *request, const char *id,
+                              const Location__V1__Location *parent, int64_t now_ns, furrow_arena *arena, Location__V1__Location **next,
+                              furrow_error *err)
+{
+    if (current) return furrow_fail(err, FURROW_ALREADY_EXISTS, "location %s exists", id);
+    Location__V1__Location fresh = LOCATION__V1__LOCATION__INIT;
+    Location__V1__Location *made = successor(&fresh, now_ns, arena);
+    if (!made || !(made->id = furrow_arena_strdup(arena, id))) return no_memory(err);
+    made->kind = request->kind;
+    made->name = request->name;
+    made->parent_id = request->parent_id;
+    made->ranch_id = parent ? parent->ranch_id : made->id;
+    made->status = OPEN;
+    made->crop = request->crop;
+    made->variety = request->variety;
+    made->area_ha = request->area_ha;
+    made->centroid = request->centroid;
+    made->time_zone = request->time_zone;
+    if (request->kind == RANCH && !request->time_zone[0] && !(made->time_zone = furrow_arena_strdup(arena, "UTC"))) return no_memory(err);
+    *next = made;
+    return FURROW_OK;
+}
+
+furrow_status location_move(const Location__V1__Location *current, const char *id, const Location__V1__Location *parent, int64_t now_ns,
+                            furrow_arena *arena, Location__V1__Location **next, furrow_error *err)
+{
+    if (!current) return furrow_fail(err, FURROW_NOT_FOUND, "no location %s", id);
+    if (current->kind == RANCH) return furrow_fail(err, FURROW_FAILED_PRECONDITION, "%s is a ranch; ranches do not move", id);
+    if (strcmp(current->ranch_id, parent->ranch_id) != 0)
+        return furrow_fail(err, FURROW_FAILED_PRECONDITION, "%s is in ranch %s, the new parent in %s; places move within their ranch", id,
+                           current->ranch_id, parent->ranch_id);
+    *next = NULL;
+    if (strcmp(current->parent_id, parent->id) == 0) return FURROW_OK;
+    Location__V1__Location *moved = successor(current, now_ns, arena);
+    if (!moved) return no_memory(err);
+    moved->parent_id = parent->id;
+    *next = moved;
+    return FURROW_OK;
+}
+
+furrow_status location_set_status(const Location__V1__Location *current, const char *id, Location__V1__LocationStatus status, int64_t now_ns,
+                                  furrow_arena *arena, Location__V1__Location **next, furrow_error *err)
+{
+    if (!current) return furrow_fail(err, FURROW_NOT_FOUND, "no location %s", id);
+    *next = NULL;
+    if (current->status == status) return FURROW_OK;
+    Location__V1__Location *changed = successor(current, now_ns, arena);
+    if (!changed) return no_memory(err);
+    changed->status = status;
+    *next = changed;
+    return FURROW_OK;
+}
+
+static Location__V1__Tree__ParentsEntry *find(const Location__V1__Tree *tree, const char *id)
+{
+    for (size_t i = 0; tree && i < tree->n_parents; i++)
+        if (strcmp(tree->parents[i]->key, id) == 0) return tree->parents[i];
+    return NULL;
+}
+
+/* Walks up from @from; a walk longer than the tree is a cycle that is already there. */
+static bool is_at_or_below(const Location__V1__Tree *tree, const char *from, const char *id)
+{
+    const char *at = from;
+    for (size_t step = 0; tree && step <= tree->n_parents; step++) {
+        if (strcmp(at, id) == 0) return true;
+        const Location__V1__Tree__ParentsEntry *entry = find(tree, at);
+        if (!entry) return false;
+        at = entry->value;
+    }
+    return strcmp(from, id) == 0 || tree != NULL;
+}
+
+furrow_status location_tree_put(const Location__V1__Tree *current, const char *ranch_id, const char *id, const char *parent_id,
+                                furrow_arena *arena, Location__V1__Tree **next, furrow_error *err)
+{
+    const Location__V1__Tree__ParentsEntry *known = find(current, id);
+    *next = NULL;
+    if (known && strcmp(known->value, parent_id) == 0) return FURROW_OK;
+    if (is_at_or_below(current, parent_id, id))
+        return furrow_fail(err, FURROW_FAILED_PRECONDITION, "%s would stand under itself: %s is %s or below it", id, parent_id, id);
+    Location__V1__Tree *tree = furrow_arena_alloc(arena, sizeof *tree);
+    Location__V1__Tree__ParentsEntry *entry = furrow_arena_alloc(arena, sizeof *entry);
+    size_t count = current ? current->n_parents : 0;
+    if (!tree || !entry) return no_memory(err);
+    location__v1__tree__init(tree);
+    location__v1__tree__parents_entry__init(entry);
+    entry->key = furrow_arena_strdup(arena, id);
+    entry->value = furrow_arena_strdup(arena, parent_id);
+    tree->id = furrow_arena_strdup(arena, ranch_id);
+    tree->parents = furrow_arena_alloc(arena, (count + 1) * sizeof(*tree->parents));
+    if (!entry->key || !entry->value || !tree->id || !tree->parents) return no_memory(err);
+    for (size_t i = 0; i < count; i++)
+        if (current->parents[i] != known) tree->parents[tree->n_parents++] = current->parents[i];
+    tree->parents[tree->n_parents++] = entry;
+    *next = tree;
+    return FURROW_OK;
+}

@@ -1,0 +1,34 @@
+/**
+ * Clock strokes: the five methods of a working day as one procedure. Reads all it needs (the day, the day before, what is kept of employee,
+ * job and location) in one round trip, decides by a rule of domain.h, writes once. Asks nobody.
+ */
+#ifndef FURROW_TIMESHEET_CLOCK_H
+#define FURROW_TIMESHEET_CLOCK_H
+
+#include "runtime/service.h"
+#include "timesheet/domain.h"
+
+typedef struct clock_request {
+    furrow_call *call;
+    workday_rule *rule;
+    const char *event; /* past tense: "clocked_in" */
+    const char *employee_id;
+    const char *job_id, *location_id; /* NULL: the rule begins no work on a job */
+    Timesheet__V1__EntryKind kind;
+    const Google__Protobuf__Timestamp *at;
+} clock_request;
+
+furrow_status clock_stroke(const clock_request *request, Timesheet__V1__DayState *response, furrow_error *err) FURROW_MUST_USE;
+
+/* Closes whatever day of a terminated or erased employee is open, and keeps commands in flight from opening one. */
+furrow_status clock_on_employee_change(void *user, const furrow_change *change, furrow_arena *arena, furrow_error *err);
+
+typedef struct clock_settings {
+    const char *time_zone;
+    int64_t day_start_hour;
+} clock_settings;
+extern clock_settings clock_config;
+
+void clock_answer(const furrow_state *state, Timesheet__V1__DayState *response);
+
+#endif

@@ -1,0 +1,361 @@
+/* The rules of working time; see domain.h. Depends on generated types and input checks only. */
+#include "timesheet/domain.h"
+
+#include "base/clock.h"
+#include "runtime/input.h"
+#include "runtime/timestamp.h"
+#include "wire/subject.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#define OPEN   TIMESHEET__V1__DAY_STATUS__DAY_STATUS_OPEN
+#define CLOSED TIMESHEET__V1__DAY_STATUS__DAY_STATUS_CLOSED
+#define WORK   TIMESHEET__V1__ENTRY_KIND__ENTRY_KIND_WORK
+#define MEAL   TIMESHEET__V1__ENTRY_KIND__ENTRY_KIND_MEAL
+#define REST   TIMESHEET__V1__ENTRY_KIND__ENTRY_KIND_REST
+#define NS     ((int64_t)FURROW_NS_PER_S)
+
+static furrow_status no_memory(furrow_error *err)
+{
+    return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "the request needs more memory than it may use");
+}
+
+static workday_window window_of_date(struct tm day, int day_start_hour)
+{
+    workday_window window;
+    struct tm edge = {.tm_year = day.tm_year, .tm_mon = day.tm_mon, .tm_mday = day.tm_mday, .tm_hour = day_start_hour, .tm_isdst = -1};
+    window.start_ns = (int64_t)mktime(&edge) * NS;
+    strftime(window.date, sizeof window.date, "%Y-%m-%d", &edge);
+    edge = (struct tm){.tm_year = day.tm_year, .tm_mon = day.tm_mon, .tm_mday = day.tm_mday + 1, .tm_hour = day_start_hour, .tm_isdst = -1};
+    window.end_ns = (int64_t)mktime(&edge) * NS;
+    return window;
+}
+
+workday_window workday_window_at(int64_t at_ns, int day_start_hour)
+{
+    time_t at = at_ns / NS;
+    struct tm local;
+    localtime_r(&at, &local);
+    workday_window window = window_of_date(local, day_start_hour);
+    if (at_ns >= window.start_ns) return window;
+    local.tm_mday--;
+    return window_of_date(local, day_start_hour);
+}
+
+void workday_day_id(const char *employee_id, const workday_window *window, char out[FURROW_ID_MAX + 1])
+{
+    const char *d = window->date;
+    snprintf(out, FURROW_ID_MAX + 1, "%.*s_%.4s%.2s%.2s", TIMESHEET_EMPLOYEE_ID_MAX, employee_id, d, d + 5, d + 8);
+}
+
+furrow_status workday_window_of_id(const char *day_id, int day_start_hour, workday_window *out, furrow_error *err)
+{
+    furrow_status status = furrow_subject_check_id(day_id, strlen(day_id), "id", err);
+    if (status != FURROW_OK) return status;
+    const char *mark = strrchr(day_id, '_');
+    struct tm day = {0};
+    char date[11] = "";
+    if (mark && mark > day_id && strlen(mark) == 9 && strspn(mark + 1, "0123456789") == 8) snprintf(date, sizeof date, "%.4s-%.2s-%.2s", mark + 1, mark + 5, mark + 7);
+    if (furrow_input_date("id", date, NULL) != FURROW_OK)
+        return furrow_fail_field(err, "id", "\"%.64s\" is no day; days are <employee id>_<yyyymmdd>", day_id);
+    sscanf(date, "%4d-%2d-%2d", &day.tm_year, &day.tm_mon, &day.tm_mday);
+    day.tm_year -= 1900;
+    day.tm_mon -= 1;
+    *out = window_of_date(day, day_start_hour);
+    return FURROW_OK;
+}
+
+furrow_status workday_check_at(const Google__Protobuf__Timestamp *at, int64_t now_ns, int64_t *at_ns, furrow_error *err)
+{
+    if (!at) {
+        *at_ns = now_ns;
+        return FURROW_OK;
+    }
+    int64_t earliest = now_ns / NS - TIMESHEET_PAST_S, latest = now_ns / NS + TIMESHEET_FUTURE_S;
+    if (at->seconds < earliest || at->seconds > latest || at->nanos < 0 || at->nanos >= NS)
+        return furrow_fail_field(err, "at", "must be within the last 36 hours and at most 5 minutes ahead; use CorrectDay for what is older");
+    *at_ns = furrow_timestamp_ns(at);
+    return FURROW_OK;
+}
+
+static bool done_at(const Timesheet__V1__Job *job, const char *location_id)
+{
+    for (size_t i = 0; i < job->n_location_ids; i++)
+        if (strcmp(job->location_ids[i], location_id) == 0) return true;
+    return job->n_location_ids == 0;
+}
+
+furrow_status workday_check_facts(const char *employee_id, const Timesheet__V1__Employee *employee, const char *job_id,
+                                    const Timesheet__V1__Job *job, const char *location_id, const Timesheet__V1__Location *location,
+                                    furrow_error *err)
+{
+    if (!employee) return furrow_fail(err, FURROW_FAILED_PRECONDITION, "employee %s is not known here", employee_id);
+    if (employee->status != EMPLOYEE__V1__EMPLOYMENT_STATUS__EMPLOYMENT_STATUS_ACTIVE)
+        return furrow_fail(err, FURROW_FAILED_PRECONDITION, "%s (%s) is not employed", employee->display_name, employee_id);
+    if (!job) return furrow_fail(err, FURROW_FAILED_PRECONDITION, "job %s is not known here", job_id);
+    if (job->status != JOB__V1__JOB_STATUS__JOB_STATUS_OPEN)
+        return furrow_fail(err, FURROW_FAILED_PRECONDITION, "job %s (%s) is closed", job->name, job_id);
+    if (!location) return furrow_fail(err, FURROW_FAILED_PRECONDITION, "location %s is not known here", location_id);
+    if (location->status != LOCATION__V1__LOCATION_STATUS__LOCATION_STATUS_OPEN)
+        return furrow_fail(err, FURROW_FAILED_PRECONDITION, "location %s (%s) is closed", location->name, location_id);
+    if (!done_at(job, location_id))
+        return furrow_fail(err, FURROW_FAILED_PRECONDITION, "job %s (%s) is not done at %s", job->name, job_id, location_id);
+    return FURROW_OK;
+}
+
+bool workday_is_open(const Timesheet__V1__WorkDay *day)
+{
+    return day && day->status == OPEN;
+}
+
+static Timesheet__V1__Entry *running(const Timesheet__V1__WorkDay *day)
+{
+    return workday_is_open(day) && day->n_entries > 0 ? day->entries[day->n_entries - 1] : NULL;
+}
+
+/* A copy to change, with room for one more entry; entries are shared until one is replaced. */
+static Timesheet__V1__WorkDay *successor(const Timesheet__V1__WorkDay *current, const char *day_id, const char *employee_id, const char *date,
+                                         int64_t now_ns, furrow_arena *arena)
+{
+    Timesheet__V1__WorkDay fresh = TIMESHEET__V1__WORK_DAY__INIT;
+    Timesheet__V1__WorkDay *next = furrow_arena_memdup(arena, current ? current : &fresh, sizeof *next);
+    if (!next) return NULL;
+    if (!current) {
+        next->id = furrow_arena_strdup(arena, day_id);
+        next->employee_id = furrow_arena_strdup(arena, employee_id);
+        next->date = furrow_arena_strdup(arena, date);
+    }
+    next->entries = furrow_arena_alloc(arena, (next->n_entries + 1) * sizeof(*next->entries));
+    next->updated_at = furrow_timestamp_new(now_ns, arena);
+    if (!next->id || !next->employee_id || !next->date || !next->entries || !next->updated_at) return NULL;
+    if (current && current->n_entries > 0) memcpy(next->entries, current->entries, current->n_entries * sizeof(*next->entries));
+    return next;
+}
+
+static Timesheet__V1__WorkDay *successor_of(const Timesheet__V1__WorkDay *current, const workday_stroke *stroke, furrow_arena *arena)
+{
+    return successor(current, stroke->day_id, stroke->employee_id, stroke->window.date, stroke->now_ns, arena);
+}
+
+static furrow_status append(Timesheet__V1__WorkDay *day, Timesheet__V1__EntryKind kind, const char *job_id, const char *location_id, int64_t start_ns,
+                            furrow_arena *arena, furrow_error *err)
+{
+    if (day->n_entries >= TIMESHEET_ENTRIES_MAX)
+        return furrow_fail(err, FURROW_FAILED_PRECONDITION, "%s has %d entries already, the most a day can have", day->id, TIMESHEET_ENTRIES_MAX);
+    Timesheet__V1__Entry *entry = furrow_arena_alloc(arena, sizeof *entry);
+    if (!entry) return no_memory(err);
+    workday__v1__entry__init(entry);
+    entry->kind = kind;
+    entry->job_id = furrow_arena_strdup(arena, job_id);
+    entry->location_id = furrow_arena_strdup(arena, location_id);
+    entry->start = furrow_timestamp_new(start_ns, arena);
+    if (!entry->job_id || !entry->location_id || !entry->start) return no_memory(err);
+    day->entries[day->n_entries++] = entry;
+    return FURROW_OK;
+}
+
+/* Gives the last entry its end. */
+static furrow_status end_last(Timesheet__V1__WorkDay *day, int64_t at_ns, furrow_arena *arena, furrow_error *err)
+{
+    Timesheet__V1__Entry *ended = furrow_arena_memdup(arena, day->entries[day->n_entries - 1], sizeof *ended);
+    if (!ended || !(ended->end = furrow_timestamp_new(at_ns, arena))) return no_memory(err);
+    day->entries[day->n_entries - 1] = ended;
+    return FURROW_OK;
+}
+
+static furrow_status set_open(Timesheet__V1__WorkDay *day, bool open, const char *by, furrow_arena *arena, furrow_error *err)
+{
+    day->status = open ? OPEN : CLOSED;
+    day->open_employee_id = open ? day->employee_id : furrow_arena_strdup(arena, "");
+    day->closed_by = furrow_arena_strdup(arena, by);
+    return day->open_employee_id && day->closed_by ? FURROW_OK : no_memory(err);
+}
+
+static furrow_status check_running(const Timesheet__V1__WorkDay *current, const workday_stroke *stroke, furrow_error *err)
+{
+    const Timesheet__V1__Entry *entry = running(current);
+    char text[40];
+    if (!entry) return furrow_fail(err, FURROW_FAILED_PRECONDITION, "%s is not clocked in", stroke->employee_id);
+    furrow_clock_format(furrow_timestamp_ns(entry->start), text);
+    if (stroke->at_ns < furrow_timestamp_ns(entry->start))
+        return furrow_fail(err, FURROW_FAILED_PRECONDITION, "what %s does now began at %s, after that moment", stroke->employee_id, text);
+    return FURROW_OK;
+}
+
+furrow_status workday_clock_in(const Timesheet__V1__WorkDay *current, const workday_stroke *stroke, furrow_arena *arena,
+                                 Timesheet__V1__WorkDay **next, furrow_error *err)
+{
+    char text[40];
+    if (workday_is_open(current)) {
+        furrow_clock_format(furrow_timestamp_ns(current->entries[current->n_entries - 1]->start), text);
+        return furrow_fail(err, FURROW_FAILED_PRECONDITION, "%s is clocked in already, since %s", stroke->employee_id, text);
+    }
+    const Timesheet__V1__Entry *last = current && current->n_entries > 0 ? current->entries[current->n_entries - 1] : NULL;
+    if (last && stroke->at_ns < furrow_timestamp_ns(last->end)) {
+        furrow_clock_format(furrow_timestamp_ns(last->end), text);
+        return furrow_fail(err, FURROW_FAILED_PRECONDITION, "%s worked until %s; that moment is before", stroke->employee_id, text);
+    }
+    Timesheet__V1__WorkDay *day = successor_of(current, stroke, arena);
+    furrow_status status = day ? set_open(day, true, "", arena, err) : no_memory(err);
+    if (status == FURROW_OK) status = append(day, WORK, stroke->job_id, stroke->location_id, stroke->at_ns, arena, err);
+    if (status == FURROW_OK) *next = day;
+    return status;
+}
+
+/* Ends what runs and begins @kind. */
+static furrow_status change_over(const Timesheet__V1__WorkDay *current, const workday_stroke *stroke, Timesheet__V1__EntryKind kind,
+                                 const char *job_id, const char *location_id, furrow_arena *arena, Timesheet__V1__WorkDay **next,
+                                 furrow_error *err)
+{
+    Timesheet__V1__WorkDay *day = successor_of(current, stroke, arena);
+    furrow_status status = day ? end_last(day, stroke->at_ns, arena, err) : no_memory(err);
+    if (status == FURROW_OK) status = append(day, kind, job_id, location_id, stroke->at_ns, arena, err);
+    if (status == FURROW_OK) *next = day;
+    return status;
+}
+
+furrow_status workday_switch_job(const Timesheet__V1__WorkDay *current, const workday_stroke *stroke, furrow_arena *arena,
+                                   Timesheet__V1__WorkDay **next, furrow_error *err)
+{
+    furrow_status status = check_running(current, stroke, err);
+    if (status != FURROW_OK) return status;
+    const Timesheet__V1__Entry *entry = running(current);
+    if (entry->kind != WORK) return furrow_fail(err, FURROW_FAILED_PRECONDITION, "%s is on a break; end it first", stroke->employee_id);
+    if (strcmp(entry->job_id, stroke->job_id) == 0 && strcmp(entry->location_id, stroke->location_id) == 0)
+        return furrow_fail(err, FURROW_FAILED_PRECONDITION, "%s works on %s at %s already", stroke->employee_id, stroke->job_id, stroke->location_id);
+    return change_over(current, stroke, WORK, stroke->job_id, stroke->location_id, arena, next, err);
+}
+
+furrow_status workday_start_break(const Timesheet__V1__WorkDay *current, const workday_stroke *stroke, furrow_arena *arena,
+                                    Timesheet__V1__WorkDay **next, furrow_error *err)
+{
+    if (stroke->kind != MEAL && stroke->kind != REST) return furrow_fail_field(err, "kind", "must be ENTRY_KIND_MEAL or ENTRY_KIND_REST");
+    furrow_status status = check_running(current, stroke, err);
+    if (status != FURROW_OK) return status;
+    const Timesheet__V1__Entry *entry = running(current);
+    if (entry->kind != WORK) return furrow_fail(err, FURROW_FAILED_PRECONDITION, "%s is on a break already", stroke->employee_id);
+    return change_over(current, stroke, stroke->kind, entry->job_id, entry->location_id, arena, next, err);
+}
+
+furrow_status workday_end_break(const Timesheet__V1__WorkDay *current, const workday_stroke *stroke, furrow_arena *arena,
+                                  Timesheet__V1__WorkDay **next, furrow_error *err)
+{
+    furrow_status status = check_running(current, stroke, err);
+    if (status != FURROW_OK) return status;
+    const Timesheet__V1__Entry *entry = running(current);
+    if (entry->kind == WORK) return furrow_fail(err, FURROW_FAILED_PRECONDITION, "%s is not on a break", stroke->employee_id);
+    return change_over(current, stroke, WORK, entry->job_id, entry->location_id, arena, next, err);
+}
+
+furrow_status workday_close(const Timesheet__V1__WorkDay *current, const workday_window *window, int64_t at_ns, int64_t now_ns, const char *by,
+                              furrow_arena *arena, Timesheet__V1__WorkDay **next, furrow_error *err)
+{
+    int64_t start_ns = furrow_timestamp_ns(running(current)->start);
+    if (at_ns > window->end_ns) at_ns = window->end_ns;
+    if (at_ns < start_ns) at_ns = start_ns;
+    Timesheet__V1__WorkDay *day = successor(current, current->id, current->employee_id, current->date, now_ns, arena);
+    furrow_status status = day ? end_last(day, at_ns, arena, err) : no_memory(err);
+    if (status == FURROW_OK) status = set_open(day, false, by, arena, err);
+    if (status == FURROW_OK) *next = day;
+    return status;
+}
+
+furrow_status workday_clock_out(const Timesheet__V1__WorkDay *current, const workday_stroke *stroke, furrow_arena *arena,
+                                  Timesheet__V1__WorkDay **next, furrow_error *err)
+{
+    furrow_status status = check_running(current, stroke, err);
+    if (status != FURROW_OK) return status;
+    return workday_close(current, &stroke->window, stroke->at_ns, stroke->now_ns, "employee", arena, next, err);
+}
+
+furrow_status workday_carry_over(const Timesheet__V1__WorkDay *before, const workday_stroke *stroke, furrow_arena *arena,
+                                   Timesheet__V1__WorkDay **next, furrow_error *err)
+{
+    const Timesheet__V1__Entry *entry = running(before);
+    Timesheet__V1__WorkDay *day = successor_of(NULL, stroke, arena);
+    furrow_status status = day ? set_open(day, true, "", arena, err) : no_memory(err);
+    if (status == FURROW_OK) status = append(day, entry->kind, entry->job_id, entry->location_id, stroke->window.start_ns, arena, err);
+    if (status == FURROW_OK) *next = day;
+    return status;
+}
+
+furrow_status workday_fence(const workday_stroke *stroke, const char *by, furrow_arena *arena, Timesheet__V1__WorkDay **next, furrow_error *err)
+{
+    Timesheet__V1__WorkDay *day = successor_of(NULL, stroke, arena);
+    furrow_status status = day ? set_open(day, false, by, arena, err) : no_memory(err);
+    if (status == FURROW_OK) *next = day;
+    return status;
+}
+
+/* One entry of a correction: of a kind, with job and place, ended, within the day and not before @from_ns. */
+static furrow_status check_entry(const Timesheet__V1__Entry *entry, size_t index, const workday_window *window, int64_t from_ns, furrow_error *err)
+{
+    char field[40];
+    snprintf(field, sizeof field, "entries[%zu]", index);
+    if (entry->kind != WORK && entry->kind != MEAL && entry->kind != REST) return furrow_fail_field(err, field, "kind must be work, meal or rest");
+    if (!entry->start || !entry->end) return furrow_fail_field(err, field, "needs start and end");
+    int64_t start_ns = furrow_timestamp_ns(entry->start), end_ns = furrow_timestamp_ns(entry->end);
+    if (end_ns <= start_ns) return furrow_fail_field(err, field, "ends before it starts");
+    if (start_ns < window->start_ns || end_ns > window->end_ns) return furrow_fail_field(err, field, "reaches outside of the day %s", window->date);
+    if (start_ns < from_ns) return furrow_fail_field(err, field, "overlaps the entry before it");
+    furrow_status status = furrow_subject_check_id(entry->job_id, strlen(entry->job_id), field, err);
+    return status == FURROW_OK ? furrow_subject_check_id(entry->location_id, strlen(entry->location_id), field, err) : status;
+}
+
+static furrow_status add_correction(Timesheet__V1__WorkDay *day, const Timesheet__V1__CorrectDayRequest *request, int64_t now_ns, furrow_arena *arena,
+                                    furrow_error *err)
+{
+    if (day->n_corrections >= TIMESHEET_CORRECTIONS_MAX)
+        return furrow_fail(err, FURROW_FAILED_PRECONDITION, "%s was corrected %d times already, the most there can be", day->id, TIMESHEET_CORRECTIONS_MAX);
+    Timesheet__V1__Correction **all = furrow_arena_alloc(arena, (day->n_corrections + 1) * sizeof(*all));
+    Timesheet__V1__Correction *correction = furrow_arena_alloc(arena, sizeof *correction);
+    if (!all || !correction) return no_memory(err);
+    workday__v1__correction__init(correction);
+    correction->at = furrow_timestamp_new(now_ns, arena);
+    correction->by = request->by;
+    correction->reason = request->reason;
+    if (!correction->at) return no_memory(err);
+    if (day->n_corrections > 0) memcpy(all, day->corrections, day->n_corrections * sizeof(*all));
+    all[day->n_corrections++] = correction;
+    day->corrections = all;
+    return FURROW_OK;
+}
+
+furrow_status workday_correct(const Timesheet__V1__WorkDay *current, const Timesheet__V1__CorrectDayRequest *request,
+                                const workday_window *window, int64_t now_ns, furrow_arena *arena, Timesheet__V1__WorkDay **next,
+                                furrow_error *err)
+{
+    if (!current) return furrow_fail(err, FURROW_NOT_FOUND, "no day %s", request->id);
+    furrow_status status = furrow_input_text("by", request->by, 1, 64, err);
+    if (status == FURROW_OK) status = furrow_input_text("reason", request->reason, 1, 200, err);
+    if (status == FURROW_OK && request->n_entries > TIMESHEET_ENTRIES_MAX)
+        status = furrow_fail_field(err, "entries", "has %zu; at most %d", request->n_entries, TIMESHEET_ENTRIES_MAX);
+    int64_t from_ns = window->start_ns;
+    for (size_t i = 0; status == FURROW_OK && i < request->n_entries; i++) {
+        status = check_entry(request->entries[i], i, window, from_ns, err);
+        if (status == FURROW_OK) from_ns = furrow_timestamp_ns(request->entries[i]->end);
+    }
+    if (status != FURROW_OK) return status;
+    Timesheet__V1__WorkDay *day = successor(current, current->id, current->employee_id, current->date, now_ns, arena);
+    status = day ? set_open(day, false, "correction", arena, err) : no_memory(err);
+    if (status == FURROW_OK) status = add_correction(day, request, now_ns, arena, err);
+    if (status != FURROW_OK) return status;
+    day->entries = request->entries;
+    day->n_entries = request->n_entries;
+    *next = day;
+    return FURROW_OK;
+}
+
+void workday_totals(const Timesheet__V1__WorkDay *day, const workday_window *window, int64_t now_ns, int64_t *work_s, int64_t *meal_s)
+{
+    int64_t work_ns = 0, meal_ns = 0, until_ns = now_ns < window->end_ns ? now_ns : window->end_ns;
+    for (size_t i = 0; i < day->n_entries; i++) {
+        const Timesheet__V1__Entry *entry = day->entries[i];
+        int64_t start_ns = furrow_timestamp_ns(entry->start), end_ns = entry->end ? furrow_timestamp_ns(entry->end) : until_ns;
+        if (end_ns > start_ns) *(entry->kind == MEAL ? &meal_ns : &work_ns) += end_ns - start_ns;
+    }
+    *work_s = work_ns / NS;
+    *meal_s = meal_ns / NS;
+}

@@ -1,0 +1,55 @@
+/* The timesheet service: who worked when, on what and where. Keeps what it needs and asks nobody. */
+#include "timesheet/clock.h"
+#include "timesheet/v1/timesheet.furrow.h"
+#include "timesheet/v1/timesheet.server.h"
+
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+static const furrow_handlers *const handlers[] = {&timesheet_v1_timesheet_service_handlers, NULL};
+
+static const furrow_entity_contract *const entities[] = {&timesheet_v1_work_day_entity, NULL};
+
+static const furrow_service_replica_definition replicas[] = {
+    {.contract = &timesheet_v1_employee_replica, .react = clock_on_employee_change},
+    {.contract = &timesheet_v1_job_replica},
+    {.contract = &timesheet_v1_location_replica},
+    {0},
+};
+
+static const furrow_setting settings[] = {
+    {"FURROW_TIME_ZONE", FURROW_SETTING_TEXT, offsetof(clock_settings, time_zone), "UTC", 0, 0, "the farm's time zone, as America/Los_Angeles"},
+    {"FURROW_DAY_START_HOUR", FURROW_SETTING_NUMBER, offsetof(clock_settings, day_start_hour), "4", 0, 23, "local hour at which a working day begins"},
+};
+
+/* A zone that the C library does not know would silently be UTC. */
+static furrow_status set_time_zone(furrow_error *err)
+{
+    char path[160];
+    const char *zone = clock_config.time_zone;
+    snprintf(path, sizeof path, "/usr/share/zoneinfo/%s", zone);
+    if (strcmp(zone, "UTC") != 0 && (strstr(zone, "..") || access(path, R_OK) != 0))
+        return furrow_fail(err, FURROW_INVALID_ARGUMENT, "FURROW_TIME_ZONE is \"%s\": no such zone on this machine (is tzdata installed?)", zone);
+    setenv("TZ", zone, 1);
+    tzset();
+    return FURROW_OK;
+}
+
+static const furrow_service_definition definition = {
+    .name = "timesheet",
+    .version = "0.1.0",
+    .description = "Time worked: who, when, on what and where",
+    .handlers = handlers,
+    .entities = entities,
+    .replicas = replicas,
+    .settings = settings,
+    .setting_count = sizeof settings / sizeof *settings,
+    .settings_into = &clock_config,
+    .prepare = set_time_zone,
+};
+
+int main(int argc, char **argv)
+{
+    return furrow_service_main(argc, argv, &definition);
+}
