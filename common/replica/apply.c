@@ -1,0 +1,433 @@
+/*
+ * The intake: events of the durable become records. The pull hands messages over per turn; they queue in a ring, and up to
+ * FURROW_REPLICA_WORKERS tasks take a batch of FURROW_RECORD_BATCH each, check and project it into one buffer, write it with one script
+ * call and ack it. So fetch, apply and ack overlap, and an event costs no allocation of ours.
+ *
+ * Invariants: an ack leaves only after Redis has answered for that event. Redis being away or full is no fault of an event: it is
+ * tried again until the replica stops or discards. What an event itself is to blame for (bytes, subject, id, or a write that
+ * Redis refuses alone, too) goes to the dead letters; until it is stored there it is not settled either.
+ */
+#include "replica/inside.h"
+
+#include "link/deadletter.h"
+#include "wire/message.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define BATCH_BYTES_MAX   (4u << 20) /* a batch of larger events has fewer of them */
+#define BATCH_BYTES_KEPT  (8u << 20) /* a buffer that had to grow past it is given back */
+#define EVENT_BYTES_MAX   (64u << 20) /* the largest message a NATS server can be set to take */
+#define CHECK_ARENA_BYTES ((size_t)256 << 20)
+#define REFUSED_TRIES     3
+#define RETURN_DELAY_MS   5000
+
+typedef enum fate {
+    FATE_WRITE,  /* fit to be written */
+    FATE_DONE,   /* Redis has answered for it */
+    FATE_BURY,   /* not fit: to the dead letters */
+    FATE_BURIED, /* is there */
+    FATE_RETURN, /* not settled: the log shall bring it again */
+    FATE_ALIEN,  /* no event of a stream: nothing to ack */
+} fate;
+
+struct furrow_batch {
+    furrow_batch *next;
+    furrow_replica *replica;
+    bool patient; /* waits for Redis instead of failing */
+    size_t count, write_count;
+    furrow_msg *messages[FURROW_RECORD_BATCH];
+    uint8_t fates[FURROW_RECORD_BATCH];
+    furrow_record_write writes[FURROW_RECORD_BATCH];
+    uint16_t origin[FURROW_RECORD_BATCH]; /* of a write: its message */
+    furrow_buffer bodies;
+    furrow_arena *arena;
+    furrow_error failure; /* why something is FATE_RETURN */
+};
+
+/* ---- one event ---- */
+
+/* rule 6: an entity has a non-empty id equal to its subject's token. Unpacking also proves that readers will be able to. */
+static furrow_status check_body(furrow_batch *batch, furrow_bytes body, furrow_bytes id, furrow_error *err)
+{
+    furrow_replica *replica = batch->replica;
+    ProtobufCMessage *message;
+    furrow_arena_reset(batch->arena);
+    furrow_status status = furrow_message_unpack(replica->about.descriptor, body, batch->arena, &message, err);
+    if (status != FURROW_OK) return status;
+    const char *inside = *(char *const *)((const char *)message + replica->id_offset);
+    if (inside && strlen(inside) == id.len && memcmp(inside, id.data, id.len) == 0) return FURROW_OK;
+    return furrow_fail(err, FURROW_INVALID_ARGUMENT, "the event's id is \"%.64s\", its subject's is \"%.*s\"", inside ? inside : "",
+                       (int)id.len, (const char *)id.data);
+}
+
+static furrow_status project(furrow_batch *batch, const furrow_msg *event, furrow_bytes *body, furrow_error *err)
+{
+    furrow_replica *replica = batch->replica;
+    if (!replica->projection) { /* an own entity: whole, unknown fields of a newer owner included */
+        *body = event->data;
+        return FURROW_OK;
+    }
+    uint8_t *into = furrow_buffer_reserve(&batch->bodies, event->data.len);
+    if (!into) return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "no memory for %zu bytes", event->data.len);
+    size_t len;
+    furrow_status status = furrow_projection_apply(replica->projection, event->data, into, &len, err);
+    if (status != FURROW_OK) return status;
+    batch->bodies.len += len;
+    *body = (furrow_bytes){into, len};
+    return FURROW_OK;
+}
+
+/* INVALID_ARGUMENT: the event is to blame. An empty body is a deletion. */
+static furrow_status read_event(furrow_batch *batch, const furrow_msg *event, furrow_record_write *out, furrow_error *err)
+{
+    furrow_record_write write = {.version = 0};
+    furrow_status status = furrow_subject_id(event->subject, batch->replica->entity, &write.id, err);
+    if (status == FURROW_OK && event->data.len > 0) {
+        status = project(batch, event, &write.body, err);
+        if (status == FURROW_OK) status = check_body(batch, write.body, write.id, err);
+    }
+    if (status == FURROW_OK) *out = write;
+    return status;
+}
+
+static uint64_t sequence_of(const furrow_msg *event)
+{
+    furrow_ack ack;
+    return event->reply && furrow_subject_parse_ack(event->reply, &ack) ? ack.stream_seq : 0;
+}
+
+/* ---- a batch ---- */
+
+static void prepare(furrow_batch *batch)
+{
+    size_t bytes = 0;
+    for (size_t i = 0; i < batch->count; i++) bytes += batch->messages[i]->data.len;
+    furrow_buffer_reset(&batch->bodies);
+    /* Room for all at once: later ones must not move what earlier writes point at. */
+    bool room = !batch->replica->projection || bytes == 0 || furrow_buffer_reserve(&batch->bodies, bytes) != NULL;
+    batch->write_count = 0;
+    for (size_t i = 0; i < batch->count; i++) {
+        furrow_record_write *write = &batch->writes[batch->write_count];
+        uint64_t sequence = sequence_of(batch->messages[i]);
+        furrow_status status = room ? read_event(batch, batch->messages[i], write, NULL) : FURROW_RESOURCE_EXHAUSTED;
+        batch->fates[i] = sequence == 0                         ? FATE_ALIEN
+                          : status == FURROW_OK                 ? FATE_WRITE
+                          : status == FURROW_RESOURCE_EXHAUSTED ? FATE_RETURN
+                                                                : FATE_BURY;
+        if (batch->fates[i] == FATE_RETURN)
+            furrow_fail(&batch->failure, FURROW_RESOURCE_EXHAUSTED, "no memory for a batch of %zu bytes", bytes);
+        if (batch->fates[i] != FATE_WRITE) continue;
+        write->version = sequence;
+        batch->origin[batch->write_count++] = (uint16_t)i;
+    }
+}
+
+static bool is_outage(furrow_status status)
+{
+    return status == FURROW_UNAVAILABLE || status == FURROW_RESOURCE_EXHAUSTED || status == FURROW_DEADLINE_EXCEEDED ||
+           status == FURROW_PERMISSION_DENIED || status == FURROW_UNAUTHENTICATED;
+}
+
+static bool gives_up(const furrow_batch *batch)
+{
+    return !batch->patient || batch->replica->stopping || batch->replica->intake.discarding;
+}
+
+/* Writes, and again while Redis is away. A refusal is tried a few times before it counts, and alone (see write_range). */
+static furrow_status write_some(furrow_batch *batch, size_t first, size_t count, furrow_error *err)
+{
+    furrow_replica *replica = batch->replica;
+    furrow_backoff backoff = {.base_ms = 20, .max_ms = 1000};
+    for (unsigned refused = 0;;) {
+        size_t applied = 0;
+        furrow_status status = furrow_record_apply(replica->table, batch->writes + first, count, &applied, err);
+        if (status == FURROW_OK) {
+            replica->stats.applied += applied;
+            replica->stats.stale += count - applied;
+            if (applied) furrow_reactor_wake(replica);
+            return FURROW_OK;
+        }
+        bool outage = is_outage(status);
+        if (outage && gives_up(batch)) return status;
+        if (!outage && (count > 1 || ++refused == REFUSED_TRIES)) return status;
+        furrow_task_sleep_ms(furrow_backoff_next_ms(&backoff));
+    }
+}
+
+static void set_fates(furrow_batch *batch, size_t first, size_t count, fate as)
+{
+    for (size_t i = first; i < first + count; i++) batch->fates[batch->origin[i]] = (uint8_t)as;
+}
+
+/* Into the dead letters with it; a failure leaves it for another delivery, and people are told. */
+static void bury(furrow_batch *batch, size_t at, const char *reason)
+{
+    furrow_replica *replica = batch->replica;
+    furrow_error err = {0};
+    const furrow_msg *event = batch->messages[at];
+    uint64_t deadline = furrow_clock_now_ns() + FURROW_REPLICA_CALL_MS * FURROW_NS_PER_MS;
+    furrow_status status = furrow_deadletter_put(replica->link, replica->options.service, event, replica->stream, sequence_of(event),
+                                                 reason, deadline, &err);
+    if (status == FURROW_OK) {
+        batch->fates[at] = FATE_BURIED;
+        replica->stats.dead_lettered++;
+        replica->notice[0] = '\0';
+        return;
+    }
+    batch->fates[at] = FATE_RETURN;
+    furrow_wrap(&err, "store dead letter of event %llu", (unsigned long long)sequence_of(event));
+    snprintf(replica->notice, sizeof replica->notice, "%s", err.text);
+    batch->failure = err;
+}
+
+/* Halves what Redis refuses until the event that it refuses stands alone: at most 2 * log2(batch) further calls for each. */
+static void write_range(furrow_batch *batch, size_t first, size_t count)
+{
+    furrow_error err = {0};
+    furrow_status status = write_some(batch, first, count, &err);
+    if (status == FURROW_OK) {
+        set_fates(batch, first, count, FATE_DONE);
+    } else if (is_outage(status)) {
+        set_fates(batch, first, count, FATE_RETURN);
+        batch->failure = err;
+    } else if (count > 1) {
+        write_range(batch, first, count / 2);
+        write_range(batch, first + count / 2, count - count / 2);
+    } else {
+        bury(batch, batch->origin[first], err.text);
+    }
+}
+
+static void apply_batch(furrow_batch *batch)
+{
+    prepare(batch);
+    if (batch->write_count) {
+        write_range(batch, 0, batch->write_count);
+        furrow_replica_arrived(batch->replica, batch->writes, batch->write_count);
+    }
+    for (size_t i = 0; i < batch->count; i++) {
+        if (batch->fates[i] != FATE_BURY) continue;
+        furrow_error err = {0};
+        furrow_record_write unused;
+        (void)!read_event(batch, batch->messages[i], &unused, &err); /* once more, for the reason */
+        bury(batch, i, err.text);
+    }
+    if (batch->bodies.cap > BATCH_BYTES_KEPT) furrow_buffer_fini(&batch->bodies);
+}
+
+/* ---- workers ---- */
+
+static furrow_msg *ring_take(furrow_intake *intake)
+{
+    furrow_msg *msg = intake->ring[intake->head];
+    intake->head = (intake->head + 1) % intake->capacity;
+    intake->queued--;
+    return msg;
+}
+
+static bool fill(furrow_batch *batch)
+{
+    furrow_intake *intake = &batch->replica->intake;
+    size_t bytes = 0;
+    for (batch->count = 0; intake->queued && batch->count < FURROW_RECORD_BATCH; batch->count++) {
+        size_t len = intake->ring[intake->head]->data.len;
+        if (batch->count && bytes + len > BATCH_BYTES_MAX) break;
+        bytes += len;
+        batch->messages[batch->count] = ring_take(intake);
+    }
+    return batch->count > 0;
+}
+
+static void settle(furrow_batch *batch)
+{
+    furrow_replica *replica = batch->replica;
+    for (size_t i = 0; i < batch->count; i++) {
+        furrow_msg *msg = batch->messages[i];
+        switch ((fate)batch->fates[i]) {
+        case FATE_DONE: furrow_js_ack(replica->link, msg); break;
+        case FATE_BURIED: furrow_js_term(replica->link, msg); break;
+        case FATE_ALIEN: break;
+        case FATE_WRITE:
+        case FATE_BURY:
+        case FATE_RETURN: furrow_js_nak(replica->link, msg, replica->intake.discarding ? 0 : RETURN_DELAY_MS); break;
+        }
+        furrow_msg_free(msg);
+    }
+    replica->intake.in_hand -= batch->count;
+    if (replica->intake.pull) furrow_js_pull_release(replica->intake.pull, batch->count);
+    if (replica->intake.in_hand > 0 || replica->intake.last_pending > 0) return;
+    furrow_replica_set_current(replica, true);
+    if (replica->phase == FURROW_PHASE_FOLLOW) furrow_replica_nudge(replica);
+}
+
+static void return_all(furrow_batch *batch)
+{
+    for (size_t i = 0; i < batch->count; i++) batch->fates[i] = FATE_RETURN;
+}
+
+static void work(void *arg)
+{
+    furrow_batch *batch = arg;
+    furrow_replica *replica = batch->replica;
+    while (fill(batch)) {
+        if (replica->intake.discarding)
+            return_all(batch);
+        else
+            apply_batch(batch);
+        settle(batch);
+    }
+    batch->next = replica->intake.idle;
+    replica->intake.idle = batch;
+    replica->intake.working--;
+    furrow_replica_task_ended(replica);
+}
+
+void furrow_intake_pump(furrow_replica *replica)
+{
+    furrow_intake *intake = &replica->intake;
+    size_t wanted = (intake->queued + FURROW_RECORD_BATCH - 1) / FURROW_RECORD_BATCH;
+    while (wanted-- && intake->idle) {
+        furrow_batch *batch = intake->idle;
+        if (furrow_replica_spawn(replica, work, batch, NULL) != FURROW_OK) return; /* the keeper pumps again */
+        intake->idle = batch->next;
+        intake->working++;
+    }
+}
+
+/* The pull keeps to max_in_hand; a server that sends more than it was asked for gets it back. */
+static void enqueue(furrow_replica *replica, furrow_msg *msg)
+{
+    furrow_intake *intake = &replica->intake;
+    if (intake->queued == intake->capacity) {
+        furrow_js_nak(replica->link, msg, RETURN_DELAY_MS);
+        furrow_msg_free(msg);
+        furrow_js_pull_release(intake->pull, 1);
+        return;
+    }
+    intake->ring[(intake->head + intake->queued++) % intake->capacity] = msg;
+    intake->in_hand++;
+}
+
+static void on_messages(void *arg, furrow_msg **messages, size_t count)
+{
+    furrow_replica *replica = arg;
+    furrow_intake *intake = &replica->intake;
+    furrow_ack ack;
+    replica->stats.received += count;
+    if (count && messages[count - 1]->reply && furrow_subject_parse_ack(messages[count - 1]->reply, &ack)) {
+        intake->last_pending = ack.pending;
+        if (ack.pending) furrow_replica_set_current(replica, false);
+    }
+    for (size_t i = 0; i < count; i++) enqueue(replica, messages[i]);
+    furrow_intake_pump(replica);
+}
+
+static void on_pull_state(void *arg, furrow_status status, const char *text)
+{
+    (void)text; /* the keeper looks for itself, and says what it sees */
+    furrow_replica *replica = arg;
+    if (status == FURROW_OK) return;
+    furrow_replica_set_current(replica, false);
+    furrow_replica_nudge(replica);
+}
+
+/* ---- life cycle ---- */
+
+static void batch_destroy(furrow_batch *batch)
+{
+    if (!batch) return;
+    furrow_buffer_fini(&batch->bodies);
+    furrow_arena_destroy(batch->arena);
+    free(batch);
+}
+
+static furrow_batch *batch_create(furrow_replica *replica, bool patient)
+{
+    furrow_batch *batch = calloc(1, sizeof *batch);
+    if (!batch) return NULL;
+    batch->replica = replica;
+    batch->patient = patient;
+    furrow_buffer_init(&batch->bodies, BATCH_BYTES_MAX + EVENT_BYTES_MAX);
+    batch->arena = furrow_arena_create(CHECK_ARENA_BYTES);
+    if (batch->arena) return batch;
+    batch_destroy(batch);
+    return NULL;
+}
+
+furrow_status furrow_intake_init(furrow_replica *replica, furrow_error *err)
+{
+    furrow_intake *intake = &replica->intake;
+    intake->capacity = replica->options.max_in_hand + replica->options.batch;
+    intake->ring = calloc(intake->capacity, sizeof *intake->ring);
+    replica->side = batch_create(replica, false);
+    if (!intake->ring || !replica->side) return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "out of memory");
+    for (size_t i = 0; i < FURROW_REPLICA_WORKERS; i++) {
+        furrow_batch *batch = batch_create(replica, true);
+        if (!batch) return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "out of memory");
+        batch->next = intake->idle;
+        intake->idle = batch;
+    }
+    return FURROW_OK;
+}
+
+void furrow_intake_fini(furrow_replica *replica)
+{
+    furrow_intake *intake = &replica->intake;
+    while (intake->idle) {
+        furrow_batch *batch = intake->idle;
+        intake->idle = batch->next;
+        batch_destroy(batch);
+    }
+    batch_destroy(replica->side);
+    free(intake->ring);
+}
+
+furrow_status furrow_intake_open(furrow_replica *replica, furrow_error *err)
+{
+    if (replica->intake.pull || replica->draining) return FURROW_OK;
+    furrow_js_pull_options options = {
+        .stream = replica->stream,
+        .consumer = replica->options.service,
+        .batch = replica->options.batch,
+        .max_in_hand = replica->options.max_in_hand,
+    };
+    replica->intake.pull = furrow_js_pull_create(replica->link, &options, on_messages, on_pull_state, replica, err);
+    return replica->intake.pull ? FURROW_OK : furrow_wrap(err, "pull from %s", replica->stream);
+}
+
+void furrow_intake_close(furrow_replica *replica)
+{
+    furrow_intake *intake = &replica->intake;
+    if (!intake->pull) return;
+    furrow_js_pull_stop(intake->pull);
+    intake->discarding = true;
+    while (intake->working || intake->queued) {
+        furrow_intake_pump(replica);
+        furrow_task_sleep_ms(10);
+    }
+    furrow_js_pull_destroy(intake->pull);
+    intake->pull = NULL;
+    intake->discarding = false;
+}
+
+furrow_status furrow_intake_replay(furrow_replica *replica, furrow_msg *const *messages, size_t count, furrow_error *err)
+{
+    furrow_batch *batch = replica->side;
+    for (size_t done = 0; done < count; done += batch->count) {
+        size_t bytes = 0;
+        for (batch->count = 0; batch->count < FURROW_RECORD_BATCH && done + batch->count < count; batch->count++) {
+            bytes += messages[done + batch->count]->data.len;
+            if (batch->count && bytes > BATCH_BYTES_MAX) break;
+            batch->messages[batch->count] = messages[done + batch->count];
+        }
+        apply_batch(batch);
+        replica->stats.replayed += batch->count;
+        for (size_t i = 0; i < batch->count; i++) {
+            if (batch->fates[i] != FATE_RETURN) continue;
+            if (err) *err = batch->failure;
+            return batch->failure.code;
+        }
+    }
+    return FURROW_OK;
+}

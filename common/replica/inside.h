@@ -1,0 +1,148 @@
+/**
+ * The inside of a replica, shared by its parts and by nobody else:
+ *   replica.c  life cycle and the public getters     apply.c   events -> records: the intake, its batches and workers
+ *   keeper.c   the state machine, one task           repair.c  lease, clearing and side reads
+ *   react.c    pending reactions -> the handler      wait.c    who waits for a version
+ * All run on the loop's thread; every task of a replica is counted in `tasks`, and destroy waits for the last.
+ */
+#ifndef FURROW_REPLICA_INSIDE_H
+#define FURROW_REPLICA_INSIDE_H
+
+#include "base/backoff.h"
+#include "base/buffer.h"
+#include "base/clock.h"
+#include "replica/replica.h"
+#include "replica/verdict.h"
+#include "wire/projection.h"
+
+#define FURROW_REPLICA_WORKERS 8    /* batches of FURROW_RECORD_BATCH events on their way to Redis at once */
+#define FURROW_REPLICA_WAITERS 4096 /* calls that wait for a version at once */
+#define FURROW_REPLICA_CALL_MS 5000 /* a question to NATS */
+#define FURROW_REPLICA_TICK_MS 1000 /* how often a ready replica looks after its marker and stores its position */
+
+typedef struct furrow_batch furrow_batch;
+typedef struct furrow_reactor furrow_reactor;
+typedef struct furrow_version_waiter furrow_version_waiter;
+
+typedef enum furrow_phase {
+    FURROW_PHASE_CONNECT,
+    FURROW_PHASE_ASSESS,
+    FURROW_PHASE_CLAIM,
+    FURROW_PHASE_CLEAR,
+    FURROW_PHASE_REPLAY,
+    FURROW_PHASE_FOLLOW,
+    FURROW_PHASE_GUARD,
+} furrow_phase;
+
+/* The messages between the pull and the workers, and the workers' batches. */
+typedef struct furrow_intake {
+    furrow_js_pull *pull; /* NULL while closed */
+    furrow_msg **ring;    /* received, not yet in a batch */
+    size_t capacity, head, queued;
+    furrow_batch *idle; /* batches without a worker */
+    size_t working;     /* workers alive */
+    size_t in_hand;     /* received and not yet settled */
+    bool discarding;    /* what is in hand goes back to the log unapplied */
+    uint64_t last_pending; /* what the server still had when it sent the newest message */
+} furrow_intake;
+
+struct furrow_replica {
+    furrow_link *link;
+    furrow_store *store;
+    furrow_loop *loop;
+    furrow_table *table;
+    furrow_projection *projection;
+    furrow_replica_options options; /* service and instance are our copies */
+    furrow_table_options about;     /* what the table was made of; lent to it */
+    const char *entity, *stream;
+    char shape[33];
+    size_t id_offset; /* of the `char *id` in the message struct */
+
+    furrow_intake intake;
+    furrow_batch *side; /* the side reader's batch */
+
+    /* keeper.c */
+    furrow_phase phase;
+    furrow_replica_state state;
+    furrow_waiter *sleeper; /* the keeper, while it pauses */
+    bool woken;
+    bool settled;         /* has been ready in this process */
+    furrow_marker marker; /* as we last read or wrote it */
+    furrow_sight sight;   /* what the last look saw */
+    furrow_js_consumer_state consumer;
+    uint64_t generation; /* of the store's connection, at the last look */
+    uint64_t goal;       /* ready when all up to here is applied */
+    uint64_t floor;      /* the newest proof of it */
+    uint64_t floor_ns;   /* when it last grew */
+    uint64_t replay_from;
+    unsigned starved;      /* looks in a row at which the durable left events out */
+    furrow_backoff trouble;
+
+    /* repair.c */
+    bool leased, lease_lost;
+    furrow_waiter *lease_sleeper;
+
+    furrow_reactor *reactor;
+    furrow_version_waiter *waiters;
+    size_t waiter_count;
+
+    furrow_link_watch link_watch;
+    furrow_store_watch store_watch;
+    size_t tasks;
+    furrow_waiter *last_task; /* destroy, waiting for it */
+    bool started, draining, stopping;
+
+    bool current;      /* nothing was missing when we last looked */
+    uint64_t known_ns; /* when that was true for the last time */
+    furrow_replica_stats stats;
+    char text[320];   /* what the state machine says */
+    char notice[256]; /* what people should know even of a ready replica, or "" */
+    char described[640];
+};
+
+/* replica.c */
+furrow_status furrow_replica_spawn(furrow_replica *replica, furrow_task_fn *fn, void *arg, furrow_error *err) FURROW_MUST_USE;
+void furrow_replica_task_ended(furrow_replica *replica);
+void furrow_replica_set_current(furrow_replica *replica, bool current);
+/* Parks the caller in *@slot until somebody wakes it there, @ms pass or the replica stops. */
+void furrow_replica_rest(furrow_replica *replica, furrow_waiter **slot, uint64_t ms);
+void furrow_replica_rouse(furrow_waiter **slot);
+
+/* keeper.c: the task, and a nudge to look now. */
+void furrow_replica_keep(void *arg);
+void furrow_replica_nudge(furrow_replica *replica);
+/* Stores the position once more, if the replica is ready: when it drains. */
+void furrow_replica_keep_position(furrow_replica *replica);
+void furrow_replica_say(furrow_replica *replica, const char *format, ...) FURROW_PRINTF(2, 3);
+
+/* apply.c */
+furrow_status furrow_intake_init(furrow_replica *replica, furrow_error *err) FURROW_MUST_USE;
+void furrow_intake_fini(furrow_replica *replica);
+furrow_status furrow_intake_open(furrow_replica *replica, furrow_error *err) FURROW_MUST_USE;
+/* Returns what is in hand to the log unapplied and waits (parked) for the workers. */
+void furrow_intake_close(furrow_replica *replica);
+/* Starts workers for what is queued, if any could not be started before. */
+void furrow_intake_pump(furrow_replica *replica);
+/* Applies messages of the side reader, which keeps them. Fails when Redis is away: the reader goes on later. */
+furrow_status furrow_intake_replay(furrow_replica *replica, furrow_msg *const *messages, size_t count, furrow_error *err) FURROW_MUST_USE;
+
+/* repair.c. claim: are we the one process that repairs? Keeps the lease until release. */
+furrow_status furrow_repair_claim(furrow_replica *replica, bool *held, furrow_error *err) FURROW_MUST_USE;
+void furrow_repair_release(furrow_replica *replica);
+/* Empties the table for a rebuild; other processes of the service are given time to notice. */
+furrow_status furrow_repair_clear(furrow_replica *replica, furrow_error *err) FURROW_MUST_USE;
+/* Reads events (from, to] again into the table. *@from follows, so that what was done is done even on failure. */
+furrow_status furrow_repair_read(furrow_replica *replica, uint64_t *from, uint64_t to, furrow_error *err) FURROW_MUST_USE;
+/* Moves the stored marker on, if it still is the one we know; *@moved false: somebody or something changed it. */
+furrow_status furrow_repair_mark(furrow_replica *replica, uint64_t position, const char *run_id, bool *moved, furrow_error *err)
+    FURROW_MUST_USE;
+
+/* react.c */
+furrow_status furrow_reactor_start(furrow_replica *replica, furrow_error *err) FURROW_MUST_USE;
+void furrow_reactor_wake(furrow_replica *replica);
+void furrow_reactor_destroy(furrow_replica *replica);
+
+/* wait.c */
+void furrow_replica_arrived(furrow_replica *replica, const furrow_record_write writes[], size_t count);
+
+#endif

@@ -1,0 +1,314 @@
+/*
+ * The keeper: one task per replica that runs its state machine. Each phase is a step that does its work, may park, and names the
+ * next phase; `phases` says what the world sees meanwhile and which steps may follow.
+ *
+ *   CONNECT -> ASSESS -> FOLLOW -> GUARD          all is well
+ *              ASSESS -> CLAIM -> ASSESS          something must be repaired: by the process that holds the lease, after another look
+ *              ASSESS -> [CLEAR ->] REPLAY -> FOLLOW
+ *   GUARD -> ASSESS | CONNECT                     what it guards is no longer so | stream or consumer are gone
+ *
+ * CLEAR empties the table. REPLAY reads what may have been acked for a Redis that lost it: up to what the durable had delivered once the
+ * present Redis was known; anything later is acked only after this Redis has it. FOLLOW lets the durable bring the rest up to where
+ * the log was. GUARD, the resting phase, stores the position and looks after marker, log and consumer.
+ */
+#include "replica/inside.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define POLL_MS       100  /* of the durable's progress while catching up */
+#define STUCK_MS      1000 /* all is delivered, not all acked: somebody died with events in hand */
+#define STARVED_LOOKS 2
+
+void furrow_replica_say(furrow_replica *replica, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    vsnprintf(replica->text, sizeof replica->text, format, args);
+    va_end(args);
+}
+
+void furrow_replica_nudge(furrow_replica *replica)
+{
+    replica->woken = true;
+    furrow_replica_rouse(&replica->sleeper);
+}
+
+static void pause_ms(furrow_replica *replica, uint64_t ms)
+{
+    if (!replica->woken) furrow_replica_rest(replica, &replica->sleeper, ms);
+    replica->woken = false;
+}
+
+static furrow_phase in_trouble(furrow_replica *replica, const furrow_error *err)
+{
+    furrow_repair_release(replica);
+    furrow_replica_say(replica, err->code == FURROW_NOT_FOUND ? "waiting for %s" : "waiting: %s", err->text);
+    pause_ms(replica, furrow_backoff_next_ms(&replica->trouble));
+    return FURROW_PHASE_CONNECT;
+}
+
+/* ---- looking ---- */
+
+static uint64_t soon(void)
+{
+    return furrow_clock_now_ns() + FURROW_REPLICA_CALL_MS * FURROW_NS_PER_MS;
+}
+
+static furrow_status look_at_consumer(furrow_replica *replica, furrow_error *err)
+{
+    const char *durable = replica->options.service;
+    furrow_status status = furrow_js_consumer_info(replica->link, replica->stream, durable, soon(), &replica->consumer, err);
+    if (status == FURROW_NOT_FOUND)
+        return furrow_fail(err, status, "consumer %s on %s: not found; run `furrow provision`", durable, replica->stream);
+    return status == FURROW_OK ? status : furrow_wrap(err, "look at consumer %s on %s", durable, replica->stream);
+}
+
+static furrow_status look_at_stream(furrow_replica *replica, furrow_error *err)
+{
+    furrow_status status = furrow_js_stream_info(replica->link, replica->stream, soon(), &replica->sight.stream, err);
+    if (status == FURROW_NOT_FOUND)
+        return furrow_fail(err, status, "stream %s: not found; run `furrow provision`", replica->stream);
+    return status == FURROW_OK ? status : furrow_wrap(err, "look at stream %s", replica->stream);
+}
+
+/* Marker, then stream, then consumer: positions only grow, so in this order a later one is never behind for being older news. */
+static furrow_status look(furrow_replica *replica, furrow_error *err)
+{
+    furrow_sight *sight = &replica->sight;
+    if (!furrow_store_connected(replica->store)) return furrow_fail(err, FURROW_UNAVAILABLE, "Redis is away");
+    replica->generation = furrow_store_generation(replica->store);
+    snprintf(sight->run_id, sizeof sight->run_id, "%s", furrow_store_run_id(replica->store));
+    furrow_status status = furrow_marker_read(replica->table, &sight->marker, err);
+    if (status == FURROW_OK) status = look_at_stream(replica, err);
+    if (status == FURROW_OK) status = look_at_consumer(replica, err);
+    if (status != FURROW_OK) return status;
+    if (furrow_store_generation(replica->store) != replica->generation)
+        return furrow_fail(err, FURROW_UNAVAILABLE, "Redis was connected anew");
+    sight->settled = replica->settled;
+    replica->marker = sight->marker;
+    return FURROW_OK;
+}
+
+static uint64_t larger(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
+
+/* Lag 0 alone is no proof: nothing is pending, nothing in anybody's hands, and yet the durable is behind the log. */
+static void look_for_starvation(furrow_replica *replica)
+{
+    const furrow_js_consumer_state *consumer = &replica->consumer;
+    uint64_t reached = larger(larger(consumer->delivered_seq, consumer->ack_floor_seq), replica->marker.position);
+    bool behind = consumer->pending == 0 && consumer->ack_pending == 0 && reached < replica->sight.stream.last_seq;
+    replica->starved = behind ? replica->starved + 1 : 0;
+    replica->sight.starving = replica->starved >= STARVED_LOOKS;
+}
+
+/* From here on the marker is known to hold for this Redis, as far as this process is concerned. */
+static void remember(furrow_replica *replica)
+{
+    snprintf(replica->sight.seen_run_id, sizeof replica->sight.seen_run_id, "%s", replica->sight.run_id);
+    replica->sight.seen_position = replica->stats.position = replica->marker.position;
+}
+
+/* ---- the phases ---- */
+
+static furrow_phase connect_step(furrow_replica *replica)
+{
+    if (!furrow_link_connected(replica->link)) {
+        furrow_replica_say(replica, "waiting for NATS: %s", furrow_link_last_error(replica->link));
+    } else if (!furrow_store_connected(replica->store)) {
+        furrow_replica_say(replica, "waiting for Redis: %s", furrow_store_last_error(replica->store));
+    } else {
+        return FURROW_PHASE_ASSESS;
+    }
+    pause_ms(replica, FURROW_REPLICA_TICK_MS);
+    return FURROW_PHASE_CONNECT;
+}
+
+static furrow_phase begin_to_follow(furrow_replica *replica)
+{
+    furrow_error err = {0};
+    furrow_repair_release(replica);
+    remember(replica);
+    replica->floor = replica->marker.position;
+    replica->floor_ns = furrow_clock_now_ns();
+    if (furrow_intake_open(replica, &err) != FURROW_OK) return in_trouble(replica, &err);
+    furrow_backoff_reset(&replica->trouble);
+    return FURROW_PHASE_FOLLOW;
+}
+
+static furrow_phase stand_back(furrow_replica *replica, const furrow_verdict *verdict)
+{
+    furrow_intake_close(replica);
+    furrow_repair_release(replica);
+    furrow_replica_say(replica, verdict->kind == FURROW_VERDICT_REFUSE ? "%s: %s; run `furrow restore`, or accept the loss" : "%s: %s",
+                       replica->stream, verdict->why);
+    pause_ms(replica, FURROW_REPLICA_TICK_MS);
+    return FURROW_PHASE_CONNECT;
+}
+
+static furrow_phase assess_step(furrow_replica *replica)
+{
+    furrow_error err = {0};
+    bool had_lease = replica->leased;
+    if (look(replica, &err) != FURROW_OK) return in_trouble(replica, &err);
+    furrow_verdict verdict = furrow_verdict_of(&replica->sight);
+    replica->goal = replica->sight.stream.last_seq;
+    replica->replay_from = verdict.from;
+    switch (verdict.kind) {
+    case FURROW_VERDICT_FOLLOW: return begin_to_follow(replica);
+    case FURROW_VERDICT_YIELD:
+    case FURROW_VERDICT_REFUSE: return stand_back(replica, &verdict);
+    case FURROW_VERDICT_REPLAY:
+    case FURROW_VERDICT_REBUILD: break;
+    }
+    furrow_replica_say(replica, "catching up: %s", verdict.why);
+    if (!had_lease || replica->lease_lost) return FURROW_PHASE_CLAIM;
+    return verdict.kind == FURROW_VERDICT_REBUILD ? FURROW_PHASE_CLEAR : FURROW_PHASE_REPLAY;
+}
+
+/* After the lease comes another look: who held it before may have mended all. */
+static furrow_phase claim_step(furrow_replica *replica)
+{
+    furrow_error err = {0};
+    bool held = false;
+    if (replica->lease_lost) furrow_repair_release(replica);
+    if (furrow_repair_claim(replica, &held, &err) != FURROW_OK) return in_trouble(replica, &err);
+    if (held) return FURROW_PHASE_ASSESS;
+    furrow_replica_say(replica, "catching up: another process of %s repairs %s", replica->options.service, replica->stream);
+    pause_ms(replica, 5 * POLL_MS);
+    return FURROW_PHASE_ASSESS;
+}
+
+static furrow_phase clear_step(furrow_replica *replica)
+{
+    furrow_error err = {0};
+    if (furrow_repair_clear(replica, &err) != FURROW_OK) return in_trouble(replica, &err);
+    replica->replay_from = 0;
+    return FURROW_PHASE_REPLAY;
+}
+
+static furrow_phase replay_step(furrow_replica *replica)
+{
+    furrow_error err = {0};
+    bool moved = true;
+    furrow_status status = look_at_consumer(replica, &err);
+    uint64_t to = larger(replica->consumer.delivered_seq, replica->sight.starving ? replica->goal : 0);
+    if (status == FURROW_OK) status = furrow_intake_open(replica, &err);
+    if (status == FURROW_OK) status = furrow_repair_read(replica, &replica->replay_from, to, &err);
+    if (status == FURROW_OK) status = furrow_repair_mark(replica, replica->replay_from, replica->sight.run_id, &moved, &err);
+    if (status != FURROW_OK) return in_trouble(replica, &err);
+    replica->starved = 0;
+    replica->sight.starving = false;
+    return moved ? begin_to_follow(replica) : FURROW_PHASE_ASSESS;
+}
+
+/* All is delivered, but to somebody who is gone: instead of waiting until the server sends it again, read it aside. */
+static furrow_status read_the_gap(furrow_replica *replica, furrow_error *err)
+{
+    bool held = false;
+    furrow_status status = furrow_repair_claim(replica, &held, err);
+    if (status != FURROW_OK || !held) return status;
+    status = furrow_repair_read(replica, &replica->floor, replica->goal, err);
+    furrow_repair_release(replica);
+    return status;
+}
+
+static furrow_status follow(furrow_replica *replica, furrow_error *err)
+{
+    if (furrow_store_generation(replica->store) != replica->generation) return furrow_fail(err, FURROW_UNAVAILABLE, "Redis was connected anew");
+    furrow_status status = look_at_consumer(replica, err);
+    if (status != FURROW_OK) return status;
+    uint64_t now = furrow_clock_now_ns();
+    if (replica->consumer.ack_floor_seq > replica->floor) {
+        replica->floor = replica->consumer.ack_floor_seq;
+        replica->floor_ns = now;
+    }
+    bool all_delivered = replica->consumer.delivered_seq >= replica->goal || replica->consumer.pending == 0;
+    if (replica->floor >= replica->goal || !all_delivered || now - replica->floor_ns < STUCK_MS * FURROW_NS_PER_MS) return FURROW_OK;
+    return read_the_gap(replica, err);
+}
+
+static furrow_phase follow_step(furrow_replica *replica)
+{
+    furrow_error err = {0};
+    bool moved = true;
+    furrow_status status = follow(replica, &err);
+    bool there = replica->floor >= replica->goal;
+    bool news = replica->floor > replica->marker.position;
+    if (status == FURROW_OK && news) status = furrow_repair_mark(replica, replica->floor, replica->sight.run_id, &moved, &err);
+    if (status != FURROW_OK) return in_trouble(replica, &err);
+    if (!moved) return FURROW_PHASE_ASSESS;
+    remember(replica);
+    if (there) return FURROW_PHASE_GUARD;
+    furrow_replica_say(replica, "catching up %llu/%llu", (unsigned long long)replica->floor, (unsigned long long)replica->goal);
+    pause_ms(replica, POLL_MS);
+    return FURROW_PHASE_FOLLOW;
+}
+
+static furrow_phase guard(furrow_replica *replica)
+{
+    furrow_error err = {0};
+    bool moved = true;
+    furrow_status status = look(replica, &err);
+    if (status == FURROW_NOT_FOUND) return in_trouble(replica, &err);
+    if (status != FURROW_OK) return FURROW_PHASE_GUARD; /* reads go on; the age tells */
+    look_for_starvation(replica);
+    if (furrow_verdict_of(&replica->sight).kind != FURROW_VERDICT_FOLLOW) return FURROW_PHASE_ASSESS;
+    uint64_t floor = replica->consumer.ack_floor_seq;
+    if (floor > replica->marker.position) status = furrow_repair_mark(replica, floor, replica->sight.run_id, &moved, &err);
+    if (status != FURROW_OK) return FURROW_PHASE_GUARD;
+    if (!moved) return FURROW_PHASE_ASSESS;
+    remember(replica);
+    furrow_replica_set_current(replica, replica->consumer.pending == 0 && replica->consumer.ack_pending == 0);
+    return FURROW_PHASE_GUARD;
+}
+
+void furrow_replica_keep_position(furrow_replica *replica)
+{
+    if (replica->phase == FURROW_PHASE_GUARD) (void)guard(replica);
+}
+
+static furrow_phase guard_step(furrow_replica *replica)
+{
+    replica->settled = true;
+    furrow_replica_say(replica, "ready");
+    furrow_reactor_wake(replica);
+    pause_ms(replica, FURROW_REPLICA_TICK_MS);
+    bool up = furrow_link_connected(replica->link) && furrow_store_connected(replica->store);
+    return up && !replica->stopping ? guard(replica) : FURROW_PHASE_GUARD;
+}
+
+#define BIT(name)    (1u << FURROW_PHASE_##name)
+#define SHOWS(state) (FURROW_REPLICA_##state)
+#define SHOWS_LAST   (-1)
+
+static const struct {
+    int shows; /* a furrow_replica_state, or what was shown before */
+    furrow_phase (*step)(furrow_replica *replica);
+    unsigned next;
+} phases[] = {
+    [FURROW_PHASE_CONNECT] = {SHOWS(WAITING), connect_step, BIT(CONNECT) | BIT(ASSESS)},
+    [FURROW_PHASE_ASSESS] = {SHOWS_LAST, assess_step, BIT(CONNECT) | BIT(CLAIM) | BIT(CLEAR) | BIT(REPLAY) | BIT(FOLLOW)},
+    [FURROW_PHASE_CLAIM] = {SHOWS(CATCHING_UP), claim_step, BIT(CONNECT) | BIT(ASSESS)},
+    [FURROW_PHASE_CLEAR] = {SHOWS(CATCHING_UP), clear_step, BIT(CONNECT) | BIT(REPLAY)},
+    [FURROW_PHASE_REPLAY] = {SHOWS(CATCHING_UP), replay_step, BIT(CONNECT) | BIT(ASSESS) | BIT(FOLLOW)},
+    [FURROW_PHASE_FOLLOW] = {SHOWS(CATCHING_UP), follow_step, BIT(CONNECT) | BIT(ASSESS) | BIT(FOLLOW) | BIT(GUARD)},
+    [FURROW_PHASE_GUARD] = {SHOWS(READY), guard_step, BIT(CONNECT) | BIT(ASSESS) | BIT(GUARD)},
+};
+
+void furrow_replica_keep(void *arg)
+{
+    furrow_replica *replica = arg;
+    while (!replica->stopping) {
+        furrow_phase next = phases[replica->phase].step(replica);
+        FURROW_ASSERT(phases[replica->phase].next & (1u << next));
+        replica->phase = next;
+        if (phases[next].shows != SHOWS_LAST) replica->state = (furrow_replica_state)phases[next].shows;
+        furrow_intake_pump(replica);
+    }
+    furrow_repair_release(replica);
+    furrow_replica_task_ended(replica);
+}

@@ -1,0 +1,269 @@
+/*
+ * Reactions: pending changes, which the apply step left in Redis together with the record, go to the handler. A change stays pending
+ * until the handler has returned OK, so a crash in between runs it again: at least once. What changed meanwhile is merged into one
+ * (old, new): intermediate states may be skipped.
+ *
+ * One entity has one handler at a time and in order: a slot here, and across processes a lease per id. The lease is kept until it
+ * expires even when the handler is done: a process that listed the change before cannot run it again behind our back.
+ * Bounded: RUNNING_MAX handlers at once, SLOTS ids that run or wait after a failure. Handlers run only while the replica is ready.
+ */
+#include "replica/inside.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define RUNNING_MAX      32
+#define RUNNING_LOW      8 /* when so few are left, more are fetched */
+#define SLOTS            256
+#define LIST_MAX         256
+#define POLL_MS          1000 /* changes that another process or a command of ours has written */
+#define LEASE_MS         15000
+#define LEASE_RENEW_NS   (5 * FURROW_NS_PER_S)
+#define RETRY_MIN_MS     100
+#define RETRY_MAX_MS     30000
+#define HELD_RETRY_MS    1000
+#define ARENA_BYTES_MAX  ((size_t)256 << 20)
+
+typedef enum slot_state { SLOT_FREE, SLOT_RUNNING, SLOT_DONE, SLOT_WAITING } slot_state;
+
+typedef struct reactor_slot {
+    furrow_reactor *reactor;
+    slot_state state;
+    char id[FURROW_ID_MAX + 1];
+    furrow_record_reaction reaction; /* in arena */
+    furrow_arena *arena;
+    uint64_t leased_ns; /* 0: not yet */
+    uint64_t due_ns;    /* SLOT_WAITING: not before */
+    furrow_backoff backoff;
+} reactor_slot;
+
+struct furrow_reactor {
+    furrow_replica *replica;
+    furrow_arena *list;
+    furrow_waiter *sleeper;
+    bool woken, more;
+    size_t running;
+    reactor_slot slots[SLOTS];
+};
+
+void furrow_reactor_wake(furrow_replica *replica)
+{
+    furrow_reactor *reactor = replica->reactor;
+    if (!reactor) return;
+    reactor->woken = true;
+    furrow_replica_rouse(&reactor->sleeper);
+}
+
+/* ---- one reaction ---- */
+
+static bool take_lease(reactor_slot *slot, furrow_status *status, furrow_error *err)
+{
+    furrow_replica *replica = slot->reactor->replica;
+    char what[FURROW_ID_MAX + 8];
+    bool held = false;
+    snprintf(what, sizeof what, "react:%s", slot->id);
+    *status = furrow_table_lease(replica->table, what, replica->options.instance, LEASE_MS, &held, err);
+    if (held) slot->leased_ns = furrow_clock_now_ns();
+    return held;
+}
+
+static furrow_status call_handler(reactor_slot *slot, furrow_error *err)
+{
+    furrow_replica *replica = slot->reactor->replica;
+    const furrow_record_reaction *reaction = &slot->reaction;
+    ProtobufCMessage *before, *now;
+    furrow_status status = furrow_replica_unpack(replica, &reaction->before, slot->arena, &before, err);
+    if (status == FURROW_OK) status = furrow_replica_unpack(replica, &reaction->now, slot->arena, &now, err);
+    if (status != FURROW_OK) return status;
+    furrow_change change = {.id = slot->id, .before = before, .now = now, .version = reaction->now.version};
+    status = replica->options.react(replica->options.user, &change, slot->arena, err);
+    return status == FURROW_OK ? furrow_record_reacted(replica->table, reaction, err) : status;
+}
+
+static void wait_until(reactor_slot *slot, uint64_t ms)
+{
+    slot->state = SLOT_WAITING;
+    slot->due_ns = furrow_clock_now_ns() + ms * FURROW_NS_PER_MS;
+}
+
+static void note_failure(reactor_slot *slot, const furrow_error *err)
+{
+    furrow_replica *replica = slot->reactor->replica;
+    replica->stats.reaction_failures++;
+    snprintf(replica->notice, sizeof replica->notice, "reaction to %s fails: %.150s", slot->id, err->text);
+    wait_until(slot, furrow_backoff_next_ms(&slot->backoff));
+}
+
+static void run_slot(void *arg)
+{
+    reactor_slot *slot = arg;
+    furrow_reactor *reactor = slot->reactor;
+    furrow_replica *replica = reactor->replica;
+    furrow_error err = {0};
+    furrow_status status;
+    if (take_lease(slot, &status, &err)) {
+        status = call_handler(slot, &err);
+        if (status == FURROW_OK) {
+            slot->state = SLOT_DONE; /* until the next listing has begun: one begun before may still show it */
+            replica->stats.reactions++;
+            replica->notice[0] = '\0';
+        }
+    } else if (status == FURROW_OK) {
+        wait_until(slot, HELD_RETRY_MS); /* another process is at it */
+    }
+    if (status != FURROW_OK) note_failure(slot, &err);
+    furrow_arena_reset(slot->arena);
+    reactor->running--;
+    if (reactor->more && reactor->running <= RUNNING_LOW) furrow_reactor_wake(replica);
+    furrow_replica_task_ended(replica);
+}
+
+/* ---- choosing what to run ---- */
+
+static reactor_slot *slot_of(furrow_reactor *reactor, const char *id)
+{
+    for (reactor_slot *slot = reactor->slots; slot < reactor->slots + SLOTS; slot++)
+        if (slot->state != SLOT_FREE && strcmp(slot->id, id) == 0) return slot;
+    return NULL;
+}
+
+/* Free, or one whose wait is over and whose change was not listed just now. */
+static reactor_slot *slot_take(furrow_reactor *reactor, const char *id, uint64_t now_ns)
+{
+    reactor_slot *found = NULL;
+    for (reactor_slot *slot = reactor->slots; slot < reactor->slots + SLOTS; slot++) {
+        if (slot->state == SLOT_FREE) {
+            found = slot;
+            break;
+        }
+        if (slot->state == SLOT_WAITING && slot->due_ns <= now_ns) found = slot;
+    }
+    if (!found) return NULL;
+    if (!found->arena) found->arena = furrow_arena_create(ARENA_BYTES_MAX);
+    if (!found->arena) return NULL;
+    found->reactor = reactor;
+    found->state = SLOT_FREE;
+    found->backoff = (furrow_backoff){.base_ms = RETRY_MIN_MS, .max_ms = RETRY_MAX_MS};
+    snprintf(found->id, sizeof found->id, "%s", id);
+    return found;
+}
+
+static bool keep_record(furrow_record *record, furrow_arena *arena)
+{
+    void *copy = furrow_arena_memdup(arena, record->body.data, record->body.len);
+    record->body.data = copy;
+    return copy != NULL;
+}
+
+static bool start(reactor_slot *slot, const furrow_record_reaction *reaction)
+{
+    furrow_reactor *reactor = slot->reactor;
+    furrow_arena_reset(slot->arena);
+    slot->reaction = *reaction;
+    slot->reaction.id = slot->id;
+    if (!keep_record(&slot->reaction.before, slot->arena) || !keep_record(&slot->reaction.now, slot->arena)) return false;
+    slot_state was = slot->state;
+    slot->state = SLOT_RUNNING;
+    slot->leased_ns = 0;
+    if (furrow_replica_spawn(reactor->replica, run_slot, slot, NULL) != FURROW_OK) {
+        slot->state = was;
+        return false;
+    }
+    reactor->running++;
+    return true;
+}
+
+/* May the change of @reaction run now, and where? */
+static reactor_slot *slot_for(furrow_reactor *reactor, const furrow_record_reaction *reaction, uint64_t now_ns)
+{
+    reactor_slot *slot = slot_of(reactor, reaction->id);
+    if (!slot) return slot_take(reactor, reaction->id, now_ns);
+    return slot->state == SLOT_WAITING && slot->due_ns <= now_ns ? slot : NULL;
+}
+
+static void forget_done(furrow_reactor *reactor)
+{
+    for (reactor_slot *slot = reactor->slots; slot < reactor->slots + SLOTS; slot++)
+        if (slot->state == SLOT_DONE) slot->state = SLOT_FREE;
+}
+
+static void list_and_start(furrow_reactor *reactor)
+{
+    furrow_replica *replica = reactor->replica;
+    furrow_record_reaction *pending;
+    size_t count;
+    forget_done(reactor);
+    furrow_arena_reset(reactor->list);
+    if (furrow_record_reactions(replica->table, LIST_MAX, reactor->list, &pending, &count, NULL) != FURROW_OK) return;
+    uint64_t now = furrow_clock_now_ns();
+    reactor->more = count == LIST_MAX;
+    for (size_t i = 0; i < count; i++) {
+        if (reactor->running == RUNNING_MAX || replica->draining || replica->stopping) {
+            reactor->more = true;
+            return;
+        }
+        reactor_slot *slot = slot_for(reactor, &pending[i], now);
+        if (slot) (void)start(slot, &pending[i]);
+    }
+}
+
+/* ---- the task ---- */
+
+static void renew_leases(furrow_reactor *reactor)
+{
+    for (reactor_slot *slot = reactor->slots; slot < reactor->slots + SLOTS; slot++) {
+        if (slot->state != SLOT_RUNNING || !slot->leased_ns) continue;
+        if (furrow_clock_now_ns() - slot->leased_ns < LEASE_RENEW_NS) continue;
+        furrow_status unused;
+        (void)take_lease(slot, &unused, NULL);
+    }
+}
+
+static uint64_t next_look_ms(const furrow_reactor *reactor)
+{
+    uint64_t now = furrow_clock_now_ns(), ms = POLL_MS;
+    for (const reactor_slot *slot = reactor->slots; slot < reactor->slots + SLOTS; slot++) {
+        if (slot->state != SLOT_WAITING || slot->due_ns <= now) continue;
+        uint64_t left = (slot->due_ns - now) / FURROW_NS_PER_MS + 1;
+        if (left < ms) ms = left;
+    }
+    return ms;
+}
+
+static void react(void *arg)
+{
+    furrow_reactor *reactor = arg;
+    furrow_replica *replica = reactor->replica;
+    while (!replica->stopping && !replica->draining) {
+        reactor->woken = false;
+        renew_leases(reactor);
+        bool ready = furrow_replica_state_of(replica) == FURROW_REPLICA_READY && furrow_store_connected(replica->store);
+        if (ready && reactor->running <= RUNNING_LOW) list_and_start(reactor);
+        if (reactor->running > RUNNING_LOW) reactor->more = true;
+        if (!reactor->woken || reactor->running > RUNNING_LOW) furrow_replica_rest(replica, &reactor->sleeper, next_look_ms(reactor));
+    }
+    furrow_replica_task_ended(replica);
+}
+
+furrow_status furrow_reactor_start(furrow_replica *replica, furrow_error *err)
+{
+    if (!replica->options.react) return FURROW_OK;
+    furrow_reactor *reactor = calloc(1, sizeof *reactor);
+    if (!reactor) return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "out of memory");
+    replica->reactor = reactor;
+    reactor->replica = replica;
+    reactor->list = furrow_arena_create(ARENA_BYTES_MAX);
+    if (!reactor->list) return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "out of memory");
+    return furrow_replica_spawn(replica, react, reactor, err);
+}
+
+void furrow_reactor_destroy(furrow_replica *replica)
+{
+    furrow_reactor *reactor = replica->reactor;
+    if (!reactor) return;
+    for (reactor_slot *slot = reactor->slots; slot < reactor->slots + SLOTS; slot++) furrow_arena_destroy(slot->arena);
+    furrow_arena_destroy(reactor->list);
+    free(reactor);
+    replica->reactor = NULL;
+}

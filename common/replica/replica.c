@@ -1,0 +1,286 @@
+/*
+ * A replica's life cycle and what the world may ask of it; the work is in the other parts (see inside.h).
+ * Invariant: nothing of a replica is freed while a task of it lives.
+ */
+#include "replica/inside.h"
+
+#include "base/hash.h"
+#include "wire/message.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define DEFAULT_BATCH   1000
+#define DEFAULT_IN_HAND 4000
+#define LAYOUT          "1" /* of records in Redis: another one is another shape */
+
+/* ---- tasks and rests ---- */
+
+furrow_status furrow_replica_spawn(furrow_replica *replica, furrow_task_fn *fn, void *arg, furrow_error *err)
+{
+    furrow_status status = furrow_loop_spawn(replica->loop, fn, arg, err);
+    if (status == FURROW_OK) replica->tasks++;
+    return status;
+}
+
+void furrow_replica_task_ended(furrow_replica *replica)
+{
+    if (--replica->tasks == 0) furrow_replica_rouse(&replica->last_task);
+}
+
+void furrow_replica_rest(furrow_replica *replica, furrow_waiter **slot, uint64_t ms)
+{
+    if (replica->stopping) return;
+    furrow_waiter waiter = furrow_waiter_make();
+    *slot = &waiter;
+    (void)furrow_wait(&waiter, furrow_clock_now_ns() + ms * FURROW_NS_PER_MS);
+    *slot = NULL;
+}
+
+void furrow_replica_rouse(furrow_waiter **slot)
+{
+    if (*slot) furrow_waiter_done(*slot);
+}
+
+void furrow_replica_set_current(furrow_replica *replica, bool current)
+{
+    if (current || replica->current) replica->known_ns = furrow_clock_now_ns();
+    replica->current = current;
+}
+
+/* ---- create ---- */
+
+/* Every entity has `string id = 1`, and every subset of one must keep it: it is what an event is checked by (rule 6). */
+static furrow_status find_id(furrow_replica *replica, furrow_error *err)
+{
+    const ProtobufCMessageDescriptor *descriptor = replica->about.descriptor;
+    const ProtobufCFieldDescriptor *id = protobuf_c_message_descriptor_get_field(descriptor, 1);
+    bool fits = id && id->type == PROTOBUF_C_TYPE_STRING && id->label != PROTOBUF_C_LABEL_REPEATED && strcmp(id->name, "id") == 0;
+    if (!fits) return furrow_fail(err, FURROW_INVALID_ARGUMENT, "%s has no `string id = 1`", descriptor->name);
+    replica->id_offset = id->offset;
+    return FURROW_OK;
+}
+
+/* What records and index entries follow from: the kept fields, the indexes, the layout. */
+static void make_shape(furrow_replica *replica)
+{
+    char kept[33] = "whole";
+    if (replica->projection) furrow_projection_shape(replica->projection, kept);
+    furrow_buffer text;
+    furrow_buffer_init(&text, 1 << 20);
+    furrow_buffer_printf(&text, "%s %s", LAYOUT, kept);
+    for (size_t i = 0; i < replica->about.index_count; i++)
+        furrow_buffer_printf(&text, " %s%s", replica->about.indexes[i].field, replica->about.indexes[i].fold ? "~" : "");
+    uint8_t hash[FURROW_HASH_BYTES];
+    furrow_hash(&(furrow_bytes){text.data, text.len}, 1, hash);
+    furrow_hash_hex(hash, replica->shape);
+    furrow_buffer_fini(&text);
+    replica->sight.shape = replica->shape;
+}
+
+static void take_contract(furrow_replica *replica)
+{
+    const furrow_entity_contract *own = replica->options.own;
+    const furrow_replica_contract *foreign = replica->options.contract;
+    replica->entity = own ? own->name : foreign->entity;
+    replica->stream = own ? own->stream : foreign->stream;
+    replica->sight.own = own != NULL;
+    replica->about = (furrow_table_options){
+        .service = replica->options.service,
+        .entity = own ? own->short_name : foreign->short_name,
+        .descriptor = own ? own->descriptor : foreign->descriptor,
+        .indexes = own ? own->indexes : foreign->indexes,
+        .index_count = own ? own->index_count : foreign->index_count,
+        .reactions = replica->options.react != NULL,
+    };
+}
+
+static furrow_status set_up(furrow_replica *replica, furrow_error *err)
+{
+    furrow_replica_options *options = &replica->options;
+    options->service = strdup(options->service);
+    options->instance = strdup(options->instance);
+    if (!options->service || !options->instance) return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "out of memory");
+    if (!options->batch) options->batch = DEFAULT_BATCH;
+    if (!options->max_in_hand) options->max_in_hand = DEFAULT_IN_HAND;
+    if (options->max_in_hand < options->batch) options->max_in_hand = options->batch;
+    take_contract(replica);
+    furrow_status status = find_id(replica, err);
+    if (status != FURROW_OK) return status;
+    if (options->contract) {
+        replica->projection = furrow_projection_create(replica->about.descriptor, err);
+        if (!replica->projection) return FURROW_INVALID_ARGUMENT;
+    }
+    make_shape(replica);
+    replica->table = furrow_table_create(replica->store, &replica->about, err);
+    if (!replica->table) return FURROW_INVALID_ARGUMENT;
+    return furrow_intake_init(replica, err);
+}
+
+static void replica_free(furrow_replica *replica)
+{
+    furrow_reactor_destroy(replica);
+    furrow_intake_fini(replica);
+    furrow_table_destroy(replica->table);
+    furrow_projection_destroy(replica->projection);
+    free((char *)replica->options.service);
+    free((char *)replica->options.instance);
+    free(replica);
+}
+
+furrow_replica *furrow_replica_create(furrow_link *link, furrow_store *store, const furrow_replica_options *options, furrow_error *err)
+{
+    FURROW_REQUIRE(options->service && options->instance && !options->own != !options->contract);
+    furrow_replica *replica = calloc(1, sizeof *replica);
+    if (!replica) {
+        furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "out of memory");
+        return NULL;
+    }
+    replica->link = link;
+    replica->store = store;
+    replica->loop = furrow_link_loop(link);
+    replica->options = *options;
+    replica->known_ns = furrow_clock_now_ns();
+    replica->trouble = (furrow_backoff){.base_ms = 100, .max_ms = 1000};
+    furrow_replica_say(replica, "waiting: not started");
+    if (set_up(replica, err) == FURROW_OK) return replica;
+    replica_free(replica);
+    return NULL;
+}
+
+/* ---- start, drain, destroy ---- */
+
+#define REPLICA_OF(watch, member) ((furrow_replica *)((char *)(watch) - offsetof(furrow_replica, member)))
+
+static void connection_changed(furrow_replica *replica, bool connected)
+{
+    if (!connected) furrow_replica_set_current(replica, false);
+    furrow_replica_nudge(replica);
+}
+
+static void on_link(furrow_link_watch *watch, bool connected)
+{
+    connection_changed(REPLICA_OF(watch, link_watch), connected);
+}
+
+static void on_store(furrow_store_watch *watch, bool connected)
+{
+    connection_changed(REPLICA_OF(watch, store_watch), connected);
+}
+
+furrow_status furrow_replica_start(furrow_replica *replica, furrow_error *err)
+{
+    FURROW_REQUIRE(!replica->started);
+    furrow_status status = furrow_replica_spawn(replica, furrow_replica_keep, replica, err);
+    if (status == FURROW_OK) status = furrow_reactor_start(replica, err);
+    if (status != FURROW_OK) {
+        replica->stopping = true;
+        return status;
+    }
+    replica->started = true;
+    replica->link_watch.fn = on_link;
+    replica->store_watch.fn = on_store;
+    furrow_link_watch_add(replica->link, &replica->link_watch);
+    furrow_store_watch_add(replica->store, &replica->store_watch);
+    return FURROW_OK;
+}
+
+static void stop_tasks(furrow_replica *replica)
+{
+    replica->draining = replica->stopping = true;
+    furrow_replica_rouse(&replica->sleeper);
+    furrow_replica_rouse(&replica->lease_sleeper);
+    furrow_reactor_wake(replica);
+}
+
+static void wait_for_tasks(furrow_replica *replica, uint64_t deadline_ns)
+{
+    while (replica->tasks > 0) {
+        furrow_waiter waiter = furrow_waiter_make();
+        replica->last_task = &waiter;
+        bool ended = furrow_wait(&waiter, deadline_ns);
+        replica->last_task = NULL;
+        if (!ended) return;
+    }
+}
+
+void furrow_replica_drain(furrow_replica *replica, uint64_t deadline_ns)
+{
+    if (!replica->started) return;
+    replica->draining = true;
+    furrow_reactor_wake(replica);
+    if (replica->intake.pull) furrow_js_pull_stop(replica->intake.pull);
+    (void)!furrow_link_flush(replica->link, deadline_ns, NULL); /* what was on its way to us has come */
+    while (replica->intake.in_hand > 0 && furrow_clock_now_ns() < deadline_ns) furrow_task_sleep_ms(5);
+    if (replica->intake.in_hand == 0) {
+        (void)!furrow_link_flush(replica->link, deadline_ns, NULL); /* the acks are with the server: its floor is the position */
+        furrow_replica_keep_position(replica);
+    }
+    replica->intake.discarding = true;
+    stop_tasks(replica);
+    wait_for_tasks(replica, deadline_ns);
+}
+
+void furrow_replica_destroy(furrow_replica *replica)
+{
+    if (!replica) return;
+    stop_tasks(replica);
+    replica->intake.discarding = true;
+    FURROW_REQUIRE(replica->tasks == 0 || furrow_task_self());
+    wait_for_tasks(replica, FURROW_NEVER);
+    if (replica->started) {
+        furrow_link_watch_remove(replica->link, &replica->link_watch);
+        furrow_store_watch_remove(replica->store, &replica->store_watch);
+    }
+    if (replica->intake.pull) furrow_js_pull_destroy(replica->intake.pull);
+    replica_free(replica);
+}
+
+/* ---- what may be asked ---- */
+
+furrow_table *furrow_replica_table(const furrow_replica *replica)
+{
+    return replica->table;
+}
+
+/* A Redis that was just exchanged under a ready replica is not to be read, even before the keeper has looked at it. */
+furrow_replica_state furrow_replica_state_of(const furrow_replica *replica)
+{
+    bool exchanged = replica->state == FURROW_REPLICA_READY && furrow_store_connected(replica->store) &&
+                     furrow_store_generation(replica->store) != replica->generation &&
+                     strcmp(furrow_store_run_id(replica->store), replica->sight.seen_run_id) != 0;
+    return exchanged ? FURROW_REPLICA_CATCHING_UP : replica->state;
+}
+
+const char *furrow_replica_describe(furrow_replica *replica)
+{
+    snprintf(replica->described, sizeof replica->described, "%s%s%s", replica->text, replica->notice[0] ? "; " : "", replica->notice);
+    return replica->described;
+}
+
+void furrow_replica_stats_of(const furrow_replica *replica, furrow_replica_stats *out)
+{
+    *out = replica->stats;
+    out->age_ns = replica->current ? 0 : furrow_clock_now_ns() - replica->known_ns;
+}
+
+furrow_status furrow_replica_unpack(furrow_replica *replica, const furrow_record *record, furrow_arena *arena, ProtobufCMessage **out,
+                                    furrow_error *err)
+{
+    if (record->found && !record->deleted)
+        return furrow_message_unpack(replica->about.descriptor, record->body, arena, out, err);
+    *out = NULL;
+    return FURROW_OK;
+}
+
+furrow_status furrow_replica_get(furrow_replica *replica, const char *id, furrow_arena *arena, ProtobufCMessage **out, uint64_t *version,
+                                 furrow_error *err)
+{
+    furrow_record_read read = {.table = replica->table, .id = id};
+    furrow_status status = furrow_record_read_many(replica->store, &read, 1, arena, err);
+    if (status == FURROW_OK) status = furrow_replica_unpack(replica, &read.record, arena, out, err);
+    if (status != FURROW_OK) return furrow_wrap(err, "read %s %s", replica->about.entity, id);
+    if (version) *version = read.record.version;
+    return FURROW_OK;
+}

@@ -1,0 +1,107 @@
+/* See verdict.h. The rows of `rules` are asked in order; the first that applies is the verdict. May depend on nothing but types. */
+#include "replica/verdict.h"
+
+#include <stdio.h>
+#include <string.h>
+
+void furrow_verdict_building(const char *shape, char out[33])
+{
+    snprintf(out, 33, "!%.31s", shape);
+}
+
+static bool being_built(const furrow_sight *sight)
+{
+    char building[33];
+    furrow_verdict_building(sight->shape, building);
+    return strcmp(sight->marker.shape, building) == 0;
+}
+
+static bool no_marker(const furrow_sight *sight)
+{
+    return !sight->marker.found;
+}
+
+static bool other_shape(const furrow_sight *sight)
+{
+    return strcmp(sight->marker.shape, sight->shape) != 0;
+}
+
+/* Two programs that want different shapes would clear each other's records for ever: who came later keeps the table. */
+static bool taken_over(const furrow_sight *sight)
+{
+    return sight->settled && other_shape(sight) && !being_built(sight);
+}
+
+static bool other_log(const furrow_sight *sight)
+{
+    return sight->marker.epoch_ns != sight->stream.created_ns;
+}
+
+static bool log_went_back(const furrow_sight *sight)
+{
+    return sight->stream.last_seq < sight->marker.position;
+}
+
+static bool own_other_log(const furrow_sight *sight)
+{
+    return sight->own && other_log(sight);
+}
+
+static bool own_log_went_back(const furrow_sight *sight)
+{
+    return sight->own && log_went_back(sight);
+}
+
+/*
+ * Another process of the service may have mended the marker already, but it cannot know what we applied to the old Redis and
+ * acked while it did (a failed-over Redis that still took our writes): so each process replays from what it knew itself.
+ */
+static bool redis_changed_under_us(const furrow_sight *sight)
+{
+    return sight->seen_run_id[0] != '\0' && strcmp(sight->seen_run_id, sight->run_id) != 0;
+}
+
+static bool other_redis(const furrow_sight *sight)
+{
+    return strcmp(sight->marker.run_id, sight->run_id) != 0;
+}
+
+static bool starving(const furrow_sight *sight)
+{
+    return sight->starving;
+}
+
+static const struct {
+    bool (*applies)(const furrow_sight *sight);
+    furrow_verdict_kind kind;
+    const char *why;
+} rules[] = {
+    {no_marker, FURROW_VERDICT_REBUILD, "Redis is empty"},
+    {taken_over, FURROW_VERDICT_YIELD, "a newer program keeps these records in another shape; upgrade or stop this one"},
+    {being_built, FURROW_VERDICT_REBUILD, "a rebuild was not finished"},
+    {other_shape, FURROW_VERDICT_REBUILD, "the records have another shape"},
+    {own_other_log, FURROW_VERDICT_REFUSE, "the log is not the one these records were made from"},
+    {own_log_went_back, FURROW_VERDICT_REFUSE, "the log is older than these records"},
+    {other_log, FURROW_VERDICT_REBUILD, "the stream was deleted and made again"},
+    {log_went_back, FURROW_VERDICT_REBUILD, "the log is older than the records"},
+    {redis_changed_under_us, FURROW_VERDICT_REPLAY, "Redis was restarted"},
+    {other_redis, FURROW_VERDICT_REPLAY, "Redis was restarted"},
+    {starving, FURROW_VERDICT_REPLAY, "the consumer leaves events out"},
+};
+
+static uint64_t replay_from(const furrow_sight *sight)
+{
+    uint64_t from = sight->marker.position;
+    if (redis_changed_under_us(sight) && sight->seen_position < from) from = sight->seen_position;
+    return from;
+}
+
+furrow_verdict furrow_verdict_of(const furrow_sight *sight)
+{
+    for (size_t i = 0; i < sizeof rules / sizeof *rules; i++) {
+        if (!rules[i].applies(sight)) continue;
+        uint64_t from = rules[i].kind == FURROW_VERDICT_REPLAY ? replay_from(sight) : 0;
+        return (furrow_verdict){rules[i].kind, from, rules[i].why};
+    }
+    return (furrow_verdict){FURROW_VERDICT_FOLLOW, sight->marker.position, ""};
+}

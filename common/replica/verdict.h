@@ -1,0 +1,45 @@
+/**
+ * What must be done to a table before its records can be trusted: decided from what Redis, the log and this process remember.
+ * Pure: no I/O, so each row of the table in verdict.c is a unit test.
+ *
+ * The marker's claim is: every event up to `position` of the log `epoch_ns` has been applied, in `shape`, to the Redis process
+ * `run_id`. Whatever contradicts it leads to a replay (events may be missing) or a rebuild (records may be wrong).
+ */
+#ifndef FURROW_REPLICA_VERDICT_H
+#define FURROW_REPLICA_VERDICT_H
+
+#include "link/jetstream.h"
+#include "store/record.h"
+
+typedef enum furrow_verdict_kind {
+    FURROW_VERDICT_FOLLOW,  /* all up to the position is there: the durable brings the rest */
+    FURROW_VERDICT_REPLAY,  /* events after `from` may be missing: read them again */
+    FURROW_VERDICT_REBUILD, /* records of another shape or log, or nothing: clear, then read all */
+    FURROW_VERDICT_YIELD,   /* a newer program keeps the table in another shape: leave it alone */
+    FURROW_VERDICT_REFUSE,  /* the log of an own entity went back: a person must decide, an owner never wipes itself */
+} furrow_verdict_kind;
+
+typedef struct furrow_sight {
+    const char *shape; /* what this program wants the records to be */
+    bool own;          /* the service's own entity */
+    bool settled;      /* this process has kept the table before, in this shape */
+    bool starving;     /* the durable says that nothing is pending, and is behind the log */
+    furrow_marker marker;
+    furrow_js_stream_state stream; /* looked at after the marker, so its last sequence is no older than the position */
+    char run_id[41];               /* of the Redis process we are connected to */
+    char seen_run_id[41];          /* for which this process last knew the marker to hold, or "" */
+    uint64_t seen_position;        /* and the position then */
+} furrow_sight;
+
+typedef struct furrow_verdict {
+    furrow_verdict_kind kind;
+    uint64_t from;   /* REPLAY: the last sequence that surely is there */
+    const char *why; /* for people */
+} furrow_verdict;
+
+furrow_verdict furrow_verdict_of(const furrow_sight *sight);
+
+/* The shape a table has while it is being cleared for @shape: no program takes it for its own. */
+void furrow_verdict_building(const char *shape, char out[33]);
+
+#endif

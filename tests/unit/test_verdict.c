@@ -1,0 +1,165 @@
+/* What a replica does about what it sees: each row of the verdict's table, and that the more serious one wins. */
+#include "replica/verdict.h"
+
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SHAPE  "0123456789abcdef0123456789abcdef"
+#define OTHER  "ffffffffffffffffffffffffffffffff"
+#define RUN    "1111111111111111111111111111111111111111"
+#define NEWRUN "2222222222222222222222222222222222222222"
+
+/* A process in the middle of its life: all is well. */
+static furrow_sight well(void)
+{
+    return (furrow_sight){
+        .shape = SHAPE,
+        .settled = true,
+        .marker = {.found = true, .shape = SHAPE, .epoch_ns = 7, .position = 100, .run_id = RUN},
+        .stream = {.created_ns = 7, .first_seq = 1, .last_seq = 120, .messages = 120},
+        .run_id = RUN,
+        .seen_run_id = RUN,
+        .seen_position = 100,
+    };
+}
+
+static furrow_sight well_at_start(void)
+{
+    furrow_sight sight = well();
+    sight.settled = false;
+    sight.seen_run_id[0] = '\0';
+    sight.seen_position = 0;
+    return sight;
+}
+
+static void check_verdict(furrow_sight sight, furrow_verdict_kind kind, uint64_t from)
+{
+    furrow_verdict verdict = furrow_verdict_of(&sight);
+    ck_assert_int_eq(verdict.kind, kind);
+    ck_assert_uint_eq(verdict.from, from);
+}
+
+START_TEST(a_marker_that_fits_is_followed)
+{
+    check_verdict(well(), FURROW_VERDICT_FOLLOW, 100);
+    check_verdict(well_at_start(), FURROW_VERDICT_FOLLOW, 100);
+}
+END_TEST
+
+START_TEST(an_empty_redis_is_rebuilt)
+{
+    furrow_sight sight = well();
+    sight.marker = (furrow_marker){0};
+    check_verdict(sight, FURROW_VERDICT_REBUILD, 0);
+    sight.own = true;
+    check_verdict(sight, FURROW_VERDICT_REBUILD, 0);
+}
+END_TEST
+
+START_TEST(another_shape_is_rebuilt_by_who_comes_and_left_alone_by_who_was_there)
+{
+    furrow_sight sight = well_at_start();
+    strcpy(sight.marker.shape, OTHER);
+    check_verdict(sight, FURROW_VERDICT_REBUILD, 0);
+    sight.settled = true;
+    check_verdict(sight, FURROW_VERDICT_YIELD, 0);
+}
+END_TEST
+
+START_TEST(an_unfinished_rebuild_is_done_again_by_its_own_and_left_alone_by_others)
+{
+    furrow_sight sight = well();
+    furrow_verdict_building(SHAPE, sight.marker.shape);
+    ck_assert_str_ne(sight.marker.shape, SHAPE);
+    check_verdict(sight, FURROW_VERDICT_REBUILD, 0);
+    furrow_verdict_building(OTHER, sight.marker.shape);
+    check_verdict(sight, FURROW_VERDICT_YIELD, 0);
+    sight.settled = false;
+    check_verdict(sight, FURROW_VERDICT_REBUILD, 0);
+}
+END_TEST
+
+START_TEST(a_stream_made_again_is_rebuilt_but_an_owner_never_wipes_itself)
+{
+    furrow_sight sight = well();
+    sight.stream.created_ns = 8;
+    check_verdict(sight, FURROW_VERDICT_REBUILD, 0);
+    sight.own = true;
+    check_verdict(sight, FURROW_VERDICT_REFUSE, 0);
+}
+END_TEST
+
+START_TEST(a_log_that_went_back_is_rebuilt_but_an_owner_never_wipes_itself)
+{
+    furrow_sight sight = well();
+    sight.stream.last_seq = 99;
+    check_verdict(sight, FURROW_VERDICT_REBUILD, 0);
+    sight.own = true;
+    check_verdict(sight, FURROW_VERDICT_REFUSE, 0);
+    sight.stream.last_seq = 100;
+    check_verdict(sight, FURROW_VERDICT_FOLLOW, 100);
+}
+END_TEST
+
+START_TEST(a_restarted_redis_is_replayed_from_its_position)
+{
+    furrow_sight sight = well_at_start();
+    strcpy(sight.run_id, NEWRUN);
+    check_verdict(sight, FURROW_VERDICT_REPLAY, 100);
+}
+END_TEST
+
+START_TEST(a_redis_restarted_under_us_is_replayed_from_the_older_position)
+{
+    furrow_sight sight = well();
+    strcpy(sight.run_id, NEWRUN);
+    sight.marker.position = 80; /* it lost its last writes */
+    check_verdict(sight, FURROW_VERDICT_REPLAY, 80);
+    sight.marker.position = 110; /* another process has mended it, not knowing what we had acked */
+    strcpy(sight.marker.run_id, NEWRUN);
+    check_verdict(sight, FURROW_VERDICT_REPLAY, 100);
+}
+END_TEST
+
+START_TEST(a_starving_consumer_is_made_up_for)
+{
+    furrow_sight sight = well();
+    sight.starving = true;
+    check_verdict(sight, FURROW_VERDICT_REPLAY, 100);
+}
+END_TEST
+
+START_TEST(wrong_records_come_before_missing_ones)
+{
+    furrow_sight sight = well();
+    sight.stream.created_ns = 8;
+    strcpy(sight.run_id, NEWRUN);
+    check_verdict(sight, FURROW_VERDICT_REBUILD, 0);
+    strcpy(sight.marker.shape, OTHER);
+    check_verdict(sight, FURROW_VERDICT_YIELD, 0);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("verdict");
+    TCase *tests = tcase_create("verdict");
+    tcase_add_test(tests, a_marker_that_fits_is_followed);
+    tcase_add_test(tests, an_empty_redis_is_rebuilt);
+    tcase_add_test(tests, another_shape_is_rebuilt_by_who_comes_and_left_alone_by_who_was_there);
+    tcase_add_test(tests, an_unfinished_rebuild_is_done_again_by_its_own_and_left_alone_by_others);
+    tcase_add_test(tests, a_stream_made_again_is_rebuilt_but_an_owner_never_wipes_itself);
+    tcase_add_test(tests, a_log_that_went_back_is_rebuilt_but_an_owner_never_wipes_itself);
+    tcase_add_test(tests, a_restarted_redis_is_replayed_from_its_position);
+    tcase_add_test(tests, a_redis_restarted_under_us_is_replayed_from_the_older_position);
+    tcase_add_test(tests, a_starving_consumer_is_made_up_for);
+    tcase_add_test(tests, wrong_records_come_before_missing_ones);
+    suite_add_tcase(suite, tests);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
