@@ -34,3 +34,17 @@ const furrow_setting furrow_config_table[] = {
     NUMBER("FURROW_REPLICA_IN_HAND", replica_in_hand, "4000", 1, 100000, "events fetched and not yet acked, per replica"),
 };
 const size_t furrow_config_count = sizeof furrow_config_table / sizeof *furrow_config_table;
+
+furrow_link_options furrow_config_link(const furrow_config *config, const char *name, const char *inbox_prefix)
+{
+    return (furrow_link_options){.url = config->nats_url,
+                                 .name = name,
+                                 .inbox_prefix = config->nats_inbox ? config->nats_inbox : inbox_prefix,
+                                 .nkey_seed = config->nats_nkey,
+                                 .credentials = config->nats_creds,
+                                 .user = config->nats_user,
+                                 .password = config->nats_password,
+                                 .tls_ca = config->tls_ca,
+                                 .tls_cert = config->tls_cert,
+                                 .tls_key = config->tls_key};
+}

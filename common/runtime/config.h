@@ -5,6 +5,7 @@
 #define FURROW_RUNTIME_CONFIG_H
 
 #include "base/settings.h"
+#include "link/link.h"
 
 typedef struct furrow_config {
     const char *nats_url, *nats_nkey, *nats_creds, *nats_user, *nats_password, *nats_inbox;
@@ -16,5 +17,8 @@ typedef struct furrow_config {
 
 extern const furrow_setting furrow_config_table[];
 extern const size_t furrow_config_count;
+
+/* What the NATS settings come to, for a connection called @name; strings are lent. */
+furrow_link_options furrow_config_link(const furrow_config *config, const char *name, const char *inbox_prefix);
 
 #endif

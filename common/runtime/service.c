@@ -33,18 +33,8 @@ static furrow_status connect_links(furrow_service *service, furrow_error *err)
     char inbox[96], name[96];
     snprintf(inbox, sizeof inbox, "_INBOX_%s", service->definition->name);
     snprintf(name, sizeof name, "%s %s", service->definition->name, service->id);
-    service->link = furrow_link_create(service->loop,
-                                       &(furrow_link_options){.url = config->nats_url,
-                                                              .name = name,
-                                                              .inbox_prefix = config->nats_inbox ? config->nats_inbox : inbox,
-                                                              .nkey_seed = config->nats_nkey,
-                                                              .credentials = config->nats_creds,
-                                                              .user = config->nats_user,
-                                                              .password = config->nats_password,
-                                                              .tls_ca = config->tls_ca,
-                                                              .tls_cert = config->tls_cert,
-                                                              .tls_key = config->tls_key},
-                                       err);
+    furrow_link_options options = furrow_config_link(config, name, inbox);
+    service->link = furrow_link_create(service->loop, &options, err);
     if (!service->link) return furrow_wrap(err, "NATS");
     service->store = furrow_store_create(
         service->loop,

@@ -1,0 +1,43 @@
+/**
+ * The furrow tool: a table of commands, each a function that runs in a task with a connection, and prints for people.
+ * Exit codes: 0 done, 1 it failed (the reason is on standard error), 2 wrong usage.
+ */
+#ifndef FURROW_CLI_CLI_H
+#define FURROW_CLI_CLI_H
+
+#include "rpc/client.h"
+#include "runtime/config.h"
+
+typedef struct cli {
+    furrow_loop *loop;
+    furrow_link *link;     /* NULL for commands that need no NATS */
+    furrow_client *client; /* likewise */
+    furrow_config config;
+    int argc; /* arguments after the command's name */
+    char **argv;
+    int exit_code;
+} cli;
+
+typedef struct cli_command {
+    const char *name, *arguments, *help;
+    bool connects;
+    int (*run)(cli *tool); /* returns the exit code */
+} cli_command;
+
+int cli_call(cli *tool);
+int cli_decode(cli *tool);
+int cli_health(cli *tool);
+int cli_import(cli *tool);
+int cli_provision(cli *tool);
+int cli_seed(cli *tool);
+
+/* Prints "furrow: …", sets the exit code and returns it. */
+int cli_fail(cli *tool, int exit_code, const char *format, ...) FURROW_PRINTF(3, 4);
+int cli_fail_error(cli *tool, const char *what, const furrow_error *err);
+
+/* Takes "--name VALUE" or "--name=VALUE" out of the arguments: VALUE, or @fallback. */
+const char *cli_option(cli *tool, const char *name, const char *fallback);
+/* The same for a number within @min and @max; wrong ones set exit_code 2. */
+int64_t cli_option_number(cli *tool, const char *name, int64_t fallback, int64_t min, int64_t max);
+
+#endif

@@ -1,0 +1,136 @@
+/* Arguments, connection and dispatch of the furrow tool. */
+#include "cli/cli.h"
+
+#include "base/clock.h"
+
+#include <signal.h>
+#include <stdarg.h>
+#include <stdlib.h>
+
+#define CONNECT_MS 5000
+
+static const cli_command commands[] = {
+    {"provision", "", "make the streams and durable consumers of every contract; safe to run again", false, cli_provision},
+    {"call", "SUBJECT [JSON|-] [-H 'Name: value']… [--timeout MS]", "call a method with JSON and print the answer", true, cli_call},
+    {"import", "[--kind employees|locations|jobs] FILE.csv…", "import CSV files with headers; bad rows are reported, good ones kept", true, cli_import},
+    {"seed", "[--seed N] [--people N] --out FOLDER", "make the CSV files of a ranch of any size, the same for the same seed", false, cli_seed},
+    {"health", "[--wait SECONDS] SERVICE…", "state of services and of what they replicate", true, cli_health},
+    {"decode", "[--record] MESSAGE", "protobuf bytes on standard input to JSON; --record: as they lie in Redis", false, cli_decode},
+};
+
+static void print_help(FILE *out)
+{
+    fprintf(out, "furrow: the tool of the Furrow mesh\n\n");
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
+        fprintf(out, "  furrow %s %s\n      %s\n", commands[i].name, commands[i].arguments, commands[i].help);
+    fprintf(out, "\nConnects by the FURROW_NATS_… settings, which `employee --settings` lists.\n");
+}
+
+int cli_fail(cli *tool, int exit_code, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    fprintf(stderr, "furrow: ");
+    vfprintf(stderr, format, arguments);
+    fputc('\n', stderr);
+    va_end(arguments);
+    return tool->exit_code = exit_code;
+}
+
+int cli_fail_error(cli *tool, const char *what, const furrow_error *err)
+{
+    return cli_fail(tool, 1, "%s: %s: %s%s%s", what, furrow_status_name(err->code), err->field, err->field[0] ? ": " : "", err->text);
+}
+
+static void remove_arguments(cli *tool, int at, int count)
+{
+    for (int i = at; i + count < tool->argc; i++) tool->argv[i] = tool->argv[i + count];
+    tool->argc -= count;
+}
+
+const char *cli_option(cli *tool, const char *name, const char *fallback)
+{
+    size_t len = strlen(name);
+    for (int i = 0; i < tool->argc; i++) {
+        const char *argument = tool->argv[i], *value;
+        if (strncmp(argument, name, len) != 0 || (argument[len] != '\0' && argument[len] != '=')) continue;
+        bool joined = argument[len] == '=';
+        value = joined ? argument + len + 1 : i + 1 < tool->argc ? tool->argv[i + 1] : NULL;
+        if (!value) {
+            cli_fail(tool, 2, "%s needs a value", name);
+            return fallback;
+        }
+        remove_arguments(tool, i, joined ? 1 : 2);
+        return value;
+    }
+    return fallback;
+}
+
+int64_t cli_option_number(cli *tool, const char *name, int64_t fallback, int64_t min, int64_t max)
+{
+    const char *text = cli_option(tool, name, NULL);
+    char *end;
+    if (!text) return fallback;
+    long long value = strtoll(text, &end, 10);
+    if (*text != '\0' && *end == '\0' && value >= min && value <= max) return value;
+    cli_fail(tool, 2, "%s is \"%s\": use a number from %lld to %lld", name, text, (long long)min, (long long)max);
+    return fallback;
+}
+
+static const cli_command *find(const char *name)
+{
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
+        if (strcmp(commands[i].name, name) == 0) return &commands[i];
+    return NULL;
+}
+
+typedef struct invocation {
+    cli tool;
+    const cli_command *command;
+} invocation;
+
+static void run_connected(invocation *invoked)
+{
+    cli *tool = &invoked->tool;
+    furrow_error err;
+    furrow_link_options options = furrow_config_link(&tool->config, "furrow", "_INBOX_furrow");
+    tool->link = furrow_link_create(tool->loop, &options, &err);
+    tool->client = tool->link ? furrow_client_create(tool->link, NULL, &err) : NULL;
+    if (!tool->client)
+        cli_fail_error(tool, "connect", &err);
+    else if (!furrow_link_wait_connected(tool->link, furrow_clock_now_ns() + CONNECT_MS * FURROW_NS_PER_MS))
+        cli_fail(tool, 1, "no NATS at %s: %s (FURROW_NATS_URL says where it is)", tool->config.nats_url, furrow_link_last_error(tool->link));
+    else
+        invoked->command->run(tool);
+    furrow_client_destroy(tool->client);
+    if (tool->link) furrow_link_destroy(tool->link);
+}
+
+static void run(void *arg)
+{
+    invocation *invoked = arg;
+    if (invoked->command->connects)
+        run_connected(invoked);
+    else
+        invoked->command->run(&invoked->tool);
+}
+
+int main(int argc, char **argv)
+{
+    furrow_error err;
+    if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0) {
+        print_help(argc < 2 ? stderr : stdout);
+        return argc < 2 ? 2 : 0;
+    }
+    invocation invoked = {.tool = {.argc = argc - 2, .argv = argv + 2}, .command = find(argv[1])};
+    if (!invoked.command) {
+        cli_fail(&invoked.tool, 2, "no command %s; try --help", argv[1]);
+        return 2;
+    }
+    signal(SIGPIPE, SIG_IGN);
+    if (furrow_settings_read(furrow_config_table, furrow_config_count, &invoked.tool.config, &err) != FURROW_OK ||
+        !(invoked.tool.loop = furrow_loop_create(NULL, &err)) || furrow_loop_run_task(invoked.tool.loop, run, &invoked, &err) != FURROW_OK)
+        cli_fail_error(&invoked.tool, argv[1], &err);
+    furrow_loop_destroy(invoked.tool.loop);
+    return invoked.tool.exit_code;
+}
