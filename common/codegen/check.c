@@ -201,6 +201,9 @@ static void check_service(const judge *by, const furrow_model_file *file, const 
         furrow_report_add(by->report, service->place,
                           "short name \"%s\" of %s differs from \"%s\" of another service of package %s; a package has one owner",
                           service->short_name, service->name, file->owner, file->package);
+    if (service->method_count == 0)
+        furrow_report_add(by->report, service->place, "service %s has no method, which protobuf-c cannot compile: remove it",
+                          service->name);
     for (size_t i = 0; i < service->method_count; i++) check_method(by, service, &service->methods[i]);
 }
 

@@ -179,7 +179,6 @@ static void declare_service(const furrow_emit *emit, const furrow_model_service 
 {
     furrow_buffer_printf(emit->header, "/* Service %s, short name \"%s\". */\nextern const furrow_service_contract %s;\n\n",
                          service->name, service->short_name, symbol);
-    if (service->method_count == 0) return;
     furrow_buffer_printf(emit->header, "/* Places of the methods in %s.methods. */\nenum {\n", symbol);
     for (size_t i = 0; i < service->method_count; i++)
         furrow_buffer_printf(emit->header, "    %s = %zu,\n",
@@ -190,20 +189,17 @@ static void declare_service(const furrow_emit *emit, const furrow_model_service 
 static void write_service(const furrow_emit *emit, const furrow_model_service *service)
 {
     furrow_arena *arena = emit->model->arena;
-    const char *symbol = furrow_symbols_service(arena, emit->file, service), *methods = "NULL";
+    const char *symbol = furrow_symbols_service(arena, emit->file, service);
     declare_service(emit, service, symbol);
-    if (service->method_count > 0) {
-        methods = furrow_text_printf(arena, "%s_methods", symbol);
-        furrow_buffer_printf(emit->source, "/* Methods of %s. */\nstatic const furrow_method_contract %s[] = {\n", service->name,
-                             methods);
-        for (size_t i = 0; i < service->method_count; i++) write_method(emit, service, &service->methods[i]);
-        furrow_buffer_append_text(emit->source, "};\n\n");
-    }
+    furrow_buffer_printf(emit->source, "/* Methods of %s. */\nstatic const furrow_method_contract %s_methods[] = {\n",
+                         service->name, symbol);
+    for (size_t i = 0; i < service->method_count; i++) write_method(emit, service, &service->methods[i]);
+    furrow_buffer_append_text(emit->source, "};\n\n");
     furrow_buffer_printf(emit->source, "/* Service %s. */\nconst furrow_service_contract %s = {\n", service->name, symbol);
     furrow_buffer_printf(emit->source, "    .name = \"%s\",\n    .short_name = \"%s\",\n    .package = \"%s\",\n", service->name,
                          service->short_name, emit->file->package);
-    furrow_buffer_printf(emit->source, "    .summary = %s,\n    .methods = %s,\n    .method_count = %zu,\n};\n\n",
-                         furrow_text_literal(arena, service->comment), methods, service->method_count);
+    furrow_buffer_printf(emit->source, "    .summary = %s,\n    .methods = %s_methods,\n    .method_count = %zu,\n};\n\n",
+                         furrow_text_literal(arena, service->comment), symbol, service->method_count);
 }
 
 /* One list of pointers of the file's contract, and the two members that name it. */

@@ -39,23 +39,20 @@ static void write_thunk(const furrow_emit *emit, const furrow_model_service *ser
 static void write_service(const furrow_emit *emit, const furrow_model_service *service)
 {
     furrow_arena *arena = emit->model->arena;
-    const char *symbol = furrow_symbols_service(arena, emit->file, service), *methods = "NULL";
+    const char *symbol = furrow_symbols_service(arena, emit->file, service);
     for (size_t i = 0; i < service->method_count; i++) {
         declare_method(emit, service, &service->methods[i]);
         write_thunk(emit, service, &service->methods[i]);
     }
-    if (service->method_count > 0) {
-        methods = furrow_text_printf(arena, "%s_thunks", symbol);
-        furrow_buffer_printf(emit->source, "static furrow_handler_fn *const %s[] = {\n", methods);
-        for (size_t i = 0; i < service->method_count; i++)
-            furrow_buffer_printf(emit->source, "    %s,\n", thunk_of(emit, service, &service->methods[i]));
-        furrow_buffer_append_text(emit->source, "};\n\n");
-    }
+    furrow_buffer_printf(emit->source, "static furrow_handler_fn *const %s_thunks[] = {\n", symbol);
+    for (size_t i = 0; i < service->method_count; i++)
+        furrow_buffer_printf(emit->source, "    %s,\n", thunk_of(emit, service, &service->methods[i]));
+    furrow_buffer_append_text(emit->source, "};\n\n");
     furrow_buffer_printf(emit->header, "/* The handlers of %s, for furrow_server_add. */\nextern const furrow_handlers %s_handlers;\n\n",
                          service->name, symbol);
     furrow_buffer_printf(emit->source, "/* The handlers of %s, in the contract's order. */\nconst furrow_handlers %s_handlers = {\n",
                          service->name, symbol);
-    furrow_buffer_printf(emit->source, "    .service = &%s,\n    .methods = %s,\n};\n\n", symbol, methods);
+    furrow_buffer_printf(emit->source, "    .service = &%s,\n    .methods = %s_thunks,\n};\n\n", symbol, symbol);
 }
 
 void furrow_emit_server(const furrow_emit *emit)

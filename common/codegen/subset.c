@@ -17,6 +17,7 @@ typedef struct pair {
 typedef struct comparison {
     const furrow_model *model;
     furrow_report *report;
+    const furrow_model_message *replica;
     pair *pairs;
     size_t count, capacity;
 } comparison;
@@ -32,17 +33,24 @@ static bool is_map(const furrow_model_field *field)
     return field->message && field->message->map_entry;
 }
 
-/* "field employee_id of timesheet.v1.Employee". A map's own entry message is nobody's name: its field is said instead. */
+/* "field employee_id = 2 of timesheet.v1.Employee" */
 static const char *describe(const comparison *in, const furrow_model_message *message, const furrow_model_field *field)
 {
     return furrow_text_printf(in->model->arena, "field %s = %d of %s", field->name, field->proto->number, message->name);
 }
 
-static void differ(const comparison *in, const match *at, const char *what, const char *mine, const char *theirs)
+/* Where to point at: types borrowed from the owner stand in its file, but the declaration to mend is the replica. */
+static furrow_place place_of(const comparison *in, const match *at)
 {
-    furrow_report_add(in->report, at->mine->place, "%s has %s %s, but in the owner %s:%d it has %s %s: declare it as the owner does",
-                      describe(in, at->mine_in, at->mine), what, mine, at->theirs->place.file, at->theirs->place.line, what,
-                      theirs);
+    return at->mine_in->file == in->replica->file ? at->mine->place : in->replica->place;
+}
+
+/* @mine and @theirs say what the field is on either side: "repeated string", "string in oneof place". */
+static void differ(const comparison *in, const match *at, const char *mine, const char *theirs)
+{
+    furrow_report_add(in->report, place_of(in, at), "%s is %s, but in the owner's %s at %s:%d it is %s: declare it as the owner does",
+                      describe(in, at->mine_in, at->mine), mine, at->theirs_in->name, at->theirs->place.file,
+                      at->theirs->place.line, theirs);
 }
 
 static const furrow_model_field *find_name(const furrow_model_message *message, const char *name)
@@ -53,20 +61,19 @@ static const furrow_model_field *find_name(const furrow_model_message *message, 
     return NULL;
 }
 
-static void report_missing(const comparison *in, const furrow_model_message *mine_in, const furrow_model_field *mine,
-                           const furrow_model_message *theirs_in)
+static void report_renumbered(const comparison *in, const match *at)
 {
-    const furrow_model_field *same_name = find_name(theirs_in, mine->name);
-    const char *type = furrow_model_type_text(in->model, mine);
-    if (same_name) {
-        furrow_report_add(in->report, mine->place, "%s (%s) has another number in the owner: %s (%s) at %s:%d; use number %d",
-                          describe(in, mine_in, mine), type, describe(in, theirs_in, same_name),
-                          furrow_model_type_text(in->model, same_name), same_name->place.file, same_name->place.line,
-                          same_name->proto->number);
-        return;
-    }
-    furrow_report_add(in->report, mine->place, "%s (%s) is missing in the owner's %s at %s:%d; remove it or ask the owner for it",
-                      describe(in, mine_in, mine), type, theirs_in->name, theirs_in->place.file, theirs_in->place.line);
+    furrow_report_add(in->report, place_of(in, at), "%s (%s) has another number in the owner: %s (%s) at %s:%d; use number %d",
+                      describe(in, at->mine_in, at->mine), furrow_model_type_text(in->model, at->mine),
+                      describe(in, at->theirs_in, at->theirs), furrow_model_type_text(in->model, at->theirs),
+                      at->theirs->place.file, at->theirs->place.line, at->theirs->proto->number);
+}
+
+static void report_missing(const comparison *in, const match *at)
+{
+    furrow_report_add(in->report, place_of(in, at), "%s (%s) is missing in the owner's %s at %s:%d; remove it or ask the owner for it",
+                      describe(in, at->mine_in, at->mine), furrow_model_type_text(in->model, at->mine), at->theirs_in->name,
+                      at->theirs_in->place.file, at->theirs_in->place.line);
 }
 
 static const Google__Protobuf__EnumValueDescriptorProto *enum_by_name(const furrow_model_enum *in, const char *name)
@@ -119,13 +126,31 @@ static void compare_later(comparison *in, const furrow_model_message *mine, cons
     in->pairs[in->count++] = (pair){mine, theirs};
 }
 
+static void compare_types(comparison *in, const match *at);
+
+/* An entry's fields stand nowhere in a .proto, so what differs in one is said of the map. */
+static void compare_maps(comparison *in, const match *at)
+{
+    for (size_t i = 0; i < at->mine->message->field_count && i < at->theirs->message->field_count; i++) {
+        const match inner = {at->mine->message, at->theirs->message, &at->mine->message->fields[i],
+                             &at->theirs->message->fields[i]};
+        if (inner.mine->proto->type == inner.theirs->proto->type) {
+            compare_types(in, &inner);
+            continue;
+        }
+        differ(in, at, furrow_model_type_text(in->model, at->mine), furrow_model_type_text(in->model, at->theirs));
+        return;
+    }
+}
+
 static void compare_types(comparison *in, const match *at)
 {
-    const char *mine = furrow_model_type_text(in->model, at->mine), *theirs = furrow_model_type_text(in->model, at->theirs);
-    if (at->mine->proto->type != at->theirs->proto->type || is_map(at->mine) != is_map(at->theirs))
-        differ(in, at, "type", mine, theirs);
-    else if (at->mine->proto->label != at->theirs->proto->label)
-        differ(in, at, "type", mine, theirs);
+    bool same = at->mine->proto->type == at->theirs->proto->type && at->mine->proto->label == at->theirs->proto->label &&
+                is_map(at->mine) == is_map(at->theirs);
+    if (!same)
+        differ(in, at, furrow_model_type_text(in->model, at->mine), furrow_model_type_text(in->model, at->theirs));
+    else if (is_map(at->mine))
+        compare_maps(in, at);
     else if (at->mine->enumeration)
         compare_enums(in, at);
     else if (at->mine->message)
@@ -134,27 +159,40 @@ static void compare_types(comparison *in, const match *at)
 
 static void compare_field(comparison *in, const match *at)
 {
+    const char *mine = furrow_model_type_text(in->model, at->mine), *theirs = furrow_model_type_text(in->model, at->theirs);
     if (at->theirs->options.is_private) {
-        furrow_report_add(in->report, at->mine->place, "%s (%s) is private in the owner's %s (%s) at %s:%d; no replica may keep it: remove it",
-                          describe(in, at->mine_in, at->mine), furrow_model_type_text(in->model, at->mine), at->theirs_in->name,
-                          furrow_model_type_text(in->model, at->theirs), at->theirs->place.file, at->theirs->place.line);
+        furrow_report_add(in->report, place_of(in, at),
+                          "%s (%s) is private in the owner's %s (%s) at %s:%d; no replica may keep it: remove it",
+                          describe(in, at->mine_in, at->mine), mine, at->theirs_in->name, theirs, at->theirs->place.file,
+                          at->theirs->place.line);
         return;
     }
-    if (strcmp(at->mine->name, at->theirs->name) != 0) differ(in, at, "name", at->mine->name, at->theirs->name);
-    compare_types(in, at);
+    if (strcmp(at->mine->name, at->theirs->name) != 0)
+        differ(in, at, furrow_text_printf(in->model->arena, "%s %s", mine, at->mine->name),
+               furrow_text_printf(in->model->arena, "%s %s", theirs, at->theirs->name));
+    else
+        compare_types(in, at);
 }
 
 static const char *oneof_name(const furrow_model_message *message, const furrow_model_field *field)
 {
-    if (!furrow_model_in_oneof(field) || (size_t)field->proto->oneof_index >= message->proto->n_oneof_decl) return "none";
+    if (!furrow_model_in_oneof(field) || (size_t)field->proto->oneof_index >= message->proto->n_oneof_decl) return "";
     return message->proto->oneof_decl[field->proto->oneof_index]->name;
+}
+
+/* "string in oneof place", "string in no oneof". */
+static const char *with_oneof(const comparison *in, const furrow_model_message *message, const furrow_model_field *field)
+{
+    const char *name = oneof_name(message, field);
+    return furrow_text_printf(in->model->arena, "%s in %s%s", furrow_model_type_text(in->model, field),
+                              name[0] ? "oneof " : "no oneof", name);
 }
 
 /* Setting one member clears the others, so a part of a oneof would answer what the owner has taken back. */
 static void compare_oneofs(const comparison *in, const match *at)
 {
     if (furrow_model_in_oneof(at->mine) != furrow_model_in_oneof(at->theirs)) {
-        differ(in, at, "oneof", oneof_name(at->mine_in, at->mine), oneof_name(at->theirs_in, at->theirs));
+        differ(in, at, with_oneof(in, at->mine_in, at->mine), with_oneof(in, at->theirs_in, at->theirs));
         return;
     }
     for (size_t i = 0; furrow_model_in_oneof(at->theirs) && i < at->theirs_in->field_count; i++) {
@@ -198,11 +236,16 @@ static void compare_messages(comparison *in, const pair *messages)
     for (size_t i = 0; i < messages->mine->field_count; i++) {
         const furrow_model_field *mine = &messages->mine->fields[i];
         const furrow_model_field *theirs = furrow_model_find_field(messages->theirs, mine->proto->number);
-        if (!theirs) {
-            report_missing(in, messages->mine, mine, messages->theirs);
+        const furrow_model_field *named = find_name(messages->theirs, mine->name);
+        const match at = {messages->mine, messages->theirs, mine, theirs};
+        if (named && named != theirs) {
+            report_renumbered(in, &(match){messages->mine, messages->theirs, mine, named});
             continue;
         }
-        const match at = {messages->mine, messages->theirs, mine, theirs};
+        if (!theirs) {
+            report_missing(in, &at);
+            continue;
+        }
         compare_field(in, &at);
         if (messages->mine == messages->theirs) continue;
         compare_oneofs(in, &at);
@@ -213,7 +256,7 @@ static void compare_messages(comparison *in, const pair *messages)
 void furrow_check_subset(const furrow_model *model, const furrow_model_message *replica, const furrow_model_message *entity,
                          furrow_report *report)
 {
-    comparison in = {.model = model, .report = report};
+    comparison in = {.model = model, .report = report, .replica = replica};
     compare_later(&in, replica, entity);
     for (size_t i = 0; i < in.count; i++) {
         const pair messages = in.pairs[i];

@@ -1,0 +1,314 @@
+/*
+ * What generated code does once compiled: the golden contracts' tables hold what their .proto says, the handler table
+ * leads to the author's functions and the typed client hands on what it is given. The two functions of rpc/client.h that
+ * the client stands on are played here, so nothing of rpc runs.
+ */
+#include "depot/v1/depot.client.h"
+#include "depot/v1/depot.server.h"
+#include "odd_names/v1/odd_names.client.h"
+#include "odd_names/v1/odd_names.server.h"
+#include "shop/v1/shop.furrow.h"
+
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* --- what the service's author writes --- */
+
+static const void *seen_call, *seen_request, *seen_response, *seen_error;
+static const char *seen_method;
+
+static furrow_status note(const char *method, const void *call, const void *request, const void *response, const void *err)
+{
+    seen_method = method;
+    seen_call = call;
+    seen_request = request;
+    seen_response = response;
+    seen_error = err;
+    return FURROW_NOT_FOUND;
+}
+
+furrow_status depot_main_get_crate(furrow_call *call, const Depot__V1__GetCrateRequest *request,
+                                   Depot__V1__ProduceCrate *response, furrow_error *err)
+{
+    return note("GetCrate", call, request, response, err);
+}
+
+furrow_status depot_main_move_crate(furrow_call *call, const Depot__V1__GetCrateRequest *request,
+                                    Google__Protobuf__Empty *response, furrow_error *err)
+{
+    return note("MoveCrate", call, request, response, err);
+}
+
+furrow_status depot_main_get_secret(furrow_call *call, const Depot__V1__GetCrateRequest *request,
+                                    Depot__V1__ProduceCrate *response, furrow_error *err)
+{
+    return note("GetSecret", call, request, response, err);
+}
+
+furrow_status odd_names_get_url(furrow_call *call, const OddNames__V1__SnakeMessage2 *request,
+                                OddNames__V1__Area51SiteX *response, furrow_error *err)
+{
+    return note("GetURL", call, request, response, err);
+}
+
+furrow_status odd_names_get_lower(furrow_call *call, const OddNames__V1__SnakeMessage2__InnerMessage *request,
+                                  OddNames__V1__SnakeMessage2__InnerMessage__X9Y *response, furrow_error *err)
+{
+    return note("get_lower", call, request, response, err);
+}
+
+furrow_status odd_names_a(furrow_call *call, const OddNames__V1__Leading *request, OddNames__V1__HTTPServer *response,
+                          furrow_error *err)
+{
+    return note("A", call, request, response, err);
+}
+
+furrow_status odd_names_b(furrow_call *call, const OddNames__V1__HTTPServer *request, OddNames__V1__HTTPServer *response,
+                          furrow_error *err)
+{
+    return note("B", call, request, response, err);
+}
+
+/* --- what rpc does --- */
+
+static const furrow_method_contract *called;
+static const ProtobufCMessage *sent;
+static const furrow_call_options *sent_options;
+static furrow_client_fn *pending;
+static void *pending_arg;
+static furrow_status answer;
+static ProtobufCMessage *reply;
+
+furrow_status furrow_client_call(furrow_client *client, const furrow_method_contract *method, const ProtobufCMessage *request,
+                                 const furrow_call_options *options, furrow_arena *arena, ProtobufCMessage **response,
+                                 furrow_error *err)
+{
+    called = method;
+    sent = request;
+    sent_options = options;
+    if (answer != FURROW_OK) return furrow_fail(err, answer, "played");
+    *response = reply;
+    return FURROW_OK;
+}
+
+furrow_status furrow_client_call_async(furrow_client *client, const furrow_method_contract *method,
+                                       const ProtobufCMessage *request, const furrow_call_options *options, furrow_client_fn *fn,
+                                       void *arg, furrow_error *err)
+{
+    called = method;
+    sent = request;
+    sent_options = options;
+    if (answer != FURROW_OK) return furrow_fail(err, answer, "played");
+    pending = fn;
+    pending_arg = arg;
+    return FURROW_OK;
+}
+
+/* --- the tables --- */
+
+static const ProtobufCFieldDescriptor *field(const ProtobufCMessageDescriptor *message, const char *name)
+{
+    return protobuf_c_message_descriptor_get_field_by_name(message, name);
+}
+
+START_TEST(an_entity_has_what_its_options_say)
+{
+    const furrow_entity_contract *crate = &depot_v1_produce_crate_entity;
+    ck_assert_str_eq(crate->name, "depot.v1.ProduceCrate");
+    ck_assert_str_eq(crate->short_name, "ProduceCrate");
+    ck_assert_str_eq(crate->owner, "depot_main");
+    ck_assert_str_eq(crate->stream, "PRODUCE_CRATE");
+    ck_assert_str_eq(crate->subjects, "depot.v1.ProduceCrate.*");
+    ck_assert_str_eq(crate->description, "A crate of produce. It is weighed \"as is\" \\ where it stands?\?!");
+    ck_assert_ptr_eq(crate->descriptor, &depot__v1__produce_crate__descriptor);
+    ck_assert_uint_eq(crate->history, 8);
+    ck_assert_uint_eq(crate->replicas, 3);
+    ck_assert(crate->memory && !crate->internal);
+    const furrow_entity_contract *claim = &depot_v1_slot_claim_entity;
+    ck_assert_uint_eq(claim->history, 2);
+    ck_assert(claim->internal && !claim->memory && !claim->private_field && claim->index_count == 0);
+}
+END_TEST
+
+START_TEST(indexes_and_the_private_field_are_protobuf_cs_own_descriptors)
+{
+    static const struct {
+        const char *name;
+        bool fold;
+    } rows[] = {{"tags", true}, {"grade", false}, {"weight_g", false}, {"organic", false}, {"picked_at", false}};
+    const furrow_entity_contract *crate = &depot_v1_produce_crate_entity;
+    ck_assert_uint_eq(crate->index_count, sizeof rows / sizeof *rows);
+    for (size_t i = 0; i < crate->index_count; i++) {
+        ck_assert_str_eq(crate->indexes[i].field, rows[i].name);
+        ck_assert_int_eq(crate->indexes[i].fold, rows[i].fold);
+        ck_assert_ptr_eq(crate->indexes[i].descriptor, field(crate->descriptor, rows[i].name));
+    }
+    ck_assert_ptr_eq(crate->private_field, field(crate->descriptor, "secret"));
+    const furrow_index_contract *odd = odd_names_v1_http_server_entity.indexes;
+    ck_assert_ptr_eq(odd[0].descriptor, field(&odd_names__v1__httpserver__descriptor, "URLPath"));
+    ck_assert_ptr_eq(odd[1].descriptor, field(&odd_names__v1__httpserver__descriptor, "class"));
+}
+END_TEST
+
+START_TEST(a_replica_names_its_entity_and_what_it_keeps)
+{
+    const furrow_replica_contract *crate = &shop_v1_crate_replica;
+    ck_assert_str_eq(crate->name, "shop.v1.Crate");
+    ck_assert_str_eq(crate->service, "shop");
+    ck_assert_str_eq(crate->entity, "depot.v1.ProduceCrate");
+    ck_assert_str_eq(crate->short_name, "ProduceCrate");
+    ck_assert_str_eq(crate->stream, "PRODUCE_CRATE");
+    ck_assert_str_eq(crate->subjects, "depot.v1.ProduceCrate.*");
+    ck_assert_str_eq(crate->keeps, "id,grade,picked_at,parts,shelf,truck,counts,marks");
+    ck_assert_ptr_eq(crate->descriptor, &shop__v1__crate__descriptor);
+    ck_assert_uint_eq(crate->index_count, 1);
+    ck_assert_ptr_eq(crate->indexes[0].descriptor, field(crate->descriptor, "grade"));
+    ck_assert_uint_eq(shop_v1_shop_file.replica_count, 1);
+    ck_assert_ptr_eq(shop_v1_shop_file.replicas[0], crate);
+    ck_assert_uint_eq(shop_v1_shop_file.service_count + shop_v1_shop_file.entity_count, 0);
+}
+END_TEST
+
+START_TEST(a_service_has_its_methods_in_order)
+{
+    const furrow_service_contract *depot = &depot_v1_depot_service;
+    ck_assert_str_eq(depot->name, "depot.v1.DepotService");
+    ck_assert_str_eq(depot->short_name, "depot_main");
+    ck_assert_str_eq(depot->package, "depot.v1");
+    ck_assert_str_eq(depot->summary, "Crates, from field to truck.");
+    ck_assert_uint_eq(depot->method_count, 3);
+    const furrow_method_contract *get = &depot->methods[DEPOT_V1_DEPOT_SERVICE_GET_CRATE];
+    ck_assert_str_eq(get->name, "GetCrate");
+    ck_assert_str_eq(get->subject, "depot.v1.DepotService.GetCrate");
+    ck_assert_str_eq(get->summary, "One crate.");
+    ck_assert_ptr_eq(get->input, &depot__v1__get_crate_request__descriptor);
+    ck_assert_ptr_eq(get->output, &depot__v1__produce_crate__descriptor);
+    ck_assert_int_eq(get->idempotency, FURROW_NO_SIDE_EFFECTS);
+    ck_assert_uint_eq(get->timeout_ms, 250);
+    ck_assert(!get->restricted);
+    const furrow_method_contract *move = &depot->methods[DEPOT_V1_DEPOT_SERVICE_MOVE_CRATE];
+    ck_assert_str_eq(move->summary, "Moves a crate");
+    ck_assert_int_eq(move->idempotency, FURROW_IDEMPOTENT);
+    ck_assert_ptr_eq(move->output, &google__protobuf__empty__descriptor);
+    const furrow_method_contract *secret = &depot->methods[DEPOT_V1_DEPOT_SERVICE_GET_SECRET];
+    ck_assert_int_eq(secret->idempotency, FURROW_IDEMPOTENCY_UNKNOWN);
+    ck_assert(secret->restricted);
+    ck_assert_str_eq(secret->summary, "");
+}
+END_TEST
+
+START_TEST(a_file_lists_all_it_declares)
+{
+    ck_assert_str_eq(depot_v1_depot_file.file, "depot/v1/depot.proto");
+    ck_assert_uint_eq(depot_v1_depot_file.service_count, 1);
+    ck_assert_ptr_eq(depot_v1_depot_file.services[0], &depot_v1_depot_service);
+    ck_assert_uint_eq(depot_v1_depot_file.entity_count, 2);
+    ck_assert_ptr_eq(depot_v1_depot_file.entities[0], &depot_v1_produce_crate_entity);
+    ck_assert_ptr_eq(depot_v1_depot_file.entities[1], &depot_v1_slot_claim_entity);
+    ck_assert_uint_eq(depot_v1_depot_file.replica_count, 0);
+    ck_assert_uint_eq(odd_names_v1_odd_names_file.service_count, 2);
+}
+END_TEST
+
+/* --- server and client --- */
+
+static void check_handlers(const furrow_handlers *handlers)
+{
+    int call, request, response;
+    furrow_error err;
+    for (size_t i = 0; i < handlers->service->method_count; i++) {
+        furrow_status status =
+            handlers->methods[i]((furrow_call *)&call, (void *)&request, (void *)&response, &err);
+        ck_assert_int_eq(status, FURROW_NOT_FOUND);
+        ck_assert_str_eq(seen_method, handlers->service->methods[i].name);
+        ck_assert(seen_call == &call && seen_request == &request && seen_response == &response && seen_error == &err);
+    }
+}
+
+START_TEST(handlers_lead_to_the_authors_functions_in_the_contracts_order)
+{
+    ck_assert_ptr_eq(depot_v1_depot_service_handlers.service, &depot_v1_depot_service);
+    check_handlers(&depot_v1_depot_service_handlers);
+    check_handlers(&odd_names_v1_http_service_handlers);
+    check_handlers(&odd_names_v1_second_service_handlers);
+}
+END_TEST
+
+START_TEST(a_typed_call_hands_on_its_arguments_and_its_answer)
+{
+    Depot__V1__GetCrateRequest request = DEPOT__V1__GET_CRATE_REQUEST__INIT;
+    Depot__V1__ProduceCrate crate = DEPOT__V1__PRODUCE_CRATE__INIT, *response = NULL;
+    furrow_call_options options = {.timeout_ms = 5};
+    furrow_error err = {0};
+    answer = FURROW_OK;
+    reply = &crate.base;
+    ck_assert_int_eq(depot_main_get_crate_call(NULL, &request, &options, NULL, &response, &err), FURROW_OK);
+    ck_assert_ptr_eq(response, &crate);
+    ck_assert_ptr_eq(called, &depot_v1_depot_service.methods[DEPOT_V1_DEPOT_SERVICE_GET_CRATE]);
+    ck_assert_ptr_eq(sent, &request.base);
+    ck_assert_ptr_eq(sent_options, &options);
+
+    answer = FURROW_UNAVAILABLE;
+    response = NULL;
+    ck_assert_int_eq(depot_main_get_crate_call(NULL, &request, NULL, NULL, &response, &err), FURROW_UNAVAILABLE);
+    ck_assert_ptr_null(response);
+    ck_assert_str_eq(err.text, "played");
+}
+END_TEST
+
+typedef struct outcome {
+    int runs;
+    furrow_status status;
+    const furrow_error *err;
+    const Google__Protobuf__Empty *response;
+} outcome;
+
+static void on_moved(void *arg, furrow_status status, const furrow_error *err, const Google__Protobuf__Empty *response)
+{
+    outcome *seen = arg;
+    *seen = (outcome){seen->runs + 1, status, err, response};
+}
+
+START_TEST(an_asynchronous_call_comes_back_typed_and_once)
+{
+    Depot__V1__GetCrateRequest request = DEPOT__V1__GET_CRATE_REQUEST__INIT;
+    Google__Protobuf__Empty empty = GOOGLE__PROTOBUF__EMPTY__INIT;
+    furrow_error err = {0};
+    outcome seen = {0};
+    answer = FURROW_OK;
+    ck_assert_int_eq(depot_main_move_crate_call_async(NULL, &request, NULL, on_moved, &seen, &err), FURROW_OK);
+    ck_assert_ptr_eq(called, &depot_v1_depot_service.methods[DEPOT_V1_DEPOT_SERVICE_MOVE_CRATE]);
+    ck_assert_int_eq(seen.runs, 0);
+    pending(pending_arg, FURROW_OK, NULL, &empty.base);
+    ck_assert(seen.runs == 1 && seen.status == FURROW_OK && seen.response == &empty);
+
+    ck_assert_int_eq(depot_main_move_crate_call_async(NULL, &request, NULL, on_moved, &seen, &err), FURROW_OK);
+    pending(pending_arg, FURROW_ABORTED, &err, NULL);
+    ck_assert(seen.runs == 2 && seen.status == FURROW_ABORTED && seen.err == &err && !seen.response);
+
+    answer = FURROW_UNAVAILABLE;
+    ck_assert_int_eq(depot_main_move_crate_call_async(NULL, &request, NULL, on_moved, &seen, &err), FURROW_UNAVAILABLE);
+    ck_assert_int_eq(seen.runs, 2);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("codegen_output");
+    TCase *all = tcase_create("codegen_output");
+    tcase_add_test(all, an_entity_has_what_its_options_say);
+    tcase_add_test(all, indexes_and_the_private_field_are_protobuf_cs_own_descriptors);
+    tcase_add_test(all, a_replica_names_its_entity_and_what_it_keeps);
+    tcase_add_test(all, a_service_has_its_methods_in_order);
+    tcase_add_test(all, a_file_lists_all_it_declares);
+    tcase_add_test(all, handlers_lead_to_the_authors_functions_in_the_contracts_order);
+    tcase_add_test(all, a_typed_call_hands_on_its_arguments_and_its_answer);
+    tcase_add_test(all, an_asynchronous_call_comes_back_typed_and_once);
+    suite_add_tcase(suite, all);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
