@@ -1,0 +1,398 @@
+/* A replica in fair weather and with bad events: what it keeps, what it refuses, who may read it when. Faults: test_replica_faults.c. */
+#include "replica_mesh.h"
+
+#define PART (&replicatest__v1__person_part__descriptor)
+#define MORE (&replicatest__v1__person_more__descriptor)
+
+static uint64_t soon(uint64_t ms)
+{
+    return furrow_clock_now_ns() + ms * FURROW_NS_PER_MS;
+}
+
+static furrow_replica_stats stats_of(furrow_replica *replica)
+{
+    furrow_replica_stats stats;
+    furrow_replica_stats_of(replica, &stats);
+    return stats;
+}
+
+static uint64_t put_rich(test_mesh *mesh, const char *id)
+{
+    test_person person = REPLICATEST__V1__PERSON__INIT;
+    Replicatest__V1__Contact contact = REPLICATEST__V1__CONTACT__INIT;
+    int32_t marks[] = {1, -1, 300};
+    contact.phone = "+15595550123";
+    contact.email = "secret@example.org";
+    person.id = (char *)id;
+    person.display_name = "Ana";
+    person.family_name = "Secretname";
+    person.status = REPLICATEST__V1__STATUS__STATUS_ACTIVE;
+    person.contact = &contact;
+    person.marks = marks;
+    person.n_marks = 3;
+    person.rate = 1850;
+    return mesh_put_person(mesh, &person);
+}
+
+static void keeps_the_subset(test_mesh *mesh)
+{
+    uint64_t first = put_rich(mesh, "e1");
+    furrow_replica *replica = mesh_replica(mesh, (furrow_replica_options){0});
+    mesh_await_ready(replica);
+    FURROW_AUTO(furrow_arena) arena = furrow_arena_create(0);
+    ProtobufCMessage *message = NULL;
+    uint64_t version = 0;
+    furrow_error err = {0};
+    ck_assert_int_eq(furrow_replica_get(replica, "e1", arena, &message, &version, &err), FURROW_OK);
+    ck_assert_ptr_nonnull(message);
+    ck_assert_uint_eq(version, first);
+    test_person_part *part = (test_person_part *)message;
+    ck_assert_str_eq(part->display_name, "Ana");
+    ck_assert_str_eq(part->contact->phone, "+15595550123");
+    ck_assert_uint_eq(part->n_marks, 3);
+
+    furrow_record_read read = {.table = furrow_replica_table(replica), .id = "e1"};
+    ck_assert_int_eq(furrow_record_read_many(mesh->store, &read, 1, arena, &err), FURROW_OK);
+    ck_assert(!memmem(read.record.body.data, read.record.body.len, "ecret", 5));
+    mesh_check_records(mesh, replica, PART);
+
+    mesh_put(mesh, "e1", "Ana B", 2);
+    mesh_put(mesh, "e2", "Bo", 1);
+    uint64_t gone = mesh_delete(mesh, "e2");
+    ck_assert_int_eq(furrow_replica_wait(replica, "e2", gone, soon(10000), &err), FURROW_OK);
+    ck_assert_int_eq(furrow_replica_get(replica, "e2", arena, &message, &version, &err), FURROW_OK);
+    ck_assert_ptr_null(message);
+    ck_assert_uint_eq(version, gone);
+    mesh_await_rest(mesh, "timesheet");
+    mesh_check_records(mesh, replica, PART);
+    mesh_end(replica);
+}
+
+START_TEST(a_replica_holds_the_declared_fields_byte_for_byte_and_nothing_else)
+{
+    mesh_run(NULL, keeps_the_subset);
+}
+END_TEST
+
+static void keeps_own(test_mesh *mesh)
+{
+    furrow_replica *replica = mesh_replica(mesh, (furrow_replica_options){.own = &mesh_person});
+    put_rich(mesh, "e1");
+    put_rich(mesh, "e2");
+    mesh_delete(mesh, "e1");
+    mesh_await_ready(replica);
+    mesh_await_rest(mesh, "hr");
+    mesh_check_records(mesh, replica, NULL);
+    mesh_end(replica);
+}
+
+START_TEST(an_own_entity_is_kept_whole)
+{
+    mesh_run(NULL, keeps_own);
+}
+END_TEST
+
+static void check_letter(test_mesh *mesh, uint64_t sequence, const char *reason, uint64_t of)
+{
+    FURROW_AUTO(furrow_arena) arena = furrow_arena_create(0);
+    furrow_error err = {0};
+    furrow_js_stored letter;
+    furrow_status status = furrow_js_get(mesh->link, "DEADLETTER", sequence, soon(5000), arena, &letter, &err);
+    ck_assert_msg(status == FURROW_OK, "%s", err.text);
+    ck_assert_str_eq(letter.subject, "deadletter.timesheet.PERSON");
+    char *why = furrow_js_stored_header(&letter, "Furrow-Reason", arena);
+    ck_assert_msg(why && strstr(why, reason), "%s instead of %s", why, reason);
+    ck_assert_uint_eq(strtoull(furrow_js_stored_header(&letter, "Furrow-Sequence", arena), NULL, 10), of);
+    ck_assert_str_eq(furrow_js_stored_header(&letter, "Furrow-Stream", arena), "PERSON");
+}
+
+static void buries_poison(test_mesh *mesh)
+{
+    furrow_replica *replica = mesh_replica(mesh, (furrow_replica_options){0});
+    mesh_await_ready(replica);
+    mesh_put(mesh, "e1", "Ana", 1);
+    uint64_t garbage = mesh_publish(mesh, "replicatest.v1.Person.e1", (furrow_bytes){"\x0a\xff\xff", 3});
+    uint64_t stranger = mesh_publish(mesh, "replicatest.v1.Person.e2", (furrow_bytes){"\x0a\x02" "e3", 4});
+    uint64_t nameless = mesh_publish(mesh, "replicatest.v1.Person.e3", (furrow_bytes){"\x12\x01x", 3});
+    uint64_t odd = mesh_publish(mesh, "replicatest.v1.Person.!", (furrow_bytes){"\x0a\x01!", 3});
+    uint64_t ugly = mesh_publish(mesh, "replicatest.v1.Person.e4", (furrow_bytes){"\x0a\x02" "e4\x12\x01\xff", 7});
+    mesh_put(mesh, "e5", "Eva", 1);
+    mesh_await_rest(mesh, "timesheet");
+    ck_assert_uint_eq(stats_of(replica).dead_lettered, 5);
+    ck_assert_uint_eq(mesh_last_seq(mesh, "DEADLETTER"), 5);
+    check_letter(mesh, 1, "", garbage);
+    check_letter(mesh, 2, "\"e3\"", stranger);
+    check_letter(mesh, 3, "\"\"", nameless);
+    check_letter(mesh, 4, "", odd);
+    check_letter(mesh, 5, "UTF-8", ugly);
+    mesh_check_records(mesh, replica, PART);
+
+    uint64_t better = mesh_put(mesh, "e2", "Bo", 1);
+    furrow_error err = {0};
+    ck_assert_int_eq(furrow_replica_wait(replica, "e2", better, soon(10000), &err), FURROW_OK);
+    mesh_end(replica);
+}
+
+START_TEST(events_that_cannot_be_applied_go_to_the_dead_letters_and_the_rest_flows_on)
+{
+    mesh_run(NULL, buries_poison);
+}
+END_TEST
+
+/* A record whose key holds another type is refused by Redis for that event alone. */
+static void splits_a_refused_batch(test_mesh *mesh)
+{
+    mesh_put_many(mesh, "p", 0, 300, 0);
+    mesh_redis(mesh, "LPUSH", "timesheet:{Person}:p123", "not a record");
+    furrow_replica *replica = mesh_replica(mesh, (furrow_replica_options){0});
+    mesh_await_ready(replica); /* the first build clears the table: that key is gone, too */
+    mesh_await_rest(mesh, "timesheet");
+    ck_assert_uint_eq(stats_of(replica).dead_lettered, 0);
+    mesh_redis(mesh, "DEL", "timesheet:{Person}:p123", NULL);
+    mesh_redis(mesh, "LPUSH", "timesheet:{Person}:p123", "not a record");
+    mesh_put_many(mesh, "p", 0, 300, 1);
+    mesh_await_rest(mesh, "timesheet");
+    furrow_replica_stats stats = stats_of(replica);
+    if (stats.dead_lettered) ck_assert_uint_eq(stats.dead_lettered, 1); /* or Redis just put the record in its place */
+    mesh_end(replica);
+}
+
+START_TEST(an_event_that_redis_refuses_takes_no_other_with_it)
+{
+    mesh_run(NULL, splits_a_refused_batch);
+}
+END_TEST
+
+static void waits_for_the_stream(test_mesh *mesh)
+{
+    furrow_replica *replica = mesh_replica(mesh, (furrow_replica_options){0});
+    AWAIT(strstr(furrow_replica_describe(replica), "waiting for stream PERSON: not found; run `furrow provision`"));
+    ck_assert_int_eq(furrow_replica_state_of(replica), FURROW_REPLICA_WAITING);
+    mesh_provision(mesh);
+    mesh_put(mesh, "e1", "Ana", 1);
+    mesh_await_ready(replica);
+    ck_assert_str_eq(furrow_replica_describe(replica), "ready");
+    mesh_await_rest(mesh, "timesheet");
+    mesh_check_records(mesh, replica, PART);
+    mesh_js_api(mesh, "CONSUMER.DELETE.PERSON.timesheet");
+    AWAIT(strstr(furrow_replica_describe(replica), "waiting for consumer timesheet on PERSON: not found; run `furrow provision`"));
+    mesh_put(mesh, "e2", "Bo", 1);
+    mesh_provision(mesh);
+    mesh_await_ready(replica);
+    mesh_await_rest(mesh, "timesheet");
+    mesh_check_records(mesh, replica, PART);
+    mesh_end(replica);
+}
+
+START_TEST(a_stream_or_consumer_made_later_than_the_replica_is_picked_up)
+{
+    mesh_run(&(mesh_options){.bare = true}, waits_for_the_stream);
+}
+END_TEST
+
+static void waits_for_versions(test_mesh *mesh)
+{
+    furrow_error err = {0};
+    furrow_replica *replica = mesh_replica(mesh, (furrow_replica_options){0});
+    mesh_await_ready(replica);
+    for (int i = 0; i < 20; i++) {
+        uint64_t version = mesh_put(mesh, "e1", i % 2 ? "Ana" : "Bo", 1);
+        ck_assert_int_eq(furrow_replica_wait(replica, "e1", version, soon(10000), &err), FURROW_OK);
+        FURROW_AUTO(furrow_arena) arena = furrow_arena_create(0);
+        ProtobufCMessage *message = NULL;
+        uint64_t found = 0;
+        ck_assert_int_eq(furrow_replica_get(replica, "e1", arena, &message, &found, &err), FURROW_OK);
+        ck_assert_uint_ge(found, version);
+    }
+    uint64_t begun = furrow_clock_now_ns();
+    ck_assert_int_eq(furrow_replica_wait(replica, "e1", 1000, soon(50), &err), FURROW_DEADLINE_EXCEEDED);
+    ck_assert_uint_lt(furrow_clock_now_ns() - begun, 2 * FURROW_NS_PER_S);
+    mesh_put(mesh, "e2", "Bo", 1);
+    mesh_await_rest(mesh, "timesheet");
+    AWAIT(stats_of(replica).position >= 21);
+    ck_assert_int_eq(furrow_replica_wait(replica, "unknown", 21, soon(50), &err), FURROW_OK);
+    AWAIT(stats_of(replica).age_ns == 0);
+    mesh_end(replica);
+}
+
+START_TEST(who_waits_for_a_version_goes_on_when_it_has_arrived)
+{
+    mesh_run(NULL, waits_for_versions);
+}
+END_TEST
+
+static void goes_on_after_a_drain(test_mesh *mesh)
+{
+    furrow_replica *replica = mesh_replica(mesh, (furrow_replica_options){0});
+    mesh_await_ready(replica);
+    mesh_put_many(mesh, "p", 0, 3000, 0);
+    mesh_end(replica);
+    replica = mesh_replica(mesh, (furrow_replica_options){0});
+    mesh_await_ready(replica);
+    mesh_await_rest(mesh, "timesheet");
+    ck_assert_uint_eq(stats_of(replica).replayed, 0);
+    mesh_check_records(mesh, replica, PART);
+    mesh_end(replica);
+}
+
+START_TEST(after_a_drain_the_next_process_goes_on_without_a_replay)
+{
+    mesh_run(NULL, goes_on_after_a_drain);
+}
+END_TEST
+
+/* Deterministic, so that a failure is the same failure again. */
+static unsigned next_random(unsigned *state)
+{
+    *state = *state * 1103515245u + 12345u;
+    return *state >> 16;
+}
+
+static void follows_a_model(test_mesh *mesh)
+{
+    furrow_replica *replica = mesh_replica(mesh, (furrow_replica_options){.batch = 50, .max_in_hand = 200});
+    furrow_test_process *other = mesh_child(mesh, "other", NULL);
+    unsigned random = 20261123;
+    for (int i = 0; i < 3000; i++) {
+        char id[16], name[32];
+        snprintf(id, sizeof id, "p%u", next_random(&random) % 40);
+        snprintf(name, sizeof name, "name %d", i);
+        if (next_random(&random) % 5)
+            mesh_put(mesh, id, name, (int)(next_random(&random) % 3));
+        else
+            mesh_delete(mesh, id);
+    }
+    mesh_await_ready(replica);
+    ck_assert(furrow_test_process_running(other));
+    mesh_await_rest(mesh, "timesheet");
+    mesh_check_records(mesh, replica, PART);
+    mesh_end(replica);
+    furrow_test_process_destroy(other);
+}
+
+START_TEST(two_processes_sharing_the_durable_end_at_the_projection_of_the_log)
+{
+    mesh_run(NULL, follows_a_model);
+}
+END_TEST
+
+static void builds_through_the_durable(test_mesh *mesh)
+{
+    mesh_put_many(mesh, "p", 0, 5000, 0);
+    furrow_replica *replica = mesh_replica(mesh, (furrow_replica_options){0});
+    mesh_await_ready(replica);
+    furrow_replica_stats stats = stats_of(replica);
+    ck_assert_uint_eq(stats.replayed, 0);
+    ck_assert_uint_eq(stats.applied, 5000);
+    ck_assert_uint_eq(stats.position, 5000);
+    mesh_check_records(mesh, replica, PART);
+    mesh_end(replica);
+}
+
+START_TEST(a_first_build_reads_the_log_once)
+{
+    mesh_run(NULL, builds_through_the_durable);
+}
+END_TEST
+
+static void takes_another_shape(test_mesh *mesh)
+{
+    mesh_put_many(mesh, "p", 0, 500, 0);
+    furrow_replica *old = mesh_replica(mesh, (furrow_replica_options){.instance = "old"});
+    mesh_await_ready(old);
+    furrow_replica *newer = mesh_replica(mesh, (furrow_replica_options){.instance = "newer", .contract = &mesh_part_again});
+    mesh_await_ready(newer);
+    AWAIT(!mesh_ready(old));
+    AWAIT(strstr(furrow_replica_describe(old), "another shape"));
+    mesh_put_many(mesh, "p", 250, 750, 1);
+    mesh_await_rest(mesh, "timesheet");
+    mesh_check_records(mesh, newer, MORE);
+    ck_assert(mesh_ready(newer));
+    ck_assert(!mesh_ready(old));
+    mesh_end(old);
+    mesh_end(newer);
+}
+
+START_TEST(another_shape_is_rebuilt_and_the_older_program_stands_back)
+{
+    mesh_run(NULL, takes_another_shape);
+}
+END_TEST
+
+static void keeps_to_its_log(test_mesh *mesh)
+{
+    furrow_replica *replica = mesh_replica(mesh, (furrow_replica_options){0});
+    furrow_replica *own = mesh_replica(mesh, (furrow_replica_options){.own = &mesh_person});
+    mesh_put_many(mesh, "p", 0, 400, 0);
+    mesh_await_ready(replica);
+    mesh_await_ready(own);
+    mesh_await_rest(mesh, "timesheet");
+    mesh_await_rest(mesh, "hr");
+    mesh_js_api(mesh, "STREAM.DELETE.PERSON");
+    AWAIT(!mesh_ready(replica) && !mesh_ready(own));
+    mesh_provision(mesh);
+    mesh_put_many(mesh, "q", 0, 100, 0);
+    mesh_await_ready(replica);
+    AWAIT(mesh_at_rest(mesh, "timesheet"));
+    mesh_check_records(mesh, replica, PART);
+
+    AWAIT(strstr(furrow_replica_describe(own), "furrow restore"));
+    ck_assert_int_eq(furrow_replica_state_of(own), FURROW_REPLICA_WAITING);
+    FURROW_AUTO(furrow_arena) arena = furrow_arena_create(0);
+    ProtobufCMessage *message = NULL;
+    furrow_error err = {0};
+    ck_assert_int_eq(furrow_replica_get(own, "p7", arena, &message, NULL, &err), FURROW_OK);
+    ck_assert_msg(message != NULL, "the owner wiped itself");
+    mesh_redis(mesh, "DEL", "hr:{Person}:@replica", NULL); /* the loss is accepted */
+    mesh_await_ready(own);
+    mesh_await_rest(mesh, "hr");
+    mesh_check_records(mesh, own, NULL);
+    mesh_end(own);
+    mesh_end(replica);
+}
+
+START_TEST(a_stream_made_again_is_rebuilt_by_a_replica_and_refused_by_its_owner)
+{
+    mesh_run(NULL, keeps_to_its_log);
+}
+END_TEST
+
+static void refuses_a_subset_without_id(test_mesh *mesh)
+{
+    static const furrow_replica_contract wrong = {.service = "timesheet",
+                                                  .entity = "replicatest.v1.Person",
+                                                  .short_name = "Person",
+                                                  .stream = "PERSON",
+                                                  .descriptor = &replicatest__v1__contact__descriptor};
+    furrow_error err = {0};
+    furrow_replica_options options = {.service = "timesheet", .instance = "test", .contract = &wrong};
+    ck_assert_ptr_null(furrow_replica_create(mesh->link, mesh->store, &options, &err));
+    ck_assert_int_eq(err.code, FURROW_INVALID_ARGUMENT);
+}
+
+START_TEST(a_subset_without_the_id_is_refused)
+{
+    mesh_run(NULL, refuses_a_subset_without_id);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("replica");
+    TCase *tests = tcase_create("replica");
+    tcase_set_timeout(tests, 90);
+    tcase_add_test(tests, a_replica_holds_the_declared_fields_byte_for_byte_and_nothing_else);
+    tcase_add_test(tests, an_own_entity_is_kept_whole);
+    tcase_add_test(tests, events_that_cannot_be_applied_go_to_the_dead_letters_and_the_rest_flows_on);
+    tcase_add_test(tests, an_event_that_redis_refuses_takes_no_other_with_it);
+    tcase_add_test(tests, a_stream_or_consumer_made_later_than_the_replica_is_picked_up);
+    tcase_add_test(tests, who_waits_for_a_version_goes_on_when_it_has_arrived);
+    tcase_add_test(tests, after_a_drain_the_next_process_goes_on_without_a_replay);
+    tcase_add_test(tests, two_processes_sharing_the_durable_end_at_the_projection_of_the_log);
+    tcase_add_test(tests, a_first_build_reads_the_log_once);
+    tcase_add_test(tests, another_shape_is_rebuilt_and_the_older_program_stands_back);
+    tcase_add_test(tests, a_stream_made_again_is_rebuilt_by_a_replica_and_refused_by_its_owner);
+    tcase_add_test(tests, a_subset_without_the_id_is_refused);
+    suite_add_tcase(suite, tests);
+    return mesh_main(suite, NULL);
+}

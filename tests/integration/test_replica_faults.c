@@ -1,0 +1,220 @@
+/* What heals itself: a replica whose Redis, NATS or own process goes away, comes back, or comes back with less than it had. */
+#include "replica_mesh.h"
+
+#include <signal.h>
+
+#define PART (&replicatest__v1__person_part__descriptor)
+
+static furrow_replica_stats stats_of(furrow_replica *replica)
+{
+    furrow_replica_stats stats;
+    furrow_replica_stats_of(replica, &stats);
+    return stats;
+}
+
+static furrow_replica *settled_replica(test_mesh *mesh, int entities)
+{
+    furrow_replica *replica = mesh_replica(mesh, (furrow_replica_options){0});
+    mesh_put_many(mesh, "p", 0, entities, 0);
+    mesh_await_ready(replica);
+    mesh_await_rest(mesh, "timesheet");
+    AWAIT(stats_of(replica).position == (uint64_t)entities);
+    return replica;
+}
+
+/* Ready again, at rest, and equal to the log. */
+static void check_healed(test_mesh *mesh, furrow_replica *replica)
+{
+    mesh_await_ready(replica);
+    mesh_await_rest(mesh, "timesheet");
+    AWAIT(mesh_ready(replica));
+    mesh_check_records(mesh, replica, PART);
+}
+
+static void outlives_a_flush(test_mesh *mesh)
+{
+    furrow_replica *replica = settled_replica(mesh, 1000);
+    mesh_redis(mesh, "FLUSHALL", NULL, NULL);
+    AWAIT(stats_of(replica).replayed >= 1000);
+    check_healed(mesh, replica);
+    mesh_end(replica);
+}
+
+START_TEST(a_flushed_redis_is_built_again)
+{
+    mesh_run(NULL, outlives_a_flush);
+}
+END_TEST
+
+static void outlives_an_empty_redis(test_mesh *mesh)
+{
+    furrow_replica *replica = settled_replica(mesh, 1000);
+    furrow_test_server_kill(mesh->redis);
+    mesh_put_many(mesh, "p", 500, 1500, 1);
+    ck_assert(mesh_ready(replica)); /* nothing is known to be wrong, reads fail by themselves */
+    ck_assert_uint_gt(stats_of(replica).age_ns, 0);
+    furrow_test_server_restart(mesh->redis);
+    AWAIT(!mesh_ready(replica) || stats_of(replica).replayed > 0);
+    check_healed(mesh, replica);
+    mesh_end(replica);
+}
+
+START_TEST(a_redis_that_comes_back_empty_is_built_again)
+{
+    mesh_run(NULL, outlives_an_empty_redis);
+}
+END_TEST
+
+static void outlives_lost_writes(test_mesh *mesh)
+{
+    furrow_replica *replica = settled_replica(mesh, 1000);
+    mesh_redis(mesh, "SAVE", NULL, NULL);
+    mesh_put_many(mesh, "p", 900, 1400, 1);
+    mesh_await_rest(mesh, "timesheet");
+    AWAIT(stats_of(replica).position == 1500); /* stored, acked, and about to be lost */
+    furrow_test_server_kill(mesh->redis);
+    furrow_test_server_restart(mesh->redis);
+    AWAIT(stats_of(replica).replayed > 0);
+    check_healed(mesh, replica);
+    furrow_replica_stats stats = stats_of(replica);
+    ck_assert_uint_ge(stats.replayed, 500);
+    ck_assert_uint_le(stats.replayed, 600); /* from the position that was saved, not from the start */
+    mesh_end(replica);
+}
+
+START_TEST(a_redis_that_lost_its_last_writes_is_replayed_from_its_position)
+{
+    mesh_run(NULL, outlives_lost_writes);
+}
+END_TEST
+
+static void outlives_a_redis_restart(test_mesh *mesh)
+{
+    furrow_replica *replica = settled_replica(mesh, 1000);
+    for (int round = 1; round <= 3; round++) {
+        mesh_put_many(mesh, "p", 0, 1000, round);
+        furrow_test_server_kill(mesh->redis); /* in the middle of applying */
+        mesh_put_many(mesh, "p", 1000 * round, 1000 * round + 500, round);
+        furrow_test_server_restart(mesh->redis);
+    }
+    check_healed(mesh, replica);
+    mesh_end(replica);
+}
+
+START_TEST(a_redis_killed_while_events_are_applied_loses_none)
+{
+    mesh_run(&(mesh_options){.appendonly = true}, outlives_a_redis_restart);
+}
+END_TEST
+
+static void outlives_a_silent_redis(test_mesh *mesh)
+{
+    furrow_replica *replica = settled_replica(mesh, 100);
+    furrow_test_server_pause(mesh->redis);
+    mesh_put_many(mesh, "q", 0, 1000, 0);
+    furrow_error err = {0};
+    furrow_js_consumer_state state = {0};
+    AWAIT(stats_of(replica).received >= 1100);
+    ck_assert_int_eq(furrow_js_consumer_info(mesh->link, "PERSON", "timesheet", furrow_clock_now_ns() + FURROW_NS_PER_S * 5, &state, &err),
+                     FURROW_OK);
+    ck_assert_uint_eq(state.ack_floor_seq, 100); /* not one is acked before Redis has answered */
+    furrow_test_server_resume(mesh->redis);
+    check_healed(mesh, replica);
+    mesh_end(replica);
+}
+
+START_TEST(nothing_is_acked_while_redis_is_silent)
+{
+    mesh_run(NULL, outlives_a_silent_redis);
+}
+END_TEST
+
+static void outlives_nats(test_mesh *mesh)
+{
+    furrow_replica *replica = settled_replica(mesh, 500);
+    for (int round = 1; round <= 3; round++) {
+        mesh_put_many(mesh, "p", 0, 3000, round);
+        furrow_test_server_kill(mesh->nats);
+        AWAIT(!furrow_link_connected(mesh->link));
+        ck_assert(mesh_ready(replica)); /* reads go on */
+        furrow_test_server_restart(mesh->nats);
+        ck_assert(furrow_link_wait_connected(mesh->link, furrow_clock_now_ns() + 20 * FURROW_NS_PER_S));
+    }
+    check_healed(mesh, replica);
+    AWAIT(stats_of(replica).age_ns == 0);
+    mesh_end(replica);
+}
+
+START_TEST(nats_killed_in_mid_stream_is_caught_up_with)
+{
+    mesh_run(NULL, outlives_nats);
+}
+END_TEST
+
+static bool any_acked(test_mesh *mesh)
+{
+    furrow_error err = {0};
+    furrow_js_consumer_state state = {0};
+    ck_assert_int_eq(furrow_js_consumer_info(mesh->link, "PERSON", "timesheet", furrow_clock_now_ns() + FURROW_NS_PER_S * 5, &state, &err),
+                     FURROW_OK);
+    return state.ack_floor_seq > 2000;
+}
+
+/* Killed with events in its hands, which the server gives to nobody else for 30 seconds: the next process does not wait for that. */
+static void outlives_its_process(test_mesh *mesh)
+{
+    mesh_put_many(mesh, "p", 0, 30000, 0);
+    for (int life = 0; life < 3; life++) {
+        furrow_test_process *child = mesh_child(mesh, "child", NULL);
+        AWAIT(any_acked(mesh) || !furrow_test_process_running(child));
+        ck_assert_msg(furrow_test_process_running(child), "%s", furrow_test_process_stderr(child));
+        furrow_test_process_signal(child, SIGKILL);
+        furrow_test_process_destroy(child);
+        mesh_put_many(mesh, "p", 1000 * life, 1000 * life + 500, life + 1);
+    }
+    furrow_replica *replica = mesh_replica(mesh, (furrow_replica_options){.instance = "child"});
+    uint64_t begun = furrow_test_now_ms();
+    mesh_await_ready(replica);
+    ck_assert_uint_lt(furrow_test_now_ms() - begun, 15000);
+    AWAIT(mesh_records_match(mesh, replica, PART));
+    mesh_end(replica);
+}
+
+START_TEST(a_process_killed_in_the_middle_loses_nothing)
+{
+    mesh_run(NULL, outlives_its_process);
+}
+END_TEST
+
+static void outlives_its_consumer(test_mesh *mesh)
+{
+    furrow_replica *replica = settled_replica(mesh, 1000);
+    mesh_js_api(mesh, "CONSUMER.DELETE.PERSON.timesheet");
+    mesh_put_many(mesh, "p", 900, 1100, 1);
+    mesh_provision(mesh);
+    check_healed(mesh, replica);
+    mesh_end(replica);
+}
+
+START_TEST(a_consumer_made_again_brings_no_older_state_over_a_newer)
+{
+    mesh_run(NULL, outlives_its_consumer);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("replica faults");
+    TCase *tests = tcase_create("replica faults");
+    tcase_set_timeout(tests, 120);
+    tcase_add_test(tests, a_flushed_redis_is_built_again);
+    tcase_add_test(tests, a_redis_that_comes_back_empty_is_built_again);
+    tcase_add_test(tests, a_redis_that_lost_its_last_writes_is_replayed_from_its_position);
+    tcase_add_test(tests, a_redis_killed_while_events_are_applied_loses_none);
+    tcase_add_test(tests, nothing_is_acked_while_redis_is_silent);
+    tcase_add_test(tests, nats_killed_in_mid_stream_is_caught_up_with);
+    tcase_add_test(tests, a_process_killed_in_the_middle_loses_nothing);
+    tcase_add_test(tests, a_consumer_made_again_brings_no_older_state_over_a_newer);
+    suite_add_tcase(suite, tests);
+    return mesh_main(suite, NULL);
+}
