@@ -1,0 +1,104 @@
+/*
+ * nats.c's event-loop callbacks over uv_poll. attach and write may be called from the thread pool (connect, flush), read
+ * and detach from where nats.c closes; none of them touches libuv off the loop. We poll a duplicate of nats.c's descriptor,
+ * since it closes its own at once when the connection breaks, while libuv still watches it.
+ *
+ * All output of a turn leaves in one write: nats.c's "please watch for writability" only defers furrow_adapter_flush to
+ * the end of the turn; libuv is asked to watch only when the socket was full. May depend on: nats.c, libuv.
+ */
+#include "link/internal.h"
+
+#include <unistd.h>
+
+static natsStatus on_attach(void **user, void *arg, natsConnection *native, natsSock fd)
+{
+    furrow_connection *conn = arg;
+    conn->fd = dup((int)fd);
+    *user = conn;
+    return conn->fd >= 0 ? NATS_OK : NATS_SYS_ERROR;
+}
+
+static natsStatus on_read(void *user, bool add)
+{
+    return NATS_OK; /* always watched while attached */
+}
+
+static void flush_soon(void *arg)
+{
+    furrow_link *link = arg;
+    atomic_fetch_sub(&link->posted, 1);
+    if (link->connected) furrow_loop_defer(link->loop, &link->flush_hook);
+}
+
+static natsStatus on_write(void *user, bool add)
+{
+    furrow_connection *conn = user;
+    furrow_link *link = conn->link;
+    atomic_store_explicit(&conn->want_write, add, memory_order_relaxed);
+    if (!add) return NATS_OK;
+    if (pthread_equal(pthread_self(), link->thread)) {
+        furrow_loop_defer(link->loop, &link->flush_hook);
+        return NATS_OK;
+    }
+    atomic_fetch_add(&link->posted, 1);
+    if (furrow_loop_post(link->loop, flush_soon, link)) return NATS_OK;
+    atomic_fetch_sub(&link->posted, 1);
+    return NATS_NO_MEMORY;
+}
+
+static natsStatus on_detach(void *user)
+{
+    atomic_store(&((furrow_connection *)user)->detached, true);
+    return NATS_OK;
+}
+
+natsStatus furrow_adapter_set(natsOptions *options, furrow_connection *conn)
+{
+    return natsOptions_SetEventLoop(options, conn, on_attach, on_read, on_write, on_detach);
+}
+
+static void on_ready(uv_poll_t *poll, int status, int events)
+{
+    furrow_connection *conn = poll->data;
+    if (events & UV_WRITABLE) furrow_loop_defer(conn->link->loop, &conn->link->flush_hook);
+    /* An error on the descriptor is found by reading, which gives it a name. */
+    if ((events & UV_READABLE) || status < 0) {
+        natsConnection_ProcessReadEvent(conn->native);
+        furrow_link_drain(conn);
+    }
+    if (atomic_load(&conn->detached) && !conn->over) furrow_connection_lost(conn);
+}
+
+int furrow_adapter_start(furrow_connection *conn)
+{
+    int failed = uv_poll_init(furrow_loop_uv(conn->link->loop), &conn->poll, conn->fd);
+    if (failed) return failed;
+    furrow_link_opened(conn->link);
+    conn->polling = true;
+    conn->poll.data = conn;
+    return uv_poll_start(&conn->poll, UV_READABLE, on_ready);
+}
+
+static void watch_writable(furrow_connection *conn, bool watch)
+{
+    if (conn->writable_armed == watch) return;
+    conn->writable_armed = watch;
+    uv_poll_start(&conn->poll, watch ? UV_READABLE | UV_WRITABLE : UV_READABLE, on_ready);
+}
+
+void furrow_adapter_flush(furrow_hook *hook)
+{
+    furrow_link *link = (furrow_link *)((char *)hook - offsetof(furrow_link, flush_hook));
+    furrow_connection *conn = link->conn;
+    if (!link->connected || !conn) return;
+    link->turn++;
+    if (atomic_load_explicit(&conn->want_write, memory_order_relaxed)) natsConnection_ProcessWriteEvent(conn->native);
+    if (atomic_load(&conn->detached)) {
+        furrow_connection_lost(conn);
+        return;
+    }
+    bool left = atomic_load_explicit(&conn->want_write, memory_order_relaxed);
+    int buffered = left ? natsConnection_Buffered(conn->native) : 0;
+    link->buffered = buffered > 0 ? (size_t)buffered : 0;
+    watch_writable(conn, left);
+}

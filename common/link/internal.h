@@ -1,0 +1,203 @@
+/**
+ * The inside of the link, shared by its files and nobody else. Who does what:
+ *   link.c          life of a link: create, destroy, watchers, waiting for the connection
+ *   connection.c    life of one native connection: connect off the loop, lost, closed, tried again; liveness
+ *   adapter.c       nats.c's event-loop callbacks over uv_poll; the one write at the end of a turn
+ *   drain.c         after each read: finds the subscriptions that have messages and hands these over
+ *   subscription.c, publish.c, request.c, message.c, options.c, nkey.c, wheel.c: as named
+ *
+ * A native connection never reconnects by itself: when it breaks it is disposed of and a new one is made, so nothing of
+ * the old one (its output buffer, its subscriptions' queues) can leak into the new one, and all changes of state happen on
+ * the loop. nats.c's other threads only get to furrow_link_want_write, by way of the flush and the connect on the pool.
+ */
+#ifndef FURROW_LINK_INTERNAL_H
+#define FURROW_LINK_INTERNAL_H
+
+#include "base/backoff.h"
+#include "base/clock.h"
+#include "link/link.h"
+#include "link/wheel.h"
+
+#include <nats.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <uv.h>
+
+#define FURROW_LINK_INBOX_MAX   96  /* prefix and nuid */
+#define FURROW_LINK_REPLY_MAX   128 /* an inbox with the request's two tokens */
+#define FURROW_LINK_CONNECT_MS  2000
+#define FURROW_LINK_PROBE_MS    15000 /* between two liveness probes, */
+#define FURROW_LINK_PATIENCE_MS 10000 /* each of which waits this long for its answer */
+#define FURROW_LINK_GOODBYE_MS  500   /* for the last flush of furrow_link_destroy */
+#define FURROW_LINK_READ_BYTES  65536 /* one read; also more than a TLS record, which nats.c must get in one piece */
+
+/* One native connection, from the attempt to connect to its end. */
+typedef struct furrow_connection {
+    furrow_link *link;
+    natsConnection *native;
+    int fd; /* our duplicate of nats.c's descriptor: it closes its own without asking, we poll ours */
+    uv_poll_t poll;
+    bool polling, writable_armed;
+    atomic_bool want_write; /* set under nats.c's lock, from any thread */
+    atomic_bool detached;   /* nats.c has closed it */
+    unsigned users;         /* works on the pool that hold `native` */
+    bool over;              /* no longer the link's connection */
+    natsStatistics *statistics;
+    uint64_t messages_seen;
+    uv_work_t work;
+    natsStatus status;
+    char error[200];
+} furrow_connection;
+
+/* The wrapper that furrow_msg is the face of; pooled, see message.c. */
+typedef struct furrow_message_pool furrow_message_pool;
+
+/* What the link's own modules want to know beyond messages. */
+typedef struct furrow_subscription_hooks {
+    void (*drained)(void *arg);       /* all that this turn brought has been handed over */
+    void (*no_responders)(void *arg); /* a reply said that nobody serves the subject */
+} furrow_subscription_hooks;
+
+struct furrow_subscription {
+    furrow_subscription *prev, *next;
+    furrow_link *link;
+    natsSubscription *native; /* NULL while there is no connection, or stopped before one came */
+    char *subject, *queue;
+    size_t max_per_turn;
+    furrow_msg_fn *fn, *overflow;
+    void *arg;
+    const furrow_subscription_hooks *hooks; /* or NULL */
+    uint64_t dropped;
+    bool stopped, dead; /* dead: destroyed while messages were being handed over; freed after */
+};
+
+typedef struct furrow_request {
+    furrow_wheel_node deadline; /* first: the wheel hands out nodes */
+    struct furrow_request *prev, *next; /* in flight, oldest first; or the free list (next only) */
+    natsSubscription *inbox;
+    uint64_t inbox_of;  /* number of the connection that `inbox` belongs to */
+    uint64_t sent_turn; /* of link->turn */
+    furrow_reply_fn *fn;
+    void *arg;
+    uint32_t index, generation;
+    uint8_t misses; /* how often it was looked at in vain */
+    bool slow;      /* on the slow list */
+    char reply[FURROW_LINK_REPLY_MAX];
+} furrow_request;
+
+typedef struct furrow_request_list {
+    furrow_request *head, *tail;
+} furrow_request_list;
+
+typedef struct furrow_requests {
+    furrow_request **blocks; /* of FURROW_REQUEST_BLOCK slots each: addresses stay */
+    size_t made, max, in_flight, idle;
+    furrow_request *free_head, *free_tail; /* first in, first out: a slot rests before it is used again */
+    furrow_request_list fast, slow;
+    furrow_wheel wheel;
+    uv_timer_t timer;
+    uint64_t timer_due_ns; /* UINT64_MAX: not armed */
+} furrow_requests;
+
+typedef struct furrow_link_wait {
+    struct furrow_link_wait *next;
+    furrow_waiter waiter;
+} furrow_link_wait;
+
+struct furrow_link {
+    furrow_loop *loop;
+    pthread_t thread;
+    natsOptions *options;
+    furrow_connection *conn; /* trying or connected; NULL while waiting to try again */
+    bool connected, stopping;
+    uint64_t connects; /* also the number of the present connection */
+    furrow_backoff backoff;
+    uv_timer_t retry_timer, probe_timer;
+    char error[256];
+    size_t max_payload;
+    furrow_link_watch *watches;
+    furrow_link_wait *waits;
+
+    furrow_hook flush_hook;
+    uint64_t turn; /* writes begun: what was published in the present one has surely not been sent */
+    size_t buffered, max_buffered;
+
+    furrow_subscription *subscriptions; /* the last to have had messages first */
+    bool draining, have_dead, requests_first;
+    furrow_requests requests;
+    furrow_message_pool *messages;
+    char inbox[FURROW_LINK_INBOX_MAX];
+    uint64_t inboxes; /* handed out */
+
+    unsigned open;      /* libuv handles and works not yet finished; destroy waits for 0 */
+    atomic_uint posted; /* and posts from other threads not yet run */
+    furrow_waiter closed;
+};
+
+/* options.c: also used by provision.c, which wants no event loop. */
+natsOptions *furrow_link_make_options(const furrow_link_options *options, furrow_error *err);
+/* natsStatus as ours, with the library's text of this thread's last failure. */
+furrow_status furrow_link_fail_native(furrow_error *err, natsStatus status, const char *doing);
+/* The text of this thread's last failure in nats.c, without its source position. */
+const char *furrow_link_native_text(natsStatus status);
+
+/* nkey.c: the public key that belongs to the seed in the file at @path. */
+#define FURROW_NKEY_MAX 64
+furrow_status furrow_nkey_public(const char *path, char out[FURROW_NKEY_MAX], furrow_error *err);
+
+/* connection.c */
+void furrow_connection_try(furrow_link *link);
+/* nats.c has closed it: disposes of it and tries again. */
+void furrow_connection_lost(furrow_connection *conn);
+/* Ends it whatever its state; native memory goes when nobody uses it any more. */
+void furrow_connection_dispose(furrow_connection *conn);
+void furrow_connection_unuse(furrow_connection *conn);
+
+/* adapter.c */
+natsStatus furrow_adapter_set(natsOptions *options, furrow_connection *conn);
+int furrow_adapter_start(furrow_connection *conn);
+void furrow_adapter_flush(furrow_hook *hook);
+
+/* drain.c, after a read on @conn */
+void furrow_link_drain(furrow_connection *conn);
+
+/* message.c */
+furrow_message_pool *furrow_message_pool_create(void);
+void furrow_message_pool_release(furrow_message_pool *pool);
+/* Takes @native over; NULL (and @native freed) when out of memory. */
+furrow_msg *furrow_message_wrap(furrow_message_pool *pool, natsMsg *native);
+/* Its Status header when it is a status message of the server (no body), else 0. */
+int furrow_message_status(const furrow_msg *msg);
+
+/* subscription.c */
+furrow_subscription *furrow_link_subscribe_hooked(furrow_link *link, const char *subject, const furrow_subscribe_options *options,
+                                                  furrow_msg_fn *fn, const furrow_subscription_hooks *hooks, void *arg,
+                                                  furrow_error *err);
+void furrow_subscriptions_connect(furrow_link *link);
+void furrow_subscriptions_disconnect(furrow_link *link);
+void furrow_subscriptions_reap(furrow_link *link);
+/* Hands over what @subscription has; how many that were. */
+size_t furrow_subscription_drain(furrow_subscription *subscription);
+/* A synchronous native subscription without limits. */
+natsStatus furrow_link_subscribe_native(furrow_link *link, const char *subject, const char *queue, natsSubscription **out);
+
+/* publish.c: may @subject stand in the protocol line? Sends with @reply instead of out->reply. */
+bool furrow_link_subject_ok(const char *subject);
+furrow_status furrow_link_send(furrow_link *link, const furrow_outgoing *out, const char *reply, furrow_error *err);
+
+/* request.c */
+furrow_status furrow_requests_init(furrow_link *link, size_t max, furrow_error *err);
+void furrow_requests_fini(furrow_link *link);
+/* Looks through the slots for up to @expected messages; how many it found. */
+size_t furrow_requests_drain(furrow_link *link, size_t expected);
+/* A message came that nobody waits for: empties the inboxes of free slots. */
+void furrow_requests_sweep(furrow_link *link);
+/* The connection is gone: completes all in flight. */
+void furrow_requests_disconnect(furrow_link *link);
+
+/* link.c */
+void furrow_link_set_connected(furrow_link *link, bool connected);
+void furrow_link_opened(furrow_link *link);
+void furrow_link_finished(furrow_link *link);
+
+#endif

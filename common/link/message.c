@@ -1,0 +1,121 @@
+/*
+ * Messages that came in: a pooled wrapper around nats.c's own. The pool belongs to a link but outlives it until the last
+ * message has been freed, so a message may be kept for as long as its owner likes. May depend on: nats.c.
+ */
+#include "link/internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define POOLED_MAX 4096
+
+typedef enum header_state { HEADERS_UNKNOWN, HEADERS_NONE, HEADERS_SOME } header_state;
+
+typedef struct box {
+    furrow_msg msg; /* first: what others hold is a pointer to it */
+    furrow_message_pool *pool;
+    struct box *next;
+    header_state headers;
+} box;
+
+struct furrow_message_pool {
+    box *free;
+    size_t free_count, outstanding;
+    bool released;
+};
+
+furrow_message_pool *furrow_message_pool_create(void)
+{
+    return calloc(1, sizeof(furrow_message_pool));
+}
+
+static void free_if_unused(furrow_message_pool *pool)
+{
+    if (!pool->released || pool->outstanding > 0) return;
+    for (box *held = pool->free, *next; held; held = next) {
+        next = held->next;
+        free(held);
+    }
+    free(pool);
+}
+
+void furrow_message_pool_release(furrow_message_pool *pool)
+{
+    if (!pool) return;
+    pool->released = true;
+    free_if_unused(pool);
+}
+
+furrow_msg *furrow_message_wrap(furrow_message_pool *pool, natsMsg *native)
+{
+    box *made = pool->free;
+    if (made) {
+        pool->free = made->next;
+        pool->free_count--;
+    } else if (!(made = malloc(sizeof *made))) {
+        natsMsg_Destroy(native);
+        return NULL;
+    }
+    pool->outstanding++;
+    made->pool = pool;
+    made->headers = HEADERS_UNKNOWN;
+    made->msg = (furrow_msg){.subject = natsMsg_GetSubject(native),
+                             .reply = natsMsg_GetReply(native),
+                             .data = {natsMsg_GetData(native), (size_t)natsMsg_GetDataLength(native)},
+                             .native = native};
+    return &made->msg;
+}
+
+void furrow_msg_free(furrow_msg *msg)
+{
+    if (!msg) return;
+    box *held = (box *)msg;
+    furrow_message_pool *pool = held->pool;
+    natsMsg_Destroy(msg->native);
+    pool->outstanding--;
+    if (pool->free_count < POOLED_MAX && !pool->released) {
+        held->next = pool->free;
+        pool->free = held;
+        pool->free_count++;
+    } else {
+        free(held);
+    }
+    free_if_unused(pool);
+}
+
+bool furrow_msg_has_headers(const furrow_msg *msg)
+{
+    box *held = (box *)msg;
+    if (held->headers == HEADERS_UNKNOWN) {
+        const char **names = NULL;
+        int count = 0;
+        held->headers = natsMsgHeader_Keys(msg->native, &names, &count) == NATS_OK ? HEADERS_SOME : HEADERS_NONE;
+        free((void *)names);
+    }
+    return held->headers == HEADERS_SOME;
+}
+
+const char *furrow_msg_header(const furrow_msg *msg, const char *name)
+{
+    const char *value = NULL;
+    if (((const box *)msg)->headers == HEADERS_NONE || natsMsgHeader_Get(msg->native, name, &value) != NATS_OK) return NULL;
+    return value;
+}
+
+void furrow_msg_each_header(const furrow_msg *msg, void (*fn)(void *arg, const char *name, const char *value), void *arg)
+{
+    const char **names = NULL;
+    int count = 0;
+    if (natsMsgHeader_Keys(msg->native, &names, &count) != NATS_OK) return;
+    for (int i = 0; i < count; i++) {
+        const char *value = furrow_msg_header(msg, names[i]);
+        if (value) fn(arg, names[i], value);
+    }
+    free((void *)names);
+}
+
+int furrow_message_status(const furrow_msg *msg)
+{
+    const char *status = msg->data.len == 0 ? furrow_msg_header(msg, "Status") : NULL;
+    return status ? atoi(status) : 0;
+}

@@ -1,0 +1,92 @@
+/*
+ * NKeys (https://docs.nats.io/running-a-nats-service/configuration/securing_nats/auth_intro/nkey_auth): nats.c signs with
+ * the seed file but wants to be told the public key. A seed is base32 of: prefix of two bytes, 32 bytes of Ed25519 seed,
+ * CRC-16 (XMODEM, little end first); a public key is base32 of: prefix of one byte, 32 bytes, CRC-16.
+ * May depend on: libsodium.
+ */
+#include "link/internal.h"
+
+#include <ctype.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <string.h>
+
+#define SEED_CHARS   58
+#define SEED_BYTES   36 /* 2 + 32 + 2 */
+#define PUBLIC_BYTES 35 /* 1 + 32 + 2 */
+#define PREFIX_SEED  (18 << 3)
+
+static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+
+static uint16_t crc16(const uint8_t *data, size_t len)
+{
+    uint16_t crc = 0;
+    for (size_t i = 0; i < len; i++) {
+        crc ^= (uint16_t)(data[i] << 8);
+        for (int bit = 0; bit < 8; bit++) crc = (uint16_t)(crc & 0x8000 ? crc << 1 ^ 0x1021 : crc << 1);
+    }
+    return crc;
+}
+
+static bool base32_decode(const char *text, size_t chars, uint8_t *out)
+{
+    uint32_t bits = 0;
+    unsigned held = 0;
+    for (size_t i = 0; i < chars; i++) {
+        const char *at = text[i] ? strchr(alphabet, text[i]) : NULL;
+        if (!at) return false;
+        bits = bits << 5 | (uint32_t)(at - alphabet);
+        held += 5;
+        if (held >= 8) *out++ = (uint8_t)(bits >> (held -= 8));
+    }
+    return true;
+}
+
+static void base32_encode(const uint8_t *data, size_t len, char *out)
+{
+    uint32_t bits = 0;
+    unsigned held = 0;
+    for (size_t i = 0; i < len; i++) {
+        bits = bits << 8 | data[i];
+        for (held += 8; held >= 5;) *out++ = alphabet[bits >> (held -= 5) & 31];
+    }
+    if (held > 0) *out++ = alphabet[bits << (5 - held) & 31];
+    *out = '\0';
+}
+
+/* The seed may stand in a file of its own or between the lines of a decorated one: it is the word that begins with S. */
+static bool read_seed(const char *path, char seed[SEED_CHARS + 1])
+{
+    char line[256];
+    bool found = false;
+    FILE *file = fopen(path, "re");
+    while (file && !found && fgets(line, sizeof line, file)) {
+        line[strcspn(line, " \t\r\n")] = '\0';
+        found = line[0] == 'S' && strlen(line) == SEED_CHARS;
+        if (found) memcpy(seed, line, SEED_CHARS + 1);
+    }
+    if (file) fclose(file);
+    sodium_memzero(line, sizeof line);
+    return found;
+}
+
+furrow_status furrow_nkey_public(const char *path, char out[FURROW_NKEY_MAX], furrow_error *err)
+{
+    char seed[SEED_CHARS + 1];
+    uint8_t raw[SEED_BYTES + 1], key[PUBLIC_BYTES], secret[crypto_sign_SECRETKEYBYTES];
+    if (!read_seed(path, seed)) return furrow_fail(err, FURROW_INVALID_ARGUMENT, "no NKey seed in %s", path);
+    bool good = base32_decode(seed, SEED_CHARS, raw) && (raw[0] & 0xf8) == PREFIX_SEED &&
+                crc16(raw, SEED_BYTES - 2) == (raw[SEED_BYTES - 2] | raw[SEED_BYTES - 1] << 8);
+    if (good) {
+        key[0] = (uint8_t)((raw[0] & 7) << 5 | raw[1] >> 3); /* the kind of key: user, account, … */
+        crypto_sign_seed_keypair(key + 1, secret, raw + 2);
+        uint16_t crc = crc16(key, PUBLIC_BYTES - 2);
+        key[PUBLIC_BYTES - 2] = (uint8_t)(crc & 0xff);
+        key[PUBLIC_BYTES - 1] = (uint8_t)(crc >> 8);
+        base32_encode(key, sizeof key, out);
+    }
+    sodium_memzero(seed, sizeof seed);
+    sodium_memzero(raw, sizeof raw);
+    sodium_memzero(secret, sizeof secret);
+    return good ? FURROW_OK : furrow_fail(err, FURROW_INVALID_ARGUMENT, "the NKey seed in %s is damaged", path);
+}

@@ -1,0 +1,108 @@
+/*
+ * furrow_link_options as natsOptions, for the link and for the provisioner, and nats.c's failures in our words.
+ * May depend on: nats.c.
+ */
+#include "link/internal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SERVERS_MAX 32
+
+const char *furrow_link_native_text(natsStatus status)
+{
+    natsStatus last = NATS_OK;
+    const char *text = nats_GetLastError(&last);
+    if (!text || !text[0] || last != status) return natsStatus_GetText(status);
+    /* "(conn.c:1234): what happened": the position says nothing to our users. */
+    const char *end = text[0] == '(' ? strstr(text, "): ") : NULL;
+    return end ? end + 3 : text;
+}
+
+furrow_status furrow_link_fail_native(furrow_error *err, natsStatus status, const char *doing)
+{
+    static const struct {
+        natsStatus native;
+        furrow_status ours;
+    } known[] = {
+        {NATS_OK, FURROW_OK},
+        {NATS_TIMEOUT, FURROW_DEADLINE_EXCEEDED},
+        {NATS_CONNECTION_AUTH_FAILED, FURROW_UNAUTHENTICATED},
+        {NATS_NOT_PERMITTED, FURROW_PERMISSION_DENIED},
+        {NATS_NO_MEMORY, FURROW_RESOURCE_EXHAUSTED},
+        {NATS_INVALID_ARG, FURROW_INVALID_ARGUMENT},
+        {NATS_NOT_FOUND, FURROW_NOT_FOUND},
+        {NATS_NO_SERVER, FURROW_UNAVAILABLE},
+        {NATS_NO_RESPONDERS, FURROW_UNAVAILABLE},
+        {NATS_CONNECTION_CLOSED, FURROW_UNAVAILABLE},
+        {NATS_IO_ERROR, FURROW_UNAVAILABLE},
+    };
+    furrow_status ours = FURROW_UNKNOWN;
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
+        if (known[i].native == status) ours = known[i].ours;
+    return ours == FURROW_OK ? ours : furrow_fail(err, ours, "%s: %s", doing, furrow_link_native_text(status));
+}
+
+/* "a,b,c" to nats.c's list. */
+static natsStatus set_servers(natsOptions *native, const char *url)
+{
+    const char *servers[SERVERS_MAX];
+    int count = 0;
+    char *copy = strdup(url ? url : "nats://127.0.0.1:4222"), *rest = NULL;
+    if (!copy) return NATS_NO_MEMORY;
+    for (char *one = strtok_r(copy, ", ", &rest); one && count < SERVERS_MAX; one = strtok_r(NULL, ", ", &rest))
+        servers[count++] = one;
+    natsStatus status = natsOptions_SetServers(native, servers, count);
+    free(copy);
+    return status;
+}
+
+static furrow_status set_identity(natsOptions *native, const furrow_link_options *options, furrow_error *err)
+{
+    char key[FURROW_NKEY_MAX];
+    natsStatus status = NATS_OK;
+    if (options->nkey_seed) {
+        furrow_status read = furrow_nkey_public(options->nkey_seed, key, err);
+        if (read != FURROW_OK) return read;
+        status = natsOptions_SetNKeyFromSeed(native, key, options->nkey_seed);
+    }
+    if (status == NATS_OK && options->credentials) status = natsOptions_SetUserCredentialsFromFiles(native, options->credentials, NULL);
+    if (status == NATS_OK && options->user) status = natsOptions_SetUserInfo(native, options->user, options->password);
+    return furrow_link_fail_native(err, status, "NATS identity");
+}
+
+static furrow_status set_tls(natsOptions *native, const furrow_link_options *options, furrow_error *err)
+{
+    if (!options->tls_ca) return FURROW_OK;
+    natsStatus status = natsOptions_SetSecure(native, true);
+    if (status == NATS_OK) status = natsOptions_LoadCATrustedCertificates(native, options->tls_ca);
+    if (status == NATS_OK && options->tls_cert)
+        status = natsOptions_LoadCertificatesChain(native, options->tls_cert, options->tls_key);
+    return furrow_link_fail_native(err, status, "TLS for NATS");
+}
+
+static natsStatus set_behaviour(natsOptions *native, const furrow_link_options *options)
+{
+    natsStatus status = set_servers(native, options->url);
+    if (status == NATS_OK && options->name) status = natsOptions_SetName(native, options->name);
+    if (status == NATS_OK) status = natsOptions_SetTimeout(native, FURROW_LINK_CONNECT_MS);
+    if (status == NATS_OK) status = natsOptions_SetSendAsap(native, true);
+    if (status == NATS_OK) status = natsOptions_SetIOBufSize(native, FURROW_LINK_READ_BYTES);
+    /* Reconnecting and probing are connection.c's: nats.c would do both on threads of its own. */
+    if (status == NATS_OK) status = natsOptions_SetAllowReconnect(native, false);
+    if (status == NATS_OK) status = natsOptions_SetPingInterval(native, 0);
+    return status;
+}
+
+natsOptions *furrow_link_make_options(const furrow_link_options *options, furrow_error *err)
+{
+    natsOptions *native = NULL;
+    natsStatus status = natsOptions_Create(&native);
+    if (status == NATS_OK) status = set_behaviour(native, options);
+    if (furrow_link_fail_native(err, status, "NATS options") == FURROW_OK && set_identity(native, options, err) == FURROW_OK &&
+        set_tls(native, options, err) == FURROW_OK)
+        return native;
+    natsOptions_Destroy(native);
+    return NULL;
+}

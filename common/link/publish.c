@@ -1,0 +1,83 @@
+/*
+ * Publishing: checks, nats.c's output buffer, and its account. Without headers, the common case, nothing is allocated.
+ * What leaves at the end of the turn is adapter.c's business. May depend on: nats.c.
+ */
+#include "link/internal.h"
+
+#include <string.h>
+
+#define PROTOCOL_BYTES 32 /* of a message beside subject, reply, headers and body */
+
+bool furrow_link_subject_ok(const char *subject)
+{
+    /* White space or a control character would end the subject within the protocol line: an injection. */
+    const unsigned char *at = (const unsigned char *)subject;
+    while (*at > ' ' && *at != 0x7f) at++;
+    return *at == '\0' && at != (const unsigned char *)subject && at - (const unsigned char *)subject < FURROW_SUBJECT_MAX;
+}
+
+static furrow_status check(const furrow_link *link, const furrow_outgoing *out, const char *reply, furrow_error *err)
+{
+    if (!link->connected)
+        return furrow_fail(err, FURROW_UNAVAILABLE, "not connected to NATS%s%s", link->error[0] ? ": " : "", link->error);
+    if (!furrow_link_subject_ok(out->subject) || (reply && !furrow_link_subject_ok(reply)))
+        return furrow_fail(err, FURROW_INVALID_ARGUMENT, "no valid subject to publish to");
+    if (out->data.len > link->max_payload)
+        return furrow_fail(err, FURROW_INVALID_ARGUMENT, "message of %zu bytes, the server takes %zu", out->data.len,
+                           link->max_payload);
+    if (link->buffered + out->data.len > link->max_buffered)
+        return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "%zu bytes wait to be sent to NATS", link->buffered);
+    return FURROW_OK;
+}
+
+static furrow_status refused(natsStatus status, furrow_error *err)
+{
+    if (status == NATS_MAX_PAYLOAD)
+        return furrow_fail(err, FURROW_INVALID_ARGUMENT, "message and headers larger than the server takes");
+    if (status == NATS_NO_MEMORY) return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "out of memory for NATS output");
+    return furrow_fail(err, FURROW_UNAVAILABLE, "publish to NATS: %s", natsStatus_GetText(status));
+}
+
+static bool header_ok(const furrow_header *header)
+{
+    const unsigned char *at = (const unsigned char *)header->name;
+    while (*at > ' ' && *at != ':' && *at < 0x7f) at++;
+    return *at == '\0' && at != (const unsigned char *)header->name && furrow_header_value_valid(header->value);
+}
+
+static furrow_status publish_with_headers(furrow_link *link, const furrow_outgoing *out, const char *reply, furrow_error *err)
+{
+    natsMsg *msg = NULL;
+    for (size_t i = 0; i < out->header_count; i++)
+        if (!header_ok(&out->headers[i]))
+            return furrow_fail(err, FURROW_INVALID_ARGUMENT, "header %zu: not a valid name or value", i + 1);
+    natsStatus status = natsMsg_Create(&msg, out->subject, reply, out->data.data, (int)out->data.len);
+    for (size_t i = 0; status == NATS_OK && i < out->header_count; i++) {
+        status = natsMsgHeader_Set(msg, out->headers[i].name, out->headers[i].value);
+        link->buffered += strlen(out->headers[i].name) + strlen(out->headers[i].value);
+    }
+    if (status == NATS_OK) status = natsConnection_PublishMsg(link->conn->native, msg);
+    natsMsg_Destroy(msg);
+    return status == NATS_OK ? FURROW_OK : refused(status, err);
+}
+
+static furrow_status publish_plain(furrow_link *link, const furrow_outgoing *out, const char *reply, furrow_error *err)
+{
+    natsConnection *native = link->conn->native;
+    natsStatus status = reply ? natsConnection_PublishRequest(native, out->subject, reply, out->data.data, (int)out->data.len)
+                              : natsConnection_Publish(native, out->subject, out->data.data, (int)out->data.len);
+    return status == NATS_OK ? FURROW_OK : refused(status, err);
+}
+
+furrow_status furrow_link_send(furrow_link *link, const furrow_outgoing *out, const char *reply, furrow_error *err)
+{
+    furrow_status status = check(link, out, reply, err);
+    if (status != FURROW_OK) return status;
+    link->buffered += out->data.len + PROTOCOL_BYTES;
+    return out->header_count > 0 ? publish_with_headers(link, out, reply, err) : publish_plain(link, out, reply, err);
+}
+
+furrow_status furrow_link_publish(furrow_link *link, const furrow_outgoing *out, furrow_error *err)
+{
+    return furrow_link_send(link, out, out->reply, err);
+}
