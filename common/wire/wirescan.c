@@ -35,12 +35,49 @@ static const char *check_packed(unsigned element, const furrow_wirescan_field *f
     }
 }
 
+/* Are all eight bytes 0x01 to 0x7f? The subtraction borrows into a byte's top bit only from a zero byte. */
+static inline bool plain(uint64_t eight)
+{
+    return (((eight - 0x0101010101010101ULL) | eight) & 0x8080808080808080ULL) == 0;
+}
+
+static inline uint64_t load8(const uint8_t *at)
+{
+    uint64_t eight;
+
+    memcpy(&eight, at, sizeof eight);
+    return eight;
+}
+
+static inline uint64_t load4(const uint8_t *at)
+{
+    uint32_t four;
+
+    memcpy(&four, at, sizeof four);
+    return four;
+}
+
+/* Text without a NUL byte and beyond ASCII, which nearly all is, is told by a few overlapping looks. */
+static bool plain_text(const uint8_t *at, size_t len)
+{
+    if (len >= 8) {
+        const uint8_t *last = at + len - 8;
+        for (; at < last; at += 8)
+            if (!plain(load8(at))) return false;
+        return plain(load8(last));
+    }
+    if (len >= 4) return plain(load4(at) | load4(at + len - 4) << 32);
+    while (len > 0)
+        if ((uint8_t)(at[--len] - 1) >= 0x7f) return false;
+    return true;
+}
+
 const char *furrow_wirescan_check(ProtobufCType type, bool repeated, const furrow_wirescan_field *field)
 {
     unsigned expected = wire_of[type];
 
     if (field->wire == expected) {
-        if (type != PROTOBUF_C_TYPE_STRING) return NULL;
+        if (type != PROTOBUF_C_TYPE_STRING || plain_text(field->value, field->len)) return NULL;
         if (!furrow_utf8_valid(field->value, field->len)) return "not UTF-8";
         return memchr(field->value, 0, field->len) ? "holds a NUL byte" : NULL;
     }

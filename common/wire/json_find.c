@@ -1,0 +1,63 @@
+/*
+ * Reads single values out of JSON that a server sent, by walking its tokens along a dotted path of keys.
+ */
+#include "wire/json.h"
+
+#include "wire/json_scalar.h"
+#include "wire/jsontext.h"
+
+/* Is the key at hand the first name of @path? Keys with escapes in them are no names that anyone asks for. */
+static bool key_is(const furrow_jsontext *reader, const char *path, size_t len)
+{
+    return !reader->escaped && reader->text.len == len && memcmp(reader->text.data, path, len) == 0;
+}
+
+/* Leaves @reader at the first token of the value; false when there is none. */
+static bool find(furrow_jsontext *reader, furrow_bytes text, const char *path)
+{
+    furrow_jsontext_init(reader, text);
+    if (furrow_jsontext_next(reader) != FURROW_JSONTEXT_OBJECT) return false;
+    while (furrow_jsontext_next(reader) == FURROW_JSONTEXT_KEY) {
+        size_t len = strcspn(path, ".");
+        bool mine = key_is(reader, path, len);
+        furrow_jsontext_next(reader);
+        if (!mine) {
+            if (!furrow_jsontext_skip(reader)) return false;
+            continue;
+        }
+        if (path[len] == '\0') return true;
+        if (reader->kind != FURROW_JSONTEXT_OBJECT) return false;
+        path += len + 1;
+    }
+    return false;
+}
+
+bool furrow_json_find_int(furrow_bytes text, const char *path, int64_t *out)
+{
+    furrow_jsontext reader;
+
+    return find(&reader, text, path) && reader.kind == FURROW_JSONTEXT_NUMBER &&
+           furrow_json_scalar_parse_int(reader.text, INT64_MIN, INT64_MAX, out) == NULL;
+}
+
+bool furrow_json_find_text(furrow_bytes text, const char *path, furrow_arena *arena, char **out)
+{
+    furrow_jsontext reader;
+
+    if (!find(&reader, text, path) || reader.kind != FURROW_JSONTEXT_STRING) return false;
+    char *value = furrow_arena_alloc(arena, reader.text.len + 1);
+    if (!value) return false;
+    value[furrow_jsontext_unescape(reader.text, value)] = '\0';
+    *out = value;
+    return true;
+}
+
+bool furrow_json_find_bool(furrow_bytes text, const char *path, bool *out)
+{
+    furrow_jsontext reader;
+
+    if (!find(&reader, text, path) || (reader.kind != FURROW_JSONTEXT_TRUE && reader.kind != FURROW_JSONTEXT_FALSE))
+        return false;
+    *out = reader.kind == FURROW_JSONTEXT_TRUE;
+    return true;
+}
