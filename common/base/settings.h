@@ -6,7 +6,8 @@
  *       {"FURROW_MAX_CALLS", FURROW_SETTING_NUMBER, offsetof(config, max_calls), "1024", 1, 1000000, "calls in flight"},
  *   };
  *
- * Fields are `const char *` (lent from the environment or the table) or `int64_t`. A wrong value is INVALID_ARGUMENT and
+ * Fields are `const char *` (lent from the environment or the table) or `int64_t`. A variable that is set to nothing counts
+ * as unset. A wrong value is INVALID_ARGUMENT and
  * names the setting, the value and what is allowed.
  */
 #ifndef FURROW_BASE_SETTINGS_H

@@ -1,0 +1,287 @@
+/*
+ * The log. A line is built on the stack and written once. The fields' format is walked value by value, because only so
+ * can a value be told from the next field: whatever a peer's text contains, it stays inside its own quotes and on its
+ * own line. Depends on clock.
+ */
+#include "base/logger.h"
+
+#include "base/clock.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define LINE_MAX_BYTES  2048
+#define VALUE_MAX_BYTES 1024
+#define ESCAPE_MAX      6 /* \u001f */
+
+static const char *const level_names[] = {"error", "warn", "info", "debug"};
+static furrow_log_level most_verbose = FURROW_LOG_INFO;
+static char service_name[64];
+
+typedef struct text {
+    char *data;
+    size_t len, cap;
+} text;
+
+typedef struct fields {
+    const char *at;
+    va_list args;
+} fields;
+
+void furrow_logger_init(const char *service, furrow_log_level level)
+{
+    snprintf(service_name, sizeof(service_name), "%s", service ? service : "");
+    most_verbose = level;
+}
+
+bool furrow_logger_on(furrow_log_level level)
+{
+    return level <= most_verbose;
+}
+
+static void put(text *to, const char *data, size_t len)
+{
+    size_t room = to->cap - to->len;
+    if (len > room) len = room;
+    memcpy(to->data + to->len, data, len);
+    to->len += len;
+}
+
+static void put_text(text *to, const char *data)
+{
+    put(to, data, strlen(data));
+}
+
+static bool plain(const text *value)
+{
+    for (size_t i = 0; i < value->len; i++) {
+        unsigned char c = (unsigned char)value->data[i];
+        if (c <= ' ' || c == '"' || c == '\\' || c == '=' || c == 0x7f) return false;
+    }
+    return value->len > 0;
+}
+
+static void put_escaped(text *to, char c)
+{
+    char escape[ESCAPE_MAX + 1];
+    if (c == '"' || c == '\\') {
+        snprintf(escape, sizeof(escape), "\\%c", c);
+    } else if (c == '\n') {
+        snprintf(escape, sizeof(escape), "\\n");
+    } else if ((unsigned char)c < ' ' || c == 0x7f) {
+        snprintf(escape, sizeof(escape), "\\u%04x", (unsigned char)c);
+    } else {
+        snprintf(escape, sizeof(escape), "%c", c);
+    }
+    put_text(to, escape);
+}
+
+/* As it is, or in quotes when a reader of logfmt could take it for something else. */
+static void put_value(text *to, const text *value)
+{
+    if (plain(value)) {
+        put(to, value->data, value->len);
+        return;
+    }
+    put(to, "\"", 1);
+    for (size_t i = 0; i < value->len && to->cap - to->len > ESCAPE_MAX; i++) put_escaped(to, value->data[i]);
+    put(to, "\"", 1);
+}
+
+/* One conversion: its text rebuilt for the widest type, with every * replaced by its argument. */
+typedef struct conversion {
+    char spec[48];
+    size_t len;
+    char modifier; /* the length modifier; H is hh, q is ll */
+    char kind;
+} conversion;
+
+static void put_star(conversion *conv, int number)
+{
+    bool precision = conv->len > 0 && conv->spec[conv->len - 1] == '.';
+    if (precision && number < 0) {
+        conv->len--; /* a negative precision is none */
+        return;
+    }
+    int len = snprintf(conv->spec + conv->len, sizeof(conv->spec) - conv->len, "%d", number);
+    conv->len += (size_t)len;
+}
+
+static conversion read_conversion(fields *from)
+{
+    conversion conv = {.spec = "%", .len = 1};
+    for (from->at++; *from->at && strchr("-+ #0123456789.*", *from->at) && conv.len < 24; from->at++) {
+        if (*from->at == '*') {
+            put_star(&conv, va_arg(from->args, int));
+        } else {
+            conv.spec[conv.len++] = *from->at;
+        }
+    }
+    for (; *from->at && strchr("hlqjztL", *from->at); from->at++) {
+        if (*from->at == conv.modifier) {
+            conv.modifier = *from->at == 'h' ? 'H' : 'q';
+        } else {
+            conv.modifier = *from->at;
+        }
+    }
+    conv.kind = *from->at;
+    if (*from->at) from->at++;
+    if (strchr("diuoxX", conv.kind)) conv.len += (size_t)sprintf(conv.spec + conv.len, "ll");
+    conv.spec[conv.len] = conv.kind;
+    conv.spec[conv.len + 1] = '\0';
+    return conv;
+}
+
+static long long take_signed(fields *from, char modifier)
+{
+    switch (modifier) {
+    case 'H':
+        return (signed char)va_arg(from->args, int);
+    case 'h':
+        return (short)va_arg(from->args, int);
+    case 'l':
+        return va_arg(from->args, long);
+    case 'q':
+        return va_arg(from->args, long long);
+    case 'j':
+        return va_arg(from->args, intmax_t);
+    case 'z':
+    case 't':
+        return va_arg(from->args, ptrdiff_t);
+    default:
+        return va_arg(from->args, int);
+    }
+}
+
+static unsigned long long take_unsigned(fields *from, char modifier)
+{
+    switch (modifier) {
+    case 'H':
+        return (unsigned char)va_arg(from->args, unsigned);
+    case 'h':
+        return (unsigned short)va_arg(from->args, unsigned);
+    case 'l':
+        return va_arg(from->args, unsigned long);
+    case 'q':
+        return va_arg(from->args, unsigned long long);
+    case 'j':
+        return va_arg(from->args, uintmax_t);
+    case 'z':
+    case 't':
+        return va_arg(from->args, size_t);
+    default:
+        return va_arg(from->args, unsigned);
+    }
+}
+
+/* The compiler has checked the whole format against its arguments at the call; here it is used in pieces. */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+static int print_conversion(const conversion *conv, fields *from, char *out, size_t size)
+{
+    switch (conv->kind) {
+    case 'd':
+    case 'i':
+        return snprintf(out, size, conv->spec, take_signed(from, conv->modifier));
+    case 'u':
+    case 'o':
+    case 'x':
+    case 'X':
+        return snprintf(out, size, conv->spec, take_unsigned(from, conv->modifier));
+    case 'a':
+    case 'e':
+    case 'f':
+    case 'g':
+        return snprintf(out, size, conv->spec, va_arg(from->args, double));
+    case 'c':
+        return snprintf(out, size, conv->spec, va_arg(from->args, int));
+    case 's':
+        return snprintf(out, size, conv->spec, va_arg(from->args, const char *));
+    case 'p':
+        return snprintf(out, size, conv->spec, va_arg(from->args, void *));
+    case '%':
+        return snprintf(out, size, "%%");
+    default: /* its argument's type is not known, so nothing after it can be read */
+        from->at = "";
+        return 0;
+    }
+}
+#pragma GCC diagnostic pop
+
+/* The value that the format describes up to its closing quote, or else up to the next blank. */
+static void put_field(text *to, fields *from)
+{
+    bool quoted = *from->at == '"';
+    char end = quoted ? '"' : ' ';
+    if (quoted) from->at++;
+    char data[VALUE_MAX_BYTES];
+    text value = {.data = data, .cap = sizeof(data) - 1};
+    while (*from->at && *from->at != end) {
+        if (*from->at != '%') {
+            put(&value, from->at++, 1);
+            continue;
+        }
+        conversion conv = read_conversion(from);
+        int len = print_conversion(&conv, from, data + value.len, sizeof(data) - value.len);
+        size_t room = value.cap - value.len;
+        if (len > 0) value.len += (size_t)len < room ? (size_t)len : room;
+    }
+    if (quoted && *from->at) from->at++;
+    put_value(to, &value);
+}
+
+static void put_fields(text *to, fields *from)
+{
+    while (*from->at) {
+        size_t blanks = strspn(from->at, " ");
+        from->at += blanks;
+        if (!*from->at) return;
+        put(to, " ", 1);
+        size_t key = strcspn(from->at, "= %\"");
+        if (from->at[key] == '=') {
+            put(to, from->at, key + 1);
+            from->at += key + 1;
+        }
+        put_field(to, from);
+    }
+}
+
+static void put_head(text *to, furrow_log_level level, const char *message)
+{
+    char when[36];
+    furrow_clock_format(furrow_clock_wall_ns(), when);
+    put_text(to, "ts=");
+    put(to, when, strlen("2026-11-23T06:00:00.000"));
+    put_text(to, "Z level=");
+    put_text(to, level_names[level]);
+    if (*service_name) {
+        put_text(to, " service=");
+        put_value(to, &(text){.data = service_name, .len = strlen(service_name)});
+    }
+    put_text(to, " msg=\"");
+    for (const char *c = message; *c && to->cap - to->len > ESCAPE_MAX; c++) put_escaped(to, *c);
+    put_text(to, "\"");
+}
+
+void furrow_logger(furrow_log_level level, const char *message, const char *fields_format, ...)
+{
+    if (!furrow_logger_on(level)) return;
+    int saved = errno;
+    char data[LINE_MAX_BYTES];
+    text line = {.data = data, .cap = sizeof(data) - 1};
+    put_head(&line, level, message);
+    if (fields_format) {
+        fields from = {.at = fields_format};
+        va_start(from.args, fields_format);
+        put_fields(&line, &from);
+        va_end(from.args);
+    }
+    data[line.len++] = '\n';
+    /* A log that cannot be written has nobody left to tell. */
+    while (write(STDERR_FILENO, data, line.len) < 0 && errno == EINTR) continue;
+    errno = saved;
+}
