@@ -146,7 +146,7 @@ static furrow_status append(Timesheet__V1__WorkDay *day, Timesheet__V1__EntryKin
         return furrow_fail(err, FURROW_FAILED_PRECONDITION, "%s has %d entries already, the most a day can have", day->id, TIMESHEET_ENTRIES_MAX);
     Timesheet__V1__Entry *entry = furrow_arena_alloc(arena, sizeof *entry);
     if (!entry) return no_memory(err);
-    workday__v1__entry__init(entry);
+    timesheet__v1__entry__init(entry);
     entry->kind = kind;
     entry->job_id = furrow_arena_strdup(arena, job_id);
     entry->location_id = furrow_arena_strdup(arena, location_id);
@@ -312,7 +312,7 @@ static furrow_status add_correction(Timesheet__V1__WorkDay *day, const Timesheet
     Timesheet__V1__Correction **all = furrow_arena_alloc(arena, (day->n_corrections + 1) * sizeof(*all));
     Timesheet__V1__Correction *correction = furrow_arena_alloc(arena, sizeof *correction);
     if (!all || !correction) return no_memory(err);
-    workday__v1__correction__init(correction);
+    timesheet__v1__correction__init(correction);
     correction->at = furrow_timestamp_new(now_ns, arena);
     correction->by = request->by;
     correction->reason = request->reason;
