@@ -85,20 +85,27 @@ static bool map_stack(furrow_fiber *fiber, size_t stack_bytes)
     return mprotect(mapping, page, PROT_NONE) == 0;
 }
 
+/* getcontext returns like setjmp: kept where no local can be clobbered. */
+static bool prepare_context(furrow_fiber *fiber)
+{
+    uint64_t self = (uintptr_t)fiber;
+    if (getcontext(&fiber->context) != 0) return false;
+    fiber->context.uc_stack.ss_sp = (void *)(uintptr_t)fiber->stack;
+    fiber->context.uc_stack.ss_size = fiber->stack_bytes;
+    makecontext(&fiber->context, (void (*)(void))(uintptr_t)enter, 2, (unsigned)(self >> 32), (unsigned)self);
+    return true;
+}
+
 furrow_fiber *furrow_fiber_create(size_t stack_bytes, void (*body)(void *arg), void *arg)
 {
     furrow_fiber *fiber = calloc(1, sizeof *fiber);
     if (!fiber) return NULL;
-    if (!map_stack(fiber, stack_bytes) || getcontext(&fiber->context) != 0) {
+    if (!map_stack(fiber, stack_bytes) || !prepare_context(fiber)) {
         furrow_fiber_destroy(fiber);
         return NULL;
     }
     fiber->body = body;
     fiber->arg = arg;
-    fiber->context.uc_stack.ss_sp = (void *)(uintptr_t)fiber->stack;
-    fiber->context.uc_stack.ss_size = fiber->stack_bytes;
-    uint64_t self = (uintptr_t)fiber;
-    makecontext(&fiber->context, (void (*)(void))(uintptr_t)enter, 2, (unsigned)(self >> 32), (unsigned)self);
 #ifdef WITH_TSAN
     fiber->tsan = __tsan_create_fiber(0);
 #endif
