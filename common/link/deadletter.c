@@ -1,7 +1,8 @@
 /*
- * See deadletter.h. The event's own headers travel along, but for those of NATS itself (a message id or an expected sequence would
- * be obeyed again) and those in excess of HEADERS_MAX. An event so large that it would not fit with the added headers leaves its
- * body behind and says so: it still is in its stream under its sequence. May depend on jetstream and wire.
+ * See deadletter.h. The event's own headers travel along, but for those of NATS itself (a message id or an expected
+ * sequence would be obeyed again) and those in excess of HEADERS_MAX. An event so large that it would not fit with the
+ * added headers leaves its body behind and says so: it still is in its stream under its sequence. May depend on
+ * jetstream and wire.
  */
 #include "link/deadletter.h"
 
@@ -32,7 +33,8 @@ static void add_original(void *arg, const char *name, const char *value)
 {
     dead_letter *letter = arg;
     bool ours = strncasecmp(name, "Nats-", 5) == 0 || strncasecmp(name, "Furrow-", 7) == 0;
-    if (!ours && letter->count < HEADERS_MAX - HEADERS_OWN && furrow_header_value_valid(value)) add(letter, name, value);
+    if (!ours && letter->count < HEADERS_MAX - HEADERS_OWN && furrow_header_value_valid(value))
+        add(letter, name, value);
 }
 
 /* A reason may quote the event's bytes: only what may stand in a header stays as it is. */
@@ -44,23 +46,25 @@ static void set_reason(dead_letter *letter, const char *reason)
 }
 
 /*
- * The time tells a sequence from the same sequence of a log that was made again. Within the stream's window for duplicates the same
- * event is stored once.
+ * The time tells a sequence from the same sequence of a log that was made again. Within the stream's window for
+ * duplicates the same event is stored once.
  */
-static void make_id(char *out, size_t size, const char *service, const char *stream, uint64_t sequence, const furrow_msg *event)
+static void make_id(char *out, size_t size, const char *service, const char *stream, uint64_t sequence,
+                    const furrow_msg *event)
 {
     furrow_ack ack = {0};
     if (event->reply) (void)furrow_subject_parse_ack(event->reply, &ack);
     snprintf(out, size, "%s.%s.%llu.%lld", service, stream, (unsigned long long)sequence, (long long)ack.timestamp_ns);
 }
 
-furrow_status furrow_deadletter_put(furrow_link *link, const char *service, const furrow_msg *event, const char *stream, uint64_t sequence,
-                                    const char *reason, uint64_t deadline_ns, furrow_error *err)
+furrow_status furrow_deadletter_put(furrow_link *link, const char *service, const furrow_msg *event, const char *stream,
+                                    uint64_t sequence, const char *reason, uint64_t deadline_ns, furrow_error *err)
 {
     dead_letter letter = {.count = 0};
     char subject[FURROW_SUBJECT_MAX], id[FURROW_SUBJECT_MAX];
     int len = snprintf(subject, sizeof subject, "deadletter.%s.%s", service, stream);
-    if (len < 0 || (size_t)len >= sizeof subject) return furrow_fail(err, FURROW_INVALID_ARGUMENT, "the names of service and stream are too long");
+    if (len < 0 || (size_t)len >= sizeof subject)
+        return furrow_fail(err, FURROW_INVALID_ARGUMENT, "the names of service and stream are too long");
     make_id(id, sizeof id, service, stream, sequence, event);
     set_reason(&letter, reason);
     snprintf(letter.sequence, sizeof letter.sequence, "%llu", (unsigned long long)sequence);

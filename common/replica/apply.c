@@ -1,11 +1,12 @@
 /*
- * The intake: events of the durable become records. The pull hands messages over per turn; they queue in a ring, and up to
- * FURROW_REPLICA_WORKERS tasks take a batch of FURROW_RECORD_BATCH each, check and project it into one buffer, write it with one script
- * call and ack it. So fetch, apply and ack overlap, and an event costs no allocation of ours.
+ * The intake: events of the durable become records. The pull hands messages over per turn; they queue in a ring, and up
+ * to FURROW_REPLICA_WORKERS tasks take a batch of FURROW_RECORD_BATCH each, check and project it into one buffer, write
+ * it with one script call and ack it. So fetch, apply and ack overlap, and an event costs no allocation of ours.
  *
- * Invariants: an ack leaves only after Redis has answered for that event. Redis being away or full is no fault of an event: it is
- * tried again until the replica stops or discards. What an event itself is to blame for (bytes, subject, id, or a write that
- * Redis refuses alone, too) goes to the dead letters; until it is stored there it is not settled either.
+ * Invariants: an ack leaves only after Redis has answered for that event. Redis being away or full is no fault of an
+ * event: it is tried again until the replica stops or discards. What an event itself is to blame for (bytes, subject,
+ * id, or a write that Redis refuses alone, too) goes to the dead letters; until it is stored there it is not settled
+ * either.
  */
 #include "replica/inside.h"
 
@@ -15,8 +16,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BATCH_BYTES_MAX   (4u << 20) /* a batch of larger events has fewer of them */
-#define BATCH_BYTES_KEPT  (8u << 20) /* a buffer that had to grow past it is given back */
+#define BATCH_BYTES_MAX   (4u << 20)  /* a batch of larger events has fewer of them */
+#define BATCH_BYTES_KEPT  (8u << 20)  /* a buffer that had to grow past it is given back */
 #define EVENT_BYTES_MAX   (64u << 20) /* the largest message a NATS server can be set to take */
 #define CHECK_ARENA_BYTES ((size_t)256 << 20)
 #define REFUSED_TRIES     3
@@ -47,7 +48,8 @@ struct furrow_batch {
 
 /* ---- one event ---- */
 
-/* rule 6: an entity has a non-empty id equal to its subject's token. Unpacking also proves that readers will be able to. */
+/* rule 6: an entity has a non-empty id equal to its subject's token. Unpacking also proves that readers will be able
+ * to. */
 static furrow_status check_body(furrow_batch *batch, furrow_bytes body, furrow_bytes id, furrow_error *err)
 {
     furrow_replica *replica = batch->replica;
@@ -57,8 +59,8 @@ static furrow_status check_body(furrow_batch *batch, furrow_bytes body, furrow_b
     if (status != FURROW_OK) return status;
     const char *inside = *(char *const *)((const char *)message + replica->id_offset);
     if (inside && strlen(inside) == id.len && memcmp(inside, id.data, id.len) == 0) return FURROW_OK;
-    return furrow_fail(err, FURROW_INVALID_ARGUMENT, "the event's id is \"%.64s\", its subject's is \"%.*s\"", inside ? inside : "",
-                       (int)id.len, (const char *)id.data);
+    return furrow_fail(err, FURROW_INVALID_ARGUMENT, "the event's id is \"%.64s\", its subject's is \"%.*s\"",
+                       inside ? inside : "", (int)id.len, (const char *)id.data);
 }
 
 static furrow_status project(furrow_batch *batch, const furrow_msg *event, furrow_bytes *body, furrow_error *err)
@@ -79,7 +81,8 @@ static furrow_status project(furrow_batch *batch, const furrow_msg *event, furro
 }
 
 /* INVALID_ARGUMENT: the event is to blame. An empty body is a deletion. */
-static furrow_status read_event(furrow_batch *batch, const furrow_msg *event, furrow_record_write *out, furrow_error *err)
+static furrow_status read_event(furrow_batch *batch, const furrow_msg *event, furrow_record_write *out,
+                                furrow_error *err)
 {
     furrow_record_write write = {.version = 0};
     furrow_status status = furrow_subject_id(event->subject, batch->replica->entity, &write.id, err);
@@ -134,7 +137,8 @@ static bool gives_up(const furrow_batch *batch)
     return !batch->patient || batch->replica->stopping || batch->replica->intake.discarding;
 }
 
-/* Writes, and again while Redis is away. A refusal is tried a few times before it counts, and alone (see write_range). */
+/* Writes, and again while Redis is away. A refusal is tried a few times before it counts, and alone (see write_range).
+ */
 static furrow_status write_some(furrow_batch *batch, size_t first, size_t count, furrow_error *err)
 {
     furrow_replica *replica = batch->replica;
@@ -167,8 +171,8 @@ static void bury(furrow_batch *batch, size_t at, const char *reason)
     furrow_error err = {0};
     const furrow_msg *event = batch->messages[at];
     uint64_t deadline = furrow_clock_now_ns() + FURROW_REPLICA_CALL_MS * FURROW_NS_PER_MS;
-    furrow_status status = furrow_deadletter_put(replica->link, replica->options.service, event, replica->stream, sequence_of(event),
-                                                 reason, deadline, &err);
+    furrow_status status = furrow_deadletter_put(replica->link, replica->options.service, event, replica->stream,
+                                                 sequence_of(event), reason, deadline, &err);
     if (status == FURROW_OK) {
         batch->fates[at] = FATE_BURIED;
         replica->stats.dead_lettered++;
@@ -181,7 +185,8 @@ static void bury(furrow_batch *batch, size_t at, const char *reason)
     batch->failure = err;
 }
 
-/* Halves what Redis refuses until the event that it refuses stands alone: at most 2 * log2(batch) further calls for each. */
+/* Halves what Redis refuses until the event that it refuses stands alone: at most 2 * log2(batch) further calls for
+ * each. */
 static void write_range(furrow_batch *batch, size_t first, size_t count)
 {
     furrow_error err = {0};
@@ -245,12 +250,19 @@ static void settle(furrow_batch *batch)
     for (size_t i = 0; i < batch->count; i++) {
         furrow_msg *msg = batch->messages[i];
         switch ((fate)batch->fates[i]) {
-        case FATE_DONE: furrow_js_ack(replica->link, msg); break;
-        case FATE_BURIED: furrow_js_term(replica->link, msg); break;
-        case FATE_ALIEN: break;
+        case FATE_DONE:
+            furrow_js_ack(replica->link, msg);
+            break;
+        case FATE_BURIED:
+            furrow_js_term(replica->link, msg);
+            break;
+        case FATE_ALIEN:
+            break;
         case FATE_WRITE:
         case FATE_BURY:
-        case FATE_RETURN: furrow_js_nak(replica->link, msg, replica->intake.discarding ? 0 : RETURN_DELAY_MS); break;
+        case FATE_RETURN:
+            furrow_js_nak(replica->link, msg, replica->intake.discarding ? 0 : RETURN_DELAY_MS);
+            break;
         }
         furrow_msg_free(msg);
     }
@@ -380,6 +392,7 @@ void furrow_intake_fini(furrow_replica *replica)
         batch_destroy(batch);
     }
     batch_destroy(replica->side);
+    while (intake->queued) furrow_msg_free(ring_take(intake));
     free(intake->ring);
 }
 
@@ -411,7 +424,8 @@ void furrow_intake_close(furrow_replica *replica)
     intake->discarding = false;
 }
 
-furrow_status furrow_intake_replay(furrow_replica *replica, furrow_msg *const *messages, size_t count, furrow_error *err)
+furrow_status furrow_intake_replay(furrow_replica *replica, furrow_msg *const *messages, size_t count,
+                                   furrow_error *err)
 {
     furrow_batch *batch = replica->side;
     for (size_t done = 0; done < count; done += batch->count) {

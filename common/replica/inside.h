@@ -39,10 +39,10 @@ typedef struct furrow_intake {
     furrow_js_pull *pull; /* NULL while closed */
     furrow_msg **ring;    /* received, not yet in a batch */
     size_t capacity, head, queued;
-    furrow_batch *idle; /* batches without a worker */
-    size_t working;     /* workers alive */
-    size_t in_hand;     /* received and not yet settled */
-    bool discarding;    /* what is in hand goes back to the log unapplied */
+    furrow_batch *idle;    /* batches without a worker */
+    size_t working;        /* workers alive */
+    size_t in_hand;        /* received and not yet settled */
+    bool discarding;       /* what is in hand goes back to the log unapplied */
     uint64_t last_pending; /* what the server still had when it sent the newest message */
 } furrow_intake;
 
@@ -75,7 +75,7 @@ struct furrow_replica {
     uint64_t floor;      /* the newest proof of it */
     uint64_t floor_ns;   /* when it last grew */
     uint64_t replay_from;
-    unsigned starved;      /* looks in a row at which the durable left events out */
+    unsigned starved; /* looks in a row at which the durable left events out */
     furrow_backoff trouble;
 
     /* repair.c */
@@ -101,7 +101,8 @@ struct furrow_replica {
 };
 
 /* replica.c */
-furrow_status furrow_replica_spawn(furrow_replica *replica, furrow_task_fn *fn, void *arg, furrow_error *err) FURROW_MUST_USE;
+furrow_status furrow_replica_spawn(furrow_replica *replica, furrow_task_fn *fn, void *arg,
+                                   furrow_error *err) FURROW_MUST_USE;
 void furrow_replica_task_ended(furrow_replica *replica);
 void furrow_replica_set_current(furrow_replica *replica, bool current);
 /* Parks the caller in *@slot until somebody wakes it there, @ms pass or the replica stops. */
@@ -124,7 +125,8 @@ void furrow_intake_close(furrow_replica *replica);
 /* Starts workers for what is queued, if any could not be started before. */
 void furrow_intake_pump(furrow_replica *replica);
 /* Applies messages of the side reader, which keeps them. Fails when Redis is away: the reader goes on later. */
-furrow_status furrow_intake_replay(furrow_replica *replica, furrow_msg *const *messages, size_t count, furrow_error *err) FURROW_MUST_USE;
+furrow_status furrow_intake_replay(furrow_replica *replica, furrow_msg *const *messages, size_t count,
+                                   furrow_error *err) FURROW_MUST_USE;
 
 /* repair.c. claim: are we the one process that repairs? Keeps the lease until release. */
 furrow_status furrow_repair_claim(furrow_replica *replica, bool *held, furrow_error *err) FURROW_MUST_USE;
@@ -132,10 +134,11 @@ void furrow_repair_release(furrow_replica *replica);
 /* Empties the table for a rebuild; other processes of the service are given time to notice. */
 furrow_status furrow_repair_clear(furrow_replica *replica, furrow_error *err) FURROW_MUST_USE;
 /* Reads events (from, to] again into the table. *@from follows, so that what was done is done even on failure. */
-furrow_status furrow_repair_read(furrow_replica *replica, uint64_t *from, uint64_t to, furrow_error *err) FURROW_MUST_USE;
+furrow_status furrow_repair_read(furrow_replica *replica, uint64_t *from, uint64_t to,
+                                 furrow_error *err) FURROW_MUST_USE;
 /* Moves the stored marker on, if it still is the one we know; *@moved false: somebody or something changed it. */
-furrow_status furrow_repair_mark(furrow_replica *replica, uint64_t position, const char *run_id, bool *moved, furrow_error *err)
-    FURROW_MUST_USE;
+furrow_status furrow_repair_mark(furrow_replica *replica, uint64_t position, const char *run_id, bool *moved,
+                                 furrow_error *err) FURROW_MUST_USE;
 
 /* react.c */
 furrow_status furrow_reactor_start(furrow_replica *replica, furrow_error *err) FURROW_MUST_USE;

@@ -1,15 +1,16 @@
 /*
- * The keeper: one task per replica that runs its state machine. Each phase is a step that does its work, may park, and names the
- * next phase; `phases` says what the world sees meanwhile and which steps may follow.
+ * The keeper: one task per replica that runs its state machine. Each phase is a step that does its work, may park, and
+ * names the next phase; `phases` says what the world sees meanwhile and which steps may follow.
  *
  *   CONNECT -> ASSESS -> FOLLOW -> GUARD          all is well
- *              ASSESS -> CLAIM -> ASSESS          something must be repaired: by the process that holds the lease, after another look
- *              ASSESS -> [CLEAR ->] REPLAY -> FOLLOW
- *   GUARD -> ASSESS | CONNECT                     what it guards is no longer so | stream or consumer are gone
+ *              ASSESS -> CLAIM -> ASSESS          something must be repaired: by the process that holds the lease,
+ * after another look ASSESS -> [CLEAR ->] REPLAY -> FOLLOW GUARD -> ASSESS | CONNECT                     what it guards
+ * is no longer so | stream or consumer are gone
  *
- * CLEAR empties the table. REPLAY reads what may have been acked for a Redis that lost it: up to what the durable had delivered once the
- * present Redis was known; anything later is acked only after this Redis has it. FOLLOW lets the durable bring the rest up to where
- * the log was. GUARD, the resting phase, stores the position and looks after marker, log and consumer.
+ * CLEAR empties the table. REPLAY reads what may have been acked for a Redis that lost it: up to what the durable had
+ * delivered once the present Redis was known; anything later is acked only after this Redis has it. FOLLOW lets the
+ * durable bring the rest up to where the log was. GUARD, the resting phase, stores the position and looks after marker,
+ * log and consumer.
  */
 #include "replica/inside.h"
 
@@ -58,9 +59,11 @@ static uint64_t soon(void)
 static furrow_status look_at_consumer(furrow_replica *replica, furrow_error *err)
 {
     const char *durable = replica->options.service;
-    furrow_status status = furrow_js_consumer_info(replica->link, replica->stream, durable, soon(), &replica->consumer, err);
+    furrow_status status =
+        furrow_js_consumer_info(replica->link, replica->stream, durable, soon(), &replica->consumer, err);
     if (status == FURROW_NOT_FOUND)
-        return furrow_fail(err, status, "consumer %s on %s: not found; run `furrow provision`", durable, replica->stream);
+        return furrow_fail(err, status, "consumer %s on %s: not found; run `furrow provision`", durable,
+                           replica->stream);
     return status == FURROW_OK ? status : furrow_wrap(err, "look at consumer %s on %s", durable, replica->stream);
 }
 
@@ -72,7 +75,8 @@ static furrow_status look_at_stream(furrow_replica *replica, furrow_error *err)
     return status == FURROW_OK ? status : furrow_wrap(err, "look at stream %s", replica->stream);
 }
 
-/* Marker, then stream, then consumer: positions only grow, so in this order a later one is never behind for being older news. */
+/* Marker, then stream, then consumer: positions only grow, so in this order a later one is never behind for being older
+ * news. */
 static furrow_status look(furrow_replica *replica, furrow_error *err)
 {
     furrow_sight *sight = &replica->sight;
@@ -143,8 +147,9 @@ static furrow_phase stand_back(furrow_replica *replica, const furrow_verdict *ve
 {
     furrow_intake_close(replica);
     furrow_repair_release(replica);
-    furrow_replica_say(replica, verdict->kind == FURROW_VERDICT_REFUSE ? "%s: %s; run `furrow restore`, or accept the loss" : "%s: %s",
-                       replica->stream, verdict->why);
+    furrow_replica_say(
+        replica, verdict->kind == FURROW_VERDICT_REFUSE ? "%s: %s; run `furrow restore`, or accept the loss" : "%s: %s",
+        replica->stream, verdict->why);
     pause_ms(replica, FURROW_REPLICA_TICK_MS);
     return FURROW_PHASE_CONNECT;
 }
@@ -158,11 +163,14 @@ static furrow_phase assess_step(furrow_replica *replica)
     replica->goal = replica->sight.stream.last_seq;
     replica->replay_from = verdict.from;
     switch (verdict.kind) {
-    case FURROW_VERDICT_FOLLOW: return begin_to_follow(replica);
+    case FURROW_VERDICT_FOLLOW:
+        return begin_to_follow(replica);
     case FURROW_VERDICT_YIELD:
-    case FURROW_VERDICT_REFUSE: return stand_back(replica, &verdict);
+    case FURROW_VERDICT_REFUSE:
+        return stand_back(replica, &verdict);
     case FURROW_VERDICT_REPLAY:
-    case FURROW_VERDICT_REBUILD: break;
+    case FURROW_VERDICT_REBUILD:
+        break;
     }
     furrow_replica_say(replica, "catching up: %s", verdict.why);
     if (!had_lease || replica->lease_lost) return FURROW_PHASE_CLAIM;
@@ -177,7 +185,8 @@ static furrow_phase claim_step(furrow_replica *replica)
     if (replica->lease_lost) furrow_repair_release(replica);
     if (furrow_repair_claim(replica, &held, &err) != FURROW_OK) return in_trouble(replica, &err);
     if (held) return FURROW_PHASE_ASSESS;
-    furrow_replica_say(replica, "catching up: another process of %s repairs %s", replica->options.service, replica->stream);
+    furrow_replica_say(replica, "catching up: another process of %s repairs %s", replica->options.service,
+                       replica->stream);
     pause_ms(replica, 5 * POLL_MS);
     return FURROW_PHASE_ASSESS;
 }
@@ -198,7 +207,8 @@ static furrow_phase replay_step(furrow_replica *replica)
     uint64_t to = larger(replica->consumer.delivered_seq, replica->sight.starving ? replica->goal : 0);
     if (status == FURROW_OK) status = furrow_intake_open(replica, &err);
     if (status == FURROW_OK) status = furrow_repair_read(replica, &replica->replay_from, to, &err);
-    if (status == FURROW_OK) status = furrow_repair_mark(replica, replica->replay_from, replica->sight.run_id, &moved, &err);
+    if (status == FURROW_OK)
+        status = furrow_repair_mark(replica, replica->replay_from, replica->sight.run_id, &moved, &err);
     if (status != FURROW_OK) return in_trouble(replica, &err);
     replica->starved = 0;
     replica->sight.starving = false;
@@ -218,7 +228,8 @@ static furrow_status read_the_gap(furrow_replica *replica, furrow_error *err)
 
 static furrow_status follow(furrow_replica *replica, furrow_error *err)
 {
-    if (furrow_store_generation(replica->store) != replica->generation) return furrow_fail(err, FURROW_UNAVAILABLE, "Redis was connected anew");
+    if (furrow_store_generation(replica->store) != replica->generation)
+        return furrow_fail(err, FURROW_UNAVAILABLE, "Redis was connected anew");
     furrow_status status = look_at_consumer(replica, err);
     if (status != FURROW_OK) return status;
     uint64_t now = furrow_clock_now_ns();
@@ -227,7 +238,8 @@ static furrow_status follow(furrow_replica *replica, furrow_error *err)
         replica->floor_ns = now;
     }
     bool all_delivered = replica->consumer.delivered_seq >= replica->goal || replica->consumer.pending == 0;
-    if (replica->floor >= replica->goal || !all_delivered || now - replica->floor_ns < STUCK_MS * FURROW_NS_PER_MS) return FURROW_OK;
+    if (replica->floor >= replica->goal || !all_delivered || now - replica->floor_ns < STUCK_MS * FURROW_NS_PER_MS)
+        return FURROW_OK;
     return read_the_gap(replica, err);
 }
 
@@ -238,12 +250,14 @@ static furrow_phase follow_step(furrow_replica *replica)
     furrow_status status = follow(replica, &err);
     bool there = replica->floor >= replica->goal;
     bool news = replica->floor > replica->marker.position;
-    if (status == FURROW_OK && news) status = furrow_repair_mark(replica, replica->floor, replica->sight.run_id, &moved, &err);
+    if (status == FURROW_OK && news)
+        status = furrow_repair_mark(replica, replica->floor, replica->sight.run_id, &moved, &err);
     if (status != FURROW_OK) return in_trouble(replica, &err);
     if (!moved) return FURROW_PHASE_ASSESS;
     remember(replica);
     if (there) return FURROW_PHASE_GUARD;
-    furrow_replica_say(replica, "catching up %llu/%llu", (unsigned long long)replica->floor, (unsigned long long)replica->goal);
+    furrow_replica_say(replica, "catching up %llu/%llu", (unsigned long long)replica->floor,
+                       (unsigned long long)replica->goal);
     pause_ms(replica, POLL_MS);
     return FURROW_PHASE_FOLLOW;
 }
@@ -258,7 +272,8 @@ static furrow_phase guard(furrow_replica *replica)
     look_for_starvation(replica);
     if (furrow_verdict_of(&replica->sight).kind != FURROW_VERDICT_FOLLOW) return FURROW_PHASE_ASSESS;
     uint64_t floor = replica->consumer.ack_floor_seq;
-    if (floor > replica->marker.position) status = furrow_repair_mark(replica, floor, replica->sight.run_id, &moved, &err);
+    if (floor > replica->marker.position)
+        status = furrow_repair_mark(replica, floor, replica->sight.run_id, &moved, &err);
     if (status != FURROW_OK) return FURROW_PHASE_GUARD;
     if (!moved) return FURROW_PHASE_ASSESS;
     remember(replica);
@@ -291,7 +306,8 @@ static const struct {
     unsigned next;
 } phases[] = {
     [FURROW_PHASE_CONNECT] = {SHOWS(WAITING), connect_step, BIT(CONNECT) | BIT(ASSESS)},
-    [FURROW_PHASE_ASSESS] = {SHOWS_LAST, assess_step, BIT(CONNECT) | BIT(CLAIM) | BIT(CLEAR) | BIT(REPLAY) | BIT(FOLLOW)},
+    [FURROW_PHASE_ASSESS] = {SHOWS_LAST, assess_step,
+                             BIT(CONNECT) | BIT(CLAIM) | BIT(CLEAR) | BIT(REPLAY) | BIT(FOLLOW)},
     [FURROW_PHASE_CLAIM] = {SHOWS(CATCHING_UP), claim_step, BIT(CONNECT) | BIT(ASSESS)},
     [FURROW_PHASE_CLEAR] = {SHOWS(CATCHING_UP), clear_step, BIT(CONNECT) | BIT(REPLAY)},
     [FURROW_PHASE_REPLAY] = {SHOWS(CATCHING_UP), replay_step, BIT(CONNECT) | BIT(ASSESS) | BIT(FOLLOW)},

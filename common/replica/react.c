@@ -1,11 +1,12 @@
 /*
- * Reactions: pending changes, which the apply step left in Redis together with the record, go to the handler. A change stays pending
- * until the handler has returned OK, so a crash in between runs it again: at least once. What changed meanwhile is merged into one
- * (old, new): intermediate states may be skipped.
+ * Reactions: pending changes, which the apply step left in Redis together with the record, go to the handler. A change
+ * stays pending until the handler has returned OK, so a crash in between runs it again: at least once. What changed
+ * meanwhile is merged into one (old, new): intermediate states may be skipped.
  *
- * One entity has one handler at a time and in order: a slot here, and across processes a lease per id. The lease is kept until it
- * expires even when the handler is done: a process that listed the change before cannot run it again behind our back.
- * Bounded: RUNNING_MAX handlers at once, SLOTS ids that run or wait after a failure. Handlers run only while the replica is ready.
+ * One entity has one handler at a time and in order: a slot here, and across processes a lease per id. The lease is
+ * kept until it expires even when the handler is done: a process that listed the change before cannot run it again
+ * behind our back. Bounded: RUNNING_MAX handlers at once, SLOTS ids that run or wait after a failure. Handlers run only
+ * while the replica is ready.
  */
 #include "replica/inside.h"
 
@@ -13,17 +14,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define RUNNING_MAX      32
-#define RUNNING_LOW      8 /* when so few are left, more are fetched */
-#define SLOTS            256
-#define LIST_MAX         256
-#define POLL_MS          1000 /* changes that another process or a command of ours has written */
-#define LEASE_MS         15000
-#define LEASE_RENEW_NS   (5 * FURROW_NS_PER_S)
-#define RETRY_MIN_MS     100
-#define RETRY_MAX_MS     30000
-#define HELD_RETRY_MS    1000
-#define ARENA_BYTES_MAX  ((size_t)256 << 20)
+#define RUNNING_MAX     32
+#define RUNNING_LOW     8 /* when so few are left, more are fetched */
+#define SLOTS           256
+#define LIST_MAX        256
+#define POLL_MS         1000 /* changes that another process or a command of ours has written */
+#define LEASE_MS        15000
+#define LEASE_RENEW_NS  (5 * FURROW_NS_PER_S)
+#define RETRY_MIN_MS    100
+#define RETRY_MAX_MS    30000
+#define HELD_RETRY_MS   1000
+#define ARENA_BYTES_MAX ((size_t)256 << 20)
 
 typedef enum slot_state { SLOT_FREE, SLOT_RUNNING, SLOT_DONE, SLOT_WAITING } slot_state;
 
@@ -162,7 +163,8 @@ static bool start(reactor_slot *slot, const furrow_record_reaction *reaction)
     furrow_arena_reset(slot->arena);
     slot->reaction = *reaction;
     slot->reaction.id = slot->id;
-    if (!keep_record(&slot->reaction.before, slot->arena) || !keep_record(&slot->reaction.now, slot->arena)) return false;
+    if (!keep_record(&slot->reaction.before, slot->arena) || !keep_record(&slot->reaction.now, slot->arena))
+        return false;
     slot_state was = slot->state;
     slot->state = SLOT_RUNNING;
     slot->leased_ns = 0;
@@ -241,7 +243,8 @@ static void react(void *arg)
         bool ready = furrow_replica_state_of(replica) == FURROW_REPLICA_READY && furrow_store_connected(replica->store);
         if (ready && reactor->running <= RUNNING_LOW) list_and_start(reactor);
         if (reactor->running > RUNNING_LOW) reactor->more = true;
-        if (!reactor->woken || reactor->running > RUNNING_LOW) furrow_replica_rest(replica, &reactor->sleeper, next_look_ms(reactor));
+        if (!reactor->woken || reactor->running > RUNNING_LOW)
+            furrow_replica_rest(replica, &reactor->sleeper, next_look_ms(reactor));
     }
     furrow_replica_task_ended(replica);
 }

@@ -1,21 +1,23 @@
 /*
- * Repairs: what the keeper's verdict asks for. One process of the service repairs a table at a time (a lease in Redis, renewed by a
- * task of its own while the repair lasts); the shared durable is never rewound, a side reader reads again instead (rule 3).
+ * Repairs: what the keeper's verdict asks for. One process of the service repairs a table at a time (a lease in Redis,
+ * renewed by a task of its own while the repair lasts); the shared durable is never rewound, a side reader reads again
+ * instead (rule 3).
  *
- * The marker is only ever moved on from what we know it to be, in one atomic step: a flushed Redis, a rebuild by another program
- * or another process's repair is noticed instead of overwritten. While a replay runs, the marker's position follows it under the
- * old run id, so a replay that is cut short goes on where it was, and is known not to be done.
+ * The marker is only ever moved on from what we know it to be, in one atomic step: a flushed Redis, a rebuild by
+ * another program or another process's repair is noticed instead of overwritten. While a replay runs, the marker's
+ * position follows it under the old run id, so a replay that is cut short goes on where it was, and is known not to be
+ * done.
  */
 #include "replica/inside.h"
 
 #include <stdio.h>
 #include <string.h>
 
-#define LEASE_MS        10000
-#define LEASE_RENEW_MS  2500
-#define NOTICE_MS       2500  /* other processes look at the marker every FURROW_REPLICA_TICK_MS */
-#define READ_MS         10000 /* a side read without an end goes on in another one */
-#define PROGRESS_NS     FURROW_NS_PER_S
+#define LEASE_MS       10000
+#define LEASE_RENEW_MS 2500
+#define NOTICE_MS      2500  /* other processes look at the marker every FURROW_REPLICA_TICK_MS */
+#define READ_MS        10000 /* a side read without an end goes on in another one */
+#define PROGRESS_NS    FURROW_NS_PER_S
 
 /* ---- the lease ---- */
 
@@ -26,7 +28,8 @@ static void keep_lease(void *arg)
         furrow_replica_rest(replica, &replica->lease_sleeper, LEASE_RENEW_MS);
         if (!replica->leased) break;
         bool held = false;
-        furrow_status status = furrow_table_lease(replica->table, "repair", replica->options.instance, LEASE_MS, &held, NULL);
+        furrow_status status =
+            furrow_table_lease(replica->table, "repair", replica->options.instance, LEASE_MS, &held, NULL);
         if (status == FURROW_OK && !held) replica->lease_lost = true;
     }
     furrow_replica_task_ended(replica);
@@ -35,7 +38,8 @@ static void keep_lease(void *arg)
 furrow_status furrow_repair_claim(furrow_replica *replica, bool *held, furrow_error *err)
 {
     bool ours = false;
-    furrow_status status = furrow_table_lease(replica->table, "repair", replica->options.instance, LEASE_MS, &ours, err);
+    furrow_status status =
+        furrow_table_lease(replica->table, "repair", replica->options.instance, LEASE_MS, &ours, err);
     if (status != FURROW_OK) return furrow_wrap(err, "claim the repair of %s", replica->stream);
     if (ours && !replica->leased) {
         replica->leased = true;
@@ -62,7 +66,8 @@ void furrow_repair_release(furrow_replica *replica)
 
 /* ---- the marker ---- */
 
-furrow_status furrow_repair_mark(furrow_replica *replica, uint64_t position, const char *run_id, bool *moved, furrow_error *err)
+furrow_status furrow_repair_mark(furrow_replica *replica, uint64_t position, const char *run_id, bool *moved,
+                                 furrow_error *err)
 {
     furrow_marker to = replica->marker;
     if (position > to.position) to.position = position;
@@ -91,8 +96,8 @@ static furrow_status write_marker(furrow_replica *replica, const char *shape, fu
 }
 
 /*
- * Others may still have events of the old log, or of the old shape, in hand: the marker tells them to put them back, and they get
- * the time to see it. An empty Redis has nothing that could be mixed up.
+ * Others may still have events of the old log, or of the old shape, in hand: the marker tells them to put them back,
+ * and they get the time to see it. An empty Redis has nothing that could be mixed up.
  */
 static furrow_status announce(furrow_replica *replica, furrow_error *err)
 {
@@ -112,7 +117,8 @@ furrow_status furrow_repair_clear(furrow_replica *replica, furrow_error *err)
     furrow_intake_close(replica);
     furrow_status status = announce(replica, err);
     if (status == FURROW_OK) status = furrow_table_clear(replica->table, err);
-    if (status == FURROW_OK && replica->lease_lost) status = furrow_fail(err, FURROW_ABORTED, "another process has taken over the repair");
+    if (status == FURROW_OK && replica->lease_lost)
+        status = furrow_fail(err, FURROW_ABORTED, "another process has taken over the repair");
     if (status == FURROW_OK) status = write_marker(replica, replica->shape, err);
     return status == FURROW_OK ? FURROW_OK : furrow_wrap(err, "clear the records of %s", replica->stream);
 }
@@ -126,16 +132,19 @@ typedef struct side_read {
     bool failed; /* by us, not by the reader */
 } side_read;
 
-/* Only a marker that still says "not this Redis" may follow: one that another process has mended claims more than we know. */
+/* Only a marker that still says "not this Redis" may follow: one that another process has mended claims more than we
+ * know. */
 static furrow_status store_progress(side_read *replay, furrow_error *err)
 {
     furrow_replica *replica = replay->replica;
     uint64_t now = furrow_clock_now_ns();
-    if (now - replay->stored_ns < PROGRESS_NS || strcmp(replica->marker.run_id, replica->sight.run_id) == 0) return FURROW_OK;
+    if (now - replay->stored_ns < PROGRESS_NS || strcmp(replica->marker.run_id, replica->sight.run_id) == 0)
+        return FURROW_OK;
     replay->stored_ns = now;
     bool moved = false;
     furrow_status status = furrow_repair_mark(replica, replay->reached, replica->marker.run_id, &moved, err);
-    if (status == FURROW_OK && !moved) return furrow_fail(err, FURROW_ABORTED, "the marker of %s was changed", replica->stream);
+    if (status == FURROW_OK && !moved)
+        return furrow_fail(err, FURROW_ABORTED, "the marker of %s was changed", replica->stream);
     return status;
 }
 
@@ -157,7 +166,8 @@ static furrow_status on_replayed(void *arg, furrow_msg *const *messages, size_t 
     if (status == FURROW_OK) status = furrow_intake_replay(replica, messages, count, err);
     if (status == FURROW_OK && count && furrow_subject_parse_ack(messages[count - 1]->reply, &last)) {
         replay->reached = last.stream_seq;
-        furrow_replica_say(replica, "catching up %llu/%llu", (unsigned long long)last.stream_seq, (unsigned long long)replica->goal);
+        furrow_replica_say(replica, "catching up %llu/%llu", (unsigned long long)last.stream_seq,
+                           (unsigned long long)replica->goal);
         status = store_progress(replay, err);
     }
     replay->failed = status != FURROW_OK;
@@ -171,10 +181,14 @@ furrow_status furrow_repair_read(furrow_replica *replica, uint64_t *from, uint64
     side_read replay = {.replica = replica, .reached = *from, .to = to, .stored_ns = furrow_clock_now_ns()};
     furrow_status status = FURROW_OK;
     while (replay.reached < to) {
-        furrow_js_read_options options = {
-            .stream = replica->stream, .consumer = name, .start_seq = replay.reached + 1, .end_seq = to, .batch = replica->options.batch};
+        furrow_js_read_options options = {.stream = replica->stream,
+                                          .consumer = name,
+                                          .start_seq = replay.reached + 1,
+                                          .end_seq = to,
+                                          .batch = replica->options.batch};
         uint64_t before = replay.reached;
-        status = furrow_js_read(replica->link, &options, on_replayed, &replay, furrow_clock_now_ns() + READ_MS * FURROW_NS_PER_MS, err);
+        status = furrow_js_read(replica->link, &options, on_replayed, &replay,
+                                furrow_clock_now_ns() + READ_MS * FURROW_NS_PER_MS, err);
         if (status == FURROW_OK) replay.reached = to;
         bool goes_on = status == FURROW_DEADLINE_EXCEEDED && !replay.failed && replay.reached > before;
         if (status != FURROW_OK && !goes_on) break;

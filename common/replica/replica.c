@@ -51,12 +51,14 @@ void furrow_replica_set_current(furrow_replica *replica, bool current)
 
 /* ---- create ---- */
 
-/* Every entity has `string id = 1`, and every subset of one must keep it: it is what an event is checked by (rule 6). */
+/* Every entity has `string id = 1`, and every subset of one must keep it: it is what an event is checked by (rule 6).
+ */
 static furrow_status find_id(furrow_replica *replica, furrow_error *err)
 {
     const ProtobufCMessageDescriptor *descriptor = replica->about.descriptor;
     const ProtobufCFieldDescriptor *id = protobuf_c_message_descriptor_get_field(descriptor, 1);
-    bool fits = id && id->type == PROTOBUF_C_TYPE_STRING && id->label != PROTOBUF_C_LABEL_REPEATED && strcmp(id->name, "id") == 0;
+    bool fits = id && id->type == PROTOBUF_C_TYPE_STRING && id->label != PROTOBUF_C_LABEL_REPEATED &&
+                strcmp(id->name, "id") == 0;
     if (!fits) return furrow_fail(err, FURROW_INVALID_ARGUMENT, "%s has no `string id = 1`", descriptor->name);
     replica->id_offset = id->offset;
     return FURROW_OK;
@@ -71,7 +73,8 @@ static void make_shape(furrow_replica *replica)
     furrow_buffer_init(&text, 1 << 20);
     furrow_buffer_printf(&text, "%s %s", LAYOUT, kept);
     for (size_t i = 0; i < replica->about.index_count; i++)
-        furrow_buffer_printf(&text, " %s%s", replica->about.indexes[i].field, replica->about.indexes[i].fold ? "~" : "");
+        furrow_buffer_printf(&text, " %s%s", replica->about.indexes[i].field,
+                             replica->about.indexes[i].fold ? "~" : "");
     uint8_t hash[FURROW_HASH_BYTES];
     furrow_hash(&(furrow_bytes){text.data, text.len}, 1, hash);
     furrow_hash_hex(hash, replica->shape);
@@ -129,7 +132,8 @@ static void replica_free(furrow_replica *replica)
     free(replica);
 }
 
-furrow_replica *furrow_replica_create(furrow_link *link, furrow_store *store, const furrow_replica_options *options, furrow_error *err)
+furrow_replica *furrow_replica_create(furrow_link *link, furrow_store *store, const furrow_replica_options *options,
+                                      furrow_error *err)
 {
     FURROW_REQUIRE(options->service && options->instance && !options->own != !options->contract);
     furrow_replica *replica = calloc(1, sizeof *replica);
@@ -151,7 +155,7 @@ furrow_replica *furrow_replica_create(furrow_link *link, furrow_store *store, co
 
 /* ---- start, drain, destroy ---- */
 
-#define REPLICA_OF(watch, member) ((furrow_replica *)((char *)(watch) - offsetof(furrow_replica, member)))
+#define REPLICA_OF(watch, member) ((furrow_replica *)((char *)(watch)-offsetof(furrow_replica, member)))
 
 static void connection_changed(furrow_replica *replica, bool connected)
 {
@@ -214,7 +218,8 @@ void furrow_replica_drain(furrow_replica *replica, uint64_t deadline_ns)
     (void)!furrow_link_flush(replica->link, deadline_ns, NULL); /* what was on its way to us has come */
     while (replica->intake.in_hand > 0 && furrow_clock_now_ns() < deadline_ns) furrow_task_sleep_ms(5);
     if (replica->intake.in_hand == 0) {
-        (void)!furrow_link_flush(replica->link, deadline_ns, NULL); /* the acks are with the server: its floor is the position */
+        (void)!furrow_link_flush(replica->link, deadline_ns,
+                                 NULL); /* the acks are with the server: its floor is the position */
         furrow_replica_keep_position(replica);
     }
     replica->intake.discarding = true;
@@ -255,7 +260,8 @@ furrow_replica_state furrow_replica_state_of(const furrow_replica *replica)
 
 const char *furrow_replica_describe(furrow_replica *replica)
 {
-    snprintf(replica->described, sizeof replica->described, "%s%s%s", replica->text, replica->notice[0] ? "; " : "", replica->notice);
+    snprintf(replica->described, sizeof replica->described, "%s%s%s", replica->text, replica->notice[0] ? "; " : "",
+             replica->notice);
     return replica->described;
 }
 
@@ -265,8 +271,8 @@ void furrow_replica_stats_of(const furrow_replica *replica, furrow_replica_stats
     out->age_ns = replica->current ? 0 : furrow_clock_now_ns() - replica->known_ns;
 }
 
-furrow_status furrow_replica_unpack(furrow_replica *replica, const furrow_record *record, furrow_arena *arena, ProtobufCMessage **out,
-                                    furrow_error *err)
+furrow_status furrow_replica_unpack(furrow_replica *replica, const furrow_record *record, furrow_arena *arena,
+                                    ProtobufCMessage **out, furrow_error *err)
 {
     if (record->found && !record->deleted)
         return furrow_message_unpack(replica->about.descriptor, record->body, arena, out, err);
@@ -274,8 +280,8 @@ furrow_status furrow_replica_unpack(furrow_replica *replica, const furrow_record
     return FURROW_OK;
 }
 
-furrow_status furrow_replica_get(furrow_replica *replica, const char *id, furrow_arena *arena, ProtobufCMessage **out, uint64_t *version,
-                                 furrow_error *err)
+furrow_status furrow_replica_get(furrow_replica *replica, const char *id, furrow_arena *arena, ProtobufCMessage **out,
+                                 uint64_t *version, furrow_error *err)
 {
     furrow_record_read read = {.table = replica->table, .id = id};
     furrow_status status = furrow_record_read_many(replica->store, &read, 1, arena, err);

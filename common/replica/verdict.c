@@ -1,4 +1,5 @@
-/* See verdict.h. The rows of `rules` are asked in order; the first that applies is the verdict. May depend on nothing but types. */
+/* See verdict.h. The rows of `rules` are asked in order; the first that applies is the verdict. May depend on nothing
+ * but types. */
 #include "replica/verdict.h"
 
 #include <stdio.h>
@@ -53,8 +54,9 @@ static bool own_log_went_back(const furrow_sight *sight)
 }
 
 /*
- * Another process of the service may have mended the marker already, but it cannot know what we applied to the old Redis and
- * acked while it did (a failed-over Redis that still took our writes): so each process replays from what it knew itself.
+ * Another process of the service may have mended the marker already, but it cannot know what we applied to the old
+ * Redis and acked while it did (a failed-over Redis that still took our writes): so each process replays from what it
+ * knew itself.
  */
 static bool redis_changed_under_us(const furrow_sight *sight)
 {
@@ -77,7 +79,8 @@ static const struct {
     const char *why;
 } rules[] = {
     {no_marker, FURROW_VERDICT_REBUILD, "Redis is empty"},
-    {taken_over, FURROW_VERDICT_YIELD, "a newer program keeps these records in another shape; upgrade or stop this one"},
+    {taken_over, FURROW_VERDICT_YIELD,
+     "a newer program keeps these records in another shape; upgrade or stop this one"},
     {being_built, FURROW_VERDICT_REBUILD, "a rebuild was not finished"},
     {other_shape, FURROW_VERDICT_REBUILD, "the records have another shape"},
     {own_other_log, FURROW_VERDICT_REFUSE, "the log is not the one these records were made from"},

@@ -1,6 +1,7 @@
 /*
- * Who waits for a version: a bounded list, looked through for every batch that is applied. A batch may also have been applied by
- * another process of the service, or by a command of our own, so a waiter reads its record now and then by itself as well.
+ * Who waits for a version: a bounded list, looked through for every batch that is applied. A batch may also have been
+ * applied by another process of the service, or by a command of our own, so a waiter reads its record now and then by
+ * itself as well.
  */
 #include "replica/inside.h"
 
@@ -33,7 +34,8 @@ void furrow_replica_arrived(furrow_replica *replica, const furrow_record_write w
     for (size_t i = 0; i < count; i++) {
         uint32_t hash = hash_of(writes[i].id);
         for (furrow_version_waiter *waiting = replica->waiters; waiting; waiting = waiting->next)
-            if (waiting->hash == hash && writes[i].version >= waiting->version && furrow_bytes_equal(waiting->id, writes[i].id))
+            if (waiting->hash == hash && writes[i].version >= waiting->version &&
+                furrow_bytes_equal(waiting->id, writes[i].id))
                 furrow_waiter_done(&waiting->waiter);
     }
 }
@@ -43,7 +45,8 @@ static bool position_passed(const furrow_replica *replica, uint64_t version)
     return replica->state == FURROW_REPLICA_READY && replica->stats.position >= version;
 }
 
-static furrow_status has_version(furrow_replica *replica, const char *id, uint64_t version, furrow_arena *arena, bool *has, furrow_error *err)
+static furrow_status has_version(furrow_replica *replica, const char *id, uint64_t version, furrow_arena *arena,
+                                 bool *has, furrow_error *err)
 {
     furrow_record_read read = {.table = replica->table, .id = id};
     furrow_arena_reset(arena);
@@ -61,10 +64,11 @@ static void list_remove(furrow_replica *replica, furrow_version_waiter *waiting)
 }
 
 /* Listed first, then read: what arrives in between is not missed. */
-static furrow_status wait_listed(furrow_replica *replica, const char *id, furrow_version_waiter *waiting, furrow_arena *arena,
-                                 uint64_t deadline_ns, furrow_error *err)
+static furrow_status wait_listed(furrow_replica *replica, const char *id, furrow_version_waiter *waiting,
+                                 furrow_arena *arena, uint64_t deadline_ns, furrow_error *err)
 {
-    for (uint64_t pause_ms = READ_AGAIN_MIN_MS;; pause_ms = pause_ms * 2 < READ_AGAIN_MAX_MS ? pause_ms * 2 : READ_AGAIN_MAX_MS) {
+    for (uint64_t pause_ms = READ_AGAIN_MIN_MS;;
+         pause_ms = pause_ms * 2 < READ_AGAIN_MAX_MS ? pause_ms * 2 : READ_AGAIN_MAX_MS) {
         bool has = false;
         furrow_status status = has_version(replica, id, waiting->version, arena, &has, err);
         if (status != FURROW_OK || has) return status;
@@ -77,11 +81,13 @@ static furrow_status wait_listed(furrow_replica *replica, const char *id, furrow
     }
 }
 
-furrow_status furrow_replica_wait(furrow_replica *replica, const char *id, uint64_t version, uint64_t deadline_ns, furrow_error *err)
+furrow_status furrow_replica_wait(furrow_replica *replica, const char *id, uint64_t version, uint64_t deadline_ns,
+                                  furrow_error *err)
 {
     if (position_passed(replica, version)) return FURROW_OK;
     if (replica->waiter_count == FURROW_REPLICA_WAITERS)
-        return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "%d calls wait for events of %s already", FURROW_REPLICA_WAITERS, replica->stream);
+        return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "%d calls wait for events of %s already",
+                           FURROW_REPLICA_WAITERS, replica->stream);
     FURROW_AUTO(furrow_arena) arena = furrow_arena_create(RECORD_BYTES_MAX);
     if (!arena) return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "out of memory");
     furrow_bytes bytes = furrow_bytes_of(id);

@@ -7,11 +7,11 @@
 
 #include <unistd.h>
 
-#define ENTITY        "replicatest.v1.Person"
-#define CALL_NS       (10 * FURROW_NS_PER_S)
-#define MODEL_SLOTS   (1u << 16)
-#define ARENA_BYTES   ((size_t)512 << 20)
-#define READ_AT_ONCE  500
+#define ENTITY       "replicatest.v1.Person"
+#define CALL_NS      (10 * FURROW_NS_PER_S)
+#define MODEL_SLOTS  (1u << 16)
+#define ARENA_BYTES  ((size_t)512 << 20)
+#define READ_AT_ONCE 500
 
 const furrow_entity_contract mesh_person = {
     .name = ENTITY,
@@ -339,10 +339,12 @@ static bool understand(log_model *model, const furrow_msg *event, furrow_bytes *
     uint8_t *bytes = furrow_arena_memdup(model->arena, event->data.data, len);
     *body = (furrow_bytes){bytes, len};
     if (len == 0) return true;
-    if (model->projection && furrow_projection_apply(model->projection, event->data, bytes, &len, NULL) != FURROW_OK) return false;
+    if (model->projection && furrow_projection_apply(model->projection, event->data, bytes, &len, NULL) != FURROW_OK)
+        return false;
     body->len = len;
     if (furrow_message_unpack(model->descriptor, *body, model->arena, &message, NULL) != FURROW_OK) return false;
-    return strcmp(((const test_person *)message)->id, furrow_subject_last(event->subject)) == 0; /* id stands first in all of ours */
+    return strcmp(((const test_person *)message)->id, furrow_subject_last(event->subject)) ==
+           0; /* id stands first in all of ours */
 }
 
 static furrow_status add_to_model(void *arg, furrow_msg *const *messages, size_t count, furrow_error *err)
@@ -375,11 +377,12 @@ static void read_model(test_mesh *mesh, log_model *model)
 static bool compare(const log_model_entry *entry, const furrow_record *record, char *difference, size_t size)
 {
     bool deleted = entry->body.len == 0;
-    if (record->found && record->version == entry->version && record->deleted == deleted && furrow_bytes_equal(record->body, entry->body))
+    if (record->found && record->version == entry->version && record->deleted == deleted &&
+        furrow_bytes_equal(record->body, entry->body))
         return true;
-    snprintf(difference, size, "%s: log %llu (%zu bytes), Redis %llu (%zu bytes)%s%s", entry->id, (unsigned long long)entry->version,
-             entry->body.len, (unsigned long long)record->version, record->body.len, record->found ? "" : ", not found",
-             record->deleted ? ", deleted" : "");
+    snprintf(difference, size, "%s: log %llu (%zu bytes), Redis %llu (%zu bytes)%s%s", entry->id,
+             (unsigned long long)entry->version, entry->body.len, (unsigned long long)record->version, record->body.len,
+             record->found ? "" : ", not found", record->deleted ? ", deleted" : "");
     return false;
 }
 
@@ -411,16 +414,19 @@ static size_t count_records(test_mesh *mesh, furrow_replica *replica, log_model 
     furrow_value keys;
     size_t count = 0;
     must(furrow_store_command(mesh->store, argv, 2, model->arena, &keys, &err), &err);
-    for (size_t i = 0; i < keys.count; i++) count += memmem(keys.items[i].text.data, keys.items[i].text.len, "}:@", 3) == NULL;
+    for (size_t i = 0; i < keys.count; i++)
+        count += memmem(keys.items[i].text.data, keys.items[i].text.len, "}:@", 3) == NULL;
     return count;
 }
 
-static bool match(test_mesh *mesh, furrow_replica *replica, const ProtobufCMessageDescriptor *subset, char *difference, size_t size)
+static bool match(test_mesh *mesh, furrow_replica *replica, const ProtobufCMessageDescriptor *subset, char *difference,
+                  size_t size)
 {
     furrow_error err = {0};
     FURROW_AUTO(furrow_arena) arena = furrow_arena_create(ARENA_BYTES);
     FURROW_AUTO(furrow_projection) projection = subset ? furrow_projection_create(subset, &err) : NULL;
-    log_model model = {.descriptor = subset ? subset : mesh_person.descriptor, .projection = projection, .arena = arena};
+    log_model model = {
+        .descriptor = subset ? subset : mesh_person.descriptor, .projection = projection, .arena = arena};
     model.slots = calloc(MODEL_SLOTS, sizeof *model.slots);
     ck_assert_ptr_nonnull(model.slots);
     read_model(mesh, &model);

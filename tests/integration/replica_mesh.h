@@ -1,7 +1,8 @@
 /**
- * The little mesh that the replica's tests share: one nats-server, one redis-server, a loop, an entity "Person" and services that
- * keep a part of it. A test's body runs as a task of the loop; what cannot work fails the test.
- * A test can also be a second process of the same service: mesh_child starts this very program again, which mesh_main sends there.
+ * The little mesh that the replica's tests share: one nats-server, one redis-server, a loop, an entity "Person" and
+ * services that keep a part of it. A test's body runs as a task of the loop; what cannot work fails the test. A test
+ * can also be a second process of the same service: mesh_child starts this very program again, which mesh_main sends
+ * there.
  */
 #ifndef FURROW_TEST_REPLICA_MESH_H
 #define FURROW_TEST_REPLICA_MESH_H

@@ -1,4 +1,5 @@
-/* Reactions to a replica's changes: (before, now), at least once, in order per entity, over failures, crashes and two processes. */
+/* Reactions to a replica's changes: (before, now), at least once, in order per entity, over failures, crashes and two
+ * processes. */
 #include "replica_mesh.h"
 
 #include "support/tempdir.h"
@@ -18,8 +19,8 @@ typedef struct seen_change {
 typedef struct log_of_changes {
     seen_change all[SEEN_MAX];
     size_t count;
-    int fail;            /* so many calls are to fail first */
-    const char *broken;  /* and all calls for this id */
+    int fail;           /* so many calls are to fail first */
+    const char *broken; /* and all calls for this id */
     size_t running, most;
     bool slow;
 } log_of_changes;
@@ -33,7 +34,8 @@ static furrow_status note(void *user, const furrow_change *change, furrow_arena 
 {
     log_of_changes *log = user;
     (void)arena;
-    if (log->broken && strcmp(change->id, log->broken) == 0) return furrow_fail(err, FURROW_INTERNAL, "this one never works");
+    if (log->broken && strcmp(change->id, log->broken) == 0)
+        return furrow_fail(err, FURROW_INTERNAL, "this one never works");
     if (log->fail > 0 && log->fail--) return furrow_fail(err, FURROW_UNAVAILABLE, "not yet");
     log->running++;
     if (log->running > log->most) log->most = log->running;
@@ -195,7 +197,8 @@ static void outlives_a_crash(test_mesh *mesh)
     mesh_await_rest(mesh, "timesheet"); /* the event itself is applied and acked */
     furrow_test_process_signal(child, SIGKILL);
     furrow_test_process_destroy(child);
-    furrow_replica *replica = mesh_replica(mesh, (furrow_replica_options){.instance = "child", .react = note, .user = &log});
+    furrow_replica *replica =
+        mesh_replica(mesh, (furrow_replica_options){.instance = "child", .react = note, .user = &log});
     AWAIT(arrived(&log, "e1", 1));
     ck_assert_str_eq(log.all[0].before, "");
     ck_assert_str_eq(log.all[0].now, "Ana");

@@ -1,4 +1,5 @@
-/* A replica in fair weather and with bad events: what it keeps, what it refuses, who may read it when. Faults: test_replica_faults.c. */
+/* A replica in fair weather and with bad events: what it keeps, what it refuses, who may read it when. Faults:
+ * test_replica_faults.c. */
 #include "replica_mesh.h"
 
 #define PART (&replicatest__v1__person_part__descriptor)
@@ -112,10 +113,16 @@ static void buries_poison(test_mesh *mesh)
     mesh_await_ready(replica);
     mesh_put(mesh, "e1", "Ana", 1);
     uint64_t garbage = mesh_publish(mesh, "replicatest.v1.Person.e1", (furrow_bytes){"\x0a\xff\xff", 3});
-    uint64_t stranger = mesh_publish(mesh, "replicatest.v1.Person.e2", (furrow_bytes){"\x0a\x02" "e3", 4});
+    uint64_t stranger = mesh_publish(mesh, "replicatest.v1.Person.e2",
+                                     (furrow_bytes){"\x0a\x02"
+                                                    "e3",
+                                                    4});
     uint64_t nameless = mesh_publish(mesh, "replicatest.v1.Person.e3", (furrow_bytes){"\x12\x01x", 3});
     uint64_t odd = mesh_publish(mesh, "replicatest.v1.Person.!", (furrow_bytes){"\x0a\x01!", 3});
-    uint64_t ugly = mesh_publish(mesh, "replicatest.v1.Person.e4", (furrow_bytes){"\x0a\x02" "e4\x12\x01\xff", 7});
+    uint64_t ugly = mesh_publish(mesh, "replicatest.v1.Person.e4",
+                                 (furrow_bytes){"\x0a\x02"
+                                                "e4\x12\x01\xff",
+                                                7});
     mesh_put(mesh, "e5", "Eva", 1);
     mesh_await_rest(mesh, "timesheet");
     ck_assert_uint_eq(stats_of(replica).dead_lettered, 5);
@@ -175,7 +182,8 @@ static void waits_for_the_stream(test_mesh *mesh)
     mesh_await_rest(mesh, "timesheet");
     mesh_check_records(mesh, replica, PART);
     mesh_js_api(mesh, "CONSUMER.DELETE.PERSON.timesheet");
-    AWAIT(strstr(furrow_replica_describe(replica), "waiting for consumer timesheet on PERSON: not found; run `furrow provision`"));
+    AWAIT(strstr(furrow_replica_describe(replica),
+                 "waiting for consumer timesheet on PERSON: not found; run `furrow provision`"));
     mesh_put(mesh, "e2", "Bo", 1);
     mesh_provision(mesh);
     mesh_await_ready(replica);
@@ -300,7 +308,8 @@ static void takes_another_shape(test_mesh *mesh)
     mesh_put_many(mesh, "p", 0, 500, 0);
     furrow_replica *old = mesh_replica(mesh, (furrow_replica_options){.instance = "old"});
     mesh_await_ready(old);
-    furrow_replica *newer = mesh_replica(mesh, (furrow_replica_options){.instance = "newer", .contract = &mesh_part_again});
+    furrow_replica *newer =
+        mesh_replica(mesh, (furrow_replica_options){.instance = "newer", .contract = &mesh_part_again});
     mesh_await_ready(newer);
     AWAIT(!mesh_ready(old));
     AWAIT(strstr(furrow_replica_describe(old), "another shape"));

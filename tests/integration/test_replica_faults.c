@@ -1,4 +1,5 @@
-/* What heals itself: a replica whose Redis, NATS or own process goes away, comes back, or comes back with less than it had. */
+/* What heals itself: a replica whose Redis, NATS or own process goes away, comes back, or comes back with less than it
+ * had. */
 #include "replica_mesh.h"
 
 #include <signal.h>
@@ -115,7 +116,8 @@ static void outlives_a_silent_redis(test_mesh *mesh)
     furrow_error err = {0};
     furrow_js_consumer_state state = {0};
     AWAIT(stats_of(replica).received >= 1100);
-    ck_assert_int_eq(furrow_js_consumer_info(mesh->link, "PERSON", "timesheet", furrow_clock_now_ns() + FURROW_NS_PER_S * 5, &state, &err),
+    ck_assert_int_eq(furrow_js_consumer_info(mesh->link, "PERSON", "timesheet",
+                                             furrow_clock_now_ns() + FURROW_NS_PER_S * 5, &state, &err),
                      FURROW_OK);
     ck_assert_uint_eq(state.ack_floor_seq, 100); /* not one is acked before Redis has answered */
     furrow_test_server_resume(mesh->redis);
@@ -155,12 +157,14 @@ static bool any_acked(test_mesh *mesh)
 {
     furrow_error err = {0};
     furrow_js_consumer_state state = {0};
-    ck_assert_int_eq(furrow_js_consumer_info(mesh->link, "PERSON", "timesheet", furrow_clock_now_ns() + FURROW_NS_PER_S * 5, &state, &err),
+    ck_assert_int_eq(furrow_js_consumer_info(mesh->link, "PERSON", "timesheet",
+                                             furrow_clock_now_ns() + FURROW_NS_PER_S * 5, &state, &err),
                      FURROW_OK);
     return state.ack_floor_seq > 2000;
 }
 
-/* Killed with events in its hands, which the server gives to nobody else for 30 seconds: the next process does not wait for that. */
+/* Killed with events in its hands, which the server gives to nobody else for 30 seconds: the next process does not wait
+ * for that. */
 static void outlives_its_process(test_mesh *mesh)
 {
     mesh_put_many(mesh, "p", 0, 30000, 0);
