@@ -12,7 +12,7 @@
 #include <string.h>
 #include <strings.h>
 
-#define HEADERS_MAX 40
+#define HEADERS_MAX 30 /* of the 32 that a publish takes */
 #define HEADERS_OWN 5
 #define REASON_SIZE 512
 
