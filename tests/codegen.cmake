@@ -34,5 +34,7 @@ add_test(NAME unit/codegen/only_the_owners_unused_import_is_hushed
          COMMAND ${codegen_dir}/protoc_warnings.sh ${PROTOC} ${PROJECT_SOURCE_DIR}/config/cmake/protoc.sh
                  ${PROJECT_SOURCE_DIR}/proto)
 set_tests_properties(unit/codegen/only_the_owners_unused_import_is_hushed PROPERTIES LABELS unit TIMEOUT 60)
+add_test(NAME unit/codegen/no_input_crashes_the_plugin COMMAND ${codegen_dir}/garbage.sh ${codegen_plugin})
+set_tests_properties(unit/codegen/no_input_crashes_the_plugin PROPERTIES LABELS unit TIMEOUT 120)
 unset(FURROW_PROTO_ROOT)
 unset(FURROW_PROTO_OUT)

@@ -56,6 +56,14 @@ static size_t rank_of(const furrow_model_message *message, const furrow_model_fi
     return rank;
 }
 
+static const furrow_model_field *at_rank(const furrow_model_message *message, size_t rank)
+{
+    for (size_t i = 0; i < message->field_count; i++) {
+        if (rank_of(message, &message->fields[i]) == rank) return &message->fields[i];
+    }
+    return NULL;
+}
+
 static const char *field_of(const furrow_emit *emit, const furrow_model_message *message, const furrow_model_field *field)
 {
     return furrow_text_printf(emit->model->arena, "&%s__field_descriptors[%zu]",
@@ -120,14 +128,42 @@ static void write_entity(const furrow_emit *emit, const furrow_model_message *me
                          yes_no(options->internal));
 }
 
-/* "id,display_name,status": what a replica keeps, by number as protobuf-c orders it. */
-static const char *keeps_of(const furrow_emit *emit, const furrow_model_message *message)
+/* A message on the way down to the field being listed; a type met again on its own way is not opened a second time. */
+typedef struct level {
+    const struct level *up;
+    const furrow_model_message *mine, *theirs;
+    const char *prefix; /* "" or "contact." */
+} level;
+
+static bool on_the_way(const level *at, const furrow_model_message *message)
 {
-    const char *keeps = "";
-    for (size_t rank = 0; rank < message->field_count; rank++) {
-        for (size_t i = 0; i < message->field_count; i++) {
-            if (rank_of(message, &message->fields[i]) != rank) continue;
-            keeps = furrow_text_printf(emit->model->arena, "%s%s%s", keeps, keeps[0] ? "," : "", message->fields[i].name);
+    for (; at; at = at->up) {
+        if (at->mine == message) return true;
+    }
+    return false;
+}
+
+/* The message a field holds: its own, or the values' of a map; NULL for any other. */
+static const furrow_model_message *held_by(const furrow_model_field *field)
+{
+    if (!field || !field->message || !field->message->map_entry) return field ? field->message : NULL;
+    const furrow_model_field *value = furrow_model_find_field(field->message, 2);
+    return value ? value->message : NULL;
+}
+
+/* Appends what is kept of one message, by number as protobuf-c orders it. A message kept in part is listed part by part. */
+static const char *append_keeps(furrow_arena *arena, const char *keeps, const level *at)
+{
+    const furrow_model_field *field;
+    for (size_t rank = 0; (field = at_rank(at->mine, rank)); rank++) {
+        const furrow_model_message *mine = held_by(field);
+        const furrow_model_message *theirs = held_by(furrow_model_find_field(at->theirs, field->proto->number));
+        const char *path = furrow_text_printf(arena, "%s%s", at->prefix, field->name);
+        if (mine && theirs && mine->field_count < theirs->field_count && !on_the_way(at, mine)) {
+            const level inner = {at, mine, theirs, furrow_text_printf(arena, "%s.", path)};
+            keeps = append_keeps(arena, keeps, &inner);
+        } else {
+            keeps = furrow_text_printf(arena, "%s%s%s", keeps, keeps[0] ? "," : "", path);
         }
     }
     return keeps;
@@ -136,8 +172,9 @@ static const char *keeps_of(const furrow_emit *emit, const furrow_model_message 
 static void write_replica(const furrow_emit *emit, const furrow_model_message *message)
 {
     furrow_arena *arena = emit->model->arena;
-    const char *symbol = furrow_symbols_message(arena, message), *keeps = keeps_of(emit, message);
+    const char *symbol = furrow_symbols_message(arena, message);
     const furrow_model_message *entity = furrow_model_find_message(emit->model, message->options.replica_of);
+    const char *keeps = append_keeps(arena, "", &(level){NULL, message, entity, ""});
     furrow_buffer_printf(emit->header, "/* Replica %s of %s: keeps %s. */\n", message->name, entity->name, keeps);
     furrow_buffer_printf(emit->header, "extern const furrow_replica_contract %s;\n\n", symbol);
 

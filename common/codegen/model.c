@@ -271,6 +271,51 @@ static furrow_status resolve_file(const furrow_model *model, furrow_model_file *
     return status;
 }
 
+/* protoc names everything; a request that does not was made by something else. */
+static bool enums_named(Google__Protobuf__EnumDescriptorProto **enums, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (!enums[i]->name) return false;
+        for (size_t k = 0; k < enums[i]->n_value; k++) {
+            if (!enums[i]->value[k]->name) return false;
+        }
+    }
+    return true;
+}
+
+static bool messages_named(descriptor **messages, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        const descriptor *message = messages[i];
+        if (!message->name || !enums_named(message->enum_type, message->n_enum_type)) return false;
+        for (size_t k = 0; k < message->n_field; k++) {
+            if (!message->field[k]->name) return false;
+        }
+        for (size_t k = 0; k < message->n_oneof_decl; k++) {
+            if (!message->oneof_decl[k]->name) return false;
+        }
+        if (!messages_named(message->nested_type, message->n_nested_type)) return false;
+    }
+    return true;
+}
+
+static bool services_named(Google__Protobuf__ServiceDescriptorProto **services, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (!services[i]->name) return false;
+        for (size_t k = 0; k < services[i]->n_method; k++) {
+            if (!services[i]->method[k]->name) return false;
+        }
+    }
+    return true;
+}
+
+static bool file_named(const Google__Protobuf__FileDescriptorProto *file)
+{
+    return file->name && messages_named(file->message_type, file->n_message_type) &&
+           enums_named(file->enum_type, file->n_enum_type) && services_named(file->service, file->n_service);
+}
+
 static bool asked_for(const Google__Protobuf__Compiler__CodeGeneratorRequest *request, const char *name)
 {
     for (size_t i = 0; i < request->n_file_to_generate; i++) {
@@ -286,6 +331,7 @@ furrow_status furrow_model_load(const Google__Protobuf__Compiler__CodeGeneratorR
     furrow_status status = FURROW_OK;
     model.files = furrow_text_zalloc(arena, request->n_proto_file * sizeof *model.files);
     for (size_t i = 0; status == FURROW_OK && i < request->n_proto_file; i++) {
+        if (!file_named(request->proto_file[i])) return furrow_fail(err, FURROW_INVALID_ARGUMENT, "something has no name");
         loader load = {arena, &model.files[model.file_count++], err};
         load.file->proto = request->proto_file[i];
         load.file->generate = asked_for(request, load.file->proto->name);
@@ -310,13 +356,17 @@ static const char *scalar_text(Google__Protobuf__FieldDescriptorProto__Type type
     return type > 0 && (size_t)type < known ? names[type] : "unknown";
 }
 
+static const char *element_text(const furrow_model_field *field)
+{
+    if (field->message) return field->message->name;
+    return field->enumeration ? field->enumeration->name : scalar_text(field->proto->type);
+}
+
 const char *furrow_model_type_text(const furrow_model *model, const furrow_model_field *field)
 {
-    const char *type = field->message       ? field->message->name
-                       : field->enumeration ? field->enumeration->name
-                                            : scalar_text(field->proto->type);
     if (field->message && field->message->map_entry && field->message->field_count == 2)
-        return furrow_text_printf(model->arena, "map<%s, %s>", furrow_model_type_text(model, &field->message->fields[0]),
-                                  furrow_model_type_text(model, &field->message->fields[1]));
-    return furrow_model_repeated(field) ? furrow_text_printf(model->arena, "repeated %s", type) : type;
+        return furrow_text_printf(model->arena, "map<%s, %s>", element_text(&field->message->fields[0]),
+                                  element_text(&field->message->fields[1]));
+    if (furrow_model_repeated(field)) return furrow_text_printf(model->arena, "repeated %s", element_text(field));
+    return element_text(field);
 }

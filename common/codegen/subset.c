@@ -134,7 +134,7 @@ static void compare_maps(comparison *in, const match *at)
     for (size_t i = 0; i < at->mine->message->field_count && i < at->theirs->message->field_count; i++) {
         const match inner = {at->mine->message, at->theirs->message, &at->mine->message->fields[i],
                              &at->theirs->message->fields[i]};
-        if (inner.mine->proto->type == inner.theirs->proto->type) {
+        if (inner.mine->proto->type == inner.theirs->proto->type && !is_map(inner.mine) && !is_map(inner.theirs)) {
             compare_types(in, &inner);
             continue;
         }

@@ -42,7 +42,7 @@ typedef struct furrow_replica_contract {
     const char *short_name; /* "Employee": of the entity, as in its Redis keys */
     const char *stream;     /* "EMPLOYEE" */
     const char *subjects;   /* "employee.v1.Employee.*" */
-    const char *keeps;      /* "id,display_name,status" */
+    const char *keeps;      /* "id,display_name,contact.phone": a message kept in part is listed part by part */
     const ProtobufCMessageDescriptor *descriptor; /* of the subset */
     const furrow_index_contract *indexes;
     size_t index_count;

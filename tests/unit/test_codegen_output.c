@@ -160,7 +160,7 @@ START_TEST(a_replica_names_its_entity_and_what_it_keeps)
     ck_assert_str_eq(crate->short_name, "ProduceCrate");
     ck_assert_str_eq(crate->stream, "PRODUCE_CRATE");
     ck_assert_str_eq(crate->subjects, "depot.v1.ProduceCrate.*");
-    ck_assert_str_eq(crate->keeps, "id,grade,picked_at,parts,shelf,truck,counts,marks");
+    ck_assert_str_eq(crate->keeps, "id,grade,picked_at,parts.name,parts.parts,shelf,truck,counts,marks,whole.parts");
     ck_assert_ptr_eq(crate->descriptor, &shop__v1__crate__descriptor);
     ck_assert_uint_eq(crate->index_count, 1);
     ck_assert_ptr_eq(crate->indexes[0].descriptor, field(crate->descriptor, "grade"));
