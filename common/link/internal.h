@@ -18,7 +18,7 @@
 #include "link/link.h"
 #include "link/wheel.h"
 
-#include <nats.h>
+#include <nats/nats.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <uv.h>

@@ -9,7 +9,7 @@
  *
  * May depend on: nats.c and the C library only.
  */
-#include <nats.h>
+#include <nats/nats.h>
 
 #include <getopt.h>
 #include <poll.h>

@@ -1,0 +1,26 @@
+/**
+ * The JetStream API as requests: shared by jetstream.c, pull.c, read.c; private to the link.
+ * https://docs.nats.io/reference/reference-protocols/nats_api_reference
+ */
+#ifndef FURROW_LINK_API_H
+#define FURROW_LINK_API_H
+
+#include "link/jetstream.h"
+
+#define FURROW_JS_WRONG_LAST_SEQUENCE  10071
+#define FURROW_JS_WRONG_LAST_SEQUENCE2 10164 /* from 2.11: while a write of the same subject is in flight */
+
+/* The server's error in an API reply as ours; OK when it carries none. */
+furrow_status furrow_js_reply_status(furrow_bytes json, furrow_error *err) FURROW_MUST_USE;
+
+/* Request to $JS.API.<verb>.<tokens>; parks. @body NULL: empty. A reply that carries an error is a failure. */
+furrow_status furrow_js_call(furrow_link *link, const char *api_subject, const char *body, uint64_t deadline_ns, furrow_msg **reply,
+                             furrow_error *err) FURROW_MUST_USE;
+
+/* May @name stand as one token of an API subject and in its JSON? */
+bool furrow_js_name_ok(const char *name);
+
+/* "2026-11-23T06:00:00.123Z" as wall-clock nanoseconds; 0 when it is no such text. */
+int64_t furrow_js_parse_time(const char *text);
+
+#endif
