@@ -155,7 +155,7 @@ END_TEST
 START_TEST(utf8_follows_rfc_3629)
 {
     static const char *const good[] = {"", "ascii and more ascii", "\xc2\x80", "\xe0\xa0\x80", "\xed\x9f\xbf", "\xee\x80\x80",
-                                       "\xf0\x90\x80\x80", "\xf4\x8f\xbf\xbf", "12345678\xc3\xa9" "12345678", "ma\xc3\xb1" "ana"};
+                                       "\xf0\x90\x80\x80", "\xf4\x8f\xbf\xbf", ("12345678\xc3\xa9" "12345678"), ("ma\xc3\xb1" "ana")};
     static const char *const bad[] = {"\x80", "\xc1\xbf", "\xc2", "\xe0\x9f\xbf", "\xed\xa0\x80", "\xf0\x8f\xbf\xbf",
                                       "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "\xe2\x82", "12345678\xff", "1234567890\xc3",
                                       "12345678123\xe2\x28\xa1", "\xff" "12345678"};

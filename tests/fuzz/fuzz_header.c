@@ -1,0 +1,56 @@
+/*
+ * Header values. Properties: a timeout that was read is written in a form that reads back the same; any duration is written
+ * in a form that reads back no shorter; version tokens read back from what was read.
+ */
+#include "fuzz.h"
+
+#include "wire/header.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static void check_timeout(uint64_t ns, bool exact)
+{
+    char text[16];
+    uint64_t back = 0;
+
+    furrow_header_format_timeout(ns, text);
+    FURROW_REQUIRE(furrow_header_parse_timeout(text, &back, NULL) == FURROW_OK);
+    FURROW_REQUIRE(exact ? back == ns : back >= (ns < INT64_MAX ? ns : INT64_MAX));
+}
+
+static void check_tokens(const char *text)
+{
+    static furrow_version_token tokens[FURROW_AFTER_MAX], again[FURROW_AFTER_MAX];
+    static char written[FURROW_AFTER_MAX * (FURROW_SUBJECT_MAX + 32)];
+    size_t count, count_again, used = 0;
+
+    if (furrow_header_parse_after(text, tokens, &count, NULL) != FURROW_OK) return;
+    FURROW_REQUIRE(count > 0 && count <= FURROW_AFTER_MAX);
+    for (size_t i = 0; i < count; i++)
+        used += (size_t)snprintf(written + used, sizeof written - used, "%s%s=%llu", i ? "," : "", tokens[i].subject,
+                                 (unsigned long long)tokens[i].sequence);
+    FURROW_REQUIRE(furrow_header_parse_after(written, again, &count_again, NULL) == FURROW_OK && count_again == count);
+    for (size_t i = 0; i < count; i++)
+        FURROW_REQUIRE(strcmp(tokens[i].subject, again[i].subject) == 0 && tokens[i].sequence == again[i].sequence);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    uint64_t ns = 0;
+    furrow_encoding encoding;
+    char *text = malloc(size + 1);
+
+    FURROW_REQUIRE(text);
+    memcpy(text, data, size);
+    text[size] = '\0';
+    memcpy(&ns, data, size < sizeof ns ? size : sizeof ns);
+    check_timeout(ns, false);
+    if (furrow_header_parse_timeout(text, &ns, NULL) == FURROW_OK) check_timeout(ns, true);
+    check_tokens(text);
+    (void)!furrow_header_encoding(text, data, size, &encoding, NULL);
+    (void)!furrow_header_encoding(NULL, data, size, &encoding, NULL);
+    if (furrow_header_traceparent_valid(text)) FURROW_REQUIRE(furrow_header_value_valid(text));
+    free(text);
+    return 0;
+}
