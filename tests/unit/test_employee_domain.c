@@ -1,0 +1,190 @@
+/* The rules of employment, without any server: the life of an employee and every refusal. */
+#include "employee/domain.h"
+
+#include <check.h>
+#include <string.h>
+
+#define ACTIVE     EMPLOYEE__V1__EMPLOYMENT_STATUS__EMPLOYMENT_STATUS_ACTIVE
+#define TERMINATED EMPLOYEE__V1__EMPLOYMENT_STATUS__EMPLOYMENT_STATUS_TERMINATED
+
+static furrow_arena *arena;
+static furrow_error err;
+static const employee_moment moment = {.today = "2026-11-23", .now_ns = 1};
+
+static void setup(void)
+{
+    arena = furrow_arena_create(0);
+}
+
+static void teardown(void)
+{
+    furrow_arena_destroy(arena);
+}
+
+static Employee__V1__HireEmployeeRequest rosa(void)
+{
+    Employee__V1__HireEmployeeRequest request = EMPLOYEE__V1__HIRE_EMPLOYEE_REQUEST__INIT;
+    request.given_name = "Rosa";
+    request.family_name = "Gómez";
+    request.badge = "100001";
+    return request;
+}
+
+static Employee__V1__Employee *hired(void)
+{
+    Employee__V1__HireEmployeeRequest request = rosa();
+    Employee__V1__Employee *next = NULL;
+    ck_assert_int_eq(employee_hire(NULL, &request, "E1", (ProtobufCBinaryData){0}, moment, arena, &next, &err), FURROW_OK);
+    return next;
+}
+
+static furrow_status hire_with(Employee__V1__HireEmployeeRequest request)
+{
+    Employee__V1__Employee *next = NULL;
+    furrow_status status = employee_check_hire(&request, &err);
+    return status == FURROW_OK ? employee_hire(NULL, &request, "E1", (ProtobufCBinaryData){0}, moment, arena, &next, &err) : status;
+}
+
+START_TEST(a_hire_fills_in_what_was_left_out)
+{
+    Employee__V1__Employee *employee = hired();
+    ck_assert_str_eq(employee->display_name, "Rosa Gómez");
+    ck_assert_str_eq(employee->language, "en");
+    ck_assert_str_eq(employee->hire_date, "2026-11-23");
+    ck_assert_int_eq(employee->status, ACTIVE);
+    ck_assert(employee_holds_badge(employee, "100001"));
+    ck_assert(!employee_holds_badge(employee, "100002"));
+    ck_assert(!employee_holds_badge(NULL, "100001"));
+}
+END_TEST
+
+START_TEST(wrong_fields_are_named)
+{
+    Employee__V1__Contact contact = EMPLOYEE__V1__CONTACT__INIT;
+    Employee__V1__EmployeePrivate private_fields = EMPLOYEE__V1__EMPLOYEE_PRIVATE__INIT;
+    Employee__V1__HireEmployeeRequest request = rosa();
+#define REFUSED(change, name)                                                                                          \
+    do {                                                                                                               \
+        request = rosa();                                                                                              \
+        change;                                                                                                        \
+        ck_assert_int_eq(hire_with(request), FURROW_INVALID_ARGUMENT);                                                 \
+        ck_assert_str_eq(err.field, name);                                                                             \
+    } while (0)
+    REFUSED(request.given_name = "", "given_name");
+    REFUSED(request.family_name = "a\nb", "family_name");
+    REFUSED(request.badge = "", "badge");
+    REFUSED(request.badge = "12 34", "badge");
+    REFUSED(request.hire_date = "2026-02-30", "hire_date");
+    REFUSED(request.hire_date = "tomorrow", "hire_date");
+    REFUSED(request.language = "e_n", "language");
+    REFUSED(request.hourly_rate_cents = -1, "hourly_rate_cents");
+    REFUSED(request.hourly_rate_cents = INT64_MAX, "hourly_rate_cents");
+    REFUSED(request.id = "a.b", "id");
+    REFUSED(request.id = "0123456789012345678901234567890123456789012345678", "id");
+    REFUSED((contact.phone = "555", request.contact = &contact), "contact.phone");
+    contact.phone = "+15595550123";
+    REFUSED((contact.email = "nobody", request.contact = &contact), "contact.email");
+    REFUSED((private_fields.birth_date = "1990-13-01", request.private_ = &private_fields), "private.birth_date");
+#undef REFUSED
+}
+END_TEST
+
+START_TEST(the_same_id_is_hired_once)
+{
+    Employee__V1__HireEmployeeRequest request = rosa();
+    Employee__V1__Employee *next = NULL;
+    ck_assert_int_eq(employee_hire(hired(), &request, "E1", (ProtobufCBinaryData){0}, moment, arena, &next, &err), FURROW_ALREADY_EXISTS);
+}
+END_TEST
+
+START_TEST(an_update_changes_what_the_mask_names_and_nothing_else)
+{
+    Employee__V1__Employee *before = hired(), *next = NULL, patch = EMPLOYEE__V1__EMPLOYEE__INIT;
+    Employee__V1__Contact contact = EMPLOYEE__V1__CONTACT__INIT;
+    Google__Protobuf__FieldMask mask = GOOGLE__PROTOBUF__FIELD_MASK__INIT;
+    Employee__V1__UpdateEmployeeRequest request = EMPLOYEE__V1__UPDATE_EMPLOYEE_REQUEST__INIT;
+    char *paths[] = {"crew", "contact.phone"};
+    patch.id = "E1";
+    patch.crew = "crew-7";
+    patch.given_name = "Never";
+    contact.phone = "+15595550123";
+    patch.contact = &contact;
+    request.employee = &patch;
+    request.update_mask = &mask;
+    ck_assert_int_eq(employee_update(before, &request, moment, arena, &next, &err), FURROW_INVALID_ARGUMENT);
+    mask.paths = paths;
+    mask.n_paths = 2;
+    ck_assert_int_eq(employee_update(NULL, &request, moment, arena, &next, &err), FURROW_NOT_FOUND);
+    ck_assert_int_eq(employee_update(before, &request, moment, arena, &next, &err), FURROW_OK);
+    ck_assert_str_eq(next->crew, "crew-7");
+    ck_assert_str_eq(next->contact->phone, "+15595550123");
+    ck_assert_str_eq(next->given_name, "Rosa");
+    ck_assert_str_eq(before->crew, "");
+    char *const forbidden[] = {"id", "status", "private", "hire_date", "nothing", "contact.fax"};
+    for (size_t i = 0; i < sizeof forbidden / sizeof *forbidden; i++) {
+        paths[0] = forbidden[i];
+        ck_assert_int_eq(employee_update(before, &request, moment, arena, &next, &err), FURROW_INVALID_ARGUMENT);
+        ck_assert_str_eq(err.field, "update_mask");
+    }
+}
+END_TEST
+
+START_TEST(an_employment_ends_and_begins_again)
+{
+    Employee__V1__Employee *active = hired(), *left = NULL, *back = NULL, *again = NULL;
+    Employee__V1__RehireEmployeeRequest rehire = EMPLOYEE__V1__REHIRE_EMPLOYEE_REQUEST__INIT;
+    rehire.id = "E1";
+    ck_assert_int_eq(employee_terminate(active, "E1", "2026-11-01", moment, arena, &left, &err), FURROW_FAILED_PRECONDITION);
+    ck_assert_int_eq(employee_rehire(active, &rehire, moment, arena, &back, &err), FURROW_FAILED_PRECONDITION);
+    ck_assert_int_eq(employee_check_erase(active, "E1", &err), FURROW_FAILED_PRECONDITION);
+    ck_assert_int_eq(employee_terminate(active, "E1", "", moment, arena, &left, &err), FURROW_OK);
+    ck_assert_int_eq(left->status, TERMINATED);
+    ck_assert_str_eq(left->termination_date, "2026-11-23");
+    ck_assert(!employee_holds_badge(left, "100001"));
+    ck_assert_int_eq(employee_check_erase(left, "E1", &err), FURROW_OK);
+    again = left;
+    ck_assert_int_eq(employee_terminate(left, "E1", "", moment, arena, &again, &err), FURROW_OK);
+    ck_assert_ptr_null(again);
+    rehire.badge = "200001";
+    ck_assert_int_eq(employee_rehire(left, &rehire, moment, arena, &back, &err), FURROW_OK);
+    ck_assert_int_eq(back->status, ACTIVE);
+    ck_assert_str_eq(back->termination_date, "");
+    ck_assert(employee_holds_badge(back, "200001"));
+    rehire.date = "2026-11-22";
+    ck_assert_int_eq(employee_rehire(left, &rehire, moment, arena, &back, &err), FURROW_FAILED_PRECONDITION);
+}
+END_TEST
+
+START_TEST(listings_filter_by_all_that_is_given)
+{
+    Employee__V1__ListEmployeesRequest request = EMPLOYEE__V1__LIST_EMPLOYEES_REQUEST__INIT;
+    Employee__V1__Employee *employee = hired();
+    ck_assert(employee_matches(employee, &request));
+    request.name_prefix = "ROSA";
+    ck_assert(employee_matches(employee, &request));
+    request.status = TERMINATED;
+    ck_assert(!employee_matches(employee, &request));
+    request.status = ACTIVE;
+    request.crew = "crew-1";
+    ck_assert(!employee_matches(employee, &request));
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("employee domain");
+    TCase *tests = tcase_create("rules");
+    tcase_add_checked_fixture(tests, setup, teardown);
+    tcase_add_test(tests, a_hire_fills_in_what_was_left_out);
+    tcase_add_test(tests, wrong_fields_are_named);
+    tcase_add_test(tests, the_same_id_is_hired_once);
+    tcase_add_test(tests, an_update_changes_what_the_mask_names_and_nothing_else);
+    tcase_add_test(tests, an_employment_ends_and_begins_again);
+    tcase_add_test(tests, listings_filter_by_all_that_is_given);
+    suite_add_tcase(suite, tests);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed > 0;
+}

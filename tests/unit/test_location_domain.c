@@ -1,0 +1,158 @@
+/* The rules of places, without any server: fit of parents, status, and a tree that never has a cycle. */
+#include "location/domain.h"
+
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define RANCH LOCATION__V1__LOCATION_KIND__LOCATION_KIND_RANCH
+#define BLOCK LOCATION__V1__LOCATION_KIND__LOCATION_KIND_BLOCK
+#define ROW   LOCATION__V1__LOCATION_KIND__LOCATION_KIND_ROW
+
+static furrow_arena *arena;
+static furrow_error err;
+
+static void setup(void)
+{
+    arena = furrow_arena_create(64 << 20);
+}
+
+static void teardown(void)
+{
+    furrow_arena_destroy(arena);
+}
+
+static Location__V1__CreateLocationRequest request_of(Location__V1__LocationKind kind, const char *parent)
+{
+    Location__V1__CreateLocationRequest request = LOCATION__V1__CREATE_LOCATION_REQUEST__INIT;
+    request.kind = kind;
+    request.name = "Somewhere";
+    request.parent_id = (char *)(uintptr_t)parent;
+    return request;
+}
+
+static Location__V1__Location *made(Location__V1__LocationKind kind, const char *id, const Location__V1__Location *parent)
+{
+    Location__V1__CreateLocationRequest request = request_of(kind, parent ? parent->id : "");
+    Location__V1__Location *next = NULL;
+    ck_assert_int_eq(location_create(NULL, &request, id, parent, 1, arena, &next, &err), FURROW_OK);
+    return next;
+}
+
+START_TEST(wrong_requests_name_their_field)
+{
+    Location__V1__CreateLocationRequest request = request_of(RANCH, "");
+    Location__V1__GeoPoint far = LOCATION__V1__GEO_POINT__INIT;
+    ck_assert_int_eq(location_check_create(&request, &err), FURROW_OK);
+    request.parent_id = "R2";
+    ck_assert_int_eq(location_check_create(&request, &err), FURROW_INVALID_ARGUMENT);
+    ck_assert_str_eq(err.field, "parent_id");
+    request = request_of(BLOCK, "");
+    ck_assert_int_eq(location_check_create(&request, &err), FURROW_INVALID_ARGUMENT);
+    request = request_of(0, "");
+    ck_assert_int_eq(location_check_create(&request, &err), FURROW_INVALID_ARGUMENT);
+    ck_assert_str_eq(err.field, "kind");
+    request = request_of(RANCH, "");
+    request.time_zone = "/etc/passwd";
+    ck_assert_int_eq(location_check_create(&request, &err), FURROW_INVALID_ARGUMENT);
+    request = request_of(RANCH, "");
+    far.latitude = 91;
+    request.centroid = &far;
+    ck_assert_int_eq(location_check_create(&request, &err), FURROW_INVALID_ARGUMENT);
+    ck_assert_str_eq(err.field, "centroid.latitude");
+    request.centroid = NULL;
+    request.area_ha = -1;
+    ck_assert_int_eq(location_check_create(&request, &err), FURROW_INVALID_ARGUMENT);
+}
+END_TEST
+
+START_TEST(rows_stand_in_blocks_and_nothing_in_rows)
+{
+    Location__V1__Location *ranch = made(RANCH, "R1", NULL), *block = made(BLOCK, "B1", ranch), *row = made(ROW, "W1", block);
+    ck_assert_str_eq(row->ranch_id, "R1");
+    ck_assert_int_eq(location_check_parent(BLOCK, "R1", ranch, &err), FURROW_OK);
+    ck_assert_int_eq(location_check_parent(BLOCK, "B1", block, &err), FURROW_OK);
+    ck_assert_int_eq(location_check_parent(ROW, "R1", ranch, &err), FURROW_FAILED_PRECONDITION);
+    ck_assert_int_eq(location_check_parent(ROW, "W1", row, &err), FURROW_FAILED_PRECONDITION);
+    ck_assert_int_eq(location_check_parent(BLOCK, "B9", NULL, &err), FURROW_FAILED_PRECONDITION);
+    Location__V1__Location *closed = NULL;
+    ck_assert_int_eq(location_set_status(block, "B1", LOCATION__V1__LOCATION_STATUS__LOCATION_STATUS_CLOSED, 2, arena, &closed, &err), FURROW_OK);
+    ck_assert_int_eq(location_check_parent(ROW, "B1", closed, &err), FURROW_FAILED_PRECONDITION);
+    Location__V1__Location *again = closed;
+    ck_assert_int_eq(location_set_status(closed, "B1", LOCATION__V1__LOCATION_STATUS__LOCATION_STATUS_CLOSED, 3, arena, &again, &err), FURROW_OK);
+    ck_assert_ptr_null(again);
+}
+END_TEST
+
+START_TEST(places_move_within_their_ranch)
+{
+    Location__V1__Location *one = made(RANCH, "R1", NULL), *two = made(RANCH, "R2", NULL), *block = made(BLOCK, "B1", one), *next = NULL;
+    ck_assert_int_eq(location_move(block, "B1", two, 2, arena, &next, &err), FURROW_FAILED_PRECONDITION);
+    ck_assert_int_eq(location_move(one, "R1", two, 2, arena, &next, &err), FURROW_FAILED_PRECONDITION);
+    ck_assert_int_eq(location_move(NULL, "B9", two, 2, arena, &next, &err), FURROW_NOT_FOUND);
+    Location__V1__Location *other = made(BLOCK, "B2", one);
+    ck_assert_int_eq(location_move(block, "B1", other, 2, arena, &next, &err), FURROW_OK);
+    ck_assert_str_eq(next->parent_id, "B2");
+    ck_assert_str_eq(block->parent_id, "R1"); /* the old state is left alone */
+}
+END_TEST
+
+static size_t depth(const Location__V1__Tree *tree, const char *id)
+{
+    for (size_t i = 0; i < tree->n_parents; i++)
+        if (strcmp(tree->parents[i]->key, id) == 0) return 1 + depth(tree, tree->parents[i]->value);
+    return 0;
+}
+
+START_TEST(a_tree_refuses_cycles)
+{
+    Location__V1__Tree *tree = NULL, *next = NULL;
+    ck_assert_int_eq(location_tree_put(NULL, "R1", "A", "R1", arena, &tree, &err), FURROW_OK);
+    ck_assert_int_eq(location_tree_put(tree, "R1", "B", "A", arena, &tree, &err), FURROW_OK);
+    ck_assert_int_eq(location_tree_put(tree, "R1", "C", "B", arena, &tree, &err), FURROW_OK);
+    ck_assert_int_eq(location_tree_put(tree, "R1", "A", "C", arena, &next, &err), FURROW_FAILED_PRECONDITION);
+    ck_assert_int_eq(location_tree_put(tree, "R1", "A", "A", arena, &next, &err), FURROW_FAILED_PRECONDITION);
+    ck_assert_int_eq(location_tree_put(tree, "R1", "C", "R1", arena, &next, &err), FURROW_OK);
+    ck_assert_uint_eq(next->n_parents, 3);
+    ck_assert_int_eq(location_tree_put(next, "R1", "C", "R1", arena, &next, &err), FURROW_OK);
+    ck_assert_ptr_null(next); /* it is there already */
+}
+END_TEST
+
+START_TEST(random_moves_never_make_a_cycle)
+{
+    char names[12][4];
+    srand(3);
+    for (int i = 0; i < 12; i++) snprintf(names[i], sizeof names[i], "%d", i);
+    Location__V1__Tree *tree = NULL;
+    size_t taken = 0;
+    for (int step = 0; step < 3000; step++) {
+        Location__V1__Tree *next = NULL;
+        const char *id = names[rand() % 12], *parent = rand() % 5 ? names[rand() % 12] : "R1";
+        if (location_tree_put(tree, "R1", id, parent, arena, &next, &err) != FURROW_OK || !next) continue;
+        tree = next;
+        taken++;
+        for (int i = 0; i < 12; i++) ck_assert_uint_le(depth(tree, names[i]), 12); /* a cycle would not end */
+    }
+    ck_assert_uint_gt(taken, 100);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("location domain");
+    TCase *tests = tcase_create("rules");
+    tcase_add_checked_fixture(tests, setup, teardown);
+    tcase_add_test(tests, wrong_requests_name_their_field);
+    tcase_add_test(tests, rows_stand_in_blocks_and_nothing_in_rows);
+    tcase_add_test(tests, places_move_within_their_ranch);
+    tcase_add_test(tests, a_tree_refuses_cycles);
+    tcase_add_test(tests, random_moves_never_make_a_cycle);
+    suite_add_tcase(suite, tests);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed > 0;
+}
