@@ -1,7 +1,7 @@
 /**
- * The judge of one request: rules that a single file can break (entities, fields, methods), and those that only two things
- * together can (stream names, generated names, two replicas of one entity). A rule is a function; what the wire of a
- * replica must look like is in subset.c.
+ * The judge of one request: rules that a single file can break (entities, fields, methods), and those that only two
+ * things together can (stream names, generated names, two replicas of one entity). A rule is a function; what the wire
+ * of a replica must look like is in subset.c.
  */
 #include "codegen/check.h"
 
@@ -13,7 +13,13 @@
 
 /* A subject is at most 255 bytes (FURROW_SUBJECT_MAX of wire/subject.h), an id 64, a method or an id is one token more.
  * Streams: so that `deadletter.<service>.<STREAM>` and the names of consumers and keys stay far from their limits. */
-enum { SUBJECT_MAX = 255, ID_MAX = 64, ENTITY_NAME_MAX = SUBJECT_MAX - 1 - ID_MAX, STREAM_MAX = 64, STREAM_REPLICAS_MAX = 5 };
+enum {
+    SUBJECT_MAX = 255,
+    ID_MAX = 64,
+    ENTITY_NAME_MAX = SUBJECT_MAX - 1 - ID_MAX,
+    STREAM_MAX = 64,
+    STREAM_REPLICAS_MAX = 5
+};
 
 typedef struct judge {
     const furrow_model *model;
@@ -32,9 +38,11 @@ static void check_file(const judge *by, const furrow_model_file *file)
         furrow_report_add(by->report, place, "the file is %s; a contract is proto3: write syntax = \"proto3\";",
                           file->proto->syntax && file->proto->syntax[0] ? file->proto->syntax : "proto2");
     if (file->package[0] == '\0')
-        furrow_report_add(by->report, place, "the file has no package; subjects begin with it: write package <service>.v1;");
+        furrow_report_add(by->report, place,
+                          "the file has no package; subjects begin with it: write package <service>.v1;");
     if (file->c_package)
-        furrow_report_add(by->report, place, "option (pb_c_file).c_package = \"%s\" renames what our code refers to: remove it",
+        furrow_report_add(by->report, place,
+                          "option (pb_c_file).c_package = \"%s\" renames what our code refers to: remove it",
                           file->c_package);
 }
 
@@ -43,8 +51,10 @@ static void check_id(const judge *by, const furrow_model_message *message)
     const furrow_model_field *field = furrow_model_find_field(message, 1);
     const char *kind = message->options.entity ? "entity" : "replica";
     if (!field)
-        furrow_report_add(by->report, message->place, "%s %s has no field 1; it must be: string id = 1;", kind, message->name);
-    else if (strcmp(field->name, "id") != 0 || field->proto->type != GOOGLE__PROTOBUF__FIELD_DESCRIPTOR_PROTO__TYPE__TYPE_STRING ||
+        furrow_report_add(by->report, message->place, "%s %s has no field 1; it must be: string id = 1;", kind,
+                          message->name);
+    else if (strcmp(field->name, "id") != 0 ||
+             field->proto->type != GOOGLE__PROTOBUF__FIELD_DESCRIPTOR_PROTO__TYPE__TYPE_STRING ||
              furrow_model_repeated(field) || furrow_model_in_oneof(field))
         furrow_report_add(by->report, field->place, "field 1 of %s %s is \"%s %s\"%s; it must be: string id = 1;", kind,
                           message->name, furrow_model_type_text(by->model, field), field->name,
@@ -56,22 +66,25 @@ static void check_entity(const judge *by, const furrow_model_message *entity)
     const furrow_message_options *options = &entity->options;
     const char *stream = furrow_model_stream(by->model, entity);
     if (options->history == 1)
-        furrow_report_add(by->report, entity->place,
-                          "entity %s has history 1; a poisoned last state must have one before it to go back to: use 2 or more, or "
-                          "0 for the default",
-                          entity->name);
+        furrow_report_add(
+            by->report, entity->place,
+            "entity %s has history 1; a poisoned last state must have one before it to go back to: use 2 or more, or "
+            "0 for the default",
+            entity->name);
     if (options->replicas > STREAM_REPLICAS_MAX)
-        furrow_report_add(by->report, entity->place, "entity %s has %u stream replicas; JetStream keeps at most %d", entity->name,
-                          options->replicas, STREAM_REPLICAS_MAX);
+        furrow_report_add(by->report, entity->place, "entity %s has %u stream replicas; JetStream keeps at most %d",
+                          entity->name, options->replicas, STREAM_REPLICAS_MAX);
     if (strlen(entity->name) > ENTITY_NAME_MAX)
-        furrow_report_add(by->report, entity->place, "the name of entity %s has %zu bytes; with an id behind it a subject allows %d",
-                          entity->name, strlen(entity->name), ENTITY_NAME_MAX);
+        furrow_report_add(by->report, entity->place,
+                          "the name of entity %s has %zu bytes; with an id behind it a subject allows %d", entity->name,
+                          strlen(entity->name), ENTITY_NAME_MAX);
     if (strlen(stream) > STREAM_MAX)
-        furrow_report_add(by->report, entity->place, "stream name %s of entity %s has %zu bytes; %d are allowed: shorten the name",
-                          stream, entity->name, strlen(stream), STREAM_MAX);
+        furrow_report_add(by->report, entity->place,
+                          "stream name %s of entity %s has %zu bytes; %d are allowed: shorten the name", stream,
+                          entity->name, strlen(stream), STREAM_MAX);
     if (strcmp(stream, "DEADLETTER") == 0)
-        furrow_report_add(by->report, entity->place, "entity %s would own stream DEADLETTER, which is the mesh's: rename it",
-                          entity->name);
+        furrow_report_add(by->report, entity->place,
+                          "entity %s would own stream DEADLETTER, which is the mesh's: rename it", entity->name);
 }
 
 static void check_replica(const judge *by, const furrow_model_message *replica)
@@ -79,17 +92,19 @@ static void check_replica(const judge *by, const furrow_model_message *replica)
     const char *name = replica->options.replica_of;
     const furrow_model_message *entity = furrow_model_find_message(by->model, name);
     if (!entity)
-        furrow_report_add(by->report, replica->place,
-                          "%s is a replica of %s, which is in no imported file: import the owner's .proto, and write its full name",
-                          replica->name, name[0] ? name : "\"\"");
+        furrow_report_add(
+            by->report, replica->place,
+            "%s is a replica of %s, which is in no imported file: import the owner's .proto, and write its full name",
+            replica->name, name[0] ? name : "\"\"");
     else if (!entity->options.entity)
         furrow_report_add(by->report, replica->place,
-                          "%s is a replica of %s, which is a message but no entity (%s:%d): name an entity", replica->name, name,
-                          entity->place.file, entity->place.line);
-    else if (entity->options.internal)
-        furrow_report_add(by->report, replica->place,
-                          "%s is a replica of %s, which is internal to its owner (%s:%d): ask the owner for an entity that is not",
+                          "%s is a replica of %s, which is a message but no entity (%s:%d): name an entity",
                           replica->name, name, entity->place.file, entity->place.line);
+    else if (entity->options.internal)
+        furrow_report_add(
+            by->report, replica->place,
+            "%s is a replica of %s, which is internal to its owner (%s:%d): ask the owner for an entity that is not",
+            replica->name, name, entity->place.file, entity->place.line);
     else
         furrow_check_subset(by->model, replica, entity, by->report);
 }
@@ -101,10 +116,12 @@ static bool indexable(const furrow_model_field *field)
     case GOOGLE__PROTOBUF__FIELD_DESCRIPTOR_PROTO__TYPE__TYPE_DOUBLE:
     case GOOGLE__PROTOBUF__FIELD_DESCRIPTOR_PROTO__TYPE__TYPE_FLOAT:
     case GOOGLE__PROTOBUF__FIELD_DESCRIPTOR_PROTO__TYPE__TYPE_BYTES:
-    case GOOGLE__PROTOBUF__FIELD_DESCRIPTOR_PROTO__TYPE__TYPE_GROUP: return false;
+    case GOOGLE__PROTOBUF__FIELD_DESCRIPTOR_PROTO__TYPE__TYPE_GROUP:
+        return false;
     case GOOGLE__PROTOBUF__FIELD_DESCRIPTOR_PROTO__TYPE__TYPE_MESSAGE:
         return field->message && strcmp(field->message->name, "google.protobuf.Timestamp") == 0;
-    default: return true;
+    default:
+        return true;
     }
 }
 
@@ -112,34 +129,40 @@ static void check_index(const judge *by, const furrow_model_message *message, co
 {
     const char *type = furrow_model_type_text(by->model, field);
     if (!is_contract(message))
-        furrow_report_add(by->report, field->place, "field %s (%s) of %s has an index, but only fields of an entity or a replica can",
+        furrow_report_add(by->report, field->place,
+                          "field %s (%s) of %s has an index, but only fields of an entity or a replica can",
                           field->name, type, message->name);
     if (field->options.listed && !indexable(field))
-        furrow_report_add(by->report, field->place,
-                          "field %s of %s is listed, but its type is %s; an index takes string, enum, bool, integers and "
-                          "google.protobuf.Timestamp, also repeated",
-                          field->name, message->name, type);
+        furrow_report_add(
+            by->report, field->place,
+            "field %s of %s is listed, but its type is %s; an index takes string, enum, bool, integers and "
+            "google.protobuf.Timestamp, also repeated",
+            field->name, message->name, type);
     if (field->options.listed && furrow_model_in_oneof(field))
-        furrow_report_add(by->report, field->place, "field %s (%s) of %s is listed, but stands in a oneof: move it out", field->name,
-                          type, message->name);
-    if (field->options.fold && !field->options.listed)
-        furrow_report_add(by->report, field->place, "field %s (%s) of %s has fold without listed: write {listed: true, fold: true}",
+        furrow_report_add(by->report, field->place, "field %s (%s) of %s is listed, but stands in a oneof: move it out",
                           field->name, type, message->name);
+    if (field->options.fold && !field->options.listed)
+        furrow_report_add(by->report, field->place,
+                          "field %s (%s) of %s has fold without listed: write {listed: true, fold: true}", field->name,
+                          type, message->name);
     if (field->options.fold && field->proto->type != GOOGLE__PROTOBUF__FIELD_DESCRIPTOR_PROTO__TYPE__TYPE_STRING)
-        furrow_report_add(by->report, field->place, "field %s of %s has fold, but its type is %s; only text can be folded",
-                          field->name, message->name, type);
+        furrow_report_add(by->report, field->place,
+                          "field %s of %s has fold, but its type is %s; only text can be folded", field->name,
+                          message->name, type);
 }
 
 static void check_private(const judge *by, const furrow_model_message *message, const furrow_model_field *field)
 {
     const char *type = furrow_model_type_text(by->model, field);
     if (!message->options.entity)
-        furrow_report_add(by->report, field->place, "field %s (%s) of %s is private, but %s is no entity: only an entity can seal",
-                          field->name, type, message->name, message->name);
-    if (field->proto->type != GOOGLE__PROTOBUF__FIELD_DESCRIPTOR_PROTO__TYPE__TYPE_BYTES || furrow_model_repeated(field) ||
-        furrow_model_in_oneof(field))
         furrow_report_add(by->report, field->place,
-                          "field %s of %s is private, but its type is %s%s; what is sealed is one bytes field: pack a message into it",
+                          "field %s (%s) of %s is private, but %s is no entity: only an entity can seal", field->name,
+                          type, message->name, message->name);
+    if (field->proto->type != GOOGLE__PROTOBUF__FIELD_DESCRIPTOR_PROTO__TYPE__TYPE_BYTES ||
+        furrow_model_repeated(field) || furrow_model_in_oneof(field))
+        furrow_report_add(by->report, field->place,
+                          "field %s of %s is private, but its type is %s%s; what is sealed is one bytes field: pack a "
+                          "message into it",
                           field->name, message->name, type, furrow_model_in_oneof(field) ? " in a oneof" : "");
 }
 
@@ -149,15 +172,17 @@ static void check_fields(const judge *by, const furrow_model_message *message)
     for (size_t i = 0; i < message->field_count; i++) {
         const furrow_model_field *field = &message->fields[i];
         if (field->proto->proto3_optional)
-            furrow_report_add(by->report, field->place,
-                              "field %s (%s) of %s is proto3 optional, which protobuf-c refuses: drop the word, and use a field mask "
-                              "for partial updates",
-                              field->name, furrow_model_type_text(by->model, field), message->name);
+            furrow_report_add(
+                by->report, field->place,
+                "field %s (%s) of %s is proto3 optional, which protobuf-c refuses: drop the word, and use a field mask "
+                "for partial updates",
+                field->name, furrow_model_type_text(by->model, field), message->name);
         if (field->options.index) check_index(by, message, field);
         if (!field->options.is_private) continue;
         check_private(by, message, field);
         if (sealed)
-            furrow_report_add(by->report, field->place, "field %s of %s is a second private field after %s (line %d): seal one message",
+            furrow_report_add(by->report, field->place,
+                              "field %s of %s is a second private field after %s (line %d): seal one message",
                               field->name, message->name, sealed->name, sealed->place.line);
         sealed = field;
     }
@@ -168,11 +193,11 @@ static void check_message(const judge *by, const furrow_model_message *message)
     check_fields(by, message);
     if (!is_contract(message)) return;
     if (message->nested)
-        furrow_report_add(by->report, message->place, "%s stands inside another message; entities and replicas stand at the top",
-                          message->name);
+        furrow_report_add(by->report, message->place,
+                          "%s stands inside another message; entities and replicas stand at the top", message->name);
     if (message->options.entity && message->options.replica_of)
-        furrow_report_add(by->report, message->place, "%s is both an entity and a replica of %s: make two messages", message->name,
-                          message->options.replica_of);
+        furrow_report_add(by->report, message->place, "%s is both an entity and a replica of %s: make two messages",
+                          message->name, message->options.replica_of);
     check_id(by, message);
     if (message->options.entity) check_entity(by, message);
     if (message->options.replica_of) check_replica(by, message);
@@ -183,12 +208,15 @@ static void check_method(const judge *by, const furrow_model_service *service, c
     size_t len = strlen(service->name) + 1 + strlen(method->name);
     bool client = method->proto->client_streaming, server = method->proto->server_streaming;
     if (client || server)
-        furrow_report_add(by->report, method->place, "%s.%s streams its %s; streaming methods are not supported: make it unary",
-                          service->name, method->name,
-                          client && server ? "requests and responses" : client ? "requests" : "responses");
+        furrow_report_add(by->report, method->place,
+                          "%s.%s streams its %s; streaming methods are not supported: make it unary", service->name,
+                          method->name,
+                          client && server ? "requests and responses"
+                          : client         ? "requests"
+                                           : "responses");
     if (len > SUBJECT_MAX)
-        furrow_report_add(by->report, method->place, "subject %s.%s has %zu bytes; %d are allowed: shorten the names", service->name,
-                          method->name, len, SUBJECT_MAX);
+        furrow_report_add(by->report, method->place, "subject %s.%s has %zu bytes; %d are allowed: shorten the names",
+                          service->name, method->name, len, SUBJECT_MAX);
 }
 
 static void check_service(const judge *by, const furrow_model_file *file, const furrow_model_service *service)
@@ -198,12 +226,13 @@ static void check_service(const judge *by, const furrow_model_file *file, const 
                           "short name \"%s\" of %s is not [a-z][a-z0-9_]{0,31}: set option (furrow.v1.short_name)",
                           service->short_name, service->name);
     else if (strcmp(service->short_name, file->owner) != 0)
-        furrow_report_add(by->report, service->place,
-                          "short name \"%s\" of %s differs from \"%s\" of another service of package %s; a package has one owner",
-                          service->short_name, service->name, file->owner, file->package);
+        furrow_report_add(
+            by->report, service->place,
+            "short name \"%s\" of %s differs from \"%s\" of another service of package %s; a package has one owner",
+            service->short_name, service->name, file->owner, file->package);
     if (service->method_count == 0)
-        furrow_report_add(by->report, service->place, "service %s has no method, which protobuf-c cannot compile: remove it",
-                          service->name);
+        furrow_report_add(by->report, service->place,
+                          "service %s has no method, which protobuf-c cannot compile: remove it", service->name);
     for (size_t i = 0; i < service->method_count; i++) check_method(by, service, &service->methods[i]);
 }
 
@@ -212,11 +241,13 @@ typedef struct symbol {
     const char *name, *of;
 } symbol;
 
-static void check_symbol(const judge *by, symbol *symbols, size_t *count, furrow_place place, const char *name, const char *of)
+static void check_symbol(const judge *by, symbol *symbols, size_t *count, furrow_place place, const char *name,
+                         const char *of)
 {
     for (size_t i = 0; i < *count; i++) {
         if (strcmp(symbols[i].name, name) != 0) continue;
-        furrow_report_add(by->report, place, "%s and %s would both be called %s in C: rename one", symbols[i].of, of, name);
+        furrow_report_add(by->report, place, "%s and %s would both be called %s in C: rename one", symbols[i].of, of,
+                          name);
         return;
     }
     symbols[(*count)++] = (symbol){name, of};
@@ -260,15 +291,17 @@ static void check_pair(const judge *by, const furrow_model_message *first, const
 {
     bool entities = first->options.entity && second->options.entity;
     if (entities && strcmp(furrow_model_stream(by->model, first), furrow_model_stream(by->model, second)) == 0)
-        furrow_report_add(by->report, second->place, "entity %s would own stream %s, as %s does (%s:%d): rename one", second->name,
-                          furrow_model_stream(by->model, second), first->name, first->place.file, first->place.line);
+        furrow_report_add(by->report, second->place, "entity %s would own stream %s, as %s does (%s:%d): rename one",
+                          second->name, furrow_model_stream(by->model, second), first->name, first->place.file,
+                          first->place.line);
     bool replicas = first->options.replica_of && second->options.replica_of;
     if (replicas && strcmp(first->options.replica_of, second->options.replica_of) == 0 &&
         strcmp(first->file->owner, second->file->owner) == 0)
-        furrow_report_add(by->report, second->place,
-                          "%s is a second replica of %s in service %s, after %s (%s:%d): put the fields of both into one",
-                          second->name, second->options.replica_of, second->file->owner, first->name, first->place.file,
-                          first->place.line);
+        furrow_report_add(
+            by->report, second->place,
+            "%s is a second replica of %s in service %s, after %s (%s:%d): put the fields of both into one",
+            second->name, second->options.replica_of, second->file->owner, first->name, first->place.file,
+            first->place.line);
 }
 
 static void check_pairs(const judge *by)

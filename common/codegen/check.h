@@ -7,11 +7,12 @@
 
 #include "codegen/model.h"
 
-/* Every file asked for, and what the whole request may declare only once. No code is generated when @report counts any. */
+/* Every file asked for, and what the whole request may declare only once. No code is generated when @report counts any.
+ */
 void furrow_check(const furrow_model *model, furrow_report *report);
 
 /* Is @replica a wire-compatible subset of @entity? (DESIGN section 4) */
-void furrow_check_subset(const furrow_model *model, const furrow_model_message *replica, const furrow_model_message *entity,
-                         furrow_report *report);
+void furrow_check_subset(const furrow_model *model, const furrow_model_message *replica,
+                         const furrow_model_message *entity, furrow_report *report);
 
 #endif

@@ -1,6 +1,7 @@
 /**
- * The typed client: per method a call that parks and one that calls back, both thin over rpc/client.h. The typed callback
- * and its argument travel in a small heap cell, because calling a function through a pointer of another type is undefined.
+ * The typed client: per method a call that parks and one that calls back, both thin over rpc/client.h. The typed
+ * callback and its argument travel in a small heap cell, because calling a function through a pointer of another type
+ * is undefined.
  */
 #include "codegen/emit.h"
 
@@ -9,13 +10,14 @@
 #include "codegen/text.h"
 
 typedef struct client_names {
-    const char *call;    /* "employee_get_employee_call" */
-    const char *input;   /* C types */
+    const char *call;  /* "employee_get_employee_call" */
+    const char *input; /* C types */
     const char *output;
     const char *contract; /* "&employee_v1_employee_service.methods[EMPLOYEE_V1_…]" */
 } client_names;
 
-static client_names names_of(const furrow_emit *emit, const furrow_model_service *service, const furrow_model_method *method)
+static client_names names_of(const furrow_emit *emit, const furrow_model_service *service,
+                             const furrow_model_method *method)
 {
     furrow_arena *arena = emit->model->arena;
     return (client_names){
@@ -48,9 +50,10 @@ static void declare_method(const furrow_emit *emit, const char *full_name, const
 {
     furrow_buffer_printf(emit->header, "/* %s */\n", full_name);
     declare_call(emit, emit->header, names, " FURROW_MUST_USE;\n");
-    furrow_buffer_printf(emit->header,
-                         "typedef void %s_fn(void *arg, furrow_status status, const furrow_error *err,\n    const %s *response);\n",
-                         names->call, names->output);
+    furrow_buffer_printf(
+        emit->header,
+        "typedef void %s_fn(void *arg, furrow_status status, const furrow_error *err,\n    const %s *response);\n",
+        names->call, names->output);
     declare_async(emit, emit->header, names, " FURROW_MUST_USE;\n\n");
 }
 
@@ -68,8 +71,8 @@ static void write_call(const furrow_emit *emit, const client_names *names)
 
 static void write_async(const furrow_emit *emit, const client_names *names)
 {
-    furrow_buffer_printf(emit->source, "typedef struct %s_cell {\n    %s_fn *fn;\n    void *arg;\n} %s_cell;\n\n", names->call,
-                         names->call, names->call);
+    furrow_buffer_printf(emit->source, "typedef struct %s_cell {\n    %s_fn *fn;\n    void *arg;\n} %s_cell;\n\n",
+                         names->call, names->call, names->call);
     furrow_buffer_printf(emit->source,
                          "static void %s_done(void *arg, furrow_status status, const furrow_error *err,\n"
                          "    const ProtobufCMessage *response)\n{\n"

@@ -45,7 +45,8 @@ static const char *subjects_of(const furrow_emit *emit, const char *entity)
 
 static const char *descriptor_of(const furrow_emit *emit, const furrow_model_message *message)
 {
-    return furrow_text_printf(emit->model->arena, "&%s__descriptor", furrow_names_c_lower(emit->model->arena, message->name));
+    return furrow_text_printf(emit->model->arena, "&%s__descriptor",
+                              furrow_names_c_lower(emit->model->arena, message->name));
 }
 
 /* protobuf-c orders a message's fields by number; this is where @field stands then. */
@@ -64,7 +65,8 @@ static const furrow_model_field *at_rank(const furrow_model_message *message, si
     return NULL;
 }
 
-static const char *field_of(const furrow_emit *emit, const furrow_model_message *message, const furrow_model_field *field)
+static const char *field_of(const furrow_emit *emit, const furrow_model_message *message,
+                            const furrow_model_field *field)
 {
     return furrow_text_printf(emit->model->arena, "&%s__field_descriptors[%zu]",
                               furrow_names_c_lower(emit->model->arena, message->name), rank_of(message, field));
@@ -78,7 +80,8 @@ static size_t write_indexes(const furrow_emit *emit, const furrow_model_message 
         const furrow_model_field *field = &message->fields[i];
         if (!field->options.listed) continue;
         if (count++ == 0)
-            furrow_buffer_printf(emit->source, "/* What %s is listed by. */\nstatic const furrow_index_contract %s_indexes[] = {\n",
+            furrow_buffer_printf(emit->source,
+                                 "/* What %s is listed by. */\nstatic const furrow_index_contract %s_indexes[] = {\n",
                                  message->name, symbol);
         furrow_buffer_printf(emit->source, "    {\"%s\", %s, %s},\n", field->name, field_of(emit, message, field),
                              yes_no(field->options.fold));
@@ -108,24 +111,26 @@ static void write_entity(const furrow_emit *emit, const furrow_model_message *me
     furrow_arena *arena = emit->model->arena;
     const furrow_message_options *options = &message->options;
     const char *symbol = furrow_symbols_message(arena, message), *stream = furrow_model_stream(emit->model, message);
-    furrow_buffer_printf(emit->header, "/* Entity %s: stream %s, subjects %s.*, owned by %s. */\n", message->name, stream,
-                         message->name, emit->file->owner);
+    furrow_buffer_printf(emit->header, "/* Entity %s: stream %s, subjects %s.*, owned by %s. */\n", message->name,
+                         stream, message->name, emit->file->owner);
     furrow_buffer_printf(emit->header, "extern const furrow_entity_contract %s;\n\n", symbol);
 
     size_t indexes = write_indexes(emit, message, symbol);
-    furrow_buffer_printf(emit->source, "/* Entity %s. */\nconst furrow_entity_contract %s = {\n", message->name, symbol);
-    furrow_buffer_printf(emit->source, "    .name = \"%s\",\n    .short_name = \"%s\",\n    .owner = \"%s\",\n", message->name,
-                         message->short_name, emit->file->owner);
+    furrow_buffer_printf(emit->source, "/* Entity %s. */\nconst furrow_entity_contract %s = {\n", message->name,
+                         symbol);
+    furrow_buffer_printf(emit->source, "    .name = \"%s\",\n    .short_name = \"%s\",\n    .owner = \"%s\",\n",
+                         message->name, message->short_name, emit->file->owner);
     furrow_buffer_printf(emit->source, "    .stream = \"%s\",\n    .subjects = %s,\n", stream,
                          subjects_of(emit, message->name));
     furrow_buffer_printf(emit->source, "    .description = %s,\n",
                          furrow_text_literal(arena, options->description ? options->description : message->comment));
-    furrow_buffer_printf(emit->source, "    .descriptor = %s,\n    .private_field = %s,\n", descriptor_of(emit, message),
-                         private_field_of(emit, message));
+    furrow_buffer_printf(emit->source, "    .descriptor = %s,\n    .private_field = %s,\n",
+                         descriptor_of(emit, message), private_field_of(emit, message));
     write_index_members(emit, symbol, indexes);
-    furrow_buffer_printf(emit->source, "    .history = %u,\n    .replicas = %u,\n    .memory = %s,\n    .internal = %s,\n};\n\n",
-                         options->history ? options->history : DEFAULT_HISTORY, options->replicas, yes_no(options->memory),
-                         yes_no(options->internal));
+    furrow_buffer_printf(emit->source,
+                         "    .history = %u,\n    .replicas = %u,\n    .memory = %s,\n    .internal = %s,\n};\n\n",
+                         options->history ? options->history : DEFAULT_HISTORY, options->replicas,
+                         yes_no(options->memory), yes_no(options->internal));
 }
 
 /* A message on the way down to the field being listed; a type met again on its own way is not opened a second time. */
@@ -151,7 +156,8 @@ static const furrow_model_message *held_by(const furrow_model_field *field)
     return value ? value->message : NULL;
 }
 
-/* Appends what is kept of one message, by number as protobuf-c orders it. A message kept in part is listed part by part. */
+/* Appends what is kept of one message, by number as protobuf-c orders it. A message kept in part is listed part by
+ * part. */
 static const char *append_keeps(furrow_arena *arena, const char *keeps, const level *at)
 {
     const furrow_model_field *field;
@@ -181,11 +187,12 @@ static void write_replica(const furrow_emit *emit, const furrow_model_message *m
     size_t indexes = write_indexes(emit, message, symbol);
     furrow_buffer_printf(emit->source, "/* Replica %s of %s. */\nconst furrow_replica_contract %s = {\n", message->name,
                          entity->name, symbol);
-    furrow_buffer_printf(emit->source, "    .name = \"%s\",\n    .service = \"%s\",\n    .entity = \"%s\",\n", message->name,
-                         emit->file->owner, entity->name);
+    furrow_buffer_printf(emit->source, "    .name = \"%s\",\n    .service = \"%s\",\n    .entity = \"%s\",\n",
+                         message->name, emit->file->owner, entity->name);
     furrow_buffer_printf(emit->source, "    .short_name = \"%s\",\n    .stream = \"%s\",\n    .subjects = %s,\n",
                          entity->short_name, furrow_model_stream(emit->model, entity), subjects_of(emit, entity->name));
-    furrow_buffer_printf(emit->source, "    .keeps = \"%s\",\n    .descriptor = %s,\n", keeps, descriptor_of(emit, message));
+    furrow_buffer_printf(emit->source, "    .keeps = \"%s\",\n    .descriptor = %s,\n", keeps,
+                         descriptor_of(emit, message));
     write_index_members(emit, symbol, indexes);
     furrow_buffer_append_text(emit->source, "};\n\n");
 }
@@ -195,31 +202,39 @@ static const char *idempotency_of(const furrow_model_method *method)
     const Google__Protobuf__MethodOptions *options = method->proto->options;
     if (!options || !options->has_idempotency_level) return "FURROW_IDEMPOTENCY_UNKNOWN";
     switch (options->idempotency_level) {
-    case GOOGLE__PROTOBUF__METHOD_OPTIONS__IDEMPOTENCY_LEVEL__NO_SIDE_EFFECTS: return "FURROW_NO_SIDE_EFFECTS";
-    case GOOGLE__PROTOBUF__METHOD_OPTIONS__IDEMPOTENCY_LEVEL__IDEMPOTENT: return "FURROW_IDEMPOTENT";
-    default: return "FURROW_IDEMPOTENCY_UNKNOWN";
+    case GOOGLE__PROTOBUF__METHOD_OPTIONS__IDEMPOTENCY_LEVEL__NO_SIDE_EFFECTS:
+        return "FURROW_NO_SIDE_EFFECTS";
+    case GOOGLE__PROTOBUF__METHOD_OPTIONS__IDEMPOTENCY_LEVEL__IDEMPOTENT:
+        return "FURROW_IDEMPOTENT";
+    default:
+        return "FURROW_IDEMPOTENCY_UNKNOWN";
     }
 }
 
-static void write_method(const furrow_emit *emit, const furrow_model_service *service, const furrow_model_method *method)
+static void write_method(const furrow_emit *emit, const furrow_model_service *service,
+                         const furrow_model_method *method)
 {
     const char *summary = method->options.summary ? method->options.summary : method->comment;
-    furrow_buffer_printf(emit->source, "    {\n        .name = \"%s\",\n        .subject = \"%s.%s\",\n        .summary = %s,\n",
+    furrow_buffer_printf(emit->source,
+                         "    {\n        .name = \"%s\",\n        .subject = \"%s.%s\",\n        .summary = %s,\n",
                          method->name, service->name, method->name, furrow_text_literal(emit->model->arena, summary));
-    furrow_buffer_printf(emit->source, "        .input = %s,\n        .output = %s,\n", descriptor_of(emit, method->input),
-                         descriptor_of(emit, method->output));
-    furrow_buffer_printf(emit->source, "        .idempotency = %s,\n        .timeout_ms = %u,\n        .restricted = %s,\n    },\n",
+    furrow_buffer_printf(emit->source, "        .input = %s,\n        .output = %s,\n",
+                         descriptor_of(emit, method->input), descriptor_of(emit, method->output));
+    furrow_buffer_printf(emit->source,
+                         "        .idempotency = %s,\n        .timeout_ms = %u,\n        .restricted = %s,\n    },\n",
                          idempotency_of(method), method->options.timeout_ms, yes_no(method->options.restricted));
 }
 
 static void declare_service(const furrow_emit *emit, const furrow_model_service *service, const char *symbol)
 {
-    furrow_buffer_printf(emit->header, "/* Service %s, short name \"%s\". */\nextern const furrow_service_contract %s;\n\n",
+    furrow_buffer_printf(emit->header,
+                         "/* Service %s, short name \"%s\". */\nextern const furrow_service_contract %s;\n\n",
                          service->name, service->short_name, symbol);
     furrow_buffer_printf(emit->header, "/* Places of the methods in %s.methods. */\nenum {\n", symbol);
     for (size_t i = 0; i < service->method_count; i++)
         furrow_buffer_printf(emit->header, "    %s = %zu,\n",
-                             furrow_symbols_method_index(emit->model->arena, emit->file, service, &service->methods[i]), i);
+                             furrow_symbols_method_index(emit->model->arena, emit->file, service, &service->methods[i]),
+                             i);
     furrow_buffer_append_text(emit->header, "};\n\n");
 }
 
@@ -232,10 +247,12 @@ static void write_service(const furrow_emit *emit, const furrow_model_service *s
                          service->name, symbol);
     for (size_t i = 0; i < service->method_count; i++) write_method(emit, service, &service->methods[i]);
     furrow_buffer_append_text(emit->source, "};\n\n");
-    furrow_buffer_printf(emit->source, "/* Service %s. */\nconst furrow_service_contract %s = {\n", service->name, symbol);
-    furrow_buffer_printf(emit->source, "    .name = \"%s\",\n    .short_name = \"%s\",\n    .package = \"%s\",\n", service->name,
-                         service->short_name, emit->file->package);
-    furrow_buffer_printf(emit->source, "    .summary = %s,\n    .methods = %s_methods,\n    .method_count = %zu,\n};\n\n",
+    furrow_buffer_printf(emit->source, "/* Service %s. */\nconst furrow_service_contract %s = {\n", service->name,
+                         symbol);
+    furrow_buffer_printf(emit->source, "    .name = \"%s\",\n    .short_name = \"%s\",\n    .package = \"%s\",\n",
+                         service->name, service->short_name, emit->file->package);
+    furrow_buffer_printf(emit->source,
+                         "    .summary = %s,\n    .methods = %s_methods,\n    .method_count = %zu,\n};\n\n",
                          furrow_text_literal(arena, service->comment), symbol, service->method_count);
 }
 
@@ -248,7 +265,8 @@ typedef struct pointer_list {
 static void add_pointer(const furrow_emit *emit, pointer_list *list, const char *symbol)
 {
     if (list->count++ == 0)
-        furrow_buffer_printf(emit->source, "static const furrow_%s_contract *const all_%s[] = {\n", list->what, list->plural);
+        furrow_buffer_printf(emit->source, "static const furrow_%s_contract *const all_%s[] = {\n", list->what,
+                             list->plural);
     furrow_buffer_printf(emit->source, "    &%s,\n", symbol);
 }
 
@@ -260,7 +278,8 @@ static void end_list(const furrow_emit *emit, const pointer_list *list)
 static void write_list_members(const furrow_emit *emit, const pointer_list *list)
 {
     const char *values = list->count ? furrow_text_printf(emit->model->arena, "all_%s", list->plural) : "NULL";
-    furrow_buffer_printf(emit->source, "    .%s = %s,\n    .%s_count = %zu,\n", list->plural, values, list->what, list->count);
+    furrow_buffer_printf(emit->source, "    .%s = %s,\n    .%s_count = %zu,\n", list->plural, values, list->what,
+                         list->count);
 }
 
 static void write_file(const furrow_emit *emit)
@@ -274,7 +293,8 @@ static void write_file(const furrow_emit *emit)
         add_pointer(emit, &services, furrow_symbols_service(arena, file, &file->services[i]));
     end_list(emit, &services);
     for (size_t i = 0; i < file->message_count; i++) {
-        if (file->messages[i].options.entity) add_pointer(emit, &entities, furrow_symbols_message(arena, &file->messages[i]));
+        if (file->messages[i].options.entity)
+            add_pointer(emit, &entities, furrow_symbols_message(arena, &file->messages[i]));
     }
     end_list(emit, &entities);
     for (size_t i = 0; i < file->message_count; i++) {
@@ -282,8 +302,10 @@ static void write_file(const furrow_emit *emit)
             add_pointer(emit, &replicas, furrow_symbols_message(arena, &file->messages[i]));
     }
     end_list(emit, &replicas);
-    furrow_buffer_printf(emit->header, "/* All that %s declares. */\nextern const furrow_file_contract %s;\n\n", file->name, symbol);
-    furrow_buffer_printf(emit->source, "/* All that the file declares. */\nconst furrow_file_contract %s = {\n    .file = %s,\n",
+    furrow_buffer_printf(emit->header, "/* All that %s declares. */\nextern const furrow_file_contract %s;\n\n",
+                         file->name, symbol);
+    furrow_buffer_printf(emit->source,
+                         "/* All that the file declares. */\nconst furrow_file_contract %s = {\n    .file = %s,\n",
                          symbol, furrow_text_literal(arena, file->name));
     write_list_members(emit, &services);
     write_list_members(emit, &entities);

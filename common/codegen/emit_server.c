@@ -1,6 +1,6 @@
 /**
- * The server's side: the functions the service's author writes, declared with their own types, and the handler table that
- * leads to them. A method that nobody implements is a link error.
+ * The server's side: the functions the service's author writes, declared with their own types, and the handler table
+ * that leads to them. A method that nobody implements is a link error.
  */
 #include "codegen/emit.h"
 
@@ -8,16 +8,20 @@
 #include "codegen/symbols.h"
 #include "codegen/text.h"
 
-static void declare_method(const furrow_emit *emit, const furrow_model_service *service, const furrow_model_method *method)
+static void declare_method(const furrow_emit *emit, const furrow_model_service *service,
+                           const furrow_model_method *method)
 {
     furrow_arena *arena = emit->model->arena;
     furrow_buffer_printf(emit->header,
-                         "/* %s.%s */\nfurrow_status %s(furrow_call *call, const %s *request,\n    %s *response, furrow_error *err);\n\n",
+                         "/* %s.%s */\nfurrow_status %s(furrow_call *call, const %s *request,\n    %s *response, "
+                         "furrow_error *err);\n\n",
                          service->name, method->name, furrow_symbols_method(arena, service, method),
-                         furrow_names_c_type(arena, method->input->name), furrow_names_c_type(arena, method->output->name));
+                         furrow_names_c_type(arena, method->input->name),
+                         furrow_names_c_type(arena, method->output->name));
 }
 
-static const char *thunk_of(const furrow_emit *emit, const furrow_model_service *service, const furrow_model_method *method)
+static const char *thunk_of(const furrow_emit *emit, const furrow_model_service *service,
+                            const furrow_model_method *method)
 {
     furrow_arena *arena = emit->model->arena;
     return furrow_text_printf(arena, "%s_%s_thunk", furrow_names_snake(arena, service->own_name),
@@ -48,9 +52,11 @@ static void write_service(const furrow_emit *emit, const furrow_model_service *s
     for (size_t i = 0; i < service->method_count; i++)
         furrow_buffer_printf(emit->source, "    %s,\n", thunk_of(emit, service, &service->methods[i]));
     furrow_buffer_append_text(emit->source, "};\n\n");
-    furrow_buffer_printf(emit->header, "/* The handlers of %s, for furrow_server_add. */\nextern const furrow_handlers %s_handlers;\n\n",
-                         service->name, symbol);
-    furrow_buffer_printf(emit->source, "/* The handlers of %s, in the contract's order. */\nconst furrow_handlers %s_handlers = {\n",
+    furrow_buffer_printf(
+        emit->header, "/* The handlers of %s, for furrow_server_add. */\nextern const furrow_handlers %s_handlers;\n\n",
+        service->name, symbol);
+    furrow_buffer_printf(emit->source,
+                         "/* The handlers of %s, in the contract's order. */\nconst furrow_handlers %s_handlers = {\n",
                          service->name, symbol);
     furrow_buffer_printf(emit->source, "    .service = &%s,\n    .methods = %s_thunks,\n};\n\n", symbol, symbol);
 }

@@ -1,8 +1,10 @@
 /**
- * protoc-gen-furrow: reads a CodeGeneratorRequest from standard input, writes a CodeGeneratorResponse to standard output.
+ * protoc-gen-furrow: reads a CodeGeneratorRequest from standard input, writes a CodeGeneratorResponse to standard
+ * output.
  *
- * Problems of a .proto go into the response's `error`, as protoc wants it, all of them at once; what is wrong with protoc
- * itself goes to standard error with exit status 1. Either all files are generated or none. May depend on: base, protobuf-c.
+ * Problems of a .proto go into the response's `error`, as protoc wants it, all of them at once; what is wrong with
+ * protoc itself goes to standard error with exit status 1. Either all files are generated or none. May depend on: base,
+ * protobuf-c.
  */
 #include "codegen/check.h"
 #include "codegen/emit.h"
@@ -79,8 +81,8 @@ static void generate(const furrow_model *model, const furrow_model_file *file, r
 /* protoc puts "--furrow_out: " before the text, so its first line is a headline. */
 static char *refusal(furrow_arena *arena, const furrow_report *report)
 {
-    return furrow_text_printf(arena, "%zu problem%s\n%.*s", report->count, report->count == 1 ? "" : "s", (int)report->text.len,
-                              (const char *)report->text.data);
+    return furrow_text_printf(arena, "%zu problem%s\n%.*s", report->count, report->count == 1 ? "" : "s",
+                              (int)report->text.len, (const char *)report->text.data);
 }
 
 static void answer(const furrow_model *model, response_message *response)

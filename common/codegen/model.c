@@ -1,6 +1,7 @@
 /**
- * From protoc's descriptors to the model, in two passes: first all files with their names, places, comments and options,
- * then the types that fields and methods name. Nothing is judged here, only that the request is whole; see check.c.
+ * From protoc's descriptors to the model, in two passes: first all files with their names, places, comments and
+ * options, then the types that fields and methods name. Nothing is judged here, only that the request is whole; see
+ * check.c.
  */
 #include "codegen/model.h"
 
@@ -13,7 +14,15 @@ typedef Google__Protobuf__DescriptorProto descriptor;
 typedef Google__Protobuf__SourceCodeInfo__Location location;
 
 /* Field numbers of descriptor.proto: the steps of a location's path. */
-enum { FILE_MESSAGE = 4, FILE_ENUM = 5, FILE_SERVICE = 6, MESSAGE_FIELD = 2, MESSAGE_NESTED = 3, MESSAGE_ENUM = 4, SERVICE_METHOD = 2 };
+enum {
+    FILE_MESSAGE = 4,
+    FILE_ENUM = 5,
+    FILE_SERVICE = 6,
+    MESSAGE_FIELD = 2,
+    MESSAGE_NESTED = 3,
+    MESSAGE_ENUM = 4,
+    SERVICE_METHOD = 2
+};
 
 enum { PATH_MAX_STEPS = 128 };
 
@@ -67,8 +76,8 @@ static const char *join(furrow_arena *arena, const char *scope, const char *name
 
 static furrow_status malformed(const loader *load, const char *name)
 {
-    return furrow_fail(load->err, FURROW_INVALID_ARGUMENT, "%s: options of %s are not what furrow/v1/options.proto says",
-                       load->file->name, name);
+    return furrow_fail(load->err, FURROW_INVALID_ARGUMENT,
+                       "%s: options of %s are not what furrow/v1/options.proto says", load->file->name, name);
 }
 
 static furrow_status load_fields(loader *load, furrow_model_message *message, const path *at)
@@ -81,7 +90,8 @@ static furrow_status load_fields(loader *load, furrow_model_message *message, co
         field->proto = message->proto->field[i];
         field->name = field->proto->name;
         field->place = place_of(load->file, &here);
-        if (!furrow_options_of_field(field->proto->options, load->arena, &field->options)) return malformed(load, field->name);
+        if (!furrow_options_of_field(field->proto->options, load->arena, &field->options))
+            return malformed(load, field->name);
     }
     return FURROW_OK;
 }
@@ -107,7 +117,8 @@ static furrow_status load_message(loader *load, const char *scope, const descrip
     message->proto = from;
     message->nested = at->len > 2;
     message->map_entry = from->options && from->options->map_entry;
-    if (!furrow_options_of_message(from->options, load->arena, &message->options)) return malformed(load, message->name);
+    if (!furrow_options_of_message(from->options, load->arena, &message->options))
+        return malformed(load, message->name);
     furrow_status status = load_fields(load, message, at);
     load_enums(load, message->name, from->enum_type, from->n_enum_type, at, MESSAGE_ENUM);
     for (size_t i = 0; status == FURROW_OK && i < from->n_nested_type; i++) {
@@ -142,7 +153,8 @@ static furrow_status load_service(loader *load, const Google__Protobuf__ServiceD
     service->own_name = from->name;
     service->comment = comment_of(load, &here);
     service->place = place_of(load->file, &here);
-    if (!furrow_options_of_service(from->options, load->arena, &service->short_name)) return malformed(load, service->name);
+    if (!furrow_options_of_service(from->options, load->arena, &service->short_name))
+        return malformed(load, service->name);
     if (!service->short_name)
         service->short_name = furrow_text_copy(load->arena, load->file->package, strcspn(load->file->package, "."));
     return load_methods(load, service, from, &here);
@@ -180,7 +192,8 @@ static furrow_status load_file(loader *load)
         path at = path_step(&root, FILE_MESSAGE, i);
         status = load_message(load, file->package, from->message_type[i], &at);
     }
-    for (size_t i = 0; status == FURROW_OK && i < from->n_service; i++) status = load_service(load, from->service[i], i);
+    for (size_t i = 0; status == FURROW_OK && i < from->n_service; i++)
+        status = load_service(load, from->service[i], i);
     return status;
 }
 
@@ -255,7 +268,8 @@ static const char *owner_of(const furrow_model *model, const furrow_model_file *
     if (file->service_count > 0) return file->services[0].short_name;
     for (size_t i = 0; i < model->file_count; i++) {
         const furrow_model_file *other = &model->files[i];
-        if (other->service_count > 0 && strcmp(other->package, file->package) == 0) return other->services[0].short_name;
+        if (other->service_count > 0 && strcmp(other->package, file->package) == 0)
+            return other->services[0].short_name;
     }
     return furrow_text_copy(model->arena, file->package, strcspn(file->package, "."));
 }
@@ -331,13 +345,15 @@ furrow_status furrow_model_load(const Google__Protobuf__Compiler__CodeGeneratorR
     furrow_status status = FURROW_OK;
     model.files = furrow_text_zalloc(arena, request->n_proto_file * sizeof *model.files);
     for (size_t i = 0; status == FURROW_OK && i < request->n_proto_file; i++) {
-        if (!file_named(request->proto_file[i])) return furrow_fail(err, FURROW_INVALID_ARGUMENT, "something has no name");
+        if (!file_named(request->proto_file[i]))
+            return furrow_fail(err, FURROW_INVALID_ARGUMENT, "something has no name");
         loader load = {arena, &model.files[model.file_count++], err};
         load.file->proto = request->proto_file[i];
         load.file->generate = asked_for(request, load.file->proto->name);
         status = load_file(&load);
     }
-    for (size_t i = 0; status == FURROW_OK && i < model.file_count; i++) status = resolve_file(&model, &model.files[i], err);
+    for (size_t i = 0; status == FURROW_OK && i < model.file_count; i++)
+        status = resolve_file(&model, &model.files[i], err);
     if (status == FURROW_OK) *out = model;
     return status;
 }
@@ -349,9 +365,9 @@ const char *furrow_model_stream(const furrow_model *model, const furrow_model_me
 
 static const char *scalar_text(Google__Protobuf__FieldDescriptorProto__Type type)
 {
-    static const char *const names[] = {NULL,     "double", "float",  "int64",   "uint64", "int32",    "fixed64",  "fixed32", "bool",
-                                        "string", "group",  "message", "bytes",  "uint32", "enum",     "sfixed32", "sfixed64", "sint32",
-                                        "sint64"};
+    static const char *const names[] = {NULL,      "double",   "float",    "int64",  "uint64",  "int32", "fixed64",
+                                        "fixed32", "bool",     "string",   "group",  "message", "bytes", "uint32",
+                                        "enum",    "sfixed32", "sfixed64", "sint32", "sint64"};
     size_t known = sizeof names / sizeof *names;
     return type > 0 && (size_t)type < known ? names[type] : "unknown";
 }

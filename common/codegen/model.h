@@ -62,7 +62,7 @@ typedef struct furrow_model_service {
 struct furrow_model_file {
     const char *name; /* "employee/v1/employee.proto" */
     const char *package;
-    const char *owner; /* short name of the package's service */
+    const char *owner;     /* short name of the package's service */
     const char *c_package; /* protobuf-c's renaming option, or NULL */
     const Google__Protobuf__FileDescriptorProto *proto;
     furrow_model_message *messages; /* nested ones right after what they stand in */

@@ -1,6 +1,7 @@
 /**
  * Names: protobuf's in, C's and NATS's out. protoc-gen-c's conversions are those of its c_helpers.cc (FullNameToC,
- * FullNameToLower, ToCamel, CamelToLower), which protobuf-c has kept since 1.0; tests compare with what it really writes.
+ * FullNameToLower, ToCamel, CamelToLower), which protobuf-c has kept since 1.0; tests compare with what it really
+ * writes.
  */
 #include "codegen/names.h"
 
@@ -77,7 +78,8 @@ const char *furrow_names_stem(furrow_arena *arena, const char *file)
     size_t len = strlen(file);
     for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
         size_t ending = strlen(endings[i]);
-        if (len > ending && strcmp(file + len - ending, endings[i]) == 0) return furrow_text_copy(arena, file, len - ending);
+        if (len > ending && strcmp(file + len - ending, endings[i]) == 0)
+            return furrow_text_copy(arena, file, len - ending);
     }
     return file;
 }

@@ -1,6 +1,6 @@
 /**
- * Names: protobuf's in, C's and NATS's out. The first group reproduces protoc-gen-c letter by letter, since our code refers
- * to what it generates; the second is ours. Pure. May depend on: base.
+ * Names: protobuf's in, C's and NATS's out. The first group reproduces protoc-gen-c letter by letter, since our code
+ * refers to what it generates; the second is ours. Pure. May depend on: base.
  */
 #ifndef FURROW_CODEGEN_NAMES_H
 #define FURROW_CODEGEN_NAMES_H
@@ -12,7 +12,8 @@
 /* "employee.v1.GetEmployeeRequest" -> "Employee__V1__GetEmployeeRequest", the struct. */
 const char *furrow_names_c_type(furrow_arena *arena, const char *full_name);
 
-/* "employee.v1.GetEmployeeRequest" -> "employee__v1__get_employee_request", what descriptors and functions begin with. */
+/* "employee.v1.GetEmployeeRequest" -> "employee__v1__get_employee_request", what descriptors and functions begin with.
+ */
 const char *furrow_names_c_lower(furrow_arena *arena, const char *full_name);
 
 /* "employee/v1/employee.proto" -> "employee/v1/employee". */

@@ -1,7 +1,7 @@
 /**
  * Custom options out of unknown fields: one table per kind of option, one small reader of the wire format.
- * An option may come in pieces (`option (x).a = 1; option (x).b = 2;`), so each occurrence is merged into what is there;
- * numbers that no table names belong to somebody else's options and are skipped.
+ * An option may come in pieces (`option (x).a = 1; option (x).b = 2;`), so each occurrence is merged into what is
+ * there; numbers that no table names belong to somebody else's options and are skipped.
  */
 #include "codegen/options.h"
 
@@ -28,7 +28,7 @@ typedef enum slot_kind { SLOT_BOOL, SLOT_UINT32, SLOT_TEXT, SLOT_MESSAGE } slot_
 typedef struct slot {
     uint32_t number;
     slot_kind kind;
-    void *into;               /* bool *, uint32_t *, const char **; of a message: bool * set when it stands there, or NULL */
+    void *into; /* bool *, uint32_t *, const char **; of a message: bool * set when it stands there, or NULL */
     const struct slot *inner; /* of a message */
     size_t inner_count;
 } slot;
@@ -66,14 +66,17 @@ static bool skip_value(reader *in, unsigned wire_type)
     reader bytes;
     size_t fixed = wire_type == PROTOBUF_C_WIRE_TYPE_64BIT ? 8 : 4;
     switch (wire_type) {
-    case PROTOBUF_C_WIRE_TYPE_VARINT: return read_varint(in, &ignored);
-    case PROTOBUF_C_WIRE_TYPE_LENGTH_PREFIXED: return read_bytes(in, &bytes);
+    case PROTOBUF_C_WIRE_TYPE_VARINT:
+        return read_varint(in, &ignored);
+    case PROTOBUF_C_WIRE_TYPE_LENGTH_PREFIXED:
+        return read_bytes(in, &bytes);
     case PROTOBUF_C_WIRE_TYPE_64BIT:
     case PROTOBUF_C_WIRE_TYPE_32BIT:
         if ((size_t)(in->end - in->at) < fixed) return false;
         in->at += fixed;
         return true;
-    default: return false;
+    default:
+        return false;
     }
 }
 
@@ -87,9 +90,15 @@ static bool read_slot(reader *in, unsigned wire_type, furrow_arena *arena, const
     if (wire_type != (by_length ? PROTOBUF_C_WIRE_TYPE_LENGTH_PREFIXED : PROTOBUF_C_WIRE_TYPE_VARINT)) return false;
     if (by_length ? !read_bytes(in, &bytes) : !read_varint(in, &number)) return false;
     switch (to->kind) {
-    case SLOT_BOOL: *(bool *)to->into = number != 0; return true;
-    case SLOT_UINT32: *(uint32_t *)to->into = (uint32_t)number; return true;
-    case SLOT_TEXT: *(const char **)to->into = furrow_text_copy(arena, bytes.at, (size_t)(bytes.end - bytes.at)); return true;
+    case SLOT_BOOL:
+        *(bool *)to->into = number != 0;
+        return true;
+    case SLOT_UINT32:
+        *(uint32_t *)to->into = (uint32_t)number;
+        return true;
+    case SLOT_TEXT:
+        *(const char **)to->into = furrow_text_copy(arena, bytes.at, (size_t)(bytes.end - bytes.at));
+        return true;
     case SLOT_MESSAGE:
         if (to->into) *(bool *)to->into = true;
         return read_message(&bytes, arena, to->inner, to->inner_count);
@@ -131,7 +140,8 @@ static bool read_unknown(const ProtobufCMessage *options, furrow_arena *arena, c
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
-bool furrow_options_of_message(const Google__Protobuf__MessageOptions *from, furrow_arena *arena, furrow_message_options *out)
+bool furrow_options_of_message(const Google__Protobuf__MessageOptions *from, furrow_arena *arena,
+                               furrow_message_options *out)
 {
     *out = (furrow_message_options){0};
     const slot entity[] = {{1, SLOT_UINT32, &out->history, NULL, 0},
@@ -153,7 +163,8 @@ bool furrow_options_of_field(const Google__Protobuf__FieldOptions *from, furrow_
     return !from || read_unknown(&from->base, arena, slots, COUNT(slots));
 }
 
-bool furrow_options_of_method(const Google__Protobuf__MethodOptions *from, furrow_arena *arena, furrow_method_options *out)
+bool furrow_options_of_method(const Google__Protobuf__MethodOptions *from, furrow_arena *arena,
+                              furrow_method_options *out)
 {
     *out = (furrow_method_options){0};
     const slot slots[] = {{OPTION_TIMEOUT_MS, SLOT_UINT32, &out->timeout_ms, NULL, 0},
@@ -162,7 +173,8 @@ bool furrow_options_of_method(const Google__Protobuf__MethodOptions *from, furro
     return !from || read_unknown(&from->base, arena, slots, COUNT(slots));
 }
 
-bool furrow_options_of_service(const Google__Protobuf__ServiceOptions *from, furrow_arena *arena, const char **short_name)
+bool furrow_options_of_service(const Google__Protobuf__ServiceOptions *from, furrow_arena *arena,
+                               const char **short_name)
 {
     *short_name = NULL;
     const slot slots[] = {{OPTION_SHORT_NAME, SLOT_TEXT, short_name, NULL, 0}};

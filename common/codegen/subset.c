@@ -1,7 +1,7 @@
 /**
  * Is a replica a wire-compatible subset of its entity? Compared field by field by number, messages inside messages too
- * (their recursion is followed once per pair of types), so that copying the declared fields out of an event's bytes is the
- * whole projection. Types may have other names; what may differ is only what the wire does not show.
+ * (their recursion is followed once per pair of types), so that copying the declared fields out of an event's bytes is
+ * the whole projection. Types may have other names; what may differ is only what the wire does not show.
  */
 #include "codegen/check.h"
 
@@ -36,7 +36,8 @@ static bool is_map(const furrow_model_field *field)
 /* "field employee_id = 2 of timesheet.v1.Employee" */
 static const char *describe(const comparison *in, const furrow_model_message *message, const furrow_model_field *field)
 {
-    return furrow_text_printf(in->model->arena, "field %s = %d of %s", field->name, field->proto->number, message->name);
+    return furrow_text_printf(in->model->arena, "field %s = %d of %s", field->name, field->proto->number,
+                              message->name);
 }
 
 /* Where to point at: types borrowed from the owner stand in its file, but the declaration to mend is the replica. */
@@ -48,7 +49,8 @@ static furrow_place place_of(const comparison *in, const match *at)
 /* @mine and @theirs say what the field is on either side: "repeated string", "string in oneof place". */
 static void differ(const comparison *in, const match *at, const char *mine, const char *theirs)
 {
-    furrow_report_add(in->report, place_of(in, at), "%s is %s, but in the owner's %s at %s:%d it is %s: declare it as the owner does",
+    furrow_report_add(in->report, place_of(in, at),
+                      "%s is %s, but in the owner's %s at %s:%d it is %s: declare it as the owner does",
                       describe(in, at->mine_in, at->mine), mine, at->theirs_in->name, at->theirs->place.file,
                       at->theirs->place.line, theirs);
 }
@@ -63,7 +65,8 @@ static const furrow_model_field *find_name(const furrow_model_message *message, 
 
 static void report_renumbered(const comparison *in, const match *at)
 {
-    furrow_report_add(in->report, place_of(in, at), "%s (%s) has another number in the owner: %s (%s) at %s:%d; use number %d",
+    furrow_report_add(in->report, place_of(in, at),
+                      "%s (%s) has another number in the owner: %s (%s) at %s:%d; use number %d",
                       describe(in, at->mine_in, at->mine), furrow_model_type_text(in->model, at->mine),
                       describe(in, at->theirs_in, at->theirs), furrow_model_type_text(in->model, at->theirs),
                       at->theirs->place.file, at->theirs->place.line, at->theirs->proto->number);
@@ -71,9 +74,10 @@ static void report_renumbered(const comparison *in, const match *at)
 
 static void report_missing(const comparison *in, const match *at)
 {
-    furrow_report_add(in->report, place_of(in, at), "%s (%s) is missing in the owner's %s at %s:%d; remove it or ask the owner for it",
-                      describe(in, at->mine_in, at->mine), furrow_model_type_text(in->model, at->mine), at->theirs_in->name,
-                      at->theirs_in->place.file, at->theirs_in->place.line);
+    furrow_report_add(in->report, place_of(in, at),
+                      "%s (%s) is missing in the owner's %s at %s:%d; remove it or ask the owner for it",
+                      describe(in, at->mine_in, at->mine), furrow_model_type_text(in->model, at->mine),
+                      at->theirs_in->name, at->theirs_in->place.file, at->theirs_in->place.line);
 }
 
 static const Google__Protobuf__EnumValueDescriptorProto *enum_by_name(const furrow_model_enum *in, const char *name)
@@ -101,14 +105,16 @@ static void compare_enums(const comparison *in, const match *at)
         const Google__Protobuf__EnumValueDescriptorProto *named = enum_by_name(theirs, value->name);
         const Google__Protobuf__EnumValueDescriptorProto *numbered = enum_by_number(theirs, value->number);
         if (named && named->number == value->number) continue;
-        const char *instead = named      ? furrow_text_printf(in->model->arena, "there %s is %d", named->name, named->number)
-                              : numbered ? furrow_text_printf(in->model->arena, "there %d is %s", numbered->number, numbered->name)
-                                         : "it has neither the name nor the number";
-        furrow_report_add(in->report, mine->place,
-                          "enum value %s = %d of %s, the type of %s, is not in the owner's %s at %s:%d: %s; use the owner's names "
-                          "and numbers, or fewer",
-                          value->name, value->number, mine->name, describe(in, at->mine_in, at->mine), theirs->name,
-                          theirs->place.file, theirs->place.line, instead);
+        const char *instead =
+            named      ? furrow_text_printf(in->model->arena, "there %s is %d", named->name, named->number)
+            : numbered ? furrow_text_printf(in->model->arena, "there %d is %s", numbered->number, numbered->name)
+                       : "it has neither the name nor the number";
+        furrow_report_add(
+            in->report, mine->place,
+            "enum value %s = %d of %s, the type of %s, is not in the owner's %s at %s:%d: %s; use the owner's names "
+            "and numbers, or fewer",
+            value->name, value->number, mine->name, describe(in, at->mine_in, at->mine), theirs->name,
+            theirs->place.file, theirs->place.line, instead);
     }
 }
 
@@ -145,8 +151,8 @@ static void compare_maps(comparison *in, const match *at)
 
 static void compare_types(comparison *in, const match *at)
 {
-    bool same = at->mine->proto->type == at->theirs->proto->type && at->mine->proto->label == at->theirs->proto->label &&
-                is_map(at->mine) == is_map(at->theirs);
+    bool same = at->mine->proto->type == at->theirs->proto->type &&
+                at->mine->proto->label == at->theirs->proto->label && is_map(at->mine) == is_map(at->theirs);
     if (!same)
         differ(in, at, furrow_model_type_text(in->model, at->mine), furrow_model_type_text(in->model, at->theirs));
     else if (is_map(at->mine))
@@ -159,12 +165,13 @@ static void compare_types(comparison *in, const match *at)
 
 static void compare_field(comparison *in, const match *at)
 {
-    const char *mine = furrow_model_type_text(in->model, at->mine), *theirs = furrow_model_type_text(in->model, at->theirs);
+    const char *mine = furrow_model_type_text(in->model, at->mine),
+               *theirs = furrow_model_type_text(in->model, at->theirs);
     if (at->theirs->options.is_private) {
         furrow_report_add(in->report, place_of(in, at),
                           "%s (%s) is private in the owner's %s (%s) at %s:%d; no replica may keep it: remove it",
-                          describe(in, at->mine_in, at->mine), mine, at->theirs_in->name, theirs, at->theirs->place.file,
-                          at->theirs->place.line);
+                          describe(in, at->mine_in, at->mine), mine, at->theirs_in->name, theirs,
+                          at->theirs->place.file, at->theirs->place.line);
         return;
     }
     if (strcmp(at->mine->name, at->theirs->name) != 0)
@@ -181,7 +188,8 @@ static const char *oneof_name(const furrow_model_message *message, const furrow_
 }
 
 /* "string in oneof place", "string in no oneof". */
-static const char *with_oneof(const comparison *in, const furrow_model_message *message, const furrow_model_field *field)
+static const char *with_oneof(const comparison *in, const furrow_model_message *message,
+                              const furrow_model_field *field)
 {
     const char *name = oneof_name(message, field);
     return furrow_text_printf(in->model->arena, "%s in %s%s", furrow_model_type_text(in->model, field),
@@ -201,13 +209,13 @@ static void compare_oneofs(const comparison *in, const match *at)
         const furrow_model_field *kept = furrow_model_find_field(at->mine_in, sibling->proto->number);
         bool together = kept && furrow_model_in_oneof(kept) && kept->proto->oneof_index == at->mine->proto->oneof_index;
         if (together) continue;
-        furrow_report_add(in->report, at->mine->place,
-                          "%s (%s) stands in oneof %s of the owner's %s at %s:%d, which also has %s (%s): declare the whole oneof, "
-                          "in one oneof",
-                          describe(in, at->mine_in, at->mine), furrow_model_type_text(in->model, at->mine),
-                          oneof_name(at->theirs_in, at->theirs), at->theirs_in->name, at->theirs->place.file,
-                          at->theirs->place.line, describe(in, at->theirs_in, sibling),
-                          furrow_model_type_text(in->model, sibling));
+        furrow_report_add(
+            in->report, at->mine->place,
+            "%s (%s) stands in oneof %s of the owner's %s at %s:%d, which also has %s (%s): declare the whole oneof, "
+            "in one oneof",
+            describe(in, at->mine_in, at->mine), furrow_model_type_text(in->model, at->mine),
+            oneof_name(at->theirs_in, at->theirs), at->theirs_in->name, at->theirs->place.file, at->theirs->place.line,
+            describe(in, at->theirs_in, sibling), furrow_model_type_text(in->model, sibling));
     }
 }
 
@@ -222,7 +230,8 @@ static void compare_oneof_mates(const comparison *in, const match *at)
         if (!theirs || !furrow_model_in_oneof(theirs) || !furrow_model_in_oneof(at->theirs)) continue;
         if (theirs->proto->oneof_index == at->theirs->proto->oneof_index) continue;
         furrow_report_add(in->report, at->mine->place,
-                          "%s (%s) and %s share oneof %s, but in the owner's %s at %s:%d they stand in %s and %s: declare both oneofs",
+                          "%s (%s) and %s share oneof %s, but in the owner's %s at %s:%d they stand in %s and %s: "
+                          "declare both oneofs",
                           describe(in, at->mine_in, at->mine), furrow_model_type_text(in->model, at->mine),
                           describe(in, at->mine_in, mate), oneof_name(at->mine_in, at->mine), at->theirs_in->name,
                           at->theirs->place.file, at->theirs->place.line, oneof_name(at->theirs_in, at->theirs),
@@ -253,8 +262,8 @@ static void compare_messages(comparison *in, const pair *messages)
     }
 }
 
-void furrow_check_subset(const furrow_model *model, const furrow_model_message *replica, const furrow_model_message *entity,
-                         furrow_report *report)
+void furrow_check_subset(const furrow_model *model, const furrow_model_message *replica,
+                         const furrow_model_message *entity, furrow_report *report)
 {
     comparison in = {.model = model, .report = report, .replica = replica};
     compare_later(&in, replica, entity);

@@ -11,7 +11,8 @@ const char *furrow_symbols_file(furrow_arena *arena, const furrow_model_file *fi
 
 static const char *in_package(furrow_arena *arena, const furrow_model_file *file, const char *name)
 {
-    return furrow_text_printf(arena, "%s_%s", furrow_names_identifier(arena, file->package), furrow_names_snake(arena, name));
+    return furrow_text_printf(arena, "%s_%s", furrow_names_identifier(arena, file->package),
+                              furrow_names_snake(arena, name));
 }
 
 const char *furrow_symbols_message(furrow_arena *arena, const furrow_model_message *message)
@@ -20,20 +21,22 @@ const char *furrow_symbols_message(furrow_arena *arena, const furrow_model_messa
                               message->options.entity ? "entity" : "replica");
 }
 
-const char *furrow_symbols_service(furrow_arena *arena, const furrow_model_file *file, const furrow_model_service *service)
+const char *furrow_symbols_service(furrow_arena *arena, const furrow_model_file *file,
+                                   const furrow_model_service *service)
 {
     return in_package(arena, file, service->own_name);
 }
 
-const char *furrow_symbols_method_index(furrow_arena *arena, const furrow_model_file *file, const furrow_model_service *service,
-                                        const furrow_model_method *method)
+const char *furrow_symbols_method_index(furrow_arena *arena, const furrow_model_file *file,
+                                        const furrow_model_service *service, const furrow_model_method *method)
 {
     const char *name = furrow_text_printf(arena, "%s_%s", furrow_symbols_service(arena, file, service),
                                           furrow_names_snake(arena, method->name));
     return furrow_names_upper(arena, name);
 }
 
-const char *furrow_symbols_method(furrow_arena *arena, const furrow_model_service *service, const furrow_model_method *method)
+const char *furrow_symbols_method(furrow_arena *arena, const furrow_model_service *service,
+                                  const furrow_model_method *method)
 {
     return furrow_text_printf(arena, "%s_%s", service->short_name, furrow_names_snake(arena, method->name));
 }

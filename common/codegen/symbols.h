@@ -14,13 +14,15 @@ const char *furrow_symbols_file(furrow_arena *arena, const furrow_model_file *fi
 const char *furrow_symbols_message(furrow_arena *arena, const furrow_model_message *message);
 
 /* "employee_v1_employee_service". */
-const char *furrow_symbols_service(furrow_arena *arena, const furrow_model_file *file, const furrow_model_service *service);
+const char *furrow_symbols_service(furrow_arena *arena, const furrow_model_file *file,
+                                   const furrow_model_service *service);
 
 /* "EMPLOYEE_V1_EMPLOYEE_SERVICE_GET_EMPLOYEE". */
-const char *furrow_symbols_method_index(furrow_arena *arena, const furrow_model_file *file, const furrow_model_service *service,
-                                        const furrow_model_method *method);
+const char *furrow_symbols_method_index(furrow_arena *arena, const furrow_model_file *file,
+                                        const furrow_model_service *service, const furrow_model_method *method);
 
 /* "employee_get_employee": what the service's author writes; the client's is this with _call after it. */
-const char *furrow_symbols_method(furrow_arena *arena, const furrow_model_service *service, const furrow_model_method *method);
+const char *furrow_symbols_method(furrow_arena *arena, const furrow_model_service *service,
+                                  const furrow_model_method *method);
 
 #endif

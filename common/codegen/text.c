@@ -1,6 +1,6 @@
 /**
- * Memory and text of one run of the plugin. Everything that ends up inside a C string literal passes furrow_text_literal,
- * so no comment of a .proto can break out of it. May depend on: base.
+ * Memory and text of one run of the plugin. Everything that ends up inside a C string literal passes
+ * furrow_text_literal, so no comment of a .proto can break out of it. May depend on: base.
  */
 #include "codegen/text.h"
 

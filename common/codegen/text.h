@@ -1,6 +1,6 @@
 /**
- * Memory and text of one run of the plugin. Memory comes from one arena that lives as long as the run; a build tool that
- * runs out of it can only say so and stop, so nothing here returns NULL. May depend on: base.
+ * Memory and text of one run of the plugin. Memory comes from one arena that lives as long as the run; a build tool
+ * that runs out of it can only say so and stop, so nothing here returns NULL. May depend on: base.
  */
 #ifndef FURROW_CODEGEN_TEXT_H
 #define FURROW_CODEGEN_TEXT_H

@@ -46,9 +46,18 @@ END_TEST
 START_TEST(our_snake_case_goes_by_words)
 {
     static const char *const rows[][2] = {
-        {"WorkDay", "work_day"},   {"Employee", "employee"},           {"HTTPServer", "http_server"}, {"GetURL", "get_url"},
-        {"GetURLPath", "get_url_path"}, {"already_snake", "already_snake"}, {"Snake_Camel", "snake_camel"}, {"Area51Site", "area51_site"},
-        {"X", "x"},                {"XY", "xy"},                       {"aB", "a_b"},                 {"", ""},
+        {"WorkDay", "work_day"},
+        {"Employee", "employee"},
+        {"HTTPServer", "http_server"},
+        {"GetURL", "get_url"},
+        {"GetURLPath", "get_url_path"},
+        {"already_snake", "already_snake"},
+        {"Snake_Camel", "snake_camel"},
+        {"Area51Site", "area51_site"},
+        {"X", "x"},
+        {"XY", "xy"},
+        {"aB", "a_b"},
+        {"", ""},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         ck_assert_str_eq(furrow_names_snake(arena, rows[i][0]), rows[i][1]);
@@ -63,8 +72,10 @@ END_TEST
 START_TEST(short_names_are_tokens_and_prefixes)
 {
     static const char *const good[] = {"employee", "e", "time_sheet", "a2345678901234567890123456789012"};
-    static const char *const bad[] = {"", "Employee", "2x", "_x", "a.b", "a-b", "a b", "a*", "a23456789012345678901234567890123"};
-    for (size_t i = 0; i < sizeof good / sizeof *good; i++) ck_assert_msg(furrow_names_short_ok(good[i]), "%s", good[i]);
+    static const char *const bad[] = {
+        "", "Employee", "2x", "_x", "a.b", "a-b", "a b", "a*", "a23456789012345678901234567890123"};
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++)
+        ck_assert_msg(furrow_names_short_ok(good[i]), "%s", good[i]);
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) ck_assert_msg(!furrow_names_short_ok(bad[i]), "%s", bad[i]);
 }
 END_TEST
@@ -121,14 +132,21 @@ START_TEST(options_are_decoded_and_unknown_ones_skipped)
 {
     bool ok;
     /* history 5, then fields 98 and 99 in every wire type, then memory. */
-    static const char entity[] = "\x1b\x08\x05\x90\x06\x01\x9a\x06\x01z\x99\x06\1\2\3\4\5\6\7\7\x9d\x06\1\2\3\4\x18\x01";
+    static const char entity[] =
+        "\x1b\x08\x05\x90\x06\x01\x9a\x06\x01z\x99\x06\1\2\3\4\5\6\7\7\x9d\x06\1\2\3\4\x18\x01";
     furrow_message_options out = decode(50501, entity, sizeof entity - 1, &ok);
     ck_assert(ok && out.entity && out.memory && !out.internal);
     ck_assert_uint_eq(out.history, 5);
-    out = decode(50502, "\x03" "a.B", 4, &ok);
+    out = decode(50502,
+                 "\x03"
+                 "a.B",
+                 4, &ok);
     ck_assert(ok && !out.entity);
     ck_assert_str_eq(out.replica_of, "a.B");
-    out = decode(60000, "\x03" "a.B", 4, &ok);
+    out = decode(60000,
+                 "\x03"
+                 "a.B",
+                 4, &ok);
     ck_assert(ok && !out.entity && !out.replica_of);
     out = decode(50501, "\x00", 1, &ok);
     ck_assert(ok && out.entity);
@@ -141,8 +159,14 @@ START_TEST(malformed_options_are_refused)
     static const struct {
         const char *bytes;
         size_t len;
-    } rows[] = {{"", 0}, {"\x05\x08\x05", 3}, {"\x01\x08", 2}, {"\x02\x08\x80", 3}, {"\x02\x0a\x05", 3}, {"\x01\x0b", 2},
-                {"\x03\x9d\x06\x01", 4}, {"\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", 11}};
+    } rows[] = {{"", 0},
+                {"\x05\x08\x05", 3},
+                {"\x01\x08", 2},
+                {"\x02\x08\x80", 3},
+                {"\x02\x0a\x05", 3},
+                {"\x01\x0b", 2},
+                {"\x03\x9d\x06\x01", 4},
+                {"\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", 11}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         decode(50501, rows[i].bytes, rows[i].len, &ok);
         ck_assert_msg(!ok, "row %zu was taken", i);

@@ -1,7 +1,7 @@
 /*
  * What generated code does once compiled: the golden contracts' tables hold what their .proto says, the handler table
- * leads to the author's functions and the typed client hands on what it is given. The two functions of rpc/client.h that
- * the client stands on are played here, so nothing of rpc runs.
+ * leads to the author's functions and the typed client hands on what it is given. The two functions of rpc/client.h
+ * that the client stands on are played here, so nothing of rpc runs.
  */
 #include "depot/v1/depot.client.h"
 #include "depot/v1/depot.server.h"
@@ -18,7 +18,8 @@
 static const void *seen_call, *seen_request, *seen_response, *seen_error;
 static const char *seen_method;
 
-static furrow_status note(const char *method, const void *call, const void *request, const void *response, const void *err)
+static furrow_status note(const char *method, const void *call, const void *request, const void *response,
+                          const void *err)
 {
     seen_method = method;
     seen_call = call;
@@ -64,8 +65,8 @@ furrow_status odd_names_a(furrow_call *call, const OddNames__V1__Leading *reques
     return note("A", call, request, response, err);
 }
 
-furrow_status odd_names_b(furrow_call *call, const OddNames__V1__HTTPServer *request, OddNames__V1__HTTPServer *response,
-                          furrow_error *err)
+furrow_status odd_names_b(furrow_call *call, const OddNames__V1__HTTPServer *request,
+                          OddNames__V1__HTTPServer *response, furrow_error *err)
 {
     return note("B", call, request, response, err);
 }
@@ -80,9 +81,9 @@ static void *pending_arg;
 static furrow_status answer;
 static ProtobufCMessage *reply;
 
-furrow_status furrow_client_call(furrow_client *client, const furrow_method_contract *method, const ProtobufCMessage *request,
-                                 const furrow_call_options *options, furrow_arena *arena, ProtobufCMessage **response,
-                                 furrow_error *err)
+furrow_status furrow_client_call(furrow_client *client, const furrow_method_contract *method,
+                                 const ProtobufCMessage *request, const furrow_call_options *options,
+                                 furrow_arena *arena, ProtobufCMessage **response, furrow_error *err)
 {
     called = method;
     sent = request;
@@ -93,8 +94,8 @@ furrow_status furrow_client_call(furrow_client *client, const furrow_method_cont
 }
 
 furrow_status furrow_client_call_async(furrow_client *client, const furrow_method_contract *method,
-                                       const ProtobufCMessage *request, const furrow_call_options *options, furrow_client_fn *fn,
-                                       void *arg, furrow_error *err)
+                                       const ProtobufCMessage *request, const furrow_call_options *options,
+                                       furrow_client_fn *fn, void *arg, furrow_error *err)
 {
     called = method;
     sent = request;
@@ -218,8 +219,7 @@ static void check_handlers(const furrow_handlers *handlers)
     int call, request, response;
     furrow_error err;
     for (size_t i = 0; i < handlers->service->method_count; i++) {
-        furrow_status status =
-            handlers->methods[i]((furrow_call *)&call, (void *)&request, (void *)&response, &err);
+        furrow_status status = handlers->methods[i]((furrow_call *)&call, (void *)&request, (void *)&response, &err);
         ck_assert_int_eq(status, FURROW_NOT_FOUND);
         ck_assert_str_eq(seen_method, handlers->service->methods[i].name);
         ck_assert(seen_call == &call && seen_request == &request && seen_response == &response && seen_error == &err);
