@@ -113,6 +113,10 @@ typedef struct furrow_marker {
 furrow_status furrow_marker_read(furrow_table *table, furrow_marker *out, furrow_error *err) FURROW_MUST_USE;
 /* Writes @marker; within one shape, epoch and run_id the position only grows (a smaller one is ignored). */
 furrow_status furrow_marker_write(furrow_table *table, const furrow_marker *marker, furrow_error *err) FURROW_MUST_USE;
+/* Writes @to if shape, epoch and run_id stored are those of @from, in one step; the position only grows. *@moved false: they are not (a
+ * flush, another process's repair), and nothing was written. */
+furrow_status furrow_marker_move(furrow_table *table, const furrow_marker *from, const furrow_marker *to, bool *moved, furrow_error *err)
+    FURROW_MUST_USE;
 
 /* Deletes every key of the table (records, indexes, reactions, marker) in bounded steps: before a rebuild under another shape or log. */
 furrow_status furrow_table_clear(furrow_table *table, furrow_error *err) FURROW_MUST_USE;
