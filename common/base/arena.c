@@ -19,6 +19,7 @@
 #define ALIGNMENT       ((size_t)16)
 #define FIRST_BLOCK     ((size_t)4096)
 #define MAX_CHUNK_BYTES ((size_t)256 << 10)
+#define MAX_LIMIT       (SIZE_MAX / 2) /* so that no sum of sizes overflows */
 
 typedef struct chunk {
     struct chunk *next;
@@ -39,10 +40,11 @@ furrow_arena *furrow_arena_create(size_t limit_bytes)
 {
     furrow_arena *arena = malloc(FIRST_BLOCK);
     if (!arena) return NULL;
+    if (limit_bytes == 0) limit_bytes = DEFAULT_LIMIT;
     chunk *first = (chunk *)((uint8_t *)arena + FIRST_AT);
     *first = (chunk){.size = FIRST_BLOCK - FIRST_AT - sizeof(chunk)};
     *arena = (furrow_arena){
-        .limit = limit_bytes ? limit_bytes : DEFAULT_LIMIT,
+        .limit = limit_bytes < MAX_LIMIT ? limit_bytes : MAX_LIMIT,
         .next_size = 2 * FIRST_BLOCK,
         .current = first,
         .first = first,

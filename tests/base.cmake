@@ -1,0 +1,4 @@
+# Tests of common/base.
+foreach(name status arena buffer clock id settings backoff logger)
+  furrow_unit_test(test_${name} furrow_base)
+endforeach()
