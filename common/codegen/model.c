@@ -368,8 +368,8 @@ static const char *scalar_text(Google__Protobuf__FieldDescriptorProto__Type type
     static const char *const names[] = {NULL,      "double",   "float",    "int64",  "uint64",  "int32", "fixed64",
                                         "fixed32", "bool",     "string",   "group",  "message", "bytes", "uint32",
                                         "enum",    "sfixed32", "sfixed64", "sint32", "sint64"};
-    size_t known = sizeof names / sizeof *names;
-    return type > 0 && (size_t)type < known ? names[type] : "unknown";
+    size_t at = (size_t)type; /* a negative one becomes too large */
+    return at > 0 && at < sizeof names / sizeof *names ? names[at] : "unknown";
 }
 
 static const char *element_text(const furrow_model_field *field)
