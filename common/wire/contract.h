@@ -12,9 +12,9 @@
 
 /* An index of an entity or a replica: lists the records by one field. */
 typedef struct furrow_index_contract {
-    const char *field;                       /* name in the .proto, and of the index */
+    const char *field; /* name in the .proto, and of the index */
     const ProtobufCFieldDescriptor *descriptor;
-    bool fold;                               /* lower-case text before comparing */
+    bool fold; /* lower-case text before comparing */
 } furrow_index_contract;
 
 typedef struct furrow_entity_contract {

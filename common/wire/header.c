@@ -13,13 +13,13 @@ static const struct {
     uint64_t ns;
     unsigned next;
 } units[] = {
-    {'n', 1, 1000},          {'u', 1000, 1000},          {'m', 1000000, 1000},
-    {'S', 1000000000, 60},   {'M', 60000000000ULL, 60},  {'H', 3600000000000ULL, 0},
+    {'n', 1, 1000},        {'u', 1000, 1000},         {'m', 1000000, 1000},
+    {'S', 1000000000, 60}, {'M', 60000000000ULL, 60}, {'H', 3600000000000ULL, 0},
 };
-#define UNIT_COUNT   (sizeof units / sizeof units[0])
-#define TIMEOUT_MAX  99999999u /* TimeoutValue: "positive integer as ASCII string of at most 8 digits" */
-#define VALUE_MAX    1024
-#define LONGEST_NS   ((uint64_t)INT64_MAX) /* so that now + timeout never wraps */
+#define UNIT_COUNT  (sizeof units / sizeof units[0])
+#define TIMEOUT_MAX 99999999u /* TimeoutValue: "positive integer as ASCII string of at most 8 digits" */
+#define VALUE_MAX   1024
+#define LONGEST_NS  ((uint64_t)INT64_MAX) /* so that now + timeout never wraps */
 
 furrow_status furrow_header_parse_timeout(const char *text, uint64_t *ns, furrow_error *err)
 {
@@ -142,8 +142,8 @@ static bool hex_run(const char *text, size_t count, bool zero)
 /* "00-<trace-id>-<parent-id>-<flags>", https://www.w3.org/TR/trace-context/#traceparent-header-field-values */
 bool furrow_header_traceparent_valid(const char *text)
 {
-    return text && strlen(text) == 55 && memcmp(text, "00-", 3) == 0 && hex_run(text + 3, 32, false) && text[35] == '-' &&
-           hex_run(text + 36, 16, false) && text[52] == '-' && hex_run(text + 53, 2, true);
+    return text && strlen(text) == 55 && memcmp(text, "00-", 3) == 0 && hex_run(text + 3, 32, false) &&
+           text[35] == '-' && hex_run(text + 36, 16, false) && text[52] == '-' && hex_run(text + 53, 2, true);
 }
 
 bool furrow_header_value_valid(const char *text)

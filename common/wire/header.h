@@ -40,17 +40,18 @@ void furrow_header_format_timeout(uint64_t ns, char out[16]);
  * Encoding of a body: by its Content-Type (parameters such as charset are ignored), else JSON if byte 0 is '{', else
  * protobuf. INVALID_ARGUMENT for another type.
  */
-furrow_status furrow_header_encoding(const char *content_type, const void *body, size_t len, furrow_encoding *out, furrow_error *err)
-    FURROW_MUST_USE;
+furrow_status furrow_header_encoding(const char *content_type, const void *body, size_t len, furrow_encoding *out,
+                                     furrow_error *err) FURROW_MUST_USE;
 
-/* One "<subject>=<sequence>" of Furrow-Version and Furrow-After; a Furrow-After is a comma-separated list of at most 16. */
+/* One "<subject>=<sequence>" of Furrow-Version and Furrow-After; a Furrow-After is a comma-separated list of at
+ * most 16. */
 #define FURROW_AFTER_MAX 16
 typedef struct furrow_version_token {
     char subject[FURROW_SUBJECT_MAX];
     uint64_t sequence;
 } furrow_version_token;
-furrow_status furrow_header_parse_after(const char *text, furrow_version_token out[FURROW_AFTER_MAX], size_t *count, furrow_error *err)
-    FURROW_MUST_USE;
+furrow_status furrow_header_parse_after(const char *text, furrow_version_token out[FURROW_AFTER_MAX], size_t *count,
+                                        furrow_error *err) FURROW_MUST_USE;
 
 /* W3C trace context, version 00: is it well-formed? A wrong one is dropped, not an error. */
 bool furrow_header_traceparent_valid(const char *text);

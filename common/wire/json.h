@@ -1,8 +1,8 @@
 /**
  * The proto3 JSON mapping (https://protobuf.dev/programming-guides/json/) over protobuf-c descriptors, straight between
- * text and message: no document tree. All scalar types, enums by name (numbers accepted), bytes as base64 (both alphabets
- * read), 64-bit integers as strings, maps, nested and repeated fields, oneofs, and the well-known types Timestamp,
- * Duration, FieldMask, Empty and the wrappers.
+ * text and message: no document tree. All scalar types, enums by name (numbers accepted), bytes as base64 (both
+ * alphabets read), 64-bit integers as strings, maps, nested and repeated fields, oneofs, and the well-known types
+ * Timestamp, Duration, FieldMask, Empty and the wrappers.
  *
  * Reading refuses, each with the field's path: unknown and duplicate fields, values out of range or of the wrong type,
  * text that is not UTF-8, depth past FURROW_JSON_DEPTH_MAX, two members of one oneof, anything after the value.
@@ -23,14 +23,18 @@ furrow_status furrow_json_decode(const ProtobufCMessageDescriptor *descriptor, f
                                  ProtobufCMessage **out, furrow_error *err) FURROW_MUST_USE;
 
 typedef struct furrow_json_options {
-    bool pretty;         /* two spaces an indent */
-    bool with_defaults;  /* also fields at their default value */
-    bool proto_names;    /* field names as in the .proto instead of lowerCamelCase */
+    bool pretty;        /* two spaces an indent */
+    bool with_defaults; /* also fields at their default value */
+    bool proto_names;   /* field names as in the .proto instead of lowerCamelCase */
 } furrow_json_options;
 
-/* Appends to @out. options NULL: compact, lowerCamelCase, defaults left out. */
-furrow_status furrow_json_encode(const ProtobufCMessage *message, const furrow_json_options *options, furrow_buffer *out,
-                                 furrow_error *err) FURROW_MUST_USE;
+/*
+ * Appends to @out, or leaves it as it was. Maps are written in the order of their keys, so equal messages give equal
+ * text. INVALID_ARGUMENT names a field that has no JSON: a time out of range, text that is not UTF-8, depth.
+ * RESOURCE_EXHAUSTED past the buffer's limit. options NULL: compact, lowerCamelCase, defaults left out.
+ */
+furrow_status furrow_json_encode(const ProtobufCMessage *message, const furrow_json_options *options,
+                                 furrow_buffer *out, furrow_error *err) FURROW_MUST_USE;
 
 /* Appends @text as a JSON string with its quotes. */
 void furrow_json_append_string(furrow_buffer *out, furrow_bytes text);

@@ -1,9 +1,9 @@
 /*
  * JSON text into a message, in one pass over the tokens.
  *
- * Convention: a function that reads a value is called with the reader on the value's first token and leaves it on the last.
- * Recursion is as deep as the text, which the reader bounds. Everything lives in the arena; a message that failed half way
- * is simply left there. May depend on base.
+ * Convention: a function that reads a value is called with the reader on the value's first token and leaves it on the
+ * last. Recursion is as deep as the text, which the reader bounds. Everything lives in the arena; a message that failed
+ * half way is simply left there. May depend on base.
  */
 #include "wire/json.h"
 
@@ -28,7 +28,8 @@ static furrow_status decode_message(decoder *in, const path_step *path, Protobuf
 static furrow_status refuse(decoder *in, const path_step *path, const char *why)
 {
     if (in->text.kind == FURROW_JSONTEXT_ERROR)
-        return furrow_json_refuse(path, in->err, "JSON at byte %zu: %s", furrow_jsontext_offset(&in->text), in->text.error);
+        return furrow_json_refuse(path, in->err, "JSON at byte %zu: %s", furrow_jsontext_offset(&in->text),
+                                  in->text.error);
     return furrow_json_refuse(path, in->err, "%s", why);
 }
 
@@ -150,7 +151,8 @@ static furrow_status decode_bool(decoder *in, const path_step *path, protobuf_c_
 {
     bool key = in->text.kind == FURROW_JSONTEXT_KEY;
 
-    if (in->text.kind == FURROW_JSONTEXT_TRUE || (key && furrow_bytes_equal(in->text.text, FURROW_BYTES_LITERAL("true"))))
+    if (in->text.kind == FURROW_JSONTEXT_TRUE ||
+        (key && furrow_bytes_equal(in->text.text, FURROW_BYTES_LITERAL("true"))))
         *target = 1;
     else if (in->text.kind == FURROW_JSONTEXT_FALSE ||
              (key && furrow_bytes_equal(in->text.text, FURROW_BYTES_LITERAL("false"))))
@@ -160,7 +162,8 @@ static furrow_status decode_bool(decoder *in, const path_step *path, protobuf_c_
     return FURROW_OK;
 }
 
-static furrow_status decode_enum(decoder *in, const path_step *path, const ProtobufCEnumDescriptor *type, int32_t *target)
+static furrow_status decode_enum(decoder *in, const path_step *path, const ProtobufCEnumDescriptor *type,
+                                 int32_t *target)
 {
     const ProtobufCEnumValue *value = NULL;
     char *name = NULL;
@@ -214,7 +217,8 @@ static furrow_status decode_submessage(decoder *in, const path_step *path, const
 }
 
 /* One value of @field's type into @target, a member or an element. */
-static furrow_status decode_value(decoder *in, const path_step *path, const ProtobufCFieldDescriptor *field, void *target)
+static furrow_status decode_value(decoder *in, const path_step *path, const ProtobufCFieldDescriptor *field,
+                                  void *target)
 {
     switch (field->type) {
     case PROTOBUF_C_TYPE_INT32:
@@ -309,9 +313,11 @@ static furrow_status decode_map(decoder *in, const path_step *path, const Protob
         ProtobufCMessage **target = list_room(in, out), *entry = furrow_message_new(type, in->arena);
         if (!target || !entry) return exhausted(in);
         step.key = in->text.text;
-        furrow_status status = decode_value(in, &step, &type->fields[0], furrow_member_at(entry, type->fields[0].offset));
+        furrow_status status =
+            decode_value(in, &step, &type->fields[0], furrow_member_at(entry, type->fields[0].offset));
         if (status) return status;
-        if (furrow_jsontext_next(&in->text) == FURROW_JSONTEXT_NULL) return refuse(in, &step, "null is no value of a map");
+        if (furrow_jsontext_next(&in->text) == FURROW_JSONTEXT_NULL)
+            return refuse(in, &step, "null is no value of a map");
         status = decode_value(in, &step, &type->fields[1], furrow_member_at(entry, type->fields[1].offset));
         if (status) return status;
         *target = entry;
@@ -347,7 +353,8 @@ static furrow_status decode_field(decoder *in, const path_step *path, ProtobufCM
 }
 
 /* The field that the key at hand names; keys come mostly in the order of the fields, so the search begins at @from. */
-static const ProtobufCFieldDescriptor *find_field(decoder *in, const ProtobufCMessageDescriptor *descriptor, unsigned from)
+static const ProtobufCFieldDescriptor *find_field(decoder *in, const ProtobufCMessageDescriptor *descriptor,
+                                                  unsigned from)
 {
     furrow_bytes key;
 

@@ -1,9 +1,9 @@
 /*
  * A message into JSON text, in one pass over its fields.
  *
- * Maps are written in the order of their keys, the last of equal keys winning as protobuf has it, so the text is a function
- * of the message's value. Depth is bounded as it is for reading: what is written here can be read again. On failure the
- * buffer is as long as it was before. May depend on base.
+ * Maps are written in the order of their keys, the last of equal keys winning as protobuf has it, so the text is a
+ * function of the message's value. Depth is bounded as it is for reading: what is written here can be read again. On
+ * failure the buffer is as long as it was before. May depend on base.
  */
 #include "wire/json.h"
 
@@ -171,7 +171,8 @@ static void put_quoted(encoder *to, bool is_signed, uint64_t value)
 }
 
 /* One value, a member or an element. */
-static furrow_status encode_value(encoder *to, const path_step *path, const ProtobufCFieldDescriptor *field, const void *value)
+static furrow_status encode_value(encoder *to, const path_step *path, const ProtobufCFieldDescriptor *field,
+                                  const void *value)
 {
     switch (field->type) {
     case PROTOBUF_C_TYPE_INT32:
@@ -217,8 +218,8 @@ static furrow_status encode_value(encoder *to, const path_step *path, const Prot
     return furrow_json_refuse(path, to->err, "of an unknown type");
 }
 
-static furrow_status encode_array(encoder *to, const path_step *path, const ProtobufCFieldDescriptor *field, const char *items,
-                                  size_t count)
+static furrow_status encode_array(encoder *to, const path_step *path, const ProtobufCFieldDescriptor *field,
+                                  const char *items, size_t count)
 {
     size_t size = furrow_member_size(field->type);
     path_step step = {.outer = path};
@@ -234,7 +235,8 @@ static furrow_status encode_array(encoder *to, const path_step *path, const Prot
 }
 
 /* Keys are strings in JSON, whatever they are in the message. */
-static furrow_status encode_key(encoder *to, const path_step *path, const ProtobufCFieldDescriptor *key, const void *value)
+static furrow_status encode_key(encoder *to, const path_step *path, const ProtobufCFieldDescriptor *key,
+                                const void *value)
 {
     size_t size = furrow_member_size(key->type);
     bool quoted = key->type == PROTOBUF_C_TYPE_STRING || (size == 8 && key->type != PROTOBUF_C_TYPE_DOUBLE);
@@ -320,7 +322,8 @@ static bool is_present(const encoder *to, const ProtobufCMessage *message, const
     if (furrow_member_in_oneof(field) && *furrow_member_case(message, field) != field->id) return false;
     if (field->type == PROTOBUF_C_TYPE_MESSAGE) return *(void *const *)member != NULL;
     if (furrow_member_in_oneof(field) || field->label == PROTOBUF_C_LABEL_REQUIRED) return true;
-    if (furrow_member_has_flag(field)) return *(const protobuf_c_boolean *)furrow_member_at(message, field->quantifier_offset);
+    if (furrow_member_has_flag(field))
+        return *(const protobuf_c_boolean *)furrow_member_at(message, field->quantifier_offset);
     if (field->label == PROTOBUF_C_LABEL_OPTIONAL) return *(void *const *)member != field->default_value; /* a string */
     return to->options.with_defaults || !is_default(field, member);
 }
@@ -343,8 +346,9 @@ static furrow_status encode_object(encoder *to, const path_step *path, const Pro
             continue;
         }
         size_t count = *(const size_t *)furrow_member_at(message, field->quantifier_offset);
-        status = furrow_json_is_map(descriptor, field) ? encode_map(to, &step, *(ProtobufCMessage *const *const *)member, count)
-                                                       : encode_array(to, &step, field, *(char *const *)member, count);
+        status = furrow_json_is_map(descriptor, field)
+                     ? encode_map(to, &step, *(ProtobufCMessage *const *const *)member, count)
+                     : encode_array(to, &step, field, *(char *const *)member, count);
     }
     if (!status) close_container(to, '}');
     return status;
@@ -365,8 +369,8 @@ static furrow_status encode_message(encoder *to, const path_step *path, const Pr
     return wrong ? furrow_json_refuse(path, to->err, "%s", wrong) : FURROW_OK;
 }
 
-furrow_status furrow_json_encode(const ProtobufCMessage *message, const furrow_json_options *options, furrow_buffer *out,
-                                 furrow_error *err)
+furrow_status furrow_json_encode(const ProtobufCMessage *message, const furrow_json_options *options,
+                                 furrow_buffer *out, furrow_error *err)
 {
     encoder to = {.out = out, .err = err};
     path_step top = {0};
@@ -375,7 +379,8 @@ furrow_status furrow_json_encode(const ProtobufCMessage *message, const furrow_j
     if (options) to.options = *options;
     furrow_status status = encode_message(&to, &top, message);
     if (!status && out->failed)
-        status = furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "%s: as JSON, it exceeds the memory limit", message->descriptor->name);
+        status = furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "%s: as JSON, it exceeds the memory limit",
+                             message->descriptor->name);
     if (status) out->len = before;
     return status;
 }

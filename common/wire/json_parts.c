@@ -27,8 +27,9 @@ static size_t describe(const furrow_json_path *path, char *out, size_t size)
     if (path->name)
         added = snprintf(out + used, size - used, "%s%s", used ? "." : "", path->name);
     else if (path->key.data)
-        added = speakable(path->key) ? snprintf(out + used, size - used, "[\"%.*s\"]", (int)path->key.len, (const char *)path->key.data)
-                                     : snprintf(out + used, size - used, "[?]");
+        added = speakable(path->key)
+                    ? snprintf(out + used, size - used, "[\"%.*s\"]", (int)path->key.len, (const char *)path->key.data)
+                    : snprintf(out + used, size - used, "[?]");
     else if (path->outer)
         added = snprintf(out + used, size - used, "[%zu]", path->index);
     if (used + (size_t)added >= size) { /* a step that does not fit is left out whole */

@@ -19,7 +19,8 @@ typedef struct furrow_json_path {
 } furrow_json_path;
 
 /* Fails with the path ("contact.phones[2].number"). Keys of a peer's are shown only if they are short plain text. */
-furrow_status furrow_json_refuse(const furrow_json_path *path, furrow_error *err, const char *format, ...) FURROW_PRINTF(3, 4);
+furrow_status furrow_json_refuse(const furrow_json_path *path, furrow_error *err, const char *format, ...)
+    FURROW_PRINTF(3, 4);
 
 /* "display_name" is "displayName": writes it to @out, which has room for strlen(name); returns its length. */
 size_t furrow_json_camel(const char *name, char *out);
@@ -27,7 +28,8 @@ size_t furrow_json_camel(const char *name, char *out);
 /* Is @key the field @name, in either spelling? */
 bool furrow_json_names(const char *name, furrow_bytes key);
 
-/* Is the repeated field a map? protobuf-c shows a map<k,v> as repeated messages {key = 1, value = 2} named after the field. */
+/* Is the repeated field a map? protobuf-c shows a map<k,v> as repeated messages {key = 1, value = 2} named after the
+ * field. */
 bool furrow_json_is_map(const ProtobufCMessageDescriptor *parent, const ProtobufCFieldDescriptor *field);
 
 /* Entries of a map, to be sorted by key; equal keys stay in their order. */
@@ -49,7 +51,8 @@ typedef enum furrow_json_known {
 furrow_json_known furrow_json_known_of(const ProtobufCMessageDescriptor *descriptor);
 
 /* Timestamp, Duration and FieldMask as text (without quotes). NULL when all is well, else the reason. */
-const char *furrow_json_parse_known(furrow_json_known known, furrow_bytes text, furrow_arena *arena, ProtobufCMessage *message);
+const char *furrow_json_parse_known(furrow_json_known known, furrow_bytes text, furrow_arena *arena,
+                                    ProtobufCMessage *message);
 const char *furrow_json_print_known(furrow_json_known known, const ProtobufCMessage *message, furrow_buffer *out);
 
 #endif

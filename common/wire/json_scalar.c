@@ -51,7 +51,8 @@ static decimal parse_decimal(furrow_bytes number)
         zeros++;
         if (*at == '0') continue;
         for (; zeros > 0; zeros--)
-            if (result.mantissa && __builtin_mul_overflow(result.mantissa, 10, &result.mantissa)) result.overflow = true;
+            if (result.mantissa && __builtin_mul_overflow(result.mantissa, 10, &result.mantissa))
+                result.overflow = true;
         if (__builtin_add_overflow(result.mantissa, (uint64_t)(*at - '0'), &result.mantissa)) result.overflow = true;
     }
     result.exponent += zeros;

@@ -1,6 +1,6 @@
 /**
- * Scalars between JSON text and C; private to wire. Parsers return NULL when all is well, else the reason, a constant text,
- * and leave their output alone.
+ * Scalars between JSON text and C; private to wire. Parsers return NULL when all is well, else the reason, a constant
+ * text, and leave their output alone.
  *
  * The numeric locale must be "C", which it is in a program that does not call setlocale.
  */
@@ -30,7 +30,8 @@ const char *furrow_json_scalar_parse_base64(furrow_bytes text, uint8_t *out, siz
 void furrow_json_scalar_put_int(furrow_buffer *out, int64_t value);
 void furrow_json_scalar_put_uint(furrow_buffer *out, uint64_t value);
 
-/* The shortest of the usual precisions that reads back as the same value; "NaN", "Infinity" and "-Infinity" in quotes. */
+/* The shortest of the usual precisions that reads back as the same value; "NaN", "Infinity" and "-Infinity" in quotes.
+ */
 void furrow_json_scalar_put_double(furrow_buffer *out, double value);
 void furrow_json_scalar_put_float(furrow_buffer *out, float value);
 

@@ -23,10 +23,12 @@ furrow_json_known furrow_json_known_of(const ProtobufCMessageDescriptor *descrip
         const char *name;
         furrow_json_known known;
     } types[] = {
-        {"Timestamp", FURROW_JSON_TIMESTAMP},  {"Duration", FURROW_JSON_DURATION},   {"FieldMask", FURROW_JSON_FIELD_MASK},
-        {"DoubleValue", FURROW_JSON_WRAPPER},  {"FloatValue", FURROW_JSON_WRAPPER},  {"Int64Value", FURROW_JSON_WRAPPER},
-        {"UInt64Value", FURROW_JSON_WRAPPER},  {"Int32Value", FURROW_JSON_WRAPPER},  {"UInt32Value", FURROW_JSON_WRAPPER},
-        {"BoolValue", FURROW_JSON_WRAPPER},    {"StringValue", FURROW_JSON_WRAPPER}, {"BytesValue", FURROW_JSON_WRAPPER},
+        {"Timestamp", FURROW_JSON_TIMESTAMP},  {"Duration", FURROW_JSON_DURATION},
+        {"FieldMask", FURROW_JSON_FIELD_MASK}, {"DoubleValue", FURROW_JSON_WRAPPER},
+        {"FloatValue", FURROW_JSON_WRAPPER},   {"Int64Value", FURROW_JSON_WRAPPER},
+        {"UInt64Value", FURROW_JSON_WRAPPER},  {"Int32Value", FURROW_JSON_WRAPPER},
+        {"UInt32Value", FURROW_JSON_WRAPPER},  {"BoolValue", FURROW_JSON_WRAPPER},
+        {"StringValue", FURROW_JSON_WRAPPER},  {"BytesValue", FURROW_JSON_WRAPPER},
     };
 
     if (strncmp(descriptor->name, package, sizeof package - 1) != 0) return FURROW_JSON_ORDINARY;
@@ -196,7 +198,8 @@ static const char *parse_field_mask(cursor text, furrow_arena *arena, Google__Pr
     return NULL;
 }
 
-const char *furrow_json_parse_known(furrow_json_known known, furrow_bytes text, furrow_arena *arena, ProtobufCMessage *message)
+const char *furrow_json_parse_known(furrow_json_known known, furrow_bytes text, furrow_arena *arena,
+                                    ProtobufCMessage *message)
 {
     cursor at = {text.data, (const uint8_t *)text.data + text.len};
 
@@ -232,7 +235,8 @@ static const char *print_timestamp(const Google__Protobuf__Timestamp *time, furr
     int64_t days = shifted / SECONDS_A_DAY + TIMESTAMP_MIN / SECONDS_A_DAY;
     int second = (int)(shifted % SECONDS_A_DAY);
     civil_from_days(days, &year, &month, &day);
-    furrow_buffer_printf(out, "%04d-%02d-%02dT%02d:%02d:%02d", year, month, day, second / 3600, second / 60 % 60, second % 60);
+    furrow_buffer_printf(out, "%04d-%02d-%02dT%02d:%02d:%02d", year, month, day, second / 3600, second / 60 % 60,
+                         second % 60);
     print_nanos(time->nanos, out);
     furrow_buffer_append_byte(out, 'Z');
     return NULL;
@@ -245,8 +249,10 @@ static const char *print_duration(const Google__Protobuf__Duration *duration, fu
 
     if (seconds < -DURATION_MAX || seconds > DURATION_MAX || nanos <= -NANOS || nanos >= NANOS)
         return "the duration is out of range";
-    if ((seconds == DURATION_MAX && nanos > 0) || (seconds == -DURATION_MAX && nanos < 0)) return "the duration is out of range";
-    if ((seconds > 0 && nanos < 0) || (seconds < 0 && nanos > 0)) return "seconds and nanos of a duration must have one sign";
+    if ((seconds == DURATION_MAX && nanos > 0) || (seconds == -DURATION_MAX && nanos < 0))
+        return "the duration is out of range";
+    if ((seconds > 0 && nanos < 0) || (seconds < 0 && nanos > 0))
+        return "seconds and nanos of a duration must have one sign";
     bool negative = seconds < 0 || nanos < 0;
     furrow_buffer_printf(out, "%s%lld", negative ? "-" : "", negative ? -seconds : seconds);
     print_nanos(negative ? -nanos : nanos, out);
@@ -261,7 +267,7 @@ static bool print_path(const char *path, furrow_buffer *out)
     for (; *path; path++) {
         char c = *path;
         if (c == '_') {
-            if (!lower((uint8_t)*++path)) return false;
+            if (!lower((uint8_t) * ++path)) return false;
             c = (char)(*path - 'a' + 'A');
         } else if (!lower((uint8_t)c) && c != '.' && (c < '0' || c > '9')) {
             return false;

@@ -282,7 +282,8 @@ static size_t put_escape(const uint8_t **at, const uint8_t *end, char *out)
         return 1;
     }
     unsigned code = (unsigned)hex4(escape + 2, end);
-    if (code >= 0xd800 && code <= 0xdbff) code = 0x10000 + ((code - 0xd800) << 10) + (unsigned)hex4(escape + 8, end) - 0xdc00;
+    if (code >= 0xd800 && code <= 0xdbff)
+        code = 0x10000 + ((code - 0xd800) << 10) + (unsigned)hex4(escape + 8, end) - 0xdc00;
     return put_utf8(code, out);
 }
 

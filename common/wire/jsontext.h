@@ -1,9 +1,9 @@
 /**
- * JSON text as a stream of tokens (RFC 8259, strictly): nothing is built, nothing allocated, depth is bounded. Private to
- * wire.
+ * JSON text as a stream of tokens (RFC 8259, strictly): nothing is built, nothing allocated, depth is bounded. Private
+ * to wire.
  *
- * The reader checks the grammar, escapes, surrogate pairs and UTF-8 as it goes; a token it has handed out is well-formed.
- * Invariant: after FURROW_JSONTEXT_ERROR or _END it stays there.
+ * The reader checks the grammar, escapes, surrogate pairs and UTF-8 as it goes; a token it has handed out is
+ * well-formed. Invariant: after FURROW_JSONTEXT_ERROR or _END it stays there.
  */
 #ifndef FURROW_WIRE_JSONTEXT_H
 #define FURROW_WIRE_JSONTEXT_H
@@ -48,7 +48,8 @@ bool furrow_jsontext_skip(furrow_jsontext *reader);
 /* Where the reader stands, for error texts: bytes from the start. */
 size_t furrow_jsontext_offset(const furrow_jsontext *reader);
 
-/* Writes a string's value to @out, which has room for @raw.len bytes; returns how many it took. @raw is from a token. */
+/* Writes a string's value to @out, which has room for @raw.len bytes; returns how many it took. @raw is from a token.
+ */
 size_t furrow_jsontext_unescape(furrow_bytes raw, char *out);
 
 #endif

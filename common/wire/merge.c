@@ -110,8 +110,8 @@ furrow_status furrow_message_merge_mask(ProtobufCMessage *into, const ProtobufCM
     FURROW_REQUIRE(descriptor == from->descriptor);
     for (size_t i = 0; i < count; i++)
         if (!path_exists(descriptor, paths[i]))
-            return furrow_fail_field(err, speakable(paths[i]) ? paths[i] : "", "path %zu of the mask names no field of %s",
-                                     i + 1, descriptor->name);
+            return furrow_fail_field(err, speakable(paths[i]) ? paths[i] : "",
+                                     "path %zu of the mask names no field of %s", i + 1, descriptor->name);
     for (size_t i = 0; i < count; i++)
         if (!merge_path(into, from, paths[i], arena))
             return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "merging %s exceeds the memory limit", descriptor->name);

@@ -1,9 +1,9 @@
 /*
  * protobuf-c messages in arenas.
  *
- * protobuf-c recurses without bound, takes any bytes for a string, and says "NULL" for every failure. So unpack first walks
- * the wire bytes beside the descriptor: what passes that walk is shallow, well-formed and UTF-8, and what does not is
- * refused with the name of the field. May depend on base.
+ * protobuf-c recurses without bound, takes any bytes for a string, and says "NULL" for every failure. So unpack first
+ * walks the wire bytes beside the descriptor: what passes that walk is shallow, well-formed and UTF-8, and what does
+ * not is refused with the name of the field. May depend on base.
  */
 #include "wire/message.h"
 
@@ -65,15 +65,13 @@ static furrow_status refuse(const level *at, const char *why, furrow_error *err)
 static const ProtobufCFieldDescriptor *find_field(const ProtobufCMessageDescriptor *descriptor, uint32_t number,
                                                   const ProtobufCFieldDescriptor *last)
 {
-    const ProtobufCFieldDescriptor *end = descriptor->fields + descriptor->n_fields;
-
     if (last && last->id == number) return last;
-    if (last && last + 1 < end && last[1].id == number) return last + 1;
+    if (last && last + 1 < descriptor->fields + descriptor->n_fields && last[1].id == number) return last + 1;
     return protobuf_c_message_descriptor_get_field(descriptor, number);
 }
 
-static furrow_status check(const ProtobufCMessageDescriptor *descriptor, const uint8_t *data, size_t len, const level *outer,
-                           furrow_error *err)
+static furrow_status check(const ProtobufCMessageDescriptor *descriptor, const uint8_t *data, size_t len,
+                           const level *outer, furrow_error *err)
 {
     level here = {.outer = outer, .descriptor = descriptor, .depth = outer ? outer->depth + 1 : 1};
     furrow_wirescan scan = {data, data + len};
@@ -112,8 +110,8 @@ static void *watched_alloc(void *data, size_t size)
     return memory;
 }
 
-furrow_status furrow_message_unpack(const ProtobufCMessageDescriptor *descriptor, furrow_bytes bytes, furrow_arena *arena,
-                                    ProtobufCMessage **out, furrow_error *err)
+furrow_status furrow_message_unpack(const ProtobufCMessageDescriptor *descriptor, furrow_bytes bytes,
+                                    furrow_arena *arena, ProtobufCMessage **out, furrow_error *err)
 {
     watched_arena watched = {.arena = arena};
     ProtobufCAllocator allocator = {.alloc = watched_alloc, .free = arena_free, .allocator_data = &watched};
@@ -124,13 +122,15 @@ furrow_status furrow_message_unpack(const ProtobufCMessageDescriptor *descriptor
     if (status) return status;
     ProtobufCMessage *message = protobuf_c_message_unpack(descriptor, &allocator, bytes.len, data);
     if (!message && watched.full)
-        return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "%s: unpacked, it exceeds the memory limit", descriptor->name);
+        return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "%s: unpacked, it exceeds the memory limit",
+                           descriptor->name);
     if (!message) return furrow_fail(err, FURROW_INVALID_ARGUMENT, "these bytes are no %s", descriptor->name);
     *out = message;
     return FURROW_OK;
 }
 
-furrow_status furrow_message_pack(const ProtobufCMessage *message, furrow_arena *arena, furrow_bytes *out, furrow_error *err)
+furrow_status furrow_message_pack(const ProtobufCMessage *message, furrow_arena *arena, furrow_bytes *out,
+                                  furrow_error *err)
 {
     size_t size = protobuf_c_message_get_packed_size(message);
     uint8_t *data = furrow_arena_alloc(arena, size ? size : 1);

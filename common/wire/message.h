@@ -1,6 +1,6 @@
 /**
- * protobuf-c messages in arenas. What protobuf-c leaves open is checked here before anything reads a message: nesting depth
- * (it recurses without bound) and UTF-8 of strings.
+ * protobuf-c messages in arenas. What protobuf-c leaves open is checked here before anything reads a message: nesting
+ * depth (it recurses without bound) and UTF-8 of strings.
  */
 #ifndef FURROW_WIRE_MESSAGE_H
 #define FURROW_WIRE_MESSAGE_H
@@ -17,26 +17,30 @@ ProtobufCAllocator furrow_message_allocator(furrow_arena *arena);
 /* A fresh message with its defaults, in @arena; NULL past its limit. */
 ProtobufCMessage *furrow_message_new(const ProtobufCMessageDescriptor *descriptor, furrow_arena *arena);
 
-/* INVALID_ARGUMENT: not a @descriptor (says where), too deep, or a string is not UTF-8 (names the field). */
-furrow_status furrow_message_unpack(const ProtobufCMessageDescriptor *descriptor, furrow_bytes bytes, furrow_arena *arena,
-                                    ProtobufCMessage **out, furrow_error *err) FURROW_MUST_USE;
+/*
+ * INVALID_ARGUMENT: not a @descriptor (says where), too deep, or a string is not UTF-8 or has a NUL byte in it, which C
+ * would cut short (names the field). RESOURCE_EXHAUSTED past the arena's limit. Unknown fields are kept, groups
+ * refused.
+ */
+furrow_status furrow_message_unpack(const ProtobufCMessageDescriptor *descriptor, furrow_bytes bytes,
+                                    furrow_arena *arena, ProtobufCMessage **out, furrow_error *err) FURROW_MUST_USE;
 
 /* Bytes live in @arena. RESOURCE_EXHAUSTED past its limit. */
-furrow_status furrow_message_pack(const ProtobufCMessage *message, furrow_arena *arena, furrow_bytes *out, furrow_error *err)
-    FURROW_MUST_USE;
+furrow_status furrow_message_pack(const ProtobufCMessage *message, furrow_arena *arena, furrow_bytes *out,
+                                  furrow_error *err) FURROW_MUST_USE;
 
 bool furrow_utf8_valid(const void *data, size_t len);
 
 /* Deep copy in @arena by pack and unpack. */
-furrow_status furrow_message_copy(const ProtobufCMessage *message, furrow_arena *arena, ProtobufCMessage **out, furrow_error *err)
-    FURROW_MUST_USE;
+furrow_status furrow_message_copy(const ProtobufCMessage *message, furrow_arena *arena, ProtobufCMessage **out,
+                                  furrow_error *err) FURROW_MUST_USE;
 
 /*
  * Copies the fields that @paths name from @from to @into (same descriptor), as google.protobuf.FieldMask updates do: a
  * path names a field or a field of a nested message ("contact.phone"); repeated fields and maps are replaced whole.
  * INVALID_ARGUMENT names a path that does not exist. Copied memory is shared with @from: keep its arena alive.
  */
-furrow_status furrow_message_merge_mask(ProtobufCMessage *into, const ProtobufCMessage *from, char *const paths[], size_t count,
-                                        furrow_arena *arena, furrow_error *err) FURROW_MUST_USE;
+furrow_status furrow_message_merge_mask(ProtobufCMessage *into, const ProtobufCMessage *from, char *const paths[],
+                                        size_t count, furrow_arena *arena, furrow_error *err) FURROW_MUST_USE;
 
 #endif

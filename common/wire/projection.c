@@ -1,12 +1,13 @@
 /*
  * Projection: the filter between an event and what a replica keeps.
  *
- * The subset's descriptors are compiled into one plan a message type, a table from field number to rule; applying one walks
- * the event's bytes once. Kept fields that stand side by side are copied in one piece. What is kept is checked as unpacking
- * would (wire type, packed elements, UTF-8, depth), so a stored record can always be read; what is dropped is only skipped.
+ * The subset's descriptors are compiled into one plan a message type, a table from field number to rule; applying one
+ * walks the event's bytes once. Kept fields that stand side by side are copied in one piece. What is kept is checked as
+ * unpacking would (wire type, packed elements, UTF-8, depth), so a stored record can always be read; what is dropped is
+ * only skipped.
  *
- * Invariants: the output is never longer than the input, and projecting it again changes nothing. Lengths of submessages
- * are written in their shortest form, everything else is copied as it stands. May depend on base.
+ * Invariants: the output is never longer than the input, and projecting it again changes nothing. Lengths of
+ * submessages are written in their shortest form, everything else is copied as it stands. May depend on base.
  */
 #include "wire/projection.h"
 
@@ -245,8 +246,8 @@ static const char *filter(run *state, const plan *current, furrow_bytes bytes, u
     return wrong;
 }
 
-furrow_status furrow_projection_apply(const furrow_projection *projection, furrow_bytes event, uint8_t *out, size_t *len,
-                                      furrow_error *err)
+furrow_status furrow_projection_apply(const furrow_projection *projection, furrow_bytes event, uint8_t *out,
+                                      size_t *len, furrow_error *err)
 {
     run state = {.projection = projection, .out = out};
 

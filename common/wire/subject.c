@@ -18,7 +18,8 @@ furrow_status furrow_subject_check_id(const char *id, size_t len, const char *fi
     return id && furrow_id_valid(id, len) ? FURROW_OK : refuse_id(field, err);
 }
 
-furrow_status furrow_subject_of_entity(const char *entity, const char *id, char out[FURROW_SUBJECT_MAX], furrow_error *err)
+furrow_status furrow_subject_of_entity(const char *entity, const char *id, char out[FURROW_SUBJECT_MAX],
+                                       furrow_error *err)
 {
     size_t prefix = strlen(entity), len = id ? strlen(id) : 0;
 

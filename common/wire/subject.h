@@ -14,16 +14,18 @@
 furrow_status furrow_subject_check_id(const char *id, size_t len, const char *field, furrow_error *err) FURROW_MUST_USE;
 
 /* "<entity>.<id>" into @out. INVALID_ARGUMENT for a wrong id. */
-furrow_status furrow_subject_of_entity(const char *entity, const char *id, char out[FURROW_SUBJECT_MAX], furrow_error *err)
-    FURROW_MUST_USE;
+furrow_status furrow_subject_of_entity(const char *entity, const char *id, char out[FURROW_SUBJECT_MAX],
+                                       furrow_error *err) FURROW_MUST_USE;
 
 /* The id of an event on "<entity>.<id>"; borrowed from @subject. INVALID_ARGUMENT when it is no such subject. */
-furrow_status furrow_subject_id(const char *subject, const char *entity, furrow_bytes *id, furrow_error *err) FURROW_MUST_USE;
+furrow_status furrow_subject_id(const char *subject, const char *entity, furrow_bytes *id,
+                                furrow_error *err) FURROW_MUST_USE;
 
 /* The last token: the method of a request's subject, the id of an event's. */
 const char *furrow_subject_last(const char *subject);
 
-/* May we answer to it? Only inbox prefixes: "_INBOX…" and "_R_.", else a caller could make us write where it may not. */
+/* May we answer to it? Only inbox prefixes: "_INBOX…" and "_R_.", else a caller could make us write where it may not.
+ */
 bool furrow_subject_is_inbox(const char *reply);
 
 /* The parts of a JetStream ack subject, $JS.ACK v1 and v2. */
@@ -31,7 +33,7 @@ typedef struct furrow_ack {
     furrow_bytes stream, consumer; /* borrowed */
     uint64_t delivered;            /* 1 on first delivery */
     uint64_t stream_seq, consumer_seq;
-    int64_t timestamp_ns;          /* when the log took it */
+    int64_t timestamp_ns; /* when the log took it */
     uint64_t pending;
 } furrow_ack;
 bool furrow_subject_parse_ack(const char *subject, furrow_ack *out);

@@ -1,6 +1,6 @@
 /*
- * UTF-8 as RFC 3629 has it: shortest forms only, no surrogates, nothing past U+10FFFF. Runs of ASCII, which nearly all text
- * is, go eight bytes at a time.
+ * UTF-8 as RFC 3629 has it: shortest forms only, no surrogates, nothing past U+10FFFF. Runs of ASCII, which nearly all
+ * text is, go eight bytes at a time.
  */
 #include "wire/message.h"
 

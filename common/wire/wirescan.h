@@ -1,8 +1,8 @@
 /**
  * Walks the fields of one message's bytes without unpacking them; private to wire (message and projection).
  *
- * Stricter than the libraries where that closes a gap: tags and lengths take at most 5 bytes, field number 0 and groups are
- * refused. All functions return NULL when all is well, else the reason, a constant text.
+ * Stricter than the libraries where that closes a gap: tags and lengths take at most 5 bytes, field number 0 and groups
+ * are refused. All functions return NULL when all is well, else the reason, a constant text.
  */
 #ifndef FURROW_WIRE_WIRESCAN_H
 #define FURROW_WIRE_WIRESCAN_H
@@ -102,8 +102,8 @@ static inline const char *furrow_wirescan_next(furrow_wirescan *scan, furrow_wir
 }
 
 /*
- * May a field of @type hold this payload? Wire type, packed elements, UTF-8; not the inside of a submessage. Strings with
- * a NUL byte are refused: C would cut them short, and two names would become one.
+ * May a field of @type hold this payload? Wire type, packed elements, UTF-8; not the inside of a submessage. Strings
+ * with a NUL byte are refused: C would cut them short, and two names would become one.
  */
 const char *furrow_wirescan_check(ProtobufCType type, bool repeated, const furrow_wirescan_field *field);
 

@@ -1,6 +1,6 @@
 /*
- * Header values. Properties: a timeout that was read is written in a form that reads back the same; any duration is written
- * in a form that reads back no shorter; version tokens read back from what was read.
+ * Header values. Properties: a timeout that was read is written in a form that reads back the same; any duration is
+ * written in a form that reads back no shorter; version tokens read back from what was read.
  */
 #include "fuzz.h"
 

@@ -1,6 +1,6 @@
 /*
- * JSON text. Properties: what was read can be written; what was written reads back to the same text, in every layout; what
- * was read survives the wire format.
+ * JSON text. Properties: what was read can be written; what was written reads back to the same text, in every layout;
+ * what was read survives the wire format.
  */
 #include "fuzz.h"
 
@@ -18,8 +18,8 @@ static bool done(furrow_status status)
 }
 
 /* @message in @options' layout, read again, must be @canonical. */
-static void check_layout(const ProtobufCMessage *message, const furrow_json_options *options, const furrow_buffer *canonical,
-                         furrow_arena *arena)
+static void check_layout(const ProtobufCMessage *message, const furrow_json_options *options,
+                         const furrow_buffer *canonical, furrow_arena *arena)
 {
     furrow_buffer text, again;
     furrow_error err;
@@ -72,7 +72,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (status == FURROW_OK)
         check_message(message, arena);
     else
-        FURROW_REQUIRE(!message && err.text[0] && (status == FURROW_INVALID_ARGUMENT || status == FURROW_RESOURCE_EXHAUSTED));
+        FURROW_REQUIRE(!message && err.text[0] &&
+                       (status == FURROW_INVALID_ARGUMENT || status == FURROW_RESOURCE_EXHAUSTED));
     check_finds((furrow_bytes){data, size}, arena);
     furrow_arena_destroy(arena);
     return 0;

@@ -1,6 +1,6 @@
 /*
- * Bytes that should be a message. Properties: what was unpacked packs and unpacks again; what has a JSON form reads back
- * from it to the same text.
+ * Bytes that should be a message. Properties: what was unpacked packs and unpacks again; what has a JSON form reads
+ * back from it to the same text.
  */
 #include "fuzz.h"
 
@@ -28,7 +28,8 @@ static void check_json(const ProtobufCMessage *message, furrow_arena *arena)
     furrow_status status = furrow_json_encode(message, NULL, &text, &err);
     FURROW_REQUIRE(status != FURROW_OK || text.len >= 2);
     FURROW_REQUIRE(status == FURROW_OK || text.len == 0);
-    if (status == FURROW_OK && done(furrow_json_decode(type, (furrow_bytes){text.data, text.len}, arena, &back, &err)) &&
+    if (status == FURROW_OK &&
+        done(furrow_json_decode(type, (furrow_bytes){text.data, text.len}, arena, &back, &err)) &&
         done(furrow_json_encode(back, NULL, &again, &err)))
         FURROW_REQUIRE(again.len == text.len && memcmp(again.data, text.data, text.len) == 0);
     furrow_buffer_fini(&text);

@@ -1,6 +1,6 @@
 /*
- * Subjects and ids. Properties: an id that is taken makes a subject from which it comes back; an inbox has no blank and no
- * wildcard; the parts of an ack subject lie within it.
+ * Subjects and ids. Properties: an id that is taken makes a subject from which it comes back; an inbox has no blank and
+ * no wildcard; the parts of an ack subject lie within it.
  */
 #include "fuzz.h"
 

@@ -9,10 +9,17 @@ START_TEST(timeouts_are_read_in_every_unit)
     static const struct {
         const char *text;
         uint64_t ns;
-    } good[] = {{"250m", 250000000},      {"2S", 2000000000},       {"1n", 1},          {"0n", 0}, {"99999999u", 99999999000},
-                {"3M", 180000000000ULL},  {"1H", 3600000000000ULL}, {"00000001S", 1000000000},
+    } good[] = {{"250m", 250000000},
+                {"2S", 2000000000},
+                {"1n", 1},
+                {"0n", 0},
+                {"99999999u", 99999999000},
+                {"3M", 180000000000ULL},
+                {"1H", 3600000000000ULL},
+                {"00000001S", 1000000000},
                 {"99999999H", INT64_MAX}};
-    static const char *const bad[] = {"", "m", "250", "250x", "250s", "123456789m", "-1m", "+1m", "1.5S", " 1S", "1S ", "1SS"};
+    static const char *const bad[] = {"",    "m",   "250",  "250x", "250s", "123456789m",
+                                      "-1m", "+1m", "1.5S", " 1S",  "1S ",  "1SS"};
     furrow_error err;
     uint64_t ns;
 
@@ -32,8 +39,13 @@ START_TEST(timeouts_are_written_short_and_never_too_early)
     static const struct {
         uint64_t ns;
         const char *text;
-    } golden[] = {{0, "0n"}, {1, "1n"}, {250000000, "250m"}, {2000000000, "2S"}, {3600000000000ULL, "1H"},
-                  {100000001, "100001u"}, {5400000000000ULL, "90M"}};
+    } golden[] = {{0, "0n"},
+                  {1, "1n"},
+                  {250000000, "250m"},
+                  {2000000000, "2S"},
+                  {3600000000000ULL, "1H"},
+                  {100000001, "100001u"},
+                  {5400000000000ULL, "90M"}};
     char text[16];
     furrow_error err;
 
@@ -71,7 +83,8 @@ START_TEST(the_encoding_is_named_or_seen)
     furrow_error err;
 
     for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
-        ck_assert_int_eq(furrow_header_encoding(good[i].type, good[i].body, strlen(good[i].body), &encoding, &err), FURROW_OK);
+        ck_assert_int_eq(furrow_header_encoding(good[i].type, good[i].body, strlen(good[i].body), &encoding, &err),
+                         FURROW_OK);
         ck_assert_int_eq(encoding, good[i].encoding);
     }
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
@@ -85,7 +98,8 @@ START_TEST(version_tokens_are_read)
     size_t count;
     furrow_error err;
 
-    ck_assert_int_eq(furrow_header_parse_after("employee.v1.Employee.e1=18446744073709551615 , job.v1.Job.j=7", tokens, &count, &err),
+    ck_assert_int_eq(furrow_header_parse_after("employee.v1.Employee.e1=18446744073709551615 , job.v1.Job.j=7", tokens,
+                                               &count, &err),
                      FURROW_OK);
     ck_assert_uint_eq(count, 2);
     ck_assert_str_eq(tokens[0].subject, "employee.v1.Employee.e1");
@@ -97,8 +111,9 @@ END_TEST
 
 START_TEST(wrong_version_tokens_change_nothing)
 {
-    static const char *const bad[] = {"", ",", "a", "a=", "=1", "a=1,", "a=1,,b=2", "a=x", "a=1x", "a b=1", "a=-1",
-                                      "a=18446744073709551616", "a=1;b=2", "a.*=1"};
+    static const char *const bad[] = {"",         ",",    "a",    "a=",    "=1",   "a=1,",
+                                      "a=1,,b=2", "a=x",  "a=1x", "a b=1", "a=-1", "a=18446744073709551616",
+                                      "a=1;b=2",  "a.*=1"};
     furrow_version_token tokens[FURROW_AFTER_MAX] = {{.subject = "before"}};
     char many[256] = "a=1", longest[300];
     size_t count = 42;
@@ -121,7 +136,8 @@ END_TEST
 START_TEST(a_trace_parent_is_checked)
 {
     static const char good[] = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
-    static const char *const bad[] = {"", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331",
+    static const char *const bad[] = {"",
+                                      "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331",
                                       "00-00000000000000000000000000000000-b7ad6b7169203331-01",
                                       "00-0af7651916cd43dd8448eb211c80319c-0000000000000000-01",
                                       "00-0AF7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
@@ -132,7 +148,8 @@ START_TEST(a_trace_parent_is_checked)
     ck_assert(furrow_header_traceparent_valid(good));
     ck_assert(furrow_header_traceparent_valid("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00"));
     ck_assert(!furrow_header_traceparent_valid(NULL));
-    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) ck_assert_msg(!furrow_header_traceparent_valid(bad[i]), "%s", bad[i]);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        ck_assert_msg(!furrow_header_traceparent_valid(bad[i]), "%s", bad[i]);
 }
 END_TEST
 

@@ -1,100 +1,32 @@
 /*
- * The proto3 JSON mapping: golden pairs, which an independent implementation (Python's protobuf) agrees with, and what is
- * refused with which path.
+ * The proto3 JSON mapping: golden pairs (checked against another implementation when they were written), and what
+ * is refused with which path.
  */
-#include "wire/json.h"
-
-#include "wire/message.h"
+#include "json_pairs.h"
 #include "wire_test.pb-c.h"
 
-#include <check.h>
 #include <float.h>
 #include <math.h>
 #include <stdlib.h>
 
-#define SCALARS    &wiretest__v1__scalars__descriptor
-#define REPEATED   &wiretest__v1__repeated__descriptor
-#define MAPS       &wiretest__v1__maps__descriptor
-#define CHOICE     &wiretest__v1__choice__descriptor
-#define WELL_KNOWN &wiretest__v1__well_known__descriptor
-#define PERSON     &wiretest__v1__person__descriptor
-#define TREE       &wiretest__v1__tree__descriptor
-
-static furrow_arena *arena;
-static furrow_buffer out;
-static furrow_error err;
-
-static void setup(void)
-{
-    arena = furrow_arena_create(0);
-    furrow_buffer_init(&out, 1u << 20);
-}
-
-static void teardown(void)
-{
-    furrow_buffer_fini(&out);
-    furrow_arena_destroy(arena);
-}
-
-static void *decode(const ProtobufCMessageDescriptor *type, const char *text)
-{
-    ProtobufCMessage *message = NULL;
-    furrow_status status = furrow_json_decode(type, furrow_bytes_of(text), arena, &message, &err);
-
-    ck_assert_msg(status == FURROW_OK, "%s: %s %s", text, err.field, err.text);
-    return message;
-}
-
-static const char *encode(const void *message, const furrow_json_options *options)
-{
-    furrow_buffer_reset(&out);
-    furrow_status status = furrow_json_encode(message, options, &out, &err);
-    ck_assert_msg(status == FURROW_OK, "%s %s", err.field, err.text);
-    furrow_buffer_append_byte(&out, '\0');
-    return (const char *)out.data;
-}
-
-typedef struct pair {
-    const ProtobufCMessageDescriptor *type;
-    const char *text, *canonical; /* NULL: as @text */
-} pair;
-
-static void check_pairs(const pair *pairs, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        const char *expected = pairs[i].canonical ? pairs[i].canonical : pairs[i].text;
-        ProtobufCMessage *message = decode(pairs[i].type, pairs[i].text), *copy;
-        ck_assert_str_eq(encode(message, NULL), expected);
-        /* and the same through the wire format */
-        ck_assert_int_eq(furrow_message_copy(message, arena, &copy, &err), FURROW_OK);
-        ck_assert_str_eq(encode(copy, NULL), expected);
-    }
-}
-#define CHECK_PAIRS(pairs) check_pairs(pairs, sizeof(pairs) / sizeof *(pairs))
-
-typedef struct refusal {
-    const ProtobufCMessageDescriptor *type;
-    const char *text, *field;
-} refusal;
-
-static void check_refusals(const refusal *refusals, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        ProtobufCMessage *message = NULL;
-        furrow_status status = furrow_json_decode(refusals[i].type, furrow_bytes_of(refusals[i].text), arena, &message, &err);
-        ck_assert_msg(status == FURROW_INVALID_ARGUMENT && !message, "%s was taken", refusals[i].text);
-        ck_assert_msg(strcmp(err.field, refusals[i].field) == 0, "%s: field \"%s\", %s", refusals[i].text, err.field, err.text);
-    }
-}
-#define CHECK_REFUSALS(refusals) check_refusals(refusals, sizeof(refusals) / sizeof *(refusals))
+#define SCALARS  &wiretest__v1__scalars__descriptor
+#define REPEATED &wiretest__v1__repeated__descriptor
+#define MAPS     &wiretest__v1__maps__descriptor
+#define CHOICE   &wiretest__v1__choice__descriptor
+#define PERSON   &wiretest__v1__person__descriptor
+#define TREE     &wiretest__v1__tree__descriptor
 
 START_TEST(integers_are_exact_to_their_limits)
 {
     static const pair pairs[] = {
-        {SCALARS, "{\"anInt32\":-2147483648,\"anInt64\":\"-9223372036854775808\",\"anUint32\":4294967295,"
-                  "\"anUint64\":\"18446744073709551615\"}", NULL},
-        {SCALARS, "{\"anInt32\":2147483647,\"anInt64\":\"9223372036854775807\",\"anSint32\":-1,\"anSint64\":\"-2\","
-                  "\"aFixed32\":3,\"aFixed64\":\"4\",\"anSfixed32\":-5,\"anSfixed64\":\"-6\"}", NULL},
+        {SCALARS,
+         "{\"anInt32\":-2147483648,\"anInt64\":\"-9223372036854775808\",\"anUint32\":4294967295,"
+         "\"anUint64\":\"18446744073709551615\"}",
+         NULL},
+        {SCALARS,
+         "{\"anInt32\":2147483647,\"anInt64\":\"9223372036854775807\",\"anSint32\":-1,\"anSint64\":\"-2\","
+         "\"aFixed32\":3,\"aFixed64\":\"4\",\"anSfixed32\":-5,\"anSfixed64\":\"-6\"}",
+         NULL},
         {SCALARS, "{\"anUint64\":18446744073709551615,\"anInt64\":-9223372036854775808}",
          "{\"anInt64\":\"-9223372036854775808\",\"anUint64\":\"18446744073709551615\"}"},
         {SCALARS, "{\"anUint64\":9223372036854775809}", "{\"anUint64\":\"9223372036854775809\"}"},
@@ -155,7 +87,8 @@ START_TEST(floating_point_round_trips)
          "{\"aDouble\":1e+81}"},
         {SCALARS, "{\"aDouble\":1234567}", NULL},
     };
-    static const double values[] = {DBL_MIN, DBL_MAX, DBL_EPSILON, 1.0 / 3, 123456789.123456789, 9007199254740993.0, 1e22, 1e-7};
+    static const double values[] = {DBL_MIN, DBL_MAX, DBL_EPSILON, 1.0 / 3, 123456789.123456789, 9007199254740993.0,
+                                    1e22,    1e-7};
 
     CHECK_PAIRS(pairs);
     for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
@@ -174,10 +107,10 @@ END_TEST
 START_TEST(floating_point_out_of_range_is_refused)
 {
     static const refusal refusals[] = {
-        {SCALARS, "{\"aDouble\":1e309}", "a_double"},        {SCALARS, "{\"aFloat\":3.5e38}", "a_float"},
-        {SCALARS, "{\"aDouble\":\"nan\"}", "a_double"},      {SCALARS, "{\"aDouble\":\"infinity\"}", "a_double"},
-        {SCALARS, "{\"aDouble\":\"0x1p3\"}", "a_double"},    {SCALARS, "{\"aFloat\":\"\"}", "a_float"},
-        {SCALARS, "{\"aDouble\":false}", "a_double"},        {SCALARS, "{\"aDouble\":\"1e309\"}", "a_double"},
+        {SCALARS, "{\"aDouble\":1e309}", "a_double"},     {SCALARS, "{\"aFloat\":3.5e38}", "a_float"},
+        {SCALARS, "{\"aDouble\":\"nan\"}", "a_double"},   {SCALARS, "{\"aDouble\":\"infinity\"}", "a_double"},
+        {SCALARS, "{\"aDouble\":\"0x1p3\"}", "a_double"}, {SCALARS, "{\"aFloat\":\"\"}", "a_float"},
+        {SCALARS, "{\"aDouble\":false}", "a_double"},     {SCALARS, "{\"aDouble\":\"1e309\"}", "a_double"},
         {SCALARS, "{\"aDouble\":NaN}", "a_double"},
     };
     CHECK_REFUSALS(refusals);
@@ -187,12 +120,16 @@ END_TEST
 START_TEST(text_bytes_bools_and_enums_are_mapped)
 {
     static const pair pairs[] = {
-        {SCALARS, "{\"aBool\":true,\"aString\":\"ma\xc3\xb1" "ana \\\"\\\\ \\n\\u0001\",\"someBytes\":\"AQID/+8=\",\"color\":\"COLOR_RED\"}", NULL},
+        {SCALARS,
+         "{\"aBool\":true,\"aString\":\"ma\xc3\xb1"
+         "ana \\\"\\\\ \\n\\u0001\",\"someBytes\":\"AQID/+8=\",\"color\":\"COLOR_RED\"}",
+         NULL},
         {SCALARS, "{\"aString\":\"\\u00e9\\/\\ud83d\\ude00\"}", "{\"aString\":\"\xc3\xa9/\xf0\x9f\x98\x80\"}"},
         {SCALARS, "{\"someBytes\":\"-_8\"}", "{\"someBytes\":\"+/8=\"}"},
         {SCALARS, "{\"someBytes\":\"AQ\"}", "{\"someBytes\":\"AQ==\"}"},
         {SCALARS, "{\"someBytes\":\"AQ\\u0049=\"}", "{\"someBytes\":\"AQI=\"}"},
-        {SCALARS, "{\"someBytes\":\"\",\"aString\":\"\",\"aBool\":false,\"color\":\"COLOR_UNSPECIFIED\",\"anInt32\":0}", "{}"},
+        {SCALARS, "{\"someBytes\":\"\",\"aString\":\"\",\"aBool\":false,\"color\":\"COLOR_UNSPECIFIED\",\"anInt32\":0}",
+         "{}"},
         {SCALARS, "{\"color\":2}", "{\"color\":\"COLOR_GREEN\"}"},
         {SCALARS, "{\"color\":-7}", "{\"color\":\"COLOR_INFRARED\"}"},
         {SCALARS, "{\"color\":4711}", NULL},
@@ -207,14 +144,22 @@ END_TEST
 START_TEST(wrong_text_bytes_bools_and_enums_are_refused)
 {
     static const refusal refusals[] = {
-        {SCALARS, "{\"aBool\":\"true\"}", "a_bool"},        {SCALARS, "{\"aBool\":1}", "a_bool"},
-        {SCALARS, "{\"aString\":1}", "a_string"},           {SCALARS, "{\"aString\":\"a\\u0000b\"}", "a_string"},
-        {SCALARS, "{\"aString\":\"\xff\"}", "a_string"},    {SCALARS, "{\"someBytes\":\"A\"}", "some_bytes"},
-        {SCALARS, "{\"someBytes\":\"AQ=\"}", "some_bytes"}, {SCALARS, "{\"someBytes\":\"A Q=\"}", "some_bytes"},
-        {SCALARS, "{\"someBytes\":\"AQ===\"}", "some_bytes"}, {SCALARS, "{\"someBytes\":\"====\"}", "some_bytes"},
-        {SCALARS, "{\"someBytes\":1}", "some_bytes"},       {SCALARS, "{\"color\":\"BLUE\"}", "color"},
-        {SCALARS, "{\"color\":\"1\"}", "color"},            {SCALARS, "{\"color\":1.5}", "color"},
-        {SCALARS, "{\"color\":2147483648}", "color"},       {SCALARS, "{\"color\":true}", "color"},
+        {SCALARS, "{\"aBool\":\"true\"}", "a_bool"},
+        {SCALARS, "{\"aBool\":1}", "a_bool"},
+        {SCALARS, "{\"aString\":1}", "a_string"},
+        {SCALARS, "{\"aString\":\"a\\u0000b\"}", "a_string"},
+        {SCALARS, "{\"aString\":\"\xff\"}", "a_string"},
+        {SCALARS, "{\"someBytes\":\"A\"}", "some_bytes"},
+        {SCALARS, "{\"someBytes\":\"AQ=\"}", "some_bytes"},
+        {SCALARS, "{\"someBytes\":\"A Q=\"}", "some_bytes"},
+        {SCALARS, "{\"someBytes\":\"AQ===\"}", "some_bytes"},
+        {SCALARS, "{\"someBytes\":\"====\"}", "some_bytes"},
+        {SCALARS, "{\"someBytes\":1}", "some_bytes"},
+        {SCALARS, "{\"color\":\"BLUE\"}", "color"},
+        {SCALARS, "{\"color\":\"1\"}", "color"},
+        {SCALARS, "{\"color\":1.5}", "color"},
+        {SCALARS, "{\"color\":2147483648}", "color"},
+        {SCALARS, "{\"color\":true}", "color"},
     };
     CHECK_REFUSALS(refusals);
 }
@@ -223,9 +168,13 @@ END_TEST
 START_TEST(repeated_fields_are_arrays)
 {
     static const pair pairs[] = {
-        {REPEATED, "{\"numbers\":[1,-2,0],\"loose\":[3],\"longs\":[\"4\"],\"words\":[5,6],\"doubles\":[0.5,\"NaN\"],\"flags\":[true,false],"
-                   "\"colors\":[\"COLOR_RED\",9],\"names\":[\"\",\"b\"],\"blobs\":[\"\",\"AQ==\"],\"scalars\":[{},{\"anInt32\":1}],"
-                   "\"zigzags\":[\"-1\"],\"floats\":[1.5]}", NULL},
+        {REPEATED,
+         "{\"numbers\":[1,-2,0],\"loose\":[3],\"longs\":[\"4\"],\"words\":[5,6],\"doubles\":[0.5,\"NaN\"],\"flags\":["
+         "true,false],"
+         "\"colors\":[\"COLOR_RED\",9],\"names\":[\"\",\"b\"],\"blobs\":[\"\",\"AQ==\"],\"scalars\":[{},{\"anInt32\":1}"
+         "],"
+         "\"zigzags\":[\"-1\"],\"floats\":[1.5]}",
+         NULL},
         {REPEATED, "{\"numbers\":[1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17]}", NULL},
         {REPEATED, "{\"numbers\":[],\"names\":null}", "{}"},
         {REPEATED, "{\"numbers\":[\"1\",2.0]}", "{\"numbers\":[1,2]}"},
@@ -248,13 +197,19 @@ START_TEST(maps_are_objects_in_the_order_of_their_keys)
 {
     static const pair pairs[] = {
         {MAPS, "{\"labels\":{\"b\":\"2\",\"a\":\"1\",\"\":\"\"}}", "{\"labels\":{\"\":\"\",\"a\":\"1\",\"b\":\"2\"}}"},
-        {MAPS, "{\"byNumber\":{\"10\":{\"anInt32\":1},\"-2\":{}}}", "{\"byNumber\":{\"-2\":{},\"10\":{\"anInt32\":1}}}"},
-        {MAPS, "{\"flags\":{\"18446744073709551615\":true,\"0\":false}}", "{\"flags\":{\"0\":false,\"18446744073709551615\":true}}"},
-        {MAPS, "{\"colors\":{\"true\":\"COLOR_RED\",\"false\":0}}", "{\"colors\":{\"false\":\"COLOR_UNSPECIFIED\",\"true\":\"COLOR_RED\"}}"},
+        {MAPS, "{\"byNumber\":{\"10\":{\"anInt32\":1},\"-2\":{}}}",
+         "{\"byNumber\":{\"-2\":{},\"10\":{\"anInt32\":1}}}"},
+        {MAPS, "{\"flags\":{\"18446744073709551615\":true,\"0\":false}}",
+         "{\"flags\":{\"0\":false,\"18446744073709551615\":true}}"},
+        {MAPS, "{\"colors\":{\"true\":\"COLOR_RED\",\"false\":0}}",
+         "{\"colors\":{\"false\":\"COLOR_UNSPECIFIED\",\"true\":\"COLOR_RED\"}}"},
         {MAPS, "{\"amounts\":{\"-9223372036854775808\":0.5}}", NULL},
         {MAPS, "{\"seenAt\":{\"x\":\"1970-01-01T00:00:01Z\"}}", NULL},
         {MAPS, "{\"labels\":{},\"flags\":null}", "{}"},
-        {MAPS, "{\"labels\":{\"0\":\"\",\"1\":\"\",\"2\":\"\",\"3\":\"\",\"4\":\"\",\"5\":\"\",\"6\":\"\",\"7\":\"\",\"8\":\"\",\"9\":\"\"}}", NULL},
+        {MAPS,
+         "{\"labels\":{\"0\":\"\",\"1\":\"\",\"2\":\"\",\"3\":\"\",\"4\":\"\",\"5\":\"\",\"6\":\"\",\"7\":\"\",\"8\":"
+         "\"\",\"9\":\"\"}}",
+         NULL},
     };
     static const refusal refusals[] = {
         {MAPS, "{\"labels\":{\"a\":\"1\",\"b\":\"\",\"a\":\"2\"}}", "labels"},
@@ -277,19 +232,29 @@ END_TEST
 START_TEST(an_entry_twice_on_the_wire_is_one_in_json)
 {
     ProtobufCMessage *message;
-    furrow_bytes twice = FURROW_BYTES_LITERAL("\x0a\x06\x0a\x01" "a\x12\x01" "1\x0a\x06\x0a\x01" "a\x12\x01" "2\x0a\x03\x0a\x01" "b"
-                                              "\x32\x03\x0a\x01" "x");
+    furrow_bytes twice = FURROW_BYTES_LITERAL("\x0a\x06\x0a\x01"
+                                              "a\x12\x01"
+                                              "1\x0a\x06\x0a\x01"
+                                              "a\x12\x01"
+                                              "2\x0a\x03\x0a\x01"
+                                              "b"
+                                              "\x32\x03\x0a\x01"
+                                              "x");
 
     ck_assert_int_eq(furrow_message_unpack(MAPS, twice, arena, &message, &err), FURROW_OK);
-    ck_assert_str_eq(encode(message, NULL), "{\"labels\":{\"a\":\"2\",\"b\":\"\"},\"seenAt\":{\"x\":\"1970-01-01T00:00:00Z\"}}");
+    ck_assert_str_eq(encode(message, NULL),
+                     "{\"labels\":{\"a\":\"2\",\"b\":\"\"},\"seenAt\":{\"x\":\"1970-01-01T00:00:00Z\"}}");
 }
 END_TEST
 
 START_TEST(oneofs_hold_one_member)
 {
     static const pair pairs[] = {
-        {CHOICE, "{\"text\":\"\"}", NULL},   {CHOICE, "{\"number\":0}", NULL},          {CHOICE, "{\"scalars\":{}}", NULL},
-        {CHOICE, "{\"blob\":\"\"}", NULL},   {CHOICE, "{\"flag\":false,\"after\":\"x\"}", NULL},
+        {CHOICE, "{\"text\":\"\"}", NULL},
+        {CHOICE, "{\"number\":0}", NULL},
+        {CHOICE, "{\"scalars\":{}}", NULL},
+        {CHOICE, "{\"blob\":\"\"}", NULL},
+        {CHOICE, "{\"flag\":false,\"after\":\"x\"}", NULL},
         {CHOICE, "{\"text\":null,\"number\":5}", "{\"number\":5}"},
         {CHOICE, "{}", NULL},
     };
@@ -299,97 +264,6 @@ START_TEST(oneofs_hold_one_member)
     };
     CHECK_PAIRS(pairs);
     CHECK_REFUSALS(refusals);
-}
-END_TEST
-
-START_TEST(times_and_durations_are_text)
-{
-    static const pair pairs[] = {
-        {WELL_KNOWN, "{\"at\":\"2026-03-01T06:00:00Z\",\"took\":\"1.500s\"}", NULL},
-        {WELL_KNOWN, "{\"at\":\"0001-01-01T00:00:00Z\"}", NULL},
-        {WELL_KNOWN, "{\"at\":\"9999-12-31T23:59:59.999999999Z\"}", NULL},
-        {WELL_KNOWN, "{\"at\":\"1969-12-31T23:59:59.000000001Z\"}", NULL},
-        {WELL_KNOWN, "{\"at\":\"2024-02-29t12:00:00.12z\"}", "{\"at\":\"2024-02-29T12:00:00.120Z\"}"},
-        {WELL_KNOWN, "{\"at\":\"1972-01-01T10:00:20.021000+01:30\"}", "{\"at\":\"1972-01-01T08:30:20.021Z\"}"},
-        {WELL_KNOWN, "{\"at\":\"1999-12-31T19:00:00-05:00\"}", "{\"at\":\"2000-01-01T00:00:00Z\"}"},
-        {WELL_KNOWN, "{\"times\":[\"1970-01-01T00:00:00Z\",\"2000-02-29T00:00:00.000001Z\"]}", NULL},
-        {WELL_KNOWN, "{\"took\":\"-0.5s\"}", "{\"took\":\"-0.500s\"}"},
-        {WELL_KNOWN, "{\"took\":\"315576000000s\"}", NULL},
-        {WELL_KNOWN, "{\"took\":\"-315576000000s\"}", NULL},
-        {WELL_KNOWN, "{\"took\":\"0s\"}", NULL},
-        {WELL_KNOWN, "{\"at\":null,\"took\":null}", "{}"},
-    };
-    static const refusal refusals[] = {
-        {WELL_KNOWN, "{\"at\":\"2023-02-29T00:00:00Z\"}", "at"},     {WELL_KNOWN, "{\"at\":\"1900-02-29T00:00:00Z\"}", "at"},
-        {WELL_KNOWN, "{\"at\":\"2026-03-01T06:00:00\"}", "at"},      {WELL_KNOWN, "{\"at\":\"2026-03-01 06:00:00Z\"}", "at"},
-        {WELL_KNOWN, "{\"at\":\"2026-03-01T24:00:00Z\"}", "at"},     {WELL_KNOWN, "{\"at\":\"2026-03-01T06:60:00Z\"}", "at"},
-        {WELL_KNOWN, "{\"at\":\"2026-03-01T06:00:60Z\"}", "at"},     {WELL_KNOWN, "{\"at\":\"2026-13-01T06:00:00Z\"}", "at"},
-        {WELL_KNOWN, "{\"at\":\"2026-3-1T06:00:00Z\"}", "at"},       {WELL_KNOWN, "{\"at\":\"2026-03-01T06:00:00.Z\"}", "at"},
-        {WELL_KNOWN, "{\"at\":\"0000-01-01T00:00:00Z\"}", "at"},     {WELL_KNOWN, "{\"at\":\"0001-01-01T00:00:00+00:01\"}", "at"},
-        {WELL_KNOWN, "{\"at\":\"9999-12-31T23:59:59-00:01\"}", "at"}, {WELL_KNOWN, "{\"at\":\"2026-03-01T06:00:00.1234567890Z\"}", "at"},
-        {WELL_KNOWN, "{\"at\":\"2026-03-01T06:00:00Zx\"}", "at"},    {WELL_KNOWN, "{\"at\":1}", "at"},
-        {WELL_KNOWN, "{\"at\":{}}", "at"},                           {WELL_KNOWN, "{\"at\":\"2026-03-01T06:00:00+24:00\"}", "at"},
-        {WELL_KNOWN, "{\"took\":\"1\"}", "took"},                    {WELL_KNOWN, "{\"took\":\"s\"}", "took"},
-        {WELL_KNOWN, "{\"took\":\"1.s\"}", "took"},                  {WELL_KNOWN, "{\"took\":\"--1s\"}", "took"},
-        {WELL_KNOWN, "{\"took\":\"315576000001s\"}", "took"},        {WELL_KNOWN, "{\"took\":\"315576000000.1s\"}", "took"},
-        {WELL_KNOWN, "{\"took\":\"1s \"}", "took"},                  {WELL_KNOWN, "{\"times\":[\"x\"]}", "times[0]"},
-    };
-    CHECK_PAIRS(pairs);
-    CHECK_REFUSALS(refusals);
-}
-END_TEST
-
-START_TEST(masks_and_wrappers_are_mapped)
-{
-    static const pair pairs[] = {
-        {WELL_KNOWN, "{\"mask\":\"displayName,contact.phoneNumber,a1\"}", NULL},
-        {WELL_KNOWN, "{\"mask\":\"\",\"nothing\":{}}", NULL},
-        {WELL_KNOWN, "{\"maybeLong\":\"0\",\"maybeText\":\"\",\"maybeFlag\":false,\"maybeDouble\":0,\"maybeBytes\":\"\",\"maybeUlong\":\"0\","
-                     "\"maybeInt\":0,\"maybeUint\":0,\"maybeFloat\":0}", NULL},
-        {WELL_KNOWN, "{\"maybeLong\":-5,\"maybeText\":\"x\",\"maybeFlag\":true}", "{\"maybeLong\":\"-5\",\"maybeText\":\"x\",\"maybeFlag\":true}"},
-        {WELL_KNOWN, "{\"maybeLong\":null,\"longs\":[\"1\",2]}", "{\"longs\":[\"1\",\"2\"]}"},
-    };
-    static const refusal refusals[] = {
-        {WELL_KNOWN, "{\"mask\":\"display_name\"}", "mask"}, {WELL_KNOWN, "{\"mask\":\"a,,b\"}", "mask"},
-        {WELL_KNOWN, "{\"mask\":\"a,\"}", "mask"},           {WELL_KNOWN, "{\"mask\":\"a b\"}", "mask"},
-        {WELL_KNOWN, "{\"mask\":[\"a\"]}", "mask"},          {WELL_KNOWN, "{\"nothing\":{\"a\":1}}", "nothing[\"a\"]"},
-        {WELL_KNOWN, "{\"nothing\":\"\"}", "nothing"},       {WELL_KNOWN, "{\"maybeLong\":\"x\"}", "maybe_long"},
-        {WELL_KNOWN, "{\"maybeLong\":{\"value\":1}}", "maybe_long"}, {WELL_KNOWN, "{\"longs\":[null]}", "longs[0]"},
-    };
-    Wiretest__V1__WellKnown *message;
-
-    CHECK_PAIRS(pairs);
-    CHECK_REFUSALS(refusals);
-    message = decode(WELL_KNOWN, pairs[0].text);
-    ck_assert_uint_eq(message->mask->n_paths, 3);
-    ck_assert_str_eq(message->mask->paths[0], "display_name");
-    ck_assert_str_eq(message->mask->paths[1], "contact.phone_number");
-    ck_assert_str_eq(encode(decode(&google__protobuf__timestamp__descriptor, "\"1970-01-01T00:00:07Z\""), NULL), "\"1970-01-01T00:00:07Z\"");
-}
-END_TEST
-
-START_TEST(what_has_no_json_is_refused_and_leaves_the_buffer)
-{
-    Google__Protobuf__Timestamp at = GOOGLE__PROTOBUF__TIMESTAMP__INIT;
-    Google__Protobuf__Duration took = GOOGLE__PROTOBUF__DURATION__INIT;
-    Google__Protobuf__FieldMask mask = GOOGLE__PROTOBUF__FIELD_MASK__INIT;
-    Wiretest__V1__Scalars scalars = WIRETEST__V1__SCALARS__INIT;
-    char *paths[] = {"display_1"};
-
-    furrow_buffer_append_text(&out, "before");
-    at.seconds = 253402300800;
-    took.seconds = 1;
-    took.nanos = -1;
-    mask.paths = paths;
-    mask.n_paths = 1;
-    scalars.an_int32 = 1;
-    scalars.a_string = "\xff";
-    const ProtobufCMessage *bad[] = {&at.base, &took.base, &mask.base, &scalars.base};
-    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-        ck_assert_int_eq(furrow_json_encode(bad[i], NULL, &out, &err), FURROW_INVALID_ARGUMENT);
-        ck_assert_uint_eq(out.len, 6);
-    }
-    ck_assert_str_eq(err.field, "a_string");
 }
 END_TEST
 
@@ -428,17 +302,21 @@ END_TEST
 
 START_TEST(options_change_names_layout_and_defaults)
 {
-    Wiretest__V1__Person *person = decode(PERSON, "{\"id\":\"e1\",\"contact\":{\"phones\":[{\"number\":\"1\"}]},\"hourlyRateCents\":5}");
+    Wiretest__V1__Person *person =
+        decode(PERSON, "{\"id\":\"e1\",\"contact\":{\"phones\":[{\"number\":\"1\"}]},\"hourlyRateCents\":5}");
 
     ck_assert_str_eq(encode(person, &(furrow_json_options){.pretty = true, .proto_names = true}),
-                     "{\n  \"id\": \"e1\",\n  \"contact\": {\n    \"phones\": [\n      {\n        \"number\": \"1\"\n      }\n    ]\n  },\n"
+                     "{\n  \"id\": \"e1\",\n  \"contact\": {\n    \"phones\": [\n      {\n        \"number\": \"1\"\n  "
+                     "    }\n    ]\n  },\n"
                      "  \"hourly_rate_cents\": \"5\"\n}");
     ck_assert_str_eq(encode(decode(CHOICE, "{}"), &(furrow_json_options){.with_defaults = true}), "{\"after\":\"\"}");
     ck_assert_str_eq(encode(decode(MAPS, "{}"), &(furrow_json_options){.with_defaults = true}),
                      "{\"labels\":{},\"byNumber\":{},\"flags\":{},\"colors\":{},\"amounts\":{},\"seenAt\":{}}");
     ck_assert_str_eq(encode(decode(SCALARS, "{}"), &(furrow_json_options){.with_defaults = true}),
-                     "{\"anInt32\":0,\"anInt64\":\"0\",\"anUint32\":0,\"anUint64\":\"0\",\"anSint32\":0,\"anSint64\":\"0\",\"aFixed32\":0,"
-                     "\"aFixed64\":\"0\",\"anSfixed32\":0,\"anSfixed64\":\"0\",\"aFloat\":0,\"aDouble\":0,\"aBool\":false,\"aString\":\"\","
+                     "{\"anInt32\":0,\"anInt64\":\"0\",\"anUint32\":0,\"anUint64\":\"0\",\"anSint32\":0,\"anSint64\":"
+                     "\"0\",\"aFixed32\":0,"
+                     "\"aFixed64\":\"0\",\"anSfixed32\":0,\"anSfixed64\":\"0\",\"aFloat\":0,\"aDouble\":0,\"aBool\":"
+                     "false,\"aString\":\"\","
                      "\"someBytes\":\"\",\"color\":\"COLOR_UNSPECIFIED\"}");
     ck_assert_str_eq(encode(decode(MAPS, "{}"), &(furrow_json_options){.pretty = true}), "{}");
 }
@@ -473,7 +351,8 @@ START_TEST(memory_limits_are_a_status)
 
     for (int i = 0; i < 300; i++) strcat(text, ",1");
     strcat(text, "]}");
-    ck_assert_int_eq(furrow_json_decode(REPEATED, furrow_bytes_of(text), small, &message, &err), FURROW_RESOURCE_EXHAUSTED);
+    ck_assert_int_eq(furrow_json_decode(REPEATED, furrow_bytes_of(text), small, &message, &err),
+                     FURROW_RESOURCE_EXHAUSTED);
     ck_assert_ptr_null(message);
     furrow_buffer_init(&tiny, 100);
     ck_assert_int_eq(furrow_json_encode(decode(REPEATED, text), NULL, &tiny, &err), FURROW_RESOURCE_EXHAUSTED);
@@ -509,9 +388,6 @@ int main(void)
     tcase_add_test(tests, maps_are_objects_in_the_order_of_their_keys);
     tcase_add_test(tests, an_entry_twice_on_the_wire_is_one_in_json);
     tcase_add_test(tests, oneofs_hold_one_member);
-    tcase_add_test(tests, times_and_durations_are_text);
-    tcase_add_test(tests, masks_and_wrappers_are_mapped);
-    tcase_add_test(tests, what_has_no_json_is_refused_and_leaves_the_buffer);
     tcase_add_test(tests, objects_are_strict);
     tcase_add_test(tests, an_empty_body_is_the_empty_message);
     tcase_add_test(tests, options_change_names_layout_and_defaults);

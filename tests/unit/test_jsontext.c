@@ -8,10 +8,11 @@
 /* One letter a token: { } [ ] k s n t f z, then '.' for a complete text or '!' for an error. */
 static const char *tokens(furrow_bytes text)
 {
-    static const char letters[] = {[FURROW_JSONTEXT_OBJECT] = '{', [FURROW_JSONTEXT_OBJECT_END] = '}', [FURROW_JSONTEXT_ARRAY] = '[',
-                                   [FURROW_JSONTEXT_ARRAY_END] = ']', [FURROW_JSONTEXT_KEY] = 'k', [FURROW_JSONTEXT_STRING] = 's',
-                                   [FURROW_JSONTEXT_NUMBER] = 'n', [FURROW_JSONTEXT_TRUE] = 't', [FURROW_JSONTEXT_FALSE] = 'f',
-                                   [FURROW_JSONTEXT_NULL] = 'z', [FURROW_JSONTEXT_END] = '.', [FURROW_JSONTEXT_ERROR] = '!'};
+    static const char letters[] = {
+        [FURROW_JSONTEXT_OBJECT] = '{',    [FURROW_JSONTEXT_OBJECT_END] = '}', [FURROW_JSONTEXT_ARRAY] = '[',
+        [FURROW_JSONTEXT_ARRAY_END] = ']', [FURROW_JSONTEXT_KEY] = 'k',        [FURROW_JSONTEXT_STRING] = 's',
+        [FURROW_JSONTEXT_NUMBER] = 'n',    [FURROW_JSONTEXT_TRUE] = 't',       [FURROW_JSONTEXT_FALSE] = 'f',
+        [FURROW_JSONTEXT_NULL] = 'z',      [FURROW_JSONTEXT_END] = '.',        [FURROW_JSONTEXT_ERROR] = '!'};
     static char seen[256];
     furrow_jsontext reader;
     size_t count = 0;
@@ -39,7 +40,9 @@ START_TEST(valid_texts_are_tokenized)
                 {"-0", "n."},
                 {"0.5e-10", "n."},
                 {"12E+3", "n."},
-                {"\"ma\xc3\xb1" "ana\"", "s."},
+                {"\"ma\xc3\xb1"
+                 "ana\"",
+                 "s."},
                 {"\"\x7f\"", "s."}};
 
     for (size_t i = 0; i < sizeof good / sizeof *good; i++)
@@ -49,12 +52,62 @@ END_TEST
 
 START_TEST(invalid_texts_end_in_an_error)
 {
-    static const char *const bad[] = {
-        "", " ", "{", "}", "[", "]", "{]", "[}", "[1,]", "{\"a\":1,}", "[,1]", "{,}", "{\"a\"}", "{\"a\":}", "{a:1}", "{'a':1}",
-        "[1 2]", "{\"a\":1 \"b\":2}", "1 2", "{}x", "01", "-", "+1", ".5", "1.", "1e", "1e+", "0x1", "NaN", "Infinity", "tru",
-        "True", "nul", "\"", "\"a", "\"\\\"", "\"\\x\"", "\"\\u12\"", "\"\\u12g4\"", "\"\\ud800\"", "\"\\ud800x\"",
-        "\"\\ud800\\u0041\"", "\"\\udc00\"", "\"\n\"", "\"\x01\"", "\"\xff\"", "\"\xc0\xaf\"", "\"\xed\xa0\x80\"", "\xef\xbb\xbf{}",
-        "[1]]", "{\"a\":1}}", "[\"a\":1]", "{\"a\",1}", "/**/{}", "\"\\", "{\"a\\q\":1}"};
+    static const char *const bad[] = {"",
+                                      " ",
+                                      "{",
+                                      "}",
+                                      "[",
+                                      "]",
+                                      "{]",
+                                      "[}",
+                                      "[1,]",
+                                      "{\"a\":1,}",
+                                      "[,1]",
+                                      "{,}",
+                                      "{\"a\"}",
+                                      "{\"a\":}",
+                                      "{a:1}",
+                                      "{'a':1}",
+                                      "[1 2]",
+                                      "{\"a\":1 \"b\":2}",
+                                      "1 2",
+                                      "{}x",
+                                      "01",
+                                      "-",
+                                      "+1",
+                                      ".5",
+                                      "1.",
+                                      "1e",
+                                      "1e+",
+                                      "0x1",
+                                      "NaN",
+                                      "Infinity",
+                                      "tru",
+                                      "True",
+                                      "nul",
+                                      "\"",
+                                      "\"a",
+                                      "\"\\\"",
+                                      "\"\\x\"",
+                                      "\"\\u12\"",
+                                      "\"\\u12g4\"",
+                                      "\"\\ud800\"",
+                                      "\"\\ud800x\"",
+                                      "\"\\ud800\\u0041\"",
+                                      "\"\\udc00\"",
+                                      "\"\n\"",
+                                      "\"\x01\"",
+                                      "\"\xff\"",
+                                      "\"\xc0\xaf\"",
+                                      "\"\xed\xa0\x80\"",
+                                      "\xef\xbb\xbf{}",
+                                      "[1]]",
+                                      "{\"a\":1}}",
+                                      "[\"a\":1]",
+                                      "{\"a\",1}",
+                                      "/**/{}",
+                                      "\"\\",
+                                      "{\"a\\q\":1}"};
 
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         const char *seen = tokens(furrow_bytes_of(bad[i]));
@@ -113,8 +166,9 @@ START_TEST(a_value_is_skipped_whole)
 }
 END_TEST
 
-static const char reply[] = "{\"type\":\"io.nats\",\"error\":{\"code\":404},\"state\":{\"last_seq\":9007199254740993,\"ok\":true,"
-                            "\"name\":\"a\\u0062\\n\",\"list\":[{\"last_seq\":1}],\"half\":0.5},\"config\":{\"last_seq\":7}}";
+static const char reply[] =
+    "{\"type\":\"io.nats\",\"error\":{\"code\":404},\"state\":{\"last_seq\":9007199254740993,\"ok\":true,"
+    "\"name\":\"a\\u0062\\n\",\"list\":[{\"last_seq\":1}],\"half\":0.5},\"config\":{\"last_seq\":7}}";
 
 START_TEST(single_values_are_found_by_their_path)
 {
@@ -138,8 +192,8 @@ END_TEST
 
 START_TEST(values_that_are_not_there_are_not_found)
 {
-    static const char *const paths[] = {"state", "state.name", "state.nope", "last_seq", "state.list.last_seq", "state.half",
-                                        "type.x", "", ".", "state."};
+    static const char *const paths[] = {"state",      "state.name", "state.nope", "last_seq", "state.list.last_seq",
+                                        "state.half", "type.x",     "",           ".",        "state."};
     furrow_arena *arena = furrow_arena_create(0);
     int64_t number = 42;
     bool flag = true;

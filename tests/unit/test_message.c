@@ -68,22 +68,26 @@ START_TEST(malformed_bytes_are_refused)
         size_t len;
         const char *field;
     } bad[] = {
-        {"\x0a", 1, ""},                            /* a length is missing */
-        {"\x0a\x05" "ab", 4, ""},                   /* cut short */
-        {"\x80", 1, ""},                            /* the tag does not end */
-        {"\x00\x00", 2, ""},                        /* field number 0 */
-        {"\x80\x80\x80\x80\x10\x00", 6, ""},        /* a tag past 32 bits */
-        {"\x0b\x0c", 2, ""},                        /* a group */
-        {"\x0e", 1, ""},                            /* wire type 6 */
-        {"\x0a\xff\xff\xff\xff\x0f", 6, ""},        /* a length of 4 GiB */
+        {"\x0a", 1, ""}, /* a length is missing */
+        {"\x0a\x05"
+         "ab",
+         4, ""},                                                      /* cut short */
+        {"\x80", 1, ""},                                              /* the tag does not end */
+        {"\x00\x00", 2, ""},                                          /* field number 0 */
+        {"\x80\x80\x80\x80\x10\x00", 6, ""},                          /* a tag past 32 bits */
+        {"\x0b\x0c", 2, ""},                                          /* a group */
+        {"\x0e", 1, ""},                                              /* wire type 6 */
+        {"\x0a\xff\xff\xff\xff\x0f", 6, ""},                          /* a length of 4 GiB */
         {"\x30\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", 12, ""}, /* a varint of 11 bytes */
-        {"\x08\x01", 2, "id"},                      /* a number where text belongs */
-        {"\x32\x01\x01", 3, "color"},               /* bytes where a number belongs */
-        {"\x62\x01\x80", 3, "shifts"},              /* packed, and cut short */
-        {"\x0a\x01\xff", 3, "id"},                  /* not UTF-8 */
-        {"\x0a\x02\xc0\x80", 4, "id"},              /* over-long NUL */
-        {"\x0a\x03\xed\xa0\x80", 5, "id"},          /* surrogate */
-        {"\x0a\x03" "a\0b", 5, "id"},               /* NUL inside */
+        {"\x08\x01", 2, "id"},                                        /* a number where text belongs */
+        {"\x32\x01\x01", 3, "color"},                                 /* bytes where a number belongs */
+        {"\x62\x01\x80", 3, "shifts"},                                /* packed, and cut short */
+        {"\x0a\x01\xff", 3, "id"},                                    /* not UTF-8 */
+        {"\x0a\x02\xc0\x80", 4, "id"},                                /* over-long NUL */
+        {"\x0a\x03\xed\xa0\x80", 5, "id"},                            /* surrogate */
+        {"\x0a\x03"
+         "a\0b",
+         5, "id"}, /* NUL inside */
         {"\x4a\x05\x12\x03\x0a\x01\xff", 7, "contact.phones.number"},
         {"\x4a\x02\x12\x05", 4, "contact"},
     };
@@ -145,8 +149,9 @@ START_TEST(a_small_arena_is_exhausted_not_overrun)
     ProtobufCMessage *out = NULL;
 
     for (size_t i = 0; i < sizeof bytes; i += 2) memcpy(bytes + i, "\x12", 2); /* 200 empty children */
-    ck_assert_int_eq(furrow_message_unpack(&wiretest__v1__tree__descriptor, (furrow_bytes){bytes, sizeof bytes}, small, &out, &err),
-                     FURROW_RESOURCE_EXHAUSTED);
+    ck_assert_int_eq(
+        furrow_message_unpack(&wiretest__v1__tree__descriptor, (furrow_bytes){bytes, sizeof bytes}, small, &out, &err),
+        FURROW_RESOURCE_EXHAUSTED);
     ck_assert_ptr_null(out);
     furrow_arena_destroy(small);
 }
@@ -154,15 +159,37 @@ END_TEST
 
 START_TEST(utf8_follows_rfc_3629)
 {
-    static const char *const good[] = {"", "ascii and more ascii", "\xc2\x80", "\xe0\xa0\x80", "\xed\x9f\xbf", "\xee\x80\x80",
-                                       "\xf0\x90\x80\x80", "\xf4\x8f\xbf\xbf", ("12345678\xc3\xa9" "12345678"), ("ma\xc3\xb1" "ana")};
-    static const char *const bad[] = {"\x80", "\xc1\xbf", "\xc2", "\xe0\x9f\xbf", "\xed\xa0\x80", "\xf0\x8f\xbf\xbf",
-                                      "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "\xe2\x82", "12345678\xff", "1234567890\xc3",
-                                      "12345678123\xe2\x28\xa1", "\xff" "12345678"};
+    static const char *const good[] = {"",
+                                       "ascii and more ascii",
+                                       "\xc2\x80",
+                                       "\xe0\xa0\x80",
+                                       "\xed\x9f\xbf",
+                                       "\xee\x80\x80",
+                                       "\xf0\x90\x80\x80",
+                                       "\xf4\x8f\xbf\xbf",
+                                       ("12345678\xc3\xa9"
+                                        "12345678"),
+                                       ("ma\xc3\xb1"
+                                        "ana")};
+    static const char *const bad[] = {"\x80",
+                                      "\xc1\xbf",
+                                      "\xc2",
+                                      "\xe0\x9f\xbf",
+                                      "\xed\xa0\x80",
+                                      "\xf0\x8f\xbf\xbf",
+                                      "\xf4\x90\x80\x80",
+                                      "\xf5\x80\x80\x80",
+                                      "\xe2\x82",
+                                      "12345678\xff",
+                                      "1234567890\xc3",
+                                      "12345678123\xe2\x28\xa1",
+                                      "\xff"
+                                      "12345678"};
 
     for (size_t i = 0; i < sizeof good / sizeof *good; i++)
         ck_assert_msg(furrow_utf8_valid(good[i], strlen(good[i])), "good %zu", i);
-    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) ck_assert_msg(!furrow_utf8_valid(bad[i], strlen(bad[i])), "bad %zu", i);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        ck_assert_msg(!furrow_utf8_valid(bad[i], strlen(bad[i])), "bad %zu", i);
 }
 END_TEST
 
@@ -255,14 +282,16 @@ END_TEST
 
 START_TEST(a_wrong_mask_changes_nothing)
 {
-    static char *const bad[] = {"", ".", "nope", "contact.nope", "id.x", "reports.id", "contact.", "contact..email", "Id", "*",
-                                "displayName", "contact.phones.number"};
+    static char *const bad[] = {"",     ".",          "nope",        "contact.nope",
+                                "id.x", "reports.id", "contact.",    "contact..email",
+                                "Id",   "*",          "displayName", "contact.phones.number"};
     Wiretest__V1__Person into = WIRETEST__V1__PERSON__INIT, from = WIRETEST__V1__PERSON__INIT;
 
     from.id = "e2";
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         char *paths[] = {"id", bad[i]};
-        ck_assert_int_eq(furrow_message_merge_mask(&into.base, &from.base, paths, 2, arena, &err), FURROW_INVALID_ARGUMENT);
+        ck_assert_int_eq(furrow_message_merge_mask(&into.base, &from.base, paths, 2, arena, &err),
+                         FURROW_INVALID_ARGUMENT);
         ck_assert_ptr_nonnull(strstr(err.text, "path 2"));
     }
     ck_assert_int_eq(merge(&into, &from, "a\r\nb"), FURROW_INVALID_ARGUMENT);

@@ -59,7 +59,8 @@ START_TEST(a_projected_entity_is_the_packed_subset)
 {
     Wiretest__V1__Phone phone = WIRETEST__V1__PHONE__INIT, *phones[] = {&phone};
     Wiretest__V1__Contact contact = WIRETEST__V1__CONTACT__INIT;
-    Wiretest__V1__Person person = WIRETEST__V1__PERSON__INIT, report = WIRETEST__V1__PERSON__INIT, *reports[] = {&report};
+    Wiretest__V1__Person person = WIRETEST__V1__PERSON__INIT, report = WIRETEST__V1__PERSON__INIT,
+                         *reports[] = {&report};
     Wiretest__V1__PersonPart__Phone kept_phone = WIRETEST__V1__PERSON_PART__PHONE__INIT, *kept_phones[] = {&kept_phone};
     Wiretest__V1__PersonPart__Contact kept_contact = WIRETEST__V1__PERSON_PART__CONTACT__INIT;
     Wiretest__V1__PersonPart part = WIRETEST__V1__PERSON_PART__INIT, kept_report = WIRETEST__V1__PERSON_PART__INIT,
@@ -69,7 +70,8 @@ START_TEST(a_projected_entity_is_the_packed_subset)
 
     kept_phone.number = phone.number = "+15595550123";
     phone.kind = "mobile";
-    contact = (Wiretest__V1__Contact){.base = contact.base, .address = "far away", .n_phones = 1, .phones = phones, .email = "a@b"};
+    contact = (Wiretest__V1__Contact){
+        .base = contact.base, .address = "far away", .n_phones = 1, .phones = phones, .email = "a@b"};
     kept_contact.n_phones = 1;
     kept_contact.phones = kept_phones;
     kept_report.id = report.id = "e2";
@@ -99,8 +101,16 @@ START_TEST(the_order_of_the_event_is_kept)
 {
     EXPECT("", "");
     EXPECT("\x1a\x01x", "");
-    EXPECT("\x30\x02\x1a\x01x\x0a\x02" "e1", "\x30\x02\x0a\x02" "e1");
-    EXPECT("\x0a\x02" "e1\x1a\x01x\x0a\x02" "e2", "\x0a\x02" "e1\x0a\x02" "e2");
+    EXPECT("\x30\x02\x1a\x01x\x0a\x02"
+           "e1",
+           "\x30\x02\x0a\x02"
+           "e1");
+    EXPECT("\x0a\x02"
+           "e1\x1a\x01x\x0a\x02"
+           "e2",
+           "\x0a\x02"
+           "e1\x0a\x02"
+           "e2");
 }
 END_TEST
 
@@ -128,11 +138,18 @@ START_TEST(a_shrinking_submessage_gets_a_shorter_length)
     uint8_t event[300] = {0x4a, 0xa9, 0x02, 0x0a, 0xa0, 0x02}; /* contact: address of 288 bytes, then one phone */
 
     memset(event + 6, 'a', 288);
-    memcpy(event + 294, "\x12\x04\x0a\x02" "12", 6);
+    memcpy(event + 294,
+           "\x12\x04\x0a\x02"
+           "12",
+           6);
     event[1] = 0xa9;
-    expect((furrow_bytes){event, 300}, FURROW_BYTES_LITERAL("\x4a\x06\x12\x04\x0a\x02" "12"));
+    expect((furrow_bytes){event, 300}, FURROW_BYTES_LITERAL("\x4a\x06\x12\x04\x0a\x02"
+                                                            "12"));
     /* A length in more bytes than it needs becomes short as well. */
-    EXPECT("\x4a\x86\x00\x12\x04\x0a\x02" "12", "\x4a\x06\x12\x04\x0a\x02" "12");
+    EXPECT("\x4a\x86\x00\x12\x04\x0a\x02"
+           "12",
+           "\x4a\x06\x12\x04\x0a\x02"
+           "12");
 }
 END_TEST
 
@@ -147,9 +164,22 @@ START_TEST(malformed_events_are_refused)
     static const struct {
         const char *bytes;
         size_t len;
-    } bad[] = {{"\x0a\x05" "ab", 4}, {"\x1a\x05" "ab", 4}, {"\x1b\x1c", 2},     {"\x00", 1},
-               {"\x80", 1},          {"\x0a\x01\xff", 3},  {"\x30\x80", 2},     {"\x4a\x02\x12\x05", 4},
-               {"\x08\x01", 2},      {"\x62\x01\x80", 3},  {"\x4a\x02\x0a", 3}, {"\x4a\x05\x12\x03\x0a\x01\xff", 7}};
+    } bad[] = {{"\x0a\x05"
+                "ab",
+                4},
+               {"\x1a\x05"
+                "ab",
+                4},
+               {"\x1b\x1c", 2},
+               {"\x00", 1},
+               {"\x80", 1},
+               {"\x0a\x01\xff", 3},
+               {"\x30\x80", 2},
+               {"\x4a\x02\x12\x05", 4},
+               {"\x08\x01", 2},
+               {"\x62\x01\x80", 3},
+               {"\x4a\x02\x0a", 3},
+               {"\x4a\x05\x12\x03\x0a\x01\xff", 7}};
     uint8_t out[16];
 
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {

@@ -8,9 +8,11 @@ static const char entity[] = "employee.v1.Employee";
 
 START_TEST(an_id_is_one_token)
 {
-    static const char *const good[] = {"e1", "A", "01J9Z-x_y", "0123456789012345678901234567890123456789012345678901234567890123"};
-    static const char *const bad[] = {"", "a.b", "*", ">", "a b", "a\n", "é", "a/b", "a{b}",
-                                      "01234567890123456789012345678901234567890123456789012345678901234"};
+    static const char *const good[] = {"e1", "A", "01J9Z-x_y",
+                                       "0123456789012345678901234567890123456789012345678901234567890123"};
+    static const char *const bad[] = {
+        "",    "a.b", "*",   ">",    "a b",
+        "a\n", "é",   "a/b", "a{b}", "01234567890123456789012345678901234567890123456789012345678901234"};
     furrow_error err;
 
     for (size_t i = 0; i < sizeof good / sizeof *good; i++)
@@ -54,7 +56,8 @@ END_TEST
 START_TEST(another_entitys_subject_has_no_id_here)
 {
     static const char *const others[] = {"employee.v1.EmployeeKey.e1", "employee.v1.Employee", "employee.v1.Employee.",
-                                         "employee.v1.Employee.a.b", "job.v1.Job.e1", "", "employee.v1.Employee.*"};
+                                         "employee.v1.Employee.a.b",   "job.v1.Job.e1",        "",
+                                         "employee.v1.Employee.*"};
     furrow_bytes id = {"before", 6};
 
     for (size_t i = 0; i < sizeof others / sizeof *others; i++)
@@ -66,10 +69,21 @@ END_TEST
 START_TEST(only_inboxes_are_answered)
 {
     static const char *const good[] = {"_INBOX.abc", "_INBOX.a.b.1", "_INBOX_billing.x", "_R_.a.b"};
-    static const char *const bad[] = {"", "employee.v1.Employee.e1", "_R_", "_R.x", "_INBOX.*", "_INBOX.>", "_INBOX..a",
-                                      "_INBOX.", "_INBOX.a b", "_INBOX.a\r\nPUB x", "$JS.API.STREAM.DELETE.X", "X_INBOX.a"};
+    static const char *const bad[] = {"",
+                                      "employee.v1.Employee.e1",
+                                      "_R_",
+                                      "_R.x",
+                                      "_INBOX.*",
+                                      "_INBOX.>",
+                                      "_INBOX..a",
+                                      "_INBOX.",
+                                      "_INBOX.a b",
+                                      "_INBOX.a\r\nPUB x",
+                                      "$JS.API.STREAM.DELETE.X",
+                                      "X_INBOX.a"};
 
-    for (size_t i = 0; i < sizeof good / sizeof *good; i++) ck_assert_msg(furrow_subject_is_inbox(good[i]), "%s", good[i]);
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++)
+        ck_assert_msg(furrow_subject_is_inbox(good[i]), "%s", good[i]);
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) ck_assert_msg(!furrow_subject_is_inbox(bad[i]), "%s", bad[i]);
     ck_assert(!furrow_subject_is_inbox(NULL));
 }
@@ -99,10 +113,20 @@ END_TEST
 
 START_TEST(other_subjects_are_no_acks)
 {
-    static const char *const bad[] = {"", "$JS.ACK", "$JS.ACK.", "_INBOX.x", "$JS.ACK.S.c.1.2.3.4", "$JS.ACK.S.c.1.2.3.4.x",
-                                      "$JS.ACK.S.c.1.2.3.4.5.6", "$JS.ACK.S.c.1..3.4.5", "$JS.ACK..c.1.2.3.4.5",
-                                      "$JS.ACK.S.c.1.18446744073709551616.3.4.5", "$JS.ACK.S.c.-1.2.3.4.5",
-                                      "$JS.ACK.S.c.1.2.3.9223372036854775808.5", "$JS.ACK.S.c.1.2.3.4.", "$JS.FC.S.c.1.2.3.4.5"};
+    static const char *const bad[] = {"",
+                                      "$JS.ACK",
+                                      "$JS.ACK.",
+                                      "_INBOX.x",
+                                      "$JS.ACK.S.c.1.2.3.4",
+                                      "$JS.ACK.S.c.1.2.3.4.x",
+                                      "$JS.ACK.S.c.1.2.3.4.5.6",
+                                      "$JS.ACK.S.c.1..3.4.5",
+                                      "$JS.ACK..c.1.2.3.4.5",
+                                      "$JS.ACK.S.c.1.18446744073709551616.3.4.5",
+                                      "$JS.ACK.S.c.-1.2.3.4.5",
+                                      "$JS.ACK.S.c.1.2.3.9223372036854775808.5",
+                                      "$JS.ACK.S.c.1.2.3.4.",
+                                      "$JS.FC.S.c.1.2.3.4.5"};
     furrow_ack ack = {.pending = 42};
 
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
