@@ -10,7 +10,8 @@
 
 #include <protobuf-c/protobuf-c.h>
 
-#define FURROW_MESSAGE_DEPTH_MAX 64
+/* protobuf-c takes about 1 KiB of stack a level, and a task has 64 KiB in all (base/loop.h). */
+#define FURROW_MESSAGE_DEPTH_MAX 32
 
 ProtobufCAllocator furrow_message_allocator(furrow_arena *arena);
 

@@ -1,10 +1,24 @@
 /* Messages in arenas: what is refused before protobuf-c sees it, and merging by field mask. */
 #include "wire/message.h"
 
+#include "wire/json.h"
 #include "wire_test.pb-c.h"
 
 #include <check.h>
+#include <pthread.h>
 #include <stdlib.h>
+
+/* Sanitizers blow frames up; tasks get more under them too. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define STACK_BYTES ((size_t)192 * 1024)
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define STACK_BYTES ((size_t)192 * 1024)
+#endif
+#endif
+#ifndef STACK_BYTES
+#define STACK_BYTES ((size_t)44 * 1024)
+#endif
 
 static furrow_arena *arena;
 static furrow_error err;
@@ -142,6 +156,37 @@ START_TEST(nesting_has_a_limit)
 }
 END_TEST
 
+static void *unpack_the_deepest(void *result)
+{
+    Wiretest__V1__Tree *tree;
+    furrow_buffer text;
+    ProtobufCMessage *back;
+
+    furrow_buffer_init(&text, 1u << 20);
+    if (unpack(&wiretest__v1__tree__descriptor, nest(FURROW_MESSAGE_DEPTH_MAX), &tree) == FURROW_OK &&
+        furrow_json_encode(&tree->base, NULL, &text, &err) == FURROW_OK &&
+        furrow_json_decode(tree->base.descriptor, (furrow_bytes){text.data, text.len}, arena, &back, &err) == FURROW_OK)
+        *(bool *)result = true;
+    furrow_buffer_fini(&text);
+    return NULL;
+}
+
+/* A thread with little more than half of what a task has: what overruns it ends the test. */
+START_TEST(the_deepest_message_fits_a_tasks_stack)
+{
+    pthread_attr_t attributes;
+    pthread_t thread;
+    bool done = false;
+
+    ck_assert_int_eq(pthread_attr_init(&attributes), 0);
+    ck_assert_int_eq(pthread_attr_setstacksize(&attributes, STACK_BYTES), 0);
+    ck_assert_int_eq(pthread_create(&thread, &attributes, unpack_the_deepest, &done), 0);
+    ck_assert_int_eq(pthread_join(thread, NULL), 0);
+    ck_assert(done);
+    pthread_attr_destroy(&attributes);
+}
+END_TEST
+
 START_TEST(a_small_arena_is_exhausted_not_overrun)
 {
     furrow_arena *small = furrow_arena_create(256);
@@ -183,8 +228,8 @@ START_TEST(utf8_follows_rfc_3629)
                                       "12345678\xff",
                                       "1234567890\xc3",
                                       "12345678123\xe2\x28\xa1",
-                                      "\xff"
-                                      "12345678"};
+                                      ("\xff"
+                                       "12345678")};
 
     for (size_t i = 0; i < sizeof good / sizeof *good; i++)
         ck_assert_msg(furrow_utf8_valid(good[i], strlen(good[i])), "good %zu", i);
@@ -313,6 +358,7 @@ int main(void)
     tcase_add_test(tests, malformed_bytes_are_refused);
     tcase_add_test(tests, unknown_fields_and_both_packings_are_accepted);
     tcase_add_test(tests, nesting_has_a_limit);
+    tcase_add_test(tests, the_deepest_message_fits_a_tasks_stack);
     tcase_add_test(tests, a_small_arena_is_exhausted_not_overrun);
     tcase_add_test(tests, utf8_follows_rfc_3629);
     tcase_add_test(tests, a_copy_is_deep);
