@@ -1,0 +1,83 @@
+/* See address.h. */
+#include "store/address.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+static furrow_status parse_number(const char *text, size_t len, unsigned long max, unsigned long *out)
+{
+    unsigned long number = 0;
+    if (len == 0 || len > 9) return FURROW_INVALID_ARGUMENT;
+    for (size_t i = 0; i < len; i++) {
+        if (text[i] < '0' || text[i] > '9') return FURROW_INVALID_ARGUMENT;
+        number = number * 10 + (unsigned long)(text[i] - '0');
+    }
+    if (number > max) return FURROW_INVALID_ARGUMENT;
+    *out = number;
+    return FURROW_OK;
+}
+
+static furrow_status parse_unix(const char *url, const char *path, furrow_address *out, furrow_error *err)
+{
+    if (path[0] != '/') return furrow_fail(err, FURROW_INVALID_ARGUMENT, "Redis URL %s: unix:// needs an absolute path", url);
+    if (strlen(path) >= sizeof out->path)
+        return furrow_fail(err, FURROW_INVALID_ARGUMENT, "Redis URL %s: a socket's path has at most %zu bytes", url, sizeof out->path - 1);
+    snprintf(out->path, sizeof out->path, "%s", path);
+    return FURROW_OK;
+}
+
+static furrow_status parse_authority(const char *url, const char *host, size_t len, furrow_address *out, furrow_error *err)
+{
+    const char *port = NULL;
+    size_t host_len = len;
+    bool bracketed = len > 0 && host[0] == '[';
+    if (bracketed) {
+        const char *close = memchr(host, ']', len);
+        if (!close) return furrow_fail(err, FURROW_INVALID_ARGUMENT, "Redis URL %s: '[' without ']'", url);
+        host_len = (size_t)(close - host) - 1;
+        host++;
+        len--;
+        if (host_len + 1 < len) {
+            if (close[1] != ':') return furrow_fail(err, FURROW_INVALID_ARGUMENT, "Redis URL %s: ':port' expected after ']'", url);
+            port = close + 2;
+        }
+    } else if ((port = memchr(host, ':', len))) {
+        host_len = (size_t)(port - host);
+        port++;
+    }
+    if (host_len == 0 || host_len >= sizeof out->host)
+        return furrow_fail(err, FURROW_INVALID_ARGUMENT, "Redis URL %s: no host, or one of more than %zu bytes", url, sizeof out->host - 1);
+    unsigned long number = 6379;
+    if (port && (parse_number(port, (size_t)(host + len - port), 65535, &number) || number == 0))
+        return furrow_fail(err, FURROW_INVALID_ARGUMENT, "Redis URL %s: the port is a number from 1 to 65535", url);
+    memcpy(out->host, host, host_len);
+    out->host[host_len] = '\0';
+    snprintf(out->port, sizeof out->port, "%lu", number);
+    return FURROW_OK;
+}
+
+furrow_status furrow_address_parse(const char *url, furrow_address *out, furrow_error *err)
+{
+    furrow_address address = {0};
+    if (strncmp(url, "unix://", 7) == 0) {
+        furrow_status status = parse_unix(url, url + 7, &address, err);
+        if (status) return status;
+    } else if (strncmp(url, "redis://", 8) == 0) {
+        const char *authority = url + 8;
+        size_t len = strcspn(authority, "/");
+        if (memchr(authority, '@', len))
+            return furrow_fail(err, FURROW_INVALID_ARGUMENT, "a Redis URL holds no user or password: set them by themselves");
+        furrow_status status = parse_authority(url, authority, len, &address, err);
+        if (status) return status;
+        const char *database = authority + len + (authority[len] == '/');
+        unsigned long number = 0;
+        if (*database && parse_number(database, strlen(database), 65535, &number))
+            return furrow_fail(err, FURROW_INVALID_ARGUMENT, "Redis URL %s: the database is a number", url);
+        address.database = (unsigned)number;
+    } else {
+        return furrow_fail(err, FURROW_INVALID_ARGUMENT, "Redis URL %s: it begins with redis:// or unix://", url);
+    }
+    *out = address;
+    return FURROW_OK;
+}

@@ -1,0 +1,137 @@
+/* See batch.h. */
+#include "store/batch.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { IDLE_MAX = 32, SLOTS = 512, FILL_BYTES = 1 << 20, KEEP_BODY_BYTES = 1 << 20 };
+_Static_assert(SLOTS >= 2 * FURROW_RECORD_BATCH && (SLOTS & (SLOTS - 1)) == 0, "the table of ids stays half empty");
+
+#define BODY_LIMIT_BYTES  ((size_t)64 << 20)
+#define ARENA_LIMIT_BYTES ((size_t)256 << 20)
+
+static void free_batch(furrow_batch *batch)
+{
+    furrow_buffer_fini(&batch->body);
+    furrow_arena_destroy(batch->arena);
+    free(batch);
+}
+
+furrow_batch *furrow_batch_take(furrow_table *table)
+{
+    furrow_batch *batch = table->idle;
+    if (batch) {
+        table->idle = batch->next;
+        table->idle_count--;
+        return batch;
+    }
+    batch = calloc(1, sizeof *batch);
+    if (!batch) return NULL;
+    furrow_buffer_init(&batch->body, BODY_LIMIT_BYTES);
+    bool needs_arena = table->options.index_count > 0 || table->options.reactions;
+    if (needs_arena && !(batch->arena = furrow_arena_create(ARENA_LIMIT_BYTES))) {
+        free_batch(batch);
+        return NULL;
+    }
+    return batch;
+}
+
+void furrow_batch_give(furrow_table *table, furrow_batch *batch)
+{
+    if (!batch) return;
+    if (table->idle_count >= IDLE_MAX || batch->body.cap > KEEP_BODY_BYTES) {
+        free_batch(batch);
+        return;
+    }
+    if (batch->arena) furrow_arena_reset(batch->arena);
+    batch->next = table->idle;
+    table->idle = batch;
+    table->idle_count++;
+}
+
+void furrow_table_free_batches(furrow_table *table)
+{
+    while (table->idle) {
+        furrow_batch *batch = table->idle;
+        table->idle = batch->next;
+        free_batch(batch);
+    }
+}
+
+/* FNV-1a: good enough for ids, which differ in their last characters. */
+static size_t slot_of(furrow_bytes id)
+{
+    uint32_t hash = 2166136261u;
+    const uint8_t *bytes = id.data;
+    for (size_t i = 0; i < id.len; i++) hash = (hash ^ bytes[i]) * 16777619u;
+    return (hash ^ hash >> 15) & (SLOTS - 1);
+}
+
+size_t furrow_batch_fill(furrow_batch *batch, const furrow_record_write writes[], size_t count)
+{
+    uint16_t slots[SLOTS] = {0}; /* position in the batch + 1 */
+    size_t bytes = 0, covered = 0;
+    batch->count = 0;
+    for (; covered < count && bytes < FILL_BYTES; covered++) {
+        const furrow_record_write *write = &writes[covered];
+        size_t slot = slot_of(write->id);
+        while (slots[slot] && !furrow_bytes_equal(batch->writes[slots[slot] - 1]->id, write->id)) slot = (slot + 1) & (SLOTS - 1);
+        if (slots[slot]) {
+            const furrow_record_write **kept = &batch->writes[slots[slot] - 1];
+            if (write->version > (*kept)->version) *kept = write;
+            continue;
+        }
+        if (batch->count == FURROW_RECORD_BATCH) break;
+        batch->writes[batch->count++] = write;
+        slots[slot] = (uint16_t)batch->count;
+        bytes += write->body.len;
+    }
+    return covered;
+}
+
+void furrow_batch_begin(furrow_batch *batch)
+{
+    furrow_buffer_reset(&batch->body);
+    batch->argc = 0;
+}
+
+void furrow_batch_arg(furrow_batch *batch, const void *data, size_t len)
+{
+    batch->argc++;
+    furrow_pipeline_arg(&batch->body, data, len);
+}
+
+void furrow_batch_arg_pair(furrow_batch *batch, furrow_bytes first, furrow_bytes second)
+{
+    batch->argc++;
+    furrow_pipeline_arg_pair(&batch->body, first, second);
+}
+
+void furrow_batch_arg_number(furrow_batch *batch, uint64_t number)
+{
+    batch->argc++;
+    furrow_pipeline_arg_number(&batch->body, number);
+}
+
+void furrow_batch_arg_value(furrow_batch *batch, const furrow_record_write *write)
+{
+    uint8_t version[FURROW_VERSION_BYTES];
+    furrow_version_put(write->version, version);
+    furrow_batch_arg_pair(batch, (furrow_bytes){version, sizeof version}, write->body);
+}
+
+static furrow_bytes body_of(const furrow_batch *batch)
+{
+    return (furrow_bytes){batch->body.data, batch->body.len};
+}
+
+furrow_status furrow_batch_send(furrow_table *table, furrow_batch *batch, const furrow_script *script, furrow_error *err)
+{
+    if (batch->body.failed) return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "a batch of records past %zu bytes", BODY_LIMIT_BYTES);
+    return furrow_script_send(table->store, script, batch->argc, body_of(batch), &batch->request, batch->arena, err);
+}
+
+furrow_status furrow_batch_wait(furrow_table *table, furrow_batch *batch, const furrow_script *script, furrow_error *err)
+{
+    return furrow_script_wait(table->store, script, batch->argc, body_of(batch), &batch->request, err);
+}

@@ -1,0 +1,44 @@
+/**
+ * Batches of the apply step: at most FURROW_RECORD_BATCH writes of different ids, the script call they become, and memory that is kept
+ * from one call to the next. Private to store/.
+ */
+#ifndef FURROW_STORE_BATCH_H
+#define FURROW_STORE_BATCH_H
+
+#include "store/table.h"
+
+/* Batches that one furrow_record_apply has in flight at once. */
+#define FURROW_BATCH_WINDOW 8
+
+typedef struct furrow_batch {
+    const furrow_record_write *writes[FURROW_RECORD_BATCH];
+    size_t count;
+    furrow_buffer body; /* arguments of the script call */
+    size_t argc;
+    furrow_pipelined request;
+    furrow_arena *arena; /* made when first needed: old records, index entries */
+    struct furrow_batch *next;
+} furrow_batch;
+
+/* NULL when out of memory. */
+furrow_batch *furrow_batch_take(furrow_table *table);
+void furrow_batch_give(furrow_table *table, furrow_batch *batch);
+
+/*
+ * Fills @batch from the front of @writes and says how many of them it covers: of writes of one id only the newest is kept, as a script
+ * compares each with what was stored before the call.
+ */
+size_t furrow_batch_fill(furrow_batch *batch, const furrow_record_write writes[], size_t count);
+
+/* Begins the script call anew; then append arguments with furrow_batch_arg…, counting them. */
+void furrow_batch_begin(furrow_batch *batch);
+void furrow_batch_arg(furrow_batch *batch, const void *data, size_t len);
+void furrow_batch_arg_pair(furrow_batch *batch, furrow_bytes first, furrow_bytes second);
+void furrow_batch_arg_number(furrow_batch *batch, uint64_t number);
+/* What is stored for a write: its version and body. */
+void furrow_batch_arg_value(furrow_batch *batch, const furrow_record_write *write);
+
+furrow_status furrow_batch_send(furrow_table *table, furrow_batch *batch, const furrow_script *script, furrow_error *err) FURROW_MUST_USE;
+furrow_status furrow_batch_wait(furrow_table *table, furrow_batch *batch, const furrow_script *script, furrow_error *err) FURROW_MUST_USE;
+
+#endif

@@ -1,0 +1,187 @@
+/* See pipeline.h, and the public half in store.h: single commands and scripts. */
+#include "store/pipeline.h"
+
+#include "base/clock.h"
+#include "store/redis.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* Decimal digits of @number, right-aligned before @end; returns where they begin. snprintf would cost more than the rest of a command. */
+static char *digits_before(char *end, size_t number)
+{
+    do {
+        *--end = (char)('0' + number % 10);
+        number /= 10;
+    } while (number > 0);
+    return end;
+}
+
+static uint8_t *put_count(uint8_t *at, char kind, size_t number)
+{
+    char digits[24];
+    char *end = digits + sizeof digits;
+    char *begin = digits_before(end, number);
+    *at++ = (uint8_t)kind;
+    memcpy(at, begin, (size_t)(end - begin));
+    at += end - begin;
+    *at++ = '\r';
+    *at++ = '\n';
+    return at;
+}
+
+void furrow_pipeline_arg_pair(furrow_buffer *out, furrow_bytes first, furrow_bytes second)
+{
+    uint8_t *room = furrow_buffer_reserve(out, first.len + second.len + 32);
+    if (!room) return;
+    uint8_t *at = put_count(room, '$', first.len + second.len);
+    if (first.len) memcpy(at, first.data, first.len);
+    at += first.len;
+    if (second.len) memcpy(at, second.data, second.len);
+    at += second.len;
+    *at++ = '\r';
+    *at++ = '\n';
+    out->len += (size_t)(at - room);
+}
+
+void furrow_pipeline_arg(furrow_buffer *out, const void *data, size_t len)
+{
+    furrow_pipeline_arg_pair(out, (furrow_bytes){data, len}, (furrow_bytes){0});
+}
+
+void furrow_pipeline_arg_number(furrow_buffer *out, uint64_t number)
+{
+    char digits[24];
+    char *end = digits + sizeof digits;
+    char *begin = digits_before(end, number);
+    furrow_pipeline_arg(out, begin, (size_t)(end - begin));
+}
+
+static furrow_status refuse(furrow_pipelined *request, furrow_status status, const char *text, furrow_error *err)
+{
+    request->status = status;
+    request->waiter.done = true; /* so that a wait returns at once */
+    snprintf(request->text, sizeof request->text, "%.199s", text);
+    return furrow_fail(err, status, "redis: %s", request->text);
+}
+
+furrow_buffer *furrow_pipeline_begin(furrow_store *store, furrow_pipelined *request, furrow_arena *arena, size_t argc, furrow_error *err)
+{
+    request->waiter = furrow_waiter_make();
+    request->done = NULL;
+    request->arena = arena;
+    request->status = FURROW_OK;
+    request->no_script = false;
+    request->value = (furrow_value){.kind = FURROW_VALUE_NIL};
+    if (store->state != FURROW_REDIS_READY) {
+        refuse(request, FURROW_UNAVAILABLE, store->last_error[0] ? store->last_error : "not connected yet", err);
+        return NULL;
+    }
+    if (store->in_flight >= store->max_commands) {
+        refuse(request, FURROW_RESOURCE_EXHAUSTED, "too many commands in flight", err);
+        return NULL;
+    }
+    request->mark = store->out.len;
+    uint8_t *room = furrow_buffer_reserve(&store->out, 32);
+    if (room) store->out.len += (size_t)(put_count(room, '*', argc) - room);
+    return &store->out;
+}
+
+furrow_status furrow_pipeline_send(furrow_store *store, furrow_pipelined *request, furrow_error *err)
+{
+    if (store->out.failed) {
+        store->out.len = request->mark;
+        store->out.failed = false;
+        return refuse(request, FURROW_RESOURCE_EXHAUSTED, "too many bytes wait to be sent", err);
+    }
+    furrow_redis_enqueue(store, request);
+    return FURROW_OK;
+}
+
+furrow_status furrow_pipeline_wait(furrow_pipelined *request, furrow_error *err)
+{
+    furrow_wait(&request->waiter, FURROW_NEVER);
+    if (request->status == FURROW_OK) return FURROW_OK;
+    return furrow_fail(err, request->status, "redis: %s", request->text);
+}
+
+furrow_status furrow_store_command(furrow_store *store, const furrow_bytes argv[], size_t argc, furrow_arena *arena, furrow_value *out,
+                                   furrow_error *err)
+{
+    furrow_pipelined request;
+    furrow_buffer *command = furrow_pipeline_begin(store, &request, arena, argc, err);
+    if (!command) return request.status;
+    for (size_t i = 0; i < argc; i++) furrow_pipeline_arg(command, argv[i].data, argv[i].len);
+    furrow_status status = furrow_pipeline_send(store, &request, err);
+    if (status == FURROW_OK) status = furrow_pipeline_wait(&request, err);
+    if (status == FURROW_OK && out) *out = request.value;
+    return status;
+}
+
+/* ---- scripts ---- */
+
+furrow_status furrow_script_load(furrow_store *store, furrow_script *script, furrow_error *err)
+{
+    if (script->sha1[0]) return FURROW_OK;
+    FURROW_AUTO(furrow_arena) arena = furrow_arena_create(4096);
+    if (!arena) return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "out of memory");
+    const furrow_bytes argv[] = {FURROW_BYTES_LITERAL("SCRIPT"), FURROW_BYTES_LITERAL("LOAD"), furrow_bytes_of(script->source)};
+    furrow_value sha1;
+    furrow_status status = furrow_store_command(store, argv, 3, arena, &sha1, err);
+    if (status) return status;
+    if (sha1.kind != FURROW_VALUE_TEXT || sha1.text.len != sizeof script->sha1 - 1)
+        return furrow_fail(err, FURROW_INTERNAL, "redis: SCRIPT LOAD answered no SHA-1");
+    memcpy(script->sha1, sha1.text.data, sizeof script->sha1);
+    return FURROW_OK;
+}
+
+static furrow_status send_call(furrow_store *store, furrow_bytes verb, furrow_bytes script, size_t argc, furrow_bytes body,
+                               furrow_pipelined *request, furrow_arena *arena, furrow_error *err)
+{
+    furrow_buffer *out = furrow_pipeline_begin(store, request, arena, argc + 2, err);
+    if (!out) return request->status;
+    furrow_pipeline_arg(out, verb.data, verb.len);
+    furrow_pipeline_arg(out, script.data, script.len);
+    furrow_buffer_append(out, body.data, body.len);
+    return furrow_pipeline_send(store, request, err);
+}
+
+furrow_status furrow_script_send(furrow_store *store, const furrow_script *script, size_t argc, furrow_bytes body, furrow_pipelined *request,
+                                 furrow_arena *arena, furrow_error *err)
+{
+    furrow_bytes sha1 = {script->sha1, sizeof script->sha1 - 1};
+    return send_call(store, FURROW_BYTES_LITERAL("EVALSHA"), sha1, argc, body, request, arena, err);
+}
+
+furrow_status furrow_script_wait(furrow_store *store, const furrow_script *script, size_t argc, furrow_bytes body, furrow_pipelined *request,
+                                 furrow_error *err)
+{
+    furrow_status status = furrow_pipeline_wait(request, err);
+    if (!status || !request->no_script) return status;
+    status = send_call(store, FURROW_BYTES_LITERAL("EVAL"), furrow_bytes_of(script->source), argc, body, request, request->arena, err);
+    return status ? status : furrow_pipeline_wait(request, err);
+}
+
+furrow_status furrow_store_script(furrow_store *store, furrow_script *script, const furrow_bytes keys[], size_t key_count,
+                                  const furrow_bytes args[], size_t arg_count, furrow_arena *arena, furrow_value *out, furrow_error *err)
+{
+    furrow_pipelined request;
+    furrow_status status = furrow_script_load(store, script, err);
+    if (status) return status;
+    furrow_buffer body;
+    furrow_buffer_init(&body, FURROW_REDIS_OUTPUT_BYTES);
+    furrow_pipeline_arg_number(&body, key_count);
+    for (size_t i = 0; i < key_count; i++) furrow_pipeline_arg(&body, keys[i].data, keys[i].len);
+    for (size_t i = 0; i < arg_count; i++) furrow_pipeline_arg(&body, args[i].data, args[i].len);
+    if (body.failed) {
+        furrow_buffer_fini(&body);
+        return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "redis: a script call past %zu bytes", FURROW_REDIS_OUTPUT_BYTES);
+    }
+    furrow_bytes formatted = {body.data, body.len};
+    size_t argc = 1 + key_count + arg_count;
+    status = furrow_script_send(store, script, argc, formatted, &request, arena, err);
+    if (!status) status = furrow_script_wait(store, script, argc, formatted, &request, err);
+    furrow_buffer_fini(&body);
+    if (!status && out) *out = request.value;
+    return status;
+}

@@ -1,0 +1,117 @@
+/*
+ * Pending reactions (see record.h). The hash "@reactions" holds, by id, the oldest record that no reaction has seen; the apply step sets it where none is
+ * pending. Looks for pending ones go round by a cursor, so that some that fail again and again do not hide the others.
+ */
+#include "store/table.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* [cursor, [id, old, id, old, ...]] */
+static furrow_status scan(furrow_table *table, size_t max, furrow_arena *arena, furrow_value *out, furrow_error *err)
+{
+    char cursor[24], step[24];
+    snprintf(cursor, sizeof cursor, "%llu", (unsigned long long)table->reaction_cursor);
+    snprintf(step, sizeof step, "%zu", max);
+    const furrow_bytes argv[] = {FURROW_BYTES_LITERAL("HSCAN"), table->reactions_key, furrow_bytes_of(cursor),
+                                 FURROW_BYTES_LITERAL("COUNT"), furrow_bytes_of(step)};
+    furrow_value answer;
+    furrow_status status = furrow_store_command(table->store, argv, 5, arena, &answer, err);
+    if (status) return status;
+    if (answer.kind != FURROW_VALUE_LIST || answer.count != 2 || answer.items[0].kind != FURROW_VALUE_TEXT)
+        return furrow_fail(err, FURROW_INTERNAL, "redis: HSCAN answered something else");
+    table->reaction_cursor = strtoull(answer.items[0].text.data, NULL, 10);
+    *out = answer.items[1];
+    return FURROW_OK;
+}
+
+/* At least one pending reaction, unless once round the hash there is none. */
+static furrow_status find_pending(furrow_table *table, size_t max, furrow_arena *arena, furrow_value *out, furrow_error *err)
+{
+    int rounds = table->reaction_cursor == 0 ? 1 : 2; /* begun in the middle: the rest, and then all of it */
+    do {
+        furrow_status status = scan(table, max, arena, out, err);
+        if (status || out->count > 0) return status;
+        if (table->reaction_cursor == 0) rounds--;
+    } while (rounds > 0);
+    return FURROW_OK;
+}
+
+static furrow_status read_now(furrow_table *table, furrow_record_reaction *reactions, size_t count, furrow_arena *arena, furrow_error *err)
+{
+    furrow_record_read *reads = furrow_arena_alloc(arena, count * sizeof *reads);
+    if (!reads) return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "pending reactions do not fit the memory given");
+    for (size_t i = 0; i < count; i++) reads[i] = (furrow_record_read){.table = table, .id = reactions[i].id};
+    furrow_status status = furrow_record_read_many(table->store, reads, count, arena, err);
+    for (size_t i = 0; i < count && !status; i++) reactions[i].now = reads[i].record;
+    return status;
+}
+
+furrow_status furrow_record_reactions(furrow_table *table, size_t max, furrow_arena *arena, furrow_record_reaction **out, size_t *count,
+                                      furrow_error *err)
+{
+    FURROW_REQUIRE(max > 0);
+    furrow_value found = {0};
+    furrow_status status = find_pending(table, max, arena, &found, err);
+    if (status) return status;
+    size_t there = found.count / 2, taken = there < max ? there : max;
+    furrow_record_reaction *reactions = furrow_arena_alloc(arena, (taken + 1) * sizeof *reactions);
+    if (!reactions) return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "pending reactions do not fit the memory given");
+    /* A small hash comes whole at each scan: begin elsewhere each time. */
+    size_t first = there > taken ? table->reaction_turn++ * max % there : 0;
+    for (size_t i = 0; i < taken; i++) {
+        const furrow_value *pair = &found.items[(first + i) % there * 2];
+        reactions[i] = (furrow_record_reaction){.id = pair[0].text.data, .before = furrow_record_of_value(&pair[1])};
+    }
+    if (taken > 0) status = read_now(table, reactions, taken, arena, err);
+    if (status) return status;
+    *out = reactions;
+    *count = taken;
+    return FURROW_OK;
+}
+
+static furrow_bytes version_of(const furrow_record *record, uint8_t room[FURROW_VERSION_BYTES])
+{
+    if (!record->found) return (furrow_bytes){"", 0};
+    furrow_version_put(record->version, room);
+    return (furrow_bytes){room, FURROW_VERSION_BYTES};
+}
+
+/*
+ * Only what this reaction was about is taken away: if `before` is another by now, somebody else handled it and what is pending is
+ * new. The record may have expired meanwhile (a tombstone): as deleted as it was.
+ */
+static furrow_script reacted_script = {.source = "local pending = redis.call('HGET', KEYS[1], ARGV[1])\n"
+                                                 "if not pending or string.sub(pending, 1, 8) ~= ARGV[2] then return 0 end\n"
+                                                 "local cur = redis.call('GET', KEYS[2])\n"
+                                                 "if not cur or string.sub(cur, 1, 8) == string.sub(ARGV[3], 1, 8) then\n"
+                                                 "  redis.call('HDEL', KEYS[1], ARGV[1])\n"
+                                                 "else\n"
+                                                 "  redis.call('HSET', KEYS[1], ARGV[1], ARGV[3])\n"
+                                                 "end\n"
+                                                 "return 1\n"};
+
+furrow_status furrow_record_reacted(furrow_table *table, const furrow_record_reaction *reaction, furrow_error *err)
+{
+    uint8_t before[FURROW_VERSION_BYTES], now[FURROW_VERSION_BYTES];
+    furrow_bytes id = furrow_bytes_of(reaction->id), before_version = version_of(&reaction->before, before);
+    furrow_status status = furrow_table_check_id(id, err);
+    if (!status) status = furrow_script_load(table->store, &reacted_script, err);
+    if (status) return status;
+    furrow_buffer body;
+    furrow_pipelined request;
+    furrow_buffer_init(&body, reaction->now.body.len + 1024);
+    furrow_pipeline_arg_number(&body, 2);
+    furrow_pipeline_arg(&body, table->reactions_key.data, table->reactions_key.len);
+    furrow_pipeline_arg_pair(&body, table->prefix, id);
+    furrow_pipeline_arg(&body, id.data, id.len);
+    furrow_pipeline_arg(&body, before_version.data, before_version.len);
+    furrow_pipeline_arg_pair(&body, version_of(&reaction->now, now), reaction->now.body);
+    furrow_bytes formatted = {body.data, body.len};
+    status = body.failed ? furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "out of memory")
+                         : furrow_script_send(table->store, &reacted_script, 6, formatted, &request, NULL, err);
+    if (!status) status = furrow_script_wait(table->store, &reacted_script, 6, formatted, &request, err);
+    furrow_buffer_fini(&body);
+    return status;
+}

@@ -1,0 +1,420 @@
+/*
+ * The life of the connection to Redis: connect, greet, read answers, notice silence, break, come back. See redis.h for its states.
+ *
+ * The connection counts as there only after Redis has taken our name (AUTH), the database, told its run id and answered a PING, which it
+ * does not while it loads its data. Whatever breaks ends in lose(), which answers everyone in the queue and starts the retry timer.
+ */
+#include "store/redis.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { FEED_BYTES = 16 * 1024, KEEP_OUTPUT_BYTES = 1 << 20, GREETING_ARENA_BYTES = 64 * 1024 };
+
+static furrow_store *store_of_hook(furrow_hook *hook)
+{
+    return (furrow_store *)(void *)((char *)hook - offsetof(furrow_store, flush));
+}
+
+/* ---- answers ---- */
+
+static void complete(furrow_store *store, furrow_pipelined *request)
+{
+    if (request->done) request->done(store, request);
+    else furrow_waiter_done(&request->waiter);
+}
+
+static furrow_pipelined *take_head(furrow_store *store)
+{
+    furrow_pipelined *request = store->head;
+    store->head = request->next;
+    if (!store->head) store->tail = NULL;
+    store->in_flight--;
+    return request;
+}
+
+static void settle(furrow_store *store, furrow_pipelined *request)
+{
+    request->status = FURROW_OK;
+    if (store->target.error) {
+        request->status = furrow_reply_status(store->target.error_text);
+        request->no_script = strncmp(store->target.error_text, "NOSCRIPT", 8) == 0;
+        memcpy(request->text, store->target.error_text, sizeof request->text);
+    } else if (store->target.overflow) {
+        request->status = FURROW_RESOURCE_EXHAUSTED;
+        snprintf(request->text, sizeof request->text, "the answer is larger than the memory of its request");
+    }
+}
+
+static void fail_all(furrow_store *store, const char *why)
+{
+    while (store->head) {
+        furrow_pipelined *request = take_head(store);
+        if (request->done) continue;
+        request->status = FURROW_UNAVAILABLE;
+        snprintf(request->text, sizeof request->text, "%s", why);
+        furrow_waiter_done(&request->waiter);
+    }
+}
+
+static void tell_watches(furrow_store *store, bool connected)
+{
+    for (furrow_store_watch *watch = store->watches; watch; watch = store->next_watch) {
+        store->next_watch = watch->next;
+        watch->fn(watch, connected);
+    }
+}
+
+static void open_connection(furrow_store *store);
+
+static void on_retry(uv_timer_t *timer)
+{
+    open_connection(timer->data);
+}
+
+static void disconnect(furrow_store *store, enum furrow_redis_state state, const char *why)
+{
+    store->state = state;
+    furrow_socket_close(store->socket);
+    store->socket = NULL;
+    furrow_buffer_fini(&store->out);
+    furrow_buffer_init(&store->out, FURROW_REDIS_OUTPUT_BYTES);
+    store->flushed = 0;
+    uv_timer_stop(&store->watchdog);
+    fail_all(store, why);
+}
+
+static void lose(furrow_store *store, const char *why)
+{
+    bool was_ready = store->state == FURROW_REDIS_READY;
+    snprintf(store->last_error, sizeof store->last_error, "%s", why);
+    disconnect(store, FURROW_REDIS_AWAY, store->last_error);
+    uv_timer_start(&store->retry, on_retry, furrow_backoff_next_ms(&store->backoff), 0);
+    if (was_ready) tell_watches(store, false);
+}
+
+/* True while the connection that brought the data is still the one there is. */
+static bool take_replies(furrow_store *store)
+{
+    for (;;) {
+        void *reply = NULL;
+        if (!store->head) {
+            if (store->reader->pos == store->reader->len) return true;
+            lose(store, "the server said what nobody asked");
+            return false;
+        }
+        furrow_reply_aim(&store->target, store->head->arena, &store->head->value);
+        if (redisReaderGetReply(store->reader, &reply) != REDIS_OK) {
+            char text[sizeof store->reader->errstr + 32];
+            snprintf(text, sizeof text, "not understood: %s", store->reader->errstr);
+            lose(store, text);
+            return false;
+        }
+        if (!reply) return true;
+        furrow_pipelined *request = take_head(store);
+        settle(store, request);
+        /* A primary that became a replica: leave it, the name may lead to the new primary. */
+        bool demoted = store->target.error && strncmp(store->target.error_text, "READONLY", 8) == 0;
+        complete(store, request);
+        if (demoted && store->socket) lose(store, "the server is a read-only replica");
+        if (!store->socket) return false;
+    }
+}
+
+static void on_received(void *owner, const char *data, size_t len)
+{
+    furrow_store *store = owner;
+    /* In slices: the reader moves what it has not yet read at each reply. */
+    while (len > 0) {
+        size_t slice = len < FEED_BYTES ? len : FEED_BYTES;
+        if (redisReaderFeed(store->reader, data, slice) != REDIS_OK) {
+            lose(store, "out of memory");
+            return;
+        }
+        if (!take_replies(store)) return;
+        data += slice;
+        len -= slice;
+    }
+}
+
+/* ---- output ---- */
+
+static void flush(furrow_store *store)
+{
+    if (!store->socket || store->flushed == store->out.len) return;
+    ptrdiff_t sent = furrow_socket_send(store->socket, store->out.data + store->flushed, store->out.len - store->flushed);
+    if (sent < 0) {
+        lose(store, strerror(errno));
+        return;
+    }
+    store->flushed += (size_t)sent;
+    if (store->flushed == store->out.len) {
+        if (store->out.cap > KEEP_OUTPUT_BYTES) furrow_buffer_fini(&store->out);
+        furrow_buffer_reset(&store->out);
+        store->flushed = 0;
+    } else if (store->flushed > KEEP_OUTPUT_BYTES) {
+        store->out.len -= store->flushed;
+        memmove(store->out.data, store->out.data + store->flushed, store->out.len);
+        store->flushed = 0;
+    }
+}
+
+static void on_turn_end(furrow_hook *hook)
+{
+    flush(store_of_hook(hook));
+}
+
+static void on_writable(void *owner)
+{
+    flush(owner);
+}
+
+static void on_broken(void *owner, const char *why)
+{
+    lose(owner, why);
+}
+
+/* ---- silence ---- */
+
+static void on_watchdog(uv_timer_t *timer)
+{
+    furrow_store *store = timer->data;
+    char text[64];
+    snprintf(text, sizeof text, "no answer within %llu ms", (unsigned long long)store->timeout_ms);
+    if (store->state == FURROW_REDIS_CONNECTING) {
+        lose(store, text);
+        return;
+    }
+    /* If it was us who were busy, the answer lies in the socket. */
+    if (store->head && store->socket) furrow_socket_read(store->socket);
+    if (!store->head || !store->socket) return;
+    uint64_t age_ms = uv_now(furrow_loop_uv(store->loop)) - store->head->sent_ms;
+    if (age_ms >= store->timeout_ms) lose(store, text);
+    else uv_timer_start(&store->watchdog, on_watchdog, store->timeout_ms - age_ms, 0);
+}
+
+void furrow_redis_enqueue(furrow_store *store, furrow_pipelined *request)
+{
+    request->next = NULL;
+    request->sent_ms = uv_now(furrow_loop_uv(store->loop));
+    if (store->tail) store->tail->next = request;
+    else store->head = request;
+    store->tail = request;
+    store->in_flight++;
+    furrow_loop_defer(store->loop, &store->flush);
+    if (!uv_is_active((uv_handle_t *)&store->watchdog)) uv_timer_start(&store->watchdog, on_watchdog, store->timeout_ms, 0);
+}
+
+/* ---- greeting ---- */
+
+static void become_ready(furrow_store *store)
+{
+    store->state = FURROW_REDIS_READY;
+    store->generation++;
+    store->last_error[0] = '\0';
+    furrow_backoff_reset(&store->backoff);
+    uv_timer_stop(&store->watchdog);
+    for (furrow_redis_waiting *waiting = store->waiting; waiting; waiting = waiting->next) {
+        waiting->connected = true;
+        furrow_waiter_done(&waiting->waiter);
+    }
+    store->waiting = NULL;
+    tell_watches(store, true);
+}
+
+static void read_run_id(furrow_store *store, const furrow_value *info)
+{
+    store->run_id[0] = '\0';
+    if (info->kind != FURROW_VALUE_TEXT) return;
+    const char *found = strstr(info->text.data, "\nrun_id:");
+    if (!found) return;
+    found += strlen("\nrun_id:");
+    size_t len = strcspn(found, "\r\n");
+    if (len >= sizeof store->run_id) len = sizeof store->run_id - 1;
+    memcpy(store->run_id, found, len);
+    store->run_id[len] = '\0';
+}
+
+static void on_greeted(furrow_store *store, furrow_pipelined *request)
+{
+    static const char *const names[FURROW_REDIS_GREETINGS] = {"AUTH", "SELECT", "INFO", "PING"};
+    size_t which = (size_t)(request - store->greetings);
+    if (request->status) {
+        char text[256];
+        snprintf(text, sizeof text, "%s: %s", names[which], request->text);
+        lose(store, text);
+        return;
+    }
+    if (which == 2) read_run_id(store, &request->value);
+    if (which == 3) become_ready(store);
+}
+
+static void greet(furrow_store *store, size_t which, const char *const argv[], size_t argc)
+{
+    furrow_pipelined *request = &store->greetings[which];
+    *request = (furrow_pipelined){.done = on_greeted, .arena = store->greeting_arena};
+    furrow_buffer_printf(&store->out, "*%zu\r\n", argc);
+    for (size_t i = 0; i < argc; i++) furrow_pipeline_arg(&store->out, argv[i], strlen(argv[i]));
+    furrow_redis_enqueue(store, request);
+}
+
+static void on_opened(void *owner)
+{
+    furrow_store *store = owner;
+    char database[16];
+    snprintf(database, sizeof database, "%u", store->address.database);
+    furrow_arena_reset(store->greeting_arena);
+    const char *password = store->password ? store->password : ""; /* any will do for a user without one */
+    if (store->user) greet(store, 0, (const char *const[]){"AUTH", store->user, password}, 3);
+    else if (store->password) greet(store, 0, (const char *const[]){"AUTH", password}, 2);
+    if (store->address.database > 0) greet(store, 1, (const char *const[]){"SELECT", database}, 2);
+    greet(store, 2, (const char *const[]){"INFO", "server"}, 2);
+    greet(store, 3, (const char *const[]){"PING"}, 1);
+}
+
+static void open_connection(furrow_store *store)
+{
+    static const furrow_socket_events events = {on_opened, on_received, on_writable, on_broken};
+    furrow_error err = {0};
+    if (store->reader) redisReaderFree(store->reader); /* it may hold half a reply of the connection before */
+    store->reader = furrow_reply_reader_create(&store->target);
+    if (!store->reader) {
+        lose(store, "out of memory");
+        return;
+    }
+    store->state = FURROW_REDIS_CONNECTING;
+    uv_timer_start(&store->watchdog, on_watchdog, store->timeout_ms, 0);
+    store->socket = furrow_socket_open(furrow_loop_uv(store->loop), &store->address, &events, store, &err);
+    if (!store->socket) lose(store, err.text);
+}
+
+/* ---- create and destroy ---- */
+
+static void release(furrow_store *store)
+{
+    if (store->reader) redisReaderFree(store->reader);
+    furrow_buffer_fini(&store->out);
+    furrow_arena_destroy(store->greeting_arena);
+    free(store->user);
+    free(store->password);
+    free(store);
+}
+
+static void on_timer_closed(uv_handle_t *handle)
+{
+    furrow_store *store = handle->data;
+    if (--store->handles == 0) release(store);
+}
+
+static bool copy_text(const char *text, char **out)
+{
+    *out = text && text[0] ? strdup(text) : NULL;
+    return *out || !text || !text[0];
+}
+
+static furrow_store *create(furrow_loop *loop, const furrow_store_options *options, const furrow_address *address)
+{
+    furrow_store *store = calloc(1, sizeof *store);
+    if (!store) return NULL;
+    store->loop = loop;
+    store->address = *address;
+    store->timeout_ms = options->timeout_ms ? options->timeout_ms : 5000;
+    store->max_commands = options->max_commands ? options->max_commands : 65536;
+    store->backoff.base_ms = options->reconnect_min_ms ? options->reconnect_min_ms : 50;
+    store->backoff.max_ms = options->reconnect_max_ms ? options->reconnect_max_ms : 2000;
+    store->flush.fn = on_turn_end;
+    furrow_buffer_init(&store->out, FURROW_REDIS_OUTPUT_BYTES);
+    store->greeting_arena = furrow_arena_create(GREETING_ARENA_BYTES);
+    bool copied = copy_text(options->user, &store->user);
+    if (copy_text(options->password, &store->password) && copied && store->greeting_arena) return store;
+    release(store);
+    return NULL;
+}
+
+furrow_store *furrow_store_create(furrow_loop *loop, const furrow_store_options *options, furrow_error *err)
+{
+    static const furrow_store_options defaults;
+    if (!options) options = &defaults;
+    furrow_address address;
+    if (furrow_address_parse(options->url ? options->url : FURROW_ADDRESS_DEFAULT, &address, err)) return NULL;
+    furrow_store *store = create(loop, options, &address);
+    if (!store) {
+        furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "out of memory");
+        return NULL;
+    }
+    uv_timer_init(furrow_loop_uv(loop), &store->retry);
+    uv_timer_init(furrow_loop_uv(loop), &store->watchdog);
+    store->retry.data = store->watchdog.data = store;
+    store->handles = 2;
+    open_connection(store);
+    return store;
+}
+
+void furrow_store_destroy(furrow_store *store)
+{
+    if (!store) return;
+    disconnect(store, FURROW_REDIS_DESTROYED, "the store is closed");
+    for (furrow_redis_waiting *waiting = store->waiting; waiting; waiting = waiting->next) furrow_waiter_done(&waiting->waiter);
+    store->waiting = NULL;
+    uv_close((uv_handle_t *)&store->retry, on_timer_closed);
+    uv_close((uv_handle_t *)&store->watchdog, on_timer_closed);
+}
+
+/* ---- what others see ---- */
+
+bool furrow_store_connected(const furrow_store *store)
+{
+    return store->state == FURROW_REDIS_READY;
+}
+
+const char *furrow_store_last_error(const furrow_store *store)
+{
+    return store->last_error;
+}
+
+const char *furrow_store_run_id(const furrow_store *store)
+{
+    return store->run_id;
+}
+
+uint64_t furrow_store_generation(const furrow_store *store)
+{
+    return store->generation;
+}
+
+furrow_loop *furrow_store_loop(const furrow_store *store)
+{
+    return store->loop;
+}
+
+bool furrow_store_wait_connected(furrow_store *store, uint64_t deadline_ns)
+{
+    if (store->state == FURROW_REDIS_READY) return true;
+    furrow_redis_waiting waiting = {.waiter = furrow_waiter_make(), .next = store->waiting};
+    store->waiting = &waiting;
+    if (furrow_wait(&waiting.waiter, deadline_ns)) return waiting.connected;
+    for (furrow_redis_waiting **link = &store->waiting; *link; link = &(*link)->next) {
+        if (*link != &waiting) continue;
+        *link = waiting.next;
+        break;
+    }
+    return false;
+}
+
+void furrow_store_watch_add(furrow_store *store, furrow_store_watch *watch)
+{
+    watch->next = store->watches;
+    store->watches = watch;
+}
+
+void furrow_store_watch_remove(furrow_store *store, furrow_store_watch *watch)
+{
+    if (store->next_watch == watch) store->next_watch = watch->next;
+    for (furrow_store_watch **link = &store->watches; *link; link = &(*link)->next) {
+        if (*link != watch) continue;
+        *link = watch->next;
+        return;
+    }
+}

@@ -1,0 +1,29 @@
+/**
+ * Answers of Redis: hiredis's protocol reader builds them straight into the memory of who waits, so a reply is copied once and costs no malloc.
+ * Threads: the loop's. Private to store/.
+ */
+#ifndef FURROW_STORE_REPLY_H
+#define FURROW_STORE_REPLY_H
+
+#include "store/store.h"
+
+#include <hiredis/read.h>
+
+/* Where the reply that comes next goes. The reader's privdata points to one; its owner changes it between replies. */
+typedef struct furrow_reply_target {
+    furrow_arena *arena; /* of text and lists; NULL: only integers and nil fit */
+    furrow_value *value;
+    bool overflow;       /* the arena was too small: the rest of this reply was read and dropped */
+    bool error;          /* Redis answered an error; its text is in error_text */
+    char error_text[200];
+} furrow_reply_target;
+
+redisReader *furrow_reply_reader_create(furrow_reply_target *target);
+
+/* Makes the target ready for the next reply. */
+void furrow_reply_aim(furrow_reply_target *target, furrow_arena *arena, furrow_value *value);
+
+/* The status that an error of Redis stands for, by its first word. */
+furrow_status furrow_reply_status(const char *error_text);
+
+#endif

@@ -1,0 +1,44 @@
+/**
+ * The inside of a table: its keys, and helpers that the record modules share. Private to store/.
+ */
+#ifndef FURROW_STORE_TABLE_H
+#define FURROW_STORE_TABLE_H
+
+#include "store/pipeline.h"
+#include "store/record.h"
+
+#define FURROW_VERSION_BYTES 8
+#define FURROW_VERSION_MAX   ((uint64_t)1 << 53) /* Lua's numbers are exact below */
+#define FURROW_INDEXES_MAX   26                  /* an index is a letter in the apply script */
+
+struct furrow_batch; /* of batch.h */
+
+struct furrow_table {
+    furrow_store *store;
+    furrow_table_options options;
+    furrow_bytes prefix; /* "timesheet:{Employee}:", NUL-terminated */
+    furrow_bytes reactions_key, marker_key;
+    furrow_bytes *index_keys;
+    furrow_arena *names; /* holds the keys above */
+    struct furrow_batch *idle;
+    size_t idle_count;
+    uint64_t reaction_cursor; /* where the next look for pending reactions begins */
+    size_t reaction_turn;
+};
+
+/* INVALID_ARGUMENT for what is no id: nothing else may ever become a key. */
+furrow_status furrow_table_check_id(furrow_bytes id, furrow_error *err) FURROW_MUST_USE;
+
+void furrow_version_put(uint64_t version, uint8_t out[FURROW_VERSION_BYTES]);
+
+/* What a stored value holds; shorter than a version is as good as nothing. Body borrowed from @value. */
+furrow_record furrow_record_of_value(const furrow_value *value);
+
+/* Sends one MGET of @count records of @table. */
+furrow_status furrow_table_send_mget(furrow_table *table, const furrow_bytes ids[], size_t count, furrow_pipelined *request,
+                                     furrow_arena *arena, furrow_error *err) FURROW_MUST_USE;
+
+/* Frees what batch.c keeps between calls. */
+void furrow_table_free_batches(furrow_table *table);
+
+#endif
