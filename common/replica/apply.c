@@ -32,8 +32,8 @@ typedef enum fate {
     FATE_ALIEN,  /* no event of a stream: nothing to ack */
 } fate;
 
-struct furrow_batch {
-    furrow_batch *next;
+struct furrow_intake_batch {
+    furrow_intake_batch *next;
     furrow_replica *replica;
     bool patient; /* waits for Redis instead of failing */
     size_t count, write_count;
@@ -50,7 +50,7 @@ struct furrow_batch {
 
 /* rule 6: an entity has a non-empty id equal to its subject's token. Unpacking also proves that readers will be able
  * to. */
-static furrow_status check_body(furrow_batch *batch, furrow_bytes body, furrow_bytes id, furrow_error *err)
+static furrow_status check_body(furrow_intake_batch *batch, furrow_bytes body, furrow_bytes id, furrow_error *err)
 {
     furrow_replica *replica = batch->replica;
     ProtobufCMessage *message;
@@ -63,7 +63,7 @@ static furrow_status check_body(furrow_batch *batch, furrow_bytes body, furrow_b
                        inside ? inside : "", (int)id.len, (const char *)id.data);
 }
 
-static furrow_status project(furrow_batch *batch, const furrow_msg *event, furrow_bytes *body, furrow_error *err)
+static furrow_status project(furrow_intake_batch *batch, const furrow_msg *event, furrow_bytes *body, furrow_error *err)
 {
     furrow_replica *replica = batch->replica;
     if (!replica->projection) { /* an own entity: whole, unknown fields of a newer owner included */
@@ -81,7 +81,7 @@ static furrow_status project(furrow_batch *batch, const furrow_msg *event, furro
 }
 
 /* INVALID_ARGUMENT: the event is to blame. An empty body is a deletion. */
-static furrow_status read_event(furrow_batch *batch, const furrow_msg *event, furrow_record_write *out,
+static furrow_status read_event(furrow_intake_batch *batch, const furrow_msg *event, furrow_record_write *out,
                                 furrow_error *err)
 {
     furrow_record_write write = {.version = 0};
@@ -102,7 +102,7 @@ static uint64_t sequence_of(const furrow_msg *event)
 
 /* ---- a batch ---- */
 
-static void prepare(furrow_batch *batch)
+static void prepare(furrow_intake_batch *batch)
 {
     size_t bytes = 0;
     for (size_t i = 0; i < batch->count; i++) bytes += batch->messages[i]->data.len;
@@ -132,14 +132,14 @@ static bool is_outage(furrow_status status)
            status == FURROW_PERMISSION_DENIED || status == FURROW_UNAUTHENTICATED;
 }
 
-static bool gives_up(const furrow_batch *batch)
+static bool gives_up(const furrow_intake_batch *batch)
 {
     return !batch->patient || batch->replica->stopping || batch->replica->intake.discarding;
 }
 
 /* Writes, and again while Redis is away. A refusal is tried a few times before it counts, and alone (see write_range).
  */
-static furrow_status write_some(furrow_batch *batch, size_t first, size_t count, furrow_error *err)
+static furrow_status write_some(furrow_intake_batch *batch, size_t first, size_t count, furrow_error *err)
 {
     furrow_replica *replica = batch->replica;
     furrow_backoff backoff = {.base_ms = 20, .max_ms = 1000};
@@ -159,13 +159,13 @@ static furrow_status write_some(furrow_batch *batch, size_t first, size_t count,
     }
 }
 
-static void set_fates(furrow_batch *batch, size_t first, size_t count, fate as)
+static void set_fates(furrow_intake_batch *batch, size_t first, size_t count, fate as)
 {
     for (size_t i = first; i < first + count; i++) batch->fates[batch->origin[i]] = (uint8_t)as;
 }
 
 /* Into the dead letters with it; a failure leaves it for another delivery, and people are told. */
-static void bury(furrow_batch *batch, size_t at, const char *reason)
+static void bury(furrow_intake_batch *batch, size_t at, const char *reason)
 {
     furrow_replica *replica = batch->replica;
     furrow_error err = {0};
@@ -187,7 +187,7 @@ static void bury(furrow_batch *batch, size_t at, const char *reason)
 
 /* Halves what Redis refuses until the event that it refuses stands alone: at most 2 * log2(batch) further calls for
  * each. */
-static void write_range(furrow_batch *batch, size_t first, size_t count)
+static void write_range(furrow_intake_batch *batch, size_t first, size_t count)
 {
     furrow_error err = {0};
     furrow_status status = write_some(batch, first, count, &err);
@@ -204,7 +204,7 @@ static void write_range(furrow_batch *batch, size_t first, size_t count)
     }
 }
 
-static void apply_batch(furrow_batch *batch)
+static void apply_batch(furrow_intake_batch *batch)
 {
     prepare(batch);
     if (batch->write_count) {
@@ -231,7 +231,7 @@ static furrow_msg *ring_take(furrow_intake *intake)
     return msg;
 }
 
-static bool fill(furrow_batch *batch)
+static bool fill(furrow_intake_batch *batch)
 {
     furrow_intake *intake = &batch->replica->intake;
     size_t bytes = 0;
@@ -244,7 +244,7 @@ static bool fill(furrow_batch *batch)
     return batch->count > 0;
 }
 
-static void settle(furrow_batch *batch)
+static void settle(furrow_intake_batch *batch)
 {
     furrow_replica *replica = batch->replica;
     for (size_t i = 0; i < batch->count; i++) {
@@ -273,14 +273,14 @@ static void settle(furrow_batch *batch)
     if (replica->phase == FURROW_PHASE_FOLLOW) furrow_replica_nudge(replica);
 }
 
-static void return_all(furrow_batch *batch)
+static void return_all(furrow_intake_batch *batch)
 {
     for (size_t i = 0; i < batch->count; i++) batch->fates[i] = FATE_RETURN;
 }
 
 static void work(void *arg)
 {
-    furrow_batch *batch = arg;
+    furrow_intake_batch *batch = arg;
     furrow_replica *replica = batch->replica;
     while (fill(batch)) {
         if (replica->intake.discarding)
@@ -300,7 +300,7 @@ void furrow_intake_pump(furrow_replica *replica)
     furrow_intake *intake = &replica->intake;
     size_t wanted = (intake->queued + FURROW_RECORD_BATCH - 1) / FURROW_RECORD_BATCH;
     while (wanted-- && intake->idle) {
-        furrow_batch *batch = intake->idle;
+        furrow_intake_batch *batch = intake->idle;
         if (furrow_replica_spawn(replica, work, batch, NULL) != FURROW_OK) return; /* the keeper pumps again */
         intake->idle = batch->next;
         intake->working++;
@@ -346,7 +346,7 @@ static void on_pull_state(void *arg, furrow_status status, const char *text)
 
 /* ---- life cycle ---- */
 
-static void batch_destroy(furrow_batch *batch)
+static void batch_destroy(furrow_intake_batch *batch)
 {
     if (!batch) return;
     furrow_buffer_fini(&batch->bodies);
@@ -354,9 +354,9 @@ static void batch_destroy(furrow_batch *batch)
     free(batch);
 }
 
-static furrow_batch *batch_create(furrow_replica *replica, bool patient)
+static furrow_intake_batch *batch_create(furrow_replica *replica, bool patient)
 {
-    furrow_batch *batch = calloc(1, sizeof *batch);
+    furrow_intake_batch *batch = calloc(1, sizeof *batch);
     if (!batch) return NULL;
     batch->replica = replica;
     batch->patient = patient;
@@ -375,7 +375,7 @@ furrow_status furrow_intake_init(furrow_replica *replica, furrow_error *err)
     replica->side = batch_create(replica, false);
     if (!intake->ring || !replica->side) return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "out of memory");
     for (size_t i = 0; i < FURROW_REPLICA_WORKERS; i++) {
-        furrow_batch *batch = batch_create(replica, true);
+        furrow_intake_batch *batch = batch_create(replica, true);
         if (!batch) return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "out of memory");
         batch->next = intake->idle;
         intake->idle = batch;
@@ -387,7 +387,7 @@ void furrow_intake_fini(furrow_replica *replica)
 {
     furrow_intake *intake = &replica->intake;
     while (intake->idle) {
-        furrow_batch *batch = intake->idle;
+        furrow_intake_batch *batch = intake->idle;
         intake->idle = batch->next;
         batch_destroy(batch);
     }
@@ -427,7 +427,7 @@ void furrow_intake_close(furrow_replica *replica)
 furrow_status furrow_intake_replay(furrow_replica *replica, furrow_msg *const *messages, size_t count,
                                    furrow_error *err)
 {
-    furrow_batch *batch = replica->side;
+    furrow_intake_batch *batch = replica->side;
     for (size_t done = 0; done < count; done += batch->count) {
         size_t bytes = 0;
         for (batch->count = 0; batch->count < FURROW_RECORD_BATCH && done + batch->count < count; batch->count++) {

@@ -20,7 +20,7 @@
 #define FURROW_REPLICA_CALL_MS 5000 /* a question to NATS */
 #define FURROW_REPLICA_TICK_MS 1000 /* how often a ready replica looks after its marker and stores its position */
 
-typedef struct furrow_batch furrow_batch;
+typedef struct furrow_intake_batch furrow_intake_batch;
 typedef struct furrow_reactor furrow_reactor;
 typedef struct furrow_version_waiter furrow_version_waiter;
 
@@ -39,11 +39,11 @@ typedef struct furrow_intake {
     furrow_js_pull *pull; /* NULL while closed */
     furrow_msg **ring;    /* received, not yet in a batch */
     size_t capacity, head, queued;
-    furrow_batch *idle;    /* batches without a worker */
-    size_t working;        /* workers alive */
-    size_t in_hand;        /* received and not yet settled */
-    bool discarding;       /* what is in hand goes back to the log unapplied */
-    uint64_t last_pending; /* what the server still had when it sent the newest message */
+    furrow_intake_batch *idle; /* batches without a worker */
+    size_t working;            /* workers alive */
+    size_t in_hand;            /* received and not yet settled */
+    bool discarding;           /* what is in hand goes back to the log unapplied */
+    uint64_t last_pending;     /* what the server still had when it sent the newest message */
 } furrow_intake;
 
 struct furrow_replica {
@@ -59,7 +59,7 @@ struct furrow_replica {
     size_t id_offset; /* of the `char *id` in the message struct */
 
     furrow_intake intake;
-    furrow_batch *side; /* the side reader's batch */
+    furrow_intake_batch *side; /* the side reader's batch */
 
     /* keeper.c */
     furrow_phase phase;

@@ -17,7 +17,7 @@
 #define RUNNING_MAX     32
 #define RUNNING_LOW     8 /* when so few are left, more are fetched */
 #define SLOTS           256
-#define LIST_MAX        256
+#define LIST_MAX        64
 #define POLL_MS         1000 /* changes that another process or a command of ours has written */
 #define LEASE_MS        15000
 #define LEASE_RENEW_NS  (5 * FURROW_NS_PER_S)
@@ -199,7 +199,7 @@ static void list_and_start(furrow_reactor *reactor)
     furrow_arena_reset(reactor->list);
     if (furrow_record_reactions(replica->table, LIST_MAX, reactor->list, &pending, &count, NULL) != FURROW_OK) return;
     uint64_t now = furrow_clock_now_ns();
-    reactor->more = count == LIST_MAX;
+    reactor->more = count > 0;
     for (size_t i = 0; i < count; i++) {
         if (reactor->running == RUNNING_MAX || replica->draining || replica->stopping) {
             reactor->more = true;

@@ -61,7 +61,7 @@ void furrow_repair_release(furrow_replica *replica)
     furrow_replica_rouse(&replica->lease_sleeper);
     bool held;
     /* Letting it end now is a courtesy to who waits for it; it would end by itself. */
-    (void)!furrow_table_lease(replica->table, "repair", replica->options.instance, 1, &held, NULL);
+    (void)!furrow_table_lease(replica->table, "repair", replica->options.instance, 0, &held, NULL);
 }
 
 /* ---- the marker ---- */

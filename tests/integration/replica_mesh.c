@@ -335,6 +335,8 @@ static log_model_entry *model_slot(log_model *model, const char *id)
 static bool understand(log_model *model, const furrow_msg *event, furrow_bytes *body)
 {
     ProtobufCMessage *message;
+    const char *id = furrow_subject_last(event->subject);
+    if (!furrow_id_valid(id, strlen(id))) return false;
     size_t len = event->data.len;
     uint8_t *bytes = furrow_arena_memdup(model->arena, event->data.data, len);
     *body = (furrow_bytes){bytes, len};

@@ -271,7 +271,7 @@ static void follows_a_model(test_mesh *mesh)
             mesh_delete(mesh, id);
     }
     mesh_await_ready(replica);
-    ck_assert(furrow_test_process_running(other));
+    ck_assert_msg(furrow_test_process_running(other), "%s", furrow_test_process_stderr(other));
     mesh_await_rest(mesh, "timesheet");
     mesh_check_records(mesh, replica, PART);
     mesh_end(replica);
