@@ -2,3 +2,6 @@
 foreach(name status arena buffer clock id settings backoff logger)
   furrow_unit_test(test_${name} furrow_base)
 endforeach()
+foreach(name task loop)
+  furrow_unit_test(test_${name} furrow_base furrow_test_support)
+endforeach()

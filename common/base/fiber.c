@@ -139,6 +139,7 @@ void furrow_fiber_switch(furrow_fiber *from, furrow_fiber *to)
     __sanitizer_start_switch_fiber(&from->fake_stack, to->stack, to->stack_bytes);
 #endif
 #ifdef WITH_TSAN
+    if (!from->mapping) from->tsan = __tsan_get_current_fiber(); /* a loop may run on another thread than made it */
     __tsan_switch_to_fiber(to->tsan, 0);
 #endif
 #ifdef WITH_SANITIZER

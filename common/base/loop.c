@@ -1,6 +1,7 @@
 /*
  * The loop: libuv's turn with tasks and hooks put around its poll. Before and after it polls, ready tasks run and then the deferred hooks, until
- * neither is left; so nothing is ever ready while libuv waits. Deadlines of tasks are one timer, armed for the nearest.
+ * neither is left, or for so many rounds that the sockets must have their share; then libuv polls without waiting, so nothing is ever ready while it
+ * waits. Deadlines of tasks are one timer, armed for the nearest.
  * Depends on libuv, tasks.h and the clock.
  */
 #include "base/loop.h"
@@ -12,6 +13,9 @@
 #include <stdlib.h>
 
 #define DEFAULT_TASKS 4096
+#define MAX_ROUNDS    64   /* of tasks or hooks between two polls */
+#define TRIM_MS       1000 /* how long a stack is idle before it goes back */
+#define MAX_CLOSING   64   /* turns in which handles that others have closed may end */
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define DEFAULT_STACK (256 * 1024)
 #elif defined(__has_feature)
@@ -35,10 +39,13 @@ struct furrow_loop {
     uv_check_t after_poll;
     uv_timer_t deadline;
     uint64_t armed_ns; /* what the timer is armed for; FURROW_NEVER when it is not */
+    uv_idle_t unfinished; /* active while something is left for the next turn, so that the poll does not wait */
+    uv_timer_t trim;      /* active while there are idle stacks to give back */
     uv_async_t posted;
     pthread_mutex_t lock; /* of posts and closing */
     post *posts, **posts_tail;
     bool closing;
+    size_t works; /* in the pool */
     furrow_tasks tasks;
     furrow_hook *hooks, **hooks_tail;
 };
@@ -65,10 +72,9 @@ static void arm(furrow_loop *loop)
     uv_timer_start(&loop->deadline, on_deadline, ms, 0);
 }
 
-static bool run_hooks(furrow_loop *loop)
+static void run_hooks(furrow_loop *loop)
 {
     furrow_hook *hook = loop->hooks;
-    if (!hook) return false;
     loop->hooks = NULL;
     loop->hooks_tail = &loop->hooks;
     while (hook) {
@@ -77,16 +83,31 @@ static bool run_hooks(furrow_loop *loop)
         hook->fn(hook);
         hook = next;
     }
-    return true;
+}
+
+static void on_trim(uv_timer_t *timer)
+{
+    furrow_loop *loop = timer->data;
+    if (!furrow_tasks_trim(&loop->tasks)) uv_timer_stop(timer);
+}
+
+static void on_unfinished(uv_idle_t *handle)
+{
+    (void)handle; /* that it is active is all it is for */
 }
 
 static void end_turn(furrow_loop *loop)
 {
-    bool more = true;
-    while (more) {
-        more = furrow_tasks_run_ready(&loop->tasks);
-        more = run_hooks(loop) || more;
+    for (int round = 0; round < MAX_ROUNDS && (loop->tasks.ready || loop->hooks); round++) {
+        if (!furrow_tasks_run_ready(&loop->tasks)) run_hooks(loop);
     }
+    run_hooks(loop); /* what tasks that never come to an end have produced leaves in this turn all the same */
+    if (loop->tasks.ready || loop->hooks)
+        uv_idle_start(&loop->unfinished, on_unfinished);
+    else
+        uv_idle_stop(&loop->unfinished);
+    if (loop->tasks.idle_count > FURROW_TASKS_IDLE_KEPT && !uv_is_active((uv_handle_t *)&loop->trim))
+        uv_timer_start(&loop->trim, on_trim, TRIM_MS, TRIM_MS);
     arm(loop);
 }
 
@@ -119,11 +140,17 @@ static void on_posted(uv_async_t *handle)
 static bool init_handles(furrow_loop *loop)
 {
     if (uv_loop_init(&loop->uv) != 0) return false;
+    /* The only one that can fail: it takes file descriptors. */
+    if (uv_async_init(&loop->uv, &loop->posted, on_posted) != 0) {
+        uv_loop_close(&loop->uv);
+        return false;
+    }
     uv_prepare_init(&loop->uv, &loop->before_poll);
     uv_check_init(&loop->uv, &loop->after_poll);
     uv_timer_init(&loop->uv, &loop->deadline);
-    uv_async_init(&loop->uv, &loop->posted, on_posted);
-    loop->before_poll.data = loop->after_poll.data = loop->deadline.data = loop->posted.data = loop;
+    uv_idle_init(&loop->uv, &loop->unfinished);
+    uv_timer_init(&loop->uv, &loop->trim);
+    loop->before_poll.data = loop->after_poll.data = loop->deadline.data = loop->trim.data = loop->posted.data = loop;
     uv_prepare_start(&loop->before_poll, on_prepare);
     uv_check_start(&loop->after_poll, on_check);
     return true;
@@ -145,6 +172,7 @@ furrow_loop *furrow_loop_create(const furrow_loop_options *options, furrow_error
     pthread_mutex_init(&loop->lock, NULL);
     if (!init_handles(loop)) {
         furrow_tasks_fini(&loop->tasks);
+        pthread_mutex_destroy(&loop->lock);
         free(loop);
         furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "libuv cannot make a loop");
         return NULL;
@@ -162,8 +190,13 @@ void furrow_loop_destroy(furrow_loop *loop)
     uv_close((uv_handle_t *)&loop->before_poll, NULL);
     uv_close((uv_handle_t *)&loop->after_poll, NULL);
     uv_close((uv_handle_t *)&loop->deadline, NULL);
+    uv_close((uv_handle_t *)&loop->unfinished, NULL);
+    uv_close((uv_handle_t *)&loop->trim, NULL);
     uv_close((uv_handle_t *)&loop->posted, NULL);
-    uv_run(&loop->uv, UV_RUN_DEFAULT);
+    /* Work in the pool uses the stack of its parked task: it must end before the stacks go. */
+    while (loop->works > 0) uv_run(&loop->uv, UV_RUN_ONCE);
+    /* Closed handles need a few turns to end; one that nobody closed would make waiting for it endless. */
+    for (int turn = 0; turn < MAX_CLOSING && uv_run(&loop->uv, UV_RUN_NOWAIT) != 0; turn++) continue;
     FURROW_REQUIRE(uv_loop_close(&loop->uv) == 0);
     furrow_tasks_fini(&loop->tasks);
     pthread_mutex_destroy(&loop->lock);
@@ -177,6 +210,7 @@ uv_loop_t *furrow_loop_uv(furrow_loop *loop)
 
 void furrow_loop_run(furrow_loop *loop)
 {
+    FURROW_REQUIRE(furrow_task_self() == NULL);
     uv_run(&loop->uv, UV_RUN_DEFAULT);
 }
 
@@ -223,6 +257,7 @@ void furrow_loop_defer(furrow_loop *loop, furrow_hook *hook)
 
 typedef struct work {
     uv_work_t request;
+    furrow_loop *loop;
     void (*fn)(void *arg);
     void *arg;
     furrow_waiter waiter;
@@ -237,16 +272,19 @@ static void on_work(uv_work_t *request)
 static void on_worked(uv_work_t *request, int status)
 {
     work *job = request->data;
+    job->loop->works--;
     furrow_waiter_done(&job->waiter);
 }
 
 furrow_status furrow_loop_work(furrow_loop *loop, void (*fn)(void *arg), void *arg, furrow_error *err)
 {
-    work job = {.fn = fn, .arg = arg, .waiter = furrow_waiter_make()};
+    FURROW_REQUIRE(furrow_task_self() != NULL);
+    work job = {.loop = loop, .fn = fn, .arg = arg, .waiter = furrow_waiter_make()};
     job.request.data = &job;
     int failed = uv_queue_work(&loop->uv, &job.request, on_work, on_worked);
     if (failed) return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "thread pool: %s", uv_strerror(failed));
-    furrow_wait(&job.waiter, FURROW_NEVER);
+    loop->works++;
+    (void)furrow_wait(&job.waiter, FURROW_NEVER);
     return FURROW_OK;
 }
 
@@ -254,12 +292,14 @@ typedef struct whole_run {
     furrow_loop *loop;
     furrow_task_fn *fn;
     void *arg;
+    bool returned;
 } whole_run;
 
 static void run_whole(void *arg)
 {
     whole_run *run = arg;
     run->fn(run->arg);
+    run->returned = true;
     furrow_loop_stop(run->loop);
 }
 
@@ -267,6 +307,7 @@ furrow_status furrow_loop_run_task(furrow_loop *loop, furrow_task_fn *fn, void *
 {
     whole_run run = {.loop = loop, .fn = fn, .arg = arg};
     furrow_status status = furrow_loop_spawn(loop, run_whole, &run, err);
-    if (status == FURROW_OK) furrow_loop_run(loop);
+    /* Whoever else stops the loop: the task uses this frame until it returns. */
+    while (status == FURROW_OK && !run.returned) furrow_loop_run(loop);
     return status;
 }

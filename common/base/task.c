@@ -1,6 +1,7 @@
 /*
  * Tasks: a fibre each, pooled, with a queue of ready ones and a heap of deadlines per loop. A fibre's body is a loop that runs one function after
- * another, so a task from the pool costs two switches and no allocation.
+ * another, so a task from the pool costs two switches and no allocation. Idle stacks beyond a few go back to the system once a while has passed in
+ * which they were not needed.
  *
  * Invariants: exactly one of running, ready (queued), parked (its waiter points to it) or idle (in the pool) holds for a task. A parked task is in
  * the heap if and only if its wait has a deadline.
@@ -19,6 +20,7 @@ struct furrow_task {
     furrow_task_fn *fn;
     void *arg;
     furrow_task *next; /* in the ready queue or the pool */
+    furrow_task *before, *after; /* among all */
     uint64_t deadline_ns;
     size_t heap_index;
     bool queued; /* is in the ready queue */
@@ -113,12 +115,20 @@ static furrow_task *make_task(furrow_tasks *tasks)
         return NULL;
     }
     tasks->made++;
+    task->after = tasks->all;
+    if (tasks->all) tasks->all->before = task;
+    tasks->all = task;
     return task;
 }
 
 static void free_task(furrow_task *task)
 {
     task->tasks->made--;
+    if (task->before)
+        task->before->after = task->after;
+    else
+        task->tasks->all = task->after;
+    if (task->after) task->after->before = task->before;
     furrow_fiber_destroy(task->fiber);
     free(task);
 }
@@ -133,11 +143,7 @@ bool furrow_tasks_init(furrow_tasks *tasks, size_t max, size_t stack_bytes)
 
 void furrow_tasks_fini(furrow_tasks *tasks)
 {
-    while (tasks->idle) {
-        furrow_task *task = tasks->idle;
-        tasks->idle = task->next;
-        free_task(task);
-    }
+    while (tasks->all) free_task(tasks->all);
     free(tasks->heap);
     furrow_fiber_destroy(tasks->thread);
 }
@@ -148,7 +154,7 @@ furrow_status furrow_tasks_spawn(furrow_tasks *tasks, furrow_task_fn *fn, void *
     furrow_task *task = tasks->idle;
     if (task) {
         tasks->idle = task->next;
-        tasks->idle_count--;
+        if (--tasks->idle_count < tasks->idle_low) tasks->idle_low = tasks->idle_count;
     } else if (!(task = make_task(tasks))) {
         return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "out of memory for a task");
     }
@@ -163,28 +169,37 @@ static void retire(furrow_task *task)
 {
     furrow_tasks *tasks = task->tasks;
     tasks->live--;
-    if (tasks->idle_count >= FURROW_TASKS_IDLE_MAX) {
-        free_task(task);
-        return;
-    }
     task->next = tasks->idle;
     tasks->idle = task;
     tasks->idle_count++;
+}
+
+bool furrow_tasks_trim(furrow_tasks *tasks)
+{
+    for (size_t unneeded = tasks->idle_low; unneeded > 0 && tasks->idle_count > FURROW_TASKS_IDLE_KEPT; unneeded--) {
+        furrow_task *task = tasks->idle;
+        tasks->idle = task->next;
+        tasks->idle_count--;
+        free_task(task);
+    }
+    tasks->idle_low = tasks->idle_count;
+    return tasks->idle_count > FURROW_TASKS_IDLE_KEPT;
 }
 
 bool furrow_tasks_run_ready(furrow_tasks *tasks)
 {
     furrow_task *task = tasks->ready;
     if (!task) return false;
+    tasks->ready = NULL;
+    tasks->ready_tail = &tasks->ready;
     while (task) {
-        tasks->ready = task->next;
-        if (!tasks->ready) tasks->ready_tail = &tasks->ready;
+        furrow_task *next = task->next;
         task->queued = false;
         running = task;
         furrow_fiber_switch(tasks->thread, task->fiber);
         running = NULL;
         if (!task->fn) retire(task);
-        task = tasks->ready;
+        task = next;
     }
     return true;
 }
@@ -214,6 +229,7 @@ bool furrow_wait(furrow_waiter *waiter, uint64_t deadline_ns)
     furrow_task *task = running;
     FURROW_REQUIRE(task != NULL);
     if (waiter->done) return true;
+    FURROW_ASSERT(waiter->task == NULL);
     waiter->task = task;
     if (deadline_ns != FURROW_NEVER) {
         task->deadline_ns = deadline_ns;
@@ -237,7 +253,9 @@ void furrow_waiter_done(furrow_waiter *waiter)
 void furrow_task_sleep_ms(uint64_t ms)
 {
     furrow_waiter waiter = furrow_waiter_make();
-    (void)furrow_wait(&waiter, furrow_clock_now_ns() + ms * FURROW_NS_PER_MS);
+    uint64_t now = furrow_clock_now_ns();
+    bool finite = ms < (FURROW_NEVER - now) / FURROW_NS_PER_MS;
+    (void)furrow_wait(&waiter, finite ? now + ms * FURROW_NS_PER_MS : FURROW_NEVER);
 }
 
 void furrow_task_yield(void)

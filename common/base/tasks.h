@@ -8,7 +8,7 @@
 #include "base/status.h"
 #include "base/task.h"
 
-#define FURROW_TASKS_IDLE_MAX 256 /* stacks kept for reuse; more are freed when their task ends */
+#define FURROW_TASKS_IDLE_KEPT 16 /* idle stacks that stay for good; more go back once a trim finds them unneeded */
 
 typedef struct furrow_tasks {
     furrow_fiber *thread; /* the loop's own stack */
@@ -16,8 +16,9 @@ typedef struct furrow_tasks {
     size_t live;  /* running, ready or parked */
     size_t made;  /* live and idle */
     furrow_task *ready, **ready_tail;
+    furrow_task *all; /* live and idle */
     furrow_task *idle;
-    size_t idle_count;
+    size_t idle_count, idle_low; /* and its lowest since the last trim */
     furrow_task **heap; /* parked with a deadline, nearest first */
     size_t heap_len, heap_cap;
 } furrow_tasks;
@@ -27,7 +28,10 @@ void furrow_tasks_fini(furrow_tasks *tasks);
 
 furrow_status furrow_tasks_spawn(furrow_tasks *tasks, furrow_task_fn *fn, void *arg, furrow_error *err) FURROW_MUST_USE;
 
-/* Runs ready tasks until none is; false when none was. */
+/* Gives back the idle stacks that were not needed since the last trim; false when there is nothing left to trim. */
+bool furrow_tasks_trim(furrow_tasks *tasks);
+
+/* Runs once each task that is ready now; what they make ready waits for the next call. False when none was. */
 bool furrow_tasks_run_ready(furrow_tasks *tasks);
 
 /* The nearest deadline, or FURROW_NEVER; and making ready those whose deadline has come. */
