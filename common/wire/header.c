@@ -150,5 +150,5 @@ bool furrow_header_value_valid(const char *text)
 {
     size_t len = strcspn(text, "\r\n");
 
-    return text[len] == '\0' && len <= VALUE_MAX;
+    return len <= VALUE_MAX && text[len] == '\0';
 }

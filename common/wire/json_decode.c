@@ -38,6 +38,13 @@ static furrow_status exhausted(decoder *in)
     return furrow_fail(in->err, FURROW_RESOURCE_EXHAUSTED, "decoded, the JSON exceeds the memory limit");
 }
 
+/* What a parser of text answered. */
+static furrow_status verdict(decoder *in, const path_step *path, const char *wrong)
+{
+    if (!wrong) return FURROW_OK;
+    return wrong == furrow_json_no_memory ? exhausted(in) : refuse(in, path, wrong);
+}
+
 /* The value of the string at hand; borrowed from the text when it has no escapes. False past the arena's limit. */
 static bool string_value(decoder *in, furrow_bytes *out)
 {
@@ -78,33 +85,32 @@ static furrow_status decode_bytes(decoder *in, const path_step *path, ProtobufCB
     return FURROW_OK;
 }
 
-/* The number at hand, bare or in quotes; false when there is none. */
-static bool number_text(decoder *in, furrow_bytes *out)
+/* The number at hand, bare or in quotes; @expected says what else is refused for. */
+static furrow_status number_text(decoder *in, const path_step *path, const char *expected, furrow_bytes *out)
 {
-    if (in->text.kind == FURROW_JSONTEXT_NUMBER) {
-        *out = in->text.text;
-        return true;
-    }
-    return (in->text.kind == FURROW_JSONTEXT_STRING || in->text.kind == FURROW_JSONTEXT_KEY) && string_value(in, out) &&
-           furrow_json_scalar_is_number(*out);
+    bool quoted = in->text.kind == FURROW_JSONTEXT_STRING || in->text.kind == FURROW_JSONTEXT_KEY;
+
+    if (quoted && !string_value(in, out)) return exhausted(in);
+    if (quoted && furrow_json_scalar_is_number(*out)) return FURROW_OK;
+    if (in->text.kind != FURROW_JSONTEXT_NUMBER) return refuse(in, path, expected);
+    *out = in->text.text;
+    return FURROW_OK;
 }
 
 static furrow_status decode_signed(decoder *in, const path_step *path, int64_t min, int64_t max, int64_t *out)
 {
     furrow_bytes number;
+    furrow_status status = number_text(in, path, "a whole number was expected", &number);
 
-    if (!number_text(in, &number)) return refuse(in, path, "a whole number was expected");
-    const char *wrong = furrow_json_scalar_parse_int(number, min, max, out);
-    return wrong ? refuse(in, path, wrong) : FURROW_OK;
+    return status ? status : verdict(in, path, furrow_json_scalar_parse_int(number, min, max, out));
 }
 
 static furrow_status decode_unsigned(decoder *in, const path_step *path, uint64_t max, uint64_t *out)
 {
     furrow_bytes number;
+    furrow_status status = number_text(in, path, "a whole number was expected", &number);
 
-    if (!number_text(in, &number)) return refuse(in, path, "a whole number was expected");
-    const char *wrong = furrow_json_scalar_parse_uint(number, max, out);
-    return wrong ? refuse(in, path, wrong) : FURROW_OK;
+    return status ? status : verdict(in, path, furrow_json_scalar_parse_uint(number, max, out));
 }
 
 static bool not_finite(const decoder *in, double *out)
@@ -128,9 +134,8 @@ static furrow_status decode_double(decoder *in, const path_step *path, double *t
     furrow_bytes number;
 
     if (not_finite(in, target)) return FURROW_OK;
-    if (!number_text(in, &number)) return refuse(in, path, "a number was expected");
-    const char *wrong = furrow_json_scalar_parse_double(number, in->arena, target);
-    return wrong ? refuse(in, path, wrong) : FURROW_OK;
+    furrow_status status = number_text(in, path, "a number was expected", &number);
+    return status ? status : verdict(in, path, furrow_json_scalar_parse_double(number, in->arena, target));
 }
 
 static furrow_status decode_float(decoder *in, const path_step *path, float *target)
@@ -142,9 +147,8 @@ static furrow_status decode_float(decoder *in, const path_step *path, float *tar
         *target = (float)special;
         return FURROW_OK;
     }
-    if (!number_text(in, &number)) return refuse(in, path, "a number was expected");
-    const char *wrong = furrow_json_scalar_parse_float(number, in->arena, target);
-    return wrong ? refuse(in, path, wrong) : FURROW_OK;
+    furrow_status status = number_text(in, path, "a number was expected", &number);
+    return status ? status : verdict(in, path, furrow_json_scalar_parse_float(number, in->arena, target));
 }
 
 static furrow_status decode_bool(decoder *in, const path_step *path, protobuf_c_boolean *target)
@@ -352,13 +356,10 @@ static furrow_status decode_field(decoder *in, const path_step *path, ProtobufCM
     return FURROW_OK;
 }
 
-/* The field that the key at hand names; keys come mostly in the order of the fields, so the search begins at @from. */
-static const ProtobufCFieldDescriptor *find_field(decoder *in, const ProtobufCMessageDescriptor *descriptor,
+/* Keys come mostly in the order of the fields, so the search begins at @from. */
+static const ProtobufCFieldDescriptor *find_field(const ProtobufCMessageDescriptor *descriptor, furrow_bytes key,
                                                   unsigned from)
 {
-    furrow_bytes key;
-
-    if (!string_value(in, &key)) return NULL;
     for (unsigned i = 0; i < descriptor->n_fields; i++) {
         unsigned at = from + i < descriptor->n_fields ? from + i : from + i - descriptor->n_fields;
         if (furrow_json_names(descriptor->fields[at].name, key)) return &descriptor->fields[at];
@@ -376,9 +377,11 @@ static furrow_status decode_object(decoder *in, const path_step *path, ProtobufC
     uint8_t *seen = furrow_arena_zalloc(in->arena, descriptor->n_fields / 8 + 1);
     if (!seen) return exhausted(in);
     while (furrow_jsontext_next(&in->text) == FURROW_JSONTEXT_KEY) {
-        const ProtobufCFieldDescriptor *field = find_field(in, descriptor, from);
+        furrow_bytes key;
+        if (!string_value(in, &key)) return exhausted(in);
+        const ProtobufCFieldDescriptor *field = find_field(descriptor, key, from);
         if (!field) {
-            step.key = in->text.text;
+            step.key = key;
             return furrow_json_refuse(&step, in->err, "no such field in %s", descriptor->name);
         }
         unsigned index = (unsigned)(field - descriptor->fields);
@@ -405,8 +408,7 @@ static furrow_status decode_message(decoder *in, const path_step *path, Protobuf
     }
     if (in->text.kind != FURROW_JSONTEXT_STRING) return refuse(in, path, "a string was expected");
     if (!string_value(in, &text)) return exhausted(in);
-    const char *wrong = furrow_json_parse_known(known, text, in->arena, message);
-    return wrong ? refuse(in, path, wrong) : FURROW_OK;
+    return verdict(in, path, furrow_json_parse_known(known, text, in->arena, message));
 }
 
 static bool blank(furrow_bytes text)

@@ -11,7 +11,7 @@
 
 static const char not_integer[] = "a whole number was expected";
 static const char out_of_range[] = "the number is out of range";
-static const char no_memory[] = "the number is too long";
+const char furrow_json_no_memory[] = "the value exceeds the memory limit";
 
 /* Exponents are clamped here: no text in memory has so many digits that it would matter. */
 #define EXPONENT_MAX 1000000000000LL
@@ -117,7 +117,7 @@ const char *furrow_json_scalar_parse_double(furrow_bytes number, furrow_arena *a
     char small[SHORT_NUMBER];
     const char *text = terminate(number, small, arena);
 
-    if (!text) return no_memory;
+    if (!text) return furrow_json_no_memory;
     double value = strtod(text, NULL);
     if (isinf(value)) return out_of_range;
     *out = value;
@@ -129,7 +129,7 @@ const char *furrow_json_scalar_parse_float(furrow_bytes number, furrow_arena *ar
     char small[SHORT_NUMBER];
     const char *text = terminate(number, small, arena);
 
-    if (!text) return no_memory;
+    if (!text) return furrow_json_no_memory;
     float value = strtof(text, NULL);
     if (isinf(value)) return out_of_range;
     *out = value;

@@ -13,6 +13,9 @@
 
 #include <protobuf-c/protobuf-c.h>
 
+/* The one reason that is not the text's fault. */
+extern const char furrow_json_no_memory[];
+
 /* @number is a JSON number; "1.0" and "1e3" are integers too. Exact over the whole range of 64 bits. */
 const char *furrow_json_scalar_parse_int(furrow_bytes number, int64_t min, int64_t max, int64_t *out);
 const char *furrow_json_scalar_parse_uint(furrow_bytes number, uint64_t max, uint64_t *out);

@@ -4,6 +4,8 @@
  */
 #include "wire/json_parts.h"
 
+#include "wire/json_scalar.h"
+
 #include "google/protobuf/duration.pb-c.h"
 #include "google/protobuf/field_mask.pb-c.h"
 #include "google/protobuf/timestamp.pb-c.h"
@@ -186,7 +188,7 @@ static const char *parse_field_mask(cursor text, furrow_arena *arena, Google__Pr
     for (const uint8_t *at = text.at; at < text.end; at++) count += *at == ',';
     char **paths = furrow_arena_alloc(arena, count * sizeof *paths);
     char *at = furrow_arena_alloc(arena, len * 2 + count + 1);
-    if (!paths || !at) return "the mask exceeds the memory limit";
+    if (!paths || !at) return furrow_json_no_memory;
     for (size_t i = 0; i < count; i++) {
         paths[i] = at;
         if (!(at = take_path(&text, at)) || at == paths[i] + 1)

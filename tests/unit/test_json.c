@@ -362,6 +362,29 @@ START_TEST(memory_limits_are_a_status)
 }
 END_TEST
 
+START_TEST(every_allocation_may_fail)
+{
+    static const char text[] =
+        "{\"scal\\u0061rs\":{\"aString\":\"\\u0061\",\"someBytes\":\"\\u0041A==\",\"color\":\"COLOR_RED\",\"anInt32\":"
+        "\"\\u0031\",\"aDouble\":"
+        "1.0000000000000000000000000000000000000000000000000000000000000000000001},"
+        "\"repeated\":{\"names\":[\"a\",\"b\"],\"scalars\":[{},{}]},\"maps\":{\"labels\":{\"a\":\"1\",\"b\":\"2\"}},"
+        "\"wellKnown\":{\"mask\":\"a,b\",\"at\":\"1970-01-01T00:00:00\\u005a\",\"maybeText\":\"x\"}}";
+    furrow_status status = FURROW_RESOURCE_EXHAUSTED;
+    size_t limit = 16;
+
+    for (; status != FURROW_OK && limit < 1u << 16; limit += 16) {
+        furrow_arena *small = furrow_arena_create(limit);
+        ProtobufCMessage *message = NULL;
+        status = furrow_json_decode(&wiretest__v1__all__descriptor, furrow_bytes_of(text), small, &message, &err);
+        ck_assert_msg(status == FURROW_OK || (status == FURROW_RESOURCE_EXHAUSTED && !message), "%zu bytes: %s %s",
+                      limit, err.field, err.text);
+        furrow_arena_destroy(small);
+    }
+    ck_assert_int_eq(status, FURROW_OK);
+}
+END_TEST
+
 START_TEST(a_string_that_is_not_utf8_is_still_written_as_json)
 {
     furrow_json_append_string(&out, FURROW_BYTES_LITERAL("a\"\n\xff\xc3\xa9\xe2\x82z"));
@@ -393,6 +416,7 @@ int main(void)
     tcase_add_test(tests, options_change_names_layout_and_defaults);
     tcase_add_test(tests, depth_is_limited_both_ways);
     tcase_add_test(tests, memory_limits_are_a_status);
+    tcase_add_test(tests, every_allocation_may_fail);
     tcase_add_test(tests, a_string_that_is_not_utf8_is_still_written_as_json);
     srunner_run_all(runner, CK_ENV);
     int failed = srunner_ntests_failed(runner);
