@@ -1,0 +1,258 @@
+/*
+ * Provisioning with nats.c's js_*, blocking, on a connection of its own. What is wanted is one configuration; what exists
+ * is compared with it setting by setting: nothing differs -> nothing is done; what NATS can change is changed; what it can
+ * not is refused by name before anything is touched. May depend on: nats.c, wire/contract.
+ */
+#include "link/provision.h"
+#include "link/api.h"
+#include "link/internal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SECOND              ((int64_t)FURROW_NS_PER_S)
+#define DUPLICATE_WINDOW    (120 * SECOND)
+#define ACK_WAIT            (30 * SECOND)
+#define MAX_ACK_PENDING     20000 /* more than all replicas of a service have in hand: a replica takes 4 batches of 1000 */
+#define MAX_WAITING         256   /* pull requests of all replicas; each has a handful outstanding */
+#define DESCRIPTION_MAX     512
+#define ERR_STREAM_MISSING   10059
+#define ERR_CONSUMER_MISSING 10014
+
+struct furrow_provisioner {
+    natsConnection *native;
+    jsCtx *js;
+};
+
+typedef enum change { SAME, CHANGEABLE, FIXED } change;
+
+typedef struct difference {
+    const char *setting;
+    change kind;
+} difference;
+
+furrow_provisioner *furrow_provisioner_create(const furrow_link_options *options, uint64_t timeout_ms, furrow_error *err)
+{
+    furrow_provisioner *made = calloc(1, sizeof *made);
+    natsOptions *native = made ? furrow_link_make_options(options, err) : NULL;
+    jsOptions js_options;
+    if (!native) {
+        free(made);
+        return NULL;
+    }
+    natsStatus status = natsOptions_SetTimeout(native, (int64_t)timeout_ms);
+    if (status == NATS_OK) status = natsConnection_Connect(&made->native, native);
+    if (status == NATS_OK) status = jsOptions_Init(&js_options);
+    if (status == NATS_OK) {
+        js_options.Wait = (int64_t)timeout_ms;
+        status = natsConnection_JetStream(&made->js, made->native, &js_options);
+    }
+    natsOptions_Destroy(native);
+    if (furrow_link_fail_native(err, status, "connect to NATS") == FURROW_OK) return made;
+    furrow_provisioner_destroy(made);
+    return NULL;
+}
+
+void furrow_provisioner_destroy(furrow_provisioner *provisioner)
+{
+    if (!provisioner) return;
+    jsCtx_Destroy(provisioner->js);
+    natsConnection_Destroy(provisioner->native);
+    nats_ReleaseThreadMemory();
+    free(provisioner);
+}
+
+static bool same_text(const char *a, const char *b)
+{
+    return strcmp(a ? a : "", b ? b : "") == 0;
+}
+
+static furrow_status failed(natsStatus status, jsErrCode code, const char *kind, const char *name, furrow_error *err)
+{
+    char doing[160];
+    snprintf(doing, sizeof doing, "%s %s", kind, name);
+    if (status == NATS_TIMEOUT)
+        return furrow_fail(err, FURROW_UNAVAILABLE, "%s: no answer: is JetStream on, and is this user allowed to manage it?", doing);
+    if (code != 0) return furrow_fail(err, FURROW_FAILED_PRECONDITION, "%s: %s (%d)", doing, furrow_link_native_text(status), (int)code);
+    return furrow_link_fail_native(err, status, doing);
+}
+
+/* A setting that cannot be changed is refused; else the answer is whether anything must be changed. */
+static furrow_status judge(const difference *differences, size_t count, const char *kind, const char *name, bool *change_it,
+                           furrow_error *err)
+{
+    *change_it = false;
+    for (size_t i = 0; i < count; i++) {
+        if (differences[i].kind == FIXED)
+            return furrow_fail(err, FURROW_FAILED_PRECONDITION,
+                               "%s %s exists with another setting '%s', which NATS cannot change: move its data or delete it by hand",
+                               kind, name, differences[i].setting);
+        if (differences[i].kind == CHANGEABLE) *change_it = true;
+    }
+    return FURROW_OK;
+}
+
+#define DIFFERS(setting, is_same, kind) {(setting), (is_same) ? SAME : (kind)}
+
+static furrow_status compare_stream(const jsStreamConfig *have, const jsStreamConfig *want, bool *change_it, furrow_error *err)
+{
+    bool same_subjects = have->SubjectsLen == want->SubjectsLen;
+    for (int i = 0; same_subjects && i < have->SubjectsLen; i++) same_subjects = same_text(have->Subjects[i], want->Subjects[i]);
+    const difference differences[] = {
+        DIFFERS("storage", have->Storage == want->Storage, FIXED),
+        DIFFERS("retention", have->Retention == want->Retention, FIXED),
+        DIFFERS("deny_delete", have->DenyDelete == want->DenyDelete, have->DenyDelete ? FIXED : CHANGEABLE),
+        DIFFERS("deny_purge", have->DenyPurge == want->DenyPurge, have->DenyPurge ? FIXED : CHANGEABLE),
+        DIFFERS("subjects", same_subjects, CHANGEABLE),
+        DIFFERS("description", same_text(have->Description, want->Description), CHANGEABLE),
+        DIFFERS("max_msgs_per_subject", have->MaxMsgsPerSubject == want->MaxMsgsPerSubject, CHANGEABLE),
+        DIFFERS("max_msgs", have->MaxMsgs <= 0, CHANGEABLE),
+        DIFFERS("max_bytes", have->MaxBytes <= 0, CHANGEABLE),
+        DIFFERS("max_age", have->MaxAge == want->MaxAge, CHANGEABLE),
+        DIFFERS("num_replicas", have->Replicas == want->Replicas, CHANGEABLE),
+        DIFFERS("duplicate_window", have->Duplicates == want->Duplicates, CHANGEABLE),
+    };
+    return judge(differences, sizeof differences / sizeof differences[0], "stream", want->Name, change_it, err);
+}
+
+/* Ours over what exists, so that settings we have no opinion on (placement, mirrors of it, …) stay. */
+static void merge_stream(jsStreamConfig *into, const jsStreamConfig *want)
+{
+    into->Description = want->Description;
+    into->Subjects = want->Subjects;
+    into->SubjectsLen = want->SubjectsLen;
+    into->MaxMsgsPerSubject = want->MaxMsgsPerSubject;
+    into->MaxMsgs = want->MaxMsgs;
+    into->MaxBytes = want->MaxBytes;
+    into->MaxAge = want->MaxAge;
+    into->Replicas = want->Replicas;
+    into->Duplicates = want->Duplicates;
+    into->DenyDelete = want->DenyDelete;
+    into->DenyPurge = want->DenyPurge;
+}
+
+static furrow_status ensure_stream(furrow_provisioner *provisioner, jsStreamConfig *want, furrow_error *err)
+{
+    jsStreamInfo *info = NULL;
+    jsErrCode code = 0;
+    bool change_it = false;
+    natsStatus status = js_GetStreamInfo(&info, provisioner->js, want->Name, NULL, &code);
+    if (status == NATS_NOT_FOUND || code == ERR_STREAM_MISSING) {
+        code = 0;
+        status = js_AddStream(NULL, provisioner->js, want, NULL, &code);
+        return status == NATS_OK ? FURROW_OK : failed(status, code, "create stream", want->Name, err);
+    }
+    if (status != NATS_OK) return failed(status, code, "look at stream", want->Name, err);
+    furrow_status compared = compare_stream(info->Config, want, &change_it, err);
+    if (compared == FURROW_OK && change_it) {
+        jsStreamConfig merged = *info->Config;
+        merge_stream(&merged, want);
+        status = js_UpdateStream(NULL, provisioner->js, &merged, NULL, &code);
+        if (status != NATS_OK) compared = failed(status, code, "change stream", want->Name, err);
+    }
+    jsStreamInfo_Destroy(info);
+    return compared;
+}
+
+static furrow_status compare_consumer(const jsConsumerConfig *have, const jsConsumerConfig *want, bool *change_it, furrow_error *err)
+{
+    const difference differences[] = {
+        DIFFERS("deliver_subject (it is a push consumer)", same_text(have->DeliverSubject, NULL), FIXED),
+        DIFFERS("deliver_policy", have->DeliverPolicy == want->DeliverPolicy, FIXED),
+        DIFFERS("ack_policy", have->AckPolicy == want->AckPolicy, FIXED),
+        DIFFERS("filter_subject", same_text(have->FilterSubject, want->FilterSubject), FIXED),
+        DIFFERS("max_waiting", have->MaxWaiting == want->MaxWaiting, FIXED),
+        DIFFERS("description", same_text(have->Description, want->Description), CHANGEABLE),
+        DIFFERS("ack_wait", have->AckWait == want->AckWait, CHANGEABLE),
+        DIFFERS("max_deliver", have->MaxDeliver == want->MaxDeliver, CHANGEABLE),
+        DIFFERS("max_ack_pending", have->MaxAckPending == want->MaxAckPending, CHANGEABLE),
+    };
+    return judge(differences, sizeof differences / sizeof differences[0], "consumer", want->Durable, change_it, err);
+}
+
+static furrow_status ensure_consumer(furrow_provisioner *provisioner, const char *stream, const char *name, const char *description,
+                                     furrow_error *err)
+{
+    jsConsumerConfig want;
+    jsConsumerInfo *info = NULL;
+    jsErrCode code = 0;
+    bool change_it = false;
+    if (!furrow_js_name_ok(name) || !furrow_js_name_ok(stream))
+        return furrow_fail(err, FURROW_INVALID_ARGUMENT, "not a stream and a consumer name");
+    jsConsumerConfig_Init(&want);
+    want.Durable = name;
+    want.Description = description;
+    want.DeliverPolicy = js_DeliverAll;
+    want.AckPolicy = js_AckExplicit;
+    want.AckWait = ACK_WAIT;
+    want.MaxDeliver = -1;
+    want.MaxAckPending = MAX_ACK_PENDING;
+    want.MaxWaiting = MAX_WAITING;
+    natsStatus status = js_GetConsumerInfo(&info, provisioner->js, stream, name, NULL, &code);
+    if (status == NATS_NOT_FOUND && code != ERR_STREAM_MISSING) {
+        code = 0;
+        status = js_AddConsumer(NULL, provisioner->js, stream, &want, NULL, &code);
+        return status == NATS_OK ? FURROW_OK : failed(status, code, "create consumer", name, err);
+    }
+    if (status != NATS_OK) return failed(status, code, "look at consumer", name, err);
+    furrow_status compared = compare_consumer(info->Config, &want, &change_it, err);
+    if (compared == FURROW_OK && change_it) {
+        status = js_UpdateConsumer(NULL, provisioner->js, stream, &want, NULL, &code);
+        if (status != NATS_OK) compared = failed(status, code, "change consumer", name, err);
+    }
+    jsConsumerInfo_Destroy(info);
+    return compared;
+}
+
+static void init_stream(jsStreamConfig *config, const char *name, const char **subjects, const char *description, uint32_t replicas)
+{
+    jsStreamConfig_Init(config);
+    config->Name = name;
+    config->Subjects = subjects;
+    config->SubjectsLen = 1;
+    config->Description = description;
+    config->Retention = js_LimitsPolicy;
+    config->Discard = js_DiscardOld; /* of one subject's states: there is no other limit */
+    config->MaxMsgs = config->MaxBytes = -1;
+    config->MaxAge = 0;
+    config->Replicas = replicas ? replicas : 1;
+    config->Duplicates = DUPLICATE_WINDOW;
+}
+
+furrow_status furrow_provision_entity(furrow_provisioner *provisioner, const furrow_entity_contract *entity, uint32_t default_replicas,
+                                      furrow_error *err)
+{
+    jsStreamConfig config;
+    const char *subjects[] = {entity->subjects};
+    char description[DESCRIPTION_MAX];
+    if (!furrow_js_name_ok(entity->stream)) return furrow_fail(err, FURROW_INVALID_ARGUMENT, "not a stream name");
+    snprintf(description, sizeof description, "owner=%s entity=%s%s%s", entity->owner, entity->name, entity->description[0] ? " : " : "",
+             entity->description);
+    init_stream(&config, entity->stream, subjects, description, entity->replicas ? entity->replicas : default_replicas);
+    config.MaxMsgsPerSubject = entity->history;
+    config.Storage = entity->memory ? js_MemoryStorage : js_FileStorage;
+    config.DenyDelete = config.DenyPurge = true;
+    furrow_status status = ensure_stream(provisioner, &config, err);
+    if (status != FURROW_OK) return status;
+    snprintf(description, sizeof description, "owner of %s", entity->name);
+    return ensure_consumer(provisioner, entity->stream, entity->owner, description, err);
+}
+
+furrow_status furrow_provision_replica(furrow_provisioner *provisioner, const furrow_replica_contract *replica, furrow_error *err)
+{
+    char description[DESCRIPTION_MAX];
+    snprintf(description, sizeof description, "keeps=%s", replica->keeps);
+    /* No filter: a replica takes the whole stream, and a filter equal to its subjects would only cost the server a search. */
+    return ensure_consumer(provisioner, replica->stream, replica->service, description, err);
+}
+
+furrow_status furrow_provision_deadletter(furrow_provisioner *provisioner, uint32_t default_replicas, furrow_error *err)
+{
+    jsStreamConfig config;
+    const char *subjects[] = {"deadletter.>"};
+    init_stream(&config, "DEADLETTER", subjects, "events that a replica could not apply, with their reasons", default_replicas);
+    config.MaxMsgsPerSubject = -1;
+    config.Storage = js_FileStorage;
+    return ensure_stream(provisioner, &config, err);
+}

@@ -1,0 +1,320 @@
+/*
+ * The pull: messages of a durable consumer by $JS.API.CONSUMER.MSG.NEXT, spoken by hand (ADR-13, ADR-37).
+ *
+ *   flowing: up to two requests' worth is outstanding; a new request goes out when one request's worth has come and there
+ *            is credit. Statuses that end a request say what it left unfilled, which is taken off `outstanding`.
+ *   failing: the consumer or JetStream did not answer, or refused. After a back-off the consumer's info is asked for: a
+ *            pull request that nobody hears gets no error text, the info does. When it is there, the pull flows again.
+ *
+ * `outstanding` is an estimate that can only drift when messages or statuses are lost; it starts again from 0 when all
+ * requests must have expired, or when nothing was heard for two heartbeats, or after a reconnect. Overestimates heal that
+ * way, underestimates cost a larger queue, bounded by the next batch.
+ * May depend on: link, api, wire/json, libuv.
+ */
+#include "link/api.h"
+#include "link/internal.h"
+#include "wire/json.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define BATCH_DEFAULT   1000
+#define EXPIRES_MS      30000
+#define GRACE_MS        1000 /* after a request's expiry until it is taken for gone */
+#define HANDOVER_MAX    1024
+#define RETRY_MIN_MS    50
+#define RETRY_MAX_MS    5000
+#define INFO_TIMEOUT_MS 5000
+#define REQUEST_MAX     160
+
+struct furrow_js_pull {
+    furrow_link *link;
+    furrow_link_watch watch;
+    furrow_subscription *subscription;
+    char next[FURROW_SUBJECT_MAX], info[FURROW_SUBJECT_MAX], inbox[FURROW_SUBJECT_MAX];
+    size_t batch, max_in_hand;
+    uint64_t expires_ms;
+    furrow_js_batch_fn *fn;
+    furrow_js_state_fn *state;
+    void *arg;
+
+    size_t in_hand, outstanding;
+    uint64_t asked_ms, heard_ms; /* loop time of the last request and of the last sign of the server */
+    furrow_status failing;       /* OK: flowing */
+    bool probing, stopped, destroyed;
+    furrow_backoff backoff;
+    uv_timer_t timer;
+    furrow_msg *messages[HANDOVER_MAX];
+    size_t count;
+};
+
+static uint64_t now_ms(const furrow_js_pull *pull)
+{
+    return uv_now(furrow_loop_uv(pull->link->loop));
+}
+
+static void ask(furrow_js_pull *pull)
+{
+    size_t taken = pull->in_hand + pull->outstanding;
+    if (pull->stopped || pull->failing != FURROW_OK || !pull->link->connected || taken >= pull->max_in_hand) return;
+    size_t credit = pull->max_in_hand - taken, want = credit < pull->batch ? credit : pull->batch;
+    size_t worth = pull->batch < pull->max_in_hand / 4 + 1 ? pull->batch : pull->max_in_hand / 4 + 1;
+    if (pull->outstanding > pull->batch || want < worth) return;
+    char body[REQUEST_MAX];
+    snprintf(body, sizeof body, "{\"batch\":%zu,\"expires\":%" PRIu64 "000000,\"idle_heartbeat\":%" PRIu64 "000000}", want,
+             pull->expires_ms, pull->expires_ms / 4);
+    furrow_outgoing out = {.subject = pull->next, .data = furrow_bytes_of(body)};
+    if (furrow_link_send(pull->link, &out, pull->inbox, NULL) != FURROW_OK) return; /* the timer asks again */
+    if (pull->outstanding == 0) pull->heard_ms = now_ms(pull);
+    pull->asked_ms = now_ms(pull);
+    pull->outstanding += want;
+}
+
+/* Twice: the second request is under way while the first is being filled. */
+static void ask_all(furrow_js_pull *pull)
+{
+    ask(pull);
+    ask(pull);
+}
+
+static void arm(furrow_js_pull *pull, uint64_t ms);
+
+static void fail(furrow_js_pull *pull, furrow_status status, const char *text)
+{
+    bool news = pull->failing != status;
+    pull->failing = status;
+    pull->outstanding = 0;
+    arm(pull, furrow_backoff_next_ms(&pull->backoff));
+    if (news && pull->state && !pull->stopped) pull->state(pull->arg, status, text);
+}
+
+static void recover(furrow_js_pull *pull)
+{
+    pull->failing = FURROW_OK;
+    pull->outstanding = 0;
+    arm(pull, pull->expires_ms / 4);
+    if (pull->state && !pull->stopped) pull->state(pull->arg, FURROW_OK, "");
+    ask_all(pull);
+}
+
+static void free_when_done(furrow_js_pull *pull);
+
+static void on_info(void *arg, furrow_status status, const char *text, furrow_msg *reply)
+{
+    furrow_js_pull *pull = arg;
+    furrow_error err = {0};
+    pull->probing = false;
+    if (status == FURROW_OK) {
+        status = furrow_js_reply_status(reply->data, &err);
+        text = err.text;
+        furrow_msg_free(reply);
+    }
+    if (pull->destroyed) {
+        free_when_done(pull);
+    } else if (status == FURROW_OK) {
+        recover(pull);
+    } else {
+        fail(pull, status, text);
+    }
+}
+
+static void probe(furrow_js_pull *pull)
+{
+    if (pull->probing || !pull->link->connected) return;
+    furrow_outgoing out = {.subject = pull->info};
+    uint64_t deadline = furrow_clock_now_ns() + INFO_TIMEOUT_MS * FURROW_NS_PER_MS;
+    pull->probing = furrow_link_request_async(pull->link, &out, deadline, on_info, pull, NULL) == FURROW_OK;
+    if (!pull->probing) arm(pull, furrow_backoff_next_ms(&pull->backoff));
+}
+
+static void on_timer(uv_timer_t *timer)
+{
+    furrow_js_pull *pull = timer->data;
+    if (pull->stopped) return;
+    if (pull->failing != FURROW_OK) {
+        probe(pull);
+        return;
+    }
+    uint64_t now = now_ms(pull);
+    bool expired = now > pull->asked_ms + pull->expires_ms + GRACE_MS, silent = now > pull->heard_ms + pull->expires_ms / 2 + GRACE_MS;
+    if (pull->outstanding > 0 && silent) {
+        fail(pull, FURROW_UNAVAILABLE, "no heartbeat from the consumer");
+        return;
+    }
+    if (expired) pull->outstanding = 0;
+    arm(pull, pull->expires_ms / 4);
+    ask_all(pull);
+}
+
+static void arm(furrow_js_pull *pull, uint64_t ms)
+{
+    if (!pull->destroyed) uv_timer_start(&pull->timer, on_timer, ms ? ms : 1, 0);
+}
+
+static void subtract(furrow_js_pull *pull, size_t unfilled)
+{
+    pull->outstanding -= unfilled < pull->outstanding ? unfilled : pull->outstanding;
+}
+
+/* A message without an ack subject is a status: of the server, about one of our requests. */
+static void on_status(furrow_js_pull *pull, const furrow_msg *msg)
+{
+    static const struct {
+        const char *part;
+        furrow_status status;
+    } conflicts[] = {{"leadership", FURROW_OK}, {"shutdown", FURROW_UNAVAILABLE}, {"deleted", FURROW_NOT_FOUND},
+                     {"exceeded", FURROW_RESOURCE_EXHAUSTED}};
+    int code = furrow_message_status(msg);
+    const char *text = furrow_msg_header(msg, "Description"), *unfilled = furrow_msg_header(msg, "Nats-Pending-Messages");
+    furrow_status status = code == 404 || code == 408 ? FURROW_OK : FURROW_FAILED_PRECONDITION;
+    if (!text) text = "";
+    if (code == 100 || code == 0) return; /* heartbeat */
+    for (size_t i = 0; code == 409 && i < sizeof conflicts / sizeof conflicts[0]; i++)
+        if (strcasestr(text, conflicts[i].part)) status = conflicts[i].status;
+    if (status == FURROW_OK) {
+        subtract(pull, unfilled ? strtoul(unfilled, NULL, 10) : pull->batch);
+    } else {
+        fail(pull, status, text);
+    }
+}
+
+static void hand_over(furrow_js_pull *pull)
+{
+    size_t count = pull->count;
+    pull->count = 0;
+    if (count > 0) pull->fn(pull->arg, pull->messages, count);
+}
+
+static void on_message(void *arg, furrow_msg *msg)
+{
+    furrow_js_pull *pull = arg;
+    pull->heard_ms = now_ms(pull);
+    if (!msg->reply) {
+        on_status(pull, msg);
+        furrow_msg_free(msg);
+        return;
+    }
+    if (pull->backoff.attempt > 0) furrow_backoff_reset(&pull->backoff);
+    subtract(pull, 1);
+    pull->in_hand++;
+    pull->messages[pull->count++] = msg;
+    if (pull->count == HANDOVER_MAX) hand_over(pull);
+}
+
+static void on_drained(void *arg)
+{
+    furrow_js_pull *pull = arg;
+    hand_over(pull);
+    if (!pull->destroyed) ask_all(pull);
+}
+
+static void on_no_responders(void *arg)
+{
+    furrow_js_pull *pull = arg;
+    /* Nobody listens: no such consumer, or no JetStream. Which of them, the info tells; until then nothing is reported. */
+    if (pull->stopped || pull->failing != FURROW_OK) return;
+    pull->failing = FURROW_UNAVAILABLE;
+    pull->outstanding = 0;
+    probe(pull);
+}
+
+static void on_change(furrow_link_watch *watch, bool connected)
+{
+    furrow_js_pull *pull = (furrow_js_pull *)((char *)watch - offsetof(furrow_js_pull, watch));
+    pull->outstanding = 0;
+    if (!connected || pull->stopped) return;
+    furrow_backoff_reset(&pull->backoff);
+    if (pull->failing == FURROW_OK) {
+        arm(pull, pull->expires_ms / 4);
+        ask_all(pull);
+    } else {
+        probe(pull);
+    }
+}
+
+static void set_up(furrow_js_pull *pull, furrow_link *link, const furrow_js_pull_options *options)
+{
+    pull->link = link;
+    pull->watch.fn = on_change;
+    pull->batch = options->batch ? options->batch : BATCH_DEFAULT;
+    pull->max_in_hand = options->max_in_hand ? options->max_in_hand : 4 * pull->batch;
+    pull->expires_ms = options->expires_ms ? options->expires_ms : EXPIRES_MS;
+    pull->backoff = (furrow_backoff){.base_ms = RETRY_MIN_MS, .max_ms = RETRY_MAX_MS};
+    snprintf(pull->next, sizeof pull->next, "$JS.API.CONSUMER.MSG.NEXT.%s.%s", options->stream, options->consumer);
+    snprintf(pull->info, sizeof pull->info, "$JS.API.CONSUMER.INFO.%s.%s", options->stream, options->consumer);
+    furrow_link_inbox(link, pull->inbox);
+}
+
+furrow_js_pull *furrow_js_pull_create(furrow_link *link, const furrow_js_pull_options *options, furrow_js_batch_fn *fn,
+                                      furrow_js_state_fn *state, void *arg, furrow_error *err)
+{
+    static const furrow_subscription_hooks hooks = {.drained = on_drained, .no_responders = on_no_responders};
+    if (!furrow_js_name_ok(options->stream) || !furrow_js_name_ok(options->consumer)) {
+        furrow_fail(err, FURROW_INVALID_ARGUMENT, "not a stream and a consumer name");
+        return NULL;
+    }
+    furrow_js_pull *pull = calloc(1, sizeof *pull);
+    if (!pull) {
+        furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "out of memory");
+        return NULL;
+    }
+    set_up(pull, link, options);
+    pull->fn = fn;
+    pull->state = state;
+    pull->arg = arg;
+    pull->subscription = furrow_link_subscribe_hooked(link, pull->inbox, NULL, on_message, &hooks, pull, err);
+    if (!pull->subscription) {
+        free(pull);
+        return NULL;
+    }
+    uv_timer_init(furrow_loop_uv(link->loop), &pull->timer);
+    pull->timer.data = pull;
+    furrow_link_opened(link);
+    furrow_link_watch_add(link, &pull->watch);
+    arm(pull, pull->expires_ms / 4);
+    ask_all(pull);
+    return pull;
+}
+
+void furrow_js_pull_release(furrow_js_pull *pull, size_t count)
+{
+    FURROW_REQUIRE(count <= pull->in_hand);
+    pull->in_hand -= count;
+    ask_all(pull);
+}
+
+void furrow_js_pull_stop(furrow_js_pull *pull)
+{
+    pull->stopped = true;
+    uv_timer_stop(&pull->timer);
+    furrow_subscription_stop(pull->subscription);
+}
+
+/* The timer's handle and a probe in flight both hold it. */
+static void free_when_done(furrow_js_pull *pull)
+{
+    if (pull->probing || pull->timer.data) return;
+    furrow_link *link = pull->link;
+    free(pull);
+    furrow_link_finished(link);
+}
+
+static void on_timer_closed(uv_handle_t *handle)
+{
+    furrow_js_pull *pull = handle->data;
+    handle->data = NULL;
+    free_when_done(pull);
+}
+
+void furrow_js_pull_destroy(furrow_js_pull *pull)
+{
+    if (!pull || pull->destroyed) return;
+    pull->stopped = pull->destroyed = true;
+    for (size_t i = 0; i < pull->count; i++) furrow_msg_free(pull->messages[i]);
+    pull->count = 0;
+    furrow_link_watch_remove(pull->link, &pull->watch);
+    furrow_subscription_destroy(pull->subscription);
+    uv_close((uv_handle_t *)&pull->timer, on_timer_closed);
+}
