@@ -12,6 +12,7 @@
 #define MODEL_SLOTS  (1u << 16)
 #define ARENA_BYTES  ((size_t)512 << 20)
 #define READ_AT_ONCE 500
+#define STACK_BYTES  (256 << 10)
 
 const furrow_entity_contract mesh_person = {
     .name = ENTITY,
@@ -107,7 +108,7 @@ void mesh_run(const mesh_options *options, void (*body)(test_mesh *mesh))
     mesh_task run = {.options = options ? options : &plain, .body = body};
     run.mesh.nats = furrow_test_nats_start(NULL);
     run.mesh.redis = furrow_test_redis_start(&(furrow_test_redis_options){.appendonly = run.options->appendonly});
-    run.mesh.loop = furrow_loop_create(&(furrow_loop_options){.stack_bytes = 256 << 10}, &err);
+    run.mesh.loop = furrow_loop_create(&(furrow_loop_options){.stack_bytes = STACK_BYTES}, &err);
     ck_assert_msg(run.mesh.loop != NULL, "%s", err.text);
     must(furrow_loop_run_task(run.mesh.loop, run_body, &run, &err), &err);
     furrow_loop_destroy(run.mesh.loop);
@@ -134,21 +135,34 @@ static void child_body(void *arg)
     }
 }
 
-static void run_child(void)
+/* Assertions need a running test: so the child is one, without a fork or an end. */
+START_TEST(be_the_other_process)
 {
     test_mesh child = {.nats = NULL};
     furrow_error err = {0};
-    child.loop = furrow_loop_create(NULL, &err);
-    if (child.loop) (void)!furrow_loop_run_task(child.loop, child_body, &child, &err);
-    fprintf(stderr, "%s\n", err.text);
-    _exit(1);
+    child.loop = furrow_loop_create(&(furrow_loop_options){.stack_bytes = STACK_BYTES}, &err);
+    ck_assert_msg(child.loop != NULL, "%s", err.text);
+    must(furrow_loop_run_task(child.loop, child_body, &child, &err), &err);
+}
+END_TEST
+
+static int run_child(void)
+{
+    Suite *suite = suite_create("child");
+    TCase *tests = tcase_create("child");
+    tcase_add_test(tests, be_the_other_process);
+    suite_add_tcase(suite, tests);
+    SRunner *runner = srunner_create(suite);
+    srunner_set_fork_status(runner, CK_NOFORK);
+    srunner_run(runner, "child", "child", CK_NORMAL);
+    return EXIT_FAILURE;
 }
 
 furrow_test_process *mesh_child(test_mesh *mesh, const char *instance, const char *const *more_env)
 {
     char nats[128], redis[128], name[128];
-    const char *env[16] = {nats, redis, name, "CK_FORK=no"};
-    size_t count = 4;
+    const char *env[16] = {nats, redis, name};
+    size_t count = 3;
     snprintf(nats, sizeof nats, "MESH_NATS=%s", furrow_test_server_url(mesh->nats));
     snprintf(redis, sizeof redis, "MESH_REDIS=%s", furrow_test_server_url(mesh->redis));
     snprintf(name, sizeof name, "MESH_INSTANCE=%s", instance);
@@ -160,7 +174,7 @@ furrow_test_process *mesh_child(test_mesh *mesh, const char *instance, const cha
 int mesh_main(Suite *suite, furrow_react_fn *react)
 {
     child_react = react;
-    if (getenv("MESH_INSTANCE")) run_child();
+    if (getenv("MESH_INSTANCE")) return run_child();
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
     int failed = srunner_ntests_failed(runner);
