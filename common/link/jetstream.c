@@ -16,12 +16,12 @@
 #define INFO_BYTES    4096
 
 /*
- * {"stream":"EMPLOYEE","seq":12,"duplicate":true} or {"error":{…},…}: the server writes an error first and no white
- * space. Stream names have no quotes, so what looks like a key is one.
+ * {"stream":"EMPLOYEE", "seq":12,"duplicate": true} or {"error":{…},…}: the server writes an error first, "duplicate"
+ * only when it is true, and a stream's name, which has no quotes, before both: so what looks like a key is one.
  */
 static furrow_status parse_ack(furrow_bytes json, furrow_js_puback *ack, furrow_error *err)
 {
-    static const char error[] = "{\"error\"", seq[] = "\"seq\":", duplicate[] = "\"duplicate\":true";
+    static const char error[] = "{\"error\"", seq[] = "\"seq\":", duplicate[] = "\"duplicate\"";
     const char *at = json.len ? memmem(json.data, json.len, seq, sizeof seq - 1) : NULL;
     if (!at || (json.len > sizeof error && memcmp(json.data, error, sizeof error - 1) == 0)) {
         furrow_status status = furrow_js_reply_status(json, err);
@@ -29,7 +29,8 @@ static furrow_status parse_ack(furrow_bytes json, furrow_js_puback *ack, furrow_
     }
     uint64_t sequence = 0;
     const char *end = (const char *)json.data + json.len;
-    for (at += sizeof seq - 1; at < end && *at >= '0' && *at <= '9'; at++) sequence = sequence * 10 + (uint64_t)(*at - '0');
+    for (at += sizeof seq - 1; at < end && *at == ' ';) at++;
+    for (; at < end && *at >= '0' && *at <= '9'; at++) sequence = sequence * 10 + (uint64_t)(*at - '0');
     *ack = (furrow_js_puback){sequence, memmem(at, (size_t)(end - at), duplicate, sizeof duplicate - 1) != NULL};
     return FURROW_OK;
 }

@@ -17,8 +17,7 @@
 #define MAX_ACK_PENDING     20000 /* more than all replicas of a service have in hand: a replica takes 4 batches of 1000 */
 #define MAX_WAITING         256   /* pull requests of all replicas; each has a handful outstanding */
 #define DESCRIPTION_MAX     512
-#define ERR_STREAM_MISSING   10059
-#define ERR_CONSUMER_MISSING 10014
+#define ERR_STREAM_MISSING 10059
 
 struct furrow_provisioner {
     natsConnection *native;
@@ -195,6 +194,8 @@ static furrow_status ensure_consumer(furrow_provisioner *provisioner, const char
         status = js_AddConsumer(NULL, provisioner->js, stream, &want, NULL, &code);
         return status == NATS_OK ? FURROW_OK : failed(status, code, "create consumer", name, err);
     }
+    if (code == ERR_STREAM_MISSING)
+        return furrow_fail(err, FURROW_FAILED_PRECONDITION, "stream %s does not exist: provision its owner's contract first", stream);
     if (status != NATS_OK) return failed(status, code, "look at consumer", name, err);
     furrow_status compared = compare_consumer(info->Config, &want, &change_it, err);
     if (compared == FURROW_OK && change_it) {

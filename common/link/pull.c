@@ -3,8 +3,9 @@
  *
  *   flowing: up to two requests' worth is outstanding; a new request goes out when one request's worth has come and there
  *            is credit. Statuses that end a request say what it left unfilled, which is taken off `outstanding`.
- *   failing: the consumer or JetStream did not answer, or refused. After a back-off the consumer's info is asked for: a
- *            pull request that nobody hears gets no error text, the info does. When it is there, the pull flows again.
+ *   failing: at first, after a reconnect, and when the consumer fell silent or refused. The consumer's info is asked for,
+ *            with back-off, since a pull request for a consumer that does not exist gets no answer at all, not even "no
+ *            responders". When it is there, the pull flows. What the info says is reported, suspicion alone is not.
  *
  * `outstanding` is an estimate that can only drift when messages or statuses are lost; it starts again from 0 when all
  * requests must have expired, or when nothing was heard for two heartbeats, or after a reconnect. Overestimates heal that
@@ -43,6 +44,7 @@ struct furrow_js_pull {
     size_t in_hand, outstanding;
     uint64_t asked_ms, heard_ms; /* loop time of the last request and of the last sign of the server */
     furrow_status failing;       /* OK: flowing */
+    furrow_status reported;      /* what `state` was told last */
     bool probing, stopped, destroyed;
     furrow_backoff backoff;
     uv_timer_t timer;
@@ -81,13 +83,19 @@ static void ask_all(furrow_js_pull *pull)
 
 static void arm(furrow_js_pull *pull, uint64_t ms);
 
+static void report(furrow_js_pull *pull, furrow_status status, const char *text)
+{
+    if (pull->reported == status) return;
+    pull->reported = status;
+    if (pull->state && !pull->stopped) pull->state(pull->arg, status, text);
+}
+
 static void fail(furrow_js_pull *pull, furrow_status status, const char *text)
 {
-    bool news = pull->failing != status;
     pull->failing = status;
     pull->outstanding = 0;
     arm(pull, furrow_backoff_next_ms(&pull->backoff));
-    if (news && pull->state && !pull->stopped) pull->state(pull->arg, status, text);
+    report(pull, status, text);
 }
 
 static void recover(furrow_js_pull *pull)
@@ -95,7 +103,7 @@ static void recover(furrow_js_pull *pull)
     pull->failing = FURROW_OK;
     pull->outstanding = 0;
     arm(pull, pull->expires_ms / 4);
-    if (pull->state && !pull->stopped) pull->state(pull->arg, FURROW_OK, "");
+    report(pull, FURROW_OK, "");
     ask_all(pull);
 }
 
@@ -129,6 +137,13 @@ static void probe(furrow_js_pull *pull)
     if (!pull->probing) arm(pull, furrow_backoff_next_ms(&pull->backoff));
 }
 
+static void suspect(furrow_js_pull *pull)
+{
+    pull->failing = FURROW_UNAVAILABLE;
+    pull->outstanding = 0;
+    probe(pull);
+}
+
 static void on_timer(uv_timer_t *timer)
 {
     furrow_js_pull *pull = timer->data;
@@ -140,7 +155,7 @@ static void on_timer(uv_timer_t *timer)
     uint64_t now = now_ms(pull);
     bool expired = now > pull->asked_ms + pull->expires_ms + GRACE_MS, silent = now > pull->heard_ms + pull->expires_ms / 2 + GRACE_MS;
     if (pull->outstanding > 0 && silent) {
-        fail(pull, FURROW_UNAVAILABLE, "no heartbeat from the consumer");
+        suspect(pull);
         return;
     }
     if (expired) pull->outstanding = 0;
@@ -213,11 +228,7 @@ static void on_drained(void *arg)
 static void on_no_responders(void *arg)
 {
     furrow_js_pull *pull = arg;
-    /* Nobody listens: no such consumer, or no JetStream. Which of them, the info tells; until then nothing is reported. */
-    if (pull->stopped || pull->failing != FURROW_OK) return;
-    pull->failing = FURROW_UNAVAILABLE;
-    pull->outstanding = 0;
-    probe(pull);
+    if (!pull->stopped && pull->failing == FURROW_OK) suspect(pull);
 }
 
 static void on_change(furrow_link_watch *watch, bool connected)
@@ -226,12 +237,7 @@ static void on_change(furrow_link_watch *watch, bool connected)
     pull->outstanding = 0;
     if (!connected || pull->stopped) return;
     furrow_backoff_reset(&pull->backoff);
-    if (pull->failing == FURROW_OK) {
-        arm(pull, pull->expires_ms / 4);
-        ask_all(pull);
-    } else {
-        probe(pull);
-    }
+    suspect(pull);
 }
 
 static void set_up(furrow_js_pull *pull, furrow_link *link, const furrow_js_pull_options *options)
@@ -273,8 +279,7 @@ furrow_js_pull *furrow_js_pull_create(furrow_link *link, const furrow_js_pull_op
     pull->timer.data = pull;
     furrow_link_opened(link);
     furrow_link_watch_add(link, &pull->watch);
-    arm(pull, pull->expires_ms / 4);
-    ask_all(pull);
+    suspect(pull);
     return pull;
 }
 
