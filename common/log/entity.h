@@ -7,15 +7,22 @@
  *   apply      the same versioned upsert the replicas use; after the ack the answer is OK whatever Redis does
  *
  * A wrong-sequence answer reloads from the log and decides again, at most FURROW_ENTITY_ATTEMPTS times, then ABORTED. An unknown outcome
- * (lost ack, broken connection) is settled by publishing again under the same id and expectation and by comparing the newest
- * message's id with ours; past the deadline DEADLINE_EXCEEDED.
+ * (lost ack, broken connection) is settled by looking who wrote the version after ours: with our event id (ce-id) it is written, with
+ * another it is lost, and if nobody did the event is published again under the same expectation, which makes that safe. Past the
+ * deadline DEADLINE_EXCEEDED. Without a deadline in the command FURROW_ENTITY_TIMEOUT_MS applies.
  *
- * Idempotency: with a key in the command the message id is hash(method, key) and the entity's event carries the last
- * FURROW_ENTITY_COMMANDS command hashes (header Furrow-Commands): a repeated command is answered from the state it made,
- * the same key with another request is INVALID_ARGUMENT.
+ * Writes to one entity within one process take turns, so that a busy entity costs no conflicts with ourselves. That is an
+ * optimisation with a bounded wait; what keeps versions in order is the expected sequence.
+ *
+ * Idempotency: with a key in the command the message id is hash(command's key, subject) and the event carries the hashes of the last
+ * FURROW_ENTITY_COMMANDS commands with a key, whichever they wrote: inside of the entity's bytes as field 2047, which no entity may
+ * declare, and in a tombstone as header Furrow-Commands. See log/window.h. Whoever reads a message sees none of it:
+ * unpacking takes it off into furrow_state.window, writing puts it back. A repeated command is answered from the state it made
+ * while the log has it, else from the present one; the same key with another request is INVALID_ARGUMENT. One command writes one
+ * entity once: a second write under the same key counts as repeated.
  *
  * Events: subject <entity>.<id>, body the entity's bytes (empty: deleted), CloudEvents headers in binary mode, traceparent.
- * Private fields: sealed before publish, see seal.h.
+ * Private fields: sealed by the caller before they get here, see seal.h; what does not look sealed is refused.
  * Threads: the loop's, in a task.
  */
 #ifndef FURROW_LOG_ENTITY_H
@@ -25,8 +32,9 @@
 #include "store/record.h"
 #include "wire/command.h"
 
-#define FURROW_ENTITY_ATTEMPTS 8
-#define FURROW_ENTITY_COMMANDS 16
+#define FURROW_ENTITY_ATTEMPTS   8
+#define FURROW_ENTITY_COMMANDS   8
+#define FURROW_ENTITY_TIMEOUT_MS 10000
 
 typedef struct furrow_entity furrow_entity;
 
@@ -36,6 +44,7 @@ typedef struct furrow_entity_options {
     furrow_table *table; /* of the own records; shared with the owner's replica of itself */
     const char *service; /* ce-source: "/<service>" */
 } furrow_entity_options;
+/* The service's name is copied, the contract lent. INTERNAL when the contract's message has no `string id`. */
 furrow_entity *furrow_entity_create(const furrow_entity_options *options, furrow_error *err);
 void furrow_entity_destroy(furrow_entity *entity);
 const furrow_entity_contract *furrow_entity_about(const furrow_entity *entity);
@@ -46,9 +55,10 @@ typedef struct furrow_state {
     ProtobufCMessage *message; /* NULL: does not exist, or deleted */
     uint64_t version;          /* 0: never existed */
     bool deleted;
+    const struct furrow_window *window; /* the log's own bookkeeping: hand it on with the state, do not look inside; NULL: none */
 } furrow_state;
 
-/* From Redis. A missing entity is OK with message NULL. UNAVAILABLE while Redis is away. */
+/* From Redis. A missing entity is OK with message NULL. UNAVAILABLE while Redis is away, DATA_LOSS when the record is no such message. */
 furrow_status furrow_entity_load(furrow_entity *entity, const char *id, furrow_arena *arena, furrow_state *out, furrow_error *err)
     FURROW_MUST_USE;
 /* The newest state in the log. */
@@ -62,7 +72,7 @@ furrow_status furrow_entity_unpack(furrow_entity *entity, const furrow_record *r
 typedef struct furrow_decision {
     ProtobufCMessage *next; /* the whole new state; its id field equals the entity's id. NULL with `remove` false: nothing to write */
     bool remove;            /* write a tombstone */
-    const char *event;      /* past tense, last part of ce-type: "hired" */
+    const char *event;      /* past tense, last part of ce-type: "hired"; NULL: "changed". A tombstone's gets ".deleted" unless it is "deleted" */
 } furrow_decision;
 
 /**
@@ -88,6 +98,13 @@ typedef struct furrow_written {
     char subject[FURROW_SUBJECT_MAX];
 } furrow_written;
 
+/**
+ * One command on one entity. Parks.
+ *
+ * Errors: whatever @decide says; INVALID_ARGUMENT (wrong id, key used for another request, too large); UNAVAILABLE (Redis could not be
+ * read or NATS not be reached: nothing was written); ABORTED (the entity kept changing); DEADLINE_EXCEEDED (it may have been
+ * written); INTERNAL (@decide made something that is not this entity).
+ */
 furrow_status furrow_entity_write(furrow_entity *entity, const furrow_write *write, furrow_arena *arena, furrow_written *out,
                                   furrow_error *err) FURROW_MUST_USE;
 
@@ -95,7 +112,7 @@ furrow_status furrow_entity_write(furrow_entity *entity, const furrow_write *wri
 void furrow_entity_new_id(const furrow_command *command, char out[FURROW_ID_SIZE]);
 
 /* Publishes a tombstone with expected sequence 0, so that nobody can create @id any more with that expectation: a fence.
- * ALREADY_EXISTS when the entity has a state. */
+ * OK if there is a tombstone already; ALREADY_EXISTS when the entity has a state. */
 furrow_status furrow_entity_fence(furrow_entity *entity, const char *id, const furrow_command *command, furrow_error *err) FURROW_MUST_USE;
 
 #endif

@@ -1,0 +1,146 @@
+/*
+ * See event.h. How an unknown outcome is settled: every event carries the sequence it follows, so the events of one entity are a chain, and
+ * exactly one can follow a given version. Walking back from the newest to the one that follows ours tells who wrote it. A copy
+ * that is still on its way cannot do harm: it expects the same version, so of all copies and rivals one is taken.
+ * May depend on link, window.
+ */
+#include "log/event.h"
+
+#include "base/backoff.h"
+#include "base/clock.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define HEADERS_MAX   8
+#define RETRY_MIN_MS  5
+#define RETRY_MAX_MS  250
+#define SCRATCH_BYTES ((size_t)16 << 20)
+
+typedef enum verdict { UNKNOWN, NOBODY, OURS, OTHER, FORGOTTEN } verdict;
+
+static const char *time_text(furrow_entity *entity)
+{
+    int64_t ms = furrow_clock_wall_ns() / (int64_t)FURROW_NS_PER_MS;
+    if (ms != entity->time_ms) {
+        furrow_clock_format(ms * (int64_t)FURROW_NS_PER_MS, entity->time);
+        memcpy(entity->time + sizeof "2026-11-23T06:00:00.000" - 1, "Z", 2);
+        entity->time_ms = ms;
+    }
+    return entity->time;
+}
+
+/* Those that CloudEvents requires, and no more: each costs nanoseconds on every event. */
+static size_t make_headers(furrow_entity *entity, const furrow_event *event, furrow_header out[HEADERS_MAX])
+{
+    size_t count = 0;
+    out[count++] = (furrow_header){"ce-specversion", "1.0"};
+    out[count++] = (furrow_header){"ce-id", event->id};
+    out[count++] = (furrow_header){"ce-type", event->type};
+    out[count++] = (furrow_header){"ce-source", entity->source};
+    out[count++] = (furrow_header){"ce-time", time_text(entity)};
+    if (event->traceparent[0]) out[count++] = (furrow_header){FURROW_HEADER_TRACEPARENT, event->traceparent};
+    if (event->commands) out[count++] = (furrow_header){FURROW_WINDOW_HEADER, event->commands};
+    return count;
+}
+
+bool furrow_event_is(const furrow_js_stored *stored, const char *id, furrow_arena *arena)
+{
+    const char *found = furrow_js_stored_header(stored, "ce-id", arena);
+    return found && strcmp(found, id) == 0;
+}
+
+static bool follows(const furrow_js_stored *stored, furrow_arena *arena, uint64_t *version)
+{
+    const char *text = furrow_js_stored_header(stored, FURROW_HEADER_EXPECTED_SEQ, arena);
+    if (!text) return false;
+    *version = strtoull(text, NULL, 10);
+    return true;
+}
+
+/* Who followed the version @event expects? At most the states that the stream keeps are looked at. */
+static verdict look(furrow_entity *entity, const furrow_event *event, uint64_t deadline_ns, furrow_arena *arena, uint64_t *sequence)
+{
+    const char *stream = entity->contract->stream;
+    furrow_js_stored stored;
+    furrow_status status = furrow_js_get_last(entity->link, stream, event->subject, deadline_ns, arena, &stored, NULL);
+    if (status == FURROW_NOT_FOUND) return event->expected == 0 ? NOBODY : OTHER;
+    for (uint32_t kept = 0; status == FURROW_OK && kept <= entity->contract->history; kept++) {
+        uint64_t before;
+        if (strcmp(stored.subject, event->subject) != 0) return FORGOTTEN;
+        if (stored.sequence <= event->expected) return stored.sequence == event->expected ? NOBODY : OTHER;
+        if (furrow_event_is(&stored, event->id, arena)) {
+            *sequence = stored.sequence;
+            return OURS;
+        }
+        if (!follows(&stored, arena, &before)) return FORGOTTEN;
+        if (before <= event->expected) return OTHER;
+        status = furrow_js_get(entity->link, stream, before, deadline_ns, arena, &stored, NULL);
+        if (status == FURROW_NOT_FOUND) return FORGOTTEN;
+    }
+    return status == FURROW_OK ? FORGOTTEN : UNKNOWN;
+}
+
+static verdict who_wrote(furrow_entity *entity, const furrow_event *event, uint64_t deadline_ns, uint64_t *sequence)
+{
+    FURROW_AUTO(furrow_arena) scratch = furrow_arena_create(SCRATCH_BYTES);
+    return scratch ? look(entity, event, deadline_ns, scratch, sequence) : UNKNOWN;
+}
+
+static furrow_status publish_once(furrow_entity *entity, const furrow_event *event, uint64_t deadline_ns, furrow_js_puback *ack, furrow_error *err)
+{
+    furrow_header headers[HEADERS_MAX];
+    furrow_js_publish_options options = {.msg_id = event->msg_id, .expected_seq = (int64_t)event->expected, .headers = headers};
+    options.header_count = make_headers(entity, event, headers);
+    uint64_t patience = furrow_clock_now_ns() + FURROW_EVENT_ACK_MS * FURROW_NS_PER_MS;
+    return furrow_js_publish(entity->link, event->subject, event->body, &options, patience < deadline_ns ? patience : deadline_ns, ack, err);
+}
+
+/* Without an ack, or an answer that is none (a stream being moved, a stranger on the subject), it may be in the log. */
+static bool is_unknown(furrow_status status)
+{
+    return status == FURROW_DEADLINE_EXCEEDED || status == FURROW_INTERNAL;
+}
+
+static void pause_until(furrow_backoff *backoff, uint64_t deadline_ns)
+{
+    uint64_t now = furrow_clock_now_ns();
+    uint64_t left_ms = deadline_ns > now ? (deadline_ns - now) / FURROW_NS_PER_MS + 1 : 0;
+    uint64_t wait_ms = furrow_backoff_next_ms(backoff);
+    if (left_ms > 0) furrow_task_sleep_ms(wait_ms < left_ms ? wait_ms : left_ms);
+}
+
+/* From here on only what the log says counts: even a refusal of a second copy does not mean that the first was refused. */
+static furrow_status settle(furrow_entity *entity, const furrow_event *event, uint64_t deadline_ns, furrow_js_puback *ack, furrow_error *err)
+{
+    furrow_backoff backoff = {.base_ms = RETRY_MIN_MS, .max_ms = RETRY_MAX_MS};
+    while (furrow_link_wait_connected(entity->link, deadline_ns) && furrow_clock_now_ns() < deadline_ns) {
+        uint64_t sequence = 0;
+        switch (who_wrote(entity, event, deadline_ns, &sequence)) {
+        case OURS:
+            *ack = (furrow_js_puback){.sequence = sequence};
+            return FURROW_OK;
+        case OTHER:
+            return furrow_fail(err, FURROW_ABORTED, "another wrote %s first", event->subject);
+        case FORGOTTEN: /* a keyed command is found in the window of the newest state, if it was written */
+            if (event->msg_id) return furrow_fail(err, FURROW_ABORTED, "%s has moved on", event->subject);
+            return furrow_fail(err, FURROW_DEADLINE_EXCEEDED, "the ack was lost and %s has moved on: it may have been written", event->subject);
+        case NOBODY:
+            if (publish_once(entity, event, deadline_ns, ack, err) == FURROW_OK) return FURROW_OK;
+            break;
+        case UNKNOWN:
+            break;
+        }
+        pause_until(&backoff, deadline_ns);
+    }
+    return furrow_fail(err, FURROW_DEADLINE_EXCEEDED, "the ack was lost and the log cannot be asked: it may have been written");
+}
+
+furrow_status furrow_event_publish(furrow_entity *entity, furrow_event *event, uint64_t deadline_ns, furrow_js_puback *ack, furrow_error *err)
+{
+    furrow_id_make(event->id);
+    if (deadline_ns <= furrow_clock_now_ns()) return furrow_fail(err, FURROW_DEADLINE_EXCEEDED, "the deadline has passed, nothing was written");
+    furrow_status status = publish_once(entity, event, deadline_ns, ack, err);
+    return is_unknown(status) ? settle(entity, event, deadline_ns, ack, err) : status;
+}

@@ -1,0 +1,72 @@
+/* See masterkey.h. What is checked is the open file, not the path: nobody can exchange it in between. May depend on base, libsodium. */
+#include "log/masterkey.h"
+
+#include <stdbool.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sodium.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define HEX_DIGITS (2 * FURROW_MASTERKEY_BYTES)
+#define FILE_MAX   (HEX_DIGITS + 3) /* CR, LF, and one more to see that there is more */
+
+static furrow_status check_file(int fd, const char *path, furrow_error *err)
+{
+    struct stat about;
+    if (fstat(fd, &about) != 0) return furrow_fail(err, FURROW_FAILED_PRECONDITION, "master key %s: %s", path, strerror(errno));
+    if (!S_ISREG(about.st_mode)) return furrow_fail(err, FURROW_FAILED_PRECONDITION, "master key %s is no regular file", path);
+    if (about.st_mode & 0077)
+        return furrow_fail(err, FURROW_FAILED_PRECONDITION, "master key %s has mode %04o: only its owner may have rights, chmod it to 0400", path,
+                           (unsigned)about.st_mode & 07777);
+    return FURROW_OK;
+}
+
+static bool decode(const char *text, size_t len, uint8_t *key)
+{
+    if (len == FURROW_MASTERKEY_BYTES) {
+        memcpy(key, text, len);
+        return true;
+    }
+    while (len > HEX_DIGITS && (text[len - 1] == '\n' || text[len - 1] == '\r')) len--;
+    size_t decoded = 0;
+    return len == HEX_DIGITS && sodium_hex2bin(key, FURROW_MASTERKEY_BYTES, text, len, NULL, &decoded, NULL) == 0 &&
+           decoded == FURROW_MASTERKEY_BYTES;
+}
+
+static furrow_status read_key(int fd, const char *path, uint8_t *key, furrow_error *err)
+{
+    char text[FILE_MAX];
+    size_t len = 0;
+    ssize_t got;
+    while ((got = read(fd, text + len, sizeof text - len)) > 0) len += (size_t)got;
+    bool good = got == 0 && decode(text, len, key);
+    sodium_memzero(text, sizeof text);
+    if (good && !sodium_is_zero(key, FURROW_MASTERKEY_BYTES)) return FURROW_OK;
+    return furrow_fail(err, FURROW_FAILED_PRECONDITION, "master key %s holds no key: 32 bytes, or 64 hex digits", path);
+}
+
+uint8_t *furrow_masterkey_load(const char *path, furrow_error *err)
+{
+    if (!path || !path[0]) {
+        (void)furrow_fail(err, FURROW_FAILED_PRECONDITION, "private fields need a master key: set FURROW_SEAL_KEY_FILE");
+        return NULL;
+    }
+    FURROW_REQUIRE(sodium_init() >= 0);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a FIFO must not hold us up */
+    if (fd < 0) {
+        (void)furrow_fail(err, FURROW_FAILED_PRECONDITION, "master key %s: %s", path, strerror(errno));
+        return NULL;
+    }
+    uint8_t *key = sodium_malloc(FURROW_MASTERKEY_BYTES);
+    furrow_status status = key ? check_file(fd, path, err) : furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "no locked memory for the master key");
+    if (status == FURROW_OK) status = read_key(fd, path, key, err);
+    close(fd);
+    if (status == FURROW_OK) {
+        (void)sodium_mprotect_readonly(key);
+        return key;
+    }
+    sodium_free(key);
+    return NULL;
+}

@@ -1,0 +1,289 @@
+/*
+ * The write path; see entity.h. One command on one entity: read the state, let the caller decide, publish with the version it was
+ * decided on, apply. Whatever made the decision old (a conflict) leads back to the decision, never around it.
+ * May depend on event, turn, window, store, link.
+ */
+#include "log/write.h"
+
+#include "base/backoff.h"
+#include "base/clock.h"
+#include "log/event.h"
+#include "log/seal.h"
+#include "wire/message.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define CONFLICT_MIN_MS 1
+#define CONFLICT_MAX_MS 40
+
+typedef struct write_job {
+    furrow_entity *entity;
+    const furrow_write *write;
+    const furrow_command *command;
+    uint64_t deadline_ns;
+    furrow_arena *arena;
+    const char *subject;
+    char msg_id[FURROW_HASH_HEX];     /* "" without a key */
+    char type[FURROW_EVENT_TYPE_MAX]; /* ce-type */
+    char commands[FURROW_WINDOW_HEX_SIZE];
+    bool conflict; /* the last step failed because the state it stood on is old */
+} write_job;
+
+/* A command may write several entities of one stream, so the subject takes part. */
+static void make_msg_id(const furrow_command *command, const char *subject, char out[FURROW_HASH_HEX])
+{
+    uint8_t hash[FURROW_HASH_BYTES];
+    furrow_bytes parts[] = {{command->key, sizeof command->key}, furrow_bytes_of(subject)};
+    furrow_hash(parts, 2, hash);
+    furrow_hash_hex(hash, out);
+}
+
+static furrow_status key_reused(furrow_error *err)
+{
+    return furrow_fail(err, FURROW_INVALID_ARGUMENT, "this idempotency key was used for another request: use a new one for each command");
+}
+
+static furrow_status check_same(const furrow_window_entry *entry, const write_job *job, furrow_error *err)
+{
+    return furrow_window_same_request(entry, job->command) ? FURROW_OK : key_reused(err);
+}
+
+/* The state that event @sequence made, if the log still has it; else @newest, what came of it since. */
+static furrow_status state_at(const write_job *job, uint64_t sequence, const furrow_state *newest, furrow_state *out, furrow_error *err)
+{
+    furrow_js_stored stored;
+    *out = *newest;
+    if (sequence == 0 || sequence == newest->version) return FURROW_OK;
+    furrow_status status =
+        furrow_js_get(job->entity->link, job->entity->contract->stream, sequence, job->deadline_ns, job->arena, &stored, err);
+    if (status == FURROW_NOT_FOUND || (status == FURROW_OK && strcmp(stored.subject, job->subject) != 0)) return FURROW_OK;
+    return status == FURROW_OK ? furrow_entity_stored_state(job->entity, &stored, job->arena, out, err) : status;
+}
+
+static furrow_status answer_repeated(const write_job *job, const furrow_state *state, const furrow_window_entry *entry, furrow_written *out,
+                                     furrow_error *err)
+{
+    furrow_status status = check_same(entry, job, err);
+    if (status == FURROW_OK) status = state_at(job, entry->sequence, state, &out->state, err);
+    out->repeated = true;
+    return status;
+}
+
+/* The server knows the message id but the state we stood on does not: what counts is what the log has. */
+static furrow_status answer_duplicate(const write_job *job, uint64_t sequence, furrow_written *out, furrow_error *err)
+{
+    furrow_state newest;
+    furrow_status status = furrow_entity_newest(job->entity, job->write->id, job->deadline_ns, job->arena, &newest, err);
+    if (status == FURROW_OK) status = state_at(job, sequence, &newest, &out->state, err);
+    if (status != FURROW_OK) return status;
+    const furrow_window_entry *entry = furrow_window_find(out->state.window, job->command);
+    if (!entry) entry = furrow_window_find(newest.window, job->command);
+    out->repeated = true;
+    return entry ? check_same(entry, job, err) : FURROW_OK;
+}
+
+static furrow_status check_next(const write_job *job, const ProtobufCMessage *next, furrow_error *err)
+{
+    const furrow_entity_contract *contract = job->entity->contract;
+    if (next->descriptor != contract->descriptor)
+        return furrow_fail(err, FURROW_INTERNAL, "the decision made a %s where a %s belongs", next->descriptor->name, contract->name);
+    const char *id = *(char *const *)((const char *)next + job->entity->id_field->offset);
+    if (!id || strcmp(id, job->write->id) != 0)
+        return furrow_fail(err, FURROW_INTERNAL, "the decision made another entity than %s", job->subject);
+    if (contract->private_field) {
+        const ProtobufCBinaryData *sealed = (const void *)((const char *)next + contract->private_field->offset);
+        if (sealed->len > 0 && !furrow_seal_looks_sealed((furrow_bytes){sealed->data, sealed->len}))
+            return furrow_fail(err, FURROW_INTERNAL, "%s.%s is not sealed", contract->name, contract->private_field->name);
+    }
+    return FURROW_OK;
+}
+
+/* @next without the window of the state it was made from; its own message is left as it is. */
+static furrow_status without_window(const write_job *job, ProtobufCMessage *next, ProtobufCMessage **out, furrow_error *err)
+{
+    bool full = false;
+    *out = next;
+    if (!furrow_window_in(next)) return FURROW_OK;
+    ProtobufCMessage *copy = furrow_arena_memdup(job->arena, next, next->descriptor->sizeof_message);
+    if (copy) {
+        copy->unknown_fields = furrow_arena_memdup(job->arena, next->unknown_fields, next->n_unknown_fields * sizeof next->unknown_fields[0]);
+        if (copy->unknown_fields) (void)furrow_window_take(copy, job->arena, &full);
+    }
+    if (!copy || !copy->unknown_fields || full) return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "no memory for the new state");
+    *out = copy;
+    return FURROW_OK;
+}
+
+static furrow_status pack(const write_job *job, const ProtobufCMessage *next, const furrow_window *window, furrow_bytes *body, furrow_error *err)
+{
+    size_t size = protobuf_c_message_get_packed_size(next);
+    uint8_t *bytes = furrow_arena_alloc(job->arena, size + FURROW_WINDOW_BYTES_MAX);
+    if (!bytes) return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "no memory for the new state of %zu bytes", size);
+    size = protobuf_c_message_pack(next, bytes);
+    *body = (furrow_bytes){bytes, size + furrow_window_pack(window, bytes + size)};
+    return FURROW_OK;
+}
+
+/* "deleted" and whatever ends in ".deleted" is for tombstones, and tombstones are nothing else. */
+static furrow_status name_event(write_job *job, const furrow_decision *decision, furrow_error *err)
+{
+    const char *event = decision->event ? decision->event : decision->remove ? "deleted" : "changed";
+    size_t len = strlen(event);
+    bool deletes = strcmp(event, "deleted") == 0 || (len > 8 && strcmp(event + len - 8, ".deleted") == 0);
+    if (deletes && !decision->remove) return furrow_fail(err, FURROW_INTERNAL, "the event \"%s\" carries a state", event);
+    int used = snprintf(job->type, sizeof job->type, "%s.%s%s", job->entity->contract->name, event, decision->remove && !deletes ? ".deleted" : "");
+    if (used < 0 || (size_t)used >= sizeof job->type) return furrow_fail(err, FURROW_INTERNAL, "the event's name \"%s\" is too long", event);
+    return FURROW_OK;
+}
+
+/* Best effort: once the log has it the command is done; what fails here the owner's durable consumer does later. */
+static void apply(const write_job *job, uint64_t version, furrow_bytes body)
+{
+    furrow_record_write write = {.id = furrow_bytes_of(job->write->id), .version = version, .body = body};
+    (void)!furrow_record_apply(job->entity->table, &write, 1, NULL, NULL);
+}
+
+/* Only a command with a key has a message id, and only a message id finds duplicates; the first may be our own first copy. */
+static furrow_status is_own(const write_job *job, const furrow_event *event, uint64_t sequence, bool *own, furrow_error *err)
+{
+    furrow_js_stored stored;
+    furrow_status status =
+        furrow_js_get(job->entity->link, job->entity->contract->stream, sequence, job->deadline_ns, job->arena, &stored, err);
+    *own = status == FURROW_OK && furrow_event_is(&stored, event->id, job->arena);
+    return status == FURROW_NOT_FOUND ? FURROW_OK : status;
+}
+
+static furrow_status publish(write_job *job, const furrow_state *state, const furrow_decision *decision, furrow_written *out, furrow_error *err)
+{
+    furrow_window *window = furrow_arena_alloc(job->arena, sizeof *window);
+    if (!window) return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "no memory for the new state");
+    furrow_window_next(state, job->command, window);
+    furrow_event event = {.subject = job->subject, .expected = state->version, .type = job->type,
+                          .traceparent = job->command->traceparent, .msg_id = job->msg_id[0] ? job->msg_id : NULL};
+    furrow_state next = {.deleted = decision->remove, .window = window->count ? window : NULL};
+    furrow_status status = FURROW_OK;
+    if (!decision->remove) {
+        status = without_window(job, decision->next, &next.message, err);
+        if (status == FURROW_OK) status = pack(job, next.message, window, &event.body, err);
+    } else if (window->count > 0) {
+        furrow_window_format(window, job->commands);
+        event.commands = job->commands;
+    }
+    furrow_js_puback ack;
+    if (status == FURROW_OK) status = furrow_event_publish(job->entity, &event, job->deadline_ns, &ack, err);
+    job->conflict = status == FURROW_ABORTED;
+    bool own = true;
+    if (status == FURROW_OK && ack.duplicate) status = is_own(job, &event, ack.sequence, &own, err);
+    if (status != FURROW_OK) return furrow_wrap(err, "write %s", job->subject);
+    if (!own) return answer_duplicate(job, ack.sequence, out, err);
+    apply(job, ack.sequence, event.body);
+    next.version = ack.sequence;
+    out->state = next;
+    out->wrote = true;
+    return FURROW_OK;
+}
+
+static furrow_status decide_and_write(write_job *job, const furrow_state *state, furrow_written *out, furrow_error *err)
+{
+    const furrow_window_entry *entry = furrow_window_find(state->window, job->command);
+    if (entry) return answer_repeated(job, state, entry, out, err);
+    furrow_decision decision = {0};
+    furrow_status status = job->write->decide(job->write->arg, state, job->arena, &decision, err);
+    if (status != FURROW_OK) return status;
+    if (!decision.next && !decision.remove) {
+        out->state = *state;
+        return FURROW_OK;
+    }
+    status = name_event(job, &decision, err);
+    if (status == FURROW_OK && !decision.remove) status = check_next(job, decision.next, err);
+    return status == FURROW_OK ? publish(job, state, &decision, out, err) : status;
+}
+
+/* Redis does not keep a tombstone's commands: who may be one of them looks into the log. */
+static furrow_status first_state(const write_job *job, furrow_state *out, furrow_error *err)
+{
+    const furrow_write *write = job->write;
+    bool from_log = write->from_log;
+    if (!from_log && write->known) {
+        *out = *write->known;
+    } else if (!from_log) {
+        furrow_status status = furrow_entity_load(job->entity, write->id, job->arena, out, err);
+        if (status != FURROW_OK) return status;
+    }
+    if (!from_log && !(out->deleted && job->command->has_key)) return FURROW_OK;
+    return furrow_entity_newest(job->entity, write->id, job->deadline_ns, job->arena, out, err);
+}
+
+/* The first conflict most likely means that Redis was behind; more of them mean rivals, who should not meet again. */
+static void keep_distance(unsigned attempt, furrow_backoff *backoff)
+{
+    if (attempt > 0) furrow_task_sleep_ms(furrow_backoff_next_ms(backoff));
+}
+
+static furrow_status run(write_job *job, furrow_written *out, furrow_error *err)
+{
+    furrow_backoff backoff = {.base_ms = CONFLICT_MIN_MS, .max_ms = CONFLICT_MAX_MS};
+    furrow_state state;
+    furrow_status status = first_state(job, &state, err);
+    for (unsigned attempt = 0; status == FURROW_OK; attempt++) {
+        job->conflict = false;
+        status = decide_and_write(job, &state, out, err);
+        if (!job->conflict) return status;
+        if (attempt + 1 == FURROW_ENTITY_ATTEMPTS)
+            return furrow_fail(err, FURROW_ABORTED, "%s changed under each of %d attempts: try again", job->subject, FURROW_ENTITY_ATTEMPTS);
+        keep_distance(attempt, &backoff);
+        status = furrow_entity_newest(job->entity, job->write->id, job->deadline_ns, job->arena, &state, err);
+    }
+    return status;
+}
+
+furrow_status furrow_entity_write_now(furrow_entity *entity, const furrow_write *write, furrow_arena *arena, furrow_written *out,
+                                      furrow_error *err)
+{
+    static const furrow_command plain;
+    const furrow_command *command = write->command ? write->command : &plain;
+    furrow_written written = {.wrote = false};
+    furrow_status status = furrow_subject_of_entity(entity->contract->name, write->id, written.subject, err);
+    if (status != FURROW_OK) return status;
+    write_job job = {.entity = entity, .write = write, .command = command, .arena = arena, .subject = written.subject};
+    job.deadline_ns = furrow_entity_deadline(command);
+    if (command->has_key) make_msg_id(command, written.subject, job.msg_id);
+    status = run(&job, &written, err);
+    if (status == FURROW_OK) *out = written;
+    return status;
+}
+
+furrow_status furrow_entity_write(furrow_entity *entity, const furrow_write *write, furrow_arena *arena, furrow_written *out,
+                                  furrow_error *err)
+{
+    furrow_turn turn;
+    furrow_write mine = *write;
+    /* The turn borrows the id, and nothing that is no id may take one. */
+    if (!write->id || !furrow_id_valid(write->id, strlen(write->id))) return furrow_entity_write_now(entity, write, arena, out, err);
+    if (furrow_turn_take(&entity->turns, &turn, write->id, write->command ? furrow_entity_deadline(write->command) : FURROW_NEVER))
+        mine.known = NULL; /* read before somebody else wrote */
+    furrow_status status = furrow_entity_write_now(entity, &mine, arena, out, err);
+    furrow_turn_give(&entity->turns, &turn);
+    return status;
+}
+
+static furrow_status decide_fence(void *arg, const furrow_state *current, furrow_arena *arena, furrow_decision *out, furrow_error *err)
+{
+    const char *id = arg;
+    if (current->message) return furrow_fail(err, FURROW_ALREADY_EXISTS, "%s exists", id);
+    out->remove = current->version == 0; /* a tombstone refuses what expects 0 as well */
+    return FURROW_OK;
+}
+
+furrow_status furrow_entity_fence(furrow_entity *entity, const char *id, const furrow_command *command, furrow_error *err)
+{
+    static const furrow_state never;
+    furrow_command keyless = *command; /* the key belongs to what the command does to its own entity */
+    furrow_written written;
+    keyless.has_key = false;
+    furrow_write write = {.id = id, .command = &keyless, .known = &never, .decide = decide_fence, .arg = (void *)(uintptr_t)id};
+    FURROW_AUTO(furrow_arena) arena = furrow_arena_create(0);
+    if (!arena) return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "out of memory");
+    return furrow_entity_write_now(entity, &write, arena, &written, err);
+}
