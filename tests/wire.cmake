@@ -1,16 +1,19 @@
 # Tests of common/wire. Their messages are compiled here, so that the layer is tested without any service's contract.
 set(wire_proto_dir ${CMAKE_CURRENT_BINARY_DIR}/wire_proto)
-set(wire_proto ${CMAKE_CURRENT_SOURCE_DIR}/unit/proto/wire_test.proto)
 find_path(FURROW_PROTOBUF_INCLUDE google/protobuf/timestamp.proto REQUIRED)
-add_custom_command(
-  OUTPUT ${wire_proto_dir}/wire_test.pb-c.c ${wire_proto_dir}/wire_test.pb-c.h
-  COMMAND ${CMAKE_COMMAND} -E make_directory ${wire_proto_dir}
-  COMMAND ${PROTOC} --plugin=protoc-gen-c=${PROTOC_GEN_C} --c_out=${wire_proto_dir} -I${FURROW_PROTOBUF_INCLUDE}
-          -I${CMAKE_CURRENT_SOURCE_DIR}/unit/proto wire_test.proto
-  DEPENDS ${wire_proto}
-  COMMENT "protobuf-c: wire_test.proto"
-  VERBATIM)
-add_library(furrow_wire_test_proto STATIC ${wire_proto_dir}/wire_test.pb-c.c ${wire_proto_dir}/wire_test.pb-c.h)
+set(wire_proto_sources)
+foreach(name wire_test wire_optional)
+  add_custom_command(
+    OUTPUT ${wire_proto_dir}/${name}.pb-c.c ${wire_proto_dir}/${name}.pb-c.h
+    COMMAND ${CMAKE_COMMAND} -E make_directory ${wire_proto_dir}
+    COMMAND ${PROTOC} --plugin=protoc-gen-c=${PROTOC_GEN_C} --c_out=${wire_proto_dir} -I${FURROW_PROTOBUF_INCLUDE}
+            -I${CMAKE_CURRENT_SOURCE_DIR}/unit/proto ${name}.proto
+    DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/unit/proto/${name}.proto
+    COMMENT "protobuf-c: ${name}.proto"
+    VERBATIM)
+  list(APPEND wire_proto_sources ${wire_proto_dir}/${name}.pb-c.c ${wire_proto_dir}/${name}.pb-c.h)
+endforeach()
+add_library(furrow_wire_test_proto STATIC ${wire_proto_sources})
 target_include_directories(furrow_wire_test_proto SYSTEM PUBLIC ${wire_proto_dir})
 target_compile_options(furrow_wire_test_proto PRIVATE -w)
 target_link_libraries(furrow_wire_test_proto PUBLIC furrow_wkt)

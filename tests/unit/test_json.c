@@ -3,6 +3,7 @@
  * is refused with which path.
  */
 #include "json_pairs.h"
+#include "wire_optional.pb-c.h"
 #include "wire_test.pb-c.h"
 
 #include <float.h>
@@ -267,6 +268,17 @@ START_TEST(oneofs_hold_one_member)
 }
 END_TEST
 
+START_TEST(fields_with_presence_are_written_when_they_are_set)
+{
+    static const pair pairs[] = {
+        {&wiretest__v1__optionals__descriptor, "{\"number\":0,\"text\":\"\",\"blob\":\"\",\"flag\":false}", NULL},
+        {&wiretest__v1__optionals__descriptor, "{\"number\":null,\"text\":null}", "{}"},
+        {&wiretest__v1__optionals__descriptor, "{\"flag\":true}", NULL},
+    };
+    CHECK_PAIRS(pairs);
+}
+END_TEST
+
 START_TEST(objects_are_strict)
 {
     static const refusal refusals[] = {
@@ -411,6 +423,7 @@ int main(void)
     tcase_add_test(tests, maps_are_objects_in_the_order_of_their_keys);
     tcase_add_test(tests, an_entry_twice_on_the_wire_is_one_in_json);
     tcase_add_test(tests, oneofs_hold_one_member);
+    tcase_add_test(tests, fields_with_presence_are_written_when_they_are_set);
     tcase_add_test(tests, objects_are_strict);
     tcase_add_test(tests, an_empty_body_is_the_empty_message);
     tcase_add_test(tests, options_change_names_layout_and_defaults);

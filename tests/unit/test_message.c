@@ -2,6 +2,7 @@
 #include "wire/message.h"
 
 #include "wire/json.h"
+#include "wire_optional.pb-c.h"
 #include "wire_test.pb-c.h"
 
 #include <check.h>
@@ -325,6 +326,19 @@ START_TEST(a_mask_moves_oneofs)
 }
 END_TEST
 
+START_TEST(a_mask_carries_presence_over)
+{
+    Wiretest__V1__Optionals into = WIRETEST__V1__OPTIONALS__INIT, from = WIRETEST__V1__OPTIONALS__INIT;
+
+    from.has_number = 1;
+    into.has_flag = into.flag = 1;
+    into.text = "before";
+    char *paths[] = {"number", "flag", "text"};
+    ck_assert_int_eq(furrow_message_merge_mask(&into.base, &from.base, paths, 3, arena, &err), FURROW_OK);
+    ck_assert(into.has_number && !into.has_flag && !into.text);
+}
+END_TEST
+
 START_TEST(a_wrong_mask_changes_nothing)
 {
     static char *const bad[] = {"",     ".",          "nope",        "contact.nope",
@@ -365,6 +379,7 @@ int main(void)
     tcase_add_test(tests, a_mask_copies_what_it_names_and_no_more);
     tcase_add_test(tests, a_mask_makes_and_clears_nested_messages);
     tcase_add_test(tests, a_mask_moves_oneofs);
+    tcase_add_test(tests, a_mask_carries_presence_over);
     tcase_add_test(tests, a_wrong_mask_changes_nothing);
     srunner_run_all(runner, CK_ENV);
     int failed = srunner_ntests_failed(runner);
