@@ -25,6 +25,7 @@
 #endif
 
 #ifdef WITH_ASAN
+#include <sanitizer/asan_interface.h>
 #include <sanitizer/common_interface_defs.h>
 #endif
 #ifdef WITH_TSAN
@@ -76,7 +77,8 @@ static bool map_stack(furrow_fiber *fiber, size_t stack_bytes)
 {
     size_t page = (size_t)sysconf(_SC_PAGESIZE);
     size_t rounded = (stack_bytes + page - 1) / page * page;
-    void *mapping = mmap(NULL, rounded + page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK | MAP_NORESERVE, -1, 0);
+    void *mapping = mmap(NULL, rounded + page, PROT_READ | PROT_WRITE,
+                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK | MAP_NORESERVE, -1, 0);
     if (mapping == MAP_FAILED) return false;
     fiber->mapping = mapping;
     fiber->mapping_bytes = rounded + page;
@@ -93,6 +95,12 @@ static bool prepare_context(furrow_fiber *fiber)
     fiber->context.uc_stack.ss_sp = (void *)(uintptr_t)fiber->stack;
     fiber->context.uc_stack.ss_size = fiber->stack_bytes;
     makecontext(&fiber->context, (void (*)(void))(uintptr_t)enter, 2, (unsigned)(self >> 32), (unsigned)self);
+#ifdef WITH_ASAN
+    /* At every switch ASan declares the stack a context names to be clean, and so forgets the red zones of parked
+     * frames: it is cleaned once, here. */
+    __asan_unpoison_memory_region(fiber->stack, fiber->stack_bytes);
+    fiber->context.uc_stack.ss_size = 0;
+#endif
     return true;
 }
 

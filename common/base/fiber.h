@@ -1,8 +1,9 @@
 /**
  * Stacks and the switch between them: the machine's part of tasks. Only task.c uses it.
  *
- * A fibre is made once, with makecontext, and afterwards switched with _setjmp/_longjmp, which save registers and make no system call. Under a
- * sanitizer it is switched with swapcontext: the sanitizers follow that, with their own annotations, and take a longjmp between stacks for damage.
+ * A fibre is made once, with makecontext, and afterwards switched with _setjmp/_longjmp, which save registers and make
+ * no system call. Under a sanitizer it is switched with swapcontext: the sanitizers follow that, with their own
+ * annotations, and take a longjmp between stacks for damage.
  */
 #ifndef FURROW_BASE_FIBER_H
 #define FURROW_BASE_FIBER_H
@@ -11,7 +12,8 @@
 
 typedef struct furrow_fiber furrow_fiber;
 
-/* A fibre that runs @body(@arg) at its first switch; body never returns. A guard page lies under its stack. NULL: out of memory. */
+/* A fibre that runs @body(@arg) at its first switch; body never returns. A guard page lies under its stack. NULL: out
+ * of memory. */
 furrow_fiber *furrow_fiber_create(size_t stack_bytes, void (*body)(void *arg), void *arg);
 
 /* Stands for the thread that calls it. */

@@ -1,8 +1,8 @@
 /*
- * The loop: libuv's turn with tasks and hooks put around its poll. Before and after it polls, ready tasks run and then the deferred hooks, until
- * neither is left, or for so many rounds that the sockets must have their share; then libuv polls without waiting, so nothing is ever ready while it
- * waits. Deadlines of tasks are one timer, armed for the nearest.
- * Depends on libuv, tasks.h and the clock.
+ * The loop: libuv's turn with tasks and hooks put around its poll. Before and after it polls, ready tasks run and then
+ * the deferred hooks, until neither is left, or for so many rounds that the sockets must have their share; then libuv
+ * polls without waiting, so nothing is ever ready while it waits. Deadlines of tasks are one timer, armed for the
+ * nearest. Depends on libuv, tasks.h and the clock.
  */
 #include "base/loop.h"
 
@@ -38,7 +38,7 @@ struct furrow_loop {
     uv_prepare_t before_poll;
     uv_check_t after_poll;
     uv_timer_t deadline;
-    uint64_t armed_ns; /* what the timer is armed for; FURROW_NEVER when it is not */
+    uint64_t armed_ns;    /* what the timer is armed for; FURROW_NEVER when it is not */
     uv_idle_t unfinished; /* active while something is left for the next turn, so that the poll does not wait */
     uv_timer_t trim;      /* active while there are idle stacks to give back */
     uv_async_t posted;

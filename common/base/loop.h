@@ -1,9 +1,10 @@
 /**
  * The loop: one thread, one libuv loop, its tasks, and the end of each turn.
  *
- * A turn is: libuv's callbacks (sockets, timers) run; every ready task runs until none is ready; then the deferred hooks
- * run, where the connections write all that the turn produced, each in one system call. So batching comes by itself.
- * Threads: all functions on the loop's thread, but for furrow_loop_post.
+ * A turn is: libuv's callbacks (sockets, timers) run; every ready task runs until none is ready; then the deferred
+ * hooks run, where the connections write all that the turn produced, each in one system call. So batching comes by
+ * itself. A turn is bounded: tasks and hooks that make each other ready without end share the loop with its sockets and
+ * timers. Threads: all functions on the loop's thread, but for furrow_loop_post.
  */
 #ifndef FURROW_BASE_LOOP_H
 #define FURROW_BASE_LOOP_H
@@ -18,13 +19,15 @@
 typedef struct furrow_loop furrow_loop;
 
 typedef struct furrow_loop_options {
-    size_t max_tasks;   /* running or parked at once; 0 means 4096 */
+    size_t max_tasks;   /* running or parked at once; 0 means 4096. Each takes two of the kernel's vm.max_map_count
+                           mappings */
     size_t stack_bytes; /* of a task, without its guard page; 0 means 64 KiB (256 KiB under a sanitizer) */
 } furrow_loop_options;
 
 furrow_loop *furrow_loop_create(const furrow_loop_options *options, furrow_error *err);
 
-/* Every handle on the loop has been closed by its owner before; tasks still parked are dropped. */
+/* Every handle on the loop has been closed by its owner before (else it aborts); waits for work in the pool; tasks
+ * still parked are dropped. */
 void furrow_loop_destroy(furrow_loop *loop);
 FURROW_AUTO_DEFINE(furrow_loop, furrow_loop_destroy);
 
@@ -38,7 +41,8 @@ void furrow_loop_stop(furrow_loop *loop);
 furrow_status furrow_loop_spawn(furrow_loop *loop, furrow_task_fn *fn, void *arg, furrow_error *err) FURROW_MUST_USE;
 size_t furrow_loop_tasks(const furrow_loop *loop);
 
-/* Runs @fn(@arg) on the loop's thread, soon, in order. Threads: any. False when the loop is being destroyed or out of memory. */
+/* Runs @fn(@arg) on the loop's thread, soon, in order. Threads: any. False when the loop is being destroyed or out of
+ * memory. */
 bool furrow_loop_post(furrow_loop *loop, void (*fn)(void *arg), void *arg);
 
 /* A hook owned by its module, run once at the end of the turn in which it was deferred; deferring twice is once. */

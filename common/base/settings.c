@@ -35,8 +35,9 @@ static furrow_status check(const furrow_setting *setting, furrow_error *err)
     int64_t number;
     if (setting->kind != FURROW_SETTING_NUMBER || parse_number(setting, value_of(setting), &number)) return FURROW_OK;
     FURROW_REQUIRE(value_of(setting) != setting->fallback);
-    return furrow_fail(err, FURROW_INVALID_ARGUMENT, "%s is \"%.64s\": it must be a number from %" PRId64 " to %" PRId64,
-                       setting->name, value_of(setting), setting->min, setting->max);
+    return furrow_fail(err, FURROW_INVALID_ARGUMENT,
+                       "%s is \"%.64s\": it must be a number from %" PRId64 " to %" PRId64, setting->name,
+                       value_of(setting), setting->min, setting->max);
 }
 
 furrow_status furrow_settings_read(const furrow_setting table[], size_t count, void *into, furrow_error *err)
@@ -64,7 +65,8 @@ void furrow_settings_print(const furrow_setting table[], size_t count, FILE *out
         const furrow_setting *setting = &table[i];
         fprintf(out, "%-28s %s (default: %s", setting->name, setting->help,
                 setting->fallback && *setting->fallback ? setting->fallback : "none");
-        if (setting->kind == FURROW_SETTING_NUMBER) fprintf(out, "; %" PRId64 " to %" PRId64, setting->min, setting->max);
+        if (setting->kind == FURROW_SETTING_NUMBER)
+            fprintf(out, "; %" PRId64 " to %" PRId64, setting->min, setting->max);
         fputs(")\n", out);
     }
 }

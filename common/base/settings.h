@@ -2,13 +2,12 @@
  * Settings: a table of what can be set, read from the environment, checked and documented in one place.
  *
  *   static const furrow_setting table[] = {
- *       {"FURROW_NATS_URL", FURROW_SETTING_TEXT, offsetof(config, nats_url), "nats://127.0.0.1:4222", 0, 0, "NATS server(s)"},
- *       {"FURROW_MAX_CALLS", FURROW_SETTING_NUMBER, offsetof(config, max_calls), "1024", 1, 1000000, "calls in flight"},
+ *       {"FURROW_NATS_URL", FURROW_SETTING_TEXT, offsetof(config, url), "nats://127.0.0.1:4222", 0, 0, "NATS server"},
+ *       {"FURROW_MAX_CALLS", FURROW_SETTING_NUMBER, offsetof(config, calls), "1024", 1, 100000, "calls in flight"},
  *   };
  *
- * Fields are `const char *` (lent from the environment or the table) or `int64_t`. A variable that is set to nothing counts
- * as unset. A wrong value is INVALID_ARGUMENT and
- * names the setting, the value and what is allowed.
+ * Fields are `const char *` (lent from the environment or the table) or `int64_t`. A variable that is set to nothing
+ * counts as unset. A wrong value is INVALID_ARGUMENT and names the setting, the value and what is allowed.
  */
 #ifndef FURROW_BASE_SETTINGS_H
 #define FURROW_BASE_SETTINGS_H
@@ -29,7 +28,8 @@ typedef struct furrow_setting {
     const char *help;
 } furrow_setting;
 
-furrow_status furrow_settings_read(const furrow_setting table[], size_t count, void *into, furrow_error *err) FURROW_MUST_USE;
+furrow_status furrow_settings_read(const furrow_setting table[], size_t count, void *into,
+                                   furrow_error *err) FURROW_MUST_USE;
 
 /* The manual: one line per setting with default, range and help. */
 void furrow_settings_print(const furrow_setting table[], size_t count, FILE *out);

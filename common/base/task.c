@@ -1,10 +1,10 @@
 /*
- * Tasks: a fibre each, pooled, with a queue of ready ones and a heap of deadlines per loop. A fibre's body is a loop that runs one function after
- * another, so a task from the pool costs two switches and no allocation. Idle stacks beyond a few go back to the system once a while has passed in
- * which they were not needed.
+ * Tasks: a fibre each, pooled, with a queue of ready ones and a heap of deadlines per loop. A fibre's body is a loop
+ * that runs one function after another, so a task from the pool costs two switches and no allocation. Idle stacks
+ * beyond a few go back to the system once a while has passed in which they were not needed.
  *
- * Invariants: exactly one of running, ready (queued), parked (its waiter points to it) or idle (in the pool) holds for a task. A parked task is in
- * the heap if and only if its wait has a deadline.
+ * Invariants: exactly one of running, ready (queued), parked (its waiter points to it) or idle (in the pool) holds for
+ * a task. A parked task is in the heap if and only if its wait has a deadline.
  */
 #include "base/tasks.h"
 
@@ -19,7 +19,7 @@ struct furrow_task {
     furrow_fiber *fiber;
     furrow_task_fn *fn;
     void *arg;
-    furrow_task *next; /* in the ready queue or the pool */
+    furrow_task *next;           /* in the ready queue or the pool */
     furrow_task *before, *after; /* among all */
     uint64_t deadline_ns;
     size_t heap_index;
@@ -51,7 +51,8 @@ static void heap_up(furrow_tasks *tasks, furrow_task *task, size_t index)
 static void heap_down(furrow_tasks *tasks, furrow_task *task, size_t index)
 {
     for (size_t child; (child = 2 * index + 1) < tasks->heap_len; index = child) {
-        if (child + 1 < tasks->heap_len && tasks->heap[child + 1]->deadline_ns < tasks->heap[child]->deadline_ns) child++;
+        if (child + 1 < tasks->heap_len && tasks->heap[child + 1]->deadline_ns < tasks->heap[child]->deadline_ns)
+            child++;
         if (tasks->heap[child]->deadline_ns >= task->deadline_ns) break;
         heap_place(tasks, tasks->heap[child], index);
     }
@@ -150,13 +151,17 @@ void furrow_tasks_fini(furrow_tasks *tasks)
 
 furrow_status furrow_tasks_spawn(furrow_tasks *tasks, furrow_task_fn *fn, void *arg, furrow_error *err)
 {
-    if (tasks->live >= tasks->max) return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "%zu tasks run already, the most allowed", tasks->live);
+    if (tasks->live >= tasks->max)
+        return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "%zu tasks run already, the most allowed", tasks->live);
     furrow_task *task = tasks->idle;
     if (task) {
         tasks->idle = task->next;
         if (--tasks->idle_count < tasks->idle_low) tasks->idle_low = tasks->idle_count;
     } else if (!(task = make_task(tasks))) {
-        return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "out of memory for a task");
+        return furrow_fail(
+            err, FURROW_RESOURCE_EXHAUSTED,
+            "no memory for the stack of another task than the %zu there are (or vm.max_map_count is too low)",
+            tasks->made);
     }
     task->fn = fn;
     task->arg = arg;

@@ -1,5 +1,6 @@
 /**
- * The tasks of one loop: pool, ready queue and deadlines. Between task.c and loop.c; everybody else uses task.h and loop.h.
+ * The tasks of one loop: pool, ready queue and deadlines. Between task.c and loop.c; everybody else uses task.h and
+ * loop.h.
  */
 #ifndef FURROW_BASE_TASKS_H
 #define FURROW_BASE_TASKS_H
@@ -13,13 +14,13 @@
 typedef struct furrow_tasks {
     furrow_fiber *thread; /* the loop's own stack */
     size_t max, stack_bytes;
-    size_t live;  /* running, ready or parked */
-    size_t made;  /* live and idle */
+    size_t live; /* running, ready or parked */
+    size_t made; /* live and idle */
     furrow_task *ready, **ready_tail;
     furrow_task *all; /* live and idle */
     furrow_task *idle;
     size_t idle_count, idle_low; /* and its lowest since the last trim */
-    furrow_task **heap; /* parked with a deadline, nearest first */
+    furrow_task **heap;          /* parked with a deadline, nearest first */
     size_t heap_len, heap_cap;
 } furrow_tasks;
 

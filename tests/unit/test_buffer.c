@@ -23,7 +23,10 @@ START_TEST(appends_follow_each_other)
     furrow_buffer_append(&buffer, NULL, 0);
     ck_assert(!buffer.failed);
     ck_assert_uint_eq(buffer.len, 8);
-    ck_assert_mem_eq(buffer.data, "a\0bcd\xff" "42", 8);
+    ck_assert_mem_eq(buffer.data,
+                     "a\0bcd\xff"
+                     "42",
+                     8);
     fini();
 }
 END_TEST

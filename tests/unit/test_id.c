@@ -105,7 +105,8 @@ END_TEST
 
 START_TEST(the_same_hash_is_the_same_id)
 {
-    uint8_t zeros[16] = {0}, ones[16], mixed[16] = {0x01, 0x23, 0x45, 0x67, 0x89, 0xab, 0xcd, 0xef, 0xfe, 0xdc, 0xba, 0x98, 0x76, 0x54, 0x32, 0x10};
+    uint8_t zeros[16] = {0}, ones[16], mixed[16] = {0x01, 0x23, 0x45, 0x67, 0x89, 0xab, 0xcd, 0xef,
+                                                    0xfe, 0xdc, 0xba, 0x98, 0x76, 0x54, 0x32, 0x10};
     char id[FURROW_ID_SIZE];
     memset(ones, 0xff, sizeof ones);
     furrow_id_from_hash(zeros, id);
@@ -134,7 +135,8 @@ START_TEST(where_one_part_ends_is_hashed_too)
 }
 END_TEST
 
-/* Ids in logs derive from it, so it may never change. Expected: python's blake2b(digest_size=16) over the framed parts. */
+/* Ids in logs derive from it, so it may never change. Expected: python's blake2b(digest_size=16) over the framed parts.
+ */
 START_TEST(the_hash_is_blake2b_of_framed_parts)
 {
     furrow_bytes parts[] = {FURROW_BYTES_LITERAL("employee.v1.EmployeeService.Hire"), FURROW_BYTES_LITERAL("k1")};

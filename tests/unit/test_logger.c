@@ -59,9 +59,11 @@ START_TEST(a_value_cannot_forge_a_field_or_a_line)
 {
     furrow_logger_init(NULL, FURROW_LOG_INFO);
     capture();
-    furrow_logger(FURROW_LOG_ERROR, "bad \"input\"\n", "why=\"%s\" id=%s empty=%s end=%d", "a\" level=info b=\"\r\n\033[2J", "x y=1\\", "", 5);
-    ck_assert_str_eq(captured(), "level=error msg=\"bad \\\"input\\\"\\n\" why=\"a\\\" level=info b=\\\"\\u000d\\n\\u001b[2J\" "
-                                 "id=\"x y=1\\\\\" empty=\"\" end=5\n");
+    furrow_logger(FURROW_LOG_ERROR, "bad \"input\"\n", "why=\"%s\" id=%s empty=%s end=%d",
+                  "a\" level=info b=\"\r\n\033[2J", "x y=1\\", "", 5);
+    ck_assert_str_eq(captured(),
+                     "level=error msg=\"bad \\\"input\\\"\\n\" why=\"a\\\" level=info b=\\\"\\u000d\\n\\u001b[2J\" "
+                     "id=\"x y=1\\\\\" empty=\"\" end=5\n");
 }
 END_TEST
 
@@ -78,11 +80,15 @@ START_TEST(every_usual_conversion_is_understood)
 {
     furrow_logger_init(NULL, FURROW_LOG_INFO);
     capture();
-    furrow_logger(FURROW_LOG_INFO, "m", "a=%d b=%u c=%lld d=%llu e=%ld f=%zd g=%x h=%05d i=%.*s j=%-4s| k=%c l=%.2f m=%d%% n=%hhu o=%hd p=%jd q=%*d r=%.*s", -1,
-                  4000000000u, (long long)INT64_MIN, (unsigned long long)UINT64_MAX, -5L, (ssize_t)-7, 255u, 42, 2, "xyz", "ab", 'q', 1.005 + 1, 50,
-                  (unsigned char)200, (short)-3, (intmax_t)9, 3, 7, -1, "whole");
-    ck_assert_str_eq(captured(), "level=info msg=\"m\" a=-1 b=4000000000 c=-9223372036854775808 d=18446744073709551615 e=-5 f=-7 g=ff h=00042 "
-                                 "i=xy j=\"ab  |\" k=q l=2.00 m=50% n=200 o=-3 p=9 q=\"  7\" r=whole\n");
+    furrow_logger(FURROW_LOG_INFO, "m",
+                  "a=%d b=%u c=%lld d=%llu e=%ld f=%zd g=%x h=%05d i=%.*s j=%-4s| k=%c l=%.2f m=%d%% n=%hhu o=%hd "
+                  "p=%jd q=%*d r=%.*s",
+                  -1, 4000000000u, (long long)INT64_MIN, (unsigned long long)UINT64_MAX, -5L, (ssize_t)-7, 255u, 42, 2,
+                  "xyz", "ab", 'q', 1.005 + 1, 50, (unsigned char)200, (short)-3, (intmax_t)9, 3, 7, -1, "whole");
+    ck_assert_str_eq(
+        captured(),
+        "level=info msg=\"m\" a=-1 b=4000000000 c=-9223372036854775808 d=18446744073709551615 e=-5 f=-7 g=ff h=00042 "
+        "i=xy j=\"ab  |\" k=q l=2.00 m=50% n=200 o=-3 p=9 q=\"  7\" r=whole\n");
 }
 END_TEST
 

@@ -200,8 +200,8 @@ START_TEST(a_loop_with_nothing_to_do_does_nothing)
 }
 END_TEST
 
-#define THREADS  4
-#define POSTS    3000
+#define THREADS 4
+#define POSTS   3000
 
 struct poster {
     pthread_t thread;
@@ -241,7 +241,8 @@ static size_t received(void)
 
 static void take_posts(void *arg)
 {
-    for (int i = 0; i < THREADS; i++) ck_assert_int_eq(pthread_create(&posters[i].thread, NULL, post_many, &posters[i]), 0);
+    for (int i = 0; i < THREADS; i++)
+        ck_assert_int_eq(pthread_create(&posters[i].thread, NULL, post_many, &posters[i]), 0);
     ck_assert(FURROW_TEST_EVENTUALLY_IN_TASK(received() == THREADS * POSTS, 20000));
     for (int i = 0; i < THREADS; i++) pthread_join(posters[i].thread, NULL);
 }

@@ -11,10 +11,12 @@ typedef struct test_config {
 } test_config;
 
 static const furrow_setting table[] = {
-    {"FURROW_TEST_URL", FURROW_SETTING_TEXT, offsetof(test_config, url), "nats://127.0.0.1:4222", 0, 0, "where NATS is"},
+    {"FURROW_TEST_URL", FURROW_SETTING_TEXT, offsetof(test_config, url), "nats://127.0.0.1:4222", 0, 0,
+     "where NATS is"},
     {"FURROW_TEST_USER", FURROW_SETTING_TEXT, offsetof(test_config, user), NULL, 0, 0, "who signs in"},
     {"FURROW_TEST_CALLS", FURROW_SETTING_NUMBER, offsetof(test_config, calls), "1024", 1, 1000000, "calls in flight"},
-    {"FURROW_TEST_OFFSET", FURROW_SETTING_NUMBER, offsetof(test_config, offset), "0", INT64_MIN, INT64_MAX, "any number"},
+    {"FURROW_TEST_OFFSET", FURROW_SETTING_NUMBER, offsetof(test_config, offset), "0", INT64_MIN, INT64_MAX,
+     "any number"},
 };
 #define COUNT (sizeof table / sizeof *table)
 
@@ -46,7 +48,8 @@ END_TEST
 
 START_TEST(a_wrong_number_is_refused_and_nothing_is_written)
 {
-    static const char *const wrong[] = {"0", "1000001", "-1", "abc", "12x", " 12", "+12", "1 ", "0x10", "1e3", "-", "99999999999999999999", "1.5"};
+    static const char *const wrong[] = {
+        "0", "1000001", "-1", "abc", "12x", " 12", "+12", "1 ", "0x10", "1e3", "-", "99999999999999999999", "1.5"};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         test_config config = {.url = "untouched", .calls = 7};
         furrow_error err;
