@@ -121,6 +121,8 @@ static void on_connect_done(uv_work_t *work, int cancelled)
 static void destroy_on_pool(uv_work_t *work)
 {
     furrow_connection *conn = work->data;
+    /* What was to be sent has been. Closing would wait half a second for a PONG that nobody reads any more: let it see the end of the stream. */
+    if (conn->fd >= 0 && shutdown(conn->fd, SHUT_RDWR) == 0) natsConnection_ProcessReadEvent(conn->native);
     natsConnection_Destroy(conn->native);
     nats_ReleaseThreadMemory();
 }
