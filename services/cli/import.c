@@ -10,6 +10,7 @@
 
 #include "base/buffer.h"
 #include "base/clock.h"
+#include "base/id.h"
 #include "employee/v1/employee.furrow.h"
 #include "job/v1/job.furrow.h"
 #include "location/v1/location.furrow.h"
@@ -47,7 +48,7 @@ typedef struct import_row {
     import *in;
     const csv_row *csv;
     row_state state;
-    char reason[200];
+    char reason[400];
 } import_row;
 
 struct import {
