@@ -57,7 +57,7 @@ static void run_until_stopped(furrow_service *service)
     furrow_logger(FURROW_LOG_INFO, "draining", "calls=%zu", furrow_server_calls(service->server));
     furrow_error err;
     uint64_t deadline = furrow_clock_now_ns() + (uint64_t)service->config.drain_ms * FURROW_NS_PER_MS;
-    if (furrow_assembly_drain(service, deadline, &err) != FURROW_OK) furrow_logger(FURROW_LOG_WARN, "drain cut short", "why=\"%s\"", err.text);
+    if (furrow_assembly_drain(service, deadline, &err) != FURROW_OK) furrow_logger(FURROW_LOG_WARN, "drain cut short", "why=%s", err.text);
 }
 
 static void serve(void *arg)
@@ -69,7 +69,7 @@ static void serve(void *arg)
         run_until_stopped(service);
         furrow_logger(FURROW_LOG_INFO, "stopped", NULL);
     } else {
-        furrow_logger(FURROW_LOG_ERROR, "cannot start", "why=\"%s\"", err.text);
+        furrow_logger(FURROW_LOG_ERROR, "cannot start", "why=%s", err.text);
         service->exit_code = 1;
     }
     furrow_assembly_destroy(service);
@@ -88,7 +88,7 @@ static int run(furrow_service *service)
     furrow_error err;
     service->loop = furrow_loop_create(&(furrow_loop_options){.max_tasks = (size_t)service->config.max_tasks}, &err);
     if (!service->loop) {
-        furrow_logger(FURROW_LOG_ERROR, "cannot start", "why=\"%s\"", err.text);
+        furrow_logger(FURROW_LOG_ERROR, "cannot start", "why=%s", err.text);
         return 1;
     }
     uv_signal_t signals[2];
@@ -113,7 +113,7 @@ int furrow_service_main(int argc, char **argv, const furrow_service_definition *
     furrow_service service = {.definition = definition};
     furrow_error err;
     if (read_settings(&service, &err) != FURROW_OK) {
-        furrow_logger(FURROW_LOG_ERROR, "wrong setting", "why=\"%s\"", err.text);
+        furrow_logger(FURROW_LOG_ERROR, "wrong setting", "why=%s", err.text);
         return 2;
     }
     return run(&service);

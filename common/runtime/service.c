@@ -277,7 +277,7 @@ void furrow_assembly_report(furrow_service *service)
     if (ready)
         furrow_logger(FURROW_LOG_INFO, "ready", "id=%s", service->id);
     else
-        furrow_logger(FURROW_LOG_WARN, "not ready", "why=\"%s\"", now);
+        furrow_logger(FURROW_LOG_WARN, "not ready", "why=%s", now);
 }
 
 furrow_service *furrow_service_of(const furrow_call *call)
