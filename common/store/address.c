@@ -20,14 +20,17 @@ static furrow_status parse_number(const char *text, size_t len, unsigned long ma
 
 static furrow_status parse_unix(const char *url, const char *path, furrow_address *out, furrow_error *err)
 {
-    if (path[0] != '/') return furrow_fail(err, FURROW_INVALID_ARGUMENT, "Redis URL %s: unix:// needs an absolute path", url);
+    if (path[0] != '/')
+        return furrow_fail(err, FURROW_INVALID_ARGUMENT, "Redis URL %s: unix:// needs an absolute path", url);
     if (strlen(path) >= sizeof out->path)
-        return furrow_fail(err, FURROW_INVALID_ARGUMENT, "Redis URL %s: a socket's path has at most %zu bytes", url, sizeof out->path - 1);
+        return furrow_fail(err, FURROW_INVALID_ARGUMENT, "Redis URL %s: a socket's path has at most %zu bytes", url,
+                           sizeof out->path - 1);
     snprintf(out->path, sizeof out->path, "%s", path);
     return FURROW_OK;
 }
 
-static furrow_status parse_authority(const char *url, const char *host, size_t len, furrow_address *out, furrow_error *err)
+static furrow_status parse_authority(const char *url, const char *host, size_t len, furrow_address *out,
+                                     furrow_error *err)
 {
     const char *port = NULL;
     size_t host_len = len;
@@ -39,7 +42,8 @@ static furrow_status parse_authority(const char *url, const char *host, size_t l
         host++;
         len--;
         if (host_len + 1 < len) {
-            if (close[1] != ':') return furrow_fail(err, FURROW_INVALID_ARGUMENT, "Redis URL %s: ':port' expected after ']'", url);
+            if (close[1] != ':')
+                return furrow_fail(err, FURROW_INVALID_ARGUMENT, "Redis URL %s: ':port' expected after ']'", url);
             port = close + 2;
         }
     } else if ((port = memchr(host, ':', len))) {
@@ -47,7 +51,8 @@ static furrow_status parse_authority(const char *url, const char *host, size_t l
         port++;
     }
     if (host_len == 0 || host_len >= sizeof out->host)
-        return furrow_fail(err, FURROW_INVALID_ARGUMENT, "Redis URL %s: no host, or one of more than %zu bytes", url, sizeof out->host - 1);
+        return furrow_fail(err, FURROW_INVALID_ARGUMENT, "Redis URL %s: no host, or one of more than %zu bytes", url,
+                           sizeof out->host - 1);
     unsigned long number = 6379;
     if (port && (parse_number(port, (size_t)(host + len - port), 65535, &number) || number == 0))
         return furrow_fail(err, FURROW_INVALID_ARGUMENT, "Redis URL %s: the port is a number from 1 to 65535", url);
@@ -67,7 +72,8 @@ furrow_status furrow_address_parse(const char *url, furrow_address *out, furrow_
         const char *authority = url + 8;
         size_t len = strcspn(authority, "/");
         if (memchr(authority, '@', len))
-            return furrow_fail(err, FURROW_INVALID_ARGUMENT, "a Redis URL holds no user or password: set them by themselves");
+            return furrow_fail(err, FURROW_INVALID_ARGUMENT,
+                               "a Redis URL holds no user or password: set them by themselves");
         furrow_status status = parse_authority(url, authority, len, &address, err);
         if (status) return status;
         const char *database = authority + len + (authority[len] == '/');

@@ -1,6 +1,6 @@
 /**
- * Where Redis is: "redis://host[:port][/db]", "redis://[v6]:port" or "unix:///path". Pure. User and password are settings of their
- * own and refused here, so that no URL in a log can hold them.
+ * Where Redis is: "redis://host[:port][/db]", "redis://[v6]:port" or "unix:///path". Pure. User and password are
+ * settings of their own and refused here, so that no URL in a log can hold them.
  */
 #ifndef FURROW_STORE_ADDRESS_H
 #define FURROW_STORE_ADDRESS_H

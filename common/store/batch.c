@@ -75,7 +75,8 @@ size_t furrow_batch_fill(furrow_batch *batch, const furrow_record_write writes[]
     for (; covered < count && bytes < FILL_BYTES; covered++) {
         const furrow_record_write *write = &writes[covered];
         size_t slot = slot_of(write->id);
-        while (slots[slot] && !furrow_bytes_equal(batch->writes[slots[slot] - 1]->id, write->id)) slot = (slot + 1) & (SLOTS - 1);
+        while (slots[slot] && !furrow_bytes_equal(batch->writes[slots[slot] - 1]->id, write->id))
+            slot = (slot + 1) & (SLOTS - 1);
         if (slots[slot]) {
             const furrow_record_write **kept = &batch->writes[slots[slot] - 1];
             if (write->version > (*kept)->version) *kept = write;
@@ -125,13 +126,16 @@ static furrow_bytes body_of(const furrow_batch *batch)
     return (furrow_bytes){batch->body.data, batch->body.len};
 }
 
-furrow_status furrow_batch_send(furrow_table *table, furrow_batch *batch, const furrow_script *script, furrow_error *err)
+furrow_status furrow_batch_send(furrow_table *table, furrow_batch *batch, const furrow_script *script,
+                                furrow_error *err)
 {
-    if (batch->body.failed) return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "a batch of records past %zu bytes", BODY_LIMIT_BYTES);
+    if (batch->body.failed)
+        return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "a batch of records past %zu bytes", BODY_LIMIT_BYTES);
     return furrow_script_send(table->store, script, batch->argc, body_of(batch), &batch->request, batch->arena, err);
 }
 
-furrow_status furrow_batch_wait(furrow_table *table, furrow_batch *batch, const furrow_script *script, furrow_error *err)
+furrow_status furrow_batch_wait(furrow_table *table, furrow_batch *batch, const furrow_script *script,
+                                furrow_error *err)
 {
     return furrow_script_wait(table->store, script, batch->argc, body_of(batch), &batch->request, err);
 }

@@ -1,6 +1,6 @@
 /**
- * Batches of the apply step: at most FURROW_RECORD_BATCH writes of different ids, the script call they become, and memory that is kept
- * from one call to the next. Private to store/.
+ * Batches of the apply step: at most FURROW_RECORD_BATCH writes of different ids, the script call they become, and
+ * memory that is kept from one call to the next. Private to store/.
  */
 #ifndef FURROW_STORE_BATCH_H
 #define FURROW_STORE_BATCH_H
@@ -25,8 +25,8 @@ furrow_batch *furrow_batch_take(furrow_table *table);
 void furrow_batch_give(furrow_table *table, furrow_batch *batch);
 
 /*
- * Fills @batch from the front of @writes and says how many of them it covers: of writes of one id only the newest is kept, as a script
- * compares each with what was stored before the call.
+ * Fills @batch from the front of @writes and says how many of them it covers: of writes of one id only the newest is
+ * kept, as a script compares each with what was stored before the call.
  */
 size_t furrow_batch_fill(furrow_batch *batch, const furrow_record_write writes[], size_t count);
 
@@ -38,7 +38,9 @@ void furrow_batch_arg_number(furrow_batch *batch, uint64_t number);
 /* What is stored for a write: its version and body. */
 void furrow_batch_arg_value(furrow_batch *batch, const furrow_record_write *write);
 
-furrow_status furrow_batch_send(furrow_table *table, furrow_batch *batch, const furrow_script *script, furrow_error *err) FURROW_MUST_USE;
-furrow_status furrow_batch_wait(furrow_table *table, furrow_batch *batch, const furrow_script *script, furrow_error *err) FURROW_MUST_USE;
+furrow_status furrow_batch_send(furrow_table *table, furrow_batch *batch, const furrow_script *script,
+                                furrow_error *err) FURROW_MUST_USE;
+furrow_status furrow_batch_wait(furrow_table *table, furrow_batch *batch, const furrow_script *script,
+                                furrow_error *err) FURROW_MUST_USE;
 
 #endif

@@ -1,6 +1,7 @@
 /**
- * Lower case for comparing names: ASCII, Latin-1, Latin Extended-A, Greek and Cyrillic; each letter keeps its length in UTF-8. Own table, not the
- * C library's: what is stored in an index must not change with a locale or a release. Pure. Private to store/.
+ * Lower case for comparing names: ASCII, Latin-1, Latin Extended-A, Greek and Cyrillic; each letter keeps its length in
+ * UTF-8. Own table, not the C library's: what is stored in an index must not change with a locale or a release. Pure.
+ * Private to store/.
  */
 #ifndef FURROW_STORE_FOLD_H
 #define FURROW_STORE_FOLD_H

@@ -16,8 +16,8 @@ enum { SCRATCH_BYTES = 96 };
 /* ---- values ---- */
 
 /*
- * A letter for sign and number of hex digits, then the digits: 'a'..'p' for 1 to 16 digits of a number from 0 up, 'Z' down to 'K' and
- * complemented digits of ~value below 0. So 0 is "a0", 300 is "c12c", -1 is "Zf".
+ * A letter for sign and number of hex digits, then the digits: 'a'..'p' for 1 to 16 digits of a number from 0 up, 'Z'
+ * down to 'K' and complemented digits of ~value below 0. So 0 is "a0", 300 is "c12c", -1 is "Zf".
  */
 static size_t put_integer(int64_t value, char out[18])
 {
@@ -69,8 +69,8 @@ static size_t put_timestamp(const Google__Protobuf__Timestamp *at, char *out, si
     if (seconds > last) seconds = last;
     gmtime_r(&seconds, &parts);
     int nanos = at->nanos < 0 || at->nanos > 999999999 ? 0 : at->nanos;
-    return (size_t)snprintf(out, room, "%04d-%02d-%02dT%02d:%02d:%02d.%09dZ", parts.tm_year + 1900, parts.tm_mon + 1, parts.tm_mday,
-                            parts.tm_hour, parts.tm_min, parts.tm_sec, nanos);
+    return (size_t)snprintf(out, room, "%04d-%02d-%02dT%02d:%02d:%02d.%09dZ", parts.tm_year + 1900, parts.tm_mon + 1,
+                            parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec, nanos);
 }
 
 /* ---- fields ---- */
@@ -94,8 +94,8 @@ furrow_status furrow_index_check(const furrow_index_contract *index, furrow_erro
     default:
         return FURROW_OK;
     }
-    return furrow_fail(err, FURROW_INVALID_ARGUMENT, "field %s cannot be listed by: text, integers, bools, enums and Timestamps can",
-                       index->field);
+    return furrow_fail(err, FURROW_INVALID_ARGUMENT,
+                       "field %s cannot be listed by: text, integers, bools, enums and Timestamps can", index->field);
 }
 
 static int64_t read_integer(ProtobufCType type, const void *at)
@@ -137,7 +137,8 @@ static size_t element_bytes(const ProtobufCFieldDescriptor *field)
 }
 
 /* The value of one element; @scratch holds it unless it is text, which lives in @arena. data NULL: no room. */
-static furrow_bytes value_of(const furrow_index_contract *index, const void *at, char scratch[SCRATCH_BYTES], furrow_arena *arena)
+static furrow_bytes value_of(const furrow_index_contract *index, const void *at, char scratch[SCRATCH_BYTES],
+                             furrow_arena *arena)
 {
     const ProtobufCFieldDescriptor *field = index->descriptor;
     if (field->type == PROTOBUF_C_TYPE_STRING) {
@@ -153,8 +154,10 @@ static furrow_bytes value_of(const furrow_index_contract *index, const void *at,
 
 static bool is_set(const ProtobufCFieldDescriptor *field, const char *message)
 {
-    if (field->flags & PROTOBUF_C_FIELD_FLAG_ONEOF) return *(const uint32_t *)(const void *)(message + field->quantifier_offset) == field->id;
-    if (field->label != PROTOBUF_C_LABEL_OPTIONAL || field->type == PROTOBUF_C_TYPE_STRING || field->type == PROTOBUF_C_TYPE_MESSAGE)
+    if (field->flags & PROTOBUF_C_FIELD_FLAG_ONEOF)
+        return *(const uint32_t *)(const void *)(message + field->quantifier_offset) == field->id;
+    if (field->label != PROTOBUF_C_LABEL_OPTIONAL || field->type == PROTOBUF_C_TYPE_STRING ||
+        field->type == PROTOBUF_C_TYPE_MESSAGE)
         return true;
     return *(const protobuf_c_boolean *)(message + field->quantifier_offset) != 0;
 }
@@ -187,7 +190,8 @@ static size_t elements_of(const furrow_index_contract *index, const char *messag
     return count < FURROW_INDEX_ELEMENTS ? count : FURROW_INDEX_ELEMENTS;
 }
 
-static bool add_field(gathering *into, size_t number, const furrow_index_contract *index, const char *message, furrow_bytes id)
+static bool add_field(gathering *into, size_t number, const furrow_index_contract *index, const char *message,
+                      furrow_bytes id)
 {
     const ProtobufCFieldDescriptor *field = index->descriptor;
     char scratch[SCRATCH_BYTES];
@@ -198,7 +202,8 @@ static bool add_field(gathering *into, size_t number, const furrow_index_contrac
     const char *elements = *(const char *const *)(const void *)(message + field->offset);
     size_t count = elements_of(index, message);
     for (size_t i = 0; i < count; i++)
-        if (!add(into, number, value_of(index, elements + i * element_bytes(field), scratch, into->arena), id)) return false;
+        if (!add(into, number, value_of(index, elements + i * element_bytes(field), scratch, into->arena), id))
+            return false;
     return true;
 }
 
@@ -226,8 +231,9 @@ static size_t sort_unique(furrow_index_entry *list, size_t count)
     return kept;
 }
 
-furrow_status furrow_index_compute(const ProtobufCMessageDescriptor *descriptor, const furrow_index_contract indexes[], size_t count,
-                                   furrow_bytes id, furrow_bytes body, furrow_arena *arena, furrow_index_entries *out, furrow_error *err)
+furrow_status furrow_index_compute(const ProtobufCMessageDescriptor *descriptor, const furrow_index_contract indexes[],
+                                   size_t count, furrow_bytes id, furrow_bytes body, furrow_arena *arena,
+                                   furrow_index_entries *out, furrow_error *err)
 {
     *out = (furrow_index_entries){0};
     if (body.len == 0 || count == 0) return FURROW_OK;

@@ -1,10 +1,11 @@
 /**
- * Index entries: what the indexed fields of a record say, as members "<value>\0<id>" of the sorted sets "@by:<field>". Pure.
+ * Index entries: what the indexed fields of a record say, as members "<value>\0<id>" of the sorted sets "@by:<field>".
+ * Pure.
  *
- * Text is folded to lower case where the index asks for it, counts up to its first FURROW_INDEX_TEXT_BYTES bytes, and a NUL in it becomes a space.
- * Integers, bools and enums are order-preserving text; a Timestamp is RFC 3339 with nine decimals; what is not set is "". A
- * repeated field has an entry per different element, of its first FURROW_INDEX_ELEMENTS.
- * Private to store/.
+ * Text is folded to lower case where the index asks for it, counts up to its first FURROW_INDEX_TEXT_BYTES bytes, and a
+ * NUL in it becomes a space. Integers, bools and enums are order-preserving text; a Timestamp is RFC 3339 with nine
+ * decimals; what is not set is "". A repeated field has an entry per different element, of its first
+ * FURROW_INDEX_ELEMENTS. Private to store/.
  */
 #ifndef FURROW_STORE_INDEX_H
 #define FURROW_STORE_INDEX_H
@@ -29,10 +30,11 @@ typedef struct furrow_index_entries {
 /* INVALID_ARGUMENT when the field is of a type that cannot be listed by. */
 furrow_status furrow_index_check(const furrow_index_contract *index, furrow_error *err) FURROW_MUST_USE;
 
-/* The entries of one record in @arena. @body must be a @descriptor: INVALID_ARGUMENT. An empty body (a tombstone) has none. */
-furrow_status furrow_index_compute(const ProtobufCMessageDescriptor *descriptor, const furrow_index_contract indexes[], size_t count,
-                                   furrow_bytes id, furrow_bytes body, furrow_arena *arena, furrow_index_entries *out, furrow_error *err)
-    FURROW_MUST_USE;
+/* The entries of one record in @arena. @body must be a @descriptor: INVALID_ARGUMENT. An empty body (a tombstone) has
+ * none. */
+furrow_status furrow_index_compute(const ProtobufCMessageDescriptor *descriptor, const furrow_index_contract indexes[],
+                                   size_t count, furrow_bytes id, furrow_bytes body, furrow_arena *arena,
+                                   furrow_index_entries *out, furrow_error *err) FURROW_MUST_USE;
 
 /* Text as the index compares it, in @arena; data NULL past the arena's limit. */
 furrow_bytes furrow_index_text(furrow_bytes text, bool fold, furrow_arena *arena);

@@ -1,9 +1,9 @@
 /*
  * Listings (see record.h): a range of an index, then its records in one MGET.
  *
- * The index is read before the records, so an entry is taken only if the record that was found still has it, and only the first of the
- * entries by which the query can reach a record (a repeated field under a prefix has several). So a record is on one page, once, without
- * any memory of the pages before.
+ * The index is read before the records, so an entry is taken only if the record that was found still has it, and only
+ * the first of the entries by which the query can reach a record (a repeated field under a prefix has several). So a
+ * record is on one page, once, without any memory of the pages before.
  */
 #include "store/index.h"
 #include "store/table.h"
@@ -17,8 +17,8 @@ enum { LIMIT_MAX = 1000, ROUNDS = 8 };
 /* A query in terms of the index: members that begin with `head`. */
 typedef struct range {
     size_t index;
-    furrow_bytes head; /* value and NUL, or the prefix */
-    furrow_bytes min, max; /* of ZRANGEBYLEX */
+    furrow_bytes head;               /* value and NUL, or the prefix */
+    furrow_bytes min, max;           /* of ZRANGEBYLEX */
     uint8_t hash[FURROW_HASH_BYTES]; /* of the query, for its tokens */
 } range;
 
@@ -30,7 +30,8 @@ typedef struct page {
 
 static furrow_status no_room(furrow_error *err)
 {
-    return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "the page does not fit the request's memory: ask for fewer records");
+    return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED,
+                       "the page does not fit the request's memory: ask for fewer records");
 }
 
 static furrow_status find_index(const furrow_table *table, const char *field, size_t *out, furrow_error *err)
@@ -56,19 +57,23 @@ static furrow_bytes join(furrow_arena *arena, const char *first, furrow_bytes by
     return (furrow_bytes){joined, first_len + bytes.len + last.len};
 }
 
-static furrow_status resolve(const furrow_table *table, const furrow_record_query *query, furrow_arena *arena, range *out, furrow_error *err)
+static furrow_status resolve(const furrow_table *table, const furrow_record_query *query, furrow_arena *arena,
+                             range *out, furrow_error *err)
 {
     furrow_status status = find_index(table, query->index, &out->index, err);
     if (status) return status;
     const furrow_index_contract *index = &table->options.indexes[out->index];
     furrow_bytes value = query->value;
     if (index->descriptor->type == PROTOBUF_C_TYPE_STRING) value = furrow_index_text(value, index->fold, arena);
-    /* No member holds a byte 0xff, and in none a NUL is followed by a byte below 1, so these are the first member past each range. */
+    /* No member holds a byte 0xff, and in none a NUL is followed by a byte below 1, so these are the first member past
+     * each range. */
     static const char nul[1] = {'\0'}, one[1] = {'\1'}, top[1] = {'\xff'};
     out->head = query->prefix ? value : join(arena, "", value, (furrow_bytes){nul, 1});
     out->min = join(arena, "[", out->head, (furrow_bytes){0});
-    out->max = query->prefix ? join(arena, "(", value, (furrow_bytes){top, 1}) : join(arena, "(", value, (furrow_bytes){one, 1});
-    if ((value.len && !value.data) || !out->min.data || !out->max.data || (!query->prefix && !out->head.data)) return no_room(err);
+    out->max = query->prefix ? join(arena, "(", value, (furrow_bytes){top, 1})
+                             : join(arena, "(", value, (furrow_bytes){one, 1});
+    if ((value.len && !value.data) || !out->min.data || !out->max.data || (!query->prefix && !out->head.data))
+        return no_room(err);
     const furrow_bytes parts[] = {table->prefix, furrow_bytes_of(index->field), value, {query->prefix ? "p" : "e", 1}};
     furrow_hash(parts, 4, out->hash);
     return FURROW_OK;
@@ -89,16 +94,18 @@ static furrow_status resume(const char *after, range *within, furrow_arena *aren
     return within->min.data ? FURROW_OK : no_room(err);
 }
 
-static furrow_status read_members(furrow_table *table, const range *within, size_t limit, furrow_arena *arena, furrow_value *out,
-                                  furrow_error *err)
+static furrow_status read_members(furrow_table *table, const range *within, size_t limit, furrow_arena *arena,
+                                  furrow_value *out, furrow_error *err)
 {
     char count[24];
     snprintf(count, sizeof count, "%zu", limit);
-    const furrow_bytes argv[] = {FURROW_BYTES_LITERAL("ZRANGEBYLEX"), table->index_keys[within->index], within->min, within->max,
-                                 FURROW_BYTES_LITERAL("LIMIT"), FURROW_BYTES_LITERAL("0"), furrow_bytes_of(count)};
+    const furrow_bytes argv[] = {
+        FURROW_BYTES_LITERAL("ZRANGEBYLEX"), table->index_keys[within->index], within->min,           within->max,
+        FURROW_BYTES_LITERAL("LIMIT"),       FURROW_BYTES_LITERAL("0"),        furrow_bytes_of(count)};
     furrow_status status = furrow_store_command(table->store, argv, 7, arena, out, err);
     if (status) return status;
-    if (out->kind != FURROW_VALUE_LIST) return furrow_fail(err, FURROW_INTERNAL, "redis: ZRANGEBYLEX answered something else");
+    if (out->kind != FURROW_VALUE_LIST)
+        return furrow_fail(err, FURROW_INTERNAL, "redis: ZRANGEBYLEX answered something else");
     return FURROW_OK;
 }
 
@@ -110,8 +117,8 @@ static furrow_bytes id_of(const furrow_value *member)
     return (furrow_bytes){nul + 1, member->text.len - (size_t)(nul + 1 - (const char *)member->text.data)};
 }
 
-static furrow_status read_records(furrow_table *table, const furrow_value members[], size_t count, furrow_arena *arena, furrow_value *out,
-                                  furrow_error *err)
+static furrow_status read_records(furrow_table *table, const furrow_value members[], size_t count, furrow_arena *arena,
+                                  furrow_value *out, furrow_error *err)
 {
     furrow_bytes *ids = furrow_arena_alloc(arena, count * sizeof *ids);
     if (!ids) return no_room(err);
@@ -127,13 +134,13 @@ static furrow_status read_records(furrow_table *table, const furrow_value member
 }
 
 /* Is @member the first entry of this record that the query reaches? */
-static furrow_status belongs(const furrow_table *table, const range *within, furrow_bytes member, furrow_bytes id, const furrow_record *record,
-                             furrow_arena *arena, bool *out, furrow_error *err)
+static furrow_status belongs(const furrow_table *table, const range *within, furrow_bytes member, furrow_bytes id,
+                             const furrow_record *record, furrow_arena *arena, bool *out, furrow_error *err)
 {
     furrow_index_entries entries;
     *out = false;
-    furrow_status status = furrow_index_compute(table->options.descriptor, &table->options.indexes[within->index], 1, id, record->body,
-                                                arena, &entries, err);
+    furrow_status status = furrow_index_compute(table->options.descriptor, &table->options.indexes[within->index], 1,
+                                                id, record->body, arena, &entries, err);
     if (status) return status == FURROW_INVALID_ARGUMENT ? FURROW_OK : status;
     for (size_t i = 0; i < entries.count; i++) {
         if (!begins_with(entries.list[i].member, within->head)) continue;
@@ -151,8 +158,8 @@ static bool is_listed(const page *to, size_t count, const char *id)
     return false;
 }
 
-static furrow_status take_members(furrow_table *table, const range *within, const furrow_value *members, size_t count, page *to,
-                                  furrow_arena *arena, furrow_error *err)
+static furrow_status take_members(furrow_table *table, const range *within, const furrow_value *members, size_t count,
+                                  page *to, furrow_arena *arena, furrow_error *err)
 {
     furrow_value values = {0};
     size_t before = to->count;
@@ -164,13 +171,16 @@ static furrow_status take_members(furrow_table *table, const range *within, cons
         if (!record.found || record.deleted) continue;
         status = belongs(table, within, members->items[i].text, id, &record, arena, &wanted, err);
         if (status || !wanted || is_listed(to, before, id.data)) continue;
-        to->list[to->count++] = (furrow_listed){.id = id.data, .record = record}; /* a reply's text ends in a NUL, and so does the id */
+        to->list[to->count++] =
+            (furrow_listed){.id = id.data, .record = record}; /* a reply's text ends in a NUL, and so does the id */
     }
     return status;
 }
 
-/* Fills the page in a few rounds; entries whose record is gone leave gaps that the next round fills. *last: where it stopped. */
-static furrow_status fill(furrow_table *table, range *within, page *to, furrow_bytes *last, furrow_arena *arena, furrow_error *err)
+/* Fills the page in a few rounds; entries whose record is gone leave gaps that the next round fills. *last: where it
+ * stopped. */
+static furrow_status fill(furrow_table *table, range *within, page *to, furrow_bytes *last, furrow_arena *arena,
+                          furrow_error *err)
 {
     to->more = true;
     for (int round = 0; round < ROUNDS && to->more && to->count < to->limit; round++) {
@@ -190,8 +200,8 @@ static furrow_status fill(furrow_table *table, range *within, page *to, furrow_b
     return FURROW_OK;
 }
 
-furrow_status furrow_record_list(furrow_table *table, const furrow_record_query *query, furrow_arena *arena, furrow_listed **out, size_t *count,
-                                 char **next, furrow_error *err)
+furrow_status furrow_record_list(furrow_table *table, const furrow_record_query *query, furrow_arena *arena,
+                                 furrow_listed **out, size_t *count, char **next, furrow_error *err)
 {
     if (query->limit < 1 || query->limit > LIMIT_MAX)
         return furrow_fail_field(err, "page_size", "a page has 1 to %d records", LIMIT_MAX);

@@ -19,12 +19,14 @@ furrow_status furrow_marker_read(furrow_table *table, furrow_marker *out, furrow
 {
     FURROW_AUTO(furrow_arena) arena = furrow_arena_create(ANSWER_BYTES);
     if (!arena) return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "out of memory");
-    const furrow_bytes argv[] = {FURROW_BYTES_LITERAL("HMGET"), table->marker_key,             FURROW_BYTES_LITERAL("shape"),
-                                 FURROW_BYTES_LITERAL("epoch"), FURROW_BYTES_LITERAL("run_id"), FURROW_BYTES_LITERAL("position")};
+    const furrow_bytes argv[] = {FURROW_BYTES_LITERAL("HMGET"),  table->marker_key,
+                                 FURROW_BYTES_LITERAL("shape"),  FURROW_BYTES_LITERAL("epoch"),
+                                 FURROW_BYTES_LITERAL("run_id"), FURROW_BYTES_LITERAL("position")};
     furrow_value fields;
     furrow_status status = furrow_store_command(table->store, argv, 6, arena, &fields, err);
     if (status) return furrow_wrap(err, "marker of %s", table->options.entity);
-    if (fields.kind != FURROW_VALUE_LIST || fields.count != FIELDS) return furrow_fail(err, FURROW_INTERNAL, "redis: HMGET answered something else");
+    if (fields.kind != FURROW_VALUE_LIST || fields.count != FIELDS)
+        return furrow_fail(err, FURROW_INTERNAL, "redis: HMGET answered something else");
     char epoch[24], position[24];
     furrow_marker marker = {.found = fields.items[0].kind == FURROW_VALUE_TEXT};
     copy_text(&fields.items[0], marker.shape, sizeof marker.shape);
@@ -40,38 +42,44 @@ furrow_status furrow_marker_read(furrow_table *table, furrow_marker *out, furrow
 furrow_status furrow_marker_write(furrow_table *table, const furrow_marker *marker, furrow_error *err)
 {
     static furrow_script script = {
-        .source = "local m = redis.call('HMGET', KEYS[1], 'shape', 'epoch', 'run_id', 'position')\n"
-                  "local same = m[1] == ARGV[1] and m[2] == ARGV[2] and m[3] == ARGV[3]\n"
-                  "if same and m[4] and tonumber(m[4]) >= tonumber(ARGV[4]) then return 0 end\n"
-                  "redis.call('HSET', KEYS[1], 'shape', ARGV[1], 'epoch', ARGV[2], 'run_id', ARGV[3], 'position', ARGV[4])\n"
-                  "return 1\n"};
+        .source =
+            "local m = redis.call('HMGET', KEYS[1], 'shape', 'epoch', 'run_id', 'position')\n"
+            "local same = m[1] == ARGV[1] and m[2] == ARGV[2] and m[3] == ARGV[3]\n"
+            "if same and m[4] and tonumber(m[4]) >= tonumber(ARGV[4]) then return 0 end\n"
+            "redis.call('HSET', KEYS[1], 'shape', ARGV[1], 'epoch', ARGV[2], 'run_id', ARGV[3], 'position', ARGV[4])\n"
+            "return 1\n"};
     char epoch[24], position[24];
     snprintf(epoch, sizeof epoch, "%lld", (long long)marker->epoch_ns);
     snprintf(position, sizeof position, "%llu", (unsigned long long)marker->position);
-    const furrow_bytes args[] = {furrow_bytes_of(marker->shape), furrow_bytes_of(epoch), furrow_bytes_of(marker->run_id),
-                                 furrow_bytes_of(position)};
-    furrow_status status = furrow_store_script(table->store, &script, &table->marker_key, 1, args, FIELDS, NULL, NULL, err);
+    const furrow_bytes args[] = {furrow_bytes_of(marker->shape), furrow_bytes_of(epoch),
+                                 furrow_bytes_of(marker->run_id), furrow_bytes_of(position)};
+    furrow_status status =
+        furrow_store_script(table->store, &script, &table->marker_key, 1, args, FIELDS, NULL, NULL, err);
     return status ? furrow_wrap(err, "marker of %s", table->options.entity) : FURROW_OK;
 }
 
-furrow_status furrow_marker_move(furrow_table *table, const furrow_marker *from, const furrow_marker *to, bool *moved, furrow_error *err)
+furrow_status furrow_marker_move(furrow_table *table, const furrow_marker *from, const furrow_marker *to, bool *moved,
+                                 furrow_error *err)
 {
     static furrow_script script = {
-        .source = "local m = redis.call('HMGET', KEYS[1], 'shape', 'epoch', 'run_id', 'position')\n"
-                  "if m[1] ~= ARGV[1] or m[2] ~= ARGV[2] or m[3] ~= ARGV[3] then return 0 end\n"
-                  "local position = ARGV[7]\n"
-                  "if m[4] and tonumber(m[4]) > tonumber(position) then position = m[4] end\n"
-                  "redis.call('HSET', KEYS[1], 'shape', ARGV[4], 'epoch', ARGV[5], 'run_id', ARGV[6], 'position', position)\n"
-                  "return 1\n"};
+        .source =
+            "local m = redis.call('HMGET', KEYS[1], 'shape', 'epoch', 'run_id', 'position')\n"
+            "if m[1] ~= ARGV[1] or m[2] ~= ARGV[2] or m[3] ~= ARGV[3] then return 0 end\n"
+            "local position = ARGV[7]\n"
+            "if m[4] and tonumber(m[4]) > tonumber(position) then position = m[4] end\n"
+            "redis.call('HSET', KEYS[1], 'shape', ARGV[4], 'epoch', ARGV[5], 'run_id', ARGV[6], 'position', position)\n"
+            "return 1\n"};
     char from_epoch[24], to_epoch[24], position[24];
     snprintf(from_epoch, sizeof from_epoch, "%lld", (long long)from->epoch_ns);
     snprintf(to_epoch, sizeof to_epoch, "%lld", (long long)to->epoch_ns);
     snprintf(position, sizeof position, "%llu", (unsigned long long)to->position);
-    const furrow_bytes args[] = {furrow_bytes_of(from->shape),  furrow_bytes_of(from_epoch), furrow_bytes_of(from->run_id),
-                                 furrow_bytes_of(to->shape),    furrow_bytes_of(to_epoch),   furrow_bytes_of(to->run_id),
+    const furrow_bytes args[] = {furrow_bytes_of(from->shape),  furrow_bytes_of(from_epoch),
+                                 furrow_bytes_of(from->run_id), furrow_bytes_of(to->shape),
+                                 furrow_bytes_of(to_epoch),     furrow_bytes_of(to->run_id),
                                  furrow_bytes_of(position)};
     furrow_value answer;
-    furrow_status status = furrow_store_script(table->store, &script, &table->marker_key, 1, args, 7, NULL, &answer, err);
+    furrow_status status =
+        furrow_store_script(table->store, &script, &table->marker_key, 1, args, 7, NULL, &answer, err);
     if (status) return furrow_wrap(err, "marker of %s", table->options.entity);
     *moved = answer.kind == FURROW_VALUE_INTEGER && answer.integer == 1;
     return FURROW_OK;

@@ -7,7 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Decimal digits of @number, right-aligned before @end; returns where they begin. snprintf would cost more than the rest of a command. */
+/* Decimal digits of @number, right-aligned before @end; returns where they begin. snprintf would cost more than the
+ * rest of a command. */
 static char *digits_before(char *end, size_t number)
 {
     do {
@@ -65,7 +66,8 @@ static furrow_status refuse(furrow_pipelined *request, furrow_status status, con
     return furrow_fail(err, status, "redis: %s", request->text);
 }
 
-furrow_buffer *furrow_pipeline_begin(furrow_store *store, furrow_pipelined *request, furrow_arena *arena, size_t argc, furrow_error *err)
+furrow_buffer *furrow_pipeline_begin(furrow_store *store, furrow_pipelined *request, furrow_arena *arena, size_t argc,
+                                     furrow_error *err)
 {
     request->waiter = furrow_waiter_make();
     request->done = NULL;
@@ -105,8 +107,8 @@ furrow_status furrow_pipeline_wait(furrow_pipelined *request, furrow_error *err)
     return furrow_fail(err, request->status, "redis: %s", request->text);
 }
 
-furrow_status furrow_store_command(furrow_store *store, const furrow_bytes argv[], size_t argc, furrow_arena *arena, furrow_value *out,
-                                   furrow_error *err)
+furrow_status furrow_store_command(furrow_store *store, const furrow_bytes argv[], size_t argc, furrow_arena *arena,
+                                   furrow_value *out, furrow_error *err)
 {
     furrow_pipelined request;
     furrow_buffer *command = furrow_pipeline_begin(store, &request, arena, argc, err);
@@ -125,7 +127,8 @@ furrow_status furrow_script_load(furrow_store *store, furrow_script *script, fur
     if (script->sha1[0]) return FURROW_OK;
     FURROW_AUTO(furrow_arena) arena = furrow_arena_create(4096);
     if (!arena) return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "out of memory");
-    const furrow_bytes argv[] = {FURROW_BYTES_LITERAL("SCRIPT"), FURROW_BYTES_LITERAL("LOAD"), furrow_bytes_of(script->source)};
+    const furrow_bytes argv[] = {FURROW_BYTES_LITERAL("SCRIPT"), FURROW_BYTES_LITERAL("LOAD"),
+                                 furrow_bytes_of(script->source)};
     furrow_value sha1;
     furrow_status status = furrow_store_command(store, argv, 3, arena, &sha1, err);
     if (status) return status;
@@ -135,8 +138,8 @@ furrow_status furrow_script_load(furrow_store *store, furrow_script *script, fur
     return FURROW_OK;
 }
 
-static furrow_status send_call(furrow_store *store, furrow_bytes verb, furrow_bytes script, size_t argc, furrow_bytes body,
-                               furrow_pipelined *request, furrow_arena *arena, furrow_error *err)
+static furrow_status send_call(furrow_store *store, furrow_bytes verb, furrow_bytes script, size_t argc,
+                               furrow_bytes body, furrow_pipelined *request, furrow_arena *arena, furrow_error *err)
 {
     furrow_buffer *out = furrow_pipeline_begin(store, request, arena, argc + 2, err);
     if (!out) return request->status;
@@ -146,24 +149,26 @@ static furrow_status send_call(furrow_store *store, furrow_bytes verb, furrow_by
     return furrow_pipeline_send(store, request, err);
 }
 
-furrow_status furrow_script_send(furrow_store *store, const furrow_script *script, size_t argc, furrow_bytes body, furrow_pipelined *request,
-                                 furrow_arena *arena, furrow_error *err)
+furrow_status furrow_script_send(furrow_store *store, const furrow_script *script, size_t argc, furrow_bytes body,
+                                 furrow_pipelined *request, furrow_arena *arena, furrow_error *err)
 {
     furrow_bytes sha1 = {script->sha1, sizeof script->sha1 - 1};
     return send_call(store, FURROW_BYTES_LITERAL("EVALSHA"), sha1, argc, body, request, arena, err);
 }
 
-furrow_status furrow_script_wait(furrow_store *store, const furrow_script *script, size_t argc, furrow_bytes body, furrow_pipelined *request,
-                                 furrow_error *err)
+furrow_status furrow_script_wait(furrow_store *store, const furrow_script *script, size_t argc, furrow_bytes body,
+                                 furrow_pipelined *request, furrow_error *err)
 {
     furrow_status status = furrow_pipeline_wait(request, err);
     if (!status || !request->no_script) return status;
-    status = send_call(store, FURROW_BYTES_LITERAL("EVAL"), furrow_bytes_of(script->source), argc, body, request, request->arena, err);
+    status = send_call(store, FURROW_BYTES_LITERAL("EVAL"), furrow_bytes_of(script->source), argc, body, request,
+                       request->arena, err);
     return status ? status : furrow_pipeline_wait(request, err);
 }
 
-furrow_status furrow_store_script(furrow_store *store, furrow_script *script, const furrow_bytes keys[], size_t key_count,
-                                  const furrow_bytes args[], size_t arg_count, furrow_arena *arena, furrow_value *out, furrow_error *err)
+furrow_status furrow_store_script(furrow_store *store, furrow_script *script, const furrow_bytes keys[],
+                                  size_t key_count, const furrow_bytes args[], size_t arg_count, furrow_arena *arena,
+                                  furrow_value *out, furrow_error *err)
 {
     furrow_pipelined request;
     furrow_status status = furrow_script_load(store, script, err);
@@ -175,7 +180,8 @@ furrow_status furrow_store_script(furrow_store *store, furrow_script *script, co
     for (size_t i = 0; i < arg_count; i++) furrow_pipeline_arg(&body, args[i].data, args[i].len);
     if (body.failed) {
         furrow_buffer_fini(&body);
-        return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "redis: a script call past %zu bytes", FURROW_REDIS_OUTPUT_BYTES);
+        return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "redis: a script call past %zu bytes",
+                           FURROW_REDIS_OUTPUT_BYTES);
     }
     furrow_bytes formatted = {body.data, body.len};
     size_t argc = 1 + key_count + arg_count;

@@ -1,5 +1,6 @@
 /**
- * Commands on the store's connection, for the modules of store/ that pipeline: begin, append the arguments, send; then wait.
+ * Commands on the store's connection, for the modules of store/ that pipeline: begin, append the arguments, send; then
+ * wait.
  *
  *   furrow_pipelined request;
  *   furrow_buffer *out = furrow_pipeline_begin(store, &request, arena, 2, err);
@@ -10,8 +11,8 @@
  *   …more requests…
  *   status = furrow_pipeline_wait(&request, err);   // request.value
  *
- * The task must not park between begin and send. What was sent must be waited for: the request is the connection's until then.
- * Threads: the loop's, in a task. Private to store/.
+ * The task must not park between begin and send. What was sent must be waited for: the request is the connection's
+ * until then. Threads: the loop's, in a task. Private to store/.
  */
 #ifndef FURROW_STORE_PIPELINE_H
 #define FURROW_STORE_PIPELINE_H
@@ -21,36 +22,41 @@
 
 typedef struct furrow_pipelined {
     furrow_waiter waiter;
-    void (*done)(furrow_store *store, struct furrow_pipelined *request); /* the connection's own: called instead of waking a task */
+    void (*done)(furrow_store *store,
+                 struct furrow_pipelined *request); /* the connection's own: called instead of waking a task */
     struct furrow_pipelined *next;
     furrow_arena *arena;
     furrow_value value;
     furrow_status status;
     bool no_script;
     uint64_t sent_ms;
-    size_t mark; /* where its command begins in the output */
+    size_t mark;    /* where its command begins in the output */
     char text[200]; /* of an error */
 } furrow_pipelined;
 
-/* NULL: request->status says why (UNAVAILABLE, RESOURCE_EXHAUSTED). @arena may be NULL when the answer is an integer. */
-furrow_buffer *furrow_pipeline_begin(furrow_store *store, furrow_pipelined *request, furrow_arena *arena, size_t argc, furrow_error *err);
+/* NULL: request->status says why (UNAVAILABLE, RESOURCE_EXHAUSTED). @arena may be NULL when the answer is an integer.
+ */
+furrow_buffer *furrow_pipeline_begin(furrow_store *store, furrow_pipelined *request, furrow_arena *arena, size_t argc,
+                                     furrow_error *err);
 void furrow_pipeline_arg(furrow_buffer *out, const void *data, size_t len);
 void furrow_pipeline_arg_number(furrow_buffer *out, uint64_t number);
 /* One argument out of two parts: a key from its table's prefix and an id. */
 void furrow_pipeline_arg_pair(furrow_buffer *out, furrow_bytes first, furrow_bytes second);
 furrow_status furrow_pipeline_send(furrow_store *store, furrow_pipelined *request, furrow_error *err) FURROW_MUST_USE;
 
-/* Parks until the answer. A request that was never sent may be waited for too: its status is what begin or send said. */
+/* Parks until the answer. A request that was never sent may be waited for too: its status is what begin or send said.
+ */
 furrow_status furrow_pipeline_wait(furrow_pipelined *request, furrow_error *err) FURROW_MUST_USE;
 
 /*
- * A script call: @body holds @argc further arguments, already formatted by furrow_pipeline_arg: count of keys, keys, arguments. It is lent
- * until the wait is over, for when the server does not know the script. load must have been called before.
+ * A script call: @body holds @argc further arguments, already formatted by furrow_pipeline_arg: count of keys, keys,
+ * arguments. It is lent until the wait is over, for when the server does not know the script. load must have been
+ * called before.
  */
 furrow_status furrow_script_load(furrow_store *store, furrow_script *script, furrow_error *err) FURROW_MUST_USE;
-furrow_status furrow_script_send(furrow_store *store, const furrow_script *script, size_t argc, furrow_bytes body, furrow_pipelined *request,
-                                 furrow_arena *arena, furrow_error *err) FURROW_MUST_USE;
-furrow_status furrow_script_wait(furrow_store *store, const furrow_script *script, size_t argc, furrow_bytes body, furrow_pipelined *request,
-                                 furrow_error *err) FURROW_MUST_USE;
+furrow_status furrow_script_send(furrow_store *store, const furrow_script *script, size_t argc, furrow_bytes body,
+                                 furrow_pipelined *request, furrow_arena *arena, furrow_error *err) FURROW_MUST_USE;
+furrow_status furrow_script_wait(furrow_store *store, const furrow_script *script, size_t argc, furrow_bytes body,
+                                 furrow_pipelined *request, furrow_error *err) FURROW_MUST_USE;
 
 #endif

@@ -1,6 +1,7 @@
 /*
- * Pending reactions (see record.h). The hash "@reactions" holds, by id, the oldest record that no reaction has seen; the apply step sets it where none is
- * pending. Looks for pending ones go round by a cursor, so that some that fail again and again do not hide the others.
+ * Pending reactions (see record.h). The hash "@reactions" holds, by id, the oldest record that no reaction has seen;
+ * the apply step sets it where none is pending. Looks for pending ones go round by a cursor, so that some that fail
+ * again and again do not hide the others.
  */
 #include "store/table.h"
 
@@ -27,7 +28,8 @@ static furrow_status scan(furrow_table *table, size_t max, furrow_arena *arena, 
 }
 
 /* At least one pending reaction, unless once round the hash there is none. */
-static furrow_status find_pending(furrow_table *table, size_t max, furrow_arena *arena, furrow_value *out, furrow_error *err)
+static furrow_status find_pending(furrow_table *table, size_t max, furrow_arena *arena, furrow_value *out,
+                                  furrow_error *err)
 {
     int rounds = table->reaction_cursor == 0 ? 1 : 2; /* begun in the middle: the rest, and then all of it */
     do {
@@ -38,7 +40,8 @@ static furrow_status find_pending(furrow_table *table, size_t max, furrow_arena 
     return FURROW_OK;
 }
 
-static furrow_status read_now(furrow_table *table, furrow_record_reaction *reactions, size_t count, furrow_arena *arena, furrow_error *err)
+static furrow_status read_now(furrow_table *table, furrow_record_reaction *reactions, size_t count, furrow_arena *arena,
+                              furrow_error *err)
 {
     furrow_record_read *reads = furrow_arena_alloc(arena, count * sizeof *reads);
     if (!reads) return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "pending reactions do not fit the memory given");
@@ -48,8 +51,8 @@ static furrow_status read_now(furrow_table *table, furrow_record_reaction *react
     return status;
 }
 
-furrow_status furrow_record_reactions(furrow_table *table, size_t max, furrow_arena *arena, furrow_record_reaction **out, size_t *count,
-                                      furrow_error *err)
+furrow_status furrow_record_reactions(furrow_table *table, size_t max, furrow_arena *arena,
+                                      furrow_record_reaction **out, size_t *count, furrow_error *err)
 {
     FURROW_REQUIRE(max > 0);
     furrow_value found = {0};
@@ -79,18 +82,19 @@ static furrow_bytes version_of(const furrow_record *record, uint8_t room[FURROW_
 }
 
 /*
- * Only what this reaction was about is taken away: if `before` is another by now, somebody else handled it and what is pending is
- * new. The record may have expired meanwhile (a tombstone): as deleted as it was.
+ * Only what this reaction was about is taken away: if `before` is another by now, somebody else handled it and what is
+ * pending is new. The record may have expired meanwhile (a tombstone): as deleted as it was.
  */
-static furrow_script reacted_script = {.source = "local pending = redis.call('HGET', KEYS[1], ARGV[1])\n"
-                                                 "if not pending or string.sub(pending, 1, 8) ~= ARGV[2] then return 0 end\n"
-                                                 "local cur = redis.call('GET', KEYS[2])\n"
-                                                 "if not cur or string.sub(cur, 1, 8) == string.sub(ARGV[3], 1, 8) then\n"
-                                                 "  redis.call('HDEL', KEYS[1], ARGV[1])\n"
-                                                 "else\n"
-                                                 "  redis.call('HSET', KEYS[1], ARGV[1], ARGV[3])\n"
-                                                 "end\n"
-                                                 "return 1\n"};
+static furrow_script reacted_script = {.source =
+                                           "local pending = redis.call('HGET', KEYS[1], ARGV[1])\n"
+                                           "if not pending or string.sub(pending, 1, 8) ~= ARGV[2] then return 0 end\n"
+                                           "local cur = redis.call('GET', KEYS[2])\n"
+                                           "if not cur or string.sub(cur, 1, 8) == string.sub(ARGV[3], 1, 8) then\n"
+                                           "  redis.call('HDEL', KEYS[1], ARGV[1])\n"
+                                           "else\n"
+                                           "  redis.call('HSET', KEYS[1], ARGV[1], ARGV[3])\n"
+                                           "end\n"
+                                           "return 1\n"};
 
 furrow_status furrow_record_reacted(furrow_table *table, const furrow_record_reaction *reaction, furrow_error *err)
 {

@@ -1,13 +1,15 @@
 /**
  * Records: versioned values in Redis, the one apply step, and the listings over them.
  *
- * A record is a string at "<service>:{<Entity>}:<id>": 8 bytes big-endian version, then the (projected) protobuf bytes; a
- * tombstone is the version alone and expires after FURROW_TOMBSTONE_SECONDS. A write takes effect only when its version is greater
- * than the stored one, so redelivery, reordering and racing writers are harmless. Versions of one key only grow.
+ * A record is a string at "<service>:{<Entity>}:<id>": 8 bytes big-endian version, then the (projected) protobuf bytes;
+ * a tombstone is the version alone and expires after FURROW_TOMBSTONE_SECONDS. A write takes effect only when its
+ * version is greater than the stored one, so redelivery, reordering and racing writers are harmless. Versions of one
+ * key only grow.
  *
- * Tables with indexes or reactions write record, index entries and pending reaction in one atomic step: the old record is read in
- * bulk, what follows from (old, new) is computed here, and a script applies it all if the old version still stands (else it is done again).
- * Tables without take the shorter way: one script call compares and sets hundreds of records.
+ * Tables with indexes or reactions write record, index entries and pending reaction in one atomic step: the old record
+ * is read in bulk, what follows from (old, new) is computed here, and a script applies it all if the old version still
+ * stands (else it is done again). Tables without take the shorter way: one script call compares and sets hundreds of
+ * records.
  *
  * Keys of a table share the hash tag {<Entity>}:
  *   <service>:{<Entity>}:<id>             records
@@ -29,12 +31,12 @@
 typedef struct furrow_table furrow_table;
 
 typedef struct furrow_table_options {
-    const char *service;    /* "timesheet" */
-    const char *entity;     /* short name: "Employee" */
+    const char *service;                          /* "timesheet" */
+    const char *entity;                           /* short name: "Employee" */
     const ProtobufCMessageDescriptor *descriptor; /* of what is stored */
     const furrow_index_contract *indexes;
     size_t index_count;
-    bool reactions;         /* keep (old) until furrow_table_reacted */
+    bool reactions; /* keep (old) until furrow_table_reacted */
 } furrow_table_options;
 
 /* The options' strings and tables are lent for the table's life. */
@@ -44,9 +46,9 @@ const furrow_table_options *furrow_table_about(const furrow_table *table);
 furrow_store *furrow_table_store(const furrow_table *table);
 
 typedef struct furrow_record {
-    bool found;       /* a version is stored */
-    bool deleted;     /* it is a tombstone */
-    uint64_t version; /* 0 when not found */
+    bool found;        /* a version is stored */
+    bool deleted;      /* it is a tombstone */
+    uint64_t version;  /* 0 when not found */
     furrow_bytes body; /* in the arena of the reader */
 } furrow_record;
 
@@ -56,8 +58,8 @@ typedef struct furrow_record_read {
     const char *id;
     furrow_record record; /* out */
 } furrow_record_read;
-furrow_status furrow_record_read_many(furrow_store *store, furrow_record_read reads[], size_t count, furrow_arena *arena,
-                                      furrow_error *err) FURROW_MUST_USE;
+furrow_status furrow_record_read_many(furrow_store *store, furrow_record_read reads[], size_t count,
+                                      furrow_arena *arena, furrow_error *err) FURROW_MUST_USE;
 
 /* The versioned upsert, in bulk. Later writes of one id in @writes win over earlier ones by version. */
 typedef struct furrow_record_write {
@@ -65,9 +67,10 @@ typedef struct furrow_record_write {
     uint64_t version;
     furrow_bytes body; /* len 0: a tombstone */
 } furrow_record_write;
-/* *applied (may be NULL): how many were newer than what was stored. Parks. All or some were written on error: do it again. */
-furrow_status furrow_record_apply(furrow_table *table, const furrow_record_write writes[], size_t count, size_t *applied,
-                                  furrow_error *err) FURROW_MUST_USE;
+/* *applied (may be NULL): how many were newer than what was stored. Parks. All or some were written on error: do it
+ * again. */
+furrow_status furrow_record_apply(furrow_table *table, const furrow_record_write writes[], size_t count,
+                                  size_t *applied, furrow_error *err) FURROW_MUST_USE;
 
 /* Pending reactions: (old, new) since the last one handled. */
 typedef struct furrow_record_reaction {
@@ -75,20 +78,23 @@ typedef struct furrow_record_reaction {
     furrow_record before, now;
 } furrow_record_reaction;
 /* At most @max pending ones, in @arena. */
-furrow_status furrow_record_reactions(furrow_table *table, size_t max, furrow_arena *arena, furrow_record_reaction **out, size_t *count,
-                                      furrow_error *err) FURROW_MUST_USE;
-/* The reaction to @id up to @version has run: forgets it, or if the record is newer keeps it pending with `before` = that version's record @now. */
-furrow_status furrow_record_reacted(furrow_table *table, const furrow_record_reaction *reaction, furrow_error *err) FURROW_MUST_USE;
+furrow_status furrow_record_reactions(furrow_table *table, size_t max, furrow_arena *arena,
+                                      furrow_record_reaction **out, size_t *count, furrow_error *err) FURROW_MUST_USE;
+/* The reaction to @id up to @version has run: forgets it, or if the record is newer keeps it pending with `before` =
+ * that version's record @now. */
+furrow_status furrow_record_reacted(furrow_table *table, const furrow_record_reaction *reaction,
+                                    furrow_error *err) FURROW_MUST_USE;
 
 /**
  * A listing page: records by an index (a value, a text prefix, or all in order) or by id.
- * @after is an opaque token of the page before, or NULL; INVALID_ARGUMENT when it was not made by the same query. At most @limit
- * records (1 to 1000); *next is NULL at the end. Records changed while pages are read appear once or not, never twice in one page.
+ * @after is an opaque token of the page before, or NULL; INVALID_ARGUMENT when it was not made by the same query. At
+ * most @limit records (1 to 1000); *next is NULL at the end. Records changed while pages are read appear once or not,
+ * never twice in one page.
  */
 typedef struct furrow_record_query {
-    const char *index;    /* a field that is `listed`; NULL: by id (needs an index on id) */
-    furrow_bytes value;   /* canonical value (furrow_record_index_value), or the prefix */
-    bool prefix;          /* value is a prefix of a text field; an empty prefix is everything */
+    const char *index;  /* a field that is `listed`; NULL: by id (needs an index on id) */
+    furrow_bytes value; /* canonical value (furrow_record_index_value), or the prefix */
+    bool prefix;        /* value is a prefix of a text field; an empty prefix is everything */
     size_t limit;
     const char *after;
 } furrow_record_query;
@@ -96,10 +102,11 @@ typedef struct furrow_listed {
     const char *id;
     furrow_record record;
 } furrow_listed;
-furrow_status furrow_record_list(furrow_table *table, const furrow_record_query *query, furrow_arena *arena, furrow_listed **out, size_t *count,
-                                 char **next, furrow_error *err) FURROW_MUST_USE;
+furrow_status furrow_record_list(furrow_table *table, const furrow_record_query *query, furrow_arena *arena,
+                                 furrow_listed **out, size_t *count, char **next, furrow_error *err) FURROW_MUST_USE;
 
-/* Canonical index value of an integer or enum (order-preserving text). Text is itself, folded by the index. In @arena. */
+/* Canonical index value of an integer or enum (order-preserving text). Text is itself, folded by the index. In @arena.
+ */
 furrow_bytes furrow_record_index_integer(int64_t value, furrow_arena *arena);
 
 /* The marker of a replica: what shape its records have, of which log, and up to where all of it is in Redis. */
@@ -113,22 +120,24 @@ typedef struct furrow_marker {
 furrow_status furrow_marker_read(furrow_table *table, furrow_marker *out, furrow_error *err) FURROW_MUST_USE;
 /* Writes @marker; within one shape, epoch and run_id the position only grows (a smaller one is ignored). */
 furrow_status furrow_marker_write(furrow_table *table, const furrow_marker *marker, furrow_error *err) FURROW_MUST_USE;
-/* Writes @to if shape, epoch and run_id stored are those of @from, in one step; the position only grows. *@moved false: they are not (a
- * flush, another process's repair), and nothing was written. */
-furrow_status furrow_marker_move(furrow_table *table, const furrow_marker *from, const furrow_marker *to, bool *moved, furrow_error *err)
-    FURROW_MUST_USE;
+/* Writes @to if shape, epoch and run_id stored are those of @from, in one step; the position only grows. *@moved false:
+ * they are not (a flush, another process's repair), and nothing was written. */
+furrow_status furrow_marker_move(furrow_table *table, const furrow_marker *from, const furrow_marker *to, bool *moved,
+                                 furrow_error *err) FURROW_MUST_USE;
 
-/* Deletes every key of the table (records, indexes, reactions, marker) in bounded steps: before a rebuild under another shape or log. */
+/* Deletes every key of the table (records, indexes, reactions, marker) in bounded steps: before a rebuild under another
+ * shape or log. */
 furrow_status furrow_table_clear(furrow_table *table, furrow_error *err) FURROW_MUST_USE;
 
 /* A lease that one replica of the service holds at a time (repairs): true in *held if we have it for @ms. */
-furrow_status furrow_table_lease(furrow_table *table, const char *what, const char *holder, uint64_t ms, bool *held, furrow_error *err)
-    FURROW_MUST_USE;
+furrow_status furrow_table_lease(furrow_table *table, const char *what, const char *holder, uint64_t ms, bool *held,
+                                 furrow_error *err) FURROW_MUST_USE;
 
-/* Small values with an expiry, for idempotency results: "<service>:@idem:<key>". add sets only if absent and otherwise reads. */
-furrow_status furrow_store_remember(furrow_store *store, const char *service, const char *key, furrow_bytes value, uint64_t ttl_s,
-                                    furrow_error *err) FURROW_MUST_USE;
-furrow_status furrow_store_recall(furrow_store *store, const char *service, const char *key, furrow_arena *arena, furrow_value *out,
-                                  furrow_error *err) FURROW_MUST_USE;
+/* Small values with an expiry, for idempotency results: "<service>:@idem:<key>". add sets only if absent and otherwise
+ * reads. */
+furrow_status furrow_store_remember(furrow_store *store, const char *service, const char *key, furrow_bytes value,
+                                    uint64_t ttl_s, furrow_error *err) FURROW_MUST_USE;
+furrow_status furrow_store_recall(furrow_store *store, const char *service, const char *key, furrow_arena *arena,
+                                  furrow_value *out, furrow_error *err) FURROW_MUST_USE;
 
 #endif

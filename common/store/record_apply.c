@@ -1,10 +1,11 @@
 /*
  * The one apply step (see record.h). Writes go in windows of batches that are in flight together.
  *
- * A plain table's batch is one script call that compares versions and sets what is newer. A table with indexes or reactions takes two: MGET of the
- * old records; then, with the index entries of old and new worked out here, a script that writes a record with all that follows from it only if the
- * old version still stands, and says which did not. Those go through the same again, a bounded number of times; each round somebody
- * wins, so that bound is reached only by a record that is written without pause.
+ * A plain table's batch is one script call that compares versions and sets what is newer. A table with indexes or
+ * reactions takes two: MGET of the old records; then, with the index entries of old and new worked out here, a script
+ * that writes a record with all that follows from it only if the old version still stands, and says which did not.
+ * Those go through the same again, a bounded number of times; each round somebody wins, so that bound is reached only
+ * by a record that is written without pause.
  *
  * Invariant: a batch that was sent is waited for before its memory is used again, whatever else failed.
  */
@@ -20,78 +21,82 @@ enum { ROUNDS = 16 };
 #define TOMBSTONE_TTL    VALUE_OF(FURROW_TOMBSTONE_SECONDS)
 
 /*
- * KEYS: records; ARGV: their new values. '>L' is 8 bytes big-endian as a number, exact below 2^53. (Lua's own string comparison goes by the server's
- * locale.) A value of 8 bytes is a tombstone.
+ * KEYS: records; ARGV: their new values. '>L' is 8 bytes big-endian as a number, exact below 2^53. (Lua's own string
+ * comparison goes by the server's locale.) A value of 8 bytes is a tombstone.
  */
-static furrow_script plain_script = {.source = "local K, A, call, number = KEYS, ARGV, redis.call, struct.unpack\n"
-                                               "local old = call('MGET', unpack(K))\n"
-                                               "local set, n, dead = {}, 0, 0\n"
-                                               "for i = 1, #K do\n"
-                                               "  local new, cur = A[i], old[i]\n"
-                                               "  if not cur or #cur < 8 or number('>L', new) > number('>L', cur) then\n"
-                                               "    if #new > 8 then\n"
-                                               "      set[n + 1], set[n + 2] = K[i], new\n"
-                                               "      n = n + 2\n"
-                                               "    else\n"
-                                               "      call('SET', K[i], new, 'EX', " TOMBSTONE_TTL ")\n"
-                                               "      dead = dead + 1\n"
-                                               "    end\n"
-                                               "  end\n"
-                                               "end\n"
-                                               "if n > 0 then call('MSET', unpack(set)) end\n"
-                                               "return n / 2 + dead\n"};
+static furrow_script plain_script = {.source =
+                                         "local K, A, call, number = KEYS, ARGV, redis.call, struct.unpack\n"
+                                         "local old = call('MGET', unpack(K))\n"
+                                         "local set, n, dead = {}, 0, 0\n"
+                                         "for i = 1, #K do\n"
+                                         "  local new, cur = A[i], old[i]\n"
+                                         "  if not cur or #cur < 8 or number('>L', new) > number('>L', cur) then\n"
+                                         "    if #new > 8 then\n"
+                                         "      set[n + 1], set[n + 2] = K[i], new\n"
+                                         "      n = n + 2\n"
+                                         "    else\n"
+                                         "      call('SET', K[i], new, 'EX', " TOMBSTONE_TTL ")\n"
+                                         "      dead = dead + 1\n"
+                                         "    end\n"
+                                         "  end\n"
+                                         "end\n"
+                                         "if n > 0 then call('MSET', unpack(set)) end\n"
+                                         "return n / 2 + dead\n"};
 
 /*
- * KEYS: n records, m indexes, the pending reactions. ARGV: n, m, '1' if there are reactions; then per record the first 8 bytes of its old value, its
- * new value, its id, a count and so many pairs of letter and member: 'a' adds to the first index, 'A' removes from it, 'b' and 'B' the
- * second, ... Answers the numbers of the records that had changed meanwhile.
+ * KEYS: n records, m indexes, the pending reactions. ARGV: n, m, '1' if there are reactions; then per record the first
+ * 8 bytes of its old value, its new value, its id, a count and so many pairs of letter and member: 'a' adds to the
+ * first index, 'A' removes from it, 'b' and 'B' the second, ... Answers the numbers of the records that had changed
+ * meanwhile.
  */
-static furrow_script full_script = {.source = "local K, A, call, sub = KEYS, ARGV, redis.call, string.sub\n"
-                                              "local n, m, react = tonumber(A[1]), tonumber(A[2]), A[3] == '1'\n"
-                                              "local old = call('MGET', unpack(K, 1, n))\n"
-                                              "local add, remove, lists = {}, {}, {}\n"
-                                              "for i = 1, m do\n"
-                                              "  add[i], remove[i] = {}, {}\n"
-                                              "  lists[string.char(96 + i)], lists[string.char(64 + i)] = add[i], remove[i]\n"
-                                              "end\n"
-                                              "local set, s, lost, at = {}, 0, {}, 4\n"
-                                              "for i = 1, n do\n"
-                                              "  local cur, from, new = old[i] or '', at + 4, A[at + 1]\n"
-                                              "  local to = from + 2 * A[at + 3]\n"
-                                              "  if sub(cur, 1, 8) == A[at] then\n"
-                                              "    if #new > 8 then\n"
-                                              "      set[s + 1], set[s + 2] = K[i], new\n"
-                                              "      s = s + 2\n"
-                                              "    else\n"
-                                              "      call('SET', K[i], new, 'EX', " TOMBSTONE_TTL ")\n"
-                                              "    end\n"
-                                              "    for j = from, to - 1, 2 do\n"
-                                              "      local list = lists[A[j]]\n"
-                                              "      list[#list + 1] = A[j + 1]\n"
-                                              "    end\n"
-                                              "    if react then call('HSETNX', K[#K], A[at + 2], cur) end\n"
-                                              "  else\n"
-                                              "    lost[#lost + 1] = i\n"
-                                              "  end\n"
-                                              "  at = to\n"
-                                              "end\n"
-                                              "if s > 0 then call('MSET', unpack(set)) end\n"
-                                              "for i = 1, m do\n"
-                                              "  for from = 1, #remove[i], 1000 do\n"
-                                              "    call('ZREM', K[n + i], unpack(remove[i], from, math.min(from + 999, #remove[i])))\n"
-                                              "  end\n"
-                                              "  for from = 1, #add[i], 1000 do\n"
-                                              "    local pairs_, p = {}, 0\n"
-                                              "    for j = from, math.min(from + 999, #add[i]) do\n"
-                                              "      pairs_[p + 1], pairs_[p + 2] = '0', add[i][j]\n"
-                                              "      p = p + 2\n"
-                                              "    end\n"
-                                              "    call('ZADD', K[n + i], unpack(pairs_))\n"
-                                              "  end\n"
-                                              "end\n"
-                                              "return lost\n"};
+static furrow_script full_script = {
+    .source = "local K, A, call, sub = KEYS, ARGV, redis.call, string.sub\n"
+              "local n, m, react = tonumber(A[1]), tonumber(A[2]), A[3] == '1'\n"
+              "local old = call('MGET', unpack(K, 1, n))\n"
+              "local add, remove, lists = {}, {}, {}\n"
+              "for i = 1, m do\n"
+              "  add[i], remove[i] = {}, {}\n"
+              "  lists[string.char(96 + i)], lists[string.char(64 + i)] = add[i], remove[i]\n"
+              "end\n"
+              "local set, s, lost, at = {}, 0, {}, 4\n"
+              "for i = 1, n do\n"
+              "  local cur, from, new = old[i] or '', at + 4, A[at + 1]\n"
+              "  local to = from + 2 * A[at + 3]\n"
+              "  if sub(cur, 1, 8) == A[at] then\n"
+              "    if #new > 8 then\n"
+              "      set[s + 1], set[s + 2] = K[i], new\n"
+              "      s = s + 2\n"
+              "    else\n"
+              "      call('SET', K[i], new, 'EX', " TOMBSTONE_TTL ")\n"
+              "    end\n"
+              "    for j = from, to - 1, 2 do\n"
+              "      local list = lists[A[j]]\n"
+              "      list[#list + 1] = A[j + 1]\n"
+              "    end\n"
+              "    if react then call('HSETNX', K[#K], A[at + 2], cur) end\n"
+              "  else\n"
+              "    lost[#lost + 1] = i\n"
+              "  end\n"
+              "  at = to\n"
+              "end\n"
+              "if s > 0 then call('MSET', unpack(set)) end\n"
+              "for i = 1, m do\n"
+              "  for from = 1, #remove[i], 1000 do\n"
+              "    call('ZREM', K[n + i], unpack(remove[i], from, math.min(from + 999, #remove[i])))\n"
+              "  end\n"
+              "  for from = 1, #add[i], 1000 do\n"
+              "    local pairs_, p = {}, 0\n"
+              "    for j = from, math.min(from + 999, #add[i]) do\n"
+              "      pairs_[p + 1], pairs_[p + 2] = '0', add[i][j]\n"
+              "      p = p + 2\n"
+              "    end\n"
+              "    call('ZADD', K[n + i], unpack(pairs_))\n"
+              "  end\n"
+              "end\n"
+              "return lost\n"};
 
-/* A window of batches on its way through the steps below; the first failure stands, and ends it once all answers are in. */
+/* A window of batches on its way through the steps below; the first failure stands, and ends it once all answers are
+ * in. */
 typedef struct window {
     furrow_table *table;
     furrow_batch *batches[FURROW_BATCH_WINDOW];
@@ -134,7 +139,8 @@ static void apply_plain(window *self)
         furrow_batch *batch = self->batches[i];
         furrow_status status = furrow_batch_wait(self->table, batch, &plain_script, err_of(self));
         keep(self, status);
-        if (!status && batch->request.value.kind == FURROW_VALUE_INTEGER) self->applied += (size_t)batch->request.value.integer;
+        if (!status && batch->request.value.kind == FURROW_VALUE_INTEGER)
+            self->applied += (size_t)batch->request.value.integer;
     }
 }
 
@@ -171,11 +177,16 @@ static difference compare_entries(furrow_index_entries before, furrow_index_entr
     size_t b = 0, a = 0, gone = 0, added = 0;
     while (b < before.count || a < after.count) {
         int order = b == before.count ? 1 : a == after.count ? -1 : 0;
-        if (order == 0 && before.list[b].index != after.list[a].index) order = before.list[b].index < after.list[a].index ? -1 : 1;
-        else if (order == 0) order = furrow_index_compare(before.list[b].member, after.list[a].member);
-        if (order == 0) b++, a++;
-        else if (order < 0) before.list[gone++] = before.list[b++];
-        else after.list[added++] = after.list[a++];
+        if (order == 0 && before.list[b].index != after.list[a].index)
+            order = before.list[b].index < after.list[a].index ? -1 : 1;
+        else if (order == 0)
+            order = furrow_index_compare(before.list[b].member, after.list[a].member);
+        if (order == 0)
+            b++, a++;
+        else if (order < 0)
+            before.list[gone++] = before.list[b++];
+        else
+            after.list[added++] = after.list[a++];
     }
     return (difference){{before.list, gone}, {after.list, added}};
 }
@@ -189,22 +200,27 @@ static void put_entries(furrow_batch *batch, furrow_index_entries entries, char 
     }
 }
 
-static furrow_status put_record(furrow_table *table, furrow_batch *batch, const furrow_record_write *write, const furrow_value *old,
-                                furrow_error *err)
+static furrow_status put_record(furrow_table *table, furrow_batch *batch, const furrow_record_write *write,
+                                const furrow_value *old, furrow_error *err)
 {
     const furrow_table_options *options = &table->options;
     furrow_index_entries before, after;
-    /* Old bytes that cannot be read have no entries that could be found again; they must not keep the record from being mended. */
+    /* Old bytes that cannot be read have no entries that could be found again; they must not keep the record from being
+     * mended. */
     furrow_record was = furrow_record_of_value(old);
-    furrow_status status = furrow_index_compute(options->descriptor, options->indexes, options->index_count, write->id, was.body,
-                                                batch->arena, &before, err);
-    if (status == FURROW_INVALID_ARGUMENT) before = (furrow_index_entries){0};
-    else if (status) return status;
-    status = furrow_index_compute(options->descriptor, options->indexes, options->index_count, write->id, write->body, batch->arena,
-                                  &after, err);
+    furrow_status status = furrow_index_compute(options->descriptor, options->indexes, options->index_count, write->id,
+                                                was.body, batch->arena, &before, err);
+    if (status == FURROW_INVALID_ARGUMENT)
+        before = (furrow_index_entries){0};
+    else if (status)
+        return status;
+    status = furrow_index_compute(options->descriptor, options->indexes, options->index_count, write->id, write->body,
+                                  batch->arena, &after, err);
     if (status) return furrow_wrap(err, "%s %.*s", options->entity, (int)write->id.len, (const char *)write->id.data);
     difference entries = compare_entries(before, after);
-    size_t prefix_len = old->kind != FURROW_VALUE_TEXT ? 0 : old->text.len < FURROW_VERSION_BYTES ? old->text.len : FURROW_VERSION_BYTES;
+    size_t prefix_len = old->kind != FURROW_VALUE_TEXT         ? 0
+                        : old->text.len < FURROW_VERSION_BYTES ? old->text.len
+                                                               : FURROW_VERSION_BYTES;
     furrow_batch_arg(batch, old->text.data, prefix_len);
     furrow_batch_arg_value(batch, write);
     furrow_batch_arg(batch, write->id.data, options->reactions ? write->id.len : 0);
@@ -220,13 +236,15 @@ static furrow_status build_full(furrow_table *table, furrow_batch *batch, const 
     furrow_batch_begin(batch);
     furrow_batch_arg_number(batch, batch->count + options->index_count + (options->reactions ? 1 : 0));
     for (size_t i = 0; i < batch->count; i++) furrow_batch_arg_pair(batch, table->prefix, batch->writes[i]->id);
-    for (size_t i = 0; i < options->index_count; i++) furrow_batch_arg(batch, table->index_keys[i].data, table->index_keys[i].len);
+    for (size_t i = 0; i < options->index_count; i++)
+        furrow_batch_arg(batch, table->index_keys[i].data, table->index_keys[i].len);
     if (options->reactions) furrow_batch_arg(batch, table->reactions_key.data, table->reactions_key.len);
     furrow_batch_arg_number(batch, batch->count);
     furrow_batch_arg_number(batch, options->index_count);
     furrow_batch_arg(batch, options->reactions ? "1" : "0", 1);
     furrow_status status = FURROW_OK;
-    for (size_t i = 0; i < batch->count && !status; i++) status = put_record(table, batch, batch->writes[i], &old[i], err);
+    for (size_t i = 0; i < batch->count && !status; i++)
+        status = put_record(table, batch, batch->writes[i], &old[i], err);
     return status;
 }
 
@@ -299,7 +317,8 @@ static furrow_status check(const furrow_record_write writes[], size_t count, fur
         furrow_status status = furrow_table_check_id(writes[i].id, err);
         if (status) return status;
         if (writes[i].version >= FURROW_VERSION_MAX)
-            return furrow_fail(err, FURROW_INVALID_ARGUMENT, "version %llu is past 2^53", (unsigned long long)writes[i].version);
+            return furrow_fail(err, FURROW_INVALID_ARGUMENT, "version %llu is past 2^53",
+                               (unsigned long long)writes[i].version);
     }
     return FURROW_OK;
 }
@@ -320,7 +339,8 @@ static size_t fill(window *self, const furrow_record_write writes[], size_t coun
     return covered;
 }
 
-furrow_status furrow_record_apply(furrow_table *table, const furrow_record_write writes[], size_t count, size_t *applied, furrow_error *err)
+furrow_status furrow_record_apply(furrow_table *table, const furrow_record_write writes[], size_t count,
+                                  size_t *applied, furrow_error *err)
 {
     bool full = table->options.index_count > 0 || table->options.reactions;
     furrow_status status = check(writes, count, err);
@@ -328,8 +348,10 @@ furrow_status furrow_record_apply(furrow_table *table, const furrow_record_write
     window self = {.table = table, .status = status, .err = err};
     for (size_t done = 0; done < count && !self.status;) {
         done += fill(&self, writes + done, count - done);
-        if (!self.status && full) apply_full(&self);
-        else if (!self.status) apply_plain(&self);
+        if (!self.status && full)
+            apply_full(&self);
+        else if (!self.status)
+            apply_plain(&self);
         for (size_t i = 0; i < self.count; i++) furrow_batch_give(table, self.batches[i]);
     }
     if (!self.status && applied) *applied = self.applied;

@@ -20,8 +20,8 @@ furrow_record furrow_record_of_value(const furrow_value *value)
     return record;
 }
 
-furrow_status furrow_table_send_mget(furrow_table *table, const furrow_bytes ids[], size_t count, furrow_pipelined *request,
-                                     furrow_arena *arena, furrow_error *err)
+furrow_status furrow_table_send_mget(furrow_table *table, const furrow_bytes ids[], size_t count,
+                                     furrow_pipelined *request, furrow_arena *arena, furrow_error *err)
 {
     furrow_buffer *out = furrow_pipeline_begin(table->store, request, arena, 1 + count, err);
     if (!out) return request->status;
@@ -30,7 +30,8 @@ furrow_status furrow_table_send_mget(furrow_table *table, const furrow_bytes ids
     return furrow_pipeline_send(table->store, request, err);
 }
 
-furrow_status furrow_record_read_many(furrow_store *store, furrow_record_read reads[], size_t count, furrow_arena *arena, furrow_error *err)
+furrow_status furrow_record_read_many(furrow_store *store, furrow_record_read reads[], size_t count,
+                                      furrow_arena *arena, furrow_error *err)
 {
     if (count == 0) return FURROW_OK;
     for (size_t i = 0; i < count; i++) {
@@ -42,7 +43,8 @@ furrow_status furrow_record_read_many(furrow_store *store, furrow_record_read re
     furrow_buffer *out = furrow_pipeline_begin(store, &request, arena, 1 + count, err);
     if (!out) return request.status;
     furrow_pipeline_arg(out, "MGET", 4);
-    for (size_t i = 0; i < count; i++) furrow_pipeline_arg_pair(out, reads[i].table->prefix, furrow_bytes_of(reads[i].id));
+    for (size_t i = 0; i < count; i++)
+        furrow_pipeline_arg_pair(out, reads[i].table->prefix, furrow_bytes_of(reads[i].id));
     furrow_status status = furrow_pipeline_send(store, &request, err);
     if (!status) status = furrow_pipeline_wait(&request, err);
     if (status) return status;

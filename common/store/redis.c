@@ -1,8 +1,10 @@
 /*
- * The life of the connection to Redis: connect, greet, read answers, notice silence, break, come back. See redis.h for its states.
+ * The life of the connection to Redis: connect, greet, read answers, notice silence, break, come back. See redis.h for
+ * its states.
  *
- * The connection counts as there only after Redis has taken our name (AUTH), the database, told its run id and answered a PING, which it
- * does not while it loads its data. Whatever breaks ends in lose(), which answers everyone in the queue and starts the retry timer.
+ * The connection counts as there only after Redis has taken our name (AUTH), the database, told its run id and answered
+ * a PING, which it does not while it loads its data. Whatever breaks ends in lose(), which answers everyone in the
+ * queue and starts the retry timer.
  */
 #include "store/redis.h"
 
@@ -22,8 +24,10 @@ static furrow_store *store_of_hook(furrow_hook *hook)
 
 static void complete(furrow_store *store, furrow_pipelined *request)
 {
-    if (request->done) request->done(store, request);
-    else furrow_waiter_done(&request->waiter);
+    if (request->done)
+        request->done(store, request);
+    else
+        furrow_waiter_done(&request->waiter);
 }
 
 static furrow_pipelined *take_head(furrow_store *store)
@@ -82,6 +86,7 @@ static void disconnect(furrow_store *store, enum furrow_redis_state state, const
     furrow_buffer_fini(&store->out);
     furrow_buffer_init(&store->out, FURROW_REDIS_OUTPUT_BYTES);
     store->flushed = 0;
+    store->suspected = false;
     uv_timer_stop(&store->watchdog);
     fail_all(store, why);
 }
@@ -114,6 +119,7 @@ static bool take_replies(furrow_store *store)
         }
         if (!reply) return true;
         furrow_pipelined *request = take_head(store);
+        store->suspected = false;
         settle(store, request);
         /* A primary that became a replica: leave it, the name may lead to the new primary. */
         bool demoted = store->target.error && strncmp(store->target.error_text, "READONLY", 8) == 0;
@@ -144,7 +150,8 @@ static void on_received(void *owner, const char *data, size_t len)
 static void flush(furrow_store *store)
 {
     if (!store->socket || store->flushed == store->out.len) return;
-    ptrdiff_t sent = furrow_socket_send(store->socket, store->out.data + store->flushed, store->out.len - store->flushed);
+    ptrdiff_t sent =
+        furrow_socket_send(store->socket, store->out.data + store->flushed, store->out.len - store->flushed);
     if (sent < 0) {
         lose(store, strerror(errno));
         return;
@@ -187,24 +194,33 @@ static void on_watchdog(uv_timer_t *timer)
         lose(store, text);
         return;
     }
-    /* If it was us who were busy, the answer lies in the socket. */
-    if (store->head && store->socket) furrow_socket_read(store->socket);
-    if (!store->head || !store->socket) return;
-    uint64_t age_ms = uv_now(furrow_loop_uv(store->loop)) - store->head->sent_ms;
-    if (age_ms >= store->timeout_ms) lose(store, text);
-    else uv_timer_start(&store->watchdog, on_watchdog, store->timeout_ms - age_ms, 0);
+    if (!store->head) return;
+    uint64_t age_ms = uv_now(furrow_loop_uv(store->loop)) - store->head->sent_ms, grace_ms = store->timeout_ms / 4 + 1;
+    if (age_ms < store->timeout_ms) {
+        uv_timer_start(timer, on_watchdog, store->timeout_ms - age_ms, 0);
+    } else if (!store->suspected) {
+        /* It may be us who were busy: the command may just have left, the answer may lie in the socket. Look once more.
+         */
+        store->suspected = true;
+        uv_timer_start(timer, on_watchdog, grace_ms, 0);
+    } else {
+        lose(store, text);
+    }
 }
 
 void furrow_redis_enqueue(furrow_store *store, furrow_pipelined *request)
 {
     request->next = NULL;
     request->sent_ms = uv_now(furrow_loop_uv(store->loop));
-    if (store->tail) store->tail->next = request;
-    else store->head = request;
+    if (store->tail)
+        store->tail->next = request;
+    else
+        store->head = request;
     store->tail = request;
     store->in_flight++;
     furrow_loop_defer(store->loop, &store->flush);
-    if (!uv_is_active((uv_handle_t *)&store->watchdog)) uv_timer_start(&store->watchdog, on_watchdog, store->timeout_ms, 0);
+    if (!uv_is_active((uv_handle_t *)&store->watchdog))
+        uv_timer_start(&store->watchdog, on_watchdog, store->timeout_ms, 0);
 }
 
 /* ---- greeting ---- */
@@ -267,8 +283,10 @@ static void on_opened(void *owner)
     snprintf(database, sizeof database, "%u", store->address.database);
     furrow_arena_reset(store->greeting_arena);
     const char *password = store->password ? store->password : ""; /* any will do for a user without one */
-    if (store->user) greet(store, 0, (const char *const[]){"AUTH", store->user, password}, 3);
-    else if (store->password) greet(store, 0, (const char *const[]){"AUTH", password}, 2);
+    if (store->user)
+        greet(store, 0, (const char *const[]){"AUTH", store->user, password}, 3);
+    else if (store->password)
+        greet(store, 0, (const char *const[]){"AUTH", password}, 2);
     if (store->address.database > 0) greet(store, 1, (const char *const[]){"SELECT", database}, 2);
     greet(store, 2, (const char *const[]){"INFO", "server"}, 2);
     greet(store, 3, (const char *const[]){"PING"}, 1);
@@ -356,7 +374,8 @@ void furrow_store_destroy(furrow_store *store)
 {
     if (!store) return;
     disconnect(store, FURROW_REDIS_DESTROYED, "the store is closed");
-    for (furrow_redis_waiting *waiting = store->waiting; waiting; waiting = waiting->next) furrow_waiter_done(&waiting->waiter);
+    for (furrow_redis_waiting *waiting = store->waiting; waiting; waiting = waiting->next)
+        furrow_waiter_done(&waiting->waiter);
     store->waiting = NULL;
     uv_close((uv_handle_t *)&store->retry, on_timer_closed);
     uv_close((uv_handle_t *)&store->watchdog, on_timer_closed);

@@ -1,8 +1,9 @@
 /**
  * The connection's inside, shared by redis.c (its life) and pipeline.c (commands on it). Private to store/.
  *
- * AWAY (timer runs) -> CONNECTING (socket, then AUTH, SELECT, INFO, PING) -> READY -> AWAY. Commands are taken when READY only.
- * Answers come in the order of the commands, so requests wait in one queue and the head is who the next answer is for.
+ * AWAY (timer runs) -> CONNECTING (socket, then AUTH, SELECT, INFO, PING) -> READY -> AWAY. Commands are taken when
+ * READY only. Answers come in the order of the commands, so requests wait in one queue and the head is who the next
+ * answer is for.
  */
 #ifndef FURROW_STORE_REDIS_H
 #define FURROW_STORE_REDIS_H
@@ -47,6 +48,7 @@ struct furrow_store {
     furrow_hook flush; /* at the end of each turn that appended to out */
     furrow_pipelined *head, *tail;
     size_t in_flight;
+    bool suspected; /* the head is overdue; no answer has come since */
 
     furrow_pipelined greetings[FURROW_REDIS_GREETINGS];
     furrow_arena *greeting_arena;

@@ -1,6 +1,6 @@
 /**
- * Answers of Redis: hiredis's protocol reader builds them straight into the memory of who waits, so a reply is copied once and costs no malloc.
- * Threads: the loop's. Private to store/.
+ * Answers of Redis: hiredis's protocol reader builds them straight into the memory of who waits, so a reply is copied
+ * once and costs no malloc. Threads: the loop's. Private to store/.
  */
 #ifndef FURROW_STORE_REPLY_H
 #define FURROW_STORE_REPLY_H
@@ -13,8 +13,8 @@
 typedef struct furrow_reply_target {
     furrow_arena *arena; /* of text and lists; NULL: only integers and nil fit */
     furrow_value *value;
-    bool overflow;       /* the arena was too small: the rest of this reply was read and dropped */
-    bool error;          /* Redis answered an error; its text is in error_text */
+    bool overflow; /* the arena was too small: the rest of this reply was read and dropped */
+    bool error;    /* Redis answered an error; its text is in error_text */
     char error_text[200];
 } furrow_reply_target;
 

@@ -58,14 +58,16 @@ void furrow_socket_close(furrow_socket *socket)
     if (!socket || socket->closed) return;
     socket->closed = true;
     drop_fd(socket);
-    if (socket->resolving) uv_cancel((uv_req_t *)&socket->resolve); /* refused when it runs: then its callback sees `closed` */
+    if (socket->resolving)
+        uv_cancel((uv_req_t *)&socket->resolve); /* refused when it runs: then its callback sees `closed` */
     release(socket);
 }
 
 static void report(furrow_socket *socket, const char *what, const char *why)
 {
     char text[400];
-    snprintf(text, sizeof text, "%s %s: %s", what, socket->address.path[0] ? socket->address.path : socket->address.host, why);
+    snprintf(text, sizeof text, "%s %s: %s", what,
+             socket->address.path[0] ? socket->address.path : socket->address.host, why);
     socket->events->broken(socket->owner, text);
 }
 
@@ -140,10 +142,8 @@ static void on_connecting(furrow_socket *socket)
     socket->events->opened(socket->owner);
 }
 
-void furrow_socket_read(furrow_socket *socket)
+static void read_all(furrow_socket *socket)
 {
-    if (!socket->open) return;
-    socket->holds++; /* an event may close it under our feet */
     for (int reads = 0; reads < READS_A_TURN && !socket->closed; reads++) {
         ptrdiff_t got = recv(socket->fd, socket->buffer, sizeof socket->buffer, 0);
         if (got > 0) {
@@ -157,14 +157,13 @@ void furrow_socket_read(furrow_socket *socket)
             break;
         }
     }
-    release(socket);
 }
 
 static void on_poll(uv_poll_t *poll, int status, int events)
 {
     furrow_socket *socket = poll->data;
     if (socket->closed) return;
-    socket->holds++;
+    socket->holds++; /* an event may close it under our feet */
     if (!socket->open) {
         on_connecting(socket);
     } else if (status < 0) {
@@ -175,7 +174,7 @@ static void on_poll(uv_poll_t *poll, int status, int events)
             watch(socket);
             socket->events->writable(socket->owner);
         }
-        if ((events & UV_READABLE) && !socket->closed) furrow_socket_read(socket);
+        if ((events & UV_READABLE) && !socket->closed) read_all(socket);
     }
     release(socket);
 }
@@ -205,8 +204,10 @@ static void on_resolved(uv_getaddrinfo_t *request, int status, struct addrinfo *
     socket->found = socket->next = found;
     if (!socket->closed) {
         int failure = status == 0 ? begin_next(socket) : 0;
-        if (status != 0) report(socket, "resolve", uv_strerror(status));
-        else if (failure) report(socket, "connect to", strerror(failure));
+        if (status != 0)
+            report(socket, "resolve", uv_strerror(status));
+        else if (failure)
+            report(socket, "connect to", strerror(failure));
     }
     release(socket);
 }
@@ -220,15 +221,16 @@ static int start(furrow_socket *socket)
     }
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
     socket->resolve.data = socket;
-    int failure = uv_getaddrinfo(socket->uv, &socket->resolve, on_resolved, socket->address.host, socket->address.port, &hints);
+    int failure =
+        uv_getaddrinfo(socket->uv, &socket->resolve, on_resolved, socket->address.host, socket->address.port, &hints);
     if (failure) return -failure;
     socket->resolving = true;
     socket->holds++;
     return 0;
 }
 
-furrow_socket *furrow_socket_open(uv_loop_t *uv, const furrow_address *address, const furrow_socket_events *events, void *owner,
-                                  furrow_error *err)
+furrow_socket *furrow_socket_open(uv_loop_t *uv, const furrow_address *address, const furrow_socket_events *events,
+                                  void *owner, furrow_error *err)
 {
     furrow_socket *socket = calloc(1, sizeof *socket);
     if (!socket) {
@@ -238,7 +240,8 @@ furrow_socket *furrow_socket_open(uv_loop_t *uv, const furrow_address *address, 
     *socket = (furrow_socket){.uv = uv, .events = events, .owner = owner, .address = *address, .fd = -1, .holds = 1};
     int failure = start(socket);
     if (failure == 0) return socket;
-    furrow_fail(err, FURROW_UNAVAILABLE, "connect to %s: %s", address->path[0] ? address->path : address->host, strerror(failure));
+    furrow_fail(err, FURROW_UNAVAILABLE, "connect to %s: %s", address->path[0] ? address->path : address->host,
+                strerror(failure));
     furrow_socket_close(socket);
     return NULL;
 }

@@ -3,9 +3,8 @@
  *
  * Commands of one turn leave in one write and their answers come in order; a caller parks until its own has come. The
  * store connects in the background and reconnects for ever with bounded back-off and jitter. While it is away every
- * command fails UNAVAILABLE at once; commands in flight when it breaks fail UNAVAILABLE too (they may have run; all ours are
- * idempotent).
- * Threads: the loop's, in a task.
+ * command fails UNAVAILABLE at once; commands in flight when it breaks fail UNAVAILABLE too (they may have run; all
+ * ours are idempotent). Threads: the loop's, in a task.
  */
 #ifndef FURROW_STORE_STORE_H
 #define FURROW_STORE_STORE_H
@@ -17,11 +16,11 @@
 typedef struct furrow_store furrow_store;
 
 typedef struct furrow_store_options {
-    const char *url;            /* "redis://host:port[/db]" or "unix:///path"; NULL: redis://127.0.0.1:6379 */
+    const char *url;             /* "redis://host:port[/db]" or "unix:///path"; NULL: redis://127.0.0.1:6379 */
     const char *user, *password; /* AUTH, or NULL */
     uint64_t reconnect_min_ms, reconnect_max_ms; /* 0: 50 and 2000 */
-    uint64_t timeout_ms;        /* a command without an answer for so long breaks the connection; 0: 5000 */
-    size_t max_commands;        /* in flight; past it RESOURCE_EXHAUSTED; 0: 65536 */
+    uint64_t timeout_ms; /* a command without an answer for so long breaks the connection; 0: 5000 */
+    size_t max_commands; /* in flight; past it RESOURCE_EXHAUSTED; 0: 65536 */
 } furrow_store_options;
 
 furrow_store *furrow_store_create(furrow_loop *loop, const furrow_store_options *options, furrow_error *err);
@@ -45,7 +44,12 @@ void furrow_store_watch_add(furrow_store *store, furrow_store_watch *watch);
 void furrow_store_watch_remove(furrow_store *store, furrow_store_watch *watch);
 
 /* An answer, in the caller's arena. */
-typedef enum furrow_value_kind { FURROW_VALUE_NIL, FURROW_VALUE_TEXT, FURROW_VALUE_INTEGER, FURROW_VALUE_LIST } furrow_value_kind;
+typedef enum furrow_value_kind {
+    FURROW_VALUE_NIL,
+    FURROW_VALUE_TEXT,
+    FURROW_VALUE_INTEGER,
+    FURROW_VALUE_LIST
+} furrow_value_kind;
 typedef struct furrow_value {
     furrow_value_kind kind;
     furrow_bytes text; /* NUL-terminated after len */
@@ -54,18 +58,19 @@ typedef struct furrow_value {
     size_t count;
 } furrow_value;
 
-/* One command; parks. An error answer of Redis is INTERNAL (or UNAVAILABLE for LOADING, READONLY, CLUSTERDOWN; RESOURCE_EXHAUSTED
- * for OOM; PERMISSION_DENIED for NOPERM) with its text. */
-furrow_status furrow_store_command(furrow_store *store, const furrow_bytes argv[], size_t argc, furrow_arena *arena, furrow_value *out,
-                                   furrow_error *err) FURROW_MUST_USE;
+/* One command; parks. An error answer of Redis is INTERNAL (or UNAVAILABLE for LOADING, READONLY, CLUSTERDOWN;
+ * RESOURCE_EXHAUSTED for OOM; PERMISSION_DENIED for NOPERM) with its text. */
+furrow_status furrow_store_command(furrow_store *store, const furrow_bytes argv[], size_t argc, furrow_arena *arena,
+                                   furrow_value *out, furrow_error *err) FURROW_MUST_USE;
 
-/* A server-side script: sent by EVALSHA, loaded again when the server does not know it. Define one per script, static. */
+/* A server-side script: sent by EVALSHA, loaded again when the server does not know it. Define one per script, static.
+ */
 typedef struct furrow_script {
     const char *source;
     char sha1[41]; /* filled at first use */
 } furrow_script;
-furrow_status furrow_store_script(furrow_store *store, furrow_script *script, const furrow_bytes keys[], size_t key_count,
-                                  const furrow_bytes args[], size_t arg_count, furrow_arena *arena, furrow_value *out, furrow_error *err)
-    FURROW_MUST_USE;
+furrow_status furrow_store_script(furrow_store *store, furrow_script *script, const furrow_bytes keys[],
+                                  size_t key_count, const furrow_bytes args[], size_t arg_count, furrow_arena *arena,
+                                  furrow_value *out, furrow_error *err) FURROW_MUST_USE;
 
 #endif

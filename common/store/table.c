@@ -14,7 +14,8 @@ enum { NAMES_BYTES = 64 * 1024, CLEAR_STEP = 1000, CLEAR_ARENA_BYTES = 8 << 20, 
 
 static bool name_key(furrow_table *table, const char *what, const char *field, furrow_bytes *out)
 {
-    const char *key = furrow_arena_printf(table->names, "%s:{%s}:%s%s", table->options.service, table->options.entity, what, field);
+    const char *key =
+        furrow_arena_printf(table->names, "%s:{%s}:%s%s", table->options.service, table->options.entity, what, field);
     if (key) *out = furrow_bytes_of(key);
     return key != NULL;
 }
@@ -22,7 +23,8 @@ static bool name_key(furrow_table *table, const char *what, const char *field, f
 static bool name_keys(furrow_table *table)
 {
     table->index_keys = furrow_arena_alloc(table->names, (table->options.index_count + 1) * sizeof *table->index_keys);
-    bool named = table->index_keys && name_key(table, "", "", &table->prefix) && name_key(table, "@reactions", "", &table->reactions_key) &&
+    bool named = table->index_keys && name_key(table, "", "", &table->prefix) &&
+                 name_key(table, "@reactions", "", &table->reactions_key) &&
                  name_key(table, "@replica", "", &table->marker_key);
     for (size_t i = 0; named && i < table->options.index_count; i++)
         named = name_key(table, "@by:", table->options.indexes[i].field, &table->index_keys[i]);
@@ -32,12 +34,13 @@ static bool name_keys(furrow_table *table)
 static furrow_status check_options(const furrow_table_options *options, furrow_error *err)
 {
     /* Names end up in a glob and between braces: only what an id may hold. */
-    if (!furrow_id_valid(options->service, strlen(options->service)) || !furrow_id_valid(options->entity, strlen(options->entity)))
-        return furrow_fail(err, FURROW_INVALID_ARGUMENT, "table %s of %s: names hold letters, digits, _ and - only", options->entity,
-                           options->service);
+    if (!furrow_id_valid(options->service, strlen(options->service)) ||
+        !furrow_id_valid(options->entity, strlen(options->entity)))
+        return furrow_fail(err, FURROW_INVALID_ARGUMENT, "table %s of %s: names hold letters, digits, _ and - only",
+                           options->entity, options->service);
     if (options->index_count > FURROW_INDEXES_MAX)
-        return furrow_fail(err, FURROW_INVALID_ARGUMENT, "table %s has %zu indexes, at most %d are possible", options->entity,
-                           options->index_count, FURROW_INDEXES_MAX);
+        return furrow_fail(err, FURROW_INVALID_ARGUMENT, "table %s has %zu indexes, at most %d are possible",
+                           options->entity, options->index_count, FURROW_INDEXES_MAX);
     for (size_t i = 0; i < options->index_count; i++) {
         furrow_status status = furrow_index_check(&options->indexes[i], err);
         if (status) return status;
@@ -95,12 +98,14 @@ static furrow_status clear_bookkeeping(furrow_table *table, furrow_error *err)
     furrow_pipeline_arg(out, "UNLINK", 6);
     furrow_pipeline_arg(out, table->marker_key.data, table->marker_key.len);
     furrow_pipeline_arg(out, table->reactions_key.data, table->reactions_key.len);
-    for (size_t i = 0; i < table->options.index_count; i++) furrow_pipeline_arg(out, table->index_keys[i].data, table->index_keys[i].len);
+    for (size_t i = 0; i < table->options.index_count; i++)
+        furrow_pipeline_arg(out, table->index_keys[i].data, table->index_keys[i].len);
     furrow_status status = furrow_pipeline_send(table->store, &request, err);
     return status ? status : furrow_pipeline_wait(&request, err);
 }
 
-/* Bookkeeping is spared: leases stand over a clear, and index entries written meanwhile belong to records written meanwhile. */
+/* Bookkeeping is spared: leases stand over a clear, and index entries written meanwhile belong to records written
+ * meanwhile. */
 static bool is_record(const furrow_table *table, const furrow_value *key)
 {
     return key->kind == FURROW_VALUE_TEXT && key->text.len > table->prefix.len &&
@@ -117,21 +122,24 @@ static furrow_status unlink_records(furrow_table *table, const furrow_value *key
     if (!out) return request.status;
     furrow_pipeline_arg(out, "UNLINK", 6);
     for (size_t i = 0; i < keys->count; i++)
-        if (is_record(table, &keys->items[i])) furrow_pipeline_arg(out, keys->items[i].text.data, keys->items[i].text.len);
+        if (is_record(table, &keys->items[i]))
+            furrow_pipeline_arg(out, keys->items[i].text.data, keys->items[i].text.len);
     furrow_status status = furrow_pipeline_send(table->store, &request, err);
     return status ? status : furrow_pipeline_wait(&request, err);
 }
 
-static furrow_status scan_step(furrow_table *table, furrow_bytes pattern, furrow_bytes cursor, furrow_arena *arena, furrow_value *out,
-                               furrow_error *err)
+static furrow_status scan_step(furrow_table *table, furrow_bytes pattern, furrow_bytes cursor, furrow_arena *arena,
+                               furrow_value *out, furrow_error *err)
 {
     char step[16];
     snprintf(step, sizeof step, "%d", CLEAR_STEP);
-    const furrow_bytes argv[] = {FURROW_BYTES_LITERAL("SCAN"), cursor, FURROW_BYTES_LITERAL("MATCH"), pattern,
+    const furrow_bytes argv[] = {FURROW_BYTES_LITERAL("SCAN"),  cursor,
+                                 FURROW_BYTES_LITERAL("MATCH"), pattern,
                                  FURROW_BYTES_LITERAL("COUNT"), furrow_bytes_of(step)};
     furrow_status status = furrow_store_command(table->store, argv, 6, arena, out, err);
     if (status) return status;
-    if (out->kind != FURROW_VALUE_LIST || out->count != 2 || out->items[0].kind != FURROW_VALUE_TEXT || out->items[0].text.len > 20)
+    if (out->kind != FURROW_VALUE_LIST || out->count != 2 || out->items[0].kind != FURROW_VALUE_TEXT ||
+        out->items[0].text.len > 20)
         return furrow_fail(err, FURROW_INTERNAL, "redis: SCAN answered something else");
     return FURROW_OK;
 }
@@ -157,7 +165,8 @@ furrow_status furrow_table_clear(furrow_table *table, furrow_error *err)
 
 /* ---- leases ---- */
 
-furrow_status furrow_table_lease(furrow_table *table, const char *what, const char *holder, uint64_t ms, bool *held, furrow_error *err)
+furrow_status furrow_table_lease(furrow_table *table, const char *what, const char *holder, uint64_t ms, bool *held,
+                                 furrow_error *err)
 {
     static furrow_script script = {.source = "local holder = redis.call('GET', KEYS[1])\n"
                                              "if holder and holder ~= ARGV[1] then return 0 end\n"

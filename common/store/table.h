@@ -35,8 +35,8 @@ void furrow_version_put(uint64_t version, uint8_t out[FURROW_VERSION_BYTES]);
 furrow_record furrow_record_of_value(const furrow_value *value);
 
 /* Sends one MGET of @count records of @table. */
-furrow_status furrow_table_send_mget(furrow_table *table, const furrow_bytes ids[], size_t count, furrow_pipelined *request,
-                                     furrow_arena *arena, furrow_error *err) FURROW_MUST_USE;
+furrow_status furrow_table_send_mget(furrow_table *table, const furrow_bytes ids[], size_t count,
+                                     furrow_pipelined *request, furrow_arena *arena, furrow_error *err) FURROW_MUST_USE;
 
 /* Frees what batch.c keeps between calls. */
 void furrow_table_free_batches(furrow_table *table);

@@ -17,8 +17,8 @@ char *furrow_token_make(const uint8_t query[FURROW_HASH_BYTES], furrow_bytes las
     return sodium_bin2base64(token, size, raw, len, VARIANT);
 }
 
-furrow_status furrow_token_read(const char *token, const uint8_t query[FURROW_HASH_BYTES], furrow_arena *arena, furrow_bytes *last,
-                                furrow_error *err)
+furrow_status furrow_token_read(const char *token, const uint8_t query[FURROW_HASH_BYTES], furrow_arena *arena,
+                                furrow_bytes *last, furrow_error *err)
 {
     uint8_t raw[TOKEN_MAX];
     size_t len = 0, token_len = strlen(token);
@@ -26,7 +26,8 @@ furrow_status furrow_token_read(const char *token, const uint8_t query[FURROW_HA
         len < FURROW_HASH_BYTES)
         return furrow_fail_field(err, "page_token", "this is no page token");
     if (memcmp(raw, query, FURROW_HASH_BYTES) != 0)
-        return furrow_fail_field(err, "page_token", "this page token belongs to another query: a query keeps its filter from page to page");
+        return furrow_fail_field(
+            err, "page_token", "this page token belongs to another query: a query keeps its filter from page to page");
     void *copy = furrow_arena_memdup(arena, raw + FURROW_HASH_BYTES, len - FURROW_HASH_BYTES);
     if (!copy) return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "a page token does not fit the request's memory");
     *last = (furrow_bytes){copy, len - FURROW_HASH_BYTES};

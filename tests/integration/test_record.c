@@ -1,0 +1,376 @@
+/* Records against a real Redis: the versioned upsert against a model, tombstones, markers, leases, clearing. */
+#include "store_world.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static furrow_bytes text(const char *body)
+{
+    return furrow_bytes_of(body);
+}
+
+/* ---- versions ---- */
+
+static void newest_body(store_world *world)
+{
+    ck_assert(store_world_connected(world->store));
+    furrow_table *table = store_world_table(world, world->store, "Worker", "", false);
+    ck_assert(!store_world_get(world, table, "w1").found);
+    ck_assert_uint_eq(store_world_put(table, "w1", 7, text("seven")), 1);
+    ck_assert_uint_eq(store_world_put(table, "w1", 6, text("six")), 0);
+    ck_assert_uint_eq(store_world_put(table, "w1", 7, text("again")), 0);
+    furrow_record record = store_world_get(world, table, "w1");
+    ck_assert(record.found && !record.deleted);
+    ck_assert_uint_eq(record.version, 7);
+    ck_assert(furrow_bytes_equal(record.body, text("seven")));
+    /* The bytes in which versions differ must not matter: 255 < 256 < 65535 < 2^40 < 2^53 - 1. */
+    static const uint64_t growing[] = {
+        255, 256, 65535, 65536, (uint64_t)1 << 32, (uint64_t)1 << 40, ((uint64_t)1 << 53) - 1};
+    for (size_t i = 0; i < sizeof growing / sizeof growing[0]; i++) {
+        ck_assert_uint_eq(store_world_put(table, "w1", growing[i], text("more")), 1);
+        ck_assert_uint_eq(store_world_put(table, "w1", growing[i] - 1, text("less")), 0);
+        ck_assert_uint_eq(store_world_get(world, table, "w1").version, growing[i]);
+    }
+    furrow_record_write past = {text("w1"), (uint64_t)1 << 53, text("x")};
+    ck_assert_int_eq(furrow_record_apply(table, &past, 1, NULL, NULL), FURROW_INVALID_ARGUMENT);
+    ck_assert_int_eq(store_world_number(world, "STRLEN test:{Worker}:w1"), 8 + 4);
+    furrow_table_destroy(table);
+}
+
+START_TEST(only_a_newer_version_is_written)
+{
+    store_world_run(NULL, newest_body);
+}
+END_TEST
+
+/* ---- the model ---- */
+
+enum { IDS = 700, WRITES = 5000 };
+
+typedef struct model {
+    uint64_t version[IDS];
+    bool deleted[IDS];
+} model;
+
+static furrow_bytes body_of(store_world *world, size_t id, uint64_t version)
+{
+    const char *body = furrow_arena_printf(world->arena, "record %zu at %llu", id, (unsigned long long)version);
+    return furrow_bytes_of(body);
+}
+
+static furrow_record_write random_write(store_world *world, model *into, size_t *newer)
+{
+    size_t id = store_world_random(IDS);
+    uint64_t version = 1 + store_world_random(3) * (uint64_t)store_world_random(1 << 30) + store_world_random(300);
+    bool deleted = version % 10 == 0; /* same version, same bytes */
+    if (version > into->version[id]) {
+        into->version[id] = version;
+        into->deleted[id] = deleted;
+        ++*newer;
+    }
+    const char *name = furrow_arena_printf(world->arena, "w%zu", id);
+    return (furrow_record_write){furrow_bytes_of(name), version,
+                                 deleted ? (furrow_bytes){0} : body_of(world, id, version)};
+}
+
+static void check_model(store_world *world, furrow_table *table, const model *expected)
+{
+    static furrow_record_read reads[IDS];
+    for (size_t i = 0; i < IDS; i++)
+        reads[i] = (furrow_record_read){.table = table, .id = furrow_arena_printf(world->arena, "w%zu", i)};
+    ck_assert_ok(furrow_record_read_many(world->store, reads, IDS, world->arena, failure));
+    for (size_t i = 0; i < IDS; i++) {
+        const furrow_record *record = &reads[i].record;
+        ck_assert_uint_eq(record->version, expected->version[i]);
+        ck_assert_int_eq(record->found, expected->version[i] != 0);
+        ck_assert_int_eq(record->deleted, expected->deleted[i]);
+        if (record->found && !record->deleted)
+            ck_assert(furrow_bytes_equal(record->body, body_of(world, i, record->version)));
+    }
+}
+
+static void model_body(store_world *world)
+{
+    static furrow_record_write writes[WRITES];
+    static model expected;
+    ck_assert(store_world_connected(world->store));
+    furrow_table *table = store_world_table(world, world->store, "Worker", "", false);
+    for (int round = 0; round < 6; round++) {
+        static const size_t sizes[] = {1, 199, 200, 201, 3000, WRITES};
+        size_t count = sizes[round], newer = 0, applied = 0;
+        for (size_t i = 0; i < count; i++) writes[i] = random_write(world, &expected, &newer);
+        ck_assert_ok(furrow_record_apply(table, writes, count, &applied, failure));
+        ck_assert_uint_le(applied, newer); /* of several newer ones of an id in one batch only the newest is written */
+        ck_assert_uint_gt(applied, 0);
+        ck_assert_ok(furrow_record_apply(table, writes, count, &applied, failure)); /* redelivery */
+        ck_assert_uint_eq(applied, 0);
+        check_model(world, table, &expected);
+    }
+    ck_assert_ok(furrow_record_apply(table, writes, 0, NULL, failure));
+    furrow_table_destroy(table);
+}
+
+START_TEST(any_order_of_writes_ends_in_the_newest_of_each)
+{
+    store_world_run(NULL, model_body);
+}
+END_TEST
+
+/* ---- tombstones ---- */
+
+static void tombstone_body(store_world *world)
+{
+    ck_assert(store_world_connected(world->store));
+    furrow_table *table = store_world_table(world, world->store, "Worker", "", false);
+    ck_assert_uint_eq(store_world_put(table, "w1", 5, (furrow_bytes){0}), 1);
+    furrow_record record = store_world_get(world, table, "w1");
+    ck_assert(record.found && record.deleted);
+    ck_assert_uint_eq(record.version, 5);
+    ck_assert_int_gt(store_world_number(world, "TTL test:{Worker}:w1"), FURROW_TOMBSTONE_SECONDS - 60);
+    ck_assert_int_eq(store_world_number(world, "STRLEN test:{Worker}:w1"), 8);
+    ck_assert_uint_eq(store_world_put(table, "w1", 4, text("late")), 0);
+    ck_assert_uint_eq(store_world_put(table, "w1", 6, text("back")), 1);
+    ck_assert_int_eq(store_world_number(world, "TTL test:{Worker}:w1"), -1);
+    ck_assert_uint_eq(store_world_put(table, "w1", 7, (furrow_bytes){0}), 1);
+    ck_assert(store_world_get(world, table, "w1").deleted);
+    furrow_table_destroy(table);
+}
+
+START_TEST(a_tombstone_keeps_its_version_for_a_while)
+{
+    store_world_run(NULL, tombstone_body);
+}
+END_TEST
+
+/* ---- reads ---- */
+
+static void reads_body(store_world *world)
+{
+    ck_assert(store_world_connected(world->store));
+    furrow_table *worker = store_world_table(world, world->store, "Worker", "", false);
+    furrow_table *task = store_world_table(world, world->store, "Task", "name", false);
+    store_world_put(worker, "a", 1, text("worker a"));
+    store_world_put(task, "a", 2, store_world_worker(world, "a", "dig", 0, ""));
+    int64_t calls = store_world_info(world, "total_commands_processed");
+    furrow_record_read reads[] = {{.table = worker, .id = "a"}, {.table = task, .id = "a"}, {.table = task, .id = "b"}};
+    ck_assert_ok(furrow_record_read_many(world->store, reads, 3, world->arena, failure));
+    ck_assert_int_eq(store_world_info(world, "total_commands_processed") - calls, 2); /* the read and the INFO before */
+    ck_assert_uint_eq(reads[0].record.version, 1);
+    ck_assert_uint_eq(reads[1].record.version, 2);
+    ck_assert(!reads[2].record.found);
+    static const char *const wrong[] = {"", "@by:name", "a b", "a}", "a:b"};
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        furrow_record_read read = {.table = worker, .id = wrong[i]};
+        furrow_record_write write = {text(wrong[i]), 1, text("x")};
+        ck_assert_int_eq(furrow_record_read_many(world->store, &read, 1, world->arena, NULL), FURROW_INVALID_ARGUMENT);
+        ck_assert_int_eq(furrow_record_apply(worker, &write, 1, NULL, NULL), FURROW_INVALID_ARGUMENT);
+    }
+    /* What is too short to hold a version is as good as nothing, and mended by the next write. */
+    store_world_text(world, "SET test:{Worker}:short abc");
+    store_world_text(world, "SET test:{Task}:short abc");
+    ck_assert(!store_world_get(world, worker, "short").found);
+    ck_assert_uint_eq(store_world_put(worker, "short", 1, text("good")), 1);
+    ck_assert_uint_eq(store_world_put(task, "short", 1, store_world_worker(world, "short", "n", 0, "")), 1);
+    ck_assert_uint_eq(store_world_get(world, task, "short").version, 1);
+    furrow_table_destroy(worker);
+    furrow_table_destroy(task);
+}
+
+START_TEST(records_of_several_tables_come_in_one_command)
+{
+    store_world_run(NULL, reads_body);
+}
+END_TEST
+
+/* ---- Redis goes in the middle ---- */
+
+typedef struct big_apply {
+    furrow_table *table;
+    const furrow_record_write *writes;
+    furrow_status status;
+    bool done;
+} big_apply;
+
+static void apply_task(void *arg)
+{
+    big_apply *self = arg;
+    self->status = furrow_record_apply(self->table, self->writes, WRITES, NULL, NULL);
+    self->done = true;
+}
+
+static void lost_body(store_world *world)
+{
+    static furrow_record_write writes[WRITES];
+    static model expected;
+    size_t newer = 0;
+    ck_assert(store_world_connected(world->store));
+    furrow_table *table = store_world_table(world, world->store, "Worker", "", false);
+    for (size_t i = 0; i < WRITES; i++) writes[i] = random_write(world, &expected, &newer);
+    ck_assert_ok(furrow_record_apply(table, writes, 1000, NULL, failure));
+    big_apply apply = {.table = table, .writes = writes};
+    furrow_test_server_pause(world->redis);
+    ck_assert_ok(furrow_loop_spawn(world->loop, apply_task, &apply, failure));
+    furrow_task_sleep_ms(1);
+    furrow_test_server_kill(world->redis);
+    ck_assert(FURROW_TEST_EVENTUALLY_IN_TASK(apply.done, PATIENCE_MS));
+    ck_assert_int_eq(apply.status, FURROW_UNAVAILABLE);
+    ck_assert_int_eq(furrow_record_apply(table, writes, 1, NULL, NULL), FURROW_UNAVAILABLE);
+    furrow_test_server_restart(world->redis);
+    ck_assert(store_world_connected(world->store));
+    /* The server is new and knows no script; the same call again ends where it would have ended. */
+    ck_assert_ok(furrow_record_apply(table, writes, WRITES, NULL, failure));
+    check_model(world, table, &expected);
+    furrow_table_destroy(table);
+}
+
+START_TEST(an_apply_that_redis_interrupted_can_be_done_again)
+{
+    store_world_run(NULL, lost_body);
+}
+END_TEST
+
+/* ---- bookkeeping ---- */
+
+static furrow_marker marker_of(const char *shape, int64_t epoch_ns, const char *run_id, uint64_t position)
+{
+    furrow_marker marker = {.epoch_ns = epoch_ns, .position = position};
+    snprintf(marker.shape, sizeof marker.shape, "%s", shape);
+    snprintf(marker.run_id, sizeof marker.run_id, "%s", run_id);
+    return marker;
+}
+
+static uint64_t position_after(furrow_table *table, furrow_marker marker)
+{
+    furrow_marker stored;
+    ck_assert_ok(furrow_marker_write(table, &marker, failure));
+    ck_assert_ok(furrow_marker_read(table, &stored, failure));
+    ck_assert(stored.found);
+    ck_assert_str_eq(stored.shape, marker.shape);
+    ck_assert_str_eq(stored.run_id, marker.run_id);
+    ck_assert_int_eq(stored.epoch_ns, marker.epoch_ns);
+    return stored.position;
+}
+
+static void marker_body(store_world *world)
+{
+    static const int64_t epoch = 1795417606123456789, later = 1795417606123456790; /* closer than doubles tell apart */
+    furrow_marker stored;
+    ck_assert(store_world_connected(world->store));
+    furrow_table *table = store_world_table(world, world->store, "Worker", "", false);
+    ck_assert_ok(furrow_marker_read(table, &stored, failure));
+    ck_assert(!stored.found);
+    ck_assert_uint_eq(position_after(table, marker_of("shape1", epoch, "run1", 10)), 10);
+    ck_assert_uint_eq(position_after(table, marker_of("shape1", epoch, "run1", 9)), 10);
+    ck_assert_uint_eq(position_after(table, marker_of("shape1", epoch, "run1", 100)), 100);
+    ck_assert_uint_eq(position_after(table, marker_of("shape1", epoch, "run2", 50)), 50);
+    ck_assert_uint_eq(position_after(table, marker_of("shape1", later, "run2", 3)), 3);
+    ck_assert_uint_eq(position_after(table, marker_of("shape2", later, "run2", 0)), 0);
+    furrow_table_destroy(table);
+}
+
+START_TEST(a_markers_position_only_grows_within_one_shape_epoch_and_run)
+{
+    store_world_run(NULL, marker_body);
+}
+END_TEST
+
+static bool lease(furrow_table *table, const char *holder, uint64_t ms)
+{
+    bool held = false;
+    ck_assert_ok(furrow_table_lease(table, "repair", holder, ms, &held, failure));
+    return held;
+}
+
+static void lease_body(store_world *world)
+{
+    ck_assert(store_world_connected(world->store));
+    furrow_table *table = store_world_table(world, world->store, "Worker", "", false);
+    ck_assert(lease(table, "one", 60000));
+    ck_assert(!lease(table, "two", 60000));
+    ck_assert(lease(table, "one", 30)); /* renewed, for less */
+    ck_assert(FURROW_TEST_EVENTUALLY_IN_TASK(lease(table, "two", 60000), PATIENCE_MS));
+    ck_assert(!lease(table, "one", 60000));
+    ck_assert(!lease(table, "one", 0)); /* another's lease cannot be given back */
+    ck_assert(!lease(table, "one", 60000));
+    ck_assert(!lease(table, "two", 0));
+    ck_assert(lease(table, "one", 60000));
+    furrow_table_destroy(table);
+}
+
+START_TEST(a_lease_has_one_holder_until_it_ends)
+{
+    store_world_run(NULL, lease_body);
+}
+END_TEST
+
+static void clear_body(store_world *world)
+{
+    static furrow_record_write writes[2500];
+    furrow_marker stored, marker = marker_of("shape", 1, "run", 5);
+    bool held;
+    ck_assert(store_world_connected(world->store));
+    furrow_table *cleared = store_world_table(world, world->store, "Work", "status tags", true);
+    furrow_table *other = store_world_table(world, world->store, "Worker", "status", true);
+    for (size_t i = 0; i < 2500; i++) {
+        const char *id = furrow_arena_printf(world->arena, "w%zu", i);
+        writes[i] = (furrow_record_write){furrow_bytes_of(id), i + 1, store_world_worker(world, id, "n", 1, "a b")};
+    }
+    ck_assert_ok(furrow_record_apply(cleared, writes, 2500, NULL, failure));
+    ck_assert_ok(furrow_record_apply(other, writes, 100, NULL, failure));
+    ck_assert_ok(furrow_marker_write(cleared, &marker, failure));
+    ck_assert_ok(furrow_marker_write(other, &marker, failure));
+    ck_assert_ok(furrow_table_lease(cleared, "repair", "me", 60000, &held, failure));
+    ck_assert_int_eq(store_world_number(world, "DBSIZE"), 2500 + 2 + 2 + 1 + 100 + 1 + 2);
+    ck_assert_ok(furrow_table_clear(cleared, failure));
+    ck_assert_int_eq(store_world_number(world, "DBSIZE"), 1 + 100 + 1 + 2); /* the lease stands */
+    ck_assert_int_eq(store_world_number(world, "EXISTS test:{Work}:@lease:repair"), 1);
+    ck_assert_ok(furrow_marker_read(cleared, &stored, failure));
+    ck_assert(!stored.found);
+    ck_assert_ok(furrow_marker_read(other, &stored, failure));
+    ck_assert(stored.found);
+    ck_assert_ok(furrow_table_clear(cleared, failure));
+    furrow_table_destroy(cleared);
+    furrow_table_destroy(other);
+}
+
+START_TEST(clearing_a_table_takes_all_of_it_and_nothing_else)
+{
+    store_world_run(NULL, clear_body);
+}
+END_TEST
+
+static void remember_body(store_world *world)
+{
+    furrow_value value;
+    ck_assert(store_world_connected(world->store));
+    ck_assert_ok(furrow_store_recall(world->store, "test", "k", world->arena, &value, failure));
+    ck_assert_int_eq(value.kind, FURROW_VALUE_NIL);
+    ck_assert_ok(furrow_store_remember(world->store, "test", "k", text("first"), 86400, failure));
+    ck_assert_ok(furrow_store_remember(world->store, "test", "k", text("second"), 86400, failure));
+    ck_assert_ok(furrow_store_recall(world->store, "test", "k", world->arena, &value, failure));
+    ck_assert_str_eq(value.text.data, "first");
+    ck_assert_int_gt(store_world_number(world, "TTL test:@idem:k"), 86000);
+}
+
+START_TEST(the_first_remembered_value_stands)
+{
+    store_world_run(NULL, remember_body);
+}
+END_TEST
+
+int main(void)
+{
+    const TTest *const tests[] = {
+        only_a_newer_version_is_written,
+        any_order_of_writes_ends_in_the_newest_of_each,
+        a_tombstone_keeps_its_version_for_a_while,
+        records_of_several_tables_come_in_one_command,
+        an_apply_that_redis_interrupted_can_be_done_again,
+        a_markers_position_only_grows_within_one_shape_epoch_and_run,
+        a_lease_has_one_holder_until_it_ends,
+        clearing_a_table_takes_all_of_it_and_nothing_else,
+        the_first_remembered_value_stands,
+    };
+    return store_world_main("record", tests, sizeof tests / sizeof tests[0]);
+}

@@ -1,0 +1,25 @@
+# Tests of common/store. Their message is compiled here, so that the layer is tested without any service's contract.
+set(store_proto_dir ${CMAKE_CURRENT_BINARY_DIR}/store_proto)
+set(store_proto ${CMAKE_CURRENT_SOURCE_DIR}/integration/proto/store_test.proto)
+find_path(FURROW_PROTOBUF_INCLUDE google/protobuf/timestamp.proto REQUIRED)
+add_custom_command(
+  OUTPUT ${store_proto_dir}/store_test.pb-c.c ${store_proto_dir}/store_test.pb-c.h
+  COMMAND ${CMAKE_COMMAND} -E make_directory ${store_proto_dir}
+  COMMAND ${PROTOC} --plugin=protoc-gen-c=${PROTOC_GEN_C} --c_out=${store_proto_dir} -I${FURROW_PROTOBUF_INCLUDE}
+          -I${CMAKE_CURRENT_SOURCE_DIR}/integration/proto store_test.proto
+  DEPENDS ${store_proto}
+  COMMENT "protobuf-c: store_test.proto"
+  VERBATIM)
+add_library(furrow_store_test_proto STATIC ${store_proto_dir}/store_test.pb-c.c ${store_proto_dir}/store_test.pb-c.h)
+target_include_directories(furrow_store_test_proto SYSTEM PUBLIC ${store_proto_dir})
+target_compile_options(furrow_store_test_proto PRIVATE -w)
+target_link_libraries(furrow_store_test_proto PUBLIC furrow_wkt)
+
+furrow_unit_test(test_address furrow_store)
+furrow_unit_test(test_index_entries furrow_store furrow_store_test_proto)
+furrow_integration_test(test_store furrow_store furrow_store_test_proto)
+furrow_integration_test(test_record furrow_store furrow_store_test_proto)
+furrow_integration_test(test_index furrow_store furrow_store_test_proto)
+foreach(name test_store test_record test_index)
+  target_sources(${name} PRIVATE ${CMAKE_CURRENT_SOURCE_DIR}/integration/store_world.c)
+endforeach()
