@@ -195,7 +195,7 @@ static void on_watchdog(uv_timer_t *timer)
         return;
     }
     if (!store->head) return;
-    uint64_t age_ms = uv_now(furrow_loop_uv(store->loop)) - store->head->sent_ms, grace_ms = store->timeout_ms / 4 + 1;
+    uint64_t age_ms = uv_now(furrow_loop_uv(store->loop)) - store->head->sent_ms, grace_ms = store->timeout_ms / 4 + 50;
     if (age_ms < store->timeout_ms) {
         uv_timer_start(timer, on_watchdog, store->timeout_ms - age_ms, 0);
     } else if (!store->suspected) {
