@@ -13,6 +13,8 @@
 static natsStatus on_attach(void **user, void *arg, natsConnection *native, natsSock fd)
 {
     furrow_connection *conn = arg;
+    conn->attached = native;
+    conn->socket = fd;
     conn->fd = dup((int)fd);
     *user = conn;
     return conn->fd >= 0 ? NATS_OK : NATS_SYS_ERROR;
@@ -20,7 +22,15 @@ static natsStatus on_attach(void **user, void *arg, natsConnection *native, nats
 
 static natsStatus on_read(void *user, bool add)
 {
-    return NATS_OK; /* always watched while attached */
+    /*
+     * Reading is always watched while attached. Its removal means that the connection closes: from 3.9.2 on nats.c leaves
+     * closing its descriptor to the adapter, so that nobody polls it meanwhile; we poll our own.
+     */
+#ifdef FURROW_NATS_HAS_CLOSE_EVENT
+    furrow_connection *conn = user;
+    if (!add) natsConnection_ProcessCloseEvent(&conn->socket);
+#endif
+    return NATS_OK;
 }
 
 static void flush_soon(void *arg)
@@ -50,6 +60,15 @@ static natsStatus on_detach(void *user)
 {
     atomic_store(&((furrow_connection *)user)->detached, true);
     return NATS_OK;
+}
+
+void furrow_adapter_release(furrow_connection *conn)
+{
+    /* From 3.11 on nats.c keeps a detached connection until the adapter says that it has let go of it. */
+#ifdef FURROW_NATS_HAS_DETACHED_EVENT
+    if (conn->attached && atomic_load(&conn->detached)) natsConnection_ProcessDetachedEvent(conn->attached);
+#endif
+    conn->attached = NULL;
 }
 
 natsStatus furrow_adapter_set(natsOptions *options, furrow_connection *conn)

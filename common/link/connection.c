@@ -30,6 +30,7 @@ static void connect_on_pool(uv_work_t *work)
 
 static void free_connection(furrow_connection *conn)
 {
+    furrow_adapter_release(conn);
     if (conn->fd >= 0) close(conn->fd);
     natsStatistics_Destroy(conn->statistics);
     furrow_link_finished(conn->link);

@@ -34,8 +34,10 @@
 /* One native connection, from the attempt to connect to its end. */
 typedef struct furrow_connection {
     furrow_link *link;
-    natsConnection *native;
-    int fd; /* our duplicate of nats.c's descriptor: it closes its own without asking, we poll ours */
+    natsConnection *native;   /* ours from a successful connect to the end */
+    natsConnection *attached; /* what nats.c attached; the same, or one whose connect failed after that */
+    natsSock socket;          /* nats.c's own descriptor, */
+    int fd;                   /* and our duplicate of it: it may close its own at any time, we poll ours */
     uv_poll_t poll;
     bool polling, writable_armed;
     atomic_bool want_write; /* set under nats.c's lock, from any thread */
@@ -155,6 +157,7 @@ void furrow_connection_unuse(furrow_connection *conn);
 
 /* adapter.c */
 natsStatus furrow_adapter_set(natsOptions *options, furrow_connection *conn);
+void furrow_adapter_release(furrow_connection *conn); /* after natsConnection_Destroy */
 int furrow_adapter_start(furrow_connection *conn);
 void furrow_adapter_flush(furrow_hook *hook);
 
