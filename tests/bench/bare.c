@@ -1,0 +1,124 @@
+/* See bare.h. */
+#include "bare.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+void bare_die(const char *what, const char *why)
+{
+    fprintf(stderr, "%s: %s\n", what, why);
+    exit(1);
+}
+
+void bare_check(natsStatus status, const char *what)
+{
+    if (status != NATS_OK) bare_die(what, natsStatus_GetText(status));
+}
+
+static natsStatus on_attach(void **user, void *loop, natsConnection *native, natsSock fd)
+{
+    bare_nats *nats = loop;
+    nats->native = native;
+    nats->fd = fd;
+    *user = nats;
+    return NATS_OK;
+}
+
+static natsStatus on_read(void *user, bool add)
+{
+    return NATS_OK;
+}
+
+static natsStatus on_write(void *user, bool add)
+{
+    ((bare_nats *)user)->want_write = add;
+    return NATS_OK;
+}
+
+static natsStatus on_detach(void *user)
+{
+    ((bare_nats *)user)->closed = true;
+    return NATS_OK;
+}
+
+void bare_connect(bare_nats *nats, const char *url)
+{
+    natsOptions *options = NULL;
+    natsConnection *native = NULL;
+    natsInbox *inbox = NULL;
+    bare_check(natsOptions_Create(&options), "options");
+    bare_check(natsOptions_SetURL(options, url), "url");
+    bare_check(natsOptions_SetSendAsap(options, true), "send asap");
+    bare_check(natsOptions_SetAllowReconnect(options, false), "no reconnect");
+    bare_check(natsOptions_SetEventLoop(options, nats, on_attach, on_read, on_write, on_detach), "event loop");
+    bare_check(natsConnection_Connect(&native, options), "connect");
+    natsOptions_Destroy(options);
+    bare_check(natsInbox_Create(&inbox), "inbox");
+    snprintf(nats->inbox, sizeof nats->inbox, "%s", inbox);
+    natsInbox_Destroy(inbox);
+}
+
+natsSubscription *bare_subscribe(bare_nats *nats, const char *subject, const char *queue)
+{
+    natsSubscription *sub = NULL;
+    bare_check(queue ? natsConnection_QueueSubscribeSync(&sub, nats->native, subject, queue)
+                     : natsConnection_SubscribeSync(&sub, nats->native, subject),
+               subject);
+    bare_check(natsSubscription_SetPendingLimits(sub, -1, -1), "limits");
+    return sub;
+}
+
+natsMsg *bare_next(natsSubscription *sub)
+{
+    natsMsg *msg = NULL;
+    natsStatus status = natsSubscription_NextMsg(&msg, sub, 0);
+    if (status == NATS_OK) return msg;
+    if (status != NATS_TIMEOUT) bare_check(status, "next message");
+    return NULL;
+}
+
+redisContext *bare_redis(const char *path)
+{
+    redisContext *redis = redisConnectUnix(path);
+    if (!redis || redis->err) bare_die(path, redis ? redis->errstr : "out of memory");
+    return redis;
+}
+
+void bare_load_script(redisContext *redis, const char *script, char sha1[41])
+{
+    redisReply *loaded = redisCommand(redis, "SCRIPT LOAD %s", script);
+    if (!loaded || loaded->type != REDIS_REPLY_STRING) bare_die("script", loaded ? loaded->str : redis->errstr);
+    snprintf(sha1, 41, "%s", loaded->str);
+    freeReplyObject(loaded);
+    redis->flags &= ~REDIS_BLOCK;
+    fcntl(redis->fd, F_SETFL, fcntl(redis->fd, F_GETFL) | O_NONBLOCK);
+}
+
+void bare_turn(bare_nats *nats, redisContext *redis, int wanted)
+{
+    int all_sent = 1;
+    if (redis && redisBufferWrite(redis, &all_sent) != REDIS_OK) bare_die("redis", redis->errstr);
+    if (nats->want_write) natsConnection_ProcessWriteEvent(nats->native);
+    struct pollfd fds[2] = {
+        {.fd = nats->fd, .events = (short)((wanted & BARE_NATS ? POLLIN : 0) | (nats->want_write ? POLLOUT : 0))},
+        {.fd = redis ? redis->fd : -1, .events = (short)((wanted & BARE_REDIS ? POLLIN : 0) | (all_sent ? 0 : POLLOUT))}};
+    if (poll(fds, 2, -1) < 0) bare_die("poll", "failed");
+    if (fds[1].revents & (POLLIN | POLLHUP) && redisBufferRead(redis) != REDIS_OK) bare_die("redis", redis->errstr);
+    if (fds[0].revents & (POLLIN | POLLHUP)) natsConnection_ProcessReadEvent(nats->native);
+    if (nats->closed) bare_die("nats", "connection closed");
+}
+
+void bare_flush(bare_nats *nats)
+{
+    while (nats->want_write) natsConnection_ProcessWriteEvent(nats->native);
+}
+
+redisReply *bare_answer(redisContext *redis)
+{
+    void *reply = NULL;
+    if (redisGetReplyFromReader(redis, &reply) != REDIS_OK) bare_die("redis", redis->errstr);
+    if (reply && ((redisReply *)reply)->type == REDIS_REPLY_ERROR) bare_die("redis", ((redisReply *)reply)->str);
+    return reply;
+}

@@ -1,0 +1,189 @@
+/*
+ * Fills what a benchmark works on, quickly: entities published through bare nats.c, streams and consumers made by the
+ * provisioner.
+ *
+ *   loader --url U durables EMPLOYEE bare1 bare2 …    durables as a replica's, each under a name of its own
+ *   loader --url U days                               BARE_DAY on bare.v1.WorkDay.*: WORK_DAY's like for a bare program
+ *   loader --url U fill employees|jobs|locations N    entities E0000000, J0000000, L0000000 and on; employees of 200 bytes
+ *   loader --url U wait EMPLOYEE timesheet            until the durable has delivered all and nothing is unacked
+ *
+ * May depend on: nats.c, common/link's provisioner, the contracts.
+ */
+#include "bare.h"
+#include "employee/v1/employee.furrow.h"
+#include "job/v1/job.furrow.h"
+#include "link/provision.h"
+#include "location/v1/location.furrow.h"
+#include "measure.h"
+#include "timesheet/v1/timesheet.furrow.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define EMPLOYEE_BYTES 200
+#define EVENT_MAX      1024
+#define FLUSH_EVERY    10000
+#define CONNECT_MS     5000
+#define LOOK_EVERY_MS  20
+#define PATIENCE_S     600
+
+typedef size_t make_fn(size_t n, uint8_t *out);
+
+static Google__Protobuf__Timestamp monday = {.base = PROTOBUF_C_MESSAGE_INIT(&google__protobuf__timestamp__descriptor),
+                                             .seconds = 1772352000};
+
+/* All fourteen fields but the sealed one, and an address that makes it EMPLOYEE_BYTES. */
+static size_t make_employee(size_t n, uint8_t *out)
+{
+    char id[16], name[32], badge[16], address[EMPLOYEE_BYTES] = "", language[] = "es", crew[] = "crew-7", date[] = "2026-03-01";
+    char given[] = "Maria", family[] = "Gonzalez", phone[] = "+15595550123", email[] = "maria@example.com";
+    snprintf(id, sizeof id, "E%07zu", n);
+    snprintf(name, sizeof name, "Maria Gonzalez %zu", n % 1000);
+    snprintf(badge, sizeof badge, "B%07zu", n);
+    Employee__V1__Contact contact = EMPLOYEE__V1__CONTACT__INIT;
+    Employee__V1__Employee employee = EMPLOYEE__V1__EMPLOYEE__INIT;
+    contact.phone = phone, contact.email = email, contact.address = address;
+    employee.id = id, employee.display_name = name, employee.given_name = given, employee.family_name = family;
+    employee.badge = badge, employee.crew = crew, employee.language = language, employee.contact = &contact;
+    employee.status = EMPLOYEE__V1__EMPLOYMENT_STATUS__EMPLOYMENT_STATUS_ACTIVE;
+    employee.hourly_rate_cents = 2150, employee.hire_date = date, employee.updated_at = &monday;
+    for (size_t size; (size = employee__v1__employee__get_packed_size(&employee)) < EMPLOYEE_BYTES;)
+        memset(address, 'a', strlen(address) + (EMPLOYEE_BYTES - size > 4 ? EMPLOYEE_BYTES - size - 3 : 1));
+    return employee__v1__employee__pack(&employee, out);
+}
+
+static size_t make_job(size_t n, uint8_t *out)
+{
+    char id[16], code[16], name[] = "Harvest of citrus";
+    snprintf(id, sizeof id, "J%07zu", n);
+    snprintf(code, sizeof code, "HARV-%zu", n);
+    Job__V1__Job job = JOB__V1__JOB__INIT;
+    job.id = id, job.code = code, job.name = name, job.kind = JOB__V1__JOB_KIND__JOB_KIND_HARVEST;
+    job.status = JOB__V1__JOB_STATUS__JOB_STATUS_OPEN, job.updated_at = &monday;
+    return job__v1__job__pack(&job, out);
+}
+
+static size_t make_location(size_t n, uint8_t *out)
+{
+    char id[16], name[] = "Block of citrus", zone[] = "UTC";
+    snprintf(id, sizeof id, "L%07zu", n);
+    Location__V1__Location location = LOCATION__V1__LOCATION__INIT;
+    location.id = id, location.name = name, location.ranch_id = id, location.time_zone = zone;
+    location.kind = LOCATION__V1__LOCATION_KIND__LOCATION_KIND_RANCH;
+    location.status = LOCATION__V1__LOCATION_STATUS__LOCATION_STATUS_OPEN, location.updated_at = &monday;
+    return location__v1__location__pack(&location, out);
+}
+
+static const struct kind {
+    const char *name;
+    char letter; /* its ids begin with */
+    const furrow_entity_contract *entity;
+    make_fn *make;
+} kinds[] = {
+    {"employees", 'E', &employee_v1_employee_entity, make_employee},
+    {"jobs", 'J', &job_v1_job_entity, make_job},
+    {"locations", 'L', &location_v1_location_entity, make_location},
+};
+
+typedef struct jetstream {
+    natsConnection *native;
+    jsCtx *js;
+} jetstream;
+
+static jetstream connect_to(const char *url)
+{
+    jetstream to;
+    bare_check(natsConnection_ConnectTo(&to.native, url), "connect");
+    bare_check(natsConnection_JetStream(&to.js, to.native, NULL), "jetstream");
+    return to;
+}
+
+static uint64_t stored(const jetstream *to, const char *stream)
+{
+    jsStreamInfo *info = NULL;
+    bare_check(js_GetStreamInfo(&info, to->js, stream, NULL, NULL), stream);
+    uint64_t last = info->State.LastSeq;
+    jsStreamInfo_Destroy(info);
+    return last;
+}
+
+static void fill(const char *url, const struct kind *kind, size_t count)
+{
+    jetstream to = connect_to(url);
+    char subject[128];
+    uint8_t event[EVENT_MAX];
+    uint64_t wanted = stored(&to, kind->entity->stream) + count;
+    for (size_t n = 0; n < count; n++) {
+        size_t size = kind->make(n, event);
+        snprintf(subject, sizeof subject, "%s.%c%07zu", kind->entity->name, kind->letter, n);
+        bare_check(natsConnection_Publish(to.native, subject, event, (int)size), "publish");
+        if (n % FLUSH_EVERY == FLUSH_EVERY - 1) bare_check(natsConnection_Flush(to.native), "flush");
+    }
+    bare_check(natsConnection_Flush(to.native), "flush");
+    while (stored(&to, kind->entity->stream) < wanted) nats_Sleep(LOOK_EVERY_MS);
+    jsCtx_Destroy(to.js);
+    natsConnection_Destroy(to.native);
+}
+
+static void wait_for(const char *url, const char *stream, const char *durable)
+{
+    jetstream to = connect_to(url);
+    uint64_t deadline = measure_now_ns() + PATIENCE_S * 1000000000ull;
+    for (bool at_rest = false; !at_rest; nats_Sleep(LOOK_EVERY_MS)) {
+        jsConsumerInfo *info = NULL;
+        bare_check(js_GetConsumerInfo(&info, to.js, stream, durable, NULL, NULL), durable);
+        at_rest = info->NumPending == 0 && info->NumAckPending == 0;
+        jsConsumerInfo_Destroy(info);
+        if (measure_now_ns() > deadline) bare_die(durable, "does not catch up");
+    }
+    jsCtx_Destroy(to.js);
+    natsConnection_Destroy(to.native);
+}
+
+static furrow_provisioner *provisioner_of(const char *url)
+{
+    furrow_error err;
+    furrow_provisioner *made = furrow_provisioner_create(&(furrow_link_options){.url = url}, CONNECT_MS, &err);
+    if (!made) bare_die("provision", err.text);
+    return made;
+}
+
+static void make_durables(const char *url, const char *stream, char **names, int count)
+{
+    furrow_error err;
+    furrow_provisioner *provisioner = provisioner_of(url);
+    for (int i = 0; i < count; i++) {
+        furrow_replica_contract contract = {.service = names[i], .stream = stream, .keeps = "id,display_name,status"};
+        if (furrow_provision_replica(provisioner, &contract, &err) != FURROW_OK) bare_die(names[i], err.text);
+    }
+    furrow_provisioner_destroy(provisioner);
+}
+
+static void make_days(const char *url)
+{
+    furrow_error err;
+    furrow_provisioner *provisioner = provisioner_of(url);
+    furrow_entity_contract contract = timesheet_v1_work_day_entity;
+    contract.name = "bare.v1.WorkDay", contract.owner = "bare", contract.stream = "BARE_DAY", contract.subjects = "bare.v1.WorkDay.*";
+    if (furrow_provision_entity(provisioner, &contract, 1, &err) != FURROW_OK) bare_die("BARE_DAY", err.text);
+    furrow_provisioner_destroy(provisioner);
+}
+
+static _Noreturn void usage(void)
+{
+    fprintf(stderr, "usage: loader --url U durables STREAM NAME… | days | fill employees|jobs|locations N | wait STREAM DURABLE\n");
+    exit(2);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 4 || strcmp(argv[1], "--url") != 0) usage();
+    const char *url = argv[2], *verb = argv[3];
+    if (strcmp(verb, "durables") == 0 && argc > 5) return make_durables(url, argv[4], argv + 5, argc - 5), 0;
+    if (strcmp(verb, "days") == 0 && argc == 4) return make_days(url), 0;
+    if (strcmp(verb, "wait") == 0 && argc == 6) return wait_for(url, argv[4], argv[5]), 0;
+    for (size_t i = 0; strcmp(verb, "fill") == 0 && argc == 6 && i < sizeof kinds / sizeof kinds[0]; i++)
+        if (strcmp(argv[4], kinds[i].name) == 0) return fill(url, &kinds[i], measure_number(argv[5])), 0;
+    usage();
+}

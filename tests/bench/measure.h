@@ -1,0 +1,40 @@
+/**
+ * How every program of the benchmarks counts: calls in flight, a warm-up that does not count, latencies, and one line of
+ * "key=value" at the end, which tests/bench/run reads. Depends on the C library only. Threads: one.
+ */
+#ifndef FURROW_BENCH_MEASURE_H
+#define FURROW_BENCH_MEASURE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct measure {
+    size_t warm_up, calls; /* calls are those after the warm-up */
+    size_t started, done;  /* of both */
+    uint32_t *latency_ns;
+    uint64_t begun_ns, ended_ns;
+    double begun_cpu_us, ended_cpu_us;
+} measure;
+
+uint64_t measure_now_ns(void);
+
+/* Ends the program when there is no memory for @calls latencies. */
+void measure_init(measure *self, size_t warm_up, size_t calls);
+void measure_fini(measure *self);
+
+/* Is there another call to start? Counts it. */
+bool measure_start(measure *self);
+
+/* Counts the end of a call that began at @started_ns. */
+void measure_end(measure *self, uint64_t started_ns);
+
+bool measure_is_done(const measure *self);
+
+/* "<program> in_flight=256 calls=1000000 per_s=430000 p50_us=505.0 p99_us=900.0 cpu_us=1.20" */
+void measure_print(measure *self, const char *program, size_t in_flight);
+
+/* A number of the command line; ends the program with a message when @text is none. */
+size_t measure_number(const char *text);
+
+#endif
