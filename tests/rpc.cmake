@@ -1,0 +1,2 @@
+# Tests of common/rpc.
+furrow_integration_test(test_rpc furrow_rpc furrow_proto_job furrow_proto_job_client)
