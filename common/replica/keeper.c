@@ -20,6 +20,7 @@
 #define POLL_MS       100  /* of the durable's progress while catching up */
 #define STUCK_MS      1000 /* all is delivered, not all acked: somebody died with events in hand */
 #define STARVED_LOOKS 2
+#define STUCK_LOOKS   2
 
 void furrow_replica_say(furrow_replica *replica, const char *format, ...)
 {
@@ -262,6 +263,23 @@ static furrow_phase follow_step(furrow_replica *replica)
     return FURROW_PHASE_FOLLOW;
 }
 
+/*
+ * A broken connection or a process that died took events with it that the server holds back until the ack wait is over.
+ * A ready replica does not wait for that either.
+ */
+static furrow_status fill_gaps(furrow_replica *replica, furrow_error *err)
+{
+    const furrow_js_consumer_state *consumer = &replica->consumer;
+    uint64_t floor = larger(replica->marker.position, consumer->ack_floor_seq);
+    bool stuck = floor == replica->floor && floor < consumer->delivered_seq && replica->intake.in_hand == 0;
+    replica->stuck = stuck ? replica->stuck + 1 : 0;
+    replica->floor = floor;
+    replica->goal = consumer->delivered_seq;
+    if (replica->stuck < STUCK_LOOKS) return FURROW_OK;
+    replica->stuck = 0;
+    return read_the_gap(replica, err);
+}
+
 static furrow_phase guard(furrow_replica *replica)
 {
     furrow_error err = {0};
@@ -271,13 +289,14 @@ static furrow_phase guard(furrow_replica *replica)
     if (status != FURROW_OK) return FURROW_PHASE_GUARD; /* reads go on; the age tells */
     look_for_starvation(replica);
     if (furrow_verdict_of(&replica->sight).kind != FURROW_VERDICT_FOLLOW) return FURROW_PHASE_ASSESS;
-    uint64_t floor = replica->consumer.ack_floor_seq;
-    if (floor > replica->marker.position)
-        status = furrow_repair_mark(replica, floor, replica->sight.run_id, &moved, &err);
+    status = fill_gaps(replica, &err);
+    if (status == FURROW_OK && replica->floor > replica->marker.position)
+        status = furrow_repair_mark(replica, replica->floor, replica->sight.run_id, &moved, &err);
     if (status != FURROW_OK) return FURROW_PHASE_GUARD;
     if (!moved) return FURROW_PHASE_ASSESS;
     remember(replica);
-    furrow_replica_set_current(replica, replica->consumer.pending == 0 && replica->consumer.ack_pending == 0);
+    bool all = replica->consumer.ack_pending == 0 || replica->marker.position >= replica->consumer.delivered_seq;
+    furrow_replica_set_current(replica, replica->consumer.pending == 0 && all);
     return FURROW_PHASE_GUARD;
 }
 
