@@ -200,7 +200,7 @@ static furrow_status decide_and_write(write_job *job, const furrow_state *state,
     return status == FURROW_OK ? publish(job, state, &decision, out, err) : status;
 }
 
-/* Redis does not keep a tombstone's commands: who may be one of them looks into the log. */
+/* Redis does not keep a tombstone's commands: who writes over one, or is one of them, looks into the log. */
 static furrow_status first_state(const write_job *job, furrow_state *out, furrow_error *err)
 {
     const furrow_write *write = job->write;
@@ -211,7 +211,7 @@ static furrow_status first_state(const write_job *job, furrow_state *out, furrow
         furrow_status status = furrow_entity_load(job->entity, write->id, job->arena, out, err);
         if (status != FURROW_OK) return status;
     }
-    if (!from_log && !(out->deleted && job->command->has_key)) return FURROW_OK;
+    if (!from_log && !(out->deleted && !out->window)) return FURROW_OK;
     return furrow_entity_newest(job->entity, write->id, job->deadline_ns, job->arena, out, err);
 }
 

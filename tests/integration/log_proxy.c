@@ -1,0 +1,197 @@
+/* See log_proxy.h. */
+#include "log_proxy.h"
+
+#include <arpa/inet.h>
+#include <check.h>
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define PAIRS_MAX 8
+
+typedef struct proxied {
+    int client, server; /* -1: free */
+} proxied;
+
+struct test_proxy {
+    int listener, server_port, wake[2];
+    char url[64];
+    proxied pairs[PAIRS_MAX];
+    pthread_t thread;
+    pthread_mutex_t lock;
+    pthread_cond_t obeyed;
+    test_proxy_mode mode;
+    bool cut, stop;
+    unsigned orders, done;
+    size_t lost;
+};
+
+static int connect_server(const test_proxy *proxy)
+{
+    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons((uint16_t)proxy->server_port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd >= 0 && connect(fd, (struct sockaddr *)&to, sizeof to) == 0) return fd;
+    if (fd >= 0) close(fd);
+    return -1;
+}
+
+static void close_pair(proxied *pair)
+{
+    if (pair->client >= 0) close(pair->client);
+    if (pair->server >= 0) close(pair->server);
+    pair->client = pair->server = -1;
+}
+
+static void accept_one(test_proxy *proxy)
+{
+    int client = accept4(proxy->listener, NULL, NULL, SOCK_CLOEXEC);
+    for (size_t i = 0; client >= 0 && i < PAIRS_MAX; i++) {
+        if (proxy->pairs[i].client >= 0) continue;
+        int server = connect_server(proxy);
+        if (server < 0) break;
+        proxy->pairs[i] = (proxied){client, server};
+        return;
+    }
+    if (client >= 0) close(client);
+}
+
+static bool write_all(int fd, const char *data, ssize_t len)
+{
+    while (len > 0) {
+        ssize_t sent = send(fd, data, (size_t)len, MSG_NOSIGNAL);
+        if (sent < 0 && errno != EINTR) return false;
+        if (sent > 0) {
+            data += sent;
+            len -= sent;
+        }
+    }
+    return true;
+}
+
+static void lose_bytes(test_proxy *proxy, ssize_t count)
+{
+    pthread_mutex_lock(&proxy->lock);
+    proxy->lost += (size_t)count;
+    pthread_mutex_unlock(&proxy->lock);
+}
+
+static void move(test_proxy *proxy, proxied *pair, bool from_server, bool lose)
+{
+    char data[65536];
+    ssize_t got = read(from_server ? pair->server : pair->client, data, sizeof data);
+    if (got > 0 && lose) lose_bytes(proxy, got);
+    if (got <= 0 || (!lose && !write_all(from_server ? pair->client : pair->server, data, got))) close_pair(pair);
+}
+
+static test_proxy_mode obey(test_proxy *proxy, bool *stop)
+{
+    char drained[64];
+    pthread_mutex_lock(&proxy->lock);
+    if (proxy->done != proxy->orders && read(proxy->wake[0], drained, sizeof drained) < 0) abort();
+    if (proxy->cut) {
+        for (size_t i = 0; i < PAIRS_MAX; i++) close_pair(&proxy->pairs[i]);
+        proxy->mode = PROXY_PASS;
+        proxy->cut = false;
+    }
+    proxy->done = proxy->orders;
+    test_proxy_mode mode = proxy->mode;
+    *stop = proxy->stop;
+    pthread_cond_broadcast(&proxy->obeyed);
+    pthread_mutex_unlock(&proxy->lock);
+    return mode;
+}
+
+static void *work(void *arg)
+{
+    test_proxy *proxy = arg;
+    bool stop = false;
+    for (;;) {
+        struct pollfd polled[2 + 2 * PAIRS_MAX] = {{proxy->wake[0], POLLIN, 0}, {proxy->listener, POLLIN, 0}};
+        for (size_t i = 0; i < PAIRS_MAX; i++) {
+            polled[2 + 2 * i] = (struct pollfd){proxy->pairs[i].client, POLLIN, 0};
+            polled[3 + 2 * i] = (struct pollfd){proxy->pairs[i].server, POLLIN, 0};
+        }
+        poll(polled, 2 + 2 * PAIRS_MAX, -1);
+        test_proxy_mode mode = obey(proxy, &stop);
+        if (stop) break;
+        for (size_t i = 0; i < PAIRS_MAX; i++) {
+            if (polled[2 + 2 * i].revents && proxy->pairs[i].client >= 0) move(proxy, &proxy->pairs[i], false, mode == PROXY_LOSE_REQUESTS);
+            if (polled[3 + 2 * i].revents && proxy->pairs[i].server >= 0) move(proxy, &proxy->pairs[i], true, mode == PROXY_LOSE_ANSWERS);
+        }
+        if (polled[1].revents) accept_one(proxy);
+    }
+    for (size_t i = 0; i < PAIRS_MAX; i++) close_pair(&proxy->pairs[i]);
+    return NULL;
+}
+
+static void order(test_proxy *proxy)
+{
+    unsigned mine = ++proxy->orders;
+    ck_assert(write(proxy->wake[1], "x", 1) == 1);
+    while (proxy->done < mine) pthread_cond_wait(&proxy->obeyed, &proxy->lock);
+}
+
+test_proxy *test_proxy_start(int server_port)
+{
+    test_proxy *proxy = calloc(1, sizeof *proxy);
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof at;
+    proxy->server_port = server_port;
+    proxy->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    ck_assert(bind(proxy->listener, (struct sockaddr *)&at, sizeof at) == 0 && listen(proxy->listener, PAIRS_MAX) == 0);
+    ck_assert(getsockname(proxy->listener, (struct sockaddr *)&at, &len) == 0 && pipe(proxy->wake) == 0);
+    snprintf(proxy->url, sizeof proxy->url, "nats://127.0.0.1:%d", ntohs(at.sin_port));
+    for (size_t i = 0; i < PAIRS_MAX; i++) proxy->pairs[i] = (proxied){-1, -1};
+    pthread_mutex_init(&proxy->lock, NULL);
+    pthread_cond_init(&proxy->obeyed, NULL);
+    ck_assert(pthread_create(&proxy->thread, NULL, work, proxy) == 0);
+    return proxy;
+}
+
+const char *test_proxy_url(const test_proxy *proxy)
+{
+    return proxy->url;
+}
+
+void test_proxy_set(test_proxy *proxy, test_proxy_mode mode)
+{
+    pthread_mutex_lock(&proxy->lock);
+    proxy->mode = mode;
+    proxy->lost = 0;
+    order(proxy);
+    pthread_mutex_unlock(&proxy->lock);
+}
+
+size_t test_proxy_lost(test_proxy *proxy)
+{
+    pthread_mutex_lock(&proxy->lock);
+    size_t lost = proxy->lost;
+    pthread_mutex_unlock(&proxy->lock);
+    return lost;
+}
+
+void test_proxy_cut(test_proxy *proxy)
+{
+    pthread_mutex_lock(&proxy->lock);
+    proxy->cut = true;
+    order(proxy);
+    pthread_mutex_unlock(&proxy->lock);
+}
+
+void test_proxy_stop(test_proxy *proxy)
+{
+    pthread_mutex_lock(&proxy->lock);
+    proxy->stop = true;
+    order(proxy);
+    pthread_mutex_unlock(&proxy->lock);
+    pthread_join(proxy->thread, NULL);
+    close(proxy->listener);
+    close(proxy->wake[0]);
+    close(proxy->wake[1]);
+    free(proxy);
+}

@@ -1,0 +1,353 @@
+/*
+ * The write path when things break: the ack that does not come (a proxy before nats-server loses it, or the request, and then cuts the
+ * connection), the server that is killed, Redis away.
+ */
+#include "log_proxy.h"
+#include "log_world.h"
+
+#include "base/loop.h"
+
+typedef struct command_run {
+    log_world *world;
+    furrow_command command;
+    int64_t add;
+    bool done;
+    furrow_status status;
+    furrow_written written;
+    furrow_error err;
+} command_run;
+
+static furrow_error err;
+static furrow_written written;
+
+static void run_command(void *arg)
+{
+    command_run *run = arg;
+    run->status = log_add(run->world->counters, run->world->arena, "c1", run->add, &run->command, &run->written, &run->err);
+    run->done = true;
+}
+
+static void start(command_run *run)
+{
+    log_must(furrow_loop_spawn(run->world->loop, run_command, run, &err), &err);
+}
+
+static void await(command_run *run)
+{
+    ck_assert(FURROW_TEST_EVENTUALLY_IN_TASK(run->done, 20000));
+}
+
+/* The counter at 10, and `link` through the proxy. */
+static test_proxy *begin(log_world *world)
+{
+    furrow_command command = log_command();
+    test_proxy *proxy = test_proxy_start(furrow_test_server_port(world->nats));
+    log_reconnect_through(world, test_proxy_url(proxy));
+    log_must(log_set(world->counters, world->arena, "c1", 10, &command, &written, &err), &err);
+    return proxy;
+}
+
+static void add_by_others(log_world *world, int times)
+{
+    furrow_command command = log_command();
+    for (int i = 0; i < times; i++) log_must(log_add(world->other_counters, world->arena, "c1", 100, &command, &written, &err), &err);
+}
+
+static int64_t value_in_log(log_world *world)
+{
+    furrow_state state = log_newest(world, "c1");
+    return log_value(&state);
+}
+
+/* The command's event is in the log, its ack is not with us. */
+static void lose_the_ack(command_run *run, test_proxy *proxy)
+{
+    uint64_t before = log_newest(run->world, "c1").version;
+    test_proxy_set(proxy, PROXY_LOSE_ANSWERS);
+    start(run);
+    ck_assert(FURROW_TEST_EVENTUALLY_IN_TASK(log_newest(run->world, "c1").version > before, 10000));
+    ck_assert(!run->done);
+}
+
+/* Neither it nor its ack. */
+static void lose_the_request(command_run *run, test_proxy *proxy)
+{
+    test_proxy_set(proxy, PROXY_LOSE_REQUESTS);
+    start(run);
+    ck_assert(FURROW_TEST_EVENTUALLY_IN_TASK(test_proxy_lost(proxy) > 0, 10000));
+    ck_assert(!run->done);
+}
+
+static void ack_lost(log_world *world)
+{
+    test_proxy *proxy = begin(world);
+    const furrow_command commands[] = {log_command(), log_keyed("k1", "add 1")};
+    for (int i = 0; i < 2; i++) {
+        command_run run = {.world = world, .command = commands[i], .add = 1};
+        lose_the_ack(&run, proxy);
+        test_proxy_cut(proxy);
+        await(&run);
+        log_must(run.status, &run.err);
+        ck_assert(run.written.wrote && !run.written.repeated);
+        ck_assert_int_eq(log_value(&run.written.state), 11 + i);
+        ck_assert_int_eq(value_in_log(world), 11 + i);
+        ck_assert_uint_eq(run.written.state.version, log_newest(world, "c1").version);
+        ck_assert_uint_eq(run.written.state.version, log_load(world, "c1").version);
+    }
+    test_proxy_stop(proxy);
+}
+
+START_TEST(a_lost_ack_is_found_in_the_log)
+{
+    log_run(ack_lost);
+}
+END_TEST
+
+static void request_lost(log_world *world)
+{
+    test_proxy *proxy = begin(world);
+    const furrow_command commands[] = {log_command(), log_keyed("k1", "add 1")};
+    for (int i = 0; i < 2; i++) {
+        command_run run = {.world = world, .command = commands[i], .add = 1};
+        lose_the_request(&run, proxy);
+        test_proxy_cut(proxy);
+        await(&run);
+        log_must(run.status, &run.err);
+        ck_assert(run.written.wrote);
+        ck_assert_int_eq(value_in_log(world), 11 + i);
+    }
+    test_proxy_stop(proxy);
+}
+
+START_TEST(a_lost_event_is_published_again)
+{
+    log_run(request_lost);
+}
+END_TEST
+
+static void overtaken_while_lost(log_world *world)
+{
+    test_proxy *proxy = begin(world);
+    command_run run = {.world = world, .command = log_command(), .add = 1};
+    lose_the_request(&run, proxy);
+    add_by_others(world, 1);
+    test_proxy_cut(proxy);
+    await(&run);
+    log_must(run.status, &run.err);
+    ck_assert_int_eq(value_in_log(world), 111);
+    ck_assert_int_eq(log_value(&run.written.state), 111);
+    test_proxy_stop(proxy);
+}
+
+START_TEST(a_lost_event_that_was_overtaken_is_decided_again)
+{
+    log_run(overtaken_while_lost);
+}
+END_TEST
+
+/* The log keeps three states: with two more ours is still there, with three it has gone. */
+static void moved_on(log_world *world)
+{
+    test_proxy *proxy = begin(world);
+    command_run run = {.world = world, .command = log_command(), .add = 1};
+    lose_the_ack(&run, proxy);
+    add_by_others(world, 2);
+    test_proxy_cut(proxy);
+    await(&run);
+    log_must(run.status, &run.err);
+    ck_assert(run.written.wrote);
+    ck_assert_int_eq(log_value(&run.written.state), 11);
+    ck_assert_int_eq(value_in_log(world), 211);
+
+    run = (command_run){.world = world, .command = log_command(), .add = 1};
+    lose_the_ack(&run, proxy);
+    add_by_others(world, 3);
+    test_proxy_cut(proxy);
+    await(&run);
+    ck_assert_int_eq(run.status, FURROW_DEADLINE_EXCEEDED);
+    ck_assert(strstr(run.err.text, "may have been written"));
+
+    run = (command_run){.world = world, .command = log_keyed("k1", "add 1"), .add = 1};
+    lose_the_ack(&run, proxy);
+    add_by_others(world, 3);
+    log_await_window_closed(world);
+    test_proxy_cut(proxy);
+    await(&run);
+    log_must(run.status, &run.err);
+    ck_assert(run.written.repeated);
+    ck_assert_int_eq(value_in_log(world), 211 + 1 + 300 + 1 + 300);
+    test_proxy_stop(proxy);
+}
+
+START_TEST(a_lost_ack_is_settled_though_others_wrote_since_or_told_as_unknown)
+{
+    log_run(moved_on);
+}
+END_TEST
+
+static void never_settled(log_world *world)
+{
+    test_proxy *proxy = begin(world);
+    command_run run = {.world = world, .command = log_command(), .add = 1};
+    run.command.deadline_ns = furrow_clock_now_ns() + 700 * FURROW_NS_PER_MS;
+    lose_the_ack(&run, proxy);
+    await(&run);
+    ck_assert_int_eq(run.status, FURROW_DEADLINE_EXCEEDED);
+    ck_assert_uint_lt(furrow_clock_now_ns(), run.command.deadline_ns + 500 * FURROW_NS_PER_MS);
+    test_proxy_cut(proxy);
+    test_proxy_stop(proxy);
+}
+
+START_TEST(what_cannot_be_settled_ends_at_the_deadline)
+{
+    log_run(never_settled);
+}
+END_TEST
+
+/* ---- the server dies ---- */
+
+#define WRITERS 60
+typedef struct writer {
+    log_world *world;
+    int number, *running;
+    bool keyed;
+} writer;
+
+static void write_until_done(void *arg)
+{
+    const writer *self = arg;
+    furrow_error error = {0};
+    furrow_written mine;
+    char id[16], key[16];
+    FURROW_AUTO(furrow_arena) arena = furrow_arena_create(0);
+    snprintf(id, sizeof id, "w%d", self->number % 20);
+    snprintf(key, sizeof key, "k%d", self->number);
+    furrow_status status;
+    do { /* what was not written is not hidden; what was, must not be written again */
+        furrow_command command = self->keyed ? log_keyed(key, "add 1") : log_command();
+        command.deadline_ns = furrow_clock_now_ns() + 30 * FURROW_NS_PER_S;
+        status = log_add(self->world->counters, arena, id, 1, &command, &mine, &error);
+        if (status == FURROW_UNAVAILABLE) furrow_task_sleep_ms(5);
+    } while (status == FURROW_UNAVAILABLE || status == FURROW_ABORTED);
+    ck_assert_msg(status == FURROW_OK, "%s: %s", furrow_status_name(status), error.text);
+    --*self->running;
+}
+
+static void server_killed(log_world *world)
+{
+    for (int round = 0; round < 4; round++) {
+        writer writers[WRITERS];
+        int running = WRITERS;
+        for (int i = 0; i < WRITERS; i++) {
+            writers[i] = (writer){world, round * WRITERS + i, &running, i % 2};
+            log_must(furrow_loop_spawn(world->loop, write_until_done, &writers[i], &err), &err);
+        }
+        ck_assert(FURROW_TEST_EVENTUALLY_IN_TASK(running <= WRITERS - 12 * round, 20000)); /* another moment each time */
+        furrow_test_server_kill(world->nats);
+        furrow_test_server_restart(world->nats);
+        ck_assert(FURROW_TEST_EVENTUALLY_IN_TASK(running == 0, 40000));
+    }
+    ck_assert(furrow_link_wait_connected(world->other_link, log_soon()));
+    int64_t sum = 0;
+    for (int i = 0; i < 20; i++) {
+        char id[16];
+        snprintf(id, sizeof id, "w%d", i);
+        furrow_state state = log_newest(world, id);
+        sum += log_value(&state);
+    }
+    ck_assert_int_eq(sum, 4 * WRITERS);
+}
+
+START_TEST(commands_in_flight_while_the_server_is_killed_take_effect_once)
+{
+    log_run(server_killed);
+}
+END_TEST
+
+static void nats_away(log_world *world)
+{
+    furrow_command command = log_command();
+    furrow_test_server_stop(world->nats);
+    ck_assert(FURROW_TEST_EVENTUALLY_IN_TASK(!furrow_link_connected(world->link), 10000));
+    ck_assert_int_eq(log_set(world->counters, world->arena, "c1", 1, &command, &written, &err), FURROW_UNAVAILABLE);
+    furrow_test_server_restart(world->nats);
+}
+
+START_TEST(without_nats_a_command_is_unavailable_at_once)
+{
+    log_run(nats_away);
+}
+END_TEST
+
+/* ---- Redis ---- */
+
+static furrow_status decide_and_kill_redis(void *arg, const furrow_state *current, furrow_arena *arena, furrow_decision *out,
+                                           furrow_error *error)
+{
+    log_world *world = arg;
+    test_counter *next = furrow_arena_memdup(arena, current->message, sizeof *next);
+    next->value = 77;
+    furrow_test_server_kill(world->redis);
+    *out = (furrow_decision){.next = &next->base, .event = "changed"};
+    return FURROW_OK;
+}
+
+static void redis_away(log_world *world)
+{
+    furrow_command command = log_command();
+    log_must(log_set(world->counters, world->arena, "c1", 1, &command, &written, &err), &err);
+    furrow_write write = {.id = "c1", .command = &command, .decide = decide_and_kill_redis, .arg = world};
+    log_must(furrow_entity_write(world->counters, &write, world->arena, &written, &err), &err);
+    ck_assert(written.wrote);
+    ck_assert_int_eq(value_in_log(world), 77);
+    ck_assert(FURROW_TEST_EVENTUALLY_IN_TASK(!furrow_store_connected(world->store), 10000));
+    ck_assert_int_eq(log_add(world->counters, world->arena, "c1", 1, &command, &written, &err), FURROW_UNAVAILABLE);
+    furrow_state state;
+    ck_assert_int_eq(furrow_entity_load(world->counters, "c1", world->arena, &state, &err), FURROW_UNAVAILABLE);
+    ck_assert_int_eq(value_in_log(world), 77);
+    furrow_test_server_restart(world->redis);
+    ck_assert(furrow_store_wait_connected(world->store, log_soon()));
+    log_must(log_add(world->counters, world->arena, "c1", 1, &command, &written, &err), &err);
+    ck_assert_int_eq(log_value(&written.state), 78);
+}
+
+START_TEST(after_the_ack_redis_does_not_matter_and_before_it_a_command_is_unavailable)
+{
+    log_run(redis_away);
+}
+END_TEST
+
+static void damaged(log_world *world)
+{
+    furrow_command command = log_command();
+    furrow_js_puback ack;
+    furrow_js_publish_options options = {.expected_seq = 0};
+    furrow_state state;
+    log_must(furrow_js_publish(world->link, "logtest.v1.Counter.bad", FURROW_BYTES_LITERAL("\xff\xff\xff"), &options, log_soon(), &ack, &err), &err);
+    ck_assert_int_eq(furrow_entity_load_log(world->counters, "bad", world->arena, &state, &err), FURROW_DATA_LOSS);
+    ck_assert_int_eq(log_add(world->counters, world->arena, "bad", 1, &command, &written, &err), FURROW_DATA_LOSS);
+}
+
+START_TEST(a_damaged_state_is_data_loss_and_not_the_callers_mistake)
+{
+    log_run(damaged);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("entity_faults");
+    TCase *cases = tcase_create("entity_faults");
+    tcase_set_timeout(cases, 90);
+    tcase_add_test(cases, a_lost_ack_is_found_in_the_log);
+    tcase_add_test(cases, a_lost_event_is_published_again);
+    tcase_add_test(cases, a_lost_event_that_was_overtaken_is_decided_again);
+    tcase_add_test(cases, a_lost_ack_is_settled_though_others_wrote_since_or_told_as_unknown);
+    tcase_add_test(cases, what_cannot_be_settled_ends_at_the_deadline);
+    tcase_add_test(cases, commands_in_flight_while_the_server_is_killed_take_effect_once);
+    tcase_add_test(cases, without_nats_a_command_is_unavailable_at_once);
+    tcase_add_test(cases, after_the_ack_redis_does_not_matter_and_before_it_a_command_is_unavailable);
+    tcase_add_test(cases, a_damaged_state_is_data_loss_and_not_the_callers_mistake);
+    suite_add_tcase(suite, cases);
+    return log_main(suite);
+}
