@@ -78,9 +78,9 @@ void furrow_connection_try(furrow_link *link)
 }
 
 /* A host that vanished without a word is noticed by the kernel, too, while there is output. */
-static void tune_socket(int fd)
+static void tune_socket(int fd, uint64_t probe_ms)
 {
-    int on = 1, unanswered_ms = FURROW_LINK_PROBE_MS + FURROW_LINK_PATIENCE_MS;
+    int on = 1, unanswered_ms = (int)(2 * probe_ms);
     setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &unanswered_ms, sizeof unanswered_ms);
@@ -90,14 +90,14 @@ static void on_probe_time(uv_timer_t *timer);
 
 static void take_up(furrow_link *link, furrow_connection *conn)
 {
-    tune_socket(conn->fd);
+    tune_socket(conn->fd, link->probe_ms);
     int64_t max_payload = natsConnection_GetMaxPayload(conn->native);
     if (max_payload > 0) link->max_payload = (size_t)max_payload;
     link->connects++;
     link->buffered = 0;
     link->error[0] = '\0';
     furrow_backoff_reset(&link->backoff);
-    uv_timer_start(&link->probe_timer, on_probe_time, FURROW_LINK_PROBE_MS, FURROW_LINK_PROBE_MS);
+    uv_timer_start(&link->probe_timer, on_probe_time, link->probe_ms, link->probe_ms);
     furrow_subscriptions_connect(link);
     furrow_link_set_connected(link, true);
     furrow_loop_defer(link->loop, &link->flush_hook);
@@ -193,7 +193,7 @@ typedef struct probe {
 static void probe_on_pool(uv_work_t *work)
 {
     probe *asked = work->data;
-    asked->status = natsConnection_FlushTimeout(asked->conn->native, FURROW_LINK_PATIENCE_MS);
+    asked->status = natsConnection_FlushTimeout(asked->conn->native, (int64_t)asked->conn->link->probe_ms);
     nats_ReleaseThreadMemory();
 }
 

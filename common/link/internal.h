@@ -4,11 +4,12 @@
  *   connection.c    life of one native connection: connect off the loop, lost, closed, tried again; liveness
  *   adapter.c       nats.c's event-loop callbacks over uv_poll; the one write at the end of a turn
  *   drain.c         after each read: finds the subscriptions that have messages and hands these over
+ *   complaint.c     what the server refuses us, from nats.c's thread to the loop
  *   subscription.c, publish.c, request.c, message.c, options.c, nkey.c, wheel.c: as named
  *
  * A native connection never reconnects by itself: when it breaks it is disposed of and a new one is made, so nothing of
  * the old one (its output buffer, its subscriptions' queues) can leak into the new one, and all changes of state happen on
- * the loop. nats.c's other threads only get to furrow_link_want_write, by way of the flush and the connect on the pool.
+ * the loop. Other threads only get to adapter.c's on_attach and on_write (connect and flush, on the pool) and to complaint.c.
  */
 #ifndef FURROW_LINK_INTERNAL_H
 #define FURROW_LINK_INTERNAL_H
@@ -26,8 +27,7 @@
 #define FURROW_LINK_INBOX_MAX   96  /* prefix and nuid */
 #define FURROW_LINK_REPLY_MAX   128 /* an inbox with the request's two tokens */
 #define FURROW_LINK_CONNECT_MS  2000
-#define FURROW_LINK_PROBE_MS    15000 /* between two liveness probes, */
-#define FURROW_LINK_PATIENCE_MS 10000 /* each of which waits this long for its answer */
+#define FURROW_LINK_PROBE_MS    15000 /* between two liveness probes, and how long each waits for its answer */
 #define FURROW_LINK_GOODBYE_MS  500   /* for the last flush of furrow_link_destroy */
 #define FURROW_LINK_READ_BYTES  65536 /* one read; also more than a TLS record, which nats.c must get in one piece */
 
@@ -115,7 +115,10 @@ struct furrow_link {
     uint64_t connects; /* also the number of the present connection */
     furrow_backoff backoff;
     uv_timer_t retry_timer, probe_timer;
-    char error[256];
+    uint64_t probe_ms;
+    char error[256], complaint[256];
+    uint64_t complaints;
+    furrow_link *listed; /* next of the list that complaint.c keeps */
     size_t max_payload;
     furrow_link_watch *watches;
     furrow_link_wait *waits;
@@ -160,6 +163,10 @@ natsStatus furrow_adapter_set(natsOptions *options, furrow_connection *conn);
 void furrow_adapter_release(furrow_connection *conn); /* after natsConnection_Destroy */
 int furrow_adapter_start(furrow_connection *conn);
 void furrow_adapter_flush(furrow_hook *hook);
+
+/* complaint.c: what the server says on a thread of nats.c's reaches the link, if it still lives. */
+natsStatus furrow_complaint_listen(furrow_link *link);
+void furrow_complaint_forget(furrow_link *link);
 
 /* drain.c, after a read on @conn */
 void furrow_link_drain(furrow_connection *conn);

@@ -28,6 +28,9 @@ typedef struct furrow_js_puback {
  * Errors: ABORTED (the subject's last sequence is another; server errors 10071 and 10164), UNAVAILABLE (not connected, no
  * stream takes the subject: nothing was written), DEADLINE_EXCEEDED (outcome unknown: publish again with the same msg_id
  * and expectation, or read), FAILED_PRECONDITION and RESOURCE_EXHAUSTED with the server's text.
+ * A repetition with an expectation that its own first copy made stale answers `duplicate` up to 2.10, where the server looks
+ * at the message id first, and ABORTED on 2.12, where it looks at the sequence first (measured: 2.9.10, 2.10.27; 2.12.7):
+ * after ABORTED the newest message's Nats-Msg-Id tells whose it is.
  */
 furrow_status furrow_js_publish(furrow_link *link, const char *subject, furrow_bytes data, const furrow_js_publish_options *options,
                                 uint64_t deadline_ns, furrow_js_puback *ack, furrow_error *err) FURROW_MUST_USE;
@@ -66,8 +69,10 @@ furrow_status furrow_js_consumer_info(furrow_link *link, const char *stream, con
                                       furrow_js_consumer_state *out, furrow_error *err) FURROW_MUST_USE;
 
 /**
- * A pull on a durable consumer: keeps two requests outstanding while there is credit, hands each turn's messages over in
- * one call, asks again after a reconnect, heartbeat loss or any status that ends a request.
+ * A pull on a durable consumer: keeps up to two requests' worth outstanding while there is credit, hands each turn's messages
+ * over in one call, asks again after a reconnect, heartbeat loss or any status that ends a request. It asks for the
+ * consumer's info at the start, after each reconnect and when the consumer falls silent (half of expires), so that needs
+ * permission too. Destroy it before its link.
  */
 typedef struct furrow_js_pull furrow_js_pull;
 
@@ -80,7 +85,10 @@ typedef struct furrow_js_pull_options {
 
 /* @count messages, oldest first; the receiver owns each (furrow_msg_free) and, when done with n of them, calls furrow_js_pull_release. */
 typedef void furrow_js_batch_fn(void *arg, furrow_msg **messages, size_t count);
-/* The consumer is missing (FURROW_NOT_FOUND) or refused: the pull goes on trying with back-off; for readiness and logs. */
+/*
+ * The consumer is missing (FURROW_NOT_FOUND) or refused: the pull goes on trying with back-off; FURROW_OK when it flows again.
+ * Only changes are told; for readiness and logs.
+ */
 typedef void furrow_js_state_fn(void *arg, furrow_status status, const char *text);
 
 furrow_js_pull *furrow_js_pull_create(furrow_link *link, const furrow_js_pull_options *options, furrow_js_batch_fn *fn,
@@ -99,8 +107,9 @@ void furrow_js_term(furrow_link *link, const furrow_msg *msg);
  * A side reader: reads @stream from @start_seq to @end_seq in order through a short-lived consumer of its own, named
  * @consumer, without acks, in batches, with flow control by the speed of @fn (which runs in the calling task and may park).
  * Messages are lent to @fn. Parks until all up to @end_seq has been handed over. A gap (deleted, superseded messages) is
- * normal; a consumer lost half-way is made again from the last sequence seen. One reader per name at a time.
- * ABORTED when @fn returns other than OK (its status and text are passed on).
+ * normal; a consumer lost half-way is made again from the last sequence seen. One reader per name at a time. An end past the
+ * log's end is the log's end. Needs permission to create, delete and ask for the consumer @consumer of @stream.
+ * What @fn returns other than OK ends the reading and is returned. NOT_FOUND: no such stream.
  */
 typedef furrow_status furrow_js_read_fn(void *arg, furrow_msg *const *messages, size_t count, furrow_error *err);
 typedef struct furrow_js_read_options {

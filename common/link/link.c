@@ -46,6 +46,7 @@ static void init_timer(furrow_link *link, uv_timer_t *timer)
 
 static void free_link(furrow_link *link)
 {
+    furrow_complaint_forget(link);
     furrow_requests_fini(link);
     furrow_message_pool_release(link->messages);
     natsOptions_Destroy(link->options);
@@ -68,9 +69,10 @@ furrow_link *furrow_link_create(furrow_loop *loop, const furrow_link_options *op
     link->max_buffered = options->max_buffered_bytes ? options->max_buffered_bytes : MAX_BUFFERED;
     link->backoff.base_ms = options->reconnect_min_ms ? options->reconnect_min_ms : RECONNECT_MIN_MS;
     link->backoff.max_ms = options->reconnect_max_ms ? options->reconnect_max_ms : RECONNECT_MAX_MS;
+    link->probe_ms = options->probe_ms ? options->probe_ms : FURROW_LINK_PROBE_MS;
     link->messages = furrow_message_pool_create();
     link->options = furrow_link_make_options(options, err);
-    if (!link->messages || !link->options || set_inbox(link, options->inbox_prefix, err) != FURROW_OK ||
+    if (!link->messages || !link->options || furrow_complaint_listen(link) != NATS_OK || set_inbox(link, options->inbox_prefix, err) != FURROW_OK ||
         furrow_requests_init(link, options->max_requests, err) != FURROW_OK) {
         free_link(link);
         return NULL;
@@ -136,6 +138,12 @@ size_t furrow_link_max_payload(const furrow_link *link)
 const char *furrow_link_last_error(const furrow_link *link)
 {
     return link->connected ? "" : link->error;
+}
+
+const char *furrow_link_complaint(const furrow_link *link, uint64_t *count)
+{
+    if (count) *count = link->complaints;
+    return link->complaint;
 }
 
 void furrow_link_watch_add(furrow_link *link, furrow_link_watch *watch)

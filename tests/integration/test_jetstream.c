@@ -139,7 +139,19 @@ static void publish_body(test_world *world)
     furrow_error err = {0};
     ck_assert_msg(put(world, "a", "one", "id-1", 0, &first, &err) == FURROW_OK, "%s", err.text);
     ck_assert(!first.duplicate);
-    ck_assert_int_eq(put(world, "a", "one", "id-1", 0, &again, &err), FURROW_OK);
+    /* The same again: servers differ in what they look at first, see jetstream.h. */
+    furrow_status repeated = put(world, "a", "one", "id-1", 0, &again, &err);
+    if (repeated == FURROW_OK) {
+        ck_assert(again.duplicate);
+        ck_assert_uint_eq(again.sequence, first.sequence);
+    } else {
+        FURROW_AUTO(furrow_arena) arena = furrow_arena_create(0);
+        furrow_js_stored stored;
+        ck_assert_int_eq(repeated, FURROW_ABORTED);
+        ck_assert_int_eq(furrow_js_get_last(world->link, "THING", "t.v1.Thing.a", within_ms(PATIENCE_MS), arena, &stored, &err), FURROW_OK);
+        ck_assert_str_eq(furrow_js_stored_header(&stored, "Nats-Msg-Id", arena), "id-1");
+    }
+    ck_assert_int_eq(put(world, "a", "one", "id-1", FURROW_JS_ANY_SEQUENCE, &again, &err), FURROW_OK);
     ck_assert(again.duplicate);
     ck_assert_uint_eq(again.sequence, first.sequence);
     ck_assert_int_eq(put(world, "a", "two", "id-2", (int64_t)first.sequence + 7, &again, &err), FURROW_ABORTED);

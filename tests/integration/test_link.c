@@ -4,7 +4,9 @@
  */
 #include "base/clock.h"
 #include "link/link.h"
+#include "support/process.h"
 #include "support/servers.h"
+#include "support/tempdir.h"
 #include "support/wait.h"
 
 #include <check.h>
@@ -516,6 +518,82 @@ START_TEST(users_and_keys_are_let_in_and_strangers_told_why_not)
 }
 END_TEST
 
+static void refused_body(test_world *world)
+{
+    uint64_t count = 0;
+    furrow_link *user = connect_to(world, (furrow_link_options){.user = "a", .password = "b"});
+    ck_assert(furrow_link_wait_connected(user, within_ms(PATIENCE_MS)));
+    ck_assert_str_eq(furrow_link_complaint(user, &count), "");
+    ck_assert_int_eq(furrow_link_publish(user, &(furrow_outgoing){.subject = "not.mine"}, NULL), FURROW_OK);
+    ck_assert(FURROW_TEST_EVENTUALLY_IN_TASK(furrow_link_complaint(user, &count)[0] != '\0', PATIENCE_MS));
+    ck_assert_ptr_nonnull(strstr(furrow_link_complaint(user, NULL), "not.mine"));
+    ck_assert_uint_eq(count, 1);
+    ck_assert(furrow_link_connected(user));
+    /* One that comes when the link is gone harms nobody. */
+    ck_assert_int_eq(furrow_link_publish(user, &(furrow_outgoing){.subject = "not.mine"}, NULL), FURROW_OK);
+    furrow_link_destroy(user);
+}
+
+START_TEST(what_the_server_refuses_is_told)
+{
+    run(&(furrow_test_nats_options){.config = with_users}, refused_body);
+}
+END_TEST
+
+static void silent_body(test_world *world)
+{
+    char answer[64];
+    furrow_link *link = connect_to(world, (furrow_link_options){.probe_ms = 300});
+    ck_assert(furrow_link_wait_connected(link, within_ms(PATIENCE_MS)));
+    furrow_test_server_pause(world->nats);
+    ck_assert(FURROW_TEST_EVENTUALLY_IN_TASK(!furrow_link_connected(link), PATIENCE_MS));
+    ck_assert_int_eq(call(link, "t.echo", "x", 100, answer, sizeof answer, NULL), FURROW_UNAVAILABLE);
+    furrow_test_server_resume(world->nats);
+    ck_assert(furrow_link_wait_connected(link, within_ms(PATIENCE_MS)));
+    ck_assert_uint_eq(furrow_link_reconnects(link), 1);
+    furrow_link_destroy(link);
+}
+
+START_TEST(a_server_that_does_not_answer_counts_as_lost)
+{
+    run(NULL, silent_body);
+}
+END_TEST
+
+static const char *certificates;
+
+static void tls_body(test_world *world)
+{
+    char ca[128], answer[64];
+    furrow_error err = {0};
+    ck_assert(!furrow_link_wait_connected(world->link, within_ms(300))); /* it does not speak TLS */
+    snprintf(ca, sizeof ca, "%s/cert.pem", certificates);
+    furrow_link *plain = world->link;
+    world->link = connect_to(world, (furrow_link_options){.tls_ca = ca});
+    ck_assert_msg(furrow_link_wait_connected(world->link, within_ms(PATIENCE_MS)), "%s", furrow_link_last_error(world->link));
+    serve_echo(world);
+    for (int i = 0; i < 200; i++)
+        ck_assert_int_eq(call(world->link, "t.echo", "sealed", PATIENCE_MS, answer, sizeof answer, &err), FURROW_OK);
+    furrow_link_destroy(world->link);
+    world->link = plain;
+    furrow_link_options missing = {.url = furrow_test_server_url(world->nats), .tls_ca = "/no/such/file"};
+    ck_assert_ptr_null(furrow_link_create(world->loop, &missing, &err));
+}
+
+START_TEST(tls_with_a_certificate_we_trust)
+{
+    char config[512], key[128], cert[128];
+    certificates = furrow_test_tempdir();
+    snprintf(key, sizeof key, "%s/key.pem", certificates);
+    snprintf(cert, sizeof cert, "%s/cert.pem", certificates);
+    const char *const make[] = {"openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=127.0.0.1", "-addext",
+                                "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", cert, NULL};
+    ck_assert_int_eq(furrow_test_run(&(furrow_test_process_options){.argv = make}, PATIENCE_MS, NULL), 0);
+    snprintf(config, sizeof config, "tls { cert_file: \"%s\", key_file: \"%s\" }\n", cert, key);
+    run(&(furrow_test_nats_options){.config = config}, tls_body);
+}
+END_TEST
+
 static void destroy_body(test_world *world)
 {
     for (int i = 0; i < 20; i++) furrow_link_destroy(connect_to(world, (furrow_link_options){0}));
@@ -546,6 +624,9 @@ int main(void)
     tcase_add_test(tests, a_turn_hands_over_no_more_than_its_bound);
     tcase_add_test(tests, stopping_a_subscription_loses_nothing_that_was_on_the_way);
     tcase_add_test(tests, users_and_keys_are_let_in_and_strangers_told_why_not);
+    tcase_add_test(tests, what_the_server_refuses_is_told);
+    tcase_add_test(tests, a_server_that_does_not_answer_counts_as_lost);
+    tcase_add_test(tests, tls_with_a_certificate_we_trust);
     tcase_add_test(tests, a_link_may_be_destroyed_while_it_still_connects);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
