@@ -1,25 +1,30 @@
 /*
- * The client; see client.h. A call packs, sends and waits; what is retried and when is retry.c's. Depends on link and wire.
+ * The client; see client.h. A call packs, sends and waits; what is retried and when is retry.c's. Steady state
+ * allocates nothing but what the response takes in the caller's arena. Depends on link and wire.
  */
 #include "rpc/client.h"
 
 #include "base/buffer.h"
 #include "base/clock.h"
 #include "rpc/retry.h"
+#include "rpc/status_message.h"
 #include "wire/message.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
-#define DEFAULT_TIMEOUT_MS 5000
-#define DEFAULT_ATTEMPTS   3
-#define REQUEST_MAX        (64 * 1024 * 1024)
-#define ANSWER_MAX         (64 * 1024 * 1024)
-#define HEADERS_MAX        16
-#define VERSION_BYTES      512
+#define DEFAULT_ATTEMPTS 3
+#define REQUEST_MAX      (64 * 1024 * 1024)
+#define ANSWER_MAX       (64 * 1024 * 1024)
+#define METADATA_MAX     12
+#define OWN_HEADERS      3 /* Grpc-Timeout, Idempotency-Key, Furrow-After */
+#define VERSION_BYTES    512
+#define STATUS_BODY_MAX  (16 * 1024)
 
 typedef struct async_call {
     furrow_client *client;
     const furrow_method_contract *method;
+    char *version; /* the caller's, or NULL */
     furrow_client_fn *fn;
     void *arg;
     struct async_call *next; /* in the pool */
@@ -32,6 +37,8 @@ struct furrow_client {
     furrow_buffer packed;  /* the request being sent; copied by the link */
     furrow_arena *answers; /* of asynchronous calls' responses, reset after each */
     async_call *idle;
+    size_t in_flight; /* calls that still need the client's memory */
+    bool gone;        /* destroyed; the last call in flight frees it */
 };
 
 furrow_client *furrow_client_create(furrow_link *link, const furrow_client_options *options, furrow_error *err)
@@ -44,16 +51,16 @@ furrow_client *furrow_client_create(furrow_link *link, const furrow_client_optio
     }
     client->link = link;
     if (options) client->options = *options;
-    if (client->options.timeout_ms == 0) client->options.timeout_ms = DEFAULT_TIMEOUT_MS;
+    if (client->options.timeout_ms == 0) client->options.timeout_ms = FURROW_RPC_TIMEOUT_MS;
     if (client->options.max_attempts == 0) client->options.max_attempts = DEFAULT_ATTEMPTS;
     client->budget = furrow_retry_budget_make();
     furrow_buffer_init(&client->packed, REQUEST_MAX);
     return client;
 }
 
-void furrow_client_destroy(furrow_client *client)
+static void free_if_unused(furrow_client *client)
 {
-    if (!client) return;
+    if (!client->gone || client->in_flight > 0) return;
     while (client->idle) {
         async_call *call = client->idle;
         client->idle = call->next;
@@ -64,133 +71,199 @@ void furrow_client_destroy(furrow_client *client)
     free(client);
 }
 
+void furrow_client_destroy(furrow_client *client)
+{
+    if (!client) return;
+    client->gone = true;
+    free_if_unused(client);
+}
+
 furrow_status furrow_client_reply_status(const furrow_msg *reply, furrow_error *err)
 {
     if (!furrow_msg_has_headers(reply)) return FURROW_OK;
-    const char *code = furrow_msg_header(reply, FURROW_HEADER_ERROR_CODE), *text = furrow_msg_header(reply, FURROW_HEADER_ERROR);
+    const char *code = furrow_msg_header(reply, FURROW_HEADER_ERROR_CODE);
+    const char *text = furrow_msg_header(reply, FURROW_HEADER_ERROR);
     if (!code && !text) return FURROW_OK;
     char *end = NULL;
     long number = code ? strtol(code, &end, 10) : FURROW_UNKNOWN;
     furrow_status status = code && (end == code || *end) ? FURROW_UNKNOWN : furrow_status_from_number(number);
     if (status == FURROW_OK) status = FURROW_UNKNOWN; /* an error reply that calls itself OK */
-    return furrow_fail(err, status, "%.250s", text ? text : "no text");
+    furrow_fail(err, status, "%s", text ? text : furrow_status_name(status));
+    FURROW_AUTO(furrow_arena) scratch = err && reply->data.len > 0 ? furrow_arena_create(STATUS_BODY_MAX) : NULL;
+    if (scratch) furrow_status_message_decode(reply->data, scratch, err);
+    return status;
 }
 
 /* A request on its way, with the strings its headers point to. */
 typedef struct request {
     furrow_outgoing out;
-    furrow_header headers[HEADERS_MAX];
+    furrow_header headers[OWN_HEADERS + METADATA_MAX];
     char timeout[16];
-    uint64_t deadline_ns;
 } request;
 
-static furrow_status pack(furrow_client *client, const ProtobufCMessage *message, furrow_error *err)
+static furrow_status pack(furrow_client *client, const ProtobufCMessage *message, request *r, furrow_error *err)
 {
-    furrow_buffer_reset(&client->packed);
+    furrow_buffer *packed = &client->packed;
+    furrow_buffer_reset(packed);
     size_t len = protobuf_c_message_get_packed_size(message);
-    uint8_t *room = furrow_buffer_reserve(&client->packed, len + 1);
+    uint8_t *room = furrow_buffer_reserve(packed, len);
     if (!room) return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "the request has %zu bytes, too many", len);
-    client->packed.len += protobuf_c_message_pack(message, room);
+    packed->len = protobuf_c_message_pack(message, room);
+    r->out.data = (furrow_bytes){packed->data, packed->len};
     return FURROW_OK;
 }
 
-/* Headers only where there is something to say: the common call carries none. */
-static furrow_status prepare(furrow_client *client, const furrow_method_contract *method, const furrow_call_options *options, request *r,
-                             furrow_error *err)
+static const furrow_call_options no_options;
+
+/* The call's deadline; *usual when the server will assume it by itself. */
+static furrow_status agree(const furrow_client *client, const furrow_method_contract *method,
+                           const furrow_call_options *options, uint64_t now_ns, uint64_t *deadline_ns, bool *usual,
+                           furrow_error *err)
 {
-    uint64_t now = furrow_clock_now_ns();
-    uint32_t usual_ms = method->timeout_ms ? method->timeout_ms : client->options.timeout_ms;
-    uint32_t ms = options && options->timeout_ms ? options->timeout_ms : usual_ms;
+    uint32_t assumed_ms = method->timeout_ms ? method->timeout_ms : FURROW_RPC_TIMEOUT_MS;
+    uint32_t default_ms = method->timeout_ms ? method->timeout_ms : client->options.timeout_ms;
+    uint32_t ms = options->timeout_ms ? options->timeout_ms : default_ms;
+    uint64_t deadline = now_ns + ms * FURROW_NS_PER_MS;
+    bool nested = options->deadline_ns && options->deadline_ns < deadline;
+    if (nested) deadline = options->deadline_ns;
+    if (deadline <= now_ns)
+        return furrow_fail(err, FURROW_DEADLINE_EXCEEDED, "the deadline had passed before the call was sent");
+    if (options->metadata_count > METADATA_MAX)
+        return furrow_fail(err, FURROW_INVALID_ARGUMENT, "%zu headers of metadata; at most %d", options->metadata_count,
+                           METADATA_MAX);
+    *deadline_ns = deadline;
+    *usual = !nested && ms == assumed_ms && !options->send_deadline;
+    return FURROW_OK;
+}
+
+/* Headers only where there is something to say: the common call carries none. @left_ns 0: no need to send a deadline.
+ */
+static void address(const furrow_method_contract *method, const furrow_call_options *options, uint64_t left_ns,
+                    request *r)
+{
     size_t count = 0;
-    r->out = (furrow_outgoing){.subject = method->subject, .headers = r->headers};
-    r->deadline_ns = now + ms * FURROW_NS_PER_MS;
-    bool nested = options && options->deadline_ns && options->deadline_ns < r->deadline_ns;
-    if (nested) r->deadline_ns = options->deadline_ns;
-    if (r->deadline_ns <= now) return furrow_fail(err, FURROW_DEADLINE_EXCEEDED, "the deadline had passed before the call was sent");
-    if (nested || ms != usual_ms || (options && options->send_deadline)) {
-        furrow_header_format_timeout(r->deadline_ns - now, r->timeout);
+    if (left_ns > 0) {
+        furrow_header_format_timeout(left_ns, r->timeout);
         r->headers[count++] = (furrow_header){FURROW_HEADER_TIMEOUT, r->timeout};
     }
-    if (options && options->idempotency_key) r->headers[count++] = (furrow_header){FURROW_HEADER_IDEMPOTENCY_KEY, options->idempotency_key};
-    if (options && options->after && options->after[0]) r->headers[count++] = (furrow_header){FURROW_HEADER_AFTER, options->after};
-    for (size_t i = 0; options && i < options->metadata_count; i++) {
-        if (count == HEADERS_MAX) return furrow_fail(err, FURROW_INVALID_ARGUMENT, "more than %d headers", HEADERS_MAX);
-        r->headers[count++] = options->metadata[i];
-    }
-    r->out.header_count = count;
-    return FURROW_OK;
+    if (options->idempotency_key)
+        r->headers[count++] = (furrow_header){FURROW_HEADER_IDEMPOTENCY_KEY, options->idempotency_key};
+    if (options->after && options->after[0]) r->headers[count++] = (furrow_header){FURROW_HEADER_AFTER, options->after};
+    for (size_t i = 0; i < options->metadata_count; i++) r->headers[count++] = options->metadata[i];
+    r->out = (furrow_outgoing){.subject = method->subject, .headers = r->headers, .header_count = count};
 }
 
-static furrow_status read_reply(const furrow_method_contract *method, const furrow_msg *reply, const furrow_call_options *options, furrow_arena *arena,
-                                ProtobufCMessage **response, furrow_error *err)
+static furrow_status read_reply(const furrow_method_contract *method, const furrow_msg *reply, char *version,
+                                furrow_arena *arena, ProtobufCMessage **response, furrow_error *err)
 {
+    const char *made =
+        version && furrow_msg_has_headers(reply) ? furrow_msg_header(reply, FURROW_HEADER_VERSION) : NULL;
+    if (made) snprintf(version, VERSION_BYTES, "%s", made);
     furrow_status status = furrow_client_reply_status(reply, err);
     if (status != FURROW_OK) return status;
     status = furrow_message_unpack(method->output, reply->data, arena, response, err);
-    if (status != FURROW_OK) return furrow_fail(err, FURROW_INTERNAL, "%s answered what is no %s", method->subject, method->output->name);
-    if (options && options->version) {
-        const char *version = furrow_msg_has_headers(reply) ? furrow_msg_header(reply, FURROW_HEADER_VERSION) : NULL;
-        snprintf(options->version, VERSION_BYTES, "%s", version ? version : "");
-    }
-    return FURROW_OK;
+    if (status == FURROW_INVALID_ARGUMENT) /* of the server, not of our caller */
+        return furrow_fail(err, FURROW_INTERNAL, "the answer is no %s", method->output->name);
+    return status;
 }
 
-furrow_status furrow_client_call(furrow_client *client, const furrow_method_contract *method, const ProtobufCMessage *message,
-                                 const furrow_call_options *options, furrow_arena *arena, ProtobufCMessage **response, furrow_error *err)
+/* One attempt, from packing (the buffer was others' since the last one) to its reply. */
+static furrow_status attempt(furrow_client *client, const furrow_method_contract *method,
+                             const ProtobufCMessage *message, request *r, const furrow_call_options *options,
+                             uint64_t deadline_ns, furrow_arena *arena, ProtobufCMessage **response, furrow_error *err)
+{
+    FURROW_AUTO(furrow_msg) reply = NULL;
+    furrow_status status = pack(client, message, r, err);
+    if (status == FURROW_OK) status = furrow_link_request(client->link, &r->out, deadline_ns, &reply, err);
+    return status == FURROW_OK ? read_reply(method, reply, options->version, arena, response, err) : status;
+}
+
+furrow_status furrow_client_call(furrow_client *client, const furrow_method_contract *method,
+                                 const ProtobufCMessage *message, const furrow_call_options *options,
+                                 furrow_arena *arena, ProtobufCMessage **response, furrow_error *err)
 {
     request r;
-    furrow_status status = prepare(client, method, options, &r, err);
-    if (status != FURROW_OK) return status;
-    bool safe = method->idempotency != FURROW_IDEMPOTENCY_UNKNOWN || (options && options->idempotency_key);
-    furrow_retry retry = furrow_retry_make(&client->budget, safe ? client->options.max_attempts : 1, r.deadline_ns);
-    do {
-        FURROW_AUTO(furrow_msg) reply = NULL;
-        status = pack(client, message, err); /* again for each attempt: the buffer was others' meanwhile */
-        if (status != FURROW_OK) return status;
-        r.out.data = (furrow_bytes){client->packed.data, client->packed.len};
-        status = furrow_link_request(client->link, &r.out, furrow_retry_attempt_deadline(&retry), &reply, err);
-        if (status == FURROW_OK) status = read_reply(method, reply, options, arena, response, err);
-    } while (status != FURROW_OK && furrow_retry_again(&retry, status));
-    return status == FURROW_OK ? status : furrow_wrap(err, "%s", method->name);
+    furrow_error why = {0};
+    uint64_t now = furrow_clock_now_ns(), deadline;
+    bool usual;
+    if (!options) options = &no_options;
+    if (options->version) options->version[0] = '\0';
+    furrow_status status = agree(client, method, options, now, &deadline, &usual, &why);
+    if (status == FURROW_OK) {
+        bool safe = method->idempotency != FURROW_IDEMPOTENCY_UNKNOWN || options->idempotency_key;
+        furrow_retry retry = furrow_retry_make(&client->budget, safe ? client->options.max_attempts : 1,
+                                               client->options.attempt_timeout_ms, deadline);
+        client->in_flight++;
+        for (;; now = furrow_clock_now_ns(), usual = false) {
+            uint64_t until = furrow_retry_attempt_deadline(&retry, now);
+            address(method, options, usual && until == deadline ? 0 : until - now, &r);
+            status = attempt(client, method, message, &r, options, until, arena, response, &why);
+            if (status == FURROW_OK || client->gone) break;
+            if (!furrow_retry_again(&retry, status, why.retry_ms) || client->gone) break;
+        }
+        client->in_flight--;
+        free_if_unused(client);
+    }
+    if (status == FURROW_OK) return status;
+    furrow_wrap(&why, "%s", method->name);
+    if (err) *err = why;
+    return status;
+}
+
+static async_call *take_async(furrow_client *client)
+{
+    async_call *call = client->idle;
+    if (!call) return malloc(sizeof *call);
+    client->idle = call->next;
+    return call;
+}
+
+static void give_back(furrow_client *client, async_call *call)
+{
+    call->next = client->idle;
+    client->idle = call;
 }
 
 static void on_reply(void *arg, furrow_status status, const char *text, furrow_msg *reply)
 {
-    async_call *call = arg;
-    furrow_client *client = call->client;
+    async_call call = *(async_call *)arg;
+    furrow_client *client = call.client;
     furrow_error err = {0};
     ProtobufCMessage *response = NULL;
+    give_back(client, arg);
     if (status != FURROW_OK)
         furrow_fail(&err, status, "%s", text);
     else
-        status = read_reply(call->method, reply, NULL, client->answers, &response, &err);
-    furrow_client_fn *fn = call->fn;
-    void *fn_arg = call->arg;
-    call->next = client->idle;
-    client->idle = call;
-    fn(fn_arg, status, &err, response);
+        status = read_reply(call.method, reply, call.version, client->answers, &response, &err);
+    if (status != FURROW_OK) furrow_wrap(&err, "%s", call.method->name);
+    call.fn(call.arg, status, &err, status == FURROW_OK ? response : NULL);
     furrow_msg_free(reply);
     furrow_arena_reset(client->answers);
+    client->in_flight--;
+    free_if_unused(client);
 }
 
-furrow_status furrow_client_call_async(furrow_client *client, const furrow_method_contract *method, const ProtobufCMessage *message,
-                                       const furrow_call_options *options, furrow_client_fn *fn, void *arg, furrow_error *err)
+furrow_status furrow_client_call_async(furrow_client *client, const furrow_method_contract *method,
+                                       const ProtobufCMessage *message, const furrow_call_options *options,
+                                       furrow_client_fn *fn, void *arg, furrow_error *err)
 {
     request r;
-    furrow_status status = prepare(client, method, options, &r, err);
-    if (status == FURROW_OK) status = pack(client, message, err);
+    uint64_t now = furrow_clock_now_ns(), deadline;
+    bool usual;
+    if (!options) options = &no_options;
+    if (options->version) options->version[0] = '\0';
+    furrow_status status = agree(client, method, options, now, &deadline, &usual, err);
     if (status != FURROW_OK) return status;
-    async_call *call = client->idle;
-    if (call)
-        client->idle = call->next;
-    else if (!(call = malloc(sizeof *call)))
-        return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "out of memory");
-    *call = (async_call){.client = client, .method = method, .fn = fn, .arg = arg};
-    r.out.data = (furrow_bytes){client->packed.data, client->packed.len};
-    status = furrow_link_request_async(client->link, &r.out, r.deadline_ns, on_reply, call, err);
-    if (status != FURROW_OK) {
-        call->next = client->idle;
-        client->idle = call;
-    }
+    address(method, options, usual ? 0 : deadline - now, &r);
+    status = pack(client, message, &r, err);
+    if (status != FURROW_OK) return status;
+    async_call *call = take_async(client);
+    if (!call) return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "out of memory");
+    *call = (async_call){.client = client, .method = method, .version = options->version, .fn = fn, .arg = arg};
+    status = furrow_link_request_async(client->link, &r.out, deadline, on_reply, call, err);
+    if (status != FURROW_OK)
+        give_back(client, call);
+    else
+        client->in_flight++;
     return status;
 }

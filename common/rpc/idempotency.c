@@ -1,7 +1,10 @@
 /*
- * Idempotency keys: the same key answers the same result for a day. What took effect is remembered in the store with the request's hash; the
- * log itself refuses a second effect also when the store forgot (see log/entity.h). A second request with a key that is being worked
- * on waits for the first. Depends on store and wire.
+ * Idempotency keys: the same key answers the same result for a day. What took effect is remembered in the store with
+ * the request's hash and the versions it made; the log itself refuses a second effect also when the store forgot (see
+ * log/entity.h). A second request with a key that is being worked on waits for the first.
+ *
+ * Invariant: at most one call of a key is in server->keyed; others of that key are its followers. Depends on store and
+ * wire.
  */
 #include "base/clock.h"
 #include "rpc/inside.h"
@@ -19,17 +22,18 @@ static furrow_status hash_request(furrow_call *call, const ProtobufCMessage *req
     return status;
 }
 
-static furrow_call *find_running(furrow_server *server, const furrow_call *call)
+/* Where the running call of this key is linked, or would be. */
+static furrow_call **find_running(const furrow_call *call)
 {
-    for (furrow_call *other = server->keyed; other; other = other->next)
-        if (memcmp(other->command.key, call->command.key, FURROW_HASH_BYTES) == 0) return other;
-    return NULL;
+    furrow_call **at = &call->served->server->keyed[call->command.key[0] % FURROW_CALL_KEYED];
+    while (*at && memcmp((*at)->command.key, call->command.key, FURROW_HASH_BYTES) != 0) at = &(*at)->next;
+    return at;
 }
 
-static void unfollow(furrow_server *server, const furrow_call *call, furrow_follower *follower)
+/* A follower's deadline passed while the call it follows still runs. */
+static void unfollow(furrow_call *running, const furrow_follower *follower)
 {
-    furrow_call *other = find_running(server, call);
-    for (furrow_follower **at = other ? &other->followers : NULL; at && *at; at = &(*at)->next) {
+    for (furrow_follower **at = &running->followers; *at; at = &(*at)->next) {
         if (*at != follower) continue;
         *at = follower->next;
         return;
@@ -38,72 +42,101 @@ static void unfollow(furrow_server *server, const furrow_call *call, furrow_foll
 
 static furrow_status wait_turn(furrow_call *call, furrow_error *err)
 {
-    furrow_server *server = call->served->server;
-    for (furrow_call *other; (other = find_running(server, call)) != NULL;) {
-        furrow_follower follower = {.next = other->followers};
-        other->followers = &follower;
+    furrow_call **at;
+    while (*(at = find_running(call))) {
+        furrow_call *running = *at;
+        furrow_follower follower = {.next = running->followers, .waiter = furrow_waiter_make()};
+        running->followers = &follower;
         if (furrow_wait(&follower.waiter, call->deadline_ns)) continue;
-        unfollow(server, call, &follower);
-        return furrow_fail(err, FURROW_DEADLINE_EXCEEDED, "another request with this Idempotency-Key is still being worked on");
+        unfollow(running, &follower);
+        return furrow_fail(err, FURROW_DEADLINE_EXCEEDED,
+                           "another request with this " FURROW_HEADER_IDEMPOTENCY_KEY " is still being worked on");
     }
-    call->next = server->keyed;
-    server->keyed = call;
+    call->next = NULL;
+    *at = call;
     return FURROW_OK;
 }
 
 static void end_turn(furrow_call *call)
 {
-    furrow_call **at = &call->served->server->keyed;
-    while (*at != call) at = &(*at)->next;
-    *at = call->next;
+    *find_running(call) = call->next;
     while (call->followers) {
         furrow_follower *follower = call->followers;
-        call->followers = follower->next;
+        call->followers = follower->next; /* before its task runs and the node is gone */
         furrow_waiter_done(&follower->waiter);
     }
 }
 
+/* What is stored: the request's hash, the versions as text with its NUL, the response. */
+static furrow_status take_remembered(furrow_call *call, furrow_bytes stored, ProtobufCMessage **response,
+                                     furrow_error *err)
+{
+    const char *versions = (const char *)stored.data + FURROW_HASH_BYTES;
+    size_t left = stored.len - FURROW_HASH_BYTES, len = strnlen(versions, left);
+    if (memcmp(stored.data, call->command.request, FURROW_HASH_BYTES) != 0)
+        return furrow_fail(err, FURROW_INVALID_ARGUMENT,
+                           "this " FURROW_HEADER_IDEMPOTENCY_KEY
+                           " was used for another request; use a fresh key for each request");
+    furrow_bytes body = {versions + len + 1, len < left ? left - len - 1 : 0};
+    if (len == left || len >= sizeof call->versions ||
+        furrow_message_unpack(call->method->output, body, call->arena, response, NULL) != FURROW_OK)
+        return furrow_fail(err, FURROW_INTERNAL, "the remembered answer is no %s", call->method->output->name);
+    memcpy(call->versions, versions, len + 1);
+    call->versions_len = len;
+    return FURROW_OK;
+}
+
+/* *response stays NULL when nothing is remembered. */
 static furrow_status recall(furrow_call *call, const char *name, ProtobufCMessage **response, furrow_error *err)
 {
+    const furrow_server_options *options = &call->served->server->options;
     furrow_value value;
-    furrow_server *server = call->served->server;
-    furrow_status status = furrow_store_recall(server->options.store, server->options.queue, name, call->arena, &value, err);
-    if (status != FURROW_OK || value.kind != FURROW_VALUE_TEXT || value.text.len < FURROW_HASH_BYTES) return status;
-    if (memcmp(value.text.data, call->command.request, FURROW_HASH_BYTES) != 0)
-        return furrow_fail(err, FURROW_INVALID_ARGUMENT, "this Idempotency-Key was used for another request; use a fresh key for each request");
-    furrow_bytes body = {(const char *)value.text.data + FURROW_HASH_BYTES, value.text.len - FURROW_HASH_BYTES};
-    return furrow_message_unpack(call->method->output, body, call->arena, response, err);
+    furrow_status status = furrow_store_recall(options->store, options->queue, name, call->arena, &value, err);
+    if (status != FURROW_OK) return furrow_wrap(err, "look up the " FURROW_HEADER_IDEMPOTENCY_KEY);
+    if (value.kind != FURROW_VALUE_TEXT || value.text.len < FURROW_HASH_BYTES) return FURROW_OK;
+    return take_remembered(call, value.text, response, err);
 }
 
 /* The command has taken effect: that it could not be remembered here does not make it fail. */
 static void remember(furrow_call *call, const char *name, const ProtobufCMessage *response)
 {
-    furrow_bytes body;
-    furrow_error ignored;
-    furrow_server *server = call->served->server;
-    if (furrow_message_pack(response, call->arena, &body, &ignored) != FURROW_OK) return;
-    char *value = furrow_arena_alloc(call->arena, FURROW_HASH_BYTES + body.len);
+    const furrow_server_options *options = &call->served->server->options;
+    size_t body = protobuf_c_message_get_packed_size(response);
+    size_t head = FURROW_HASH_BYTES + call->versions_len + 1;
+    uint8_t *value = furrow_arena_alloc(call->arena, head + body);
     if (!value) return;
     memcpy(value, call->command.request, FURROW_HASH_BYTES);
-    if (body.len > 0) memcpy(value + FURROW_HASH_BYTES, body.data, body.len);
-    (void)!furrow_store_remember(server->options.store, server->options.queue, name, (furrow_bytes){value, FURROW_HASH_BYTES + body.len}, REMEMBER_S,
-                                 &ignored);
+    memcpy(value + FURROW_HASH_BYTES, call->versions, call->versions_len);
+    value[head - 1] = '\0';
+    protobuf_c_message_pack(response, value + head);
+    (void)!furrow_store_remember(options->store, options->queue, name, (furrow_bytes){value, head + body}, REMEMBER_S,
+                                 NULL);
 }
 
-furrow_status furrow_call_once(furrow_call *call, const ProtobufCMessage *request, furrow_call_run *run, ProtobufCMessage **response, furrow_error *err)
+static furrow_status run_once(furrow_call *call, const ProtobufCMessage *request, furrow_call_run *run,
+                              ProtobufCMessage **response, furrow_error *err)
 {
     char name[FURROW_HASH_HEX];
-    if (!call->served->server->options.store)
-        return furrow_fail(err, FURROW_FAILED_PRECONDITION, "this service remembers no results: leave Idempotency-Key out");
     furrow_hash_hex(call->command.key, name);
+    furrow_status status = furrow_call_may_begin(call, err);
+    if (status == FURROW_OK) status = recall(call, name, response, err);
+    if (status != FURROW_OK || *response) return status;
+    status = furrow_call_may_begin(call, err);
+    if (status == FURROW_OK) status = run(call, request, response, err);
+    if (status == FURROW_OK && !call->served->server->gone) remember(call, name, *response);
+    return status;
+}
+
+furrow_status furrow_call_once(furrow_call *call, const ProtobufCMessage *request, furrow_call_run *run,
+                               ProtobufCMessage **response, furrow_error *err)
+{
+    if (!call->served->server->options.store)
+        return furrow_fail(err, FURROW_FAILED_PRECONDITION,
+                           "this service remembers no results: leave " FURROW_HEADER_IDEMPOTENCY_KEY " out");
     furrow_status status = hash_request(call, request, err);
     if (status == FURROW_OK) status = wait_turn(call, err);
     if (status != FURROW_OK) return status;
-    status = recall(call, name, response, err);
-    if (status == FURROW_OK && !*response) {
-        status = run(call, request, response, err);
-        if (status == FURROW_OK) remember(call, name, *response);
-    }
+    status = run_once(call, request, run, response, err);
     end_turn(call);
     return status;
 }

@@ -1,153 +1,80 @@
 /*
- * Replies: the response in the caller's encoding, or an error as gRPC and NATS clients both understand it: headers Nats-Service-Error and
- * -Code, and a google.rpc.Status as body with its details (https://github.com/googleapis/googleapis/tree/master/google/rpc). The common answer, a
- * protobuf body without headers, formats nothing. Depends on wire and link.
+ * Replies: the response in the caller's encoding, or an error as gRPC and NATS clients both understand it: headers
+ * Nats-Service-Error and -Code, and a google.rpc.Status as body. The common answer, a protobuf body without headers,
+ * formats nothing. Depends on wire and link.
  */
 #include "rpc/inside.h"
+#include "rpc/status_message.h"
 #include "wire/json.h"
 
-#include <inttypes.h>
+#include <stdio.h>
 
-#define BODY_MAX    4096
-#define BAD_REQUEST "type.googleapis.com/google.rpc.BadRequest"
-#define RETRY_INFO  "type.googleapis.com/google.rpc.RetryInfo"
-
-static void publish(furrow_call *call, const furrow_header *headers, size_t count, furrow_bytes body)
+static furrow_status publish(furrow_call *call, const furrow_header *headers, size_t count, furrow_error *err)
 {
     furrow_server *server = call->served->server;
-    furrow_error lost;
-    furrow_outgoing out = {.subject = call->msg->reply, .headers = headers, .header_count = count, .data = body};
-    furrow_status status = furrow_link_publish(server->link, &out, &lost);
-    if (status == FURROW_INVALID_ARGUMENT || status == FURROW_RESOURCE_EXHAUSTED) {
-        if (body.len <= BODY_MAX) return;
-        lost.code = FURROW_RESOURCE_EXHAUSTED; /* too large an answer: say so instead */
-        furrow_reply_error(call, &lost);
+    furrow_outgoing out = {.subject = call->msg->reply,
+                           .headers = headers,
+                           .header_count = count,
+                           .data = {server->packed.data, server->packed.len}};
+    return furrow_link_publish(server->link, &out, err);
+}
+
+static size_t content_type(const furrow_call *call, furrow_header *header)
+{
+    if (!call->accept_given) return 0;
+    *header = (furrow_header){FURROW_HEADER_CONTENT_TYPE,
+                              call->answer_encoding == FURROW_JSON ? FURROW_TYPE_JSON : FURROW_TYPE_PROTOBUF};
+    return 1;
+}
+
+static furrow_status encode(const furrow_call *call, const ProtobufCMessage *response, furrow_buffer *out,
+                            furrow_error *err)
+{
+    furrow_status status = FURROW_OK;
+    furrow_buffer_reset(out);
+    if (call->answer_encoding == FURROW_JSON) {
+        status = furrow_json_encode(response, NULL, out, err);
+    } else {
+        uint8_t *room = furrow_buffer_reserve(out, protobuf_c_message_get_packed_size(response));
+        if (room) out->len += protobuf_c_message_pack(response, room);
     }
+    if (out->failed || status == FURROW_RESOURCE_EXHAUSTED)
+        return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "the answer is too large; ask for less");
+    /* What a handler answered and cannot be written is not the caller's fault. */
+    if (status != FURROW_OK) return furrow_fail(err, FURROW_INTERNAL, "the answer has no JSON; ask for protobuf");
+    return FURROW_OK;
 }
 
 void furrow_reply_ok(furrow_call *call, const ProtobufCMessage *response)
 {
-    furrow_server *server = call->served->server;
     furrow_header headers[2];
-    size_t count = 0;
     furrow_error err = {0};
-    furrow_buffer *packed = &server->packed;
-    furrow_buffer_reset(packed);
-    if (call->answer_encoding == FURROW_JSON) {
-        if (furrow_json_encode(response, NULL, packed, &err) != FURROW_OK) {
-            furrow_reply_error(call, &err);
-            return;
-        }
-    } else {
-        size_t len = protobuf_c_message_get_packed_size(response);
-        uint8_t *room = furrow_buffer_reserve(packed, len + 1);
-        if (room) packed->len += protobuf_c_message_pack(response, room);
+    size_t count = content_type(call, &headers[0]);
+    if (call->versions_len > 0) headers[count++] = (furrow_header){FURROW_HEADER_VERSION, call->versions};
+    furrow_status status = encode(call, response, &call->served->server->packed, &err);
+    if (status == FURROW_OK) {
+        status = publish(call, headers, count, &err);
+        if (status == FURROW_OK || status == FURROW_UNAVAILABLE) return; /* nobody left to be told */
+        furrow_fail(&err, FURROW_RESOURCE_EXHAUSTED, "the answer cannot be sent; ask for less");
     }
-    if (packed->failed) {
-        furrow_fail(&err, FURROW_RESOURCE_EXHAUSTED, "the answer is too large; ask for less");
-        furrow_reply_error(call, &err);
-        return;
-    }
-    if (call->accept_given)
-        headers[count++] = (furrow_header){FURROW_HEADER_CONTENT_TYPE, call->answer_encoding == FURROW_JSON ? FURROW_TYPE_JSON : FURROW_TYPE_PROTOBUF};
-    if (call->versions[0]) headers[count++] = (furrow_header){FURROW_HEADER_VERSION, call->versions};
-    publish(call, headers, count, (furrow_bytes){packed->data, packed->len});
-}
-
-static void json_status(const furrow_error *err, const char *text, furrow_buffer *out)
-{
-    furrow_buffer_printf(out, "{\"code\":%d,\"message\":", (int)err->code);
-    furrow_json_append_string(out, furrow_bytes_of(text));
-    furrow_buffer_append_text(out, ",\"details\":[");
-    if (err->field[0]) {
-        furrow_buffer_append_text(out, "{\"@type\":\"" BAD_REQUEST "\",\"fieldViolations\":[{\"field\":");
-        furrow_json_append_string(out, furrow_bytes_of(err->field));
-        furrow_buffer_append_text(out, ",\"description\":");
-        furrow_json_append_string(out, furrow_bytes_of(err->text));
-        furrow_buffer_append_text(out, "}]}");
-    }
-    if (err->retry_ms > 0)
-        furrow_buffer_printf(out, "%s{\"@type\":\"" RETRY_INFO "\",\"retryDelay\":\"%" PRId64 ".%03" PRId64 "s\"}", err->field[0] ? "," : "",
-                             err->retry_ms / 1000, err->retry_ms % 1000);
-    furrow_buffer_append_text(out, "]}");
-}
-
-static void put_varint(furrow_buffer *out, uint64_t value)
-{
-    for (; value >= 0x80; value >>= 7) furrow_buffer_append_byte(out, (uint8_t)(value | 0x80));
-    furrow_buffer_append_byte(out, (uint8_t)value);
-}
-
-static void put_number(furrow_buffer *out, unsigned field, uint64_t value)
-{
-    if (value == 0) return;
-    put_varint(out, field << 3);
-    put_varint(out, value);
-}
-
-static void put_bytes(furrow_buffer *out, unsigned field, const void *data, size_t len)
-{
-    put_varint(out, field << 3 | 2);
-    put_varint(out, len);
-    furrow_buffer_append(out, data, len);
-}
-
-/* google.protobuf.Any in field 3 of the status. */
-static void put_detail(furrow_buffer *out, const char *type, const furrow_buffer *value)
-{
-    furrow_buffer any;
-    furrow_buffer_init(&any, BODY_MAX);
-    put_bytes(&any, 1, type, strlen(type));
-    put_bytes(&any, 2, value->data, value->len);
-    put_bytes(out, 3, any.data, any.len);
-    furrow_buffer_fini(&any);
-}
-
-static void protobuf_status(const furrow_error *err, const char *text, furrow_buffer *out)
-{
-    furrow_buffer inner, value;
-    furrow_buffer_init(&inner, BODY_MAX);
-    furrow_buffer_init(&value, BODY_MAX);
-    put_number(out, 1, (uint64_t)err->code);
-    put_bytes(out, 2, text, strlen(text));
-    if (err->field[0]) { /* BadRequest { repeated FieldViolation { field = 1, description = 2 } = 1 } */
-        put_bytes(&inner, 1, err->field, strlen(err->field));
-        put_bytes(&inner, 2, err->text, strlen(err->text));
-        put_bytes(&value, 1, inner.data, inner.len);
-        put_detail(out, BAD_REQUEST, &value);
-    }
-    if (err->retry_ms > 0) { /* RetryInfo { Duration { seconds = 1, nanos = 2 } = 1 } */
-        furrow_buffer_reset(&inner);
-        furrow_buffer_reset(&value);
-        put_number(&inner, 1, (uint64_t)(err->retry_ms / 1000));
-        put_number(&inner, 2, (uint64_t)(err->retry_ms % 1000) * 1000000u);
-        put_bytes(&value, 1, inner.data, inner.len);
-        put_detail(out, RETRY_INFO, &value);
-    }
-    furrow_buffer_fini(&inner);
-    furrow_buffer_fini(&value);
-}
-
-/* Text from anywhere becomes one header line: no control characters. */
-static void one_line(const furrow_error *err, char *out, size_t size)
-{
-    snprintf(out, size, "%s%s%s", err->field, err->field[0] ? ": " : "", err->text);
-    for (char *c = out; *c; c++)
-        if ((unsigned char)*c < 0x20 || *c == 0x7f) *c = ' ';
+    furrow_reply_error(call, &err);
 }
 
 void furrow_reply_error(furrow_call *call, const furrow_error *err)
 {
-    char text[sizeof err->text + sizeof err->field + 4], number[12];
-    furrow_buffer body;
-    furrow_buffer_init(&body, BODY_MAX);
-    one_line(err, text, sizeof text);
-    snprintf(number, sizeof number, "%d", (int)err->code);
-    if (call->answer_encoding == FURROW_JSON)
-        json_status(err, text, &body);
-    else
-        protobuf_status(err, text, &body);
-    furrow_header headers[] = {{FURROW_HEADER_ERROR, text}, {FURROW_HEADER_ERROR_CODE, number}};
-    publish(call, headers, 2, (furrow_bytes){body.data, body.failed ? 0 : body.len});
-    furrow_buffer_fini(&body);
+    furrow_buffer *body = &call->served->server->packed;
+    furrow_error clean = *err;
+    char line[FURROW_STATUS_LINE], number[12];
+    furrow_header headers[4];
+    furrow_status_message_clean(&clean);
+    furrow_status_message_line(&clean, line);
+    snprintf(number, sizeof number, "%d", (int)clean.code);
+    furrow_buffer_reset(body);
+    furrow_status_message_encode(&clean, call->answer_encoding, body);
+    if (body->failed) furrow_buffer_reset(body); /* out of memory: the headers say what matters */
+    headers[0] = (furrow_header){FURROW_HEADER_ERROR, line[0] ? line : furrow_status_name(clean.code)};
+    headers[1] = (furrow_header){FURROW_HEADER_ERROR_CODE, number};
+    size_t count = 2 + content_type(call, &headers[2]);
+    if (call->versions_len > 0) headers[count++] = (furrow_header){FURROW_HEADER_VERSION, call->versions};
+    (void)!publish(call, headers, count, NULL);
 }

@@ -1,7 +1,6 @@
 /**
- * Retries of a client: on UNAVAILABLE, and on an attempt's own DEADLINE_EXCEEDED, with jittered back-off, within the call's deadline and the
- * client's budget (gRPC's retry throttling: each retry costs what ten calls earn).
- * Threads: the loop's; furrow_retry_again parks.
+ * Retries of a client: which status is worth another attempt, when, and how many all in all (gRPC's retry throttling:
+ * each retry costs what ten calls earn). For common/rpc only. Threads: the loop's; furrow_retry_again parks.
  */
 #ifndef FURROW_RPC_RETRY_H
 #define FURROW_RPC_RETRY_H
@@ -13,25 +12,30 @@
 #include <stdint.h>
 
 typedef struct furrow_retry_budget {
-    double tokens;
+    unsigned tenths; /* of a retry */
 } furrow_retry_budget;
 
+/* A full one: ten retries. */
+furrow_retry_budget furrow_retry_budget_make(void);
+
+/* What one call may do. */
 typedef struct furrow_retry {
     furrow_retry_budget *budget;
     unsigned left; /* attempts, with the one under way */
     uint64_t deadline_ns;
+    uint64_t attempt_ns; /* of an attempt that others may follow; 0: no limit of its own */
     furrow_backoff backoff;
 } furrow_retry;
 
-furrow_retry_budget furrow_retry_budget_make(void);
-
 /* A call of at most @attempts attempts. */
-furrow_retry furrow_retry_make(furrow_retry_budget *budget, unsigned attempts, uint64_t deadline_ns);
+furrow_retry furrow_retry_make(furrow_retry_budget *budget, unsigned attempts, uint64_t attempt_ms,
+                               uint64_t deadline_ns);
 
-/* When the attempt under way is given up: the call's deadline, or its share of what is left when more may follow. */
-uint64_t furrow_retry_attempt_deadline(const furrow_retry *retry);
+/* When the attempt that begins now is given up. */
+uint64_t furrow_retry_attempt_deadline(const furrow_retry *retry, uint64_t now_ns);
 
-/* After an attempt ended with @status: true when another is worth it; waits before it. */
-bool furrow_retry_again(furrow_retry *retry, furrow_status status);
+/* After an attempt ended with @status: true when another is worth it; waits before it, @retry_ms if the server asked
+ * for so much. */
+bool furrow_retry_again(furrow_retry *retry, furrow_status status, int64_t retry_ms);
 
 #endif

@@ -1,32 +1,39 @@
 /*
- * The server: subscriptions, the pool of calls, and a call's life from message to reply. Steady state allocates nothing: calls, their arenas
- * and the tasks they run in are pooled. Depends on link and store.
+ * The server: subscriptions, the pool of calls, and a call's life from message to reply. Steady state allocates
+ * nothing: calls, their arenas and the tasks they run in are pooled. A request that is refused before its task begins
+ * (unknown method, too many at once) costs no task. Depends on link and store.
  */
 #include "base/clock.h"
 #include "rpc/inside.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
-#define DEFAULT_CALLS      1024
-#define DEFAULT_REQUEST    (1024 * 1024)
-#define DEFAULT_ARENA      (8 * 1024 * 1024)
-#define DEFAULT_TIMEOUT_MS 5000
-#define RETRY_MS           100
-#define REPLY_MAX          (64 * 1024 * 1024)
+#define DEFAULT_CALLS          1024
+#define DEFAULT_REQUEST        (1024 * 1024)
+#define DEFAULT_ARENA          (8 * 1024 * 1024)
+#define DEFAULT_MAX_TIMEOUT_MS (10 * 60 * 1000)
+#define RETRY_MS               100
+#define REPLY_MAX              (64 * 1024 * 1024)
 
 furrow_server *furrow_server_create(furrow_link *link, const furrow_server_options *options, furrow_error *err)
 {
     furrow_server *server = calloc(1, sizeof *server);
-    if (!server) {
+    char *queue = options->queue ? strdup(options->queue) : NULL;
+    if (!server || (options->queue && !queue)) {
+        free(server);
+        free(queue);
         furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "out of memory");
         return NULL;
     }
-    *server = (furrow_server){.link = link, .options = *options};
+    *server = (furrow_server){.link = link, .options = *options, .queue = queue};
     furrow_server_options *o = &server->options;
+    o->queue = queue;
     if (o->max_calls == 0) o->max_calls = DEFAULT_CALLS;
     if (o->max_request_bytes == 0) o->max_request_bytes = DEFAULT_REQUEST;
     if (o->arena_bytes == 0) o->arena_bytes = DEFAULT_ARENA;
-    if (o->default_timeout_ms == 0) o->default_timeout_ms = DEFAULT_TIMEOUT_MS;
+    if (o->default_timeout_ms == 0) o->default_timeout_ms = FURROW_RPC_TIMEOUT_MS;
+    if (o->max_timeout_ms == 0) o->max_timeout_ms = DEFAULT_MAX_TIMEOUT_MS;
     furrow_buffer_init(&server->packed, REPLY_MAX);
     return server;
 }
@@ -38,22 +45,36 @@ static void free_call(furrow_call *call)
     free(call);
 }
 
-void furrow_server_destroy(furrow_server *server)
+static void free_served(furrow_served *served)
 {
-    if (!server) return;
-    for (size_t i = 0; i < server->served_count; i++) {
-        furrow_subscription_destroy(server->served[i]->subscription);
-        free(server->served[i]->stats);
-        free(server->served[i]);
-    }
+    furrow_methods_fini(&served->methods);
+    free(served->stats);
+    free(served);
+}
+
+static void free_server(furrow_server *server)
+{
+    for (size_t i = 0; i < server->served_count; i++) free_served(server->served[i]);
     while (server->idle) {
         furrow_call *call = server->idle;
         server->idle = call->next;
         free_call(call);
     }
     furrow_buffer_fini(&server->packed);
+    free(server->queue);
     free(server->served);
     free(server);
+}
+
+void furrow_server_destroy(furrow_server *server)
+{
+    if (!server) return;
+    for (size_t i = 0; i < server->served_count; i++) {
+        furrow_subscription_destroy(server->served[i]->subscription);
+        server->served[i]->subscription = NULL;
+    }
+    server->gone = true;
+    if (server->running == 0) free_server(server);
 }
 
 static furrow_call *take_call(furrow_server *server)
@@ -63,7 +84,8 @@ static furrow_call *take_call(furrow_server *server)
         server->idle = call->next;
         server->idle_count--;
         furrow_arena *arena = call->arena;
-        *call = (furrow_call){.arena = arena};
+        memset(call, 0, offsetof(furrow_call, versions));
+        call->arena = arena;
         return call;
     }
     call = calloc(1, sizeof *call);
@@ -88,15 +110,31 @@ static void give_back(furrow_server *server, furrow_call *call)
     server->idle_count++;
 }
 
-static void count(furrow_call *call, furrow_status status, const furrow_error *err)
+static void count_error(furrow_call *call, const furrow_error *err)
 {
     if (!call->method) return;
     furrow_method_stats *stats = &call->served->stats[call->method_index];
+    stats->errors++;
+    snprintf(stats->last_error, sizeof stats->last_error, "%s: %.120s", furrow_status_name(err->code), err->text);
+}
+
+static void count_request(furrow_call *call)
+{
+    furrow_method_stats *stats = &call->served->stats[call->method_index];
     stats->requests++;
     stats->processing_ns += furrow_clock_now_ns() - call->arrival_ns;
-    if (status == FURROW_OK) return;
-    stats->errors++;
-    snprintf(stats->last_error, sizeof stats->last_error, "%s: %.140s", furrow_status_name(status), err->text);
+}
+
+static void answer(furrow_call *call, furrow_status status, const ProtobufCMessage *response, furrow_error *err)
+{
+    if (status == FURROW_OK) {
+        furrow_reply_ok(call, response);
+    } else {
+        err->code = status; /* a handler may return a status and say nothing */
+        furrow_reply_error(call, err);
+        count_error(call, err);
+    }
+    count_request(call);
 }
 
 static void run_call(void *arg)
@@ -106,26 +144,51 @@ static void run_call(void *arg)
     furrow_error err = {0};
     ProtobufCMessage *response = NULL;
     furrow_status status = furrow_call_work(call, &response, &err);
-    if (status == FURROW_OK)
-        furrow_reply_ok(call, response);
-    else
-        furrow_reply_error(call, &err);
-    count(call, status, &err);
+    if (!server->gone) answer(call, status, response, &err);
     give_back(server, call);
-    if (--server->running == 0 && server->drained) furrow_waiter_done(server->drained);
+    if (--server->running > 0) return;
+    if (server->gone)
+        free_server(server);
+    else if (server->drained)
+        furrow_waiter_done(server->drained);
 }
 
-/* Refuses without a task. */
-static void refuse(furrow_served *served, furrow_msg *msg, furrow_status code, const char *text)
+/* Refuses without a task. @call is a bare one on the stack. */
+static void refuse(furrow_call *call, furrow_error *err)
 {
-    furrow_error err = {.code = code, .retry_ms = RETRY_MS};
-    snprintf(err.text, sizeof err.text, "%s", text);
-    furrow_call call = {.served = served, .msg = msg};
-    if (msg->data.len > 0 && *(const char *)msg->data.data == '{') call.answer_encoding = FURROW_JSON;
-    furrow_reply_error(&call, &err);
-    furrow_msg_free(msg);
+    furrow_call_guess_encoding(call);
+    furrow_reply_error(call, err);
+    count_error(call, err);
+    if (call->method) call->served->stats[call->method_index].requests++;
+    furrow_msg_free(call->msg);
 }
 
+static void refuse_unknown(furrow_served *served, furrow_msg *msg)
+{
+    furrow_call call = {.served = served, .msg = msg};
+    const furrow_service_contract *service = served->handlers->service;
+    char known[140];
+    furrow_error err;
+    furrow_methods_list(&served->methods, known, sizeof known);
+    furrow_fail(&err, FURROW_UNIMPLEMENTED, "%.60s has no method %.40s; it has %s", service->name,
+                furrow_subject_last(msg->subject), known);
+    refuse(&call, &err);
+}
+
+static void refuse_exhausted(furrow_served *served, size_t method, furrow_msg *msg, const char *why)
+{
+    furrow_call call = {.served = served, .msg = msg, .method_index = method};
+    furrow_error err;
+    call.method = &served->handlers->service->methods[method];
+    furrow_fail(&err, FURROW_RESOURCE_EXHAUSTED, "%s", why);
+    err.retry_ms = RETRY_MS;
+    refuse(&call, &err);
+}
+
+/*
+ * A reply subject that is no inbox would let a caller make us write where it may not itself. Without any, nobody would
+ * learn the outcome. Nothing is sent in either case.
+ */
 static bool may_answer(furrow_server *server, furrow_msg *msg)
 {
     if (msg->reply && furrow_subject_is_inbox(msg->reply)) return true;
@@ -134,24 +197,19 @@ static bool may_answer(furrow_server *server, furrow_msg *msg)
     return false;
 }
 
-static void on_overflow(void *arg, furrow_msg *msg)
+/* Begins the call in a task of its own, or refuses it. */
+static void begin(furrow_served *served, size_t method, furrow_msg *msg)
 {
-    furrow_served *served = arg;
-    if (may_answer(served->server, msg)) refuse(served, msg, FURROW_RESOURCE_EXHAUSTED, "too many requests at once; try again");
-}
-
-static void on_request(void *arg, furrow_msg *msg)
-{
-    furrow_served *served = arg;
     furrow_server *server = served->server;
     furrow_error err;
-    if (!may_answer(server, msg)) return;
     furrow_call *call = server->running < server->options.max_calls ? take_call(server) : NULL;
     if (!call) {
-        refuse(served, msg, FURROW_RESOURCE_EXHAUSTED, "as many requests as allowed are being worked on; try again");
+        refuse_exhausted(served, method, msg, "as many requests as allowed are being worked on; try again");
         return;
     }
     call->served = served;
+    call->method = &served->handlers->service->methods[method];
+    call->method_index = method;
     call->msg = msg;
     call->arrival_ns = furrow_clock_now_ns();
     if (furrow_loop_spawn(furrow_link_loop(server->link), run_call, call, &err) == FURROW_OK) {
@@ -160,47 +218,79 @@ static void on_request(void *arg, furrow_msg *msg)
     }
     call->msg = NULL;
     give_back(server, call);
-    refuse(served, msg, FURROW_RESOURCE_EXHAUSTED, err.text);
+    refuse_exhausted(served, method, msg, err.text);
+}
+
+static void take_request(furrow_served *served, furrow_msg *msg, bool overflow)
+{
+    if (!may_answer(served->server, msg)) return;
+    size_t method = furrow_methods_find(&served->methods, furrow_subject_last(msg->subject));
+    if (method == FURROW_METHOD_NONE)
+        refuse_unknown(served, msg);
+    else if (overflow)
+        refuse_exhausted(served, method, msg, "too many requests at once; try again");
+    else
+        begin(served, method, msg);
+}
+
+static void on_request(void *arg, furrow_msg *msg)
+{
+    take_request(arg, msg, false);
+}
+
+static void on_overflow(void *arg, furrow_msg *msg)
+{
+    take_request(arg, msg, true);
+}
+
+static furrow_served *make_served(furrow_server *server, const furrow_handlers *handlers)
+{
+    const furrow_service_contract *service = handlers->service;
+    for (size_t i = 0; i < service->method_count; i++) FURROW_REQUIRE(handlers->methods[i] != NULL);
+    furrow_served *served = calloc(1, sizeof *served);
+    if (!served) return NULL;
+    *served = (furrow_served){.server = server, .handlers = handlers};
+    served->stats = calloc(service->method_count + 1, sizeof *served->stats);
+    if (served->stats && furrow_methods_init(&served->methods, service)) return served;
+    free_served(served);
+    return NULL;
 }
 
 furrow_status furrow_server_add(furrow_server *server, const furrow_handlers *handlers, furrow_error *err)
 {
     char subject[FURROW_SUBJECT_MAX];
+    int len = snprintf(subject, sizeof subject, "%s.*", handlers->service->name);
+    FURROW_REQUIRE(len > 0 && (size_t)len < sizeof subject);
     furrow_served **all = realloc(server->served, (server->served_count + 1) * sizeof(furrow_served *));
     if (all) server->served = all;
-    furrow_served *served = calloc(1, sizeof *served);
-    furrow_method_stats *stats = calloc(handlers->service->method_count + 1, sizeof *stats);
-    if (!all || !served || !stats) {
-        free(served);
-        free(stats);
-        return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "out of memory");
+    furrow_served *served = all ? make_served(server, handlers) : NULL;
+    if (!served) return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "out of memory");
+    furrow_subscribe_options options = {
+        .queue = server->queue, .max_per_turn = server->options.max_calls, .overflow = on_overflow};
+    furrow_error why = {0};
+    served->subscription = furrow_link_subscribe(server->link, subject, &options, on_request, served, &why);
+    if (!served->subscription) {
+        free_served(served);
+        return furrow_fail(err, why.code, "subscribe to %s: %s", subject, why.text);
     }
-    *served = (furrow_served){.server = server, .handlers = handlers, .stats = stats};
-    snprintf(subject, sizeof subject, "%s.*", handlers->service->name);
-    served->subscription = furrow_link_subscribe(
-        server->link, subject,
-        &(furrow_subscribe_options){.queue = server->options.queue, .max_per_turn = server->options.max_calls, .overflow = on_overflow}, on_request,
-        served, err);
     server->served[server->served_count++] = served;
-    return served->subscription ? FURROW_OK : furrow_wrap(err, "subscribe to %s", subject);
+    return FURROW_OK;
 }
 
 furrow_status furrow_server_drain(furrow_server *server, uint64_t deadline_ns, furrow_error *err)
 {
     furrow_waiter drained = furrow_waiter_make();
-    furrow_error ignored;
-    for (size_t i = 0; i < server->served_count; i++)
-        if (server->served[i]->subscription) furrow_subscription_stop(server->served[i]->subscription);
-    /* What the server sent before it saw the end of our interest arrives before the answer to this. */
-    if (furrow_link_connected(server->link)) (void)!furrow_link_flush(server->link, deadline_ns, &ignored);
+    for (size_t i = 0; i < server->served_count; i++) furrow_subscription_stop(server->served[i]->subscription);
+    /* What NATS sent before it saw the end of our interest arrives before its answer to this. */
+    if (furrow_link_connected(server->link)) (void)!furrow_link_flush(server->link, deadline_ns, NULL);
     furrow_task_yield();
     if (server->running > 0) {
         server->drained = &drained;
         furrow_wait(&drained, deadline_ns);
         server->drained = NULL;
     }
-    if (server->running > 0) return furrow_fail(err, FURROW_DEADLINE_EXCEEDED, "%zu calls were still running", server->running);
-    return FURROW_OK;
+    if (server->running == 0) return FURROW_OK;
+    return furrow_fail(err, FURROW_DEADLINE_EXCEEDED, "%zu calls were still running", server->running);
 }
 
 size_t furrow_server_services(const furrow_server *server)
@@ -223,40 +313,7 @@ size_t furrow_server_calls(const furrow_server *server)
     return server->running;
 }
 
-furrow_arena *furrow_call_arena(furrow_call *call)
+uint64_t furrow_server_dropped(const furrow_server *server)
 {
-    return call->arena;
-}
-
-void *furrow_call_user(const furrow_call *call)
-{
-    return call->served->server->options.user;
-}
-
-const furrow_method_contract *furrow_call_method(const furrow_call *call)
-{
-    return call->method;
-}
-
-uint64_t furrow_call_deadline(const furrow_call *call)
-{
-    return call->deadline_ns;
-}
-
-const char *furrow_call_metadata(furrow_call *call, const char *key)
-{
-    return furrow_msg_has_headers(call->msg) ? furrow_msg_header(call->msg, key) : NULL;
-}
-
-const furrow_command *furrow_call_command(furrow_call *call)
-{
-    return &call->command;
-}
-
-void furrow_call_wrote(furrow_call *call, const char *entity_subject, uint64_t sequence)
-{
-    size_t used = strlen(call->versions);
-    int added = snprintf(call->versions + used, sizeof call->versions - used, "%s%s=%llu", used > 0 ? "," : "", entity_subject,
-                         (unsigned long long)sequence);
-    if (added < 0 || (size_t)added >= sizeof call->versions - used) call->versions[used] = '\0';
+    return server->dropped;
 }

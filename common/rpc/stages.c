@@ -1,52 +1,78 @@
 /*
- * The stages between a message and its handler, in order: method, readiness, size, headers (if there are any), deadline, decoding, idempotency,
- * Furrow-After, and the handler itself. The first that refuses ends the call. Depends on wire and link.
+ * The stages between a message and its handler, in order: encoding, readiness, size, deadline, decoding, idempotency
+ * key, Furrow-After, and the handler itself. The first that refuses ends the call. Headers are looked at only when the
+ * message has any. Depends on wire and link.
  */
 #include "base/clock.h"
 #include "rpc/inside.h"
 #include "wire/json.h"
 #include "wire/message.h"
 
-static furrow_status find_method(furrow_call *call, furrow_error *err)
+#include <strings.h>
+
+#define KEY_MAX      255
+#define NOT_READY_MS 1000
+
+static bool is_type(const char *text, size_t len, const char *type)
 {
-    const furrow_service_contract *service = call->served->handlers->service;
-    const char *name = furrow_subject_last(call->msg->subject);
-    for (size_t i = 0; i < service->method_count; i++) {
-        if (strcmp(service->methods[i].name, name) != 0) continue;
-        call->method = &service->methods[i];
-        call->method_index = i;
-        return FURROW_OK;
-    }
-    return furrow_fail(err, FURROW_UNIMPLEMENTED, "%s has no method %.64s; `nats micro info %s` lists what it has", service->name, name,
-                       service->short_name);
+    return strlen(type) == len && strncasecmp(text, type, len) == 0;
 }
 
-static furrow_status check_admission(furrow_call *call, furrow_error *err)
+/* The first type of the list that is spoken here (RFC 9110, 12.5.1, without weights). */
+static furrow_status read_accept(furrow_call *call, const char *accept, furrow_error *err)
+{
+    if (!accept) return FURROW_OK;
+    for (const char *at = accept; *at; at += strcspn(at, ","), at += *at == ',') {
+        at += strspn(at, " \t");
+        size_t len = strcspn(at, ",; \t");
+        bool json = is_type(at, len, FURROW_TYPE_JSON),
+             any = is_type(at, len, "*/*") || is_type(at, len, "application/*");
+        if (!json && !any && !is_type(at, len, FURROW_TYPE_PROTOBUF)) continue;
+        if (!any) call->answer_encoding = json ? FURROW_JSON : FURROW_PROTOBUF;
+        call->accept_given = true;
+        return FURROW_OK;
+    }
+    return furrow_fail(err, FURROW_INVALID_ARGUMENT,
+                       FURROW_HEADER_ACCEPT ": %.60s is not spoken here; " FURROW_TYPE_PROTOBUF " and " FURROW_TYPE_JSON
+                                            " are",
+                       accept);
+}
+
+void furrow_call_guess_encoding(furrow_call *call)
+{
+    const furrow_msg *msg = call->msg;
+    bool any = furrow_msg_has_headers(msg);
+    if (furrow_header_encoding(any ? furrow_msg_header(msg, FURROW_HEADER_CONTENT_TYPE) : NULL, msg->data.data,
+                               msg->data.len, &call->answer_encoding, NULL) != FURROW_OK)
+        (void)!furrow_header_encoding(NULL, msg->data.data, msg->data.len, &call->answer_encoding, NULL);
+    if (any) (void)!read_accept(call, furrow_msg_header(msg, FURROW_HEADER_ACCEPT), NULL);
+}
+
+static furrow_status read_encoding(furrow_call *call, bool headers, furrow_error *err)
+{
+    const furrow_msg *msg = call->msg;
+    const char *type = headers ? furrow_msg_header(msg, FURROW_HEADER_CONTENT_TYPE) : NULL;
+    furrow_status status = furrow_header_encoding(type, msg->data.data, msg->data.len, &call->encoding, err);
+    if (status == FURROW_OK) {
+        call->answer_encoding = call->encoding;
+        status = headers ? read_accept(call, furrow_msg_header(msg, FURROW_HEADER_ACCEPT), err) : FURROW_OK;
+    }
+    if (status != FURROW_OK) furrow_call_guess_encoding(call);
+    return status;
+}
+
+static furrow_status check_admission(const furrow_call *call, furrow_error *err)
 {
     const furrow_server_options *options = &call->served->server->options;
     const char *why = "";
     if (options->ready && !options->ready(options->user, &why)) {
         furrow_fail(err, FURROW_UNAVAILABLE, "not ready: %s", why);
-        err->retry_ms = 1000;
+        err->retry_ms = NOT_READY_MS;
         return FURROW_UNAVAILABLE;
     }
     if (call->msg->data.len > options->max_request_bytes)
-        return furrow_fail(err, FURROW_INVALID_ARGUMENT, "the request has %zu bytes; at most %zu are taken", call->msg->data.len,
-                           options->max_request_bytes);
-    return FURROW_OK;
-}
-
-static furrow_status read_accept(furrow_call *call, const char *accept, furrow_error *err)
-{
-    if (!accept) return FURROW_OK;
-    call->accept_given = true;
-    if (strstr(accept, FURROW_TYPE_JSON)) {
-        call->answer_encoding = FURROW_JSON;
-    } else if (strstr(accept, FURROW_TYPE_PROTOBUF)) {
-        call->answer_encoding = FURROW_PROTOBUF;
-    } else if (!strstr(accept, "*/*")) {
-        return furrow_fail(err, FURROW_INVALID_ARGUMENT, "Accept: %.60s is not spoken here; " FURROW_TYPE_PROTOBUF " and " FURROW_TYPE_JSON " are", accept);
-    }
+        return furrow_fail(err, FURROW_INVALID_ARGUMENT, "the request has %zu bytes; at most %zu are taken",
+                           call->msg->data.len, options->max_request_bytes);
     return FURROW_OK;
 }
 
@@ -54,69 +80,82 @@ static furrow_status read_key(furrow_call *call, const char *key, furrow_error *
 {
     if (!key || call->method->idempotency == FURROW_NO_SIDE_EFFECTS) return FURROW_OK;
     size_t len = strlen(key);
-    if (len == 0 || len > 255) return furrow_fail(err, FURROW_INVALID_ARGUMENT, "Idempotency-Key has %zu characters; allowed are 1 to 255", len);
+    if (len == 0 || len > KEY_MAX)
+        return furrow_fail(err, FURROW_INVALID_ARGUMENT,
+                           FURROW_HEADER_IDEMPOTENCY_KEY " has %zu characters; allowed are 1 to %d", len, KEY_MAX);
     furrow_bytes parts[] = {furrow_bytes_of(call->method->subject), {key, len}};
     furrow_hash(parts, 2, call->command.key);
     call->command.has_key = true;
     return FURROW_OK;
 }
 
-/* The method's own deadline counts from arrival; a caller may ask for less or more. */
+/* The method's own deadline counts from arrival; a caller may ask for less or, up to a bound, for more. */
 static furrow_status read_deadline(furrow_call *call, const char *timeout, furrow_error *err)
 {
-    uint64_t ms = call->method->timeout_ms ? call->method->timeout_ms : call->served->server->options.default_timeout_ms;
-    uint64_t ns = ms * FURROW_NS_PER_MS;
+    const furrow_server_options *options = &call->served->server->options;
+    uint64_t ms = call->method->timeout_ms ? call->method->timeout_ms : options->default_timeout_ms;
+    uint64_t ns = ms * FURROW_NS_PER_MS, most = options->max_timeout_ms * FURROW_NS_PER_MS;
     furrow_status status = timeout ? furrow_header_parse_timeout(timeout, &ns, err) : FURROW_OK;
     if (status != FURROW_OK) return status;
-    call->deadline_ns = ns < FURROW_NEVER - call->arrival_ns ? call->arrival_ns + ns : FURROW_NEVER - 1;
+    call->deadline_ns = call->arrival_ns + (ns < most ? ns : most);
     call->command.deadline_ns = call->deadline_ns;
     return FURROW_OK;
 }
 
-static furrow_status read_headers(furrow_call *call, furrow_error *err)
+static void read_trace(furrow_call *call)
 {
-    furrow_msg *msg = call->msg;
-    bool any = furrow_msg_has_headers(msg);
-    const char *trace = any ? furrow_msg_header(msg, FURROW_HEADER_TRACEPARENT) : NULL;
-    furrow_status status = furrow_header_encoding(any ? furrow_msg_header(msg, FURROW_HEADER_CONTENT_TYPE) : NULL, msg->data.data, msg->data.len,
-                                                  &call->encoding, err);
-    if (status != FURROW_OK) return status;
-    call->answer_encoding = call->encoding;
-    status = read_accept(call, any ? furrow_msg_header(msg, FURROW_HEADER_ACCEPT) : NULL, err);
-    if (status == FURROW_OK) status = read_deadline(call, any ? furrow_msg_header(msg, FURROW_HEADER_TIMEOUT) : NULL, err);
-    if (status == FURROW_OK && any) status = read_key(call, furrow_msg_header(msg, FURROW_HEADER_IDEMPOTENCY_KEY), err);
-    if (trace && furrow_header_traceparent_valid(trace)) snprintf(call->command.traceparent, sizeof call->command.traceparent, "%s", trace);
-    return status;
+    const char *trace = furrow_msg_header(call->msg, FURROW_HEADER_TRACEPARENT);
+    if (!trace || !furrow_header_traceparent_valid(trace)) return;
+    memcpy(call->command.traceparent, trace, strlen(trace) + 1);
 }
 
-static furrow_status check_deadline(furrow_call *call, furrow_error *err)
+furrow_status furrow_call_may_begin(furrow_call *call, furrow_error *err)
 {
+    if (call->served->server->gone) return furrow_fail(err, FURROW_UNAVAILABLE, "the service has ended");
     if (furrow_clock_now_ns() < call->deadline_ns) return FURROW_OK;
     call->served->stats[call->method_index].expired++;
     return furrow_fail(err, FURROW_DEADLINE_EXCEEDED, "the deadline had passed before work began; nothing was done");
 }
 
+static furrow_status admit(furrow_call *call, bool headers, furrow_error *err)
+{
+    const furrow_msg *msg = call->msg;
+    furrow_status status = read_encoding(call, headers, err);
+    if (status == FURROW_OK) status = check_admission(call, err);
+    if (status == FURROW_OK)
+        status = read_deadline(call, headers ? furrow_msg_header(msg, FURROW_HEADER_TIMEOUT) : NULL, err);
+    if (status == FURROW_OK) status = furrow_call_may_begin(call, err);
+    return status;
+}
+
 static furrow_status decode(furrow_call *call, ProtobufCMessage **request, furrow_error *err)
 {
-    return call->encoding == FURROW_JSON ? furrow_json_decode(call->method->input, call->msg->data, call->arena, request, err)
-                                         : furrow_message_unpack(call->method->input, call->msg->data, call->arena, request, err);
+    return call->encoding == FURROW_JSON
+               ? furrow_json_decode(call->method->input, call->msg->data, call->arena, request, err)
+               : furrow_message_unpack(call->method->input, call->msg->data, call->arena, request, err);
 }
 
 static furrow_status wait_after(furrow_call *call, const char *text, furrow_error *err)
 {
+    const furrow_server_options *options = &call->served->server->options;
     furrow_version_token tokens[FURROW_AFTER_MAX];
     size_t count = 0;
-    const furrow_server_options *options = &call->served->server->options;
+    if (!text) return FURROW_OK;
     furrow_status status = furrow_header_parse_after(text, tokens, &count, err);
-    if (status == FURROW_OK && !options->after) status = furrow_fail(err, FURROW_FAILED_PRECONDITION, "Furrow-After: this service keeps no records");
-    for (size_t i = 0; status == FURROW_OK && i < count; i++) status = options->after(options->user, &tokens[i], call->deadline_ns, err);
+    if (status == FURROW_OK && !options->after)
+        status = furrow_fail(err, FURROW_FAILED_PRECONDITION, FURROW_HEADER_AFTER ": this service keeps no records");
+    for (size_t i = 0; status == FURROW_OK && i < count; i++) {
+        status = options->after(options->user, &tokens[i], call->deadline_ns, err);
+        if (status == FURROW_OK) status = furrow_call_may_begin(call, err);
+    }
     return status;
 }
 
-static furrow_status handle(furrow_call *call, const ProtobufCMessage *request, ProtobufCMessage **response, furrow_error *err)
+static furrow_status handle(furrow_call *call, const ProtobufCMessage *request, ProtobufCMessage **response,
+                            furrow_error *err)
 {
     ProtobufCMessage *made = furrow_message_new(call->method->output, call->arena);
-    if (!made) return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "out of memory");
+    if (!made) return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "the request's memory is used up");
     furrow_status status = call->served->handlers->methods[call->method_index](call, request, made, err);
     if (status == FURROW_OK) *response = made;
     return status;
@@ -125,14 +164,15 @@ static furrow_status handle(furrow_call *call, const ProtobufCMessage *request, 
 furrow_status furrow_call_work(furrow_call *call, ProtobufCMessage **response, furrow_error *err)
 {
     ProtobufCMessage *request;
-    if (call->msg->data.len > 0 && *(const char *)call->msg->data.data == '{') call->answer_encoding = FURROW_JSON;
-    furrow_status status = find_method(call, err);
-    if (status == FURROW_OK) status = check_admission(call, err);
-    if (status == FURROW_OK) status = read_headers(call, err);
-    if (status == FURROW_OK) status = check_deadline(call, err);
+    bool headers = furrow_msg_has_headers(call->msg);
+    furrow_status status = admit(call, headers, err);
     if (status == FURROW_OK) status = decode(call, &request, err);
+    if (status == FURROW_OK && headers) {
+        read_trace(call);
+        status = read_key(call, furrow_msg_header(call->msg, FURROW_HEADER_IDEMPOTENCY_KEY), err);
+        if (status == FURROW_OK) status = wait_after(call, furrow_msg_header(call->msg, FURROW_HEADER_AFTER), err);
+    }
     if (status != FURROW_OK) return status;
-    const char *after = furrow_call_metadata(call, FURROW_HEADER_AFTER);
-    if (after && (status = wait_after(call, after, err)) != FURROW_OK) return status;
-    return call->command.has_key ? furrow_call_once(call, request, handle, response, err) : handle(call, request, response, err);
+    return call->command.has_key ? furrow_call_once(call, request, handle, response, err)
+                                 : handle(call, request, response, err);
 }

@@ -23,7 +23,8 @@ const furrow_setting furrow_config_table[] = {
     TEXT("FURROW_REDIS_URL", redis_url, "redis://127.0.0.1:6379", "redis://host:port[/db] or unix:///path"),
     TEXT("FURROW_REDIS_USER", redis_user, NULL, "ACL user"),
     TEXT("FURROW_REDIS_PASSWORD", redis_password, NULL, "its password"),
-    TEXT("FURROW_SEAL_KEY_FILE", seal_key_file, NULL, "master key of private fields: 32 bytes or 64 hex digits, mode 0600"),
+    TEXT("FURROW_SEAL_KEY_FILE", seal_key_file, NULL,
+         "master key of private fields: 32 bytes or 64 hex digits, mode 0600"),
     TEXT("FURROW_LOG_LEVEL", log_level, "info", "error, warn, info or debug"),
     NUMBER("FURROW_MAX_CALLS", max_calls, "1024", 1, 30000, "requests worked on at once; more get RESOURCE_EXHAUSTED"),
     NUMBER("FURROW_MAX_TASKS", max_tasks, "4096", 16, 30000, "tasks at once: requests, batches and reactions"),
@@ -31,7 +32,8 @@ const furrow_setting furrow_config_table[] = {
     NUMBER("FURROW_TIMEOUT_MS", timeout_ms, "5000", 1, 600000, "deadline of a request that brings none"),
     NUMBER("FURROW_DRAIN_MS", drain_ms, "10000", 0, 600000, "longest wait for begun work after SIGTERM"),
     NUMBER("FURROW_REPLICA_BATCH", replica_batch, "1000", 1, 10000, "events a replica asks for at a time"),
-    NUMBER("FURROW_REPLICA_IN_HAND", replica_in_hand, "4000", 1, 100000, "events fetched and not yet acked, per replica"),
+    NUMBER("FURROW_REPLICA_IN_HAND", replica_in_hand, "4000", 1, 100000,
+           "events fetched and not yet acked, per replica"),
 };
 const size_t furrow_config_count = sizeof furrow_config_table / sizeof *furrow_config_table;
 

@@ -6,7 +6,8 @@
 #include <string.h>
 #include <time.h>
 
-furrow_status furrow_input_text(const char *field, const char *value, size_t min_bytes, size_t max_bytes, furrow_error *err)
+furrow_status furrow_input_text(const char *field, const char *value, size_t min_bytes, size_t max_bytes,
+                                furrow_error *err)
 {
     size_t len = strlen(value);
     if (len < min_bytes && len == 0) return furrow_fail_field(err, field, "is required");

@@ -29,7 +29,8 @@ static int handle_arguments(int argc, char **argv, const furrow_service_definiti
 {
     if (argc == 1) return -1;
     if (argc == 2 && strcmp(argv[1], "--help") == 0) return print_help(definition), 0;
-    if (argc == 2 && strcmp(argv[1], "--version") == 0) return printf("%s %s\n", definition->name, definition->version), 0;
+    if (argc == 2 && strcmp(argv[1], "--version") == 0)
+        return printf("%s %s\n", definition->name, definition->version), 0;
     if (argc == 2 && strcmp(argv[1], "--settings") == 0) return print_settings(definition), 0;
     fprintf(stderr, "%s: unknown argument %s; try --help\n", definition->name, argv[1]);
     return 2;
@@ -48,16 +49,19 @@ static furrow_status read_settings(furrow_service *service, furrow_error *err)
         furrow_logger_init(definition->name, (furrow_log_level)i);
         return definition->prepare ? definition->prepare(err) : FURROW_OK;
     }
-    return furrow_fail(err, FURROW_INVALID_ARGUMENT, "FURROW_LOG_LEVEL is \"%s\": use error, warn, info or debug", service->config.log_level);
+    return furrow_fail(err, FURROW_INVALID_ARGUMENT, "FURROW_LOG_LEVEL is \"%s\": use error, warn, info or debug",
+                       service->config.log_level);
 }
 
 static void run_until_stopped(furrow_service *service)
 {
-    while (!furrow_wait(&service->stopping, furrow_clock_now_ns() + REPORT_EVERY_MS * FURROW_NS_PER_MS)) furrow_assembly_report(service);
+    while (!furrow_wait(&service->stopping, furrow_clock_now_ns() + REPORT_EVERY_MS * FURROW_NS_PER_MS))
+        furrow_assembly_report(service);
     furrow_logger(FURROW_LOG_INFO, "draining", "calls=%zu", furrow_server_calls(service->server));
     furrow_error err;
     uint64_t deadline = furrow_clock_now_ns() + (uint64_t)service->config.drain_ms * FURROW_NS_PER_MS;
-    if (furrow_assembly_drain(service, deadline, &err) != FURROW_OK) furrow_logger(FURROW_LOG_WARN, "drain cut short", "why=%s", err.text);
+    if (furrow_assembly_drain(service, deadline, &err) != FURROW_OK)
+        furrow_logger(FURROW_LOG_WARN, "drain cut short", "why=%s", err.text);
 }
 
 static void serve(void *arg)

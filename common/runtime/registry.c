@@ -1,6 +1,6 @@
 /*
- * The service protocol's answers, written as text: three documents over the server's contracts and statistics. May depend on
- * link and rpc. Documents are made on request, so they cost nothing otherwise.
+ * The service protocol's answers, written as text: three documents over the server's contracts and statistics. May
+ * depend on link and rpc. Documents are made on request, so they cost nothing otherwise.
  */
 #include "runtime/registry.h"
 
@@ -57,9 +57,12 @@ static void endpoint_identity(const furrow_registry *registry, const furrow_meth
 static const char *idempotency_text(furrow_idempotency idempotency)
 {
     switch (idempotency) {
-    case FURROW_NO_SIDE_EFFECTS: return "NO_SIDE_EFFECTS";
-    case FURROW_IDEMPOTENT: return "IDEMPOTENT";
-    default: return "IDEMPOTENCY_UNKNOWN";
+    case FURROW_NO_SIDE_EFFECTS:
+        return "NO_SIDE_EFFECTS";
+    case FURROW_IDEMPOTENT:
+        return "IDEMPOTENT";
+    default:
+        return "IDEMPOTENCY_UNKNOWN";
     }
 }
 
@@ -74,14 +77,18 @@ static void endpoint_info(const furrow_registry *registry, const furrow_method_c
     furrow_buffer_append_text(out, "}}");
 }
 
-static void endpoint_stats(const furrow_registry *registry, const furrow_method_contract *method, const furrow_method_stats *stats,
-                           furrow_buffer *out)
+static void endpoint_stats(const furrow_registry *registry, const furrow_method_contract *method,
+                           const furrow_method_stats *stats, furrow_buffer *out)
 {
     uint64_t average = stats->requests > 0 ? stats->processing_ns / stats->requests : 0;
     endpoint_identity(registry, method, out);
-    furrow_buffer_printf(out, ",\"num_requests\":%" PRIu64 ",\"num_errors\":%" PRIu64 ",\"last_error\":", stats->requests, stats->errors);
+    furrow_buffer_printf(out,
+                         ",\"num_requests\":%" PRIu64 ",\"num_errors\":%" PRIu64 ",\"last_error\":", stats->requests,
+                         stats->errors);
     furrow_json_append_string(out, furrow_bytes_of(stats->last_error));
-    furrow_buffer_printf(out, ",\"processing_time\":%" PRIu64 ",\"average_processing_time\":%" PRIu64 ",\"data\":{\"expired\":%" PRIu64 "}}",
+    furrow_buffer_printf(out,
+                         ",\"processing_time\":%" PRIu64 ",\"average_processing_time\":%" PRIu64
+                         ",\"data\":{\"expired\":%" PRIu64 "}}",
                          stats->processing_ns, average, stats->expired);
 }
 
@@ -131,7 +138,8 @@ static void write_health(const furrow_registry *registry, furrow_buffer *out)
 }
 
 /* A request's body and headers mean nothing here (`nats` sends {} or nothing); only an inbox may be answered. */
-static void answer(furrow_registry *registry, furrow_msg *request, void (*write)(const furrow_registry *, furrow_buffer *))
+static void answer(furrow_registry *registry, furrow_msg *request,
+                   void (*write)(const furrow_registry *, furrow_buffer *))
 {
     FURROW_AUTO(furrow_msg) msg = request;
     if (!furrow_subject_is_inbox(msg->reply)) return;
@@ -163,7 +171,8 @@ static void on_health(void *arg, furrow_msg *msg)
     answer(arg, msg, write_health);
 }
 
-static furrow_status listen_on(furrow_registry *registry, const char *subject, const char *queue, furrow_msg_fn *fn, furrow_error *err)
+static furrow_status listen_on(furrow_registry *registry, const char *subject, const char *queue, furrow_msg_fn *fn,
+                               furrow_error *err)
 {
     furrow_subscribe_options options = {.queue = queue, .max_per_turn = 1024};
     furrow_subscription *subscription = furrow_link_subscribe(registry->link, subject, &options, fn, registry, err);
@@ -197,8 +206,8 @@ static furrow_status listen_all(furrow_registry *registry, furrow_error *err)
     return status;
 }
 
-furrow_registry *furrow_registry_create(furrow_link *link, furrow_server *server, const furrow_registry_options *options,
-                                        furrow_error *err)
+furrow_registry *furrow_registry_create(furrow_link *link, furrow_server *server,
+                                        const furrow_registry_options *options, furrow_error *err)
 {
     furrow_registry *registry = calloc(1, sizeof *registry);
     if (!registry) {

@@ -1,6 +1,6 @@
 /**
- * The NATS service protocol (ADR-32): answers $SRV.PING, INFO and STATS, each alone, by name, and by name and id, so that
- * `nats micro ls | info | stats` shows the service; and health on furrow.v1.Health.<service>[.<id>].
+ * The NATS service protocol (ADR-32): answers $SRV.PING, INFO and STATS, each alone, by name, and by name and id, so
+ * that `nats micro ls | info | stats` shows the service; and health on furrow.v1.Health.<service>[.<id>].
  * https://github.com/nats-io/nats-architecture-and-design/blob/main/adr/ADR-32.md
  * Threads: the loop's.
  */
@@ -27,8 +27,8 @@ typedef struct furrow_registry_options {
     void *user;
 } furrow_registry_options;
 
-furrow_registry *furrow_registry_create(furrow_link *link, furrow_server *server, const furrow_registry_options *options,
-                                        furrow_error *err);
+furrow_registry *furrow_registry_create(furrow_link *link, furrow_server *server,
+                                        const furrow_registry_options *options, furrow_error *err);
 void furrow_registry_destroy(furrow_registry *registry);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * Assembly of a service: what its definition names is made in the order of the layers, run, and taken down in reverse. Knows
- * no contract by name. May depend on everything below; nothing depends on it but services.
+ * Assembly of a service: what its definition names is made in the order of the layers, run, and taken down in reverse.
+ * Knows no contract by name. May depend on everything below; nothing depends on it but services.
  */
 #include "runtime/service.h"
 
@@ -36,15 +36,19 @@ static furrow_status connect_links(furrow_service *service, furrow_error *err)
     furrow_link_options options = furrow_config_link(config, name, inbox);
     service->link = furrow_link_create(service->loop, &options, err);
     if (!service->link) return furrow_wrap(err, "NATS");
-    service->store = furrow_store_create(
-        service->loop,
-        &(furrow_store_options){.url = config->redis_url, .user = config->redis_user, .password = config->redis_password}, err);
+    service->store = furrow_store_create(service->loop,
+                                         &(furrow_store_options){.url = config->redis_url,
+                                                                 .user = config->redis_user,
+                                                                 .password = config->redis_password},
+                                         err);
     if (!service->store) return furrow_wrap(err, "Redis");
-    service->client = furrow_client_create(service->link, &(furrow_client_options){.timeout_ms = (uint32_t)config->timeout_ms}, err);
+    service->client =
+        furrow_client_create(service->link, &(furrow_client_options){.timeout_ms = (uint32_t)config->timeout_ms}, err);
     return service->client ? FURROW_OK : furrow_wrap(err, "client");
 }
 
-static furrow_status make_replica(furrow_service *service, furrow_replica_options options, furrow_replica **out, furrow_error *err)
+static furrow_status make_replica(furrow_service *service, furrow_replica_options options, furrow_replica **out,
+                                  furrow_error *err)
 {
     options.service = service->definition->name;
     options.instance = service->id;
@@ -52,7 +56,8 @@ static furrow_status make_replica(furrow_service *service, furrow_replica_option
     options.batch = (size_t)service->config.replica_batch;
     options.max_in_hand = (size_t)service->config.replica_in_hand;
     *out = furrow_replica_create(service->link, service->store, &options, err);
-    return *out ? FURROW_OK : furrow_wrap(err, "replica of %s", options.own ? options.own->name : options.contract->entity);
+    return *out ? FURROW_OK
+                : furrow_wrap(err, "replica of %s", options.own ? options.own->name : options.contract->entity);
 }
 
 /* An own entity and the replica that keeps its records share one table. */
@@ -63,24 +68,28 @@ static furrow_status make_entities(furrow_service *service, furrow_error *err)
         const furrow_entity_contract *contract = definition->entities[i];
         furrow_status status = make_replica(service, (furrow_replica_options){.own = contract}, &service->own[i], err);
         if (status != FURROW_OK) return status;
-        service->entities[i] = furrow_entity_create(&(furrow_entity_options){.contract = contract,
-                                                                              .link = service->link,
-                                                                              .table = furrow_replica_table(service->own[i]),
-                                                                              .service = definition->name},
-                                                    err);
+        service->entities[i] =
+            furrow_entity_create(&(furrow_entity_options){.contract = contract,
+                                                          .link = service->link,
+                                                          .table = furrow_replica_table(service->own[i]),
+                                                          .service = definition->name},
+                                 err);
         if (!service->entities[i]) return furrow_wrap(err, "entity %s", contract->name);
     }
     for (size_t i = 0; i < service->replica_count; i++) {
         const furrow_service_replica_definition *replica = &definition->replicas[i];
-        furrow_status status = make_replica(service, (furrow_replica_options){.contract = replica->contract, .react = replica->react},
-                                            &service->replicas[i], err);
+        furrow_status status =
+            make_replica(service, (furrow_replica_options){.contract = replica->contract, .react = replica->react},
+                         &service->replicas[i], err);
         if (status != FURROW_OK) return status;
     }
     if (definition->seal_keys) {
         if (!service->config.seal_key_file)
             return furrow_fail(err, FURROW_FAILED_PRECONDITION,
-                               "FURROW_SEAL_KEY_FILE is not set: %s seals private fields and needs its master key", definition->name);
-        service->sealer = furrow_sealer_create(furrow_service_entity(service, definition->seal_keys), service->config.seal_key_file, err);
+                               "FURROW_SEAL_KEY_FILE is not set: %s seals private fields and needs its master key",
+                               definition->name);
+        service->sealer = furrow_sealer_create(furrow_service_entity(service, definition->seal_keys),
+                                               service->config.seal_key_file, err);
         if (!service->sealer) return furrow_wrap(err, "master key of private fields");
     }
     return FURROW_OK;
@@ -114,15 +123,17 @@ static furrow_status wait_after(void *user, const furrow_version_token *token, u
 {
     furrow_service *service = user;
     for (size_t i = 0; i < all_replicas(service); i++) {
-        const char *entity = i < service->entity_count ? service->definition->entities[i]->name
-                                                       : service->definition->replicas[i - service->entity_count].contract->entity;
+        const char *entity = i < service->entity_count
+                                 ? service->definition->entities[i]->name
+                                 : service->definition->replicas[i - service->entity_count].contract->entity;
         furrow_bytes id;
         if (furrow_subject_id(token->subject, entity, &id, NULL) != FURROW_OK) continue;
         char text[FURROW_ID_MAX + 1];
         snprintf(text, sizeof text, "%.*s", (int)id.len, (const char *)id.data);
         return furrow_replica_wait(replica_at(service, i), text, token->sequence, deadline_ns, err);
     }
-    return furrow_fail(err, FURROW_FAILED_PRECONDITION, "Furrow-After: %s keeps nothing of %s", service->definition->name, token->subject);
+    return furrow_fail(err, FURROW_FAILED_PRECONDITION, "Furrow-After: %s keeps nothing of %s",
+                       service->definition->name, token->subject);
 }
 
 static const char *state_name(furrow_replica_state state)
@@ -136,22 +147,25 @@ static void write_health(void *user, furrow_buffer *out)
     furrow_service *service = user;
     const char *why = "";
     bool ready = is_ready(service, &why) && furrow_store_connected(service->store) && !service->stopping.done;
-    furrow_buffer_printf(out, "{\"status\":\"%s\",\"service\":\"%s\",\"id\":\"%s\",\"redis\":%s,\"nats_reconnects\":%llu,\"replicas\":[",
-                         ready ? "SERVING" : "NOT_SERVING", service->definition->name, service->id,
-                         furrow_store_connected(service->store) ? "true" : "false",
-                         (unsigned long long)furrow_link_reconnects(service->link));
+    furrow_buffer_printf(
+        out, "{\"status\":\"%s\",\"service\":\"%s\",\"id\":\"%s\",\"redis\":%s,\"nats_reconnects\":%llu,\"replicas\":[",
+        ready ? "SERVING" : "NOT_SERVING", service->definition->name, service->id,
+        furrow_store_connected(service->store) ? "true" : "false",
+        (unsigned long long)furrow_link_reconnects(service->link));
     for (size_t i = 0; i < all_replicas(service); i++) {
         furrow_replica *replica = replica_at(service, i);
         furrow_replica_stats stats;
         furrow_replica_stats_of(replica, &stats);
         furrow_buffer_printf(out, "%s{\"stream\":\"%s\",\"state\":\"%s\",\"detail\":", i > 0 ? "," : "",
-                             i < service->entity_count ? service->definition->entities[i]->stream
-                                                       : service->definition->replicas[i - service->entity_count].contract->stream,
+                             i < service->entity_count
+                                 ? service->definition->entities[i]->stream
+                                 : service->definition->replicas[i - service->entity_count].contract->stream,
                              state_name(furrow_replica_state_of(replica)));
         furrow_json_append_string(out, furrow_bytes_of(furrow_replica_describe(replica)));
         furrow_buffer_printf(out, ",\"position\":%llu,\"applied\":%llu,\"dead_lettered\":%llu,\"age_ms\":%llu}",
                              (unsigned long long)stats.position, (unsigned long long)stats.applied,
-                             (unsigned long long)stats.dead_lettered, (unsigned long long)(stats.age_ns / FURROW_NS_PER_MS));
+                             (unsigned long long)stats.dead_lettered,
+                             (unsigned long long)(stats.age_ns / FURROW_NS_PER_MS));
     }
     furrow_buffer_append_text(out, "]}");
 }
@@ -159,16 +173,17 @@ static void write_health(void *user, furrow_buffer *out)
 static furrow_status make_server(furrow_service *service, furrow_error *err)
 {
     const furrow_config *config = &service->config;
-    service->server = furrow_server_create(service->link,
-                                           &(furrow_server_options){.queue = service->definition->name,
-                                                                    .max_calls = (size_t)config->max_calls,
-                                                                    .max_request_bytes = (size_t)config->max_request_bytes,
-                                                                    .default_timeout_ms = (uint32_t)config->timeout_ms,
-                                                                    .store = service->store,
-                                                                    .after = wait_after,
-                                                                    .ready = is_ready,
-                                                                    .user = service},
-                                           err);
+    service->server =
+        furrow_server_create(service->link,
+                             &(furrow_server_options){.queue = service->definition->name,
+                                                      .max_calls = (size_t)config->max_calls,
+                                                      .max_request_bytes = (size_t)config->max_request_bytes,
+                                                      .default_timeout_ms = (uint32_t)config->timeout_ms,
+                                                      .store = service->store,
+                                                      .after = wait_after,
+                                                      .ready = is_ready,
+                                                      .user = service},
+                             err);
     if (!service->server) return furrow_wrap(err, "server");
     for (const furrow_handlers *const *handlers = service->definition->handlers; *handlers; handlers++) {
         furrow_status status = furrow_server_add(service->server, *handlers, err);
@@ -184,24 +199,25 @@ static furrow_status make_registry(furrow_service *service, furrow_error *err)
     for (size_t i = 0; i < service->entity_count; i++, count++) {
         const furrow_entity_contract *entity = service->definition->entities[i];
         snprintf(service->metadata[count].name, sizeof service->metadata[count].name, "owns.%s", entity->name);
-        snprintf(service->metadata[count].value, sizeof service->metadata[count].value, "stream=%s subjects=%s", entity->stream,
-                 entity->subjects);
+        snprintf(service->metadata[count].value, sizeof service->metadata[count].value, "stream=%s subjects=%s",
+                 entity->stream, entity->subjects);
     }
     for (size_t i = 0; i < service->replica_count; i++, count++) {
         const furrow_replica_contract *replica = service->definition->replicas[i].contract;
         snprintf(service->metadata[count].name, sizeof service->metadata[count].name, "keeps.%s", replica->entity);
         snprintf(service->metadata[count].value, sizeof service->metadata[count].value, "%s", replica->keeps);
     }
-    service->registry = furrow_registry_create(service->link, service->server,
-                                               &(furrow_registry_options){.name = service->definition->name,
-                                                                          .id = service->id,
-                                                                          .version = service->definition->version,
-                                                                          .description = service->definition->description,
-                                                                          .metadata = service->metadata,
-                                                                          .metadata_count = count,
-                                                                          .health = write_health,
-                                                                          .user = service},
-                                               err);
+    service->registry =
+        furrow_registry_create(service->link, service->server,
+                               &(furrow_registry_options){.name = service->definition->name,
+                                                          .id = service->id,
+                                                          .version = service->definition->version,
+                                                          .description = service->definition->description,
+                                                          .metadata = service->metadata,
+                                                          .metadata_count = count,
+                                                          .health = write_health,
+                                                          .user = service},
+                               err);
     return service->registry ? FURROW_OK : furrow_wrap(err, "registry");
 }
 
@@ -248,7 +264,8 @@ void furrow_assembly_destroy(furrow_service *service)
     furrow_server_destroy(service->server);
     furrow_sealer_destroy(service->sealer);
     for (size_t i = 0; service->entities && i < service->entity_count; i++) furrow_entity_destroy(service->entities[i]);
-    for (size_t i = 0; service->replicas && service->own && i < all_replicas(service); i++) furrow_replica_destroy(replica_at(service, i));
+    for (size_t i = 0; service->replicas && service->own && i < all_replicas(service); i++)
+        furrow_replica_destroy(replica_at(service, i));
     furrow_client_destroy(service->client);
     if (service->link) furrow_link_destroy(service->link);
     if (service->store) furrow_store_destroy(service->store);
@@ -265,10 +282,12 @@ void furrow_assembly_report(furrow_service *service)
     bool ready = is_ready(service, &why);
     if (!furrow_link_connected(service->link)) {
         ready = false;
-        snprintf(now, sizeof now, "waiting for NATS at %s: %s", service->config.nats_url, furrow_link_last_error(service->link));
+        snprintf(now, sizeof now, "waiting for NATS at %s: %s", service->config.nats_url,
+                 furrow_link_last_error(service->link));
     } else if (!furrow_store_connected(service->store)) {
         ready = false;
-        snprintf(now, sizeof now, "waiting for Redis at %s: %s", service->config.redis_url, furrow_store_last_error(service->store));
+        snprintf(now, sizeof now, "waiting for Redis at %s: %s", service->config.redis_url,
+                 furrow_store_last_error(service->store));
     } else {
         snprintf(now, sizeof now, "%s", ready ? "ready" : why);
     }

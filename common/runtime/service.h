@@ -1,12 +1,12 @@
 /**
- * A service: assembles link, store, server, entities and replicas from its contracts and settings, runs, and drains on SIGTERM.
+ * A service: assembles link, store, server, entities and replicas from its contracts and settings, runs, and drains on
+ * SIGTERM.
  *
- * main.c of a service is a furrow_service_definition and `return furrow_service_main(argc, argv, &definition);`. Settings come from the
- * environment (`<service> --settings` prints them all). `--version`, `--help` too.
- * It starts whatever else is there or not: without NATS, Redis or a stream it waits, says so in its log and in $SRV, and answers
- * UNAVAILABLE. SIGTERM or SIGINT: no new requests, those begun are finished, what is in hand is acked or returned, exit 0 within
- * FURROW_DRAIN_MS. A second signal ends it at once.
- * Threads: the loop's.
+ * main.c of a service is a furrow_service_definition and `return furrow_service_main(argc, argv, &definition);`.
+ * Settings come from the environment (`<service> --settings` prints them all). `--version`, `--help` too. It starts
+ * whatever else is there or not: without NATS, Redis or a stream it waits, says so in its log and in $SRV, and answers
+ * UNAVAILABLE. SIGTERM or SIGINT: no new requests, those begun are finished, what is in hand is acked or returned, exit
+ * 0 within FURROW_DRAIN_MS. A second signal ends it at once. Threads: the loop's.
  */
 #ifndef FURROW_RUNTIME_SERVICE_H
 #define FURROW_RUNTIME_SERVICE_H
@@ -27,17 +27,18 @@ typedef struct furrow_service_replica_definition {
 } furrow_service_replica_definition;
 
 typedef struct furrow_service_definition {
-    const char *name;        /* short name */
-    const char *version;     /* semver */
-    const char *description; /* for `nats micro info` */
-    const furrow_handlers *const *handlers; /* NULL-terminated */
-    const furrow_entity_contract *const *entities;              /* own ones, NULL-terminated; or NULL */
-    const furrow_service_replica_definition *replicas;          /* ends with a NULL contract; or NULL */
+    const char *name;                                  /* short name */
+    const char *version;                               /* semver */
+    const char *description;                           /* for `nats micro info` */
+    const furrow_handlers *const *handlers;            /* NULL-terminated */
+    const furrow_entity_contract *const *entities;     /* own ones, NULL-terminated; or NULL */
+    const furrow_service_replica_definition *replicas; /* ends with a NULL contract; or NULL */
     const furrow_entity_contract *seal_keys; /* the internal entity that holds keys of private fields; or NULL */
-    const furrow_setting *settings;          /* the service's own, read into settings_into before anything starts; or NULL */
+    const furrow_setting *settings; /* the service's own, read into settings_into before anything starts; or NULL */
     size_t setting_count;
     void *settings_into;
-    furrow_status (*prepare)(furrow_error *err); /* checks them and whatever else must be right before a start; or NULL */
+    furrow_status (*prepare)(
+        furrow_error *err); /* checks them and whatever else must be right before a start; or NULL */
 } furrow_service_definition;
 
 int furrow_service_main(int argc, char **argv, const furrow_service_definition *definition);

@@ -43,7 +43,8 @@ static int call(cli *tool, const furrow_outgoing *out, uint64_t timeout_ms)
 {
     furrow_error err;
     FURROW_AUTO(furrow_msg) reply = NULL;
-    furrow_status status = furrow_link_request(tool->link, out, furrow_clock_now_ns() + timeout_ms * FURROW_NS_PER_MS, &reply, &err);
+    furrow_status status =
+        furrow_link_request(tool->link, out, furrow_clock_now_ns() + timeout_ms * FURROW_NS_PER_MS, &reply, &err);
     if (status != FURROW_OK) return cli_fail_error(tool, out->subject, &err);
     if (furrow_msg_has_headers(reply)) furrow_msg_each_header(reply, print_header, NULL);
     if (reply->data.len > 0) printf("%.*s\n", (int)reply->data.len, (const char *)reply->data.data);
@@ -56,7 +57,8 @@ int cli_call(cli *tool)
     size_t count = take_headers(tool, headers);
     uint64_t timeout_ms = (uint64_t)cli_option_number(tool, "--timeout", 5000, 1, 600000);
     if (tool->exit_code) return tool->exit_code;
-    if (tool->argc < 1 || tool->argc > 2) return cli_fail(tool, 2, "usage: furrow call SUBJECT [JSON|-] [-H 'Name: value']…");
+    if (tool->argc < 1 || tool->argc > 2)
+        return cli_fail(tool, 2, "usage: furrow call SUBJECT [JSON|-] [-H 'Name: value']…");
     furrow_buffer body;
     furrow_buffer_init(&body, BODY_MAX);
     if (tool->argc == 2 && strcmp(tool->argv[1], "-") == 0)
@@ -67,7 +69,10 @@ int cli_call(cli *tool)
     if (body.failed)
         cli_fail(tool, 2, "the request is larger than %d bytes", BODY_MAX);
     else
-        call(tool, &(furrow_outgoing){.subject = tool->argv[0], .headers = headers, .header_count = count, .data = {body.data, body.len}}, timeout_ms);
+        call(tool,
+             &(furrow_outgoing){
+                 .subject = tool->argv[0], .headers = headers, .header_count = count, .data = {body.data, body.len}},
+             timeout_ms);
     furrow_buffer_fini(&body);
     return tool->exit_code;
 }

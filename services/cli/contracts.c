@@ -8,8 +8,8 @@
 
 #include <string.h>
 
-const furrow_file_contract *const cli_contracts[] = {&employee_v1_employee_file, &location_v1_location_file, &job_v1_job_file,
-                                                     &timesheet_v1_timesheet_file};
+const furrow_file_contract *const cli_contracts[] = {&employee_v1_employee_file, &location_v1_location_file,
+                                                     &job_v1_job_file, &timesheet_v1_timesheet_file};
 const size_t cli_contract_count = sizeof cli_contracts / sizeof *cli_contracts;
 
 static const ProtobufCMessageDescriptor *find_in_service(const furrow_service_contract *service, const char *name)

@@ -64,12 +64,17 @@ static furrow_status parse(FILE *in, struct csv_parser *parser, reader *r, furro
         char *text = r->line == 1 && strncmp(line, "\xef\xbb\xbf", 3) == 0 ? line + 3 : line;
         size_t len = strlen(text);
         if (csv_parse(parser, text, len, on_field, on_row, r) != len)
-            return furrow_fail(err, FURROW_INVALID_ARGUMENT, "line %zu is not CSV: %s", r->line, csv_strerror(csv_error(parser)));
+            return furrow_fail(err, FURROW_INVALID_ARGUMENT, "line %zu is not CSV: %s", r->line,
+                               csv_strerror(csv_error(parser)));
     }
     if (csv_fini(parser, on_field, on_row, r) != 0)
-        return furrow_fail(err, FURROW_INVALID_ARGUMENT, "ends within a quoted field that begins at line %zu", r->row_line);
-    if (r->failed) return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "line %zu: too many columns, or the file is too large", r->line);
-    if (!r->file->header.fields) return furrow_fail(err, FURROW_INVALID_ARGUMENT, "is empty; the first line names the columns");
+        return furrow_fail(err, FURROW_INVALID_ARGUMENT, "ends within a quoted field that begins at line %zu",
+                           r->row_line);
+    if (r->failed)
+        return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "line %zu: too many columns, or the file is too large",
+                           r->line);
+    if (!r->file->header.fields)
+        return furrow_fail(err, FURROW_INVALID_ARGUMENT, "is empty; the first line names the columns");
     return FURROW_OK;
 }
 

@@ -36,7 +36,8 @@ int cli_decode(cli *tool)
     size_t len = fread(input, 1, sizeof input, stdin);
     furrow_bytes body = {input, len};
     if (record) {
-        if (len < VERSION_BYTES) return cli_fail(tool, 1, "%zu bytes are no record: it begins with 8 bytes of version", len);
+        if (len < VERSION_BYTES)
+            return cli_fail(tool, 1, "%zu bytes are no record: it begins with 8 bytes of version", len);
         uint64_t version = 0;
         for (size_t i = 0; i < VERSION_BYTES; i++) version = version << 8 | input[i];
         printf("version %" PRIu64 ", %zu bytes: ", version, len - VERSION_BYTES);

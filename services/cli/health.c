@@ -16,8 +16,8 @@ static bool ask(cli *tool, const char *service, char *text, size_t size)
     FURROW_AUTO(furrow_arena) arena = furrow_arena_create(0);
     char *status = NULL;
     snprintf(subject, sizeof subject, "furrow.v1.Health.%s", service);
-    if (furrow_link_request(tool->link, &(furrow_outgoing){.subject = subject}, furrow_clock_now_ns() + ASK_MS * FURROW_NS_PER_MS, &reply, &err) !=
-        FURROW_OK) {
+    if (furrow_link_request(tool->link, &(furrow_outgoing){.subject = subject},
+                            furrow_clock_now_ns() + ASK_MS * FURROW_NS_PER_MS, &reply, &err) != FURROW_OK) {
         snprintf(text, size, "%s: %s", furrow_status_name(err.code), err.text);
         return false;
     }
@@ -34,7 +34,8 @@ int cli_health(cli *tool)
     for (int i = 0; i < tool->argc; i++) {
         char text[4096];
         bool serves;
-        while (!(serves = ask(tool, tool->argv[i], text, sizeof text)) && furrow_clock_now_ns() < until) furrow_task_sleep_ms(AGAIN_MS);
+        while (!(serves = ask(tool, tool->argv[i], text, sizeof text)) && furrow_clock_now_ns() < until)
+            furrow_task_sleep_ms(AGAIN_MS);
         printf("%-10s %s\n", tool->argv[i], text);
         if (!serves) tool->exit_code = 1;
     }

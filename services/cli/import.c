@@ -1,9 +1,11 @@
 /*
- * furrow import: rows of CSV become create requests. A column is a path of the request's fields ("contact.phone"), so the contract is the
- * documentation; each row becomes JSON and is read as any client's JSON is, so values are checked by the same code.
+ * furrow import: rows of CSV become create requests. A column is a path of the request's fields ("contact.phone"), so
+ * the contract is the documentation; each row becomes JSON and is read as any client's JSON is, so values are checked
+ * by the same code.
  *
- * Rows are sent many at a time. A row that fails FAILED_PRECONDITION (its parent or location is not there yet) or UNAVAILABLE is tried again
- * in another pass as long as passes get somewhere. A row whose entity exists is left alone: running an import again is safe.
+ * Rows are sent many at a time. A row that fails FAILED_PRECONDITION (its parent or location is not there yet) or
+ * UNAVAILABLE is tried again in another pass as long as passes get somewhere. A row whose entity exists is left alone:
+ * running an import again is safe.
  */
 #include "cli/cli.h"
 #include "cli/csv.h"
@@ -35,9 +37,11 @@ typedef struct import_kind {
 } import_kind;
 
 static const import_kind kinds[] = {
-    {"locations", &location_v1_location_service, LOCATION_V1_LOCATION_SERVICE_CREATE_LOCATION, LOCATION_V1_LOCATION_SERVICE_GET_LOCATION},
+    {"locations", &location_v1_location_service, LOCATION_V1_LOCATION_SERVICE_CREATE_LOCATION,
+     LOCATION_V1_LOCATION_SERVICE_GET_LOCATION},
     {"jobs", &job_v1_job_service, JOB_V1_JOB_SERVICE_OPEN_JOB, JOB_V1_JOB_SERVICE_GET_JOB},
-    {"employees", &employee_v1_employee_service, EMPLOYEE_V1_EMPLOYEE_SERVICE_HIRE_EMPLOYEE, EMPLOYEE_V1_EMPLOYEE_SERVICE_GET_EMPLOYEE},
+    {"employees", &employee_v1_employee_service, EMPLOYEE_V1_EMPLOYEE_SERVICE_HIRE_EMPLOYEE,
+     EMPLOYEE_V1_EMPLOYEE_SERVICE_GET_EMPLOYEE},
 };
 
 typedef enum row_state { WAITING, SENT, IMPORTED, UNCHANGED, BAD, AGAIN } row_state;
@@ -68,8 +72,10 @@ static const import_kind *kind_of(cli *tool, const char *named, const char *path
 {
     const char *base = strrchr(path, '/') ? strrchr(path, '/') + 1 : path;
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
-        if (named ? strcmp(named, kinds[i].name) == 0 : strncasecmp(base, kinds[i].name, strlen(kinds[i].name)) == 0) return &kinds[i];
-    cli_fail(tool, 2, "%s: of what kind? name the file employees….csv, locations….csv or jobs….csv, or use --kind", path);
+        if (named ? strcmp(named, kinds[i].name) == 0 : strncasecmp(base, kinds[i].name, strlen(kinds[i].name)) == 0)
+            return &kinds[i];
+    cli_fail(tool, 2, "%s: of what kind? name the file employees….csv, locations….csv or jobs….csv, or use --kind",
+             path);
     return NULL;
 }
 
@@ -123,7 +129,8 @@ static void append_list(const ProtobufCFieldDescriptor *field, const char *text,
 }
 
 /* Columns of one nested message need not stand together: each level gathers its own. */
-static void append_object(const import_row *row, const ProtobufCMessageDescriptor *message, const char *prefix, furrow_buffer *out)
+static void append_object(const import_row *row, const ProtobufCMessageDescriptor *message, const char *prefix,
+                          furrow_buffer *out)
 {
     const csv_row *header = &row->in->file.header;
     size_t skip = strlen(prefix);
@@ -134,7 +141,8 @@ static void append_object(const import_row *row, const ProtobufCMessageDescripto
         for (size_t c = 0; c < header->count && c < row->csv->count; c++) {
             const char *path = header->fields[c], *text = row->csv->fields[c];
             size_t len = strlen(field->name);
-            if (text[0] == '\0' || strncmp(path, prefix, skip) != 0 || strncmp(path + skip, field->name, len) != 0) continue;
+            if (text[0] == '\0' || strncmp(path, prefix, skip) != 0 || strncmp(path + skip, field->name, len) != 0)
+                continue;
             char end = path[skip + len];
             if (end != '\0' && end != '.') continue;
             furrow_buffer_printf(out, "%s\"%s\":", first ? "" : ",", field->name);
@@ -157,12 +165,14 @@ static void append_object(const import_row *row, const ProtobufCMessageDescripto
 static furrow_status request_of(const import_row *row, furrow_arena *arena, ProtobufCMessage **out, furrow_error *err)
 {
     if (row->csv->count > row->in->file.header.count)
-        return furrow_fail(err, FURROW_INVALID_ARGUMENT, "has %zu fields, the header %zu", row->csv->count, row->in->file.header.count);
+        return furrow_fail(err, FURROW_INVALID_ARGUMENT, "has %zu fields, the header %zu", row->csv->count,
+                           row->in->file.header.count);
     furrow_buffer json;
     furrow_buffer_init(&json, ROW_JSON_MAX);
     append_object(row, row->in->request, "", &json);
-    furrow_status status = json.failed ? furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "is too long")
-                                       : furrow_json_decode(row->in->request, (furrow_bytes){json.data, json.len}, arena, out, err);
+    furrow_status status =
+        json.failed ? furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "is too long")
+                    : furrow_json_decode(row->in->request, (furrow_bytes){json.data, json.len}, arena, out, err);
     furrow_buffer_fini(&json);
     return status;
 }
@@ -173,7 +183,8 @@ static void draw_progress(const import *in, bool last)
     static const char bar[] = "##############################..............................";
     if (!in->draw) return;
     size_t total = in->file.row_count, filled = total > 0 ? in->done * WIDTH / total : WIDTH;
-    fprintf(stderr, "\r%-10s [%.*s] %zu/%zu%s", in->kind->name, WIDTH, bar + WIDTH - filled, in->done, total, last ? "\n" : "");
+    fprintf(stderr, "\r%-10s [%.*s] %zu/%zu%s", in->kind->name, WIDTH, bar + WIDTH - filled, in->done, total,
+            last ? "\n" : "");
     fflush(stderr);
 }
 
@@ -181,7 +192,9 @@ static void settle(import_row *row, row_state state, const furrow_error *err)
 {
     import *in = row->in;
     row->state = state;
-    if (err) snprintf(row->reason, sizeof row->reason, "%s: %s%s%s", furrow_status_name(err->code), err->field, err->field[0] ? " " : "", err->text);
+    if (err)
+        snprintf(row->reason, sizeof row->reason, "%s: %s%s%s", furrow_status_name(err->code), err->field,
+                 err->field[0] ? " " : "", err->text);
     if (state != AGAIN && state != WAITING) in->done++;
     in->imported += state == IMPORTED;
     in->unchanged += state == UNCHANGED;
@@ -223,17 +236,28 @@ static void send_row(void *arg)
     furrow_error err = {0};
     ProtobufCMessage *request, *response;
     FURROW_AUTO(furrow_arena) arena = furrow_arena_create(0);
-    furrow_status status = arena ? request_of(row, arena, &request, &err) : furrow_fail(&err, FURROW_RESOURCE_EXHAUSTED, "out of memory");
-    if (status == FURROW_OK) status = furrow_client_call(in->tool->client, method(in, in->kind->create), request, NULL, arena, &response, &err);
+    furrow_status status =
+        arena ? request_of(row, arena, &request, &err) : furrow_fail(&err, FURROW_RESOURCE_EXHAUSTED, "out of memory");
+    if (status == FURROW_OK)
+        status =
+            furrow_client_call(in->tool->client, method(in, in->kind->create), request, NULL, arena, &response, &err);
     switch (status) {
-    case FURROW_OK: settle(row, IMPORTED, NULL); break;
-    case FURROW_ALREADY_EXISTS: check_exists(row, &err); break;
+    case FURROW_OK:
+        settle(row, IMPORTED, NULL);
+        break;
+    case FURROW_ALREADY_EXISTS:
+        check_exists(row, &err);
+        break;
     case FURROW_FAILED_PRECONDITION:
     case FURROW_UNAVAILABLE:
     case FURROW_DEADLINE_EXCEEDED:
     case FURROW_RESOURCE_EXHAUSTED:
-    case FURROW_ABORTED: settle(row, AGAIN, &err); break;
-    default: settle(row, BAD, &err); break;
+    case FURROW_ABORTED:
+        settle(row, AGAIN, &err);
+        break;
+    default:
+        settle(row, BAD, &err);
+        break;
     }
     release(in);
 }
@@ -291,8 +315,8 @@ static bool check_header(import *in)
         if (strcmp(header->fields[c], "id") == 0) in->id_column = c;
         const ProtobufCFieldDescriptor *field = find_field(in->request, header->fields[c]);
         if (field && field->type != PROTOBUF_C_TYPE_MESSAGE) continue;
-        cli_fail(in->tool, 1, "%s:1: no column %s; columns are the fields of %s, nested ones as contact.phone", in->path, header->fields[c],
-                 in->request->name);
+        cli_fail(in->tool, 1, "%s:1: no column %s; columns are the fields of %s, nested ones as contact.phone",
+                 in->path, header->fields[c], in->request->name);
         return false;
     }
     return true;
@@ -302,7 +326,7 @@ static void import_file(cli *tool, const char *named, const char *path)
 {
     furrow_error err;
     FURROW_AUTO(furrow_arena) arena = furrow_arena_create(ARENA_BYTES);
-    import in = {.tool = tool, .path = path, .kind = kind_of(tool, named, path), .draw = isatty(STDERR_FILENO)};
+import in = {.tool = tool, .path = path, .kind = kind_of(tool, named, path), .draw = isatty(STDERR_FILENO) };
     if (!in.kind || !arena) return;
     in.request = method(&in, in.kind->create)->input;
     if (csv_read(path, arena, &in.file, &err) != FURROW_OK) {

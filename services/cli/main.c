@@ -10,12 +10,17 @@
 #define CONNECT_MS 5000
 
 static const cli_command commands[] = {
-    {"provision", "", "make the streams and durable consumers of every contract; safe to run again", false, cli_provision},
-    {"call", "SUBJECT [JSON|-] [-H 'Name: value']… [--timeout MS]", "call a method with JSON and print the answer", true, cli_call},
-    {"import", "[--kind employees|locations|jobs] FILE.csv…", "import CSV files with headers; bad rows are reported, good ones kept", true, cli_import},
-    {"seed", "[--seed N] [--people N] --out FOLDER", "make the CSV files of a ranch of any size, the same for the same seed", false, cli_seed},
+    {"provision", "", "make the streams and durable consumers of every contract; safe to run again", false,
+     cli_provision},
+    {"call", "SUBJECT [JSON|-] [-H 'Name: value']… [--timeout MS]", "call a method with JSON and print the answer",
+     true, cli_call},
+    {"import", "[--kind employees|locations|jobs] FILE.csv…",
+     "import CSV files with headers; bad rows are reported, good ones kept", true, cli_import},
+    {"seed", "[--seed N] [--people N] --out FOLDER",
+     "make the CSV files of a ranch of any size, the same for the same seed", false, cli_seed},
     {"health", "[--wait SECONDS] SERVICE…", "state of services and of what they replicate", true, cli_health},
-    {"decode", "[--record] MESSAGE", "protobuf bytes on standard input to JSON; --record: as they lie in Redis", false, cli_decode},
+    {"decode", "[--record] MESSAGE", "protobuf bytes on standard input to JSON; --record: as they lie in Redis", false,
+     cli_decode},
 };
 
 static void print_help(FILE *out)
@@ -39,7 +44,8 @@ int cli_fail(cli *tool, int exit_code, const char *format, ...)
 
 int cli_fail_error(cli *tool, const char *what, const furrow_error *err)
 {
-    return cli_fail(tool, 1, "%s: %s: %s%s%s", what, furrow_status_name(err->code), err->field, err->field[0] ? ": " : "", err->text);
+    return cli_fail(tool, 1, "%s: %s: %s%s%s", what, furrow_status_name(err->code), err->field,
+                    err->field[0] ? ": " : "", err->text);
 }
 
 static void remove_arguments(cli *tool, int at, int count)
@@ -99,7 +105,8 @@ static void run_connected(invocation *invoked)
     if (!tool->client)
         cli_fail_error(tool, "connect", &err);
     else if (!furrow_link_wait_connected(tool->link, furrow_clock_now_ns() + CONNECT_MS * FURROW_NS_PER_MS))
-        cli_fail(tool, 1, "no NATS at %s: %s (FURROW_NATS_URL says where it is)", tool->config.nats_url, furrow_link_last_error(tool->link));
+        cli_fail(tool, 1, "no NATS at %s: %s (FURROW_NATS_URL says where it is)", tool->config.nats_url,
+                 furrow_link_last_error(tool->link));
     else
         invoked->command->run(tool);
     furrow_client_destroy(tool->client);
@@ -129,7 +136,8 @@ int main(int argc, char **argv)
     }
     signal(SIGPIPE, SIG_IGN);
     if (furrow_settings_read(furrow_config_table, furrow_config_count, &invoked.tool.config, &err) != FURROW_OK ||
-        !(invoked.tool.loop = furrow_loop_create(NULL, &err)) || furrow_loop_run_task(invoked.tool.loop, run, &invoked, &err) != FURROW_OK)
+        !(invoked.tool.loop = furrow_loop_create(NULL, &err)) ||
+        furrow_loop_run_task(invoked.tool.loop, run, &invoked, &err) != FURROW_OK)
         cli_fail_error(&invoked.tool, argv[1], &err);
     furrow_loop_destroy(invoked.tool.loop);
     return invoked.tool.exit_code;

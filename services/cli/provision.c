@@ -13,7 +13,8 @@ static furrow_status provision_streams(furrow_provisioner *provisioner, uint32_t
         for (size_t i = 0; status == FURROW_OK && i < cli_contracts[f]->entity_count; i++) {
             const furrow_entity_contract *entity = cli_contracts[f]->entities[i];
             status = furrow_provision_entity(provisioner, entity, replicas, err);
-            if (status == FURROW_OK) printf("stream %-12s %s (owner %s)\n", entity->stream, entity->subjects, entity->owner);
+            if (status == FURROW_OK)
+                printf("stream %-12s %s (owner %s)\n", entity->stream, entity->subjects, entity->owner);
         }
     return status;
 }
@@ -25,7 +26,8 @@ static furrow_status provision_replicas(furrow_provisioner *provisioner, furrow_
         for (size_t i = 0; status == FURROW_OK && i < cli_contracts[f]->replica_count; i++) {
             const furrow_replica_contract *replica = cli_contracts[f]->replicas[i];
             status = furrow_provision_replica(provisioner, replica, err);
-            if (status == FURROW_OK) printf("consumer %-10s %s keeps %s\n", replica->service, replica->entity, replica->keeps);
+            if (status == FURROW_OK)
+                printf("consumer %-10s %s keeps %s\n", replica->service, replica->entity, replica->keeps);
         }
     return status;
 }
@@ -38,7 +40,8 @@ int cli_provision(cli *tool)
     furrow_link_options options = furrow_config_link(&tool->config, "furrow provision", "_INBOX_furrow");
     furrow_provisioner *provisioner = furrow_provisioner_create(&options, CONNECT_MS, &err);
     if (!provisioner) return cli_fail_error(tool, "connect", &err);
-    if (provision_streams(provisioner, replicas, &err) != FURROW_OK || provision_replicas(provisioner, &err) != FURROW_OK)
+    if (provision_streams(provisioner, replicas, &err) != FURROW_OK ||
+        provision_replicas(provisioner, &err) != FURROW_OK)
         cli_fail_error(tool, "provision", &err);
     furrow_provisioner_destroy(provisioner);
     return tool->exit_code;

@@ -1,6 +1,6 @@
 /*
- * furrow seed: a ranch of any size as three CSV files, the same for the same seed and size on every machine. Random numbers are SplitMix64's
- * (https://prng.di.unimi.it/splitmix64.c), integers only.
+ * furrow seed: a ranch of any size as three CSV files, the same for the same seed and size on every machine. Random
+ * numbers are SplitMix64's (https://prng.di.unimi.it/splitmix64.c), integers only.
  */
 #include "cli/cli.h"
 
@@ -14,20 +14,26 @@
 #define ROWS_PER_BLOCK   8
 #define COUNT(list)      (sizeof(list) / sizeof *(list))
 
-static const char *const given_names[] = {"María", "José", "Guadalupe", "Juan",    "Rosa",   "Luis",   "Ana",    "Carlos",  "Elena", "Miguel",
-                                          "Lucía", "Pedro", "Teresa",   "Antonio", "Carmen", "Javier", "Sofía",  "Rafael",  "Irma",  "Hector",
-                                          "Olga",  "Tomás", "Beatriz",  "Andrés",  "Norma",  "Daniel", "Silvia", "Gerardo", "Alma",  "Ramón"};
-static const char *const family_names[] = {"García", "Hernández", "Martínez", "López",  "González", "Pérez",   "Rodríguez", "Sánchez", "Ramírez", "Cruz",
-                                           "Flores", "Gómez",     "Morales",  "Vásquez", "Reyes",   "Jiménez", "Torres",    "Díaz",    "Ruiz",    "Ortiz",
-                                           "Santos", "Mendoza",   "Aguilar",  "Castillo", "Chávez", "Rivera",  "Salazar",   "Luna",    "Ríos",    "Vega"};
+static const char *const given_names[] = {
+    "María", "José",  "Guadalupe", "Juan",    "Rosa",   "Luis",   "Ana",    "Carlos",  "Elena", "Miguel",
+    "Lucía", "Pedro", "Teresa",    "Antonio", "Carmen", "Javier", "Sofía",  "Rafael",  "Irma",  "Hector",
+    "Olga",  "Tomás", "Beatriz",   "Andrés",  "Norma",  "Daniel", "Silvia", "Gerardo", "Alma",  "Ramón"};
+static const char *const family_names[] = {
+    "García", "Hernández", "Martínez", "López",    "González", "Pérez",   "Rodríguez", "Sánchez", "Ramírez", "Cruz",
+    "Flores", "Gómez",     "Morales",  "Vásquez",  "Reyes",    "Jiménez", "Torres",    "Díaz",    "Ruiz",    "Ortiz",
+    "Santos", "Mendoza",   "Aguilar",  "Castillo", "Chávez",   "Rivera",  "Salazar",   "Luna",    "Ríos",    "Vega"};
 static const struct {
     const char *crop, *variety;
-} crops[] = {{"orange", "Navel"}, {"mandarin", "Tango"}, {"grape", "Flame"}, {"peach", "O'Henry"}, {"almond", "Nonpareil"}, {"lemon", "Eureka"}};
+} crops[] = {{"orange", "Navel"},  {"mandarin", "Tango"},   {"grape", "Flame"},
+             {"peach", "O'Henry"}, {"almond", "Nonpareil"}, {"lemon", "Eureka"}};
 static const struct {
     const char *code, *name, *kind, *unit;
     int rate_cents;
-} jobs[] = {{"HARV", "Harvest", "harvest", "bin", 3200}, {"PRUN", "Pruning", "prune", "", 0},  {"IRRI", "Irrigation", "irrigate", "", 0},
-            {"THIN", "Thinning", "thin", "", 0},         {"WEED", "Weeding", "weed", "", 0}};
+} jobs[] = {{"HARV", "Harvest", "harvest", "bin", 3200},
+            {"PRUN", "Pruning", "prune", "", 0},
+            {"IRRI", "Irrigation", "irrigate", "", 0},
+            {"THIN", "Thinning", "thin", "", 0},
+            {"WEED", "Weeding", "weed", "", 0}};
 static const char *const languages[] = {"es", "es", "es", "mix", "en", "zap"};
 
 typedef struct seeder {
@@ -64,14 +70,17 @@ static void close_file(seeder *s, FILE *out, const char *name)
 
 static void write_locations(seeder *s)
 {
-    FILE *out = open_file(s, "locations.csv", "id,kind,name,parent_id,crop,variety,area_ha,time_zone,centroid.latitude,centroid.longitude");
+    FILE *out = open_file(s, "locations.csv",
+                          "id,kind,name,parent_id,crop,variety,area_ha,time_zone,centroid.latitude,centroid.longitude");
     if (!out) return;
     fprintf(out, "R1,ranch,Home Ranch,,,,%" PRId64 ",America/Los_Angeles,36.5963,-119.4504\n", s->blocks * 8);
     for (int64_t b = 1; b <= s->blocks; b++) {
         size_t crop = below(s, COUNT(crops));
-        fprintf(out, "B%03" PRId64 ",block,Block %" PRId64 ",R1,%s,%s,%d.%d,,36.%04d,-119.%04d\n", b, b, crops[crop].crop, crops[crop].variety,
-                4 + (int)below(s, 8), (int)below(s, 10), 5000 + (int)below(s, 2000), 4000 + (int)below(s, 1000));
-        for (int r = 1; r <= ROWS_PER_BLOCK; r++) fprintf(out, "B%03" PRId64 "-%02d,row,Row %d,B%03" PRId64 ",,,,,,\n", b, r, r, b);
+        fprintf(out, "B%03" PRId64 ",block,Block %" PRId64 ",R1,%s,%s,%d.%d,,36.%04d,-119.%04d\n", b, b,
+                crops[crop].crop, crops[crop].variety, 4 + (int)below(s, 8), (int)below(s, 10),
+                5000 + (int)below(s, 2000), 4000 + (int)below(s, 1000));
+        for (int r = 1; r <= ROWS_PER_BLOCK; r++)
+            fprintf(out, "B%03" PRId64 "-%02d,row,Row %d,B%03" PRId64 ",,,,,,\n", b, r, r, b);
     }
     close_file(s, out, "locations.csv");
 }
@@ -81,7 +90,8 @@ static void write_jobs(seeder *s)
     FILE *out = open_file(s, "jobs.csv", "id,code,name,kind,pay.type,pay.unit,pay.rate_cents,location_ids");
     if (!out) return;
     for (size_t j = 0; j < COUNT(jobs); j++) {
-        fprintf(out, "J-%s,%s,%s,%s,%s,%s,", jobs[j].code, jobs[j].code, jobs[j].name, jobs[j].kind, jobs[j].unit[0] ? "piece" : "hourly", jobs[j].unit);
+        fprintf(out, "J-%s,%s,%s,%s,%s,%s,", jobs[j].code, jobs[j].code, jobs[j].name, jobs[j].kind,
+                jobs[j].unit[0] ? "piece" : "hourly", jobs[j].unit);
         if (jobs[j].rate_cents > 0) fprintf(out, "%d", jobs[j].rate_cents);
         fprintf(out, ",\n"); /* anywhere on the ranch */
     }
@@ -95,15 +105,21 @@ static void write_jobs(seeder *s)
 static void write_employees(seeder *s)
 {
     FILE *out = open_file(s, "employees.csv",
-                          "id,given_name,family_name,badge,crew,language,contact.phone,hourly_rate_cents,hire_date,private.tax_id,private.birth_date");
+                          "id,given_name,family_name,badge,crew,language,contact.phone,hourly_rate_cents,hire_date,"
+                          "private.tax_id,private.birth_date");
     if (!out) return;
     for (int64_t p = 1; p <= s->people; p++) {
-        const char *given = given_names[below(s, COUNT(given_names))], *family = family_names[below(s, COUNT(family_names))];
-        const char *second = family_names[below(s, COUNT(family_names))], *language = languages[below(s, COUNT(languages))];
-        fprintf(out, "E%05" PRId64 ",%s,%s %s,%06" PRId64 ",crew-%02" PRId64 ",%s,+1559555%04d,%d,20%02d-%02d-%02d,%03d-%02d-%04d,19%02d-%02d-%02d\n", p, given,
-                family, second, 100000 + p, 1 + (p - 1) / PEOPLE_PER_CREW, language, (int)below(s, 10000), 1650 + 25 * (int)below(s, 20),
-                15 + (int)below(s, 11), 1 + (int)below(s, 12), 1 + (int)below(s, 28), 900 + (int)below(s, 100), 10 + (int)below(s, 80), (int)below(s, 10000),
-                60 + (int)below(s, 40), 1 + (int)below(s, 12), 1 + (int)below(s, 28));
+        const char *given = given_names[below(s, COUNT(given_names))],
+                   *family = family_names[below(s, COUNT(family_names))];
+        const char *second = family_names[below(s, COUNT(family_names))],
+                   *language = languages[below(s, COUNT(languages))];
+        fprintf(out,
+                "E%05" PRId64 ",%s,%s %s,%06" PRId64 ",crew-%02" PRId64
+                ",%s,+1559555%04d,%d,20%02d-%02d-%02d,%03d-%02d-%04d,19%02d-%02d-%02d\n",
+                p, given, family, second, 100000 + p, 1 + (p - 1) / PEOPLE_PER_CREW, language, (int)below(s, 10000),
+                1650 + 25 * (int)below(s, 20), 15 + (int)below(s, 11), 1 + (int)below(s, 12), 1 + (int)below(s, 28),
+                900 + (int)below(s, 100), 10 + (int)below(s, 80), (int)below(s, 10000), 60 + (int)below(s, 40),
+                1 + (int)below(s, 12), 1 + (int)below(s, 28));
     }
     close_file(s, out, "employees.csv");
 }
@@ -115,12 +131,14 @@ int cli_seed(cli *tool)
     s.people = cli_option_number(tool, "--people", 300, 1, 900000);
     s.folder = cli_option(tool, "--out", NULL);
     if (tool->exit_code) return tool->exit_code;
-    if (!s.folder || tool->argc > 0) return cli_fail(tool, 2, "usage: furrow seed [--seed N] [--people N] --out FOLDER");
+    if (!s.folder || tool->argc > 0)
+        return cli_fail(tool, 2, "usage: furrow seed [--seed N] [--people N] --out FOLDER");
     if (mkdir(s.folder, 0777) != 0 && errno != EEXIST) return cli_fail(tool, 1, "%s: %s", s.folder, strerror(errno));
     s.blocks = 1 + (s.people - 1) / PEOPLE_PER_BLOCK;
     write_locations(&s);
     if (tool->exit_code == 0) write_jobs(&s);
     if (tool->exit_code == 0) write_employees(&s);
-    if (tool->exit_code == 0) printf("%s: locations.csv, jobs.csv, employees.csv of a ranch with %" PRId64 " people\n", s.folder, s.people);
+    if (tool->exit_code == 0)
+        printf("%s: locations.csv, jobs.csv, employees.csv of a ranch with %" PRId64 " people\n", s.folder, s.people);
     return tool->exit_code;
 }

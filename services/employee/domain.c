@@ -22,7 +22,8 @@ furrow_status employee_check_badge(const char *badge, furrow_error *err)
 {
     furrow_status status = furrow_input_text("badge", badge, 1, 32, err);
     for (const char *c = badge; status == FURROW_OK && *c; c++)
-        if (!isalnum((unsigned char)*c) && *c != '-') status = furrow_fail_field(err, "badge", "\"%s\" may have letters, digits and - only", badge);
+        if (!isalnum((unsigned char)*c) && *c != '-')
+            status = furrow_fail_field(err, "badge", "\"%s\" may have letters, digits and - only", badge);
     return status;
 }
 
@@ -52,7 +53,8 @@ static furrow_status check_language(const char *language, furrow_error *err)
         group = *c == '-' ? 0 : group + 1;
         good = group <= 8 && (*c == '-' ? c[1] != '-' && c[1] != '\0' : isalnum((unsigned char)*c) != 0);
     }
-    return good ? FURROW_OK : furrow_fail_field(err, "language", "\"%.40s\" is no language tag such as es or en-US", language);
+    return good ? FURROW_OK
+                : furrow_fail_field(err, "language", "\"%.40s\" is no language tag such as es or en-US", language);
 }
 
 /* What must hold for every employee, whichever command made the state. */
@@ -65,7 +67,8 @@ static furrow_status check_employee(const Employee__V1__Employee *employee, furr
     if (status == FURROW_OK) status = furrow_input_text("crew", employee->crew, 0, 64, err);
     if (status == FURROW_OK) status = check_language(employee->language, err);
     if (status == FURROW_OK) status = check_contact(employee->contact, err);
-    if (status == FURROW_OK) status = furrow_input_range("hourly_rate_cents", employee->hourly_rate_cents, 0, RATE_MAX, err);
+    if (status == FURROW_OK)
+        status = furrow_input_range("hourly_rate_cents", employee->hourly_rate_cents, 0, RATE_MAX, err);
     if (status == FURROW_OK) status = furrow_input_date("hire_date", employee->hire_date, err);
     return status;
 }
@@ -83,7 +86,8 @@ furrow_status employee_check_hire(const Employee__V1__HireEmployeeRequest *reque
     furrow_status status = FURROW_OK;
     if (!blank(request->id)) status = furrow_subject_check_id(request->id, strlen(request->id), "id", err);
     if (status == FURROW_OK && strlen(request->id) > EMPLOYEE_ID_MAX)
-        status = furrow_fail_field(err, "id", "has %zu characters; an employee's id has at most %d", strlen(request->id), EMPLOYEE_ID_MAX);
+        status = furrow_fail_field(err, "id", "has %zu characters; an employee's id has at most %d",
+                                   strlen(request->id), EMPLOYEE_ID_MAX);
     if (status == FURROW_OK) status = employee_check_badge(request->badge, err);
     if (status == FURROW_OK && request->private_) status = employee_check_private(request->private_, err);
     return status;
@@ -95,26 +99,29 @@ static furrow_status no_memory(furrow_error *err)
 }
 
 /* A shallow copy to change: nested values are shared with @current, which outlives the command. */
-static Employee__V1__Employee *successor(const Employee__V1__Employee *current, employee_moment moment, furrow_arena *arena)
+static Employee__V1__Employee *successor(const Employee__V1__Employee *current, employee_moment moment,
+                                         furrow_arena *arena)
 {
     Employee__V1__Employee *next = furrow_arena_memdup(arena, current, sizeof *current);
     if (next) next->updated_at = furrow_timestamp_new(moment.now_ns, arena);
     return next && next->updated_at ? next : NULL;
 }
 
-furrow_status employee_hire(const Employee__V1__Employee *current, const Employee__V1__HireEmployeeRequest *request, const char *id,
-                            ProtobufCBinaryData sealed, employee_moment moment, furrow_arena *arena, Employee__V1__Employee **next,
-                            furrow_error *err)
+furrow_status employee_hire(const Employee__V1__Employee *current, const Employee__V1__HireEmployeeRequest *request,
+                            const char *id, ProtobufCBinaryData sealed, employee_moment moment, furrow_arena *arena,
+                            Employee__V1__Employee **next, furrow_error *err)
 {
-    if (current) return furrow_fail(err, FURROW_ALREADY_EXISTS, "employee %s exists; use UpdateEmployee or RehireEmployee", id);
+    if (current)
+        return furrow_fail(err, FURROW_ALREADY_EXISTS, "employee %s exists; use UpdateEmployee or RehireEmployee", id);
     Employee__V1__Employee fresh = EMPLOYEE__V1__EMPLOYEE__INIT;
     Employee__V1__Employee *hired = successor(&fresh, moment, arena);
     if (!hired) return no_memory(err);
     hired->id = furrow_arena_strdup(arena, id);
     hired->given_name = request->given_name;
     hired->family_name = request->family_name;
-    hired->display_name = blank(request->display_name) ? furrow_arena_printf(arena, "%s %s", request->given_name, request->family_name)
-                                                       : request->display_name;
+    hired->display_name = blank(request->display_name)
+                              ? furrow_arena_printf(arena, "%s %s", request->given_name, request->family_name)
+                              : request->display_name;
     hired->badge = request->badge;
     hired->status = ACTIVE;
     hired->crew = request->crew;
@@ -131,37 +138,43 @@ furrow_status employee_hire(const Employee__V1__Employee *current, const Employe
 
 static bool may_update(const char *path)
 {
-    static const char *const paths[] = {"display_name", "given_name",    "family_name",   "badge",           "crew",
-                                        "language",     "contact.phone", "contact.email", "contact.address", "contact",
-                                        "hourly_rate_cents"};
+    static const char *const paths[] = {
+        "display_name",     "given_name",    "family_name",   "badge",           "crew",
+        "language",         "contact.phone", "contact.email", "contact.address", "contact",
+        "hourly_rate_cents"};
     for (size_t i = 0; i < sizeof paths / sizeof *paths; i++)
         if (strcmp(path, paths[i]) == 0) return true;
     return false;
 }
 
 furrow_status employee_update(const Employee__V1__Employee *current, const Employee__V1__UpdateEmployeeRequest *request,
-                              employee_moment moment, furrow_arena *arena, Employee__V1__Employee **next, furrow_error *err)
+                              employee_moment moment, furrow_arena *arena, Employee__V1__Employee **next,
+                              furrow_error *err)
 {
     const Google__Protobuf__FieldMask *mask = request->update_mask;
     if (!current) return furrow_fail(err, FURROW_NOT_FOUND, "no employee %s", request->employee->id);
-    if (!mask || mask->n_paths == 0) return furrow_fail_field(err, "update_mask", "names no field; say which of employee's fields change");
+    if (!mask || mask->n_paths == 0)
+        return furrow_fail_field(err, "update_mask", "names no field; say which of employee's fields change");
     for (size_t i = 0; i < mask->n_paths; i++)
         if (!may_update(mask->paths[i]))
-            return furrow_fail_field(err, "update_mask", "\"%.60s\" is not a field that UpdateEmployee changes", mask->paths[i]);
+            return furrow_fail_field(err, "update_mask", "\"%.60s\" is not a field that UpdateEmployee changes",
+                                     mask->paths[i]);
     Employee__V1__Employee *changed = successor(current, moment, arena);
     if (!changed) return no_memory(err);
     if (current->contact) { /* the mask may write into it, and current's must stay as it is */
         changed->contact = furrow_arena_memdup(arena, current->contact, sizeof *current->contact);
         if (!changed->contact) return no_memory(err);
     }
-    furrow_status status = furrow_message_merge_mask(&changed->base, &request->employee->base, mask->paths, mask->n_paths, arena, err);
+    furrow_status status =
+        furrow_message_merge_mask(&changed->base, &request->employee->base, mask->paths, mask->n_paths, arena, err);
     if (status == FURROW_OK) status = check_employee(changed, err);
     if (status == FURROW_OK) *next = changed;
     return status;
 }
 
-furrow_status employee_terminate(const Employee__V1__Employee *current, const char *id, const char *date, employee_moment moment,
-                                 furrow_arena *arena, Employee__V1__Employee **next, furrow_error *err)
+furrow_status employee_terminate(const Employee__V1__Employee *current, const char *id, const char *date,
+                                 employee_moment moment, furrow_arena *arena, Employee__V1__Employee **next,
+                                 furrow_error *err)
 {
     if (!current) return furrow_fail(err, FURROW_NOT_FOUND, "no employee %s", id);
     const char *day = blank(date) ? moment.today : date;
@@ -172,7 +185,8 @@ furrow_status employee_terminate(const Employee__V1__Employee *current, const ch
         return FURROW_OK;
     }
     if (strcmp(day, current->hire_date) < 0)
-        return furrow_fail(err, FURROW_FAILED_PRECONDITION, "%s was hired on %s, after %s", id, current->hire_date, day);
+        return furrow_fail(err, FURROW_FAILED_PRECONDITION, "%s was hired on %s, after %s", id, current->hire_date,
+                           day);
     Employee__V1__Employee *left = successor(current, moment, arena);
     if (!left || !(left->termination_date = furrow_arena_strdup(arena, day))) return no_memory(err);
     left->status = TERMINATED;
@@ -181,17 +195,21 @@ furrow_status employee_terminate(const Employee__V1__Employee *current, const ch
 }
 
 furrow_status employee_rehire(const Employee__V1__Employee *current, const Employee__V1__RehireEmployeeRequest *request,
-                              employee_moment moment, furrow_arena *arena, Employee__V1__Employee **next, furrow_error *err)
+                              employee_moment moment, furrow_arena *arena, Employee__V1__Employee **next,
+                              furrow_error *err)
 {
     if (!current) return furrow_fail(err, FURROW_NOT_FOUND, "no employee %s", request->id);
     const char *day = blank(request->date) ? moment.today : request->date;
     furrow_status status = furrow_input_date("date", day, err);
     if (status != FURROW_OK) return status;
-    if (current->status != TERMINATED) return furrow_fail(err, FURROW_FAILED_PRECONDITION, "employee %s is employed", request->id);
+    if (current->status != TERMINATED)
+        return furrow_fail(err, FURROW_FAILED_PRECONDITION, "employee %s is employed", request->id);
     if (strcmp(day, current->termination_date) < 0)
-        return furrow_fail(err, FURROW_FAILED_PRECONDITION, "%s was employed until %s, after %s", request->id, current->termination_date, day);
+        return furrow_fail(err, FURROW_FAILED_PRECONDITION, "%s was employed until %s, after %s", request->id,
+                           current->termination_date, day);
     Employee__V1__Employee *back = successor(current, moment, arena);
-    if (!back || !(back->hire_date = furrow_arena_strdup(arena, day)) || !(back->termination_date = furrow_arena_strdup(arena, "")))
+    if (!back || !(back->hire_date = furrow_arena_strdup(arena, day)) ||
+        !(back->termination_date = furrow_arena_strdup(arena, "")))
         return no_memory(err);
     back->status = ACTIVE;
     if (!blank(request->badge)) back->badge = request->badge;
@@ -214,7 +232,9 @@ bool employee_holds_badge(const Employee__V1__Employee *employee, const char *ba
 
 bool employee_matches(const Employee__V1__Employee *employee, const Employee__V1__ListEmployeesRequest *request)
 {
-    if (request->status != EMPLOYEE__V1__EMPLOYMENT_STATUS__EMPLOYMENT_STATUS_UNSPECIFIED && employee->status != request->status) return false;
+    if (request->status != EMPLOYEE__V1__EMPLOYMENT_STATUS__EMPLOYMENT_STATUS_UNSPECIFIED &&
+        employee->status != request->status)
+        return false;
     if (!blank(request->crew) && strcmp(employee->crew, request->crew) != 0) return false;
     return strncasecmp(employee->display_name, request->name_prefix, strlen(request->name_prefix)) == 0;
 }

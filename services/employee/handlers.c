@@ -1,6 +1,7 @@
 /*
- * One function per method: reads what the rule needs, lets the domain decide, writes through the entity log. A badge is claimed inside of
- * the decision, so whenever the decision is made again (somebody wrote in between) the claim is proven again too.
+ * One function per method: reads what the rule needs, lets the domain decide, writes through the entity log. A badge is
+ * claimed inside of the decision, so whenever the decision is made again (somebody wrote in between) the claim is
+ * proven again too.
  */
 #include "employee/domain.h"
 #include "employee/v1/employee.furrow.h"
@@ -49,7 +50,8 @@ static bool holds(const furrow_state *state, const char *badge)
 
 static furrow_claim_request claim_of(furrow_call *call, const char *badge, const char *holder)
 {
-    return (furrow_claim_request){.claims = furrow_service_entity(furrow_service_of(call), &employee_v1_badge_claim_entity),
+    return (furrow_claim_request){.claims =
+                                      furrow_service_entity(furrow_service_of(call), &employee_v1_badge_claim_entity),
                                   .holders = employees(call),
                                   .value = badge,
                                   .holder = holder,
@@ -74,7 +76,8 @@ static void release_badge(command_context *context)
 }
 
 /* The state as callers see it: neither sealed fields nor the log's own bookkeeping. */
-static furrow_status answer(const furrow_state *state, furrow_arena *arena, Employee__V1__EmployeeState *response, furrow_error *err)
+static furrow_status answer(const furrow_state *state, furrow_arena *arena, Employee__V1__EmployeeState *response,
+                            furrow_error *err)
 {
     Employee__V1__Employee *shown = furrow_arena_memdup(arena, state->message, sizeof *shown);
     if (!shown) return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "the answer needs more memory than it may use");
@@ -85,7 +88,8 @@ static furrow_status answer(const furrow_state *state, furrow_arena *arena, Empl
     return FURROW_OK;
 }
 
-static furrow_status write_state(command_context *context, furrow_decide_fn *decide, Employee__V1__EmployeeState *response, furrow_error *err)
+static furrow_status write_state(command_context *context, furrow_decide_fn *decide,
+                                 Employee__V1__EmployeeState *response, furrow_error *err)
 {
     furrow_call *call = context->call;
     furrow_arena *arena = furrow_call_arena(call);
@@ -98,28 +102,31 @@ static furrow_status write_state(command_context *context, furrow_decide_fn *dec
     return answer(&written.state, arena, response, err);
 }
 
-static furrow_status decide_hire(void *arg, const furrow_state *current, furrow_arena *arena, furrow_decision *out, furrow_error *err)
+static furrow_status decide_hire(void *arg, const furrow_state *current, furrow_arena *arena, furrow_decision *out,
+                                 furrow_error *err)
 {
     command_context *context = arg;
     if (current->deleted)
-        return furrow_fail(err, FURROW_FAILED_PRECONDITION, "the id %s belonged to an employee who was erased; hire under another", context->id);
+        return furrow_fail(err, FURROW_FAILED_PRECONDITION,
+                           "the id %s belonged to an employee who was erased; hire under another", context->id);
     Employee__V1__Employee *next;
-    furrow_status status =
-        employee_hire(employee_of(current), context->request, context->id, context->sealed, moment_of(context), arena, &next, err);
+    furrow_status status = employee_hire(employee_of(current), context->request, context->id, context->sealed,
+                                         moment_of(context), arena, &next, err);
     if (status == FURROW_OK) status = take_badge(context, next->badge, arena, err);
     if (status == FURROW_OK) *out = (furrow_decision){.next = &next->base, .event = "hired"};
     return status;
 }
 
-static furrow_status seal_private(furrow_call *call, const char *id, const Employee__V1__EmployeePrivate *private_fields,
-                                  ProtobufCBinaryData *out, furrow_error *err)
+static furrow_status seal_private(furrow_call *call, const char *id,
+                                  const Employee__V1__EmployeePrivate *private_fields, ProtobufCBinaryData *out,
+                                  furrow_error *err)
 {
     furrow_bytes plain, sealed;
     furrow_arena *arena = furrow_call_arena(call);
     furrow_status status = furrow_message_pack(&private_fields->base, arena, &plain, err);
     if (status == FURROW_OK)
-        status = furrow_seal(furrow_service_sealer(furrow_service_of(call)), employee_v1_employee_entity.name, id, plain,
-                             furrow_call_command(call), arena, &sealed, err);
+        status = furrow_seal(furrow_service_sealer(furrow_service_of(call)), employee_v1_employee_entity.name, id,
+                             plain, furrow_call_command(call), arena, &sealed, err);
     if (status != FURROW_OK) return furrow_wrap(err, "seal private fields");
     out->data = (uint8_t *)(uintptr_t)sealed.data;
     out->len = sealed.len;
@@ -147,8 +154,8 @@ static furrow_status load(furrow_call *call, const char *id, furrow_state *state
     return status;
 }
 
-furrow_status employee_get_employee(furrow_call *call, const Employee__V1__GetEmployeeRequest *request, Employee__V1__EmployeeState *response,
-                                    furrow_error *err)
+furrow_status employee_get_employee(furrow_call *call, const Employee__V1__GetEmployeeRequest *request,
+                                    Employee__V1__EmployeeState *response, furrow_error *err)
 {
     furrow_state state;
     furrow_status status = load(call, request->id, &state, err);
@@ -162,7 +169,8 @@ static furrow_record_query query_of(const Employee__V1__ListEmployeesRequest *re
     if (request->crew[0]) {
         query.index = "crew";
         query.value = furrow_bytes_of(request->crew);
-    } else if (request->name_prefix[0] || request->status == EMPLOYEE__V1__EMPLOYMENT_STATUS__EMPLOYMENT_STATUS_UNSPECIFIED) {
+    } else if (request->name_prefix[0] ||
+               request->status == EMPLOYEE__V1__EMPLOYMENT_STATUS__EMPLOYMENT_STATUS_UNSPECIFIED) {
         query.index = "display_name";
         query.value = furrow_bytes_of(request->name_prefix);
         query.prefix = true;
@@ -182,7 +190,8 @@ furrow_status employee_list_employees(furrow_call *call, const Employee__V1__Lis
     size_t count;
     char *next;
     furrow_status status = furrow_input_page_size(request->page_size, &query.limit, err);
-    if (status == FURROW_OK) status = furrow_record_list(furrow_entity_table(employees(call)), &query, arena, &listed, &count, &next, err);
+    if (status == FURROW_OK)
+        status = furrow_record_list(furrow_entity_table(employees(call)), &query, arena, &listed, &count, &next, err);
     if (status != FURROW_OK) return status;
     response->employees = furrow_arena_alloc(arena, (count + 1) * sizeof(*response->employees));
     if (!response->employees) return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "ask for smaller pages");
@@ -200,13 +209,15 @@ furrow_status employee_list_employees(furrow_call *call, const Employee__V1__Lis
     return FURROW_OK;
 }
 
-static furrow_status decide_update(void *arg, const furrow_state *current, furrow_arena *arena, furrow_decision *out, furrow_error *err)
+static furrow_status decide_update(void *arg, const furrow_state *current, furrow_arena *arena, furrow_decision *out,
+                                   furrow_error *err)
 {
     command_context *context = arg;
     const Employee__V1__UpdateEmployeeRequest *request = context->request;
     Employee__V1__Employee *next;
     if (current->message && request->version > 0 && (uint64_t)request->version != current->version)
-        return furrow_fail(err, FURROW_ABORTED, "employee %s is at version %llu, the change was made for %lld: read it again", context->id,
+        return furrow_fail(err, FURROW_ABORTED,
+                           "employee %s is at version %llu, the change was made for %lld: read it again", context->id,
                            (unsigned long long)current->version, (long long)request->version);
     furrow_status status = employee_update(employee_of(current), request, moment_of(context), arena, &next, err);
     if (status != FURROW_OK) return status;
@@ -232,12 +243,14 @@ furrow_status employee_update_employee(furrow_call *call, const Employee__V1__Up
     return write_state(&context, decide_update, response, err);
 }
 
-static furrow_status decide_terminate(void *arg, const furrow_state *current, furrow_arena *arena, furrow_decision *out, furrow_error *err)
+static furrow_status decide_terminate(void *arg, const furrow_state *current, furrow_arena *arena, furrow_decision *out,
+                                      furrow_error *err)
 {
     command_context *context = arg;
     const Employee__V1__TerminateEmployeeRequest *request = context->request;
     Employee__V1__Employee *next;
-    furrow_status status = employee_terminate(employee_of(current), context->id, request->date, moment_of(context), arena, &next, err);
+    furrow_status status =
+        employee_terminate(employee_of(current), context->id, request->date, moment_of(context), arena, &next, err);
     if (status != FURROW_OK) return status;
     if (next) {
         *out = (furrow_decision){.next = &next->base, .event = "terminated"};
@@ -255,11 +268,13 @@ furrow_status employee_terminate_employee(furrow_call *call, const Employee__V1_
     return write_state(&context, decide_terminate, response, err);
 }
 
-static furrow_status decide_rehire(void *arg, const furrow_state *current, furrow_arena *arena, furrow_decision *out, furrow_error *err)
+static furrow_status decide_rehire(void *arg, const furrow_state *current, furrow_arena *arena, furrow_decision *out,
+                                   furrow_error *err)
 {
     command_context *context = arg;
     Employee__V1__Employee *next;
-    furrow_status status = employee_rehire(employee_of(current), context->request, moment_of(context), arena, &next, err);
+    furrow_status status =
+        employee_rehire(employee_of(current), context->request, moment_of(context), arena, &next, err);
     if (status == FURROW_OK) status = take_badge(context, next->badge, arena, err);
     if (status == FURROW_OK) *out = (furrow_decision){.next = &next->base, .event = "rehired"};
     return status;
@@ -274,13 +289,15 @@ furrow_status employee_rehire_employee(furrow_call *call, const Employee__V1__Re
     return write_state(&context, decide_rehire, response, err);
 }
 
-static furrow_status decide_erase(void *arg, const furrow_state *current, furrow_arena *arena, furrow_decision *out, furrow_error *err)
+static furrow_status decide_erase(void *arg, const furrow_state *current, furrow_arena *arena, furrow_decision *out,
+                                  furrow_error *err)
 {
     command_context *context = arg;
     if (current->version == 0) return furrow_fail(err, FURROW_NOT_FOUND, "no employee %s", context->id);
     furrow_status status = employee_check_erase(employee_of(current), context->id, err);
     if (status != FURROW_OK || current->deleted) return status;
-    status = furrow_seal_erase(furrow_service_sealer(furrow_service_of(context->call)), context->id, furrow_call_command(context->call), arena, err);
+    status = furrow_seal_erase(furrow_service_sealer(furrow_service_of(context->call)), context->id,
+                               furrow_call_command(context->call), arena, err);
     if (status == FURROW_OK) *out = (furrow_decision){.remove = true, .event = "deleted"};
     return status;
 }
@@ -291,7 +308,11 @@ furrow_status employee_erase_employee(furrow_call *call, const Employee__V1__Era
     furrow_status status = furrow_subject_check_id(request->id, strlen(request->id), "id", err);
     if (status != FURROW_OK) return status;
     command_context context = begin(call, request, request->id);
-    furrow_write write = {.id = request->id, .command = furrow_call_command(call), .from_log = true, .decide = decide_erase, .arg = &context};
+    furrow_write write = {.id = request->id,
+                          .command = furrow_call_command(call),
+                          .from_log = true,
+                          .decide = decide_erase,
+                          .arg = &context};
     furrow_written written;
     status = furrow_entity_write(employees(call), &write, furrow_call_arena(call), &written, err);
     if (status == FURROW_OK) furrow_call_wrote(call, written.subject, written.state.version);
@@ -309,14 +330,15 @@ furrow_status employee_get_employee_private(furrow_call *call, const Employee__V
     if (sealed.len == 0) return furrow_fail(err, FURROW_NOT_FOUND, "employee %s has no private fields", request->id);
     furrow_bytes plain;
     ProtobufCMessage *message;
-    status = furrow_unseal(furrow_service_sealer(furrow_service_of(call)), employee_v1_employee_entity.name, request->id,
-                           (furrow_bytes){sealed.data, sealed.len}, arena, &plain, err);
+    status = furrow_unseal(furrow_service_sealer(furrow_service_of(call)), employee_v1_employee_entity.name,
+                           request->id, (furrow_bytes){sealed.data, sealed.len}, arena, &plain, err);
     if (status == FURROW_OK) status = furrow_message_unpack(response->base.descriptor, plain, arena, &message, err);
     if (status == FURROW_OK) *response = *(const Employee__V1__EmployeePrivate *)message;
     return status;
 }
 
-static furrow_status decide_private(void *arg, const furrow_state *current, furrow_arena *arena, furrow_decision *out, furrow_error *err)
+static furrow_status decide_private(void *arg, const furrow_state *current, furrow_arena *arena, furrow_decision *out,
+                                    furrow_error *err)
 {
     command_context *context = arg;
     if (!current->message) return furrow_fail(err, FURROW_NOT_FOUND, "no employee %s", context->id);
@@ -327,11 +349,13 @@ static furrow_status decide_private(void *arg, const furrow_state *current, furr
     return FURROW_OK;
 }
 
-furrow_status employee_update_employee_private(furrow_call *call, const Employee__V1__UpdateEmployeePrivateRequest *request,
+furrow_status employee_update_employee_private(furrow_call *call,
+                                               const Employee__V1__UpdateEmployeePrivateRequest *request,
                                                Employee__V1__EmployeePrivate *response, furrow_error *err)
 {
     furrow_state state;
-    furrow_status status = request->private_ ? employee_check_private(request->private_, err) : furrow_fail_field(err, "private", "is required");
+    furrow_status status = request->private_ ? employee_check_private(request->private_, err)
+                                             : furrow_fail_field(err, "private", "is required");
     if (status == FURROW_OK) status = load(call, request->id, &state, err);
     if (status != FURROW_OK) return status;
     command_context context = begin(call, request, request->id);

@@ -32,7 +32,8 @@ static furrow_status check_pay(const Job__V1__Pay *pay, furrow_error *err)
     if (!pay) return furrow_fail_field(err, "pay", "is required: {\"type\":\"PAY_TYPE_HOURLY\"} or a piece rate");
     if (pay->type == HOURLY) {
         if (pay->unit[0] || pay->rate_cents)
-            return furrow_fail_field(err, "pay", "an hourly job pays the employee's own rate; leave out unit and rate_cents");
+            return furrow_fail_field(err, "pay",
+                                     "an hourly job pays the employee's own rate; leave out unit and rate_cents");
         return FURROW_OK;
     }
     if (pay->type != PIECE) return furrow_fail_field(err, "pay.type", "must be PAY_TYPE_HOURLY or PAY_TYPE_PIECE");
@@ -46,11 +47,13 @@ furrow_status job_check_open(const Job__V1__OpenJobRequest *request, furrow_erro
     if (request->id[0]) status = furrow_subject_check_id(request->id, strlen(request->id), "id", err);
     if (status == FURROW_OK) status = check_code(request->code, err);
     if (status == FURROW_OK) status = furrow_input_text("name", request->name, 1, 100, err);
-    if (status == FURROW_OK && (request->kind < JOB__V1__JOB_KIND__JOB_KIND_HARVEST || request->kind > JOB__V1__JOB_KIND__JOB_KIND_MAINTENANCE))
+    if (status == FURROW_OK && (request->kind < JOB__V1__JOB_KIND__JOB_KIND_HARVEST ||
+                                request->kind > JOB__V1__JOB_KIND__JOB_KIND_MAINTENANCE))
         status = furrow_fail_field(err, "kind", "must be one of JOB_KIND_HARVEST to JOB_KIND_MAINTENANCE");
     if (status == FURROW_OK) status = check_pay(request->pay, err);
     if (status == FURROW_OK && request->n_location_ids > JOB_LOCATIONS_MAX)
-        status = furrow_fail_field(err, "location_ids", "has %zu; at most %d", request->n_location_ids, JOB_LOCATIONS_MAX);
+        status =
+            furrow_fail_field(err, "location_ids", "has %zu; at most %d", request->n_location_ids, JOB_LOCATIONS_MAX);
     for (size_t i = 0; status == FURROW_OK && i < request->n_location_ids; i++) {
         char field[40];
         snprintf(field, sizeof field, "location_ids[%zu]", i);
@@ -59,12 +62,14 @@ furrow_status job_check_open(const Job__V1__OpenJobRequest *request, furrow_erro
     return status;
 }
 
-furrow_status job_check_locations(char *const ids[], const Job__V1__Location *const locations[], size_t count, furrow_error *err)
+furrow_status job_check_locations(char *const ids[], const Job__V1__Location *const locations[], size_t count,
+                                  furrow_error *err)
 {
     for (size_t i = 0; i < count; i++) {
         if (!locations[i]) return furrow_fail(err, FURROW_FAILED_PRECONDITION, "location %s is not known here", ids[i]);
         if (locations[i]->status != LOCATION__V1__LOCATION_STATUS__LOCATION_STATUS_OPEN)
-            return furrow_fail(err, FURROW_FAILED_PRECONDITION, "location %s (%s) is closed", ids[i], locations[i]->name);
+            return furrow_fail(err, FURROW_FAILED_PRECONDITION, "location %s (%s) is closed", ids[i],
+                               locations[i]->name);
     }
     return FURROW_OK;
 }
@@ -76,8 +81,8 @@ static Job__V1__Job *successor(const Job__V1__Job *current, int64_t now_ns, furr
     return next && next->updated_at ? next : NULL;
 }
 
-furrow_status job_open(const Job__V1__Job *current, const Job__V1__OpenJobRequest *request, const char *id, int64_t now_ns, furrow_arena *arena,
-                       Job__V1__Job **next, furrow_error *err)
+furrow_status job_open(const Job__V1__Job *current, const Job__V1__OpenJobRequest *request, const char *id,
+                       int64_t now_ns, furrow_arena *arena, Job__V1__Job **next, furrow_error *err)
 {
     if (current) return furrow_fail(err, FURROW_ALREADY_EXISTS, "job %s exists", id);
     Job__V1__Job fresh = JOB__V1__JOB__INIT;
@@ -94,8 +99,8 @@ furrow_status job_open(const Job__V1__Job *current, const Job__V1__OpenJobReques
     return FURROW_OK;
 }
 
-furrow_status job_set_status(const Job__V1__Job *current, const char *id, Job__V1__JobStatus status, int64_t now_ns, furrow_arena *arena,
-                             Job__V1__Job **next, furrow_error *err)
+furrow_status job_set_status(const Job__V1__Job *current, const char *id, Job__V1__JobStatus status, int64_t now_ns,
+                             furrow_arena *arena, Job__V1__Job **next, furrow_error *err)
 {
     if (!current) return furrow_fail(err, FURROW_NOT_FOUND, "no job %s", id);
     *next = NULL;

@@ -1,6 +1,6 @@
 /*
- * One function per method. Locations are read from what this service keeps of them, all in one round trip, inside of the decision: a
- * decision made again sees them anew. Nobody is asked.
+ * One function per method. Locations are read from what this service keeps of them, all in one round trip, inside of
+ * the decision: a decision made again sees them anew. Nobody is asked.
  */
 #include "job/domain.h"
 #include "job/v1/job.furrow.h"
@@ -35,7 +35,8 @@ static void answer(const furrow_state *state, Job__V1__JobState *response)
     response->version = (int64_t)state->version;
 }
 
-static furrow_status write_job(command_context *context, furrow_decide_fn *decide, Job__V1__JobState *response, furrow_error *err)
+static furrow_status write_job(command_context *context, furrow_decide_fn *decide, Job__V1__JobState *response,
+                               furrow_error *err)
 {
     furrow_call *call = context->call;
     furrow_write write = {.id = context->id, .command = furrow_call_command(call), .decide = decide, .arg = context};
@@ -47,14 +48,17 @@ static furrow_status write_job(command_context *context, furrow_decide_fn *decid
     return FURROW_OK;
 }
 
-static furrow_status check_locations(furrow_call *call, char *const ids[], size_t count, furrow_arena *arena, furrow_error *err)
+static furrow_status check_locations(furrow_call *call, char *const ids[], size_t count, furrow_arena *arena,
+                                     furrow_error *err)
 {
     furrow_replica *replica = furrow_service_replica(furrow_service_of(call), &job_v1_location_replica);
     furrow_record_read reads[JOB_LOCATIONS_MAX];
     const Job__V1__Location *known[JOB_LOCATIONS_MAX];
     if (count == 0) return FURROW_OK;
-    for (size_t i = 0; i < count; i++) reads[i] = (furrow_record_read){.table = furrow_replica_table(replica), .id = ids[i]};
-    furrow_status status = furrow_record_read_many(furrow_service_store(furrow_service_of(call)), reads, count, arena, err);
+    for (size_t i = 0; i < count; i++)
+        reads[i] = (furrow_record_read){.table = furrow_replica_table(replica), .id = ids[i]};
+    furrow_status status =
+        furrow_record_read_many(furrow_service_store(furrow_service_of(call)), reads, count, arena, err);
     for (size_t i = 0; status == FURROW_OK && i < count; i++) {
         ProtobufCMessage *message = NULL;
         status = furrow_replica_unpack(replica, &reads[i].record, arena, &message, err);
@@ -63,17 +67,21 @@ static furrow_status check_locations(furrow_call *call, char *const ids[], size_
     return status == FURROW_OK ? job_check_locations(ids, known, count, err) : status;
 }
 
-static furrow_status decide_open(void *arg, const furrow_state *current, furrow_arena *arena, furrow_decision *out, furrow_error *err)
+static furrow_status decide_open(void *arg, const furrow_state *current, furrow_arena *arena, furrow_decision *out,
+                                 furrow_error *err)
 {
     command_context *context = arg;
     Job__V1__Job *next;
-    furrow_status status = job_open(job_of(current), context->open, context->id, furrow_clock_wall_ns(), arena, &next, err);
-    if (status == FURROW_OK) status = check_locations(context->call, next->location_ids, next->n_location_ids, arena, err);
+    furrow_status status =
+        job_open(job_of(current), context->open, context->id, furrow_clock_wall_ns(), arena, &next, err);
+    if (status == FURROW_OK)
+        status = check_locations(context->call, next->location_ids, next->n_location_ids, arena, err);
     if (status == FURROW_OK) *out = (furrow_decision){.next = &next->base, .event = "opened"};
     return status;
 }
 
-furrow_status job_open_job(furrow_call *call, const Job__V1__OpenJobRequest *request, Job__V1__JobState *response, furrow_error *err)
+furrow_status job_open_job(furrow_call *call, const Job__V1__OpenJobRequest *request, Job__V1__JobState *response,
+                           furrow_error *err)
 {
     char made[FURROW_ID_SIZE];
     furrow_status status = job_check_open(request, err);
@@ -83,7 +91,8 @@ furrow_status job_open_job(furrow_call *call, const Job__V1__OpenJobRequest *req
     return write_job(&context, decide_open, response, err);
 }
 
-furrow_status job_get_job(furrow_call *call, const Job__V1__GetJobRequest *request, Job__V1__JobState *response, furrow_error *err)
+furrow_status job_get_job(furrow_call *call, const Job__V1__GetJobRequest *request, Job__V1__JobState *response,
+                          furrow_error *err)
 {
     furrow_state state;
     furrow_status status = furrow_subject_check_id(request->id, strlen(request->id), "id", err);
@@ -97,7 +106,8 @@ furrow_status job_get_job(furrow_call *call, const Job__V1__GetJobRequest *reque
 static furrow_record_query query_of(const Job__V1__ListJobsRequest *request, furrow_arena *arena)
 {
     furrow_record_query query = {.after = request->page_token[0] ? request->page_token : NULL};
-    if (request->code_prefix[0] || (request->status == JOB__V1__JOB_STATUS__JOB_STATUS_UNSPECIFIED && request->kind == JOB__V1__JOB_KIND__JOB_KIND_UNSPECIFIED)) {
+    if (request->code_prefix[0] || (request->status == JOB__V1__JOB_STATUS__JOB_STATUS_UNSPECIFIED &&
+                                    request->kind == JOB__V1__JOB_KIND__JOB_KIND_UNSPECIFIED)) {
         query.index = "code";
         query.value = furrow_bytes_of(request->code_prefix);
         query.prefix = true;
@@ -111,7 +121,8 @@ static furrow_record_query query_of(const Job__V1__ListJobsRequest *request, fur
     return query;
 }
 
-furrow_status job_list_jobs(furrow_call *call, const Job__V1__ListJobsRequest *request, Job__V1__ListJobsResponse *response, furrow_error *err)
+furrow_status job_list_jobs(furrow_call *call, const Job__V1__ListJobsRequest *request,
+                            Job__V1__ListJobsResponse *response, furrow_error *err)
 {
     furrow_arena *arena = furrow_call_arena(call);
     furrow_record_query query = query_of(request, arena);
@@ -119,7 +130,8 @@ furrow_status job_list_jobs(furrow_call *call, const Job__V1__ListJobsRequest *r
     size_t count;
     char *next;
     furrow_status status = furrow_input_page_size(request->page_size, &query.limit, err);
-    if (status == FURROW_OK) status = furrow_record_list(furrow_entity_table(jobs(call)), &query, arena, &listed, &count, &next, err);
+    if (status == FURROW_OK)
+        status = furrow_record_list(furrow_entity_table(jobs(call)), &query, arena, &listed, &count, &next, err);
     if (status != FURROW_OK) return status;
     response->jobs = furrow_arena_alloc(arena, (count + 1) * sizeof(*response->jobs));
     if (!response->jobs) return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "ask for smaller pages");
@@ -136,19 +148,21 @@ furrow_status job_list_jobs(furrow_call *call, const Job__V1__ListJobsRequest *r
     return FURROW_OK;
 }
 
-static furrow_status decide_status(void *arg, const furrow_state *current, furrow_arena *arena, furrow_decision *out, furrow_error *err)
+static furrow_status decide_status(void *arg, const furrow_state *current, furrow_arena *arena, furrow_decision *out,
+                                   furrow_error *err)
 {
     command_context *context = arg;
     Job__V1__Job *next;
-    furrow_status status = job_set_status(job_of(current), context->id, context->status, furrow_clock_wall_ns(), arena, &next, err);
+    furrow_status status =
+        job_set_status(job_of(current), context->id, context->status, furrow_clock_wall_ns(), arena, &next, err);
     if (status == FURROW_OK && next && context->status == JOB__V1__JOB_STATUS__JOB_STATUS_OPEN)
         status = check_locations(context->call, next->location_ids, next->n_location_ids, arena, err);
     if (status == FURROW_OK && next) *out = (furrow_decision){.next = &next->base, .event = context->event};
     return status;
 }
 
-static furrow_status change_status(furrow_call *call, const char *id, Job__V1__JobStatus to, const char *event, Job__V1__JobState *response,
-                                   furrow_error *err)
+static furrow_status change_status(furrow_call *call, const char *id, Job__V1__JobStatus to, const char *event,
+                                   Job__V1__JobState *response, furrow_error *err)
 {
     furrow_status status = furrow_subject_check_id(id, strlen(id), "id", err);
     if (status != FURROW_OK) return status;
@@ -156,12 +170,14 @@ static furrow_status change_status(furrow_call *call, const char *id, Job__V1__J
     return write_job(&context, decide_status, response, err);
 }
 
-furrow_status job_close_job(furrow_call *call, const Job__V1__CloseJobRequest *request, Job__V1__JobState *response, furrow_error *err)
+furrow_status job_close_job(furrow_call *call, const Job__V1__CloseJobRequest *request, Job__V1__JobState *response,
+                            furrow_error *err)
 {
     return change_status(call, request->id, JOB__V1__JOB_STATUS__JOB_STATUS_CLOSED, "closed", response, err);
 }
 
-furrow_status job_reopen_job(furrow_call *call, const Job__V1__ReopenJobRequest *request, Job__V1__JobState *response, furrow_error *err)
+furrow_status job_reopen_job(furrow_call *call, const Job__V1__ReopenJobRequest *request, Job__V1__JobState *response,
+                             furrow_error *err)
 {
     return change_status(call, request->id, JOB__V1__JOB_STATUS__JOB_STATUS_OPEN, "reopened", response, err);
 }

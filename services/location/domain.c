@@ -22,12 +22,15 @@ static furrow_status no_memory(furrow_error *err)
 static furrow_status check_centroid(const Location__V1__GeoPoint *point, furrow_error *err)
 {
     if (!point) return FURROW_OK;
-    if (!(fabs(point->latitude) <= 90)) return furrow_fail_field(err, "centroid.latitude", "is not within -90 and 90 degrees");
-    if (!(fabs(point->longitude) <= 180)) return furrow_fail_field(err, "centroid.longitude", "is not within -180 and 180 degrees");
+    if (!(fabs(point->latitude) <= 90))
+        return furrow_fail_field(err, "centroid.latitude", "is not within -90 and 90 degrees");
+    if (!(fabs(point->longitude) <= 180))
+        return furrow_fail_field(err, "centroid.longitude", "is not within -180 and 180 degrees");
     return FURROW_OK;
 }
 
-/* Area/City of the tz database, by its shape: whether this machine knows the zone must not decide what the log accepts. */
+/* Area/City of the tz database, by its shape: whether this machine knows the zone must not decide what the log accepts.
+ */
 static furrow_status check_time_zone(const char *zone, furrow_error *err)
 {
     size_t good = strspn(zone, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_+-/");
@@ -40,7 +43,8 @@ furrow_status location_check_create(const Location__V1__CreateLocationRequest *r
     furrow_status status = FURROW_OK;
     if (request->id[0]) status = furrow_subject_check_id(request->id, strlen(request->id), "id", err);
     if (status == FURROW_OK && (request->kind < RANCH || request->kind > ROW))
-        status = furrow_fail_field(err, "kind", "must be LOCATION_KIND_RANCH, LOCATION_KIND_BLOCK or LOCATION_KIND_ROW");
+        status =
+            furrow_fail_field(err, "kind", "must be LOCATION_KIND_RANCH, LOCATION_KIND_BLOCK or LOCATION_KIND_ROW");
     if (status == FURROW_OK && request->kind == RANCH && request->parent_id[0])
         status = furrow_fail_field(err, "parent_id", "a ranch has no parent");
     if (status == FURROW_OK && request->kind != RANCH)
@@ -56,15 +60,19 @@ furrow_status location_check_create(const Location__V1__CreateLocationRequest *r
     return status == FURROW_OK ? check_centroid(request->centroid, err) : status;
 }
 
-furrow_status location_check_parent(Location__V1__LocationKind kind, const char *parent_id, const Location__V1__Location *parent,
-                                    furrow_error *err)
+furrow_status location_check_parent(Location__V1__LocationKind kind, const char *parent_id,
+                                    const Location__V1__Location *parent, furrow_error *err)
 {
     if (kind == RANCH) return FURROW_OK;
     if (!parent) return furrow_fail(err, FURROW_FAILED_PRECONDITION, "the parent %s does not exist", parent_id);
-    if (parent->status == CLOSED) return furrow_fail(err, FURROW_FAILED_PRECONDITION, "the parent %s is closed", parent_id);
-    if (parent->kind == ROW) return furrow_fail(err, FURROW_FAILED_PRECONDITION, "the parent %s is a row; nothing stands under a row", parent_id);
+    if (parent->status == CLOSED)
+        return furrow_fail(err, FURROW_FAILED_PRECONDITION, "the parent %s is closed", parent_id);
+    if (parent->kind == ROW)
+        return furrow_fail(err, FURROW_FAILED_PRECONDITION, "the parent %s is a row; nothing stands under a row",
+                           parent_id);
     if (kind == ROW && parent->kind != BLOCK)
-        return furrow_fail(err, FURROW_FAILED_PRECONDITION, "the parent %s is no block; a row stands in a block", parent_id);
+        return furrow_fail(err, FURROW_FAILED_PRECONDITION, "the parent %s is no block; a row stands in a block",
+                           parent_id);
     return FURROW_OK;
 }
 
@@ -75,9 +83,9 @@ static Location__V1__Location *successor(const Location__V1__Location *current, 
     return next && next->updated_at ? next : NULL;
 }
 
-furrow_status location_create(const Location__V1__Location *current, const Location__V1__CreateLocationRequest *request, const char *id,
-                              const Location__V1__Location *parent, int64_t now_ns, furrow_arena *arena, Location__V1__Location **next,
-                              furrow_error *err)
+furrow_status location_create(const Location__V1__Location *current, const Location__V1__CreateLocationRequest *request,
+                              const char *id, const Location__V1__Location *parent, int64_t now_ns, furrow_arena *arena,
+                              Location__V1__Location **next, furrow_error *err)
 {
     if (current) return furrow_fail(err, FURROW_ALREADY_EXISTS, "location %s exists", id);
     Location__V1__Location fresh = LOCATION__V1__LOCATION__INIT;
@@ -93,18 +101,21 @@ furrow_status location_create(const Location__V1__Location *current, const Locat
     made->area_ha = request->area_ha;
     made->centroid = request->centroid;
     made->time_zone = request->time_zone;
-    if (request->kind == RANCH && !request->time_zone[0] && !(made->time_zone = furrow_arena_strdup(arena, "UTC"))) return no_memory(err);
+    if (request->kind == RANCH && !request->time_zone[0] && !(made->time_zone = furrow_arena_strdup(arena, "UTC")))
+        return no_memory(err);
     *next = made;
     return FURROW_OK;
 }
 
-furrow_status location_move(const Location__V1__Location *current, const char *id, const Location__V1__Location *parent, int64_t now_ns,
-                            furrow_arena *arena, Location__V1__Location **next, furrow_error *err)
+furrow_status location_move(const Location__V1__Location *current, const char *id, const Location__V1__Location *parent,
+                            int64_t now_ns, furrow_arena *arena, Location__V1__Location **next, furrow_error *err)
 {
     if (!current) return furrow_fail(err, FURROW_NOT_FOUND, "no location %s", id);
-    if (current->kind == RANCH) return furrow_fail(err, FURROW_FAILED_PRECONDITION, "%s is a ranch; ranches do not move", id);
+    if (current->kind == RANCH)
+        return furrow_fail(err, FURROW_FAILED_PRECONDITION, "%s is a ranch; ranches do not move", id);
     if (strcmp(current->ranch_id, parent->ranch_id) != 0)
-        return furrow_fail(err, FURROW_FAILED_PRECONDITION, "%s is in ranch %s, the new parent in %s; places move within their ranch", id,
+        return furrow_fail(err, FURROW_FAILED_PRECONDITION,
+                           "%s is in ranch %s, the new parent in %s; places move within their ranch", id,
                            current->ranch_id, parent->ranch_id);
     *next = NULL;
     if (strcmp(current->parent_id, parent->id) == 0) return FURROW_OK;
@@ -115,8 +126,9 @@ furrow_status location_move(const Location__V1__Location *current, const char *i
     return FURROW_OK;
 }
 
-furrow_status location_set_status(const Location__V1__Location *current, const char *id, Location__V1__LocationStatus status, int64_t now_ns,
-                                  furrow_arena *arena, Location__V1__Location **next, furrow_error *err)
+furrow_status location_set_status(const Location__V1__Location *current, const char *id,
+                                  Location__V1__LocationStatus status, int64_t now_ns, furrow_arena *arena,
+                                  Location__V1__Location **next, furrow_error *err)
 {
     if (!current) return furrow_fail(err, FURROW_NOT_FOUND, "no location %s", id);
     *next = NULL;
@@ -148,14 +160,16 @@ static bool is_at_or_below(const Location__V1__Tree *tree, const char *from, con
     return strcmp(from, id) == 0 || tree != NULL;
 }
 
-furrow_status location_tree_put(const Location__V1__Tree *current, const char *ranch_id, const char *id, const char *parent_id,
-                                furrow_arena *arena, Location__V1__Tree **next, furrow_error *err)
+furrow_status location_tree_put(const Location__V1__Tree *current, const char *ranch_id, const char *id,
+                                const char *parent_id, furrow_arena *arena, Location__V1__Tree **next,
+                                furrow_error *err)
 {
     const Location__V1__Tree__ParentsEntry *known = find(current, id);
     *next = NULL;
     if (known && strcmp(known->value, parent_id) == 0) return FURROW_OK;
     if (is_at_or_below(current, parent_id, id))
-        return furrow_fail(err, FURROW_FAILED_PRECONDITION, "%s would stand under itself: %s is %s or below it", id, parent_id, id);
+        return furrow_fail(err, FURROW_FAILED_PRECONDITION, "%s would stand under itself: %s is %s or below it", id,
+                           parent_id, id);
     Location__V1__Tree *tree = furrow_arena_alloc(arena, sizeof *tree);
     Location__V1__Tree__ParentsEntry *entry = furrow_arena_alloc(arena, sizeof *entry);
     size_t count = current ? current->n_parents : 0;

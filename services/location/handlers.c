@@ -1,6 +1,7 @@
 /*
- * One function per method. A block's place is won in the ranch's Tree first (one compare-and-set, so two moves at once cannot make a
- * cycle together), then written to the location; a command that died in between is mended by repeating it.
+ * One function per method. A block's place is won in the ranch's Tree first (one compare-and-set, so two moves at once
+ * cannot make a cycle together), then written to the location; a command that died in between is mended by repeating
+ * it.
  */
 #include "location/domain.h"
 #include "location/v1/location.furrow.h"
@@ -38,7 +39,8 @@ static void answer(const furrow_state *state, Location__V1__LocationState *respo
     response->version = (int64_t)state->version;
 }
 
-static furrow_status write_location(command_context *context, furrow_decide_fn *decide, Location__V1__LocationState *response, furrow_error *err)
+static furrow_status write_location(command_context *context, furrow_decide_fn *decide,
+                                    Location__V1__LocationState *response, furrow_error *err)
 {
     furrow_call *call = context->call;
     furrow_write write = {.id = context->id, .command = furrow_call_command(call), .decide = decide, .arg = context};
@@ -57,32 +59,36 @@ static furrow_status find(furrow_call *call, const char *id, const char *field, 
     return status == FURROW_OK ? furrow_entity_load(locations(call), id, furrow_call_arena(call), state, err) : status;
 }
 
-static furrow_status decide_tree(void *arg, const furrow_state *current, furrow_arena *arena, furrow_decision *out, furrow_error *err)
+static furrow_status decide_tree(void *arg, const furrow_state *current, furrow_arena *arena, furrow_decision *out,
+                                 furrow_error *err)
 {
     command_context *context = arg;
     Location__V1__Tree *next;
-    furrow_status status = location_tree_put((const Location__V1__Tree *)current->message, context->parent->ranch_id, context->id,
-                                             context->parent->id, arena, &next, err);
+    furrow_status status = location_tree_put((const Location__V1__Tree *)current->message, context->parent->ranch_id,
+                                             context->id, context->parent->id, arena, &next, err);
     if (status == FURROW_OK && next) *out = (furrow_decision){.next = &next->base, .event = "changed"};
     return status;
 }
 
-/* The tree's write is part of a command that has a key of its own: it goes without one, and is idempotent by its nature. */
+/* The tree's write is part of a command that has a key of its own: it goes without one, and is idempotent by its
+ * nature. */
 static furrow_status put_in_tree(command_context *context, furrow_error *err)
 {
     furrow_entity *trees = furrow_service_entity(furrow_service_of(context->call), &location_v1_tree_entity);
     furrow_command command = {.deadline_ns = furrow_call_deadline(context->call)};
-    furrow_write write = {.id = context->parent->ranch_id, .command = &command, .from_log = true, .decide = decide_tree, .arg = context};
+    furrow_write write = {
+        .id = context->parent->ranch_id, .command = &command, .from_log = true, .decide = decide_tree, .arg = context};
     furrow_written written;
     return furrow_entity_write(trees, &write, furrow_call_arena(context->call), &written, err);
 }
 
-static furrow_status decide_create(void *arg, const furrow_state *current, furrow_arena *arena, furrow_decision *out, furrow_error *err)
+static furrow_status decide_create(void *arg, const furrow_state *current, furrow_arena *arena, furrow_decision *out,
+                                   furrow_error *err)
 {
     command_context *context = arg;
     Location__V1__Location *next;
-    furrow_status status = location_create(location_of(current), context->create, context->id, context->parent, furrow_clock_wall_ns(), arena,
-                                           &next, err);
+    furrow_status status = location_create(location_of(current), context->create, context->id, context->parent,
+                                           furrow_clock_wall_ns(), arena, &next, err);
     if (status == FURROW_OK && context->create->kind == BLOCK) status = put_in_tree(context, err);
     if (status == FURROW_OK) *out = (furrow_decision){.next = &next->base, .event = "created"};
     return status;
@@ -94,8 +100,10 @@ furrow_status location_create_location(furrow_call *call, const Location__V1__Cr
     char made[FURROW_ID_SIZE];
     furrow_state parent = {0};
     furrow_status status = location_check_create(request, err);
-    if (status == FURROW_OK && request->parent_id[0]) status = find(call, request->parent_id, "parent_id", &parent, err);
-    if (status == FURROW_OK) status = location_check_parent(request->kind, request->parent_id, location_of(&parent), err);
+    if (status == FURROW_OK && request->parent_id[0])
+        status = find(call, request->parent_id, "parent_id", &parent, err);
+    if (status == FURROW_OK)
+        status = location_check_parent(request->kind, request->parent_id, location_of(&parent), err);
     if (status != FURROW_OK) return status;
     if (request->id[0] == '\0') furrow_entity_new_id(furrow_call_command(call), made);
     command_context context = {
@@ -103,8 +111,8 @@ furrow_status location_create_location(furrow_call *call, const Location__V1__Cr
     return write_location(&context, decide_create, response, err);
 }
 
-furrow_status location_get_location(furrow_call *call, const Location__V1__GetLocationRequest *request, Location__V1__LocationState *response,
-                                    furrow_error *err)
+furrow_status location_get_location(furrow_call *call, const Location__V1__GetLocationRequest *request,
+                                    Location__V1__LocationState *response, furrow_error *err)
 {
     furrow_state state;
     furrow_status status = find(call, request->id, "id", &state, err);
@@ -116,18 +124,22 @@ furrow_status location_get_location(furrow_call *call, const Location__V1__GetLo
 
 static bool matches(const Location__V1__Location *location, const Location__V1__ListLocationsRequest *request)
 {
-    bool status = request->status == LOCATION__V1__LOCATION_STATUS__LOCATION_STATUS_UNSPECIFIED || location->status == request->status;
+    bool status = request->status == LOCATION__V1__LOCATION_STATUS__LOCATION_STATUS_UNSPECIFIED ||
+                  location->status == request->status;
     bool parent = !request->parent_id[0] || strcmp(location->parent_id, request->parent_id) == 0;
     return status && parent && (!request->ranch_id[0] || strcmp(location->ranch_id, request->ranch_id) == 0);
 }
 
 static furrow_record_query query_of(const Location__V1__ListLocationsRequest *request, furrow_arena *arena)
 {
-    furrow_record_query query = {.after = request->page_token[0] ? request->page_token : NULL, .index = "ranch_id", .prefix = true};
+    furrow_record_query query = {
+        .after = request->page_token[0] ? request->page_token : NULL, .index = "ranch_id", .prefix = true};
     if (request->parent_id[0]) {
-        query = (furrow_record_query){.after = query.after, .index = "parent_id", .value = furrow_bytes_of(request->parent_id)};
+        query = (furrow_record_query){
+            .after = query.after, .index = "parent_id", .value = furrow_bytes_of(request->parent_id)};
     } else if (request->ranch_id[0]) {
-        query = (furrow_record_query){.after = query.after, .index = "ranch_id", .value = furrow_bytes_of(request->ranch_id)};
+        query = (furrow_record_query){
+            .after = query.after, .index = "ranch_id", .value = furrow_bytes_of(request->ranch_id)};
     } else if (request->status != LOCATION__V1__LOCATION_STATUS__LOCATION_STATUS_UNSPECIFIED) {
         query = (furrow_record_query){
             .after = query.after, .index = "status", .value = furrow_record_index_integer(request->status, arena)};
@@ -144,7 +156,8 @@ furrow_status location_list_locations(furrow_call *call, const Location__V1__Lis
     size_t count;
     char *next;
     furrow_status status = furrow_input_page_size(request->page_size, &query.limit, err);
-    if (status == FURROW_OK) status = furrow_record_list(furrow_entity_table(locations(call)), &query, arena, &listed, &count, &next, err);
+    if (status == FURROW_OK)
+        status = furrow_record_list(furrow_entity_table(locations(call)), &query, arena, &listed, &count, &next, err);
     if (status != FURROW_OK) return status;
     response->locations = furrow_arena_alloc(arena, (count + 1) * sizeof(*response->locations));
     if (!response->locations) return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "ask for smaller pages");
@@ -161,40 +174,46 @@ furrow_status location_list_locations(furrow_call *call, const Location__V1__Lis
     return FURROW_OK;
 }
 
-static furrow_status decide_move(void *arg, const furrow_state *current, furrow_arena *arena, furrow_decision *out, furrow_error *err)
+static furrow_status decide_move(void *arg, const furrow_state *current, furrow_arena *arena, furrow_decision *out,
+                                 furrow_error *err)
 {
     command_context *context = arg;
     Location__V1__Location *next;
-    furrow_status status = location_move(location_of(current), context->id, context->parent, furrow_clock_wall_ns(), arena, &next, err);
-    if (status == FURROW_OK) status = location_check_parent(location_of(current)->kind, context->parent->id, context->parent, err);
+    furrow_status status =
+        location_move(location_of(current), context->id, context->parent, furrow_clock_wall_ns(), arena, &next, err);
+    if (status == FURROW_OK)
+        status = location_check_parent(location_of(current)->kind, context->parent->id, context->parent, err);
     if (status == FURROW_OK && location_of(current)->kind == BLOCK) status = put_in_tree(context, err);
     if (status == FURROW_OK && next) *out = (furrow_decision){.next = &next->base, .event = "moved"};
     return status;
 }
 
-furrow_status location_move_location(furrow_call *call, const Location__V1__MoveLocationRequest *request, Location__V1__LocationState *response,
-                                     furrow_error *err)
+furrow_status location_move_location(furrow_call *call, const Location__V1__MoveLocationRequest *request,
+                                     Location__V1__LocationState *response, furrow_error *err)
 {
     furrow_state parent;
     furrow_status status = furrow_subject_check_id(request->id, strlen(request->id), "id", err);
     if (status == FURROW_OK) status = find(call, request->parent_id, "parent_id", &parent, err);
     if (status != FURROW_OK) return status;
-    if (!parent.message) return furrow_fail(err, FURROW_FAILED_PRECONDITION, "the parent %s does not exist", request->parent_id);
+    if (!parent.message)
+        return furrow_fail(err, FURROW_FAILED_PRECONDITION, "the parent %s does not exist", request->parent_id);
     command_context context = {.call = call, .id = request->id, .parent = location_of(&parent)};
     return write_location(&context, decide_move, response, err);
 }
 
-static furrow_status decide_status(void *arg, const furrow_state *current, furrow_arena *arena, furrow_decision *out, furrow_error *err)
+static furrow_status decide_status(void *arg, const furrow_state *current, furrow_arena *arena, furrow_decision *out,
+                                   furrow_error *err)
 {
     command_context *context = arg;
     Location__V1__Location *next;
-    furrow_status status = location_set_status(location_of(current), context->id, context->status, furrow_clock_wall_ns(), arena, &next, err);
+    furrow_status status = location_set_status(location_of(current), context->id, context->status,
+                                               furrow_clock_wall_ns(), arena, &next, err);
     if (status == FURROW_OK && next) *out = (furrow_decision){.next = &next->base, .event = context->event};
     return status;
 }
 
-static furrow_status change_status(furrow_call *call, const char *id, Location__V1__LocationStatus to, const char *event,
-                                   Location__V1__LocationState *response, furrow_error *err)
+static furrow_status change_status(furrow_call *call, const char *id, Location__V1__LocationStatus to,
+                                   const char *event, Location__V1__LocationState *response, furrow_error *err)
 {
     furrow_status status = furrow_subject_check_id(id, strlen(id), "id", err);
     if (status != FURROW_OK) return status;
@@ -202,14 +221,16 @@ static furrow_status change_status(furrow_call *call, const char *id, Location__
     return write_location(&context, decide_status, response, err);
 }
 
-furrow_status location_close_location(furrow_call *call, const Location__V1__CloseLocationRequest *request, Location__V1__LocationState *response,
-                                      furrow_error *err)
+furrow_status location_close_location(furrow_call *call, const Location__V1__CloseLocationRequest *request,
+                                      Location__V1__LocationState *response, furrow_error *err)
 {
-    return change_status(call, request->id, LOCATION__V1__LOCATION_STATUS__LOCATION_STATUS_CLOSED, "closed", response, err);
+    return change_status(call, request->id, LOCATION__V1__LOCATION_STATUS__LOCATION_STATUS_CLOSED, "closed", response,
+                         err);
 }
 
 furrow_status location_reopen_location(furrow_call *call, const Location__V1__ReopenLocationRequest *request,
                                        Location__V1__LocationState *response, furrow_error *err)
 {
-    return change_status(call, request->id, LOCATION__V1__LOCATION_STATUS__LOCATION_STATUS_OPEN, "reopened", response, err);
+    return change_status(call, request->id, LOCATION__V1__LOCATION_STATUS__LOCATION_STATUS_OPEN, "reopened", response,
+                         err);
 }

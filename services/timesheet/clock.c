@@ -1,9 +1,9 @@
 /*
  * Clock strokes and the reaction to an employee's end; see clock.h.
  *
- * Across the day boundary: a stroke that finds the day before still open first carries it over (the new day begins with what runs, then the
- * old one is closed at the boundary), so no time is lost; a clock-in only closes the old one. Each step is a write of its own that a
- * repetition finds done.
+ * Across the day boundary: a stroke that finds the day before still open first carries it over (the new day begins with
+ * what runs, then the old one is closed at the boundary), so no time is lost; a clock-in only closes the old one. Each
+ * step is a write of its own that a repetition finds done.
  */
 #include "timesheet/clock.h"
 
@@ -46,10 +46,12 @@ static const Timesheet__V1__WorkDay *day_of(const furrow_state *state)
 
 static furrow_status check_ids(const clock_request *request, furrow_error *err)
 {
-    furrow_status status = furrow_subject_check_id(request->employee_id, strlen(request->employee_id), "employee_id", err);
+    furrow_status status =
+        furrow_subject_check_id(request->employee_id, strlen(request->employee_id), "employee_id", err);
     if (status == FURROW_OK && strlen(request->employee_id) > TIMESHEET_EMPLOYEE_ID_MAX)
         status = furrow_fail_field(err, "employee_id", "has more than %d characters", TIMESHEET_EMPLOYEE_ID_MAX);
-    if (status == FURROW_OK && request->job_id) status = furrow_subject_check_id(request->job_id, strlen(request->job_id), "job_id", err);
+    if (status == FURROW_OK && request->job_id)
+        status = furrow_subject_check_id(request->job_id, strlen(request->job_id), "job_id", err);
     if (status == FURROW_OK && request->location_id)
         status = furrow_subject_check_id(request->location_id, strlen(request->location_id), "location_id", err);
     return status;
@@ -61,11 +63,11 @@ static furrow_status prepare(stroke_context *context, const clock_request *reque
     *context = (stroke_context){.request = request, .service = furrow_service_of(request->call)};
     workday_stroke *stroke = &context->stroke;
     *stroke = (workday_stroke){.day_id = context->day_id,
-                                 .employee_id = request->employee_id,
-                                 .job_id = request->job_id,
-                                 .location_id = request->location_id,
-                                 .kind = request->kind,
-                                 .now_ns = furrow_clock_wall_ns()};
+                               .employee_id = request->employee_id,
+                               .job_id = request->job_id,
+                               .location_id = request->location_id,
+                               .kind = request->kind,
+                               .now_ns = furrow_clock_wall_ns()};
     furrow_status status = check_ids(request, err);
     if (status == FURROW_OK) status = workday_check_at(request->at, stroke->now_ns, &stroke->at_ns, err);
     if (status != FURROW_OK) return status;
@@ -78,7 +80,8 @@ static furrow_status prepare(stroke_context *context, const clock_request *reque
     context->reads[BEFORE] = (furrow_record_read){.table = own, .id = context->before_id};
     context->read_count = 2;
     if (!request->job_id) return FURROW_OK;
-    const furrow_replica_contract *kept[] = {&timesheet_v1_employee_replica, &timesheet_v1_job_replica, &timesheet_v1_location_replica};
+    const furrow_replica_contract *kept[] = {&timesheet_v1_employee_replica, &timesheet_v1_job_replica,
+                                             &timesheet_v1_location_replica};
     const char *ids[] = {request->employee_id, request->job_id, request->location_id};
     for (size_t i = 0; i < 3; i++)
         context->reads[EMPLOYEE + i] = (furrow_record_read){
@@ -89,13 +92,15 @@ static furrow_status prepare(stroke_context *context, const clock_request *reque
 
 static furrow_status read_all(stroke_context *context, furrow_arena *arena, furrow_error *err)
 {
-    return furrow_record_read_many(furrow_service_store(context->service), context->reads, context->read_count, arena, err);
+    return furrow_record_read_many(furrow_service_store(context->service), context->reads, context->read_count, arena,
+                                   err);
 }
 
-static furrow_status unpack_kept(stroke_context *context, size_t which, const furrow_replica_contract *contract, furrow_arena *arena,
-                                 ProtobufCMessage **out, furrow_error *err)
+static furrow_status unpack_kept(stroke_context *context, size_t which, const furrow_replica_contract *contract,
+                                 furrow_arena *arena, ProtobufCMessage **out, furrow_error *err)
 {
-    return furrow_replica_unpack(furrow_service_replica(context->service, contract), &context->reads[which].record, arena, out, err);
+    return furrow_replica_unpack(furrow_service_replica(context->service, contract), &context->reads[which].record,
+                                 arena, out, err);
 }
 
 static furrow_status check_facts(stroke_context *context, furrow_arena *arena, furrow_error *err)
@@ -105,14 +110,18 @@ static furrow_status check_facts(stroke_context *context, furrow_arena *arena, f
     if (!request->job_id) return FURROW_OK;
     furrow_status status = unpack_kept(context, EMPLOYEE, &timesheet_v1_employee_replica, arena, &employee, err);
     if (status == FURROW_OK) status = unpack_kept(context, JOB, &timesheet_v1_job_replica, arena, &job, err);
-    if (status == FURROW_OK) status = unpack_kept(context, LOCATION, &timesheet_v1_location_replica, arena, &location, err);
+    if (status == FURROW_OK)
+        status = unpack_kept(context, LOCATION, &timesheet_v1_location_replica, arena, &location, err);
     if (status != FURROW_OK) return status;
-    return workday_check_facts(request->employee_id, (Timesheet__V1__Employee *)employee, request->job_id, (Timesheet__V1__Job *)job,
-                                 request->location_id, (Timesheet__V1__Location *)location, err);
+    return workday_check_facts(request->employee_id, (Timesheet__V1__Employee *)employee, request->job_id,
+                               (Timesheet__V1__Job *)job, request->location_id, (Timesheet__V1__Location *)location,
+                               err);
 }
 
-/* A second decision means that somebody wrote the day meanwhile, perhaps a termination: the facts are read again with it. */
-static furrow_status decide_stroke(void *arg, const furrow_state *current, furrow_arena *arena, furrow_decision *out, furrow_error *err)
+/* A second decision means that somebody wrote the day meanwhile, perhaps a termination: the facts are read again with
+ * it. */
+static furrow_status decide_stroke(void *arg, const furrow_state *current, furrow_arena *arena, furrow_decision *out,
+                                   furrow_error *err)
 {
     stroke_context *context = arg;
     Timesheet__V1__WorkDay *next;
@@ -124,18 +133,20 @@ static furrow_status decide_stroke(void *arg, const furrow_state *current, furro
     return status;
 }
 
-static furrow_status decide_boundary(void *arg, const furrow_state *current, furrow_arena *arena, furrow_decision *out, furrow_error *err)
+static furrow_status decide_boundary(void *arg, const furrow_state *current, furrow_arena *arena, furrow_decision *out,
+                                     furrow_error *err)
 {
     stroke_context *context = arg;
     Timesheet__V1__WorkDay *next;
     if (!workday_is_open(day_of(current))) return FURROW_OK;
-    furrow_status status = workday_close(day_of(current), &context->before_window, context->before_window.end_ns, context->stroke.now_ns,
-                                           "boundary", arena, &next, err);
+    furrow_status status = workday_close(day_of(current), &context->before_window, context->before_window.end_ns,
+                                         context->stroke.now_ns, "boundary", arena, &next, err);
     if (status == FURROW_OK) *out = (furrow_decision){.next = &next->base, .event = "closed"};
     return status;
 }
 
-static furrow_status decide_carry_over(void *arg, const furrow_state *current, furrow_arena *arena, furrow_decision *out, furrow_error *err)
+static furrow_status decide_carry_over(void *arg, const furrow_state *current, furrow_arena *arena,
+                                       furrow_decision *out, furrow_error *err)
 {
     stroke_context *context = arg;
     furrow_state before;
@@ -149,7 +160,8 @@ static furrow_status decide_carry_over(void *arg, const furrow_state *current, f
 }
 
 /* A write beside the command's own: without its key, within its time. */
-static furrow_status side_write(stroke_context *context, const char *id, furrow_decide_fn *decide, furrow_arena *arena, furrow_error *err)
+static furrow_status side_write(stroke_context *context, const char *id, furrow_decide_fn *decide, furrow_arena *arena,
+                                furrow_error *err)
 {
     furrow_command command = furrow_service_command(SIDE_WRITE_MS);
     furrow_write write = {.id = id, .command = &command, .decide = decide, .arg = context};
@@ -165,8 +177,10 @@ furrow_status clock_stroke(const clock_request *request, Timesheet__V1__DayState
     furrow_arena *arena = furrow_call_arena(request->call);
     furrow_status status = prepare(&context, request, err);
     if (status == FURROW_OK) status = read_all(&context, arena, err);
-    if (status == FURROW_OK) status = furrow_entity_unpack(days(context.service), &context.reads[DAY].record, arena, &day, err);
-    if (status == FURROW_OK) status = furrow_entity_unpack(days(context.service), &context.reads[BEFORE].record, arena, &before, err);
+    if (status == FURROW_OK)
+        status = furrow_entity_unpack(days(context.service), &context.reads[DAY].record, arena, &day, err);
+    if (status == FURROW_OK)
+        status = furrow_entity_unpack(days(context.service), &context.reads[BEFORE].record, arena, &before, err);
     if (status != FURROW_OK) return status;
     bool boundary = workday_is_open(day_of(&before));
     bool carry = boundary && request->rule != workday_clock_in && !day.message;
@@ -193,15 +207,17 @@ typedef struct ending_context {
     bool fence;
 } ending_context;
 
-/* Closes the day, or fences it: a clock-in that read "employed" just before and is still in flight fails its compare-and-set, reads
- * again, and is refused. */
-static furrow_status decide_ending(void *arg, const furrow_state *current, furrow_arena *arena, furrow_decision *out, furrow_error *err)
+/* Closes the day, or fences it: a clock-in that read "employed" just before and is still in flight fails its
+ * compare-and-set, reads again, and is refused. */
+static furrow_status decide_ending(void *arg, const furrow_state *current, furrow_arena *arena, furrow_decision *out,
+                                   furrow_error *err)
 {
     ending_context *context = arg;
     Timesheet__V1__WorkDay *next = NULL;
     furrow_status status = FURROW_OK;
     if (workday_is_open(day_of(current)))
-        status = workday_close(day_of(current), &context->stroke.window, context->stroke.now_ns, context->stroke.now_ns, "termination", arena, &next, err);
+        status = workday_close(day_of(current), &context->stroke.window, context->stroke.now_ns, context->stroke.now_ns,
+                               "termination", arena, &next, err);
     else if (context->fence && !current->message)
         status = workday_fence(&context->stroke, "termination", arena, &next, err);
     if (status == FURROW_OK && next) *out = (furrow_decision){.next = &next->base, .event = "closed"};
@@ -229,7 +245,8 @@ furrow_status clock_on_employee_change(void *user, const furrow_change *change, 
         context.stroke.window = workday_window_at(at_ns, hour);
         workday_day_id(change->id, &context.stroke.window, day_id);
         furrow_command command = furrow_service_command(SIDE_WRITE_MS);
-        furrow_write write = {.id = day_id, .command = &command, .from_log = true, .decide = decide_ending, .arg = &context};
+        furrow_write write = {
+            .id = day_id, .command = &command, .from_log = true, .decide = decide_ending, .arg = &context};
         furrow_written written;
         status = furrow_entity_write(days(service), &write, arena, &written, err);
         if (status != FURROW_OK) return furrow_wrap(err, "close day %s", day_id);

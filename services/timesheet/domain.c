@@ -25,10 +25,18 @@ static furrow_status no_memory(furrow_error *err)
 static workday_window window_of_date(struct tm day, int day_start_hour)
 {
     workday_window window;
-    struct tm edge = {.tm_year = day.tm_year, .tm_mon = day.tm_mon, .tm_mday = day.tm_mday, .tm_hour = day_start_hour, .tm_isdst = -1};
+    struct tm edge = {.tm_year = day.tm_year,
+                      .tm_mon = day.tm_mon,
+                      .tm_mday = day.tm_mday,
+                      .tm_hour = day_start_hour,
+                      .tm_isdst = -1};
     window.start_ns = (int64_t)mktime(&edge) * NS;
     strftime(window.date, sizeof window.date, "%Y-%m-%d", &edge);
-    edge = (struct tm){.tm_year = day.tm_year, .tm_mon = day.tm_mon, .tm_mday = day.tm_mday + 1, .tm_hour = day_start_hour, .tm_isdst = -1};
+    edge = (struct tm){.tm_year = day.tm_year,
+                       .tm_mon = day.tm_mon,
+                       .tm_mday = day.tm_mday + 1,
+                       .tm_hour = day_start_hour,
+                       .tm_isdst = -1};
     window.end_ns = (int64_t)mktime(&edge) * NS;
     return window;
 }
@@ -57,7 +65,8 @@ furrow_status workday_window_of_id(const char *day_id, int day_start_hour, workd
     const char *mark = strrchr(day_id, '_');
     struct tm day = {0};
     char date[11] = "";
-    if (mark && mark > day_id && strlen(mark) == 9 && strspn(mark + 1, "0123456789") == 8) snprintf(date, sizeof date, "%.4s-%.2s-%.2s", mark + 1, mark + 5, mark + 7);
+    if (mark && mark > day_id && strlen(mark) == 9 && strspn(mark + 1, "0123456789") == 8)
+        snprintf(date, sizeof date, "%.4s-%.2s-%.2s", mark + 1, mark + 5, mark + 7);
     if (furrow_input_date("id", date, NULL) != FURROW_OK)
         return furrow_fail_field(err, "id", "\"%.64s\" is no day; days are <employee id>_<yyyymmdd>", day_id);
     sscanf(date, "%4d-%2d-%2d", &day.tm_year, &day.tm_mon, &day.tm_mday);
@@ -75,7 +84,9 @@ furrow_status workday_check_at(const Google__Protobuf__Timestamp *at, int64_t no
     }
     int64_t earliest = now_ns / NS - TIMESHEET_PAST_S, latest = now_ns / NS + TIMESHEET_FUTURE_S;
     if (at->seconds < earliest || at->seconds > latest || at->nanos < 0 || at->nanos >= NS)
-        return furrow_fail_field(err, "at", "must be within the last 36 hours and at most 5 minutes ahead; use CorrectDay for what is older");
+        return furrow_fail_field(
+            err, "at",
+            "must be within the last 36 hours and at most 5 minutes ahead; use CorrectDay for what is older");
     *at_ns = furrow_timestamp_ns(at);
     return FURROW_OK;
 }
@@ -88,12 +99,13 @@ static bool done_at(const Timesheet__V1__Job *job, const char *location_id)
 }
 
 furrow_status workday_check_facts(const char *employee_id, const Timesheet__V1__Employee *employee, const char *job_id,
-                                    const Timesheet__V1__Job *job, const char *location_id, const Timesheet__V1__Location *location,
-                                    furrow_error *err)
+                                  const Timesheet__V1__Job *job, const char *location_id,
+                                  const Timesheet__V1__Location *location, furrow_error *err)
 {
     if (!employee) return furrow_fail(err, FURROW_FAILED_PRECONDITION, "employee %s is not known here", employee_id);
     if (employee->status != EMPLOYEE__V1__EMPLOYMENT_STATUS__EMPLOYMENT_STATUS_ACTIVE)
-        return furrow_fail(err, FURROW_FAILED_PRECONDITION, "%s (%s) is not employed", employee->display_name, employee_id);
+        return furrow_fail(err, FURROW_FAILED_PRECONDITION, "%s (%s) is not employed", employee->display_name,
+                           employee_id);
     if (!job) return furrow_fail(err, FURROW_FAILED_PRECONDITION, "job %s is not known here", job_id);
     if (job->status != JOB__V1__JOB_STATUS__JOB_STATUS_OPEN)
         return furrow_fail(err, FURROW_FAILED_PRECONDITION, "job %s (%s) is closed", job->name, job_id);
@@ -101,7 +113,8 @@ furrow_status workday_check_facts(const char *employee_id, const Timesheet__V1__
     if (location->status != LOCATION__V1__LOCATION_STATUS__LOCATION_STATUS_OPEN)
         return furrow_fail(err, FURROW_FAILED_PRECONDITION, "location %s (%s) is closed", location->name, location_id);
     if (!done_at(job, location_id))
-        return furrow_fail(err, FURROW_FAILED_PRECONDITION, "job %s (%s) is not done at %s", job->name, job_id, location_id);
+        return furrow_fail(err, FURROW_FAILED_PRECONDITION, "job %s (%s) is not done at %s", job->name, job_id,
+                           location_id);
     return FURROW_OK;
 }
 
@@ -116,8 +129,8 @@ static Timesheet__V1__Entry *running(const Timesheet__V1__WorkDay *day)
 }
 
 /* A copy to change, with room for one more entry; entries are shared until one is replaced. */
-static Timesheet__V1__WorkDay *successor(const Timesheet__V1__WorkDay *current, const char *day_id, const char *employee_id, const char *date,
-                                         int64_t now_ns, furrow_arena *arena)
+static Timesheet__V1__WorkDay *successor(const Timesheet__V1__WorkDay *current, const char *day_id,
+                                         const char *employee_id, const char *date, int64_t now_ns, furrow_arena *arena)
 {
     Timesheet__V1__WorkDay fresh = TIMESHEET__V1__WORK_DAY__INIT;
     Timesheet__V1__WorkDay *next = furrow_arena_memdup(arena, current ? current : &fresh, sizeof *next);
@@ -130,20 +143,23 @@ static Timesheet__V1__WorkDay *successor(const Timesheet__V1__WorkDay *current, 
     next->entries = furrow_arena_alloc(arena, (next->n_entries + 1) * sizeof(*next->entries));
     next->updated_at = furrow_timestamp_new(now_ns, arena);
     if (!next->id || !next->employee_id || !next->date || !next->entries || !next->updated_at) return NULL;
-    if (current && current->n_entries > 0) memcpy(next->entries, current->entries, current->n_entries * sizeof(*next->entries));
+    if (current && current->n_entries > 0)
+        memcpy(next->entries, current->entries, current->n_entries * sizeof(*next->entries));
     return next;
 }
 
-static Timesheet__V1__WorkDay *successor_of(const Timesheet__V1__WorkDay *current, const workday_stroke *stroke, furrow_arena *arena)
+static Timesheet__V1__WorkDay *successor_of(const Timesheet__V1__WorkDay *current, const workday_stroke *stroke,
+                                            furrow_arena *arena)
 {
     return successor(current, stroke->day_id, stroke->employee_id, stroke->window.date, stroke->now_ns, arena);
 }
 
-static furrow_status append(Timesheet__V1__WorkDay *day, Timesheet__V1__EntryKind kind, const char *job_id, const char *location_id, int64_t start_ns,
-                            furrow_arena *arena, furrow_error *err)
+static furrow_status append(Timesheet__V1__WorkDay *day, Timesheet__V1__EntryKind kind, const char *job_id,
+                            const char *location_id, int64_t start_ns, furrow_arena *arena, furrow_error *err)
 {
     if (day->n_entries >= TIMESHEET_ENTRIES_MAX)
-        return furrow_fail(err, FURROW_FAILED_PRECONDITION, "%s has %d entries already, the most a day can have", day->id, TIMESHEET_ENTRIES_MAX);
+        return furrow_fail(err, FURROW_FAILED_PRECONDITION, "%s has %d entries already, the most a day can have",
+                           day->id, TIMESHEET_ENTRIES_MAX);
     Timesheet__V1__Entry *entry = furrow_arena_alloc(arena, sizeof *entry);
     if (!entry) return no_memory(err);
     timesheet__v1__entry__init(entry);
@@ -165,7 +181,8 @@ static furrow_status end_last(Timesheet__V1__WorkDay *day, int64_t at_ns, furrow
     return FURROW_OK;
 }
 
-static furrow_status set_open(Timesheet__V1__WorkDay *day, bool open, const char *by, furrow_arena *arena, furrow_error *err)
+static furrow_status set_open(Timesheet__V1__WorkDay *day, bool open, const char *by, furrow_arena *arena,
+                              furrow_error *err)
 {
     day->status = open ? OPEN : CLOSED;
     day->open_employee_id = open ? day->employee_id : furrow_arena_strdup(arena, "");
@@ -173,29 +190,34 @@ static furrow_status set_open(Timesheet__V1__WorkDay *day, bool open, const char
     return day->open_employee_id && day->closed_by ? FURROW_OK : no_memory(err);
 }
 
-static furrow_status check_running(const Timesheet__V1__WorkDay *current, const workday_stroke *stroke, furrow_error *err)
+static furrow_status check_running(const Timesheet__V1__WorkDay *current, const workday_stroke *stroke,
+                                   furrow_error *err)
 {
     const Timesheet__V1__Entry *entry = running(current);
     char text[40];
     if (!entry) return furrow_fail(err, FURROW_FAILED_PRECONDITION, "%s is not clocked in", stroke->employee_id);
     furrow_clock_format(furrow_timestamp_ns(entry->start), text);
     if (stroke->at_ns < furrow_timestamp_ns(entry->start))
-        return furrow_fail(err, FURROW_FAILED_PRECONDITION, "what %s does now began at %s, after that moment", stroke->employee_id, text);
+        return furrow_fail(err, FURROW_FAILED_PRECONDITION, "what %s does now began at %s, after that moment",
+                           stroke->employee_id, text);
     return FURROW_OK;
 }
 
 furrow_status workday_clock_in(const Timesheet__V1__WorkDay *current, const workday_stroke *stroke, furrow_arena *arena,
-                                 Timesheet__V1__WorkDay **next, furrow_error *err)
+                               Timesheet__V1__WorkDay **next, furrow_error *err)
 {
     char text[40];
     if (workday_is_open(current)) {
         furrow_clock_format(furrow_timestamp_ns(current->entries[current->n_entries - 1]->start), text);
-        return furrow_fail(err, FURROW_FAILED_PRECONDITION, "%s is clocked in already, since %s", stroke->employee_id, text);
+        return furrow_fail(err, FURROW_FAILED_PRECONDITION, "%s is clocked in already, since %s", stroke->employee_id,
+                           text);
     }
-    const Timesheet__V1__Entry *last = current && current->n_entries > 0 ? current->entries[current->n_entries - 1] : NULL;
+    const Timesheet__V1__Entry *last =
+        current && current->n_entries > 0 ? current->entries[current->n_entries - 1] : NULL;
     if (last && stroke->at_ns < furrow_timestamp_ns(last->end)) {
         furrow_clock_format(furrow_timestamp_ns(last->end), text);
-        return furrow_fail(err, FURROW_FAILED_PRECONDITION, "%s worked until %s; that moment is before", stroke->employee_id, text);
+        return furrow_fail(err, FURROW_FAILED_PRECONDITION, "%s worked until %s; that moment is before",
+                           stroke->employee_id, text);
     }
     Timesheet__V1__WorkDay *day = successor_of(current, stroke, arena);
     furrow_status status = day ? set_open(day, true, "", arena, err) : no_memory(err);
@@ -205,9 +227,9 @@ furrow_status workday_clock_in(const Timesheet__V1__WorkDay *current, const work
 }
 
 /* Ends what runs and begins @kind. */
-static furrow_status change_over(const Timesheet__V1__WorkDay *current, const workday_stroke *stroke, Timesheet__V1__EntryKind kind,
-                                 const char *job_id, const char *location_id, furrow_arena *arena, Timesheet__V1__WorkDay **next,
-                                 furrow_error *err)
+static furrow_status change_over(const Timesheet__V1__WorkDay *current, const workday_stroke *stroke,
+                                 Timesheet__V1__EntryKind kind, const char *job_id, const char *location_id,
+                                 furrow_arena *arena, Timesheet__V1__WorkDay **next, furrow_error *err)
 {
     Timesheet__V1__WorkDay *day = successor_of(current, stroke, arena);
     furrow_status status = day ? end_last(day, stroke->at_ns, arena, err) : no_memory(err);
@@ -216,41 +238,47 @@ static furrow_status change_over(const Timesheet__V1__WorkDay *current, const wo
     return status;
 }
 
-furrow_status workday_switch_job(const Timesheet__V1__WorkDay *current, const workday_stroke *stroke, furrow_arena *arena,
-                                   Timesheet__V1__WorkDay **next, furrow_error *err)
+furrow_status workday_switch_job(const Timesheet__V1__WorkDay *current, const workday_stroke *stroke,
+                                 furrow_arena *arena, Timesheet__V1__WorkDay **next, furrow_error *err)
 {
     furrow_status status = check_running(current, stroke, err);
     if (status != FURROW_OK) return status;
     const Timesheet__V1__Entry *entry = running(current);
-    if (entry->kind != WORK) return furrow_fail(err, FURROW_FAILED_PRECONDITION, "%s is on a break; end it first", stroke->employee_id);
+    if (entry->kind != WORK)
+        return furrow_fail(err, FURROW_FAILED_PRECONDITION, "%s is on a break; end it first", stroke->employee_id);
     if (strcmp(entry->job_id, stroke->job_id) == 0 && strcmp(entry->location_id, stroke->location_id) == 0)
-        return furrow_fail(err, FURROW_FAILED_PRECONDITION, "%s works on %s at %s already", stroke->employee_id, stroke->job_id, stroke->location_id);
+        return furrow_fail(err, FURROW_FAILED_PRECONDITION, "%s works on %s at %s already", stroke->employee_id,
+                           stroke->job_id, stroke->location_id);
     return change_over(current, stroke, WORK, stroke->job_id, stroke->location_id, arena, next, err);
 }
 
-furrow_status workday_start_break(const Timesheet__V1__WorkDay *current, const workday_stroke *stroke, furrow_arena *arena,
-                                    Timesheet__V1__WorkDay **next, furrow_error *err)
+furrow_status workday_start_break(const Timesheet__V1__WorkDay *current, const workday_stroke *stroke,
+                                  furrow_arena *arena, Timesheet__V1__WorkDay **next, furrow_error *err)
 {
-    if (stroke->kind != MEAL && stroke->kind != REST) return furrow_fail_field(err, "kind", "must be ENTRY_KIND_MEAL or ENTRY_KIND_REST");
+    if (stroke->kind != MEAL && stroke->kind != REST)
+        return furrow_fail_field(err, "kind", "must be ENTRY_KIND_MEAL or ENTRY_KIND_REST");
     furrow_status status = check_running(current, stroke, err);
     if (status != FURROW_OK) return status;
     const Timesheet__V1__Entry *entry = running(current);
-    if (entry->kind != WORK) return furrow_fail(err, FURROW_FAILED_PRECONDITION, "%s is on a break already", stroke->employee_id);
+    if (entry->kind != WORK)
+        return furrow_fail(err, FURROW_FAILED_PRECONDITION, "%s is on a break already", stroke->employee_id);
     return change_over(current, stroke, stroke->kind, entry->job_id, entry->location_id, arena, next, err);
 }
 
-furrow_status workday_end_break(const Timesheet__V1__WorkDay *current, const workday_stroke *stroke, furrow_arena *arena,
-                                  Timesheet__V1__WorkDay **next, furrow_error *err)
+furrow_status workday_end_break(const Timesheet__V1__WorkDay *current, const workday_stroke *stroke,
+                                furrow_arena *arena, Timesheet__V1__WorkDay **next, furrow_error *err)
 {
     furrow_status status = check_running(current, stroke, err);
     if (status != FURROW_OK) return status;
     const Timesheet__V1__Entry *entry = running(current);
-    if (entry->kind == WORK) return furrow_fail(err, FURROW_FAILED_PRECONDITION, "%s is not on a break", stroke->employee_id);
+    if (entry->kind == WORK)
+        return furrow_fail(err, FURROW_FAILED_PRECONDITION, "%s is not on a break", stroke->employee_id);
     return change_over(current, stroke, WORK, entry->job_id, entry->location_id, arena, next, err);
 }
 
-furrow_status workday_close(const Timesheet__V1__WorkDay *current, const workday_window *window, int64_t at_ns, int64_t now_ns, const char *by,
-                              furrow_arena *arena, Timesheet__V1__WorkDay **next, furrow_error *err)
+furrow_status workday_close(const Timesheet__V1__WorkDay *current, const workday_window *window, int64_t at_ns,
+                            int64_t now_ns, const char *by, furrow_arena *arena, Timesheet__V1__WorkDay **next,
+                            furrow_error *err)
 {
     int64_t start_ns = furrow_timestamp_ns(running(current)->start);
     if (at_ns > window->end_ns) at_ns = window->end_ns;
@@ -262,26 +290,28 @@ furrow_status workday_close(const Timesheet__V1__WorkDay *current, const workday
     return status;
 }
 
-furrow_status workday_clock_out(const Timesheet__V1__WorkDay *current, const workday_stroke *stroke, furrow_arena *arena,
-                                  Timesheet__V1__WorkDay **next, furrow_error *err)
+furrow_status workday_clock_out(const Timesheet__V1__WorkDay *current, const workday_stroke *stroke,
+                                furrow_arena *arena, Timesheet__V1__WorkDay **next, furrow_error *err)
 {
     furrow_status status = check_running(current, stroke, err);
     if (status != FURROW_OK) return status;
     return workday_close(current, &stroke->window, stroke->at_ns, stroke->now_ns, "employee", arena, next, err);
 }
 
-furrow_status workday_carry_over(const Timesheet__V1__WorkDay *before, const workday_stroke *stroke, furrow_arena *arena,
-                                   Timesheet__V1__WorkDay **next, furrow_error *err)
+furrow_status workday_carry_over(const Timesheet__V1__WorkDay *before, const workday_stroke *stroke,
+                                 furrow_arena *arena, Timesheet__V1__WorkDay **next, furrow_error *err)
 {
     const Timesheet__V1__Entry *entry = running(before);
     Timesheet__V1__WorkDay *day = successor_of(NULL, stroke, arena);
     furrow_status status = day ? set_open(day, true, "", arena, err) : no_memory(err);
-    if (status == FURROW_OK) status = append(day, entry->kind, entry->job_id, entry->location_id, stroke->window.start_ns, arena, err);
+    if (status == FURROW_OK)
+        status = append(day, entry->kind, entry->job_id, entry->location_id, stroke->window.start_ns, arena, err);
     if (status == FURROW_OK) *next = day;
     return status;
 }
 
-furrow_status workday_fence(const workday_stroke *stroke, const char *by, furrow_arena *arena, Timesheet__V1__WorkDay **next, furrow_error *err)
+furrow_status workday_fence(const workday_stroke *stroke, const char *by, furrow_arena *arena,
+                            Timesheet__V1__WorkDay **next, furrow_error *err)
 {
     Timesheet__V1__WorkDay *day = successor_of(NULL, stroke, arena);
     furrow_status status = day ? set_open(day, false, by, arena, err) : no_memory(err);
@@ -290,25 +320,30 @@ furrow_status workday_fence(const workday_stroke *stroke, const char *by, furrow
 }
 
 /* One entry of a correction: of a kind, with job and place, ended, within the day and not before @from_ns. */
-static furrow_status check_entry(const Timesheet__V1__Entry *entry, size_t index, const workday_window *window, int64_t from_ns, furrow_error *err)
+static furrow_status check_entry(const Timesheet__V1__Entry *entry, size_t index, const workday_window *window,
+                                 int64_t from_ns, furrow_error *err)
 {
     char field[40];
     snprintf(field, sizeof field, "entries[%zu]", index);
-    if (entry->kind != WORK && entry->kind != MEAL && entry->kind != REST) return furrow_fail_field(err, field, "kind must be work, meal or rest");
+    if (entry->kind != WORK && entry->kind != MEAL && entry->kind != REST)
+        return furrow_fail_field(err, field, "kind must be work, meal or rest");
     if (!entry->start || !entry->end) return furrow_fail_field(err, field, "needs start and end");
     int64_t start_ns = furrow_timestamp_ns(entry->start), end_ns = furrow_timestamp_ns(entry->end);
     if (end_ns <= start_ns) return furrow_fail_field(err, field, "ends before it starts");
-    if (start_ns < window->start_ns || end_ns > window->end_ns) return furrow_fail_field(err, field, "reaches outside of the day %s", window->date);
+    if (start_ns < window->start_ns || end_ns > window->end_ns)
+        return furrow_fail_field(err, field, "reaches outside of the day %s", window->date);
     if (start_ns < from_ns) return furrow_fail_field(err, field, "overlaps the entry before it");
     furrow_status status = furrow_subject_check_id(entry->job_id, strlen(entry->job_id), field, err);
-    return status == FURROW_OK ? furrow_subject_check_id(entry->location_id, strlen(entry->location_id), field, err) : status;
+    return status == FURROW_OK ? furrow_subject_check_id(entry->location_id, strlen(entry->location_id), field, err)
+                               : status;
 }
 
-static furrow_status add_correction(Timesheet__V1__WorkDay *day, const Timesheet__V1__CorrectDayRequest *request, int64_t now_ns, furrow_arena *arena,
-                                    furrow_error *err)
+static furrow_status add_correction(Timesheet__V1__WorkDay *day, const Timesheet__V1__CorrectDayRequest *request,
+                                    int64_t now_ns, furrow_arena *arena, furrow_error *err)
 {
     if (day->n_corrections >= TIMESHEET_CORRECTIONS_MAX)
-        return furrow_fail(err, FURROW_FAILED_PRECONDITION, "%s was corrected %d times already, the most there can be", day->id, TIMESHEET_CORRECTIONS_MAX);
+        return furrow_fail(err, FURROW_FAILED_PRECONDITION, "%s was corrected %d times already, the most there can be",
+                           day->id, TIMESHEET_CORRECTIONS_MAX);
     Timesheet__V1__Correction **all = furrow_arena_alloc(arena, (day->n_corrections + 1) * sizeof(*all));
     Timesheet__V1__Correction *correction = furrow_arena_alloc(arena, sizeof *correction);
     if (!all || !correction) return no_memory(err);
@@ -324,8 +359,8 @@ static furrow_status add_correction(Timesheet__V1__WorkDay *day, const Timesheet
 }
 
 furrow_status workday_correct(const Timesheet__V1__WorkDay *current, const Timesheet__V1__CorrectDayRequest *request,
-                                const workday_window *window, int64_t now_ns, furrow_arena *arena, Timesheet__V1__WorkDay **next,
-                                furrow_error *err)
+                              const workday_window *window, int64_t now_ns, furrow_arena *arena,
+                              Timesheet__V1__WorkDay **next, furrow_error *err)
 {
     if (!current) return furrow_fail(err, FURROW_NOT_FOUND, "no day %s", request->id);
     furrow_status status = furrow_input_text("by", request->by, 1, 64, err);
@@ -348,12 +383,14 @@ furrow_status workday_correct(const Timesheet__V1__WorkDay *current, const Times
     return FURROW_OK;
 }
 
-void workday_totals(const Timesheet__V1__WorkDay *day, const workday_window *window, int64_t now_ns, int64_t *work_s, int64_t *meal_s)
+void workday_totals(const Timesheet__V1__WorkDay *day, const workday_window *window, int64_t now_ns, int64_t *work_s,
+                    int64_t *meal_s)
 {
     int64_t work_ns = 0, meal_ns = 0, until_ns = now_ns < window->end_ns ? now_ns : window->end_ns;
     for (size_t i = 0; i < day->n_entries; i++) {
         const Timesheet__V1__Entry *entry = day->entries[i];
-        int64_t start_ns = furrow_timestamp_ns(entry->start), end_ns = entry->end ? furrow_timestamp_ns(entry->end) : until_ns;
+        int64_t start_ns = furrow_timestamp_ns(entry->start),
+                end_ns = entry->end ? furrow_timestamp_ns(entry->end) : until_ns;
         if (end_ns > start_ns) *(entry->kind == MEAL ? &meal_ns : &work_ns) += end_ns - start_ns;
     }
     *work_s = work_ns / NS;

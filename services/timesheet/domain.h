@@ -4,7 +4,8 @@
  * A WorkDay is one employee's day from the farm's day boundary to the next (its window). Invariants of every state:
  *   - entries are in order, none overlaps another, all lie within the window;
  *   - only the last may lack an end, exactly while the day is OPEN.
- * As windows do not overlap, no two days of an employee can; and as a day is one entity, one compare-and-set guards it all.
+ * As windows do not overlap, no two days of an employee can; and as a day is one entity, one compare-and-set guards it
+ * all.
  */
 #ifndef FURROW_TIMESHEET_DOMAIN_H
 #define FURROW_TIMESHEET_DOMAIN_H
@@ -34,15 +35,18 @@ workday_window workday_window_at(int64_t at_ns, int day_start_hour);
 void workday_day_id(const char *employee_id, const workday_window *window, char out[FURROW_ID_MAX + 1]);
 
 /* The window of the day called @day_id; INVALID_ARGUMENT when it is no day's id. */
-furrow_status workday_window_of_id(const char *day_id, int day_start_hour, workday_window *out, furrow_error *err) FURROW_MUST_USE;
+furrow_status workday_window_of_id(const char *day_id, int day_start_hour, workday_window *out,
+                                   furrow_error *err) FURROW_MUST_USE;
 
 /* When it happened: @at or, if NULL, @now_ns. INVALID_ARGUMENT outside of what clocks may report. */
-furrow_status workday_check_at(const Google__Protobuf__Timestamp *at, int64_t now_ns, int64_t *at_ns, furrow_error *err) FURROW_MUST_USE;
+furrow_status workday_check_at(const Google__Protobuf__Timestamp *at, int64_t now_ns, int64_t *at_ns,
+                               furrow_error *err) FURROW_MUST_USE;
 
-/* May @employee work on @job at @location? Each as this service keeps it, NULL when unknown. FAILED_PRECONDITION says which and why. */
+/* May @employee work on @job at @location? Each as this service keeps it, NULL when unknown. FAILED_PRECONDITION says
+ * which and why. */
 furrow_status workday_check_facts(const char *employee_id, const Timesheet__V1__Employee *employee, const char *job_id,
-                                    const Timesheet__V1__Job *job, const char *location_id, const Timesheet__V1__Location *location,
-                                    furrow_error *err) FURROW_MUST_USE;
+                                  const Timesheet__V1__Job *job, const char *location_id,
+                                  const Timesheet__V1__Location *location, furrow_error *err) FURROW_MUST_USE;
 
 /* What happens at a moment of a day. job_id and location_id for clock-in and switch; kind for a break. */
 typedef struct workday_stroke {
@@ -53,33 +57,35 @@ typedef struct workday_stroke {
 } workday_stroke;
 
 /**
- * From @current (NULL: no such day yet) to *next. FAILED_PRECONDITION: what is wrong with the day ("already clocked in since …").
- * Results live in the arena or share memory with the inputs.
+ * From @current (NULL: no such day yet) to *next. FAILED_PRECONDITION: what is wrong with the day ("already clocked in
+ * since …"). Results live in the arena or share memory with the inputs.
  */
-typedef furrow_status workday_rule(const Timesheet__V1__WorkDay *current, const workday_stroke *stroke, furrow_arena *arena,
-                                     Timesheet__V1__WorkDay **next, furrow_error *err);
+typedef furrow_status workday_rule(const Timesheet__V1__WorkDay *current, const workday_stroke *stroke,
+                                   furrow_arena *arena, Timesheet__V1__WorkDay **next, furrow_error *err);
 workday_rule workday_clock_in, workday_switch_job, workday_start_break, workday_end_break, workday_clock_out;
 
 bool workday_is_open(const Timesheet__V1__WorkDay *day);
 
 /* Closes an open day at @at_ns, at its running entry's start or the window's end at the nearest; @by says who did. */
-furrow_status workday_close(const Timesheet__V1__WorkDay *current, const workday_window *window, int64_t at_ns, int64_t now_ns, const char *by,
-                              furrow_arena *arena, Timesheet__V1__WorkDay **next, furrow_error *err) FURROW_MUST_USE;
+furrow_status workday_close(const Timesheet__V1__WorkDay *current, const workday_window *window, int64_t at_ns,
+                            int64_t now_ns, const char *by, furrow_arena *arena, Timesheet__V1__WorkDay **next,
+                            furrow_error *err) FURROW_MUST_USE;
 
 /* The day in @stroke->window that goes on, from its first moment, with what runs at the end of @before. */
-furrow_status workday_carry_over(const Timesheet__V1__WorkDay *before, const workday_stroke *stroke, furrow_arena *arena,
-                                   Timesheet__V1__WorkDay **next, furrow_error *err) FURROW_MUST_USE;
+furrow_status workday_carry_over(const Timesheet__V1__WorkDay *before, const workday_stroke *stroke,
+                                 furrow_arena *arena, Timesheet__V1__WorkDay **next, furrow_error *err) FURROW_MUST_USE;
 
 /* A closed day without entries: it exists so that nobody can create it any more. */
-furrow_status workday_fence(const workday_stroke *stroke, const char *by, furrow_arena *arena, Timesheet__V1__WorkDay **next, furrow_error *err)
-    FURROW_MUST_USE;
+furrow_status workday_fence(const workday_stroke *stroke, const char *by, furrow_arena *arena,
+                            Timesheet__V1__WorkDay **next, furrow_error *err) FURROW_MUST_USE;
 
 /* Replaces the entries of an existing day. INVALID_ARGUMENT names the entry. */
 furrow_status workday_correct(const Timesheet__V1__WorkDay *current, const Timesheet__V1__CorrectDayRequest *request,
-                                const workday_window *window, int64_t now_ns, furrow_arena *arena, Timesheet__V1__WorkDay **next,
-                                furrow_error *err) FURROW_MUST_USE;
+                              const workday_window *window, int64_t now_ns, furrow_arena *arena,
+                              Timesheet__V1__WorkDay **next, furrow_error *err) FURROW_MUST_USE;
 
 /* Work (with rest) and meal time; a running entry counts up to @now_ns, at most to the window's end. */
-void workday_totals(const Timesheet__V1__WorkDay *day, const workday_window *window, int64_t now_ns, int64_t *work_s, int64_t *meal_s);
+void workday_totals(const Timesheet__V1__WorkDay *day, const workday_window *window, int64_t now_ns, int64_t *work_s,
+                    int64_t *meal_s);
 
 #endif

@@ -16,7 +16,8 @@ static const Timesheet__V1__WorkDay *day_of(const furrow_state *state)
     return (const Timesheet__V1__WorkDay *)state->message;
 }
 
-furrow_status timesheet_clock_in(furrow_call *call, const Timesheet__V1__ClockInRequest *request, Timesheet__V1__DayState *response, furrow_error *err)
+furrow_status timesheet_clock_in(furrow_call *call, const Timesheet__V1__ClockInRequest *request,
+                                 Timesheet__V1__DayState *response, furrow_error *err)
 {
     return clock_stroke(&(clock_request){.call = call,
                                          .rule = workday_clock_in,
@@ -28,8 +29,8 @@ furrow_status timesheet_clock_in(furrow_call *call, const Timesheet__V1__ClockIn
                         response, err);
 }
 
-furrow_status timesheet_switch_job(furrow_call *call, const Timesheet__V1__SwitchJobRequest *request, Timesheet__V1__DayState *response,
-                                   furrow_error *err)
+furrow_status timesheet_switch_job(furrow_call *call, const Timesheet__V1__SwitchJobRequest *request,
+                                   Timesheet__V1__DayState *response, furrow_error *err)
 {
     return clock_stroke(&(clock_request){.call = call,
                                          .rule = workday_switch_job,
@@ -41,8 +42,8 @@ furrow_status timesheet_switch_job(furrow_call *call, const Timesheet__V1__Switc
                         response, err);
 }
 
-furrow_status timesheet_start_break(furrow_call *call, const Timesheet__V1__StartBreakRequest *request, Timesheet__V1__DayState *response,
-                                    furrow_error *err)
+furrow_status timesheet_start_break(furrow_call *call, const Timesheet__V1__StartBreakRequest *request,
+                                    Timesheet__V1__DayState *response, furrow_error *err)
 {
     return clock_stroke(&(clock_request){.call = call,
                                          .rule = workday_start_break,
@@ -53,20 +54,26 @@ furrow_status timesheet_start_break(furrow_call *call, const Timesheet__V1__Star
                         response, err);
 }
 
-furrow_status timesheet_end_break(furrow_call *call, const Timesheet__V1__EndBreakRequest *request, Timesheet__V1__DayState *response, furrow_error *err)
+furrow_status timesheet_end_break(furrow_call *call, const Timesheet__V1__EndBreakRequest *request,
+                                  Timesheet__V1__DayState *response, furrow_error *err)
 {
-    return clock_stroke(
-        &(clock_request){
-            .call = call, .rule = workday_end_break, .event = "break_ended", .employee_id = request->employee_id, .at = request->at},
-        response, err);
+    return clock_stroke(&(clock_request){.call = call,
+                                         .rule = workday_end_break,
+                                         .event = "break_ended",
+                                         .employee_id = request->employee_id,
+                                         .at = request->at},
+                        response, err);
 }
 
-furrow_status timesheet_clock_out(furrow_call *call, const Timesheet__V1__ClockOutRequest *request, Timesheet__V1__DayState *response, furrow_error *err)
+furrow_status timesheet_clock_out(furrow_call *call, const Timesheet__V1__ClockOutRequest *request,
+                                  Timesheet__V1__DayState *response, furrow_error *err)
 {
-    return clock_stroke(
-        &(clock_request){
-            .call = call, .rule = workday_clock_out, .event = "clocked_out", .employee_id = request->employee_id, .at = request->at},
-        response, err);
+    return clock_stroke(&(clock_request){.call = call,
+                                         .rule = workday_clock_out,
+                                         .event = "clocked_out",
+                                         .employee_id = request->employee_id,
+                                         .at = request->at},
+                        response, err);
 }
 
 typedef struct correct_context {
@@ -74,24 +81,28 @@ typedef struct correct_context {
     workday_window window;
 } correct_context;
 
-static furrow_status decide_correct(void *arg, const furrow_state *current, furrow_arena *arena, furrow_decision *out, furrow_error *err)
+static furrow_status decide_correct(void *arg, const furrow_state *current, furrow_arena *arena, furrow_decision *out,
+                                    furrow_error *err)
 {
     correct_context *context = arg;
     const Timesheet__V1__CorrectDayRequest *request = context->request;
     Timesheet__V1__WorkDay *next;
     if (current->message && request->version > 0 && (uint64_t)request->version != current->version)
-        return furrow_fail(err, FURROW_ABORTED, "day %s is at version %llu, the correction was made for %lld: read it again", request->id,
+        return furrow_fail(err, FURROW_ABORTED,
+                           "day %s is at version %llu, the correction was made for %lld: read it again", request->id,
                            (unsigned long long)current->version, (long long)request->version);
-    furrow_status status = workday_correct(day_of(current), request, &context->window, furrow_clock_wall_ns(), arena, &next, err);
+    furrow_status status =
+        workday_correct(day_of(current), request, &context->window, furrow_clock_wall_ns(), arena, &next, err);
     if (status == FURROW_OK) *out = (furrow_decision){.next = &next->base, .event = "corrected"};
     return status;
 }
 
-furrow_status timesheet_correct_day(furrow_call *call, const Timesheet__V1__CorrectDayRequest *request, Timesheet__V1__DayState *response,
-                                    furrow_error *err)
+furrow_status timesheet_correct_day(furrow_call *call, const Timesheet__V1__CorrectDayRequest *request,
+                                    Timesheet__V1__DayState *response, furrow_error *err)
 {
     correct_context context = {.request = request};
-    furrow_write write = {.id = request->id, .command = furrow_call_command(call), .decide = decide_correct, .arg = &context};
+    furrow_write write = {
+        .id = request->id, .command = furrow_call_command(call), .decide = decide_correct, .arg = &context};
     furrow_written written;
     furrow_status status = workday_window_of_id(request->id, (int)clock_config.day_start_hour, &context.window, err);
     if (status == FURROW_OK) status = furrow_input_range("version", request->version, 0, INT64_MAX, err);
@@ -102,7 +113,8 @@ furrow_status timesheet_correct_day(furrow_call *call, const Timesheet__V1__Corr
     return FURROW_OK;
 }
 
-furrow_status timesheet_get_day(furrow_call *call, const Timesheet__V1__GetDayRequest *request, Timesheet__V1__DayState *response, furrow_error *err)
+furrow_status timesheet_get_day(furrow_call *call, const Timesheet__V1__GetDayRequest *request,
+                                Timesheet__V1__DayState *response, furrow_error *err)
 {
     furrow_state state;
     furrow_status status = furrow_subject_check_id(request->id, strlen(request->id), "id", err);
@@ -114,8 +126,9 @@ furrow_status timesheet_get_day(furrow_call *call, const Timesheet__V1__GetDayRe
 }
 
 /* A page of days, with what the days come to. */
-static furrow_status summarise(furrow_call *call, const furrow_listed *listed, size_t count, const Timesheet__V1__ListDaysRequest *request,
-                               Timesheet__V1__ListDaysResponse *response, furrow_error *err)
+static furrow_status summarise(furrow_call *call, const furrow_listed *listed, size_t count,
+                               const Timesheet__V1__ListDaysRequest *request, Timesheet__V1__ListDaysResponse *response,
+                               furrow_error *err)
 {
     furrow_arena *arena = furrow_call_arena(call);
     response->days = furrow_arena_alloc(arena, (count + 1) * sizeof(*response->days));
@@ -148,21 +161,25 @@ static furrow_status add_names(furrow_call *call, Timesheet__V1__ListDaysRespons
     if (!reads) return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "ask for smaller pages");
     if (response->n_days == 0) return FURROW_OK;
     for (size_t i = 0; i < response->n_days; i++)
-        reads[i] = (furrow_record_read){.table = furrow_replica_table(employees), .id = response->days[i]->day->employee_id};
-    furrow_status status = furrow_record_read_many(furrow_service_store(furrow_service_of(call)), reads, response->n_days, arena, err);
+        reads[i] =
+            (furrow_record_read){.table = furrow_replica_table(employees), .id = response->days[i]->day->employee_id};
+    furrow_status status =
+        furrow_record_read_many(furrow_service_store(furrow_service_of(call)), reads, response->n_days, arena, err);
     for (size_t i = 0; status == FURROW_OK && i < response->n_days; i++) {
         ProtobufCMessage *message;
         status = furrow_replica_unpack(employees, &reads[i].record, arena, &message, err);
-        if (status == FURROW_OK && message) response->days[i]->employee_name = ((Timesheet__V1__Employee *)message)->display_name;
+        if (status == FURROW_OK && message)
+            response->days[i]->employee_name = ((Timesheet__V1__Employee *)message)->display_name;
     }
     return status;
 }
 
-furrow_status timesheet_list_days(furrow_call *call, const Timesheet__V1__ListDaysRequest *request, Timesheet__V1__ListDaysResponse *response,
-                                  furrow_error *err)
+furrow_status timesheet_list_days(furrow_call *call, const Timesheet__V1__ListDaysRequest *request,
+                                  Timesheet__V1__ListDaysResponse *response, furrow_error *err)
 {
     furrow_arena *arena = furrow_call_arena(call);
-    furrow_record_query query = {.index = request->employee_id[0] ? "employee_id" : "date", .after = request->page_token[0] ? request->page_token : NULL};
+    furrow_record_query query = {.index = request->employee_id[0] ? "employee_id" : "date",
+                                 .after = request->page_token[0] ? request->page_token : NULL};
     furrow_listed *listed;
     size_t count;
     char *next;
@@ -171,7 +188,8 @@ furrow_status timesheet_list_days(furrow_call *call, const Timesheet__V1__ListDa
     if (status == FURROW_OK && !request->employee_id[0] && !request->date[0])
         status = furrow_fail_field(err, "employee_id", "or date is required: whose days, or which day's?");
     query.value = furrow_bytes_of(request->employee_id[0] ? request->employee_id : request->date);
-    if (status == FURROW_OK) status = furrow_record_list(furrow_entity_table(days(call)), &query, arena, &listed, &count, &next, err);
+    if (status == FURROW_OK)
+        status = furrow_record_list(furrow_entity_table(days(call)), &query, arena, &listed, &count, &next, err);
     if (status == FURROW_OK) status = summarise(call, listed, count, request, response, err);
     if (status == FURROW_OK) status = add_names(call, response, err);
     if (status == FURROW_OK && next) response->next_page_token = next;

@@ -19,8 +19,10 @@ static const furrow_service_replica_definition replicas[] = {
 };
 
 static const furrow_setting settings[] = {
-    {"FURROW_TIME_ZONE", FURROW_SETTING_TEXT, offsetof(clock_settings, time_zone), "UTC", 0, 0, "the farm's time zone, as America/Los_Angeles"},
-    {"FURROW_DAY_START_HOUR", FURROW_SETTING_NUMBER, offsetof(clock_settings, day_start_hour), "4", 0, 23, "local hour at which a working day begins"},
+    {"FURROW_TIME_ZONE", FURROW_SETTING_TEXT, offsetof(clock_settings, time_zone), "UTC", 0, 0,
+     "the farm's time zone, as America/Los_Angeles"},
+    {"FURROW_DAY_START_HOUR", FURROW_SETTING_NUMBER, offsetof(clock_settings, day_start_hour), "4", 0, 23,
+     "local hour at which a working day begins"},
 };
 
 /* A zone that the C library does not know would silently be UTC. */
@@ -30,7 +32,8 @@ static furrow_status set_time_zone(furrow_error *err)
     const char *zone = clock_config.time_zone;
     snprintf(path, sizeof path, "/usr/share/zoneinfo/%s", zone);
     if (strcmp(zone, "UTC") != 0 && (strstr(zone, "..") || access(path, R_OK) != 0))
-        return furrow_fail(err, FURROW_INVALID_ARGUMENT, "FURROW_TIME_ZONE is \"%s\": no such zone on this machine (is tzdata installed?)", zone);
+        return furrow_fail(err, FURROW_INVALID_ARGUMENT,
+                           "FURROW_TIME_ZONE is \"%s\": no such zone on this machine (is tzdata installed?)", zone);
     setenv("TZ", zone, 1);
     tzset();
     return FURROW_OK;

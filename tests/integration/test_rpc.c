@@ -1,6 +1,7 @@
 /*
- * RPC over a real nats-server and Redis: a service with the job contract's methods played by handlers of this test, called as stock clients
- * call it (raw requests) and by the typed client. Each test runs as a task on a loop of its own.
+ * RPC over a real nats-server and Redis: a service with the job contract's methods played by handlers of this test,
+ * called as stock clients call it (raw requests) and by the typed client. Each test runs as a task on a loop of its
+ * own.
  */
 #include "base/clock.h"
 #include "job/v1/job.client.h"
@@ -40,7 +41,8 @@ static uint64_t within_ms(uint64_t ms)
     return furrow_clock_now_ns() + ms * FURROW_NS_PER_MS;
 }
 
-static furrow_status handle_open(furrow_call *call, const ProtobufCMessage *message, ProtobufCMessage *response, furrow_error *err)
+static furrow_status handle_open(furrow_call *call, const ProtobufCMessage *message, ProtobufCMessage *response,
+                                 furrow_error *err)
 {
     test_world *world = furrow_call_user(call);
     const Job__V1__OpenJobRequest *request = (const Job__V1__OpenJobRequest *)message;
@@ -58,24 +60,28 @@ static furrow_status handle_open(furrow_call *call, const ProtobufCMessage *mess
     return FURROW_OK;
 }
 
-static furrow_status handle_get(furrow_call *call, const ProtobufCMessage *message, ProtobufCMessage *response, furrow_error *err)
+static furrow_status handle_get(furrow_call *call, const ProtobufCMessage *message, ProtobufCMessage *response,
+                                furrow_error *err)
 {
     const Job__V1__GetJobRequest *request = (const Job__V1__GetJobRequest *)message;
-    if (strcmp(request->id, "missing") == 0) return furrow_fail(err, FURROW_NOT_FOUND, "no job \"%s\"\nat all", request->id);
+    if (strcmp(request->id, "missing") == 0)
+        return furrow_fail(err, FURROW_NOT_FOUND, "no job \"%s\"\nat all", request->id);
     Job__V1__Job *job = (Job__V1__Job *)furrow_message_new(&job__v1__job__descriptor, furrow_call_arena(call));
     job->id = request->id;
     ((Job__V1__JobState *)response)->job = job;
     return FURROW_OK;
 }
 
-static furrow_status handle_list(furrow_call *call, const ProtobufCMessage *message, ProtobufCMessage *response, furrow_error *err)
+static furrow_status handle_list(furrow_call *call, const ProtobufCMessage *message, ProtobufCMessage *response,
+                                 furrow_error *err)
 {
     furrow_fail_field(err, "page_size", "is too large");
     err->retry_ms = 1500;
     return err->code;
 }
 
-static furrow_status handle_close(furrow_call *call, const ProtobufCMessage *message, ProtobufCMessage *response, furrow_error *err)
+static furrow_status handle_close(furrow_call *call, const ProtobufCMessage *message, ProtobufCMessage *response,
+                                  furrow_error *err)
 {
     test_world *world = furrow_call_user(call);
     world->closed++;
@@ -108,8 +114,10 @@ static void body_task(void *arg)
 {
     test_world *world = arg;
     furrow_error err = {0};
-    world->link = furrow_link_create(world->loop, &(furrow_link_options){.url = furrow_test_server_url(world->nats), .reconnect_max_ms = 100}, &err);
-    world->store = furrow_store_create(world->loop, &(furrow_store_options){.url = furrow_test_server_url(world->redis)}, &err);
+    world->link = furrow_link_create(
+        world->loop, &(furrow_link_options){.url = furrow_test_server_url(world->nats), .reconnect_max_ms = 100}, &err);
+    world->store =
+        furrow_store_create(world->loop, &(furrow_store_options){.url = furrow_test_server_url(world->redis)}, &err);
     ck_assert_msg(world->link && world->store, "%s", err.text);
     ck_assert(furrow_link_wait_connected(world->link, within_ms(PATIENCE_MS)));
     ck_assert(furrow_store_wait_connected(world->store, within_ms(PATIENCE_MS)));
@@ -135,18 +143,20 @@ static void run(void (*body)(test_world *world))
 }
 
 /* A raw request; the reply's status is returned, its body copied to @answer. */
-static furrow_status ask(test_world *world, const char *subject, furrow_bytes body, const furrow_header *headers, size_t count, furrow_bytes *answer,
-                         furrow_error *err)
+static furrow_status ask(test_world *world, const char *subject, furrow_bytes body, const furrow_header *headers,
+                         size_t count, furrow_bytes *answer, furrow_error *err)
 {
     FURROW_AUTO(furrow_msg) reply = NULL;
     furrow_outgoing out = {.subject = subject, .headers = headers, .header_count = count, .data = body};
     furrow_status status = furrow_link_request(world->link, &out, within_ms(PATIENCE_MS), &reply, err);
     if (status != FURROW_OK) return status;
-    if (answer) *answer = (furrow_bytes){furrow_arena_memdup(world->arena, reply->data.data, reply->data.len), reply->data.len};
+    if (answer)
+        *answer = (furrow_bytes){furrow_arena_memdup(world->arena, reply->data.data, reply->data.len), reply->data.len};
     return furrow_client_reply_status(reply, err);
 }
 
-static furrow_status ask_text(test_world *world, const char *subject, const char *text, furrow_bytes *answer, furrow_error *err)
+static furrow_status ask_text(test_world *world, const char *subject, const char *text, furrow_bytes *answer,
+                              furrow_error *err)
 {
     return ask(world, subject, furrow_bytes_of(text), NULL, 0, answer, err);
 }
@@ -170,7 +180,8 @@ static void encodings(test_world *world)
     ck_assert_int_eq(ask(world, GET, furrow_bytes_of(" {\"id\":\"J3\"}"), &json, 1, &answer, &err), FURROW_OK);
     ck_assert(furrow_json_find_text(answer, "job.id", world->arena, &id));
     ck_assert_str_eq(id, "J3");
-    ck_assert_int_eq(ask(world, GET, (furrow_bytes){0}, NULL, 0, &answer, &err), FURROW_OK); /* an empty body is protobuf */
+    ck_assert_int_eq(ask(world, GET, (furrow_bytes){0}, NULL, 0, &answer, &err),
+                     FURROW_OK); /* an empty body is protobuf */
     ck_assert(furrow_bytes_equal(answer, FURROW_BYTES_LITERAL("\x0a\x00")));
 }
 
@@ -185,20 +196,33 @@ static void bad_requests(test_world *world)
     furrow_error err;
     char deep[4000] = "{\"pay\":", noise[300];
     serve(world, (furrow_server_options){.max_request_bytes = 2000});
-    const char *const wrong[] = {"{",           "{\"id\":1}",  "{\"nope\":1}", "{\"id\":\"a\",\"id\":\"b\"}", "{\"id\":\"\xff\"}", "{\"id\":\"J1\"} x", "{\"id\":{\"id\":{}}}",
-                                 "\x0a\x05" "J1", "\xff\xff\xff", "\x0b\x0b",   "\x0a\x02\xff\xfe"};
+    const char *const wrong[] = {"{",
+                                 "{\"id\":1}",
+                                 "{\"nope\":1}",
+                                 "{\"id\":\"a\",\"id\":\"b\"}",
+                                 "{\"id\":\"\xff\"}",
+                                 "{\"id\":\"J1\"} x",
+                                 "{\"id\":{\"id\":{}}}",
+                                 "\x0a\x05"
+                                 "J1",
+                                 "\xff\xff\xff",
+                                 "\x0b\x0b",
+                                 "\x0a\x02\xff\xfe"};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
-        ck_assert_msg(ask_text(world, GET, wrong[i], NULL, &err) == FURROW_INVALID_ARGUMENT, "%s: %s", wrong[i], err.text);
+        ck_assert_msg(ask_text(world, GET, wrong[i], NULL, &err) == FURROW_INVALID_ARGUMENT, "%s: %s", wrong[i],
+                      err.text);
         ck_assert_uint_gt(strlen(err.text), 5);
     }
     ck_assert_int_eq(ask_text(world, OPEN, "{\"kind\":\"JOB_KIND_HOVER\"}", NULL, &err), FURROW_INVALID_ARGUMENT);
     ck_assert_ptr_nonnull(strstr(err.text, "kind"));
-    ck_assert_int_eq(ask_text(world, OPEN, "{\"pay\":{\"rateCents\":\"99999999999999999999\"}}", NULL, &err), FURROW_INVALID_ARGUMENT);
+    ck_assert_int_eq(ask_text(world, OPEN, "{\"pay\":{\"rateCents\":\"99999999999999999999\"}}", NULL, &err),
+                     FURROW_INVALID_ARGUMENT);
     memset(deep + strlen(deep), '[', 1500);
     ck_assert_int_eq(ask_text(world, OPEN, deep, NULL, &err), FURROW_INVALID_ARGUMENT);
     memset(deep, ' ', sizeof deep - 1);
     ck_assert_int_eq(ask_text(world, OPEN, deep, NULL, &err), FURROW_INVALID_ARGUMENT); /* oversized */
-    furrow_header type = {"Content-Type", "text/xml"}, accept = {"Accept", "text/xml"}, timeout = {"Grpc-Timeout", "soon"};
+    furrow_header type = {"Content-Type", "text/xml"}, accept = {"Accept", "text/xml"},
+                  timeout = {"Grpc-Timeout", "soon"};
     ck_assert_int_eq(ask(world, GET, furrow_bytes_of("{}"), &type, 1, NULL, &err), FURROW_INVALID_ARGUMENT);
     ck_assert_int_eq(ask(world, GET, furrow_bytes_of("{}"), &accept, 1, NULL, &err), FURROW_INVALID_ARGUMENT);
     ck_assert_int_eq(ask(world, GET, furrow_bytes_of("{}"), &timeout, 1, NULL, &err), FURROW_INVALID_ARGUMENT);
@@ -235,8 +259,10 @@ static void errors(test_world *world)
     ck_assert_int_eq(ask_text(world, "job.v1.JobService.ListJobs", "{}", &answer, &err), FURROW_INVALID_ARGUMENT);
     ck_assert(furrow_json_find_text(answer, "message", world->arena, &text));
     ck_assert_str_eq(text, "page_size: is too large");
-    ck_assert_ptr_nonnull(strstr(furrow_arena_printf(world->arena, "%.*s", (int)answer.len, (const char *)answer.data), "\"retryDelay\":\"1.500s\""));
-    ck_assert_int_eq(ask(world, "job.v1.JobService.ListJobs", (furrow_bytes){0}, NULL, 0, &answer, &err), FURROW_INVALID_ARGUMENT);
+    ck_assert_ptr_nonnull(strstr(furrow_arena_printf(world->arena, "%.*s", (int)answer.len, (const char *)answer.data),
+                                 "\"retryDelay\":\"1.500s\""));
+    ck_assert_int_eq(ask(world, "job.v1.JobService.ListJobs", (furrow_bytes){0}, NULL, 0, &answer, &err),
+                     FURROW_INVALID_ARGUMENT);
     ck_assert_int_eq(((const uint8_t *)answer.data)[0], 0x08); /* google.rpc.Status: code = 1 */
     ck_assert_int_eq(((const uint8_t *)answer.data)[1], FURROW_INVALID_ARGUMENT);
     world->not_ready = "catching up";
@@ -259,7 +285,9 @@ static void no_foreign_replies(test_world *world)
         furrow_outgoing out = {.subject = OPEN, .reply = targets[i], .data = furrow_bytes_of("{}")};
         ck_assert_int_eq(furrow_link_publish(world->link, &out, &err), FURROW_OK);
     }
-    ck_assert_int_eq(furrow_link_publish(world->link, &(furrow_outgoing){.subject = OPEN, .data = furrow_bytes_of("{}")}, &err), FURROW_OK);
+    ck_assert_int_eq(
+        furrow_link_publish(world->link, &(furrow_outgoing){.subject = OPEN, .data = furrow_bytes_of("{}")}, &err),
+        FURROW_OK);
     ck_assert_int_eq(ask_text(world, GET, "{}", NULL, &err), FURROW_OK); /* those before it have been seen */
     ck_assert_uint_eq(world->opened, 0);
 }
@@ -294,12 +322,16 @@ static void idempotency(test_world *world)
     furrow_bytes first, second;
     furrow_header key = {"Idempotency-Key", "k1"};
     serve(world, (furrow_server_options){0});
-    ck_assert_int_eq(ask(world, OPEN, furrow_bytes_of("{\"id\":\"J1\",\"name\":\"a\"}"), &key, 1, &first, &err), FURROW_OK);
-    ck_assert_int_eq(ask(world, OPEN, furrow_bytes_of("{ \"name\":\"a\", \"id\":\"J1\" }"), &key, 1, &second, &err), FURROW_OK);
+    ck_assert_int_eq(ask(world, OPEN, furrow_bytes_of("{\"id\":\"J1\",\"name\":\"a\"}"), &key, 1, &first, &err),
+                     FURROW_OK);
+    ck_assert_int_eq(ask(world, OPEN, furrow_bytes_of("{ \"name\":\"a\", \"id\":\"J1\" }"), &key, 1, &second, &err),
+                     FURROW_OK);
     ck_assert(furrow_bytes_equal(first, second));
     ck_assert_uint_eq(world->opened, 1);
-    ck_assert_int_eq(ask(world, OPEN, furrow_bytes_of("{\"id\":\"J2\"}"), &key, 1, NULL, &err), FURROW_INVALID_ARGUMENT);
-    ck_assert_int_eq(ask(world, OPEN, furrow_bytes_of("{\"id\":\"J1\",\"name\":\"a\"}"), NULL, 0, NULL, &err), FURROW_OK);
+    ck_assert_int_eq(ask(world, OPEN, furrow_bytes_of("{\"id\":\"J2\"}"), &key, 1, NULL, &err),
+                     FURROW_INVALID_ARGUMENT);
+    ck_assert_int_eq(ask(world, OPEN, furrow_bytes_of("{\"id\":\"J1\",\"name\":\"a\"}"), NULL, 0, NULL, &err),
+                     FURROW_OK);
     ck_assert_uint_eq(world->opened, 2);
 }
 
@@ -337,12 +369,14 @@ static void same_key_at_once(test_world *world)
     furrow_error err;
     world->release = &release;
     serve(world, (furrow_server_options){0});
-    for (size_t i = 0; i < 3; i++) ck_assert_int_eq(furrow_loop_spawn(world->loop, call_slowly, &calls[i], &err), FURROW_OK);
+    for (size_t i = 0; i < 3; i++)
+        ck_assert_int_eq(furrow_loop_spawn(world->loop, call_slowly, &calls[i], &err), FURROW_OK);
     wait_for_running(world, 1);
     ck_assert_int_eq(ask_text(world, GET, "{}", NULL, &err), FURROW_OK);
     ck_assert_uint_eq(world->running, 1); /* the others wait for the first */
     furrow_waiter_done(&release);
-    for (size_t i = 0; i < 3; i++) ck_assert(furrow_wait(&calls[i].done, within_ms(PATIENCE_MS)) && calls[i].status == FURROW_OK);
+    for (size_t i = 0; i < 3; i++)
+        ck_assert(furrow_wait(&calls[i].done, within_ms(PATIENCE_MS)) && calls[i].status == FURROW_OK);
     ck_assert_uint_eq(world->opened, 1);
 }
 
@@ -363,7 +397,8 @@ static void limit_and_drain(test_world *world)
     wait_for_running(world, 1);
     world->release = &release;
     ck_assert_int_eq(ask_text(world, GET, "{}", NULL, &err), FURROW_OK);
-    ck_assert_int_eq(furrow_server_drain(world->server, within_ms(50), &err), FURROW_DEADLINE_EXCEEDED); /* one still runs */
+    ck_assert_int_eq(furrow_server_drain(world->server, within_ms(50), &err),
+                     FURROW_DEADLINE_EXCEEDED); /* one still runs */
     furrow_waiter_done(&release);
     ck_assert(furrow_wait(&calls[0].done, within_ms(PATIENCE_MS)) && calls[0].status == FURROW_OK);
     ck_assert_int_eq(furrow_server_drain(world->server, within_ms(PATIENCE_MS), &err), FURROW_OK);
@@ -406,20 +441,25 @@ static void typed_client(test_world *world)
     Job__V1__OpenJobRequest open = JOB__V1__OPEN_JOB_REQUEST__INIT;
     char version[512];
     get.id = "J7";
-    ck_assert_int_eq(job_get_job_call(world->client, &get, &(furrow_call_options){.timeout_ms = 300}, world->arena, &state, &err), FURROW_UNAVAILABLE);
+    ck_assert_int_eq(
+        job_get_job_call(world->client, &get, &(furrow_call_options){.timeout_ms = 300}, world->arena, &state, &err),
+        FURROW_UNAVAILABLE);
     serve(world, (furrow_server_options){0});
     ck_assert_int_eq(job_get_job_call(world->client, &get, NULL, world->arena, &state, &err), FURROW_OK);
     ck_assert_str_eq(state->job->id, "J7");
     get.id = "missing";
     ck_assert_int_eq(job_get_job_call(world->client, &get, NULL, world->arena, &state, &err), FURROW_NOT_FOUND);
     ck_assert_ptr_nonnull(strstr(err.text, "no job"));
-    ck_assert_int_eq(job_open_job_call(world->client, &open, &(furrow_call_options){.version = version}, world->arena, &state, &err), FURROW_OK);
+    ck_assert_int_eq(
+        job_open_job_call(world->client, &open, &(furrow_call_options){.version = version}, world->arena, &state, &err),
+        FURROW_OK);
     ck_assert_str_eq(version, "job.v1.Job.J1=1");
     world->failures = 2; /* CloseJob is IDEMPOTENT: three attempts */
     ck_assert_int_eq(job_close_job_call(world->client, &close, NULL, world->arena, &state, &err), FURROW_OK);
     ck_assert_uint_eq(world->closed, 3);
-    ck_assert_int_eq(furrow_client_call(world->client, &job_v1_job_service.methods[JOB_V1_JOB_SERVICE_OPEN_JOB], &open.base,
-                                        &(furrow_call_options){.deadline_ns = furrow_clock_now_ns()}, world->arena, (ProtobufCMessage **)&state, &err),
+    ck_assert_int_eq(furrow_client_call(world->client, &job_v1_job_service.methods[JOB_V1_JOB_SERVICE_OPEN_JOB],
+                                        &open.base, &(furrow_call_options){.deadline_ns = furrow_clock_now_ns()},
+                                        world->arena, (ProtobufCMessage **)&state, &err),
                      FURROW_DEADLINE_EXCEEDED);
     ck_assert_uint_eq(world->opened, 1); /* never sent */
 }
@@ -441,7 +481,8 @@ static void over_a_restart(test_world *world)
     furrow_test_server_restart(world->nats);
     ck_assert(furrow_link_wait_connected(world->link, within_ms(PATIENCE_MS)));
     uint64_t until = within_ms(PATIENCE_MS);
-    while ((status = ask_text(world, GET, "{}", NULL, &err)) != FURROW_OK && furrow_clock_now_ns() < until) furrow_task_sleep_ms(5);
+    while ((status = ask_text(world, GET, "{}", NULL, &err)) != FURROW_OK && furrow_clock_now_ns() < until)
+        furrow_task_sleep_ms(5);
     ck_assert_int_eq(status, FURROW_OK);
     furrow_test_server_kill(world->redis); /* calls without a key need no Redis here */
     ck_assert_int_eq(ask_text(world, GET, "{}", NULL, &err), FURROW_OK);

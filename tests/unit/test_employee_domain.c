@@ -34,7 +34,8 @@ static Employee__V1__Employee *hired(void)
 {
     Employee__V1__HireEmployeeRequest request = rosa();
     Employee__V1__Employee *next = NULL;
-    ck_assert_int_eq(employee_hire(NULL, &request, "E1", (ProtobufCBinaryData){0}, moment, arena, &next, &err), FURROW_OK);
+    ck_assert_int_eq(employee_hire(NULL, &request, "E1", (ProtobufCBinaryData){0}, moment, arena, &next, &err),
+                     FURROW_OK);
     return next;
 }
 
@@ -42,7 +43,9 @@ static furrow_status hire_with(Employee__V1__HireEmployeeRequest request)
 {
     Employee__V1__Employee *next = NULL;
     furrow_status status = employee_check_hire(&request, &err);
-    return status == FURROW_OK ? employee_hire(NULL, &request, "E1", (ProtobufCBinaryData){0}, moment, arena, &next, &err) : status;
+    return status == FURROW_OK
+               ? employee_hire(NULL, &request, "E1", (ProtobufCBinaryData){0}, moment, arena, &next, &err)
+               : status;
 }
 
 START_TEST(a_hire_fills_in_what_was_left_out)
@@ -93,7 +96,8 @@ START_TEST(the_same_id_is_hired_once)
 {
     Employee__V1__HireEmployeeRequest request = rosa();
     Employee__V1__Employee *next = NULL;
-    ck_assert_int_eq(employee_hire(hired(), &request, "E1", (ProtobufCBinaryData){0}, moment, arena, &next, &err), FURROW_ALREADY_EXISTS);
+    ck_assert_int_eq(employee_hire(hired(), &request, "E1", (ProtobufCBinaryData){0}, moment, arena, &next, &err),
+                     FURROW_ALREADY_EXISTS);
 }
 END_TEST
 
@@ -134,7 +138,8 @@ START_TEST(an_employment_ends_and_begins_again)
     Employee__V1__Employee *active = hired(), *left = NULL, *back = NULL, *again = NULL;
     Employee__V1__RehireEmployeeRequest rehire = EMPLOYEE__V1__REHIRE_EMPLOYEE_REQUEST__INIT;
     rehire.id = "E1";
-    ck_assert_int_eq(employee_terminate(active, "E1", "2026-11-01", moment, arena, &left, &err), FURROW_FAILED_PRECONDITION);
+    ck_assert_int_eq(employee_terminate(active, "E1", "2026-11-01", moment, arena, &left, &err),
+                     FURROW_FAILED_PRECONDITION);
     ck_assert_int_eq(employee_rehire(active, &rehire, moment, arena, &back, &err), FURROW_FAILED_PRECONDITION);
     ck_assert_int_eq(employee_check_erase(active, "E1", &err), FURROW_FAILED_PRECONDITION);
     ck_assert_int_eq(employee_terminate(active, "E1", "", moment, arena, &left, &err), FURROW_OK);

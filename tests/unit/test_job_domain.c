@@ -83,10 +83,12 @@ START_TEST(a_job_opens_closes_and_opens_again)
     Job__V1__Job *job = NULL, *next = NULL;
     ck_assert_int_eq(job_open(NULL, &request, "J1", 1, arena, &job, &err), FURROW_OK);
     ck_assert_int_eq(job_open(job, &request, "J1", 1, arena, &next, &err), FURROW_ALREADY_EXISTS);
-    ck_assert_int_eq(job_set_status(job, "J1", JOB__V1__JOB_STATUS__JOB_STATUS_CLOSED, 2, arena, &next, &err), FURROW_OK);
+    ck_assert_int_eq(job_set_status(job, "J1", JOB__V1__JOB_STATUS__JOB_STATUS_CLOSED, 2, arena, &next, &err),
+                     FURROW_OK);
     ck_assert_int_eq(next->status, JOB__V1__JOB_STATUS__JOB_STATUS_CLOSED);
     ck_assert_int_eq(job->status, JOB__V1__JOB_STATUS__JOB_STATUS_OPEN);
-    ck_assert_int_eq(job_set_status(NULL, "J2", JOB__V1__JOB_STATUS__JOB_STATUS_CLOSED, 2, arena, &next, &err), FURROW_NOT_FOUND);
+    ck_assert_int_eq(job_set_status(NULL, "J2", JOB__V1__JOB_STATUS__JOB_STATUS_CLOSED, 2, arena, &next, &err),
+                     FURROW_NOT_FOUND);
     Job__V1__ListJobsRequest list = JOB__V1__LIST_JOBS_REQUEST__INIT;
     list.code_prefix = "harv";
     ck_assert(job_matches(job, &list));

@@ -32,7 +32,8 @@ static Location__V1__CreateLocationRequest request_of(Location__V1__LocationKind
     return request;
 }
 
-static Location__V1__Location *made(Location__V1__LocationKind kind, const char *id, const Location__V1__Location *parent)
+static Location__V1__Location *made(Location__V1__LocationKind kind, const char *id,
+                                    const Location__V1__Location *parent)
 {
     Location__V1__CreateLocationRequest request = request_of(kind, parent ? parent->id : "");
     Location__V1__Location *next = NULL;
@@ -69,7 +70,8 @@ END_TEST
 
 START_TEST(rows_stand_in_blocks_and_nothing_in_rows)
 {
-    Location__V1__Location *ranch = made(RANCH, "R1", NULL), *block = made(BLOCK, "B1", ranch), *row = made(ROW, "W1", block);
+    Location__V1__Location *ranch = made(RANCH, "R1", NULL), *block = made(BLOCK, "B1", ranch),
+                           *row = made(ROW, "W1", block);
     ck_assert_str_eq(row->ranch_id, "R1");
     ck_assert_int_eq(location_check_parent(BLOCK, "R1", ranch, &err), FURROW_OK);
     ck_assert_int_eq(location_check_parent(BLOCK, "B1", block, &err), FURROW_OK);
@@ -77,17 +79,22 @@ START_TEST(rows_stand_in_blocks_and_nothing_in_rows)
     ck_assert_int_eq(location_check_parent(ROW, "W1", row, &err), FURROW_FAILED_PRECONDITION);
     ck_assert_int_eq(location_check_parent(BLOCK, "B9", NULL, &err), FURROW_FAILED_PRECONDITION);
     Location__V1__Location *closed = NULL;
-    ck_assert_int_eq(location_set_status(block, "B1", LOCATION__V1__LOCATION_STATUS__LOCATION_STATUS_CLOSED, 2, arena, &closed, &err), FURROW_OK);
+    ck_assert_int_eq(location_set_status(block, "B1", LOCATION__V1__LOCATION_STATUS__LOCATION_STATUS_CLOSED, 2, arena,
+                                         &closed, &err),
+                     FURROW_OK);
     ck_assert_int_eq(location_check_parent(ROW, "B1", closed, &err), FURROW_FAILED_PRECONDITION);
     Location__V1__Location *again = closed;
-    ck_assert_int_eq(location_set_status(closed, "B1", LOCATION__V1__LOCATION_STATUS__LOCATION_STATUS_CLOSED, 3, arena, &again, &err), FURROW_OK);
+    ck_assert_int_eq(location_set_status(closed, "B1", LOCATION__V1__LOCATION_STATUS__LOCATION_STATUS_CLOSED, 3, arena,
+                                         &again, &err),
+                     FURROW_OK);
     ck_assert_ptr_null(again);
 }
 END_TEST
 
 START_TEST(places_move_within_their_ranch)
 {
-    Location__V1__Location *one = made(RANCH, "R1", NULL), *two = made(RANCH, "R2", NULL), *block = made(BLOCK, "B1", one), *next = NULL;
+    Location__V1__Location *one = made(RANCH, "R1", NULL), *two = made(RANCH, "R2", NULL),
+                           *block = made(BLOCK, "B1", one), *next = NULL;
     ck_assert_int_eq(location_move(block, "B1", two, 2, arena, &next, &err), FURROW_FAILED_PRECONDITION);
     ck_assert_int_eq(location_move(one, "R1", two, 2, arena, &next, &err), FURROW_FAILED_PRECONDITION);
     ck_assert_int_eq(location_move(NULL, "B9", two, 2, arena, &next, &err), FURROW_NOT_FOUND);

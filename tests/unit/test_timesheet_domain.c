@@ -1,4 +1,5 @@
-/* The rules of working time, without any server: every transition and every refusal, and the invariants after random strokes. */
+/* The rules of working time, without any server: every transition and every refusal, and the invariants after random
+ * strokes. */
 #include "timesheet/domain.h"
 
 #include "base/clock.h"
@@ -37,7 +38,8 @@ static int64_t at(double hour)
 static workday_stroke stroke_at(double hour)
 {
     static char id[FURROW_ID_MAX + 1];
-    workday_stroke stroke = {.day_id = id, .employee_id = "E1", .job_id = "J1", .location_id = "B1", .at_ns = at(hour), .now_ns = at(hour)};
+    workday_stroke stroke = {
+        .day_id = id, .employee_id = "E1", .job_id = "J1", .location_id = "B1", .at_ns = at(hour), .now_ns = at(hour)};
     stroke.window = workday_window_at(stroke.at_ns, 4);
     workday_day_id("E1", &stroke.window, id);
     return stroke;
@@ -50,7 +52,8 @@ static Timesheet__V1__WorkDay *must(workday_rule *rule, const Timesheet__V1__Wor
     return next;
 }
 
-static void must_refuse(workday_rule *rule, const Timesheet__V1__WorkDay *day, workday_stroke stroke, furrow_status status)
+static void must_refuse(workday_rule *rule, const Timesheet__V1__WorkDay *day, workday_stroke stroke,
+                        furrow_status status)
 {
     Timesheet__V1__WorkDay *next = (Timesheet__V1__WorkDay *)&err;
     ck_assert_int_eq(rule(day, &stroke, arena, &next, &err), status);
@@ -85,7 +88,8 @@ START_TEST(an_id_gives_back_its_window)
     workday_window window;
     ck_assert_int_eq(workday_window_of_id("E_1_20261123", 4, &window, &err), FURROW_OK);
     ck_assert_int_eq(window.start_ns, at(4));
-    const char *const wrong[] = {"E1", "E1_2026112", "E1_20261332", "_20261123", "E1-20261123", "E1_2026112x", "E.1_20261123"};
+    const char *const wrong[] = {"E1",          "E1_2026112",  "E1_20261332", "_20261123",
+                                 "E1-20261123", "E1_2026112x", "E.1_20261123"};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
         ck_assert_int_eq(workday_window_of_id(wrong[i], 4, &window, &err), FURROW_INVALID_ARGUMENT);
 }
@@ -225,7 +229,8 @@ START_TEST(a_correction_replaces_entries_and_says_who_and_why)
     request.id = day->id;
     request.entries = entries;
     request.n_entries = 2;
-    ck_assert_int_eq(workday_correct(day, &request, &window, at(20), arena, &next, &err), FURROW_INVALID_ARGUMENT); /* who? */
+    ck_assert_int_eq(workday_correct(day, &request, &window, at(20), arena, &next, &err),
+                     FURROW_INVALID_ARGUMENT); /* who? */
     request.by = "foreman";
     request.reason = "forgot to clock out";
     ck_assert_int_eq(workday_correct(NULL, &request, &window, at(20), arena, &next, &err), FURROW_NOT_FOUND);
@@ -257,7 +262,8 @@ static void check_invariants(const Timesheet__V1__WorkDay *day, const workday_wi
 
 START_TEST(random_strokes_keep_the_invariants)
 {
-    static workday_rule *const rules[] = {workday_clock_in, workday_switch_job, workday_start_break, workday_end_break, workday_clock_out};
+    static workday_rule *const rules[] = {workday_clock_in, workday_switch_job, workday_start_break, workday_end_break,
+                                          workday_clock_out};
     srand(7);
     for (int round = 0; round < 300; round++) {
         Timesheet__V1__WorkDay *day = NULL;
