@@ -36,7 +36,7 @@ typedef struct furrow_table_options {
     const ProtobufCMessageDescriptor *descriptor; /* of what is stored */
     const furrow_index_contract *indexes;
     size_t index_count;
-    bool reactions; /* keep (old) until furrow_table_reacted */
+    bool reactions; /* keep (old) until furrow_record_reacted */
 } furrow_table_options;
 
 /* The options' strings and tables are lent for the table's life. */
@@ -67,8 +67,14 @@ typedef struct furrow_record_write {
     uint64_t version;
     furrow_bytes body; /* len 0: a tombstone */
 } furrow_record_write;
-/* *applied (may be NULL): how many were newer than what was stored. Parks. All or some were written on error: do it
- * again. */
+/*
+ * *applied (may be NULL): how many were newer than what was stored. Parks. On error some may have been written: do it
+ * again.
+ *
+ * Errors: INVALID_ARGUMENT when an id is none, or a table with indexes cannot read a body (the text names the record;
+ * apply the others without it); ABORTED when others write the same records without pause; those of
+ * furrow_store_command.
+ */
 furrow_status furrow_record_apply(furrow_table *table, const furrow_record_write writes[], size_t count,
                                   size_t *applied, furrow_error *err) FURROW_MUST_USE;
 
@@ -80,8 +86,9 @@ typedef struct furrow_record_reaction {
 /* At most @max pending ones, in @arena. */
 furrow_status furrow_record_reactions(furrow_table *table, size_t max, furrow_arena *arena,
                                       furrow_record_reaction **out, size_t *count, furrow_error *err) FURROW_MUST_USE;
-/* The reaction to @id up to @version has run: forgets it, or if the record is newer keeps it pending with `before` =
- * that version's record @now. */
+/* @reaction has run: forgets it, or, when the record is newer by now, keeps it pending with `before` = the @now that it
+ * saw. Does nothing when what is pending is not what the reaction was about, because another process has handled that.
+ */
 furrow_status furrow_record_reacted(furrow_table *table, const furrow_record_reaction *reaction,
                                     furrow_error *err) FURROW_MUST_USE;
 
@@ -89,12 +96,14 @@ furrow_status furrow_record_reacted(furrow_table *table, const furrow_record_rea
  * A listing page: records by an index (a value, a text prefix, or all in order) or by id.
  * @after is an opaque token of the page before, or NULL; INVALID_ARGUMENT when it was not made by the same query. At
  * most @limit records (1 to 1000); *next is NULL at the end. Records changed while pages are read appear once or not,
- * never twice in one page.
+ * never twice in one page; one whose repeated field has several of the values asked for appears once. A page may be
+ * shorter than
+ * @limit, even empty, with *next not NULL. Text counts up to its first 256 bytes.
  */
 typedef struct furrow_record_query {
     const char *index;  /* a field that is `listed`; NULL: by id (needs an index on id) */
-    furrow_bytes value; /* canonical value (furrow_record_index_value), or the prefix */
-    bool prefix;        /* value is a prefix of a text field; an empty prefix is everything */
+    furrow_bytes value; /* text, or furrow_record_index_integer of a number, bool or enum; or the prefix */
+    bool prefix;        /* value is a prefix of a text field; an empty prefix is everything, of any field */
     size_t limit;
     const char *after;
 } furrow_record_query;
@@ -125,16 +134,18 @@ furrow_status furrow_marker_write(furrow_table *table, const furrow_marker *mark
 furrow_status furrow_marker_move(furrow_table *table, const furrow_marker *from, const furrow_marker *to, bool *moved,
                                  furrow_error *err) FURROW_MUST_USE;
 
-/* Deletes every key of the table (records, indexes, reactions, marker) in bounded steps: before a rebuild under another
- * shape or log. */
+/* Deletes every key of the table (the marker first, then indexes, reactions, records; not leases) in bounded steps:
+ * before a rebuild under another shape or log. What others apply meanwhile may go or stay, so the rebuild reads the log
+ * from its start. */
 furrow_status furrow_table_clear(furrow_table *table, furrow_error *err) FURROW_MUST_USE;
 
-/* A lease that one replica of the service holds at a time (repairs): true in *held if we have it for @ms. */
+/* A lease that one replica of the service holds at a time (repairs): true in *held if we have it for @ms.
+ * The holder may ask again, to prolong it; with @ms 0 it gives it back. */
 furrow_status furrow_table_lease(furrow_table *table, const char *what, const char *holder, uint64_t ms, bool *held,
                                  furrow_error *err) FURROW_MUST_USE;
 
-/* Small values with an expiry, for idempotency results: "<service>:@idem:<key>". add sets only if absent and otherwise
- * reads. */
+/* Small values with an expiry, for idempotency results: "<service>:@idem:<key>". The first value remembered
+ * stands until it expires; recall yields it, or FURROW_VALUE_NIL. */
 furrow_status furrow_store_remember(furrow_store *store, const char *service, const char *key, furrow_bytes value,
                                     uint64_t ttl_s, furrow_error *err) FURROW_MUST_USE;
 furrow_status furrow_store_recall(furrow_store *store, const char *service, const char *key, furrow_arena *arena,

@@ -4,7 +4,10 @@
  * Commands of one turn leave in one write and their answers come in order; a caller parks until its own has come. The
  * store connects in the background and reconnects for ever with bounded back-off and jitter. While it is away every
  * command fails UNAVAILABLE at once; commands in flight when it breaks fail UNAVAILABLE too (they may have run; all
- * ours are idempotent). Threads: the loop's, in a task.
+ * ours are idempotent). Connected means: AUTH, SELECT, INFO and PING were answered, so a Redis that loads its data or a
+ * user who may not ask for INFO is not; furrow_store_last_error says which. A Redis that answers READONLY is left, as
+ * its name may lead to another by now.
+ * Threads: the loop's, in a task.
  */
 #ifndef FURROW_STORE_STORE_H
 #define FURROW_STORE_STORE_H
@@ -16,16 +19,20 @@
 typedef struct furrow_store furrow_store;
 
 typedef struct furrow_store_options {
-    const char *url;             /* "redis://host:port[/db]" or "unix:///path"; NULL: redis://127.0.0.1:6379 */
-    const char *user, *password; /* AUTH, or NULL */
+    const char
+        *url; /* "redis://host[:port][/db]" or "unix:///path", without a password; NULL: redis://127.0.0.1:6379 */
+    const char *user, *password;                 /* AUTH, or NULL */
     uint64_t reconnect_min_ms, reconnect_max_ms; /* 0: 50 and 2000 */
     uint64_t timeout_ms; /* a command without an answer for so long breaks the connection; 0: 5000 */
     size_t max_commands; /* in flight; past it RESOURCE_EXHAUSTED; 0: 65536 */
 } furrow_store_options;
 
+/* NULL only for a wrong URL or want of memory; everything is copied. */
 furrow_store *furrow_store_create(furrow_loop *loop, const furrow_store_options *options, furrow_error *err);
+/* Fails what is in flight; its memory goes when the loop has run once more. NULL is fine. */
 void furrow_store_destroy(furrow_store *store);
 bool furrow_store_connected(const furrow_store *store);
+/* Why it is not connected, for people; "" when it is, or has not yet failed. */
 const char *furrow_store_last_error(const furrow_store *store);
 
 /* Redis's run id of the current connection: another one means another process, which may have lost its last writes. */

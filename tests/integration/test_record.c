@@ -275,6 +275,37 @@ START_TEST(a_markers_position_only_grows_within_one_shape_epoch_and_run)
 }
 END_TEST
 
+static bool move(furrow_table *table, furrow_marker from, furrow_marker to)
+{
+    bool moved = false;
+    ck_assert_ok(furrow_marker_move(table, &from, &to, &moved, failure));
+    return moved;
+}
+
+static void move_body(store_world *world)
+{
+    furrow_marker first = marker_of("shape", 1, "run1", 10), second = marker_of("shape", 1, "run2", 8), stored;
+    ck_assert(store_world_connected(world->store));
+    furrow_table *table = store_world_table(world, world->store, "Worker", "", false);
+    ck_assert(!move(table, first, second));
+    ck_assert_ok(furrow_marker_read(table, &stored, failure));
+    ck_assert(!stored.found);
+    ck_assert_ok(furrow_marker_write(table, &first, failure));
+    ck_assert(!move(table, second, first));
+    ck_assert(move(table, first, second));
+    ck_assert(!move(table, first, second));
+    ck_assert_ok(furrow_marker_read(table, &stored, failure));
+    ck_assert_str_eq(stored.run_id, "run2");
+    ck_assert_uint_eq(stored.position, 10);
+    furrow_table_destroy(table);
+}
+
+START_TEST(a_marker_is_moved_on_only_from_what_it_is_known_to_be)
+{
+    store_world_run(NULL, move_body);
+}
+END_TEST
+
 static bool lease(furrow_table *table, const char *holder, uint64_t ms)
 {
     bool held = false;
@@ -368,6 +399,7 @@ int main(void)
         records_of_several_tables_come_in_one_command,
         an_apply_that_redis_interrupted_can_be_done_again,
         a_markers_position_only_grows_within_one_shape_epoch_and_run,
+        a_marker_is_moved_on_only_from_what_it_is_known_to_be,
         a_lease_has_one_holder_until_it_ends,
         clearing_a_table_takes_all_of_it_and_nothing_else,
         the_first_remembered_value_stands,
