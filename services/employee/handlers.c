@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "runtime/input.h"
+#include "runtime/listing.h"
 #include "runtime/service.h"
 #include "wire/message.h"
 
@@ -162,51 +163,37 @@ furrow_status employee_get_employee(furrow_call *call, const Employee__V1__GetEm
     return status == FURROW_OK ? answer(&state, furrow_call_arena(call), response, err) : status;
 }
 
+static bool matches(const ProtobufCMessage *employee, const void *request)
+{
+    return employee_matches((const Employee__V1__Employee *)employee, request);
+}
+
 /* The narrowest index there is for the request; what it does not cover is filtered. */
 static furrow_record_query query_of(const Employee__V1__ListEmployeesRequest *request, furrow_arena *arena)
 {
-    furrow_record_query query = {.after = request->page_token[0] ? request->page_token : NULL};
-    if (request->crew[0]) {
-        query.index = "crew";
-        query.value = furrow_bytes_of(request->crew);
-    } else if (request->name_prefix[0] ||
-               request->status == EMPLOYEE__V1__EMPLOYMENT_STATUS__EMPLOYMENT_STATUS_UNSPECIFIED) {
-        query.index = "display_name";
-        query.value = furrow_bytes_of(request->name_prefix);
-        query.prefix = true;
-    } else {
-        query.index = "status";
-        query.value = furrow_record_index_integer(request->status, arena);
-    }
-    return query;
+    bool any_status = request->status == EMPLOYEE__V1__EMPLOYMENT_STATUS__EMPLOYMENT_STATUS_UNSPECIFIED;
+    if (request->crew[0]) return (furrow_record_query){.index = "crew", .value = furrow_bytes_of(request->crew)};
+    if (request->name_prefix[0] || any_status)
+        return (furrow_record_query){
+            .index = "display_name", .value = furrow_bytes_of(request->name_prefix), .prefix = true};
+    return (furrow_record_query){.index = "status", .value = furrow_record_index_integer(request->status, arena)};
 }
 
 furrow_status employee_list_employees(furrow_call *call, const Employee__V1__ListEmployeesRequest *request,
                                       Employee__V1__ListEmployeesResponse *response, furrow_error *err)
 {
-    furrow_arena *arena = furrow_call_arena(call);
-    furrow_record_query query = query_of(request, arena);
-    furrow_listed *listed;
-    size_t count;
-    char *next;
-    furrow_status status = furrow_input_page_size(request->page_size, &query.limit, err);
-    if (status == FURROW_OK)
-        status = furrow_record_list(furrow_entity_table(employees(call)), &query, arena, &listed, &count, &next, err);
-    if (status != FURROW_OK) return status;
-    response->employees = furrow_arena_alloc(arena, (count + 1) * sizeof(*response->employees));
-    if (!response->employees) return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "ask for smaller pages");
-    for (size_t i = 0; i < count; i++) {
-        furrow_state state;
-        Employee__V1__EmployeeState shown = EMPLOYEE__V1__EMPLOYEE_STATE__INIT;
-        status = furrow_entity_unpack(employees(call), &listed[i].record, arena, &state, err);
-        if (status != FURROW_OK) return status;
-        if (!state.message || !employee_matches(employee_of(&state), request)) continue;
-        status = answer(&state, arena, &shown, err);
-        if (status != FURROW_OK) return status;
-        response->employees[response->n_employees++] = shown.employee;
-    }
-    if (next) response->next_page_token = next;
-    return FURROW_OK;
+    furrow_listing listing = {.entity = employees(call),
+                              .query = query_of(request, furrow_call_arena(call)),
+                              .page_size = request->page_size,
+                              .page_token = request->page_token,
+                              .matches = matches,
+                              .request = request};
+    furrow_status status =
+        furrow_listing_read(&listing, furrow_call_arena(call), (ProtobufCMessage ***)&response->employees,
+                            &response->n_employees, &response->next_page_token, err);
+    for (size_t i = 0; status == FURROW_OK && i < response->n_employees; i++)
+        response->employees[i]->private_ = (ProtobufCBinaryData){0};
+    return status;
 }
 
 static furrow_status decide_update(void *arg, const furrow_state *current, furrow_arena *arena, furrow_decision *out,

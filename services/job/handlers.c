@@ -7,7 +7,7 @@
 #include "job/v1/job.server.h"
 
 #include "base/clock.h"
-#include "runtime/input.h"
+#include "runtime/listing.h"
 #include "runtime/service.h"
 
 typedef struct command_context {
@@ -103,49 +103,34 @@ furrow_status job_get_job(furrow_call *call, const Job__V1__GetJobRequest *reque
     return FURROW_OK;
 }
 
+static bool matches(const ProtobufCMessage *job, const void *request)
+{
+    return job_matches((const Job__V1__Job *)job, request);
+}
+
+/* The narrowest index there is for the request; what it does not cover is filtered. */
 static furrow_record_query query_of(const Job__V1__ListJobsRequest *request, furrow_arena *arena)
 {
-    furrow_record_query query = {.after = request->page_token[0] ? request->page_token : NULL};
-    if (request->code_prefix[0] || (request->status == JOB__V1__JOB_STATUS__JOB_STATUS_UNSPECIFIED &&
-                                    request->kind == JOB__V1__JOB_KIND__JOB_KIND_UNSPECIFIED)) {
-        query.index = "code";
-        query.value = furrow_bytes_of(request->code_prefix);
-        query.prefix = true;
-    } else if (request->kind != JOB__V1__JOB_KIND__JOB_KIND_UNSPECIFIED) {
-        query.index = "kind";
-        query.value = furrow_record_index_integer(request->kind, arena);
-    } else {
-        query.index = "status";
-        query.value = furrow_record_index_integer(request->status, arena);
-    }
-    return query;
+    bool any_status = request->status == JOB__V1__JOB_STATUS__JOB_STATUS_UNSPECIFIED;
+    bool any_kind = request->kind == JOB__V1__JOB_KIND__JOB_KIND_UNSPECIFIED;
+    if (request->code_prefix[0] || (any_status && any_kind))
+        return (furrow_record_query){.index = "code", .value = furrow_bytes_of(request->code_prefix), .prefix = true};
+    if (!any_kind)
+        return (furrow_record_query){.index = "kind", .value = furrow_record_index_integer(request->kind, arena)};
+    return (furrow_record_query){.index = "status", .value = furrow_record_index_integer(request->status, arena)};
 }
 
 furrow_status job_list_jobs(furrow_call *call, const Job__V1__ListJobsRequest *request,
                             Job__V1__ListJobsResponse *response, furrow_error *err)
 {
-    furrow_arena *arena = furrow_call_arena(call);
-    furrow_record_query query = query_of(request, arena);
-    furrow_listed *listed;
-    size_t count;
-    char *next;
-    furrow_status status = furrow_input_page_size(request->page_size, &query.limit, err);
-    if (status == FURROW_OK)
-        status = furrow_record_list(furrow_entity_table(jobs(call)), &query, arena, &listed, &count, &next, err);
-    if (status != FURROW_OK) return status;
-    response->jobs = furrow_arena_alloc(arena, (count + 1) * sizeof(*response->jobs));
-    if (!response->jobs) return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "ask for smaller pages");
-    for (size_t i = 0; i < count; i++) {
-        furrow_state state;
-        Job__V1__JobState shown = JOB__V1__JOB_STATE__INIT;
-        status = furrow_entity_unpack(jobs(call), &listed[i].record, arena, &state, err);
-        if (status != FURROW_OK) return status;
-        if (!state.message || !job_matches(job_of(&state), request)) continue;
-        answer(&state, &shown);
-        response->jobs[response->n_jobs++] = shown.job;
-    }
-    if (next) response->next_page_token = next;
-    return FURROW_OK;
+    furrow_listing listing = {.entity = jobs(call),
+                              .query = query_of(request, furrow_call_arena(call)),
+                              .page_size = request->page_size,
+                              .page_token = request->page_token,
+                              .matches = matches,
+                              .request = request};
+    return furrow_listing_read(&listing, furrow_call_arena(call), (ProtobufCMessage ***)&response->jobs,
+                               &response->n_jobs, &response->next_page_token, err);
 }
 
 static furrow_status decide_status(void *arg, const furrow_state *current, furrow_arena *arena, furrow_decision *out,

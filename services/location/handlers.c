@@ -8,7 +8,7 @@
 #include "location/v1/location.server.h"
 
 #include "base/clock.h"
-#include "runtime/input.h"
+#include "runtime/listing.h"
 #include "runtime/service.h"
 
 #define BLOCK LOCATION__V1__LOCATION_KIND__LOCATION_KIND_BLOCK
@@ -122,56 +122,40 @@ furrow_status location_get_location(furrow_call *call, const Location__V1__GetLo
     return FURROW_OK;
 }
 
-static bool matches(const Location__V1__Location *location, const Location__V1__ListLocationsRequest *request)
+static bool matches(const ProtobufCMessage *message, const void *arg)
 {
-    bool status = request->status == LOCATION__V1__LOCATION_STATUS__LOCATION_STATUS_UNSPECIFIED ||
-                  location->status == request->status;
-    bool parent = !request->parent_id[0] || strcmp(location->parent_id, request->parent_id) == 0;
-    return status && parent && (!request->ranch_id[0] || strcmp(location->ranch_id, request->ranch_id) == 0);
+    const Location__V1__Location *location = (const Location__V1__Location *)message;
+    const Location__V1__ListLocationsRequest *request = arg;
+    if (request->status != LOCATION__V1__LOCATION_STATUS__LOCATION_STATUS_UNSPECIFIED &&
+        location->status != request->status)
+        return false;
+    if (request->parent_id[0] && strcmp(location->parent_id, request->parent_id) != 0) return false;
+    return !request->ranch_id[0] || strcmp(location->ranch_id, request->ranch_id) == 0;
 }
 
+/* The narrowest index there is for the request; what it does not cover is filtered. */
 static furrow_record_query query_of(const Location__V1__ListLocationsRequest *request, furrow_arena *arena)
 {
-    furrow_record_query query = {
-        .after = request->page_token[0] ? request->page_token : NULL, .index = "ranch_id", .prefix = true};
-    if (request->parent_id[0]) {
-        query = (furrow_record_query){
-            .after = query.after, .index = "parent_id", .value = furrow_bytes_of(request->parent_id)};
-    } else if (request->ranch_id[0]) {
-        query = (furrow_record_query){
-            .after = query.after, .index = "ranch_id", .value = furrow_bytes_of(request->ranch_id)};
-    } else if (request->status != LOCATION__V1__LOCATION_STATUS__LOCATION_STATUS_UNSPECIFIED) {
-        query = (furrow_record_query){
-            .after = query.after, .index = "status", .value = furrow_record_index_integer(request->status, arena)};
-    }
-    return query;
+    if (request->parent_id[0])
+        return (furrow_record_query){.index = "parent_id", .value = furrow_bytes_of(request->parent_id)};
+    if (request->ranch_id[0])
+        return (furrow_record_query){.index = "ranch_id", .value = furrow_bytes_of(request->ranch_id)};
+    if (request->status != LOCATION__V1__LOCATION_STATUS__LOCATION_STATUS_UNSPECIFIED)
+        return (furrow_record_query){.index = "status", .value = furrow_record_index_integer(request->status, arena)};
+    return (furrow_record_query){.index = "ranch_id", .prefix = true};
 }
 
 furrow_status location_list_locations(furrow_call *call, const Location__V1__ListLocationsRequest *request,
                                       Location__V1__ListLocationsResponse *response, furrow_error *err)
 {
-    furrow_arena *arena = furrow_call_arena(call);
-    furrow_record_query query = query_of(request, arena);
-    furrow_listed *listed;
-    size_t count;
-    char *next;
-    furrow_status status = furrow_input_page_size(request->page_size, &query.limit, err);
-    if (status == FURROW_OK)
-        status = furrow_record_list(furrow_entity_table(locations(call)), &query, arena, &listed, &count, &next, err);
-    if (status != FURROW_OK) return status;
-    response->locations = furrow_arena_alloc(arena, (count + 1) * sizeof(*response->locations));
-    if (!response->locations) return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "ask for smaller pages");
-    for (size_t i = 0; i < count; i++) {
-        furrow_state state;
-        Location__V1__LocationState shown = LOCATION__V1__LOCATION_STATE__INIT;
-        status = furrow_entity_unpack(locations(call), &listed[i].record, arena, &state, err);
-        if (status != FURROW_OK) return status;
-        if (!state.message || !matches(location_of(&state), request)) continue;
-        answer(&state, &shown);
-        response->locations[response->n_locations++] = shown.location;
-    }
-    if (next) response->next_page_token = next;
-    return FURROW_OK;
+    furrow_listing listing = {.entity = locations(call),
+                              .query = query_of(request, furrow_call_arena(call)),
+                              .page_size = request->page_size,
+                              .page_token = request->page_token,
+                              .matches = matches,
+                              .request = request};
+    return furrow_listing_read(&listing, furrow_call_arena(call), (ProtobufCMessage ***)&response->locations,
+                               &response->n_locations, &response->next_page_token, err);
 }
 
 static furrow_status decide_move(void *arg, const furrow_state *current, furrow_arena *arena, furrow_decision *out,

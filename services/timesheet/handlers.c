@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "runtime/input.h"
+#include "runtime/listing.h"
 
 static furrow_entity *days(furrow_call *call)
 {
@@ -125,30 +126,25 @@ furrow_status timesheet_get_day(furrow_call *call, const Timesheet__V1__GetDayRe
     return FURROW_OK;
 }
 
-/* A page of days, with what the days come to. */
-static furrow_status summarise(furrow_call *call, const furrow_listed *listed, size_t count,
-                               const Timesheet__V1__ListDaysRequest *request, Timesheet__V1__ListDaysResponse *response,
+static bool matches(const ProtobufCMessage *day, const void *request)
+{
+    const Timesheet__V1__ListDaysRequest *wanted = request;
+    return !wanted->date[0] || strcmp(((const Timesheet__V1__WorkDay *)day)->date, wanted->date) == 0;
+}
+
+/* What a day comes to. */
+static furrow_status summarise(Timesheet__V1__WorkDay *day, furrow_arena *arena, Timesheet__V1__DaySummary **out,
                                furrow_error *err)
 {
-    furrow_arena *arena = furrow_call_arena(call);
-    response->days = furrow_arena_alloc(arena, (count + 1) * sizeof(*response->days));
-    if (!response->days) return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "ask for smaller pages");
-    for (size_t i = 0; i < count; i++) {
-        furrow_state state;
-        workday_window window;
-        furrow_status status = furrow_entity_unpack(days(call), &listed[i].record, arena, &state, err);
-        if (status != FURROW_OK) return status;
-        if (!state.message || (request->date[0] && strcmp(day_of(&state)->date, request->date) != 0)) continue;
-        status = workday_window_of_id(day_of(&state)->id, (int)clock_config.day_start_hour, &window, err);
-        Timesheet__V1__DaySummary *summary = furrow_arena_alloc(arena, sizeof *summary);
-        if (!summary) return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "ask for smaller pages");
-        if (status != FURROW_OK) return status;
-        timesheet__v1__day_summary__init(summary);
-        state.message->n_unknown_fields = 0;
-        summary->day = (Timesheet__V1__WorkDay *)state.message;
-        workday_totals(summary->day, &window, furrow_clock_wall_ns(), &summary->work_seconds, &summary->meal_seconds);
-        response->days[response->n_days++] = summary;
-    }
+    workday_window window;
+    furrow_status status = workday_window_of_id(day->id, (int)clock_config.day_start_hour, &window, err);
+    if (status != FURROW_OK) return status;
+    Timesheet__V1__DaySummary *summary = furrow_arena_alloc(arena, sizeof *summary);
+    if (!summary) return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "ask for smaller pages");
+    timesheet__v1__day_summary__init(summary);
+    summary->day = day;
+    workday_totals(day, &window, furrow_clock_wall_ns(), &summary->work_seconds, &summary->meal_seconds);
+    *out = summary;
     return FURROW_OK;
 }
 
@@ -178,20 +174,26 @@ furrow_status timesheet_list_days(furrow_call *call, const Timesheet__V1__ListDa
                                   Timesheet__V1__ListDaysResponse *response, furrow_error *err)
 {
     furrow_arena *arena = furrow_call_arena(call);
-    furrow_record_query query = {.index = request->employee_id[0] ? "employee_id" : "date",
-                                 .after = request->page_token[0] ? request->page_token : NULL};
-    furrow_listed *listed;
-    size_t count;
-    char *next;
-    furrow_status status = furrow_input_page_size(request->page_size, &query.limit, err);
-    if (status == FURROW_OK && request->date[0]) status = furrow_input_date("date", request->date, err);
-    if (status == FURROW_OK && !request->employee_id[0] && !request->date[0])
+    bool by_employee = request->employee_id[0] != '\0';
+    furrow_listing listing = {.entity = days(call),
+                              .query = {.index = by_employee ? "employee_id" : "date",
+                                        .value = furrow_bytes_of(by_employee ? request->employee_id : request->date)},
+                              .page_size = request->page_size,
+                              .page_token = request->page_token,
+                              .matches = matches,
+                              .request = request};
+    ProtobufCMessage **page;
+    size_t count = 0;
+    furrow_status status = request->date[0] ? furrow_input_date("date", request->date, err) : FURROW_OK;
+    if (status == FURROW_OK && !by_employee && !request->date[0])
         status = furrow_fail_field(err, "employee_id", "or date is required: whose days, or which day's?");
-    query.value = furrow_bytes_of(request->employee_id[0] ? request->employee_id : request->date);
     if (status == FURROW_OK)
-        status = furrow_record_list(furrow_entity_table(days(call)), &query, arena, &listed, &count, &next, err);
-    if (status == FURROW_OK) status = summarise(call, listed, count, request, response, err);
-    if (status == FURROW_OK) status = add_names(call, response, err);
-    if (status == FURROW_OK && next) response->next_page_token = next;
-    return status;
+        status = furrow_listing_read(&listing, arena, &page, &count, &response->next_page_token, err);
+    if (status != FURROW_OK) return status;
+    response->days = furrow_arena_alloc(arena, (count + 1) * sizeof(*response->days));
+    if (!response->days) return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "ask for smaller pages");
+    for (; status == FURROW_OK && response->n_days < count; response->n_days++)
+        status =
+            summarise((Timesheet__V1__WorkDay *)page[response->n_days], arena, &response->days[response->n_days], err);
+    return status == FURROW_OK ? add_names(call, response, err) : status;
 }
