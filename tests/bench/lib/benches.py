@@ -1,0 +1,134 @@
+"""
+What is measured. A benchmark is a function of a world and the scale (quick or full) that yields figures; a figure has a product side,
+a baseline side or a fixed limit, and the minimum or maximum that `run --check` holds it to. Sides run alternately (A B A B); see judge.py.
+"""
+from lib.figure import Absolute, Pair
+from lib.world import resident_mb
+
+IN_FLIGHT = 64
+JOBS = 100
+
+
+class Scale:
+    def __init__(self, quick):
+        self.quick = quick
+        self.entities = 100_000 if quick else 1_000_000
+        self.echo_calls = 200_000 if quick else 1_000_000
+        self.latency_calls = 8_000 if quick else 40_000
+        self.commands = 10_000 if quick else 50_000
+        self.pairs = 1 if quick else 3
+
+
+def echo(world, scale):
+    """Unary echo: one server loop, one client loop; bare nats.c in event-loop mode does the same."""
+    world.start_bench("baseline_echo", "serve", "--url", world.url)
+    world.start_bench("furrow_echo", "serve", "--url", world.url)
+
+    def side(program, in_flight, key, *more):
+        calls = scale.latency_calls if in_flight == 1 else scale.echo_calls
+        return lambda number: world.measure(program, "call", "--url", world.url, "--in-flight", in_flight, "--calls", calls, "--warm-up",
+                                            calls // 20, *more)[key]
+
+    yield Pair("echo", "256 in flight", "calls/s", side("furrow_echo", 256, "per_s"), side("baseline_echo", 256, "per_s"), minimum=0.70)
+    yield Pair("echo", "1 in flight, p50", "us", side("furrow_echo", 1, "p50_us"), side("baseline_echo", 1, "p50_us"), maximum=1.15)
+    yield Pair("echo", "256 in flight, client in tasks", "calls/s", side("furrow_echo", 256, "per_s", "--tasks"),
+               side("baseline_echo", 256, "per_s"))
+    subject = ("--subject", "bench.v1.EchoService.Echo", "--body")
+    protobuf = side("baseline_echo", 256, "per_s", *subject, "\n\x40" + "x" * 64)
+    yield Pair("echo", "JSON instead of protobuf", "calls/s", side("baseline_echo", 256, "per_s", *subject, '{"text":"' + "x" * 64 + '"}'),
+               protobuf)
+    if not scale.quick:
+        for in_flight in (16, 64):
+            yield Pair("echo", f"{in_flight} in flight", "calls/s", side("furrow_echo", in_flight, "per_s"),
+                       side("baseline_echo", in_flight, "per_s"))
+
+
+def catch_up(world, scale):
+    """A replica keeps 3 of 14 fields of 200-byte entities, from nothing to ready; bare: drain, versioned upsert, ack each."""
+    world.fill("employees", scale.entities)
+    durables = [f"{side}{number}" for side in ("bare", "mesh") for number in range(3)]
+    world.loader("durables", "EMPLOYEE", *durables)
+
+    def product(number):
+        world.redis.command("FLUSHALL")
+        return world.measure("furrow_catchup", "--url", world.url, "--redis", f"unix://{world.redis_socket}", "--service", f"mesh{number}")["per_s"]
+
+    def baseline(number):
+        world.redis.command("FLUSHALL")
+        return world.measure("baseline_catchup", "drain", "--url", world.url, "--redis", world.redis_socket, "--consumer", f"bare{number}",
+                             "--events", scale.entities)["per_s"]
+
+    yield Pair("catch-up", f"{scale.entities} entities", "entities/s", product, baseline, minimum=0.60)
+
+
+def redis_bytes(world, scale):
+    """Bytes in Redis per replicated entity; bare: plain SET of a string that holds version and fields, in an empty Redis."""
+    world.fill("employees", scale.entities)
+    world.loader("durables", "EMPLOYEE", "size0", "size1")
+
+    def grown(fill):
+        world.redis.command("FLUSHALL")
+        world.redis.command("MEMORY", "PURGE")
+        before = world.redis.used_memory()
+        fill()
+        return (world.redis.used_memory() - before) / scale.entities
+
+    def product(number):
+        return grown(lambda: world.measure("furrow_catchup", "--url", world.url, "--redis", f"unix://{world.redis_socket}", "--service", "size0"))
+
+    def baseline(number):
+        return grown(lambda: world.measure("baseline_catchup", "plain", "--url", world.url, "--redis", world.redis_socket, "--consumer", "size1",
+                                           "--events", scale.entities))
+
+    yield Pair("redis-bytes", f"{scale.entities} entities", "bytes", product, baseline, maximum=1.10, once=True)
+
+
+def start_timesheet(world, scale):
+    """Timesheet with the replicas of scale.entities employees, at rest."""
+    if not hasattr(world, "timesheet"):
+        world.fill("jobs", JOBS)
+        world.fill("locations", JOBS)
+        world.fill("employees", scale.entities)
+        world.redis.command("FLUSHALL")
+        world.timesheet = world.start_service("timesheet")
+        for stream in ("EMPLOYEE", "JOB", "LOCATION"):
+            world.loader("wait", stream, "timesheet")
+        world.wait(lambda: world.redis.command("HLEN", "timesheet:{Employee}:@reactions") == 0, world.timesheet, "reactions")
+    return world.timesheet
+
+
+def memory(world, scale):
+    """Resident memory of the timesheet service: with nothing to keep, and after it has replicated employees."""
+    def idle(number):
+        world.provision()
+        world.redis.command("FLUSHALL")
+        service = world.start_service("timesheet")
+        megabytes = resident_mb(service)
+        world.stop(service)
+        return megabytes
+
+    yield Absolute("memory", "idle", "MB", idle, limit=10)
+    yield Absolute("memory", f"after {scale.entities} entities", "MB", lambda number: resident_mb(start_timesheet(world, scale)), limit=20)
+
+
+def clock_in(world, scale):
+    """Clock-in at the real timesheet service: three replica reads, one compare-and-set publish, one reply; bare: the same input and output."""
+    start_timesheet(world, scale)
+    world.loader("days")
+    world.start_bench("baseline_clockin", "serve", "--url", world.url, "--redis", world.redis_socket)
+    warm_up = scale.commands // 10
+
+    def side(*program):
+        return lambda number: world.measure(*program, "--url", world.url, "--in-flight", IN_FLIGHT, "--calls", scale.commands, "--warm-up",
+                                            warm_up, "--first", number * (scale.commands + warm_up), "--jobs", JOBS)["per_s"]
+
+    def product(number):
+        rate = side("furrow_clockin")(number)
+        world.loader("wait", "WORK_DAY", "timesheet")  # its own events, before the other side has its turn
+        return rate
+
+    yield Pair("clock-in", f"{IN_FLIGHT} in flight", "commands/s", product, side("baseline_clockin", "call"), minimum=0.60)
+
+
+# In this order: those that empty Redis before those that need timesheet's replicas in it.
+ALL = {"echo": echo, "catch-up": catch_up, "redis-bytes": redis_bytes, "memory": memory, "clock-in": clock_in}
