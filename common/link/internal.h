@@ -191,7 +191,7 @@ size_t furrow_subscription_drain(furrow_subscription *subscription);
 /* A synchronous native subscription without limits. */
 natsStatus furrow_link_subscribe_native(furrow_link *link, const char *subject, const char *queue, natsSubscription **out);
 
-/* publish.c: may @subject stand in the protocol line? Sends with @reply instead of out->reply. */
+/* publish.c: may @subject stand in the protocol line? Sends with @reply, which is one of our inboxes, instead of out->reply. */
 bool furrow_link_subject_ok(const char *subject);
 furrow_status furrow_link_send(furrow_link *link, const furrow_outgoing *out, const char *reply, furrow_error *err);
 

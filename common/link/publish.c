@@ -16,11 +16,11 @@ bool furrow_link_subject_ok(const char *subject)
     return *at == '\0' && at != (const unsigned char *)subject && at - (const unsigned char *)subject < FURROW_SUBJECT_MAX;
 }
 
-static furrow_status check(const furrow_link *link, const furrow_outgoing *out, const char *reply, furrow_error *err)
+static furrow_status check(const furrow_link *link, const furrow_outgoing *out, furrow_error *err)
 {
     if (!link->connected)
         return furrow_fail(err, FURROW_UNAVAILABLE, "not connected to NATS%s%s", link->error[0] ? ": " : "", link->error);
-    if (!furrow_link_subject_ok(out->subject) || (reply && !furrow_link_subject_ok(reply)))
+    if (!furrow_link_subject_ok(out->subject))
         return furrow_fail(err, FURROW_INVALID_ARGUMENT, "no valid subject to publish to");
     if (out->data.len > link->max_payload)
         return furrow_fail(err, FURROW_INVALID_ARGUMENT, "message of %zu bytes, the server takes %zu", out->data.len,
@@ -71,7 +71,7 @@ static furrow_status publish_plain(furrow_link *link, const furrow_outgoing *out
 
 furrow_status furrow_link_send(furrow_link *link, const furrow_outgoing *out, const char *reply, furrow_error *err)
 {
-    furrow_status status = check(link, out, reply, err);
+    furrow_status status = check(link, out, err);
     if (status != FURROW_OK) return status;
     link->buffered += out->data.len + PROTOCOL_BYTES;
     return out->header_count > 0 ? publish_with_headers(link, out, reply, err) : publish_plain(link, out, reply, err);
@@ -79,5 +79,7 @@ furrow_status furrow_link_send(furrow_link *link, const furrow_outgoing *out, co
 
 furrow_status furrow_link_publish(furrow_link *link, const furrow_outgoing *out, furrow_error *err)
 {
+    if (out->reply && !furrow_link_subject_ok(out->reply))
+        return furrow_fail(err, FURROW_INVALID_ARGUMENT, "no valid subject to reply to");
     return furrow_link_send(link, out, out->reply, err);
 }
