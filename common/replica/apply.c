@@ -18,7 +18,7 @@
 
 #define BATCH_BYTES_MAX   (4u << 20)  /* a batch of larger events has fewer of them */
 #define BATCH_BYTES_KEPT  (8u << 20)  /* a buffer that had to grow past it is given back */
-#define EVENT_BYTES_MAX   (64u << 20) /* the largest message a NATS server can be set to take */
+#define EVENT_BYTES_MAX   (16u << 20) /* a larger one is refused */
 #define CHECK_ARENA_BYTES ((size_t)256 << 20)
 #define REFUSED_TRIES     3
 #define RETURN_DELAY_MS   5000
@@ -85,6 +85,8 @@ static furrow_status read_event(furrow_intake_batch *batch, const furrow_msg *ev
                                 furrow_error *err)
 {
     furrow_record_write write = {.version = 0};
+    if (event->data.len > EVENT_BYTES_MAX)
+        return furrow_fail(err, FURROW_INVALID_ARGUMENT, "%zu bytes are more than a record holds", event->data.len);
     furrow_status status = furrow_subject_id(event->subject, batch->replica->entity, &write.id, err);
     if (status == FURROW_OK && event->data.len > 0) {
         status = project(batch, event, &write.body, err);
@@ -126,10 +128,12 @@ static void prepare(furrow_intake_batch *batch)
     }
 }
 
+/* Passes by itself, and is no fault of the event: Redis away, full, or forbidding us; a record that others write
+ * without pause. */
 static bool is_outage(furrow_status status)
 {
-    return status == FURROW_UNAVAILABLE || status == FURROW_RESOURCE_EXHAUSTED || status == FURROW_DEADLINE_EXCEEDED ||
-           status == FURROW_PERMISSION_DENIED || status == FURROW_UNAUTHENTICATED;
+    return status == FURROW_UNAVAILABLE || status == FURROW_ABORTED || status == FURROW_RESOURCE_EXHAUSTED ||
+           status == FURROW_DEADLINE_EXCEEDED || status == FURROW_PERMISSION_DENIED || status == FURROW_UNAUTHENTICATED;
 }
 
 static bool gives_up(const furrow_intake_batch *batch)

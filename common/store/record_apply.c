@@ -47,7 +47,8 @@ static furrow_script plain_script = {.source =
  * KEYS: n records, m indexes, the pending reactions. ARGV: n, m, '1' if there are reactions; then per record the first
  * 8 bytes of its old value, its new value, its id, a count and so many pairs of letter and member: 'a' adds to the
  * first index, 'A' removes from it, 'b' and 'B' the second, ... Answers the numbers of the records that had changed
- * meanwhile.
+ * meanwhile. Records are written last: a script that Redis stops before (an index key of a wrong type) leaves their
+ * versions old, so the same write does all of it again instead of taking it for done.
  */
 static furrow_script full_script = {
     .source = "local K, A, call, sub = KEYS, ARGV, redis.call, string.sub\n"
@@ -58,7 +59,7 @@ static furrow_script full_script = {
               "  add[i], remove[i] = {}, {}\n"
               "  lists[string.char(96 + i)], lists[string.char(64 + i)] = add[i], remove[i]\n"
               "end\n"
-              "local set, s, lost, at = {}, 0, {}, 4\n"
+              "local set, s, dead, lost, at = {}, 0, {}, {}, 4\n"
               "for i = 1, n do\n"
               "  local cur, from, new = old[i] or '', at + 4, A[at + 1]\n"
               "  local to = from + 2 * A[at + 3]\n"
@@ -67,7 +68,7 @@ static furrow_script full_script = {
               "      set[s + 1], set[s + 2] = K[i], new\n"
               "      s = s + 2\n"
               "    else\n"
-              "      call('SET', K[i], new, 'EX', " TOMBSTONE_TTL ")\n"
+              "      dead[K[i]] = new\n"
               "    end\n"
               "    for j = from, to - 1, 2 do\n"
               "      local list = lists[A[j]]\n"
@@ -79,7 +80,6 @@ static furrow_script full_script = {
               "  end\n"
               "  at = to\n"
               "end\n"
-              "if s > 0 then call('MSET', unpack(set)) end\n"
               "for i = 1, m do\n"
               "  for from = 1, #remove[i], 1000 do\n"
               "    call('ZREM', K[n + i], unpack(remove[i], from, math.min(from + 999, #remove[i])))\n"
@@ -93,6 +93,8 @@ static furrow_script full_script = {
               "    call('ZADD', K[n + i], unpack(pairs_))\n"
               "  end\n"
               "end\n"
+              "if s > 0 then call('MSET', unpack(set)) end\n"
+              "for key, new in pairs(dead) do call('SET', key, new, 'EX', " TOMBSTONE_TTL ") end\n"
               "return lost\n"};
 
 /* A window of batches on its way through the steps below; the first failure stands, and ends it once all answers are
