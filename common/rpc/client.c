@@ -196,6 +196,7 @@ furrow_status furrow_client_call(furrow_client *client, const furrow_method_cont
         client->in_flight++;
         for (;; now = furrow_clock_now_ns(), usual = false) {
             uint64_t until = furrow_retry_attempt_deadline(&retry, now);
+            if (until <= now) break; /* the pause before it took longer than asked for */
             address(method, options, usual && until == deadline ? 0 : until - now, &r);
             status = attempt(client, method, message, &r, options, until, arena, response, &why);
             if (status == FURROW_OK || client->gone) break;

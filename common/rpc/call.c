@@ -1,0 +1,46 @@
+/* What a handler sees of its call; see server.h. Depends on link and wire. */
+#include "rpc/inside.h"
+
+#include <stdio.h>
+
+furrow_arena *furrow_call_arena(furrow_call *call)
+{
+    return call->arena;
+}
+
+void *furrow_call_user(const furrow_call *call)
+{
+    return call->served->server->options.user;
+}
+
+const furrow_method_contract *furrow_call_method(const furrow_call *call)
+{
+    return call->method;
+}
+
+uint64_t furrow_call_deadline(const furrow_call *call)
+{
+    return call->deadline_ns;
+}
+
+const char *furrow_call_metadata(furrow_call *call, const char *key)
+{
+    return furrow_msg_has_headers(call->msg) ? furrow_msg_header(call->msg, key) : NULL;
+}
+
+const furrow_command *furrow_call_command(furrow_call *call)
+{
+    return &call->command;
+}
+
+void furrow_call_wrote(furrow_call *call, const char *entity_subject, uint64_t sequence)
+{
+    char *end = call->versions + call->versions_len;
+    size_t room = sizeof call->versions - call->versions_len;
+    int len = snprintf(end, room, "%s%s=%llu", call->versions_len > 0 ? "," : "", entity_subject,
+                       (unsigned long long)sequence);
+    if (len > 0 && (size_t)len < room)
+        call->versions_len += (size_t)len;
+    else
+        *end = '\0'; /* a version that does not fit whole is left out */
+}
