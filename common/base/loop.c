@@ -195,6 +195,8 @@ void furrow_loop_destroy(furrow_loop *loop)
     uv_close((uv_handle_t *)&loop->posted, NULL);
     /* Work in the pool uses the stack of its parked task: it must end before the stacks go. */
     while (loop->works > 0) uv_run(&loop->uv, UV_RUN_ONCE);
+    /* A name that is being looked up cannot be called back; its thread writes to the loop. */
+    while (loop->uv.active_reqs.count > 0) uv_run(&loop->uv, UV_RUN_ONCE);
     /* Closed handles need a few turns to end; one that nobody closed would make waiting for it endless. */
     for (int turn = 0; turn < MAX_CLOSING && uv_run(&loop->uv, UV_RUN_NOWAIT) != 0; turn++) continue;
     FURROW_REQUIRE(uv_loop_close(&loop->uv) == 0);
