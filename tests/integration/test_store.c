@@ -424,6 +424,32 @@ START_TEST(user_password_and_database_are_used)
 }
 END_TEST
 
+static void names_body(store_world *world)
+{
+    char url[64];
+    snprintf(url, sizeof url, "redis://localhost:%d", furrow_test_server_port(world->redis));
+    /* Where localhost is ::1 first, that one refuses and the next is tried. */
+    furrow_store *named = store_world_open(world, (furrow_store_options){.url = url});
+    furrow_store *unknown = store_world_open(world, (furrow_store_options){.url = "redis://redis.invalid"});
+    furrow_store *given_up = store_world_open(world, (furrow_store_options){.url = "redis://redis.invalid"});
+    furrow_store *socketless = store_world_open(world, (furrow_store_options){.url = "unix:///nowhere/redis.sock"});
+    furrow_store_destroy(given_up); /* while the name is being looked up */
+    ck_assert(store_world_connected(named));
+    ck_assert_ptr_nonnull(strstr(furrow_store_last_error(socketless), "/nowhere/redis.sock: No such file"));
+    ck_assert(FURROW_TEST_EVENTUALLY_IN_TASK(strstr(furrow_store_last_error(unknown), "redis.invalid") != NULL, 30000));
+    ck_assert(!furrow_store_connected(unknown) && !furrow_store_connected(socketless));
+    ck_assert_ptr_null(furrow_store_create(world->loop, &(furrow_store_options){.url = "http://x"}, NULL));
+    furrow_store_destroy(named);
+    furrow_store_destroy(unknown);
+    furrow_store_destroy(socketless);
+}
+
+START_TEST(names_are_looked_up_beside_the_loop)
+{
+    store_world_run(NULL, names_body);
+}
+END_TEST
+
 static void replica_body(store_world *world)
 {
     furrow_error err = {0};
@@ -458,6 +484,7 @@ int main(void)
         a_script_the_server_forgot_is_sent_again,
         errors_of_redis_have_a_status_each,
         user_password_and_database_are_used,
+        names_are_looked_up_beside_the_loop,
         a_primary_that_became_a_replica_is_left,
     };
     return store_world_main("store", tests, sizeof tests / sizeof tests[0]);
