@@ -412,6 +412,7 @@ bool furrow_store_wait_connected(furrow_store *store, uint64_t deadline_ns)
 {
     if (store->state == FURROW_REDIS_READY) return true;
     furrow_redis_waiting waiting = {.waiter = furrow_waiter_make(), .next = store->waiting};
+    /* cppcheck-suppress autoVariables ; it is out of the list before this returns */
     store->waiting = &waiting;
     if (furrow_wait(&waiting.waiter, deadline_ns)) return waiting.connected;
     for (furrow_redis_waiting **link = &store->waiting; *link; link = &(*link)->next) {
