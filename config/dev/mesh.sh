@@ -28,6 +28,7 @@ start()
     shift
     setsid "$@" >>"$run/$name.log" 2>&1 </dev/null &
     echo $! >"$run/$name.pid"
+    disown # whatever becomes of it is in its log, not on our terminal
 }
 
 stop()
