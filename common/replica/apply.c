@@ -102,6 +102,18 @@ static uint64_t sequence_of(const furrow_msg *event)
     return event->reply && furrow_subject_parse_ack(event->reply, &ack) ? ack.stream_seq : 0;
 }
 
+/* The same, and remembers when the log took the newest event: by that a log is known again (see keeper.c). */
+static uint64_t note_sequence(furrow_intake *intake, const furrow_msg *event)
+{
+    furrow_ack ack;
+    if (!event->reply || !furrow_subject_parse_ack(event->reply, &ack)) return 0;
+    if (ack.stream_seq > intake->newest_seq) {
+        intake->newest_seq = ack.stream_seq;
+        intake->newest_ns = ack.timestamp_ns;
+    }
+    return ack.stream_seq;
+}
+
 /* ---- a batch ---- */
 
 static void prepare(furrow_intake_batch *batch)
@@ -114,7 +126,7 @@ static void prepare(furrow_intake_batch *batch)
     batch->write_count = 0;
     for (size_t i = 0; i < batch->count; i++) {
         furrow_record_write *write = &batch->writes[batch->write_count];
-        uint64_t sequence = sequence_of(batch->messages[i]);
+        uint64_t sequence = note_sequence(&batch->replica->intake, batch->messages[i]);
         furrow_status status = room ? read_event(batch, batch->messages[i], write, NULL) : FURROW_RESOURCE_EXHAUSTED;
         batch->fates[i] = sequence == 0                         ? FATE_ALIEN
                           : status == FURROW_OK                 ? FATE_WRITE

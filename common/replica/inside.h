@@ -43,6 +43,8 @@ typedef struct furrow_intake {
     size_t working;            /* workers alive */
     size_t in_hand;            /* received and not yet settled */
     bool discarding;           /* what is in hand goes back to the log unapplied */
+    uint64_t newest_seq;       /* the newest event that was read here, */
+    int64_t newest_ns;         /* and when the log had taken it */
     uint64_t last_pending;     /* what the server still had when it sent the newest message */
 } furrow_intake;
 
@@ -70,10 +72,11 @@ struct furrow_replica {
     furrow_marker marker; /* as we last read or wrote it */
     furrow_sight sight;   /* what the last look saw */
     furrow_js_consumer_state consumer;
-    uint64_t generation; /* of the store's connection, at the last look */
-    uint64_t goal;       /* ready when all up to here is applied */
-    uint64_t floor;      /* the newest proof of it */
-    uint64_t floor_ns;   /* when it last grew */
+    uint64_t generation;                  /* of the store's connection, at the last look */
+    uint64_t looked_links, checked_links; /* reconnects to NATS, plus 1: at the last look, at the last good one */
+    uint64_t goal;                        /* ready when all up to here is applied */
+    uint64_t floor;                       /* the newest proof of it */
+    uint64_t floor_ns;                    /* when it last grew */
     uint64_t replay_from;
     unsigned stuck;   /* looks in a row at which events were delivered to nobody we know */
     unsigned starved; /* looks in a row at which the durable left events out */

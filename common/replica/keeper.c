@@ -17,10 +17,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#define POLL_MS       100  /* of the durable's progress while catching up */
-#define STUCK_MS      1000 /* all is delivered, not all acked: somebody died with events in hand */
-#define STARVED_LOOKS 2
-#define STUCK_LOOKS   2
+#define POLL_MS           100  /* of the durable's progress while catching up */
+#define STUCK_MS          1000 /* all is delivered, not all acked: somebody died with events in hand */
+#define STARVED_LOOKS     2
+#define STUCK_LOOKS       2
+#define EVENT_ARENA_BYTES ((size_t)96 << 20)
 
 void furrow_replica_say(furrow_replica *replica, const char *format, ...)
 {
@@ -76,6 +77,26 @@ static furrow_status look_at_stream(furrow_replica *replica, furrow_error *err)
     return status == FURROW_OK ? status : furrow_wrap(err, "look at stream %s", replica->stream);
 }
 
+/*
+ * rule 2: a log that went back (power loss, a restored copy) gives its sequences away again. When we have been without
+ * it, its event at our position is compared with what we applied. That it was superseded meanwhile is no contradiction.
+ */
+static furrow_status look_at_event(furrow_replica *replica, furrow_error *err)
+{
+    furrow_sight *sight = &replica->sight;
+    bool comparable = sight->marker.position_ns && sight->marker.position <= sight->stream.last_seq;
+    if (replica->looked_links == replica->checked_links || !comparable) return FURROW_OK;
+    FURROW_AUTO(furrow_arena) arena = furrow_arena_create(EVENT_ARENA_BYTES);
+    furrow_js_stored event = {0};
+    if (!arena) return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "out of memory");
+    furrow_status status =
+        furrow_js_get(replica->link, replica->stream, sight->marker.position, soon(), arena, &event, err);
+    if (status != FURROW_OK && status != FURROW_NOT_FOUND)
+        return furrow_wrap(err, "look at an event of %s", replica->stream);
+    sight->log_ns = event.timestamp_ns;
+    return FURROW_OK;
+}
+
 /* Marker, then stream, then consumer: positions only grow, so in this order a later one is never behind for being older
  * news. */
 static furrow_status look(furrow_replica *replica, furrow_error *err)
@@ -83,10 +104,13 @@ static furrow_status look(furrow_replica *replica, furrow_error *err)
     furrow_sight *sight = &replica->sight;
     if (!furrow_store_connected(replica->store)) return furrow_fail(err, FURROW_UNAVAILABLE, "Redis is away");
     replica->generation = furrow_store_generation(replica->store);
+    replica->looked_links = furrow_link_reconnects(replica->link) + 1;
     snprintf(sight->run_id, sizeof sight->run_id, "%s", furrow_store_run_id(replica->store));
     furrow_status status = furrow_marker_read(replica->table, &sight->marker, err);
     if (status == FURROW_OK) status = look_at_stream(replica, err);
     if (status == FURROW_OK) status = look_at_consumer(replica, err);
+    sight->log_ns = 0;
+    if (status == FURROW_OK) status = look_at_event(replica, err);
     if (status != FURROW_OK) return status;
     if (furrow_store_generation(replica->store) != replica->generation)
         return furrow_fail(err, FURROW_UNAVAILABLE, "Redis was connected anew");
@@ -115,6 +139,7 @@ static void remember(furrow_replica *replica)
 {
     snprintf(replica->sight.seen_run_id, sizeof replica->sight.seen_run_id, "%s", replica->sight.run_id);
     replica->sight.seen_position = replica->stats.position = replica->marker.position;
+    replica->checked_links = replica->looked_links;
 }
 
 /* ---- the phases ---- */
@@ -290,7 +315,8 @@ static furrow_phase guard(furrow_replica *replica)
     look_for_starvation(replica);
     if (furrow_verdict_of(&replica->sight).kind != FURROW_VERDICT_FOLLOW) return FURROW_PHASE_ASSESS;
     status = fill_gaps(replica, &err);
-    if (status == FURROW_OK && replica->floor > replica->marker.position)
+    bool undated = replica->marker.position_ns == 0 && replica->intake.newest_seq == replica->marker.position;
+    if (status == FURROW_OK && (replica->floor > replica->marker.position || undated))
         status = furrow_repair_mark(replica, replica->floor, replica->sight.run_id, &moved, &err);
     if (status != FURROW_OK) return FURROW_PHASE_GUARD;
     if (!moved) return FURROW_PHASE_ASSESS;

@@ -70,7 +70,11 @@ furrow_status furrow_repair_mark(furrow_replica *replica, uint64_t position, con
                                  furrow_error *err)
 {
     furrow_marker to = replica->marker;
-    if (position > to.position) to.position = position;
+    if (position > to.position) {
+        to.position = position;
+        to.position_ns = 0;
+    }
+    if (replica->intake.newest_seq == to.position) to.position_ns = replica->intake.newest_ns;
     snprintf(to.run_id, sizeof to.run_id, "%s", run_id);
     /* The command goes out on the connection of this very moment, so it must be the one that was looked at. */
     if (furrow_store_generation(replica->store) != replica->generation)
@@ -115,6 +119,7 @@ static furrow_status announce(furrow_replica *replica, furrow_error *err)
 furrow_status furrow_repair_clear(furrow_replica *replica, furrow_error *err)
 {
     furrow_intake_close(replica);
+    replica->intake.newest_seq = 0; /* of another log, perhaps */
     furrow_status status = announce(replica, err);
     if (status == FURROW_OK) status = furrow_table_clear(replica->table, err);
     if (status == FURROW_OK && replica->lease_lost)

@@ -38,9 +38,11 @@ static bool other_log(const furrow_sight *sight)
     return sight->marker.epoch_ns != sight->stream.created_ns;
 }
 
+/* Shorter than it was; or, grown again since, with another event at our position (rule 2). */
 static bool log_went_back(const furrow_sight *sight)
 {
-    return sight->stream.last_seq < sight->marker.position;
+    bool other_event = sight->log_ns && sight->marker.position_ns && sight->log_ns != sight->marker.position_ns;
+    return sight->stream.last_seq < sight->marker.position || other_event;
 }
 
 static bool own_other_log(const furrow_sight *sight)

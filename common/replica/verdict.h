@@ -27,9 +27,10 @@ typedef struct furrow_sight {
     bool starving;     /* the durable says that nothing is pending, and is behind the log */
     furrow_marker marker;
     furrow_js_stream_state stream; /* looked at after the marker, so its last sequence is no older than the position */
-    char run_id[41];               /* of the Redis process we are connected to */
-    char seen_run_id[41];          /* for which this process last knew the marker to hold, or "" */
-    uint64_t seen_position;        /* and the position then */
+    int64_t log_ns;         /* when the log took the event that it has at the position; 0: not known, or superseded */
+    char run_id[41];        /* of the Redis process we are connected to */
+    char seen_run_id[41];   /* for which this process last knew the marker to hold, or "" */
+    uint64_t seen_position; /* and the position then */
 } furrow_sight;
 
 typedef struct furrow_verdict {

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ANSWER_BYTES = 16 * 1024, FIELDS = 4 };
+enum { ANSWER_BYTES = 16 * 1024, FIELDS = 5 };
 
 static void copy_text(const furrow_value *value, char *out, size_t size)
 {
@@ -21,20 +21,23 @@ furrow_status furrow_marker_read(furrow_table *table, furrow_marker *out, furrow
     if (!arena) return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "out of memory");
     const furrow_bytes argv[] = {FURROW_BYTES_LITERAL("HMGET"),  table->marker_key,
                                  FURROW_BYTES_LITERAL("shape"),  FURROW_BYTES_LITERAL("epoch"),
-                                 FURROW_BYTES_LITERAL("run_id"), FURROW_BYTES_LITERAL("position")};
+                                 FURROW_BYTES_LITERAL("run_id"), FURROW_BYTES_LITERAL("position"),
+                                 FURROW_BYTES_LITERAL("time")};
     furrow_value fields;
-    furrow_status status = furrow_store_command(table->store, argv, 6, arena, &fields, err);
+    furrow_status status = furrow_store_command(table->store, argv, 2 + FIELDS, arena, &fields, err);
     if (status) return furrow_wrap(err, "marker of %s", table->options.entity);
     if (fields.kind != FURROW_VALUE_LIST || fields.count != FIELDS)
         return furrow_fail(err, FURROW_INTERNAL, "redis: HMGET answered something else");
-    char epoch[24], position[24];
+    char epoch[24], position[24], time[24];
     furrow_marker marker = {.found = fields.items[0].kind == FURROW_VALUE_TEXT};
     copy_text(&fields.items[0], marker.shape, sizeof marker.shape);
     copy_text(&fields.items[1], epoch, sizeof epoch);
     copy_text(&fields.items[2], marker.run_id, sizeof marker.run_id);
     copy_text(&fields.items[3], position, sizeof position);
+    copy_text(&fields.items[4], time, sizeof time);
     marker.epoch_ns = strtoll(epoch, NULL, 10);
     marker.position = strtoull(position, NULL, 10);
+    marker.position_ns = strtoll(time, NULL, 10);
     *out = marker;
     return FURROW_OK;
 }
@@ -46,13 +49,15 @@ furrow_status furrow_marker_write(furrow_table *table, const furrow_marker *mark
             "local m = redis.call('HMGET', KEYS[1], 'shape', 'epoch', 'run_id', 'position')\n"
             "local same = m[1] == ARGV[1] and m[2] == ARGV[2] and m[3] == ARGV[3]\n"
             "if same and m[4] and tonumber(m[4]) >= tonumber(ARGV[4]) then return 0 end\n"
-            "redis.call('HSET', KEYS[1], 'shape', ARGV[1], 'epoch', ARGV[2], 'run_id', ARGV[3], 'position', ARGV[4])\n"
+            "redis.call('HSET', KEYS[1], 'shape', ARGV[1], 'epoch', ARGV[2], 'run_id', ARGV[3], 'position', ARGV[4],\n"
+            "  'time', ARGV[5])\n"
             "return 1\n"};
-    char epoch[24], position[24];
+    char epoch[24], position[24], time[24];
     snprintf(epoch, sizeof epoch, "%lld", (long long)marker->epoch_ns);
     snprintf(position, sizeof position, "%llu", (unsigned long long)marker->position);
+    snprintf(time, sizeof time, "%lld", (long long)marker->position_ns);
     const furrow_bytes args[] = {furrow_bytes_of(marker->shape), furrow_bytes_of(epoch),
-                                 furrow_bytes_of(marker->run_id), furrow_bytes_of(position)};
+                                 furrow_bytes_of(marker->run_id), furrow_bytes_of(position), furrow_bytes_of(time)};
     furrow_status status =
         furrow_store_script(table->store, &script, &table->marker_key, 1, args, FIELDS, NULL, NULL, err);
     return status ? furrow_wrap(err, "marker of %s", table->options.entity) : FURROW_OK;
@@ -63,23 +68,27 @@ furrow_status furrow_marker_move(furrow_table *table, const furrow_marker *from,
 {
     static furrow_script script = {
         .source =
-            "local m = redis.call('HMGET', KEYS[1], 'shape', 'epoch', 'run_id', 'position')\n"
+            "local m = redis.call('HMGET', KEYS[1], 'shape', 'epoch', 'run_id', 'position', 'time')\n"
             "if m[1] ~= ARGV[1] or m[2] ~= ARGV[2] or m[3] ~= ARGV[3] then return 0 end\n"
-            "local position = ARGV[7]\n"
-            "if m[4] and tonumber(m[4]) > tonumber(position) then position = m[4] end\n"
-            "redis.call('HSET', KEYS[1], 'shape', ARGV[4], 'epoch', ARGV[5], 'run_id', ARGV[6], 'position', position)\n"
+            "local position, time = ARGV[7], ARGV[8]\n"
+            "local ahead = m[4] and tonumber(m[4]) - tonumber(position) or -1\n"
+            "if ahead > 0 then position = m[4] end\n"
+            "if ahead > 0 or ahead == 0 and time == '0' then time = m[5] or '0' end\n"
+            "redis.call('HSET', KEYS[1], 'shape', ARGV[4], 'epoch', ARGV[5], 'run_id', ARGV[6], 'position', position,\n"
+            "  'time', time)\n"
             "return 1\n"};
-    char from_epoch[24], to_epoch[24], position[24];
+    char from_epoch[24], to_epoch[24], position[24], time[24];
     snprintf(from_epoch, sizeof from_epoch, "%lld", (long long)from->epoch_ns);
     snprintf(to_epoch, sizeof to_epoch, "%lld", (long long)to->epoch_ns);
     snprintf(position, sizeof position, "%llu", (unsigned long long)to->position);
+    snprintf(time, sizeof time, "%lld", (long long)to->position_ns);
     const furrow_bytes args[] = {furrow_bytes_of(from->shape),  furrow_bytes_of(from_epoch),
                                  furrow_bytes_of(from->run_id), furrow_bytes_of(to->shape),
                                  furrow_bytes_of(to_epoch),     furrow_bytes_of(to->run_id),
-                                 furrow_bytes_of(position)};
+                                 furrow_bytes_of(position),     furrow_bytes_of(time)};
     furrow_value answer;
     furrow_status status =
-        furrow_store_script(table->store, &script, &table->marker_key, 1, args, 7, NULL, &answer, err);
+        furrow_store_script(table->store, &script, &table->marker_key, 1, args, 8, NULL, &answer, err);
     if (status) return furrow_wrap(err, "marker of %s", table->options.entity);
     *moved = answer.kind == FURROW_VALUE_INTEGER && answer.integer == 1;
     return FURROW_OK;

@@ -14,7 +14,7 @@
  * Keys of a table share the hash tag {<Entity>}:
  *   <service>:{<Entity>}:<id>             records
  *   <service>:{<Entity>}:@by:<field>      index: sorted set of "<value>\0<id>", all scores 0
- *   <service>:{<Entity>}:@replica         marker: hash of shape, epoch, position, run_id
+ *   <service>:{<Entity>}:@replica         marker: hash of shape, epoch, position, time, run_id
  *   <service>:{<Entity>}:@reactions       pending reactions: hash id -> old record
  * Threads: the loop's, in a task.
  */
@@ -124,6 +124,7 @@ typedef struct furrow_marker {
     char shape[33];
     int64_t epoch_ns;  /* the stream's creation time */
     uint64_t position; /* every event up to here has been applied */
+    int64_t position_ns; /* when the log took the event at position; 0: not known */
     char run_id[41];   /* of the Redis process for which position was last known to hold */
 } furrow_marker;
 furrow_status furrow_marker_read(furrow_table *table, furrow_marker *out, furrow_error *err) FURROW_MUST_USE;

@@ -2,6 +2,8 @@
  * had. */
 #include "replica_mesh.h"
 
+#include "support/tempdir.h"
+
 #include <signal.h>
 
 #define ACK_WAIT_MS 30000
@@ -235,6 +237,75 @@ START_TEST(a_consumer_made_again_brings_no_older_state_over_a_newer)
 }
 END_TEST
 
+static void copy_dir(const char *from, const char *to)
+{
+    const char *argv[] = {"cp", "-a", from, to, NULL};
+    ck_assert_int_eq(furrow_test_run(&(furrow_test_process_options){.argv = argv}, 20000, NULL), 0);
+}
+
+static void remove_dir(const char *path)
+{
+    const char *argv[] = {"rm", "-rf", path, NULL};
+    ck_assert_int_eq(furrow_test_run(&(furrow_test_process_options){.argv = argv}, 20000, NULL), 0);
+}
+
+/* The log of 500 events comes back as it was at 300, and takes @again others under the same sequences before anybody
+ * looks. */
+static void outlives_an_older_log(test_mesh *mesh, int again)
+{
+    char data[512], copy[512];
+    snprintf(data, sizeof data, "%s/jetstream", furrow_test_server_dir(mesh->nats));
+    snprintf(copy, sizeof copy, "%s/copy", furrow_test_tempdir());
+    furrow_replica *own = mesh_replica(mesh, (furrow_replica_options){.own = &mesh_person});
+    furrow_replica *replica = settled_replica(mesh, 300);
+    mesh_await_ready(own);
+    furrow_test_server_stop(mesh->nats);
+    AWAIT(!furrow_link_connected(mesh->link));
+    copy_dir(data, copy);
+    furrow_test_server_restart(mesh->nats);
+    ck_assert(furrow_link_wait_connected(mesh->link, furrow_clock_now_ns() + 20 * FURROW_NS_PER_S));
+    mesh_put_many(mesh, "p", 100, 300, 1);
+    AWAIT(stats_of(replica).position == 500 && stats_of(own).position == 500);
+    mesh_end(replica);
+    mesh_end(own);
+    furrow_test_server_stop(mesh->nats);
+    AWAIT(!furrow_link_connected(mesh->link));
+    remove_dir(data);
+    copy_dir(copy, data);
+    furrow_test_server_restart(mesh->nats);
+    ck_assert(furrow_link_wait_connected(mesh->link, furrow_clock_now_ns() + 20 * FURROW_NS_PER_S));
+    mesh_put_many(mesh, "q", 0, again, 2);
+    own = mesh_replica(mesh, (furrow_replica_options){.own = &mesh_person});
+    replica = mesh_replica(mesh, (furrow_replica_options){0});
+    AWAIT(strstr(furrow_replica_describe(own), "the log is older than these records"));
+    ck_assert_int_eq(furrow_replica_state_of(own), FURROW_REPLICA_WAITING);
+    check_healed(mesh, replica);
+    mesh_end(replica);
+    mesh_end(own);
+}
+
+static void outlives_a_shorter_log(test_mesh *mesh)
+{
+    outlives_an_older_log(mesh, 100);
+}
+
+START_TEST(a_log_that_lost_its_end_is_rebuilt_by_a_replica_and_refused_by_its_owner)
+{
+    mesh_run(NULL, outlives_a_shorter_log);
+}
+END_TEST
+
+static void outlives_a_rewritten_log(test_mesh *mesh)
+{
+    outlives_an_older_log(mesh, 400);
+}
+
+START_TEST(a_log_that_lost_its_end_and_grew_again_is_told_by_its_event)
+{
+    mesh_run(NULL, outlives_a_rewritten_log);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("replica faults");
@@ -249,6 +320,8 @@ int main(void)
     tcase_add_test(tests, a_process_killed_in_the_middle_loses_nothing);
     tcase_add_test(tests, what_a_killed_process_had_in_hand_is_read_aside_by_the_living);
     tcase_add_test(tests, a_consumer_made_again_brings_no_older_state_over_a_newer);
+    tcase_add_test(tests, a_log_that_lost_its_end_is_rebuilt_by_a_replica_and_refused_by_its_owner);
+    tcase_add_test(tests, a_log_that_lost_its_end_and_grew_again_is_told_by_its_event);
     suite_add_tcase(suite, tests);
     return mesh_main(suite, NULL);
 }
