@@ -172,7 +172,7 @@ void furrow_complaint_forget(furrow_link *link);
 void furrow_link_drain(furrow_connection *conn);
 
 /* message.c */
-furrow_message_pool *furrow_message_pool_create(void);
+furrow_message_pool *furrow_message_pool_create(furrow_loop *loop);
 void furrow_message_pool_release(furrow_message_pool *pool);
 /* Takes @native over; NULL (and @native freed) when out of memory. */
 furrow_msg *furrow_message_wrap(furrow_message_pool *pool, natsMsg *native);
