@@ -1,12 +1,13 @@
 /*
- * The write path: compare-and-set writes of 200-byte entities with so many in flight, each on another of 100,000 entities.
+ * The write path: compare-and-set writes of 200-byte entities with so many in flight, each on another of 100,000
+ * entities.
  *
  *   furrow_entity --url nats://127.0.0.1:4222 --redis unix:///run/redis.sock --way whole --window 256 --writes 200000
- *   -> furrow_entity way=whole window=256 writes=200000 seconds=3.100 per_s=64500
+ *   -> furrow_entity way=whole window=256 writes=200000 failed=0 seconds=3.100 per_s=64500 cpu_us=7.10
  *
- * Ways: "publish" is the link's publish with an expected sequence alone (FLOOR.md's case); "whole" is the entity's write: read from Redis,
- * decide, publish with CloudEvents headers, apply to Redis; "keyed" is the same with an idempotency key; "hot" is "whole" on one entity.
- * The stream is made by the program.
+ * Ways: "publish" is the link's publish with an expected sequence alone (FLOOR.md's case); "whole" is the entity's
+ * write: read from Redis, decide, publish with CloudEvents headers, apply to Redis; "keyed" is the same with an
+ * idempotency key; "hot" is "whole" on one entity. The stream is made by the program.
  */
 #include "base/clock.h"
 #include "employee/v1/employee.furrow.h"
@@ -17,6 +18,8 @@
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #define ENTITIES   100000
 #define CONNECT_NS (10 * FURROW_NS_PER_S)
@@ -40,11 +43,13 @@ typedef struct bench {
 
 static bench the;
 
-static furrow_status decide(void *arg, const furrow_state *current, furrow_arena *arena, furrow_decision *out, furrow_error *err)
+static furrow_status decide(void *arg, const furrow_state *current, furrow_arena *arena, furrow_decision *out,
+                            furrow_error *err)
 {
     static char filler[BODY_BYTES - 44];
     if (!filler[0]) memset(filler, 'x', sizeof filler - 1);
-    Employee__V1__Employee *next = (Employee__V1__Employee *)furrow_message_new(employee_v1_employee_entity.descriptor, arena);
+    Employee__V1__Employee *next =
+        (Employee__V1__Employee *)furrow_message_new(employee_v1_employee_entity.descriptor, arena);
     if (!next) return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "out of memory");
     next->id = arg;
     next->display_name = filler;
@@ -70,7 +75,8 @@ static furrow_status publish(const char *id, long slot, furrow_error *err)
     furrow_js_publish_options options = {.expected_seq = (int64_t)the.versions[slot]};
     furrow_status status = furrow_subject_of_entity(employee_v1_employee_entity.name, id, subject, err);
     if (status != FURROW_OK) return status;
-    status = furrow_js_publish(the.link, subject, (furrow_bytes){body, sizeof body}, &options, furrow_clock_now_ns() + CONNECT_NS, &ack, err);
+    status = furrow_js_publish(the.link, subject, (furrow_bytes){body, sizeof body}, &options,
+                               furrow_clock_now_ns() + CONNECT_NS, &ack, err);
     if (status == FURROW_OK) the.versions[slot] = ack.sequence;
     return status;
 }
@@ -82,7 +88,7 @@ static void worker(void *arg)
     while (the.next < the.writes) {
         long number = the.next++, slot = number % ENTITIES;
         char id[32];
-        snprintf(id, sizeof id, "%s-%ld", way_names[the.way], the.way == HOT ? 0 : slot);
+        snprintf(id, sizeof id, "%d-%s-%ld", (int)getpid(), way_names[the.way], the.way == HOT ? 0 : slot);
         furrow_status status = the.way == PUBLISH ? publish(id, slot, &err) : write_entity(id, number, arena, &err);
         if (status != FURROW_OK && the.failed++ == 0) snprintf(the.first_error, sizeof the.first_error, "%s", err.text);
         furrow_arena_reset(arena);
@@ -90,15 +96,25 @@ static void worker(void *arg)
     the.running--;
 }
 
+static double cpu_us(void)
+{
+    struct rusage usage;
+    getrusage(RUSAGE_SELF, &usage);
+    return (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1e6 +
+           (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec);
+}
+
 static void measure(void)
 {
+    double cpu = cpu_us();
     uint64_t begun = furrow_clock_now_ns();
     furrow_error err;
     for (long i = 0; i < the.window; i++) the.running += furrow_loop_spawn(the.loop, worker, NULL, &err) == FURROW_OK;
     while (the.running > 0) furrow_task_sleep_ms(1);
     double seconds = (double)(furrow_clock_now_ns() - begun) / 1e9;
-    printf("furrow_entity way=%s window=%ld writes=%ld failed=%ld seconds=%.3f per_s=%.0f\n", way_names[the.way], the.window, the.writes, the.failed,
-           seconds, (double)the.writes / seconds);
+    printf("furrow_entity way=%s window=%ld writes=%ld failed=%ld seconds=%.3f per_s=%.0f cpu_us=%.2f\n",
+           way_names[the.way], the.window, the.writes, the.failed, seconds, (double)the.writes / seconds,
+           (cpu_us() - cpu) / (double)the.writes);
     if (the.failed) fprintf(stderr, "furrow_entity: %s\n", the.first_error);
 }
 
@@ -117,8 +133,11 @@ static void run(void *arg)
     uint64_t deadline = furrow_clock_now_ns() + CONNECT_NS;
     the.link = furrow_link_create(the.loop, &(furrow_link_options){.url = the.url, .name = "bench"}, err);
     furrow_store *store = furrow_store_create(the.loop, &(furrow_store_options){.url = the.redis}, err);
-    if (!the.link || !store || !furrow_link_wait_connected(the.link, deadline) || !furrow_store_wait_connected(store, deadline)) return;
-    furrow_table_options about = {.service = "bench", .entity = contract->short_name, .descriptor = contract->descriptor};
+    if (!the.link || !store || !furrow_link_wait_connected(the.link, deadline) ||
+        !furrow_store_wait_connected(store, deadline))
+        return;
+    furrow_table_options about = {
+        .service = "bench", .entity = contract->short_name, .descriptor = contract->descriptor};
     furrow_table *table = furrow_table_create(store, &about, err);
     the.entity = furrow_entity_create(
         &(furrow_entity_options){.contract = contract, .link = the.link, .table = table, .service = "bench"}, err);
@@ -131,9 +150,10 @@ static void run(void *arg)
 
 static bool read_options(int argc, char **argv)
 {
-    static const struct option options[] = {{"url", required_argument, NULL, 'u'},    {"redis", required_argument, NULL, 'r'},
-                                            {"way", required_argument, NULL, 'w'},    {"window", required_argument, NULL, 'i'},
-                                            {"writes", required_argument, NULL, 'n'}, {NULL, 0, NULL, 0}};
+    static const struct option options[] = {
+        {"url", required_argument, NULL, 'u'},    {"redis", required_argument, NULL, 'r'},
+        {"way", required_argument, NULL, 'w'},    {"window", required_argument, NULL, 'i'},
+        {"writes", required_argument, NULL, 'n'}, {NULL, 0, NULL, 0}};
     the = (bench){.way = WHOLE, .window = 256, .writes = 200000};
     for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;) {
         if (c == 'u') the.url = optarg;
@@ -153,7 +173,8 @@ int main(int argc, char **argv)
     if (!read_options(argc, argv)) return 2;
     the.versions = calloc(ENTITIES, sizeof *the.versions);
     the.loop = furrow_loop_create(NULL, &err);
-    if (!the.versions || !the.loop || !provision(&err) || furrow_loop_run_task(the.loop, run, &err, &err) != FURROW_OK || err.text[0]) {
+    if (!the.versions || !the.loop || !provision(&err) ||
+        furrow_loop_run_task(the.loop, run, &err, &err) != FURROW_OK || err.text[0]) {
         fprintf(stderr, "furrow_entity: %s\n", err.text);
         return 1;
     }

@@ -3,7 +3,7 @@ What is measured. A benchmark is a function of a world and the scale (quick or f
 a baseline side or a fixed limit, and the minimum or maximum that `run --check` holds it to. Sides run alternately (A B A B); see judge.py.
 """
 from lib.figure import Absolute, Pair
-from lib.world import resident_mb
+from lib.world import World, resident_mb
 
 IN_FLIGHT = 64
 JOBS = 100
@@ -100,12 +100,9 @@ def start_timesheet(world, scale):
 def memory(world, scale):
     """Resident memory of the timesheet service: with nothing to keep, and after it has replicated employees."""
     def idle(number):
-        world.provision()
-        world.redis.command("FLUSHALL")
-        service = world.start_service("timesheet")
-        megabytes = resident_mb(service)
-        world.stop(service)
-        return megabytes
+        with World(world.build) as empty:
+            empty.provision()
+            return resident_mb(empty.start_service("timesheet"))
 
     yield Absolute("memory", "idle", "MB", idle, limit=10)
     yield Absolute("memory", f"after {scale.entities} entities", "MB", lambda number: resident_mb(start_timesheet(world, scale)), limit=20)

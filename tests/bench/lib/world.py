@@ -44,7 +44,10 @@ def figures(text):
 
 
 class World:
+    """To be used with `with`, or closed."""
+
     def __init__(self, build):
+        self.build = build
         self.bench = os.path.join(build, "tests", "bench")
         self.services = os.path.join(build, "services")
         self.dir = tempfile.mkdtemp(prefix="furrow-bench-")
@@ -126,14 +129,12 @@ class World:
         self.furrow("health", "--wait", PATIENCE_S, name)
         return service
 
-    def stop(self, process):
-        process.send_signal(signal.SIGTERM)
-        try:
-            process.wait(PATIENCE_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-        self.running.remove(process)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
 
     def close(self):
         for process in reversed(self.running):
