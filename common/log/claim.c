@@ -1,10 +1,13 @@
 /*
  * See claim.h. The proof, for a taker T and a present holder H whose claim has the basis b:
  *   - T reads the claim at version c, then H from the log at version w, without the value.
- *   - w > b: who claimed for H at basis b expects H at b and fails. Who claims for H anew writes the claim, so T's compare-and-set at c fails.
+ *   - w > b: who claimed for H at basis b expects H at b and fails. Who claims for H anew writes the claim, so the
+ *     compare-and-set of T at c fails.
  *   - w = b: T fences H, so H is at w' > b, and we are in the first case.
- * So when T's compare-and-set succeeds, no write that gives H the value can succeed on what was claimed before, and whoever decides
- * anew finds T. The basis stands in the claim as field BASIS_FIELD, which its message does not declare and protobuf-c carries along.
+ * So when T's compare-and-set succeeds, no write that gives H the value can succeed on what was claimed before, and
+ * whoever decides anew finds T.
+ *
+ * The basis stands in the claim as field BASIS_FIELD, which its message does not declare and protobuf-c carries along.
  * May depend on write, wire.
  */
 #include "log/claim.h"
@@ -16,10 +19,10 @@
 
 #include <stdlib.h>
 
-#define BASIS_FIELD     2048 /* no entity may declare it: the code generator keeps such numbers for the log */
-#define VARINT_MAX      10
-#define LOOK_AGAIN_MIN  4
-#define LOOK_AGAIN_MAX  40
+#define BASIS_FIELD    2048 /* no entity may declare it: the code generator keeps such numbers for the log */
+#define VARINT_MAX     10
+#define LOOK_AGAIN_MIN 4
+#define LOOK_AGAIN_MAX 40
 
 typedef struct claim_fields {
     const ProtobufCFieldDescriptor *id, *value, *holder;
@@ -61,13 +64,15 @@ static furrow_status begin(const furrow_claim_request *request, claim_job *job, 
     return FURROW_OK;
 }
 
-/* 0 when there is none: then the holder was not there, or it was written by something that knows no bases, and the fence decides. */
+/* 0 when there is none: then the holder was not there, or it was written by something that knows no bases, and the
+ * fence decides. */
 static uint64_t basis_of(const ProtobufCMessage *claim)
 {
     uint64_t basis = 0;
     for (unsigned i = 0; i < claim->n_unknown_fields; i++) {
         const ProtobufCMessageUnknownField *field = &claim->unknown_fields[i];
-        if (field->tag != BASIS_FIELD || field->wire_type != PROTOBUF_C_WIRE_TYPE_VARINT || field->len > VARINT_MAX) continue;
+        if (field->tag != BASIS_FIELD || field->wire_type != PROTOBUF_C_WIRE_TYPE_VARINT || field->len > VARINT_MAX)
+            continue;
         basis = 0;
         for (size_t at = 0; at < field->len; at++) basis |= (uint64_t)(field->data[at] & 0x7f) << (7 * at);
     }
@@ -82,13 +87,15 @@ static bool set_basis(ProtobufCMessage *claim, uint64_t basis, furrow_arena *are
     size_t len = 0;
     for (; basis >= 0x80; basis >>= 7) bytes[len++] = (uint8_t)(basis | 0x80);
     bytes[len++] = (uint8_t)basis;
-    *field = (ProtobufCMessageUnknownField){.tag = BASIS_FIELD, .wire_type = PROTOBUF_C_WIRE_TYPE_VARINT, .len = len, .data = bytes};
+    *field = (ProtobufCMessageUnknownField){
+        .tag = BASIS_FIELD, .wire_type = PROTOBUF_C_WIRE_TYPE_VARINT, .len = len, .data = bytes};
     claim->unknown_fields = field;
     claim->n_unknown_fields = 1;
     return true;
 }
 
-static furrow_status write_claim(const claim_job *job, uint64_t basis, furrow_arena *arena, furrow_decision *out, furrow_error *err)
+static furrow_status write_claim(const claim_job *job, uint64_t basis, furrow_arena *arena, furrow_decision *out,
+                                 furrow_error *err)
 {
     const furrow_claim_request *request = job->request;
     ProtobufCMessage *next = furrow_message_new(furrow_entity_about(request->claims)->descriptor, arena);
@@ -104,16 +111,19 @@ static furrow_status write_claim(const claim_job *job, uint64_t basis, furrow_ar
 }
 
 /* Writes the state it has again, so that whoever decided on that version must decide anew. */
-static furrow_status decide_bump(void *arg, const furrow_state *current, furrow_arena *arena, furrow_decision *out, furrow_error *err)
+static furrow_status decide_bump(void *arg, const furrow_state *current, furrow_arena *arena, furrow_decision *out,
+                                 furrow_error *err)
 {
     const furrow_state *seen = arg;
     if (current->version != seen->version) return furrow_fail(err, FURROW_ABORTED, "the holder was written meanwhile");
-    *out = (furrow_decision){.next = current->message, .remove = !current->message, .event = current->message ? "fenced" : "deleted"};
+    *out = (furrow_decision){
+        .next = current->message, .remove = !current->message, .event = current->message ? "fenced" : "deleted"};
     return FURROW_OK;
 }
 
 /* OK: fenced. ABORTED: somebody wrote the holder first. */
-static furrow_status fence(const claim_job *job, const char *holder, const furrow_state *seen, furrow_arena *arena, furrow_error *err)
+static furrow_status fence(const claim_job *job, const char *holder, const furrow_state *seen, furrow_arena *arena,
+                           furrow_error *err)
 {
     furrow_entity *holders = job->request->holders;
     if (seen->version == 0) {
@@ -122,12 +132,14 @@ static furrow_status fence(const claim_job *job, const char *holder, const furro
     }
     furrow_state known = *seen;
     furrow_written written;
-    furrow_write write = {.id = holder, .command = &job->command, .known = &known, .decide = decide_bump, .arg = &known};
+    furrow_write write = {
+        .id = holder, .command = &job->command, .known = &known, .decide = decide_bump, .arg = &known};
     return furrow_entity_write_now(holders, &write, arena, &written, err);
 }
 
 /* May the claim of @holder at @basis be taken over? OK when it can not be made use of any more. */
-static furrow_status contest(const claim_job *job, const char *holder, uint64_t basis, furrow_arena *arena, furrow_error *err)
+static furrow_status contest(const claim_job *job, const char *holder, uint64_t basis, furrow_arena *arena,
+                             furrow_error *err)
 {
     const furrow_claim_request *request = job->request;
     uint64_t grace_ns = furrow_clock_now_ns() + FURROW_CLAIM_GRACE_MS * FURROW_NS_PER_MS;
@@ -136,9 +148,11 @@ static furrow_status contest(const claim_job *job, const char *holder, uint64_t 
         furrow_state state;
         furrow_status status = furrow_entity_newest(request->holders, holder, job->deadline_ns, arena, &state, err);
         if (status != FURROW_OK) return status;
-        if (request->holds(&state, request->value)) return furrow_fail(err, FURROW_ALREADY_EXISTS, "held by %s", holder);
+        if (request->holds(&state, request->value))
+            return furrow_fail(err, FURROW_ALREADY_EXISTS, "held by %s", holder);
         if (state.version > basis) return FURROW_OK;
-        if (furrow_clock_now_ns() >= job->deadline_ns) return furrow_fail(err, FURROW_DEADLINE_EXCEEDED, "waiting for what %s does", holder);
+        if (furrow_clock_now_ns() >= job->deadline_ns)
+            return furrow_fail(err, FURROW_DEADLINE_EXCEEDED, "waiting for what %s does", holder);
         if (furrow_clock_now_ns() < grace_ns) {
             furrow_task_sleep_ms(furrow_backoff_next_ms(&look_again));
             continue;
@@ -151,7 +165,8 @@ static furrow_status contest(const claim_job *job, const char *holder, uint64_t 
 }
 
 /* @current comes first, then the holder: see the proof above. */
-static furrow_status decide_take(void *arg, const furrow_state *current, furrow_arena *arena, furrow_decision *out, furrow_error *err)
+static furrow_status decide_take(void *arg, const furrow_state *current, furrow_arena *arena, furrow_decision *out,
+                                 furrow_error *err)
 {
     const claim_job *job = arg;
     const furrow_claim_request *request = job->request;
@@ -183,12 +198,14 @@ furrow_status furrow_claim_take(const furrow_claim_request *request, furrow_aren
     return furrow_entity_write(request->claims, &write, arena, &written, err);
 }
 
-static furrow_status decide_release(void *arg, const furrow_state *current, furrow_arena *arena, furrow_decision *out, furrow_error *err)
+static furrow_status decide_release(void *arg, const furrow_state *current, furrow_arena *arena, furrow_decision *out,
+                                    furrow_error *err)
 {
     const claim_job *job = arg;
     const furrow_claim_request *request = job->request;
     furrow_state mine;
-    if (!current->message || strcmp(*text_of(current->message, job->fields.holder), request->holder) != 0) return FURROW_OK;
+    if (!current->message || strcmp(*text_of(current->message, job->fields.holder), request->holder) != 0)
+        return FURROW_OK;
     furrow_status status = furrow_entity_newest(request->holders, request->holder, job->deadline_ns, arena, &mine, err);
     if (status != FURROW_OK) return status;
     if (mine.version > basis_of(current->message) && !request->holds(&mine, request->value))

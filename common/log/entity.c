@@ -1,4 +1,4 @@
-/* Life of an entity, and reading its states from Redis and from the log; see entity.h. May depend on link, store, window. */
+/* Life of an entity, and reading its states from Redis and the log; see entity.h. May depend on link, store, window. */
 #include "log/write.h"
 
 #include "base/clock.h"
@@ -9,7 +9,8 @@
 
 furrow_entity *furrow_entity_create(const furrow_entity_options *options, furrow_error *err)
 {
-    const ProtobufCFieldDescriptor *id = protobuf_c_message_descriptor_get_field_by_name(options->contract->descriptor, "id");
+    const ProtobufCFieldDescriptor *id =
+        protobuf_c_message_descriptor_get_field_by_name(options->contract->descriptor, "id");
     if (!id || id->type != PROTOBUF_C_TYPE_STRING || id->label == PROTOBUF_C_LABEL_REPEATED) {
         (void)furrow_fail(err, FURROW_INTERNAL, "%s has no `string id`", options->contract->name);
         return NULL;
@@ -44,7 +45,8 @@ furrow_table *furrow_entity_table(const furrow_entity *entity)
 
 uint64_t furrow_entity_deadline(const furrow_command *command)
 {
-    return command->deadline_ns ? command->deadline_ns : furrow_clock_now_ns() + FURROW_ENTITY_TIMEOUT_MS * FURROW_NS_PER_MS;
+    return command->deadline_ns ? command->deadline_ns
+                                : furrow_clock_now_ns() + FURROW_ENTITY_TIMEOUT_MS * FURROW_NS_PER_MS;
 }
 
 void furrow_entity_new_id(const furrow_command *command, char out[FURROW_ID_SIZE])
@@ -57,7 +59,8 @@ void furrow_entity_new_id(const furrow_command *command, char out[FURROW_ID_SIZE
 }
 
 /* What is stored was packed from such a message, so a failure here is not the caller's mistake. */
-static furrow_status unpack(furrow_entity *entity, furrow_bytes body, furrow_arena *arena, furrow_state *out, furrow_error *err)
+static furrow_status unpack(furrow_entity *entity, furrow_bytes body, furrow_arena *arena, furrow_state *out,
+                            furrow_error *err)
 {
     ProtobufCMessage *message;
     bool full;
@@ -70,14 +73,15 @@ static furrow_status unpack(furrow_entity *entity, furrow_bytes body, furrow_are
     }
     if (status != FURROW_OK) return status;
     const furrow_window *window = furrow_window_take(message, arena, &full);
-    if (full) return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "%s: no memory for its commands", entity->contract->name);
+    if (full)
+        return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "%s: no memory for its commands", entity->contract->name);
     out->message = message;
     out->window = window;
     return FURROW_OK;
 }
 
-furrow_status furrow_entity_unpack(furrow_entity *entity, const furrow_record *record, furrow_arena *arena, furrow_state *out,
-                                   furrow_error *err)
+furrow_status furrow_entity_unpack(furrow_entity *entity, const furrow_record *record, furrow_arena *arena,
+                                   furrow_state *out, furrow_error *err)
 {
     furrow_state state = {.version = record->version, .deleted = record->deleted};
     if (record->found && !record->deleted) {
@@ -88,7 +92,8 @@ furrow_status furrow_entity_unpack(furrow_entity *entity, const furrow_record *r
     return FURROW_OK;
 }
 
-furrow_status furrow_entity_load(furrow_entity *entity, const char *id, furrow_arena *arena, furrow_state *out, furrow_error *err)
+furrow_status furrow_entity_load(furrow_entity *entity, const char *id, furrow_arena *arena, furrow_state *out,
+                                 furrow_error *err)
 {
     furrow_record_read read = {.table = entity->table, .id = id};
     furrow_status status = furrow_subject_check_id(id, strlen(id), "id", err);
@@ -98,8 +103,8 @@ furrow_status furrow_entity_load(furrow_entity *entity, const char *id, furrow_a
     return status == FURROW_OK ? status : furrow_wrap(err, "load %s %s", entity->contract->short_name, id);
 }
 
-furrow_status furrow_entity_stored_state(furrow_entity *entity, const furrow_js_stored *stored, furrow_arena *arena, furrow_state *out,
-                                         furrow_error *err)
+furrow_status furrow_entity_stored_state(furrow_entity *entity, const furrow_js_stored *stored, furrow_arena *arena,
+                                         furrow_state *out, furrow_error *err)
 {
     furrow_state state = {.version = stored->sequence, .deleted = stored->data.len == 0};
     if (state.deleted) {
@@ -112,8 +117,8 @@ furrow_status furrow_entity_stored_state(furrow_entity *entity, const furrow_js_
     return FURROW_OK;
 }
 
-furrow_status furrow_entity_newest(furrow_entity *entity, const char *id, uint64_t deadline_ns, furrow_arena *arena, furrow_state *out,
-                                   furrow_error *err)
+furrow_status furrow_entity_newest(furrow_entity *entity, const char *id, uint64_t deadline_ns, furrow_arena *arena,
+                                   furrow_state *out, furrow_error *err)
 {
     char subject[FURROW_SUBJECT_MAX];
     furrow_js_stored stored;
@@ -128,7 +133,8 @@ furrow_status furrow_entity_newest(furrow_entity *entity, const char *id, uint64
     return status == FURROW_OK ? status : furrow_wrap(err, "read %s from the log", subject);
 }
 
-furrow_status furrow_entity_load_log(furrow_entity *entity, const char *id, furrow_arena *arena, furrow_state *out, furrow_error *err)
+furrow_status furrow_entity_load_log(furrow_entity *entity, const char *id, furrow_arena *arena, furrow_state *out,
+                                     furrow_error *err)
 {
     return furrow_entity_newest(entity, id, furrow_entity_deadline(&(furrow_command){0}), arena, out, err);
 }

@@ -6,23 +6,28 @@
  *   publish    the whole new state with expected sequence and message id; the ack's sequence is the new version
  *   apply      the same versioned upsert the replicas use; after the ack the answer is OK whatever Redis does
  *
- * A wrong-sequence answer reloads from the log and decides again, at most FURROW_ENTITY_ATTEMPTS times, then ABORTED. An unknown outcome
- * (lost ack, broken connection) is settled by looking who wrote the version after ours: with our event id (ce-id) it is written, with
- * another it is lost, and if nobody did the event is published again under the same expectation, which makes that safe. Past the
- * deadline DEADLINE_EXCEEDED. Without a deadline in the command FURROW_ENTITY_TIMEOUT_MS applies.
+ * A wrong-sequence answer reloads from the log and decides again, at most FURROW_ENTITY_ATTEMPTS times, then ABORTED.
+ * An unknown outcome (lost ack, broken connection) is settled by looking who wrote the version after ours: with our
+ * event id (ce-id) it is written, with another it is lost, and if nobody did the event is published again under the
+ * same expectation, which makes that safe. Past the deadline DEADLINE_EXCEEDED. Without a deadline in the command
+ * FURROW_ENTITY_TIMEOUT_MS applies.
  *
- * Writes to one entity within one process take turns, so that a busy entity costs no conflicts with ourselves. That is an
- * optimisation with a bounded wait; what keeps versions in order is the expected sequence.
+ * Writes to one entity within one process take turns, so that a busy entity costs no conflicts with ourselves. That is
+ * an optimisation with a bounded wait; what keeps versions in order is the expected sequence.
  *
- * Idempotency: with a key in the command the message id is hash(command's key, subject) and the event carries the hashes of the last
- * FURROW_ENTITY_COMMANDS commands with a key, whichever they wrote: inside of the entity's bytes as field 2047, which no entity may
- * declare, and in a tombstone as header Furrow-Commands. See log/window.h. Whoever reads a message sees none of it:
- * unpacking takes it off into furrow_state.window, writing puts it back. A repeated command is answered from the state it made
- * while the log has it, else from the present one; the same key with another request is INVALID_ARGUMENT. One command writes one
- * entity once: a second write under the same key counts as repeated.
+ * Idempotency: with a key in the command the message id is hash(command's key, subject) and the event carries the
+ * hashes of the last FURROW_ENTITY_COMMANDS commands with a key, whichever they wrote: inside of the entity's bytes as
+ * field 2047, which no entity may declare, and in a tombstone as header Furrow-Commands. See log/window.h. Whoever
+ * reads a message sees none of it: unpacking takes it off into furrow_state.window, writing puts it back. A repeated
+ * command is answered from the state it made while the log has it, else from the present one; the same key with another
+ * request is INVALID_ARGUMENT. One command writes one entity once: a second write under the same key counts as
+ * repeated.
  *
- * Events: subject <entity>.<id>, body the entity's bytes (empty: deleted), CloudEvents headers in binary mode, traceparent.
+ * Events: subject <entity>.<id>, body the entity's bytes (empty: deleted), CloudEvents headers in binary mode,
+ * traceparent.
+ *
  * Private fields: sealed by the caller before they get here, see seal.h; what does not look sealed is refused.
+ *
  * Threads: the loop's, in a task.
  */
 #ifndef FURROW_LOG_ENTITY_H
@@ -55,37 +60,41 @@ typedef struct furrow_state {
     ProtobufCMessage *message; /* NULL: does not exist, or deleted */
     uint64_t version;          /* 0: never existed */
     bool deleted;
-    const struct furrow_window *window; /* the log's own bookkeeping: hand it on with the state, do not look inside; NULL: none */
+    const struct furrow_window *window; /* the log's own bookkeeping: goes with the state; NULL: none */
 } furrow_state;
 
-/* From Redis. A missing entity is OK with message NULL. UNAVAILABLE while Redis is away, DATA_LOSS when the record is no such message. */
-furrow_status furrow_entity_load(furrow_entity *entity, const char *id, furrow_arena *arena, furrow_state *out, furrow_error *err)
-    FURROW_MUST_USE;
+/* From Redis. A missing entity is OK with message NULL. UNAVAILABLE while Redis is away, DATA_LOSS when the record is
+ * no such message. */
+furrow_status furrow_entity_load(furrow_entity *entity, const char *id, furrow_arena *arena, furrow_state *out,
+                                 furrow_error *err) FURROW_MUST_USE;
 /* The newest state in the log. */
-furrow_status furrow_entity_load_log(furrow_entity *entity, const char *id, furrow_arena *arena, furrow_state *out, furrow_error *err)
-    FURROW_MUST_USE;
+furrow_status furrow_entity_load_log(furrow_entity *entity, const char *id, furrow_arena *arena, furrow_state *out,
+                                     furrow_error *err) FURROW_MUST_USE;
 /* Unpacks a record that was read in bulk (furrow_record_read_many) into a state. */
-furrow_status furrow_entity_unpack(furrow_entity *entity, const furrow_record *record, furrow_arena *arena, furrow_state *out,
-                                   furrow_error *err) FURROW_MUST_USE;
+furrow_status furrow_entity_unpack(furrow_entity *entity, const furrow_record *record, furrow_arena *arena,
+                                   furrow_state *out, furrow_error *err) FURROW_MUST_USE;
 
 /* What a decision came to. */
 typedef struct furrow_decision {
-    ProtobufCMessage *next; /* the whole new state; its id field equals the entity's id. NULL with `remove` false: nothing to write */
-    bool remove;            /* write a tombstone */
-    const char *event;      /* past tense, last part of ce-type: "hired"; NULL: "changed". A tombstone's gets ".deleted" unless it is "deleted" */
+    /* The whole new state; its id field equals the entity's id. NULL with `remove` false: nothing to write. */
+    ProtobufCMessage *next;
+    bool remove; /* write a tombstone */
+    /* Past tense, last part of ce-type: "hired"; NULL: "changed". A tombstone's gets ".deleted" unless it is that. */
+    const char *event;
 } furrow_decision;
 
 /**
- * From @current to a decision, in @arena; any status other than OK ends the command with it. May be called several times with newer
- * states, so it must be pure but for @arena and @arg. May park (to read replicas).
+ * From @current to a decision, in @arena; any status other than OK ends the command with it. May be called several
+ * times with newer states, so it must be pure but for @arena and @arg. May park (to read replicas).
  */
-typedef furrow_status furrow_decide_fn(void *arg, const furrow_state *current, furrow_arena *arena, furrow_decision *out, furrow_error *err);
+typedef furrow_status furrow_decide_fn(void *arg, const furrow_state *current, furrow_arena *arena,
+                                       furrow_decision *out, furrow_error *err);
 
 typedef struct furrow_write {
     const char *id;
-    const furrow_command *command;   /* deadline, idempotency, trace */
-    const furrow_state *known;       /* the state already read in bulk, or NULL: load it */
-    bool from_log;                   /* start from the newest state of the log instead of Redis */
+    const furrow_command *command; /* deadline, idempotency, trace */
+    const furrow_state *known;     /* the state already read in bulk, or NULL: load it */
+    bool from_log;                 /* start from the newest state of the log instead of Redis */
     furrow_decide_fn *decide;
     void *arg;
 } furrow_write;
@@ -101,18 +110,20 @@ typedef struct furrow_written {
 /**
  * One command on one entity. Parks.
  *
- * Errors: whatever @decide says; INVALID_ARGUMENT (wrong id, key used for another request, too large); UNAVAILABLE (Redis could not be
- * read or NATS not be reached: nothing was written); ABORTED (the entity kept changing); DEADLINE_EXCEEDED (it may have been
- * written); INTERNAL (@decide made something that is not this entity).
+ * Errors: whatever @decide says; INVALID_ARGUMENT (wrong id, key used for another request, too large); UNAVAILABLE
+ * (Redis could not be read or NATS not be reached: nothing was written); ABORTED (the entity kept changing);
+ * DEADLINE_EXCEEDED (it may have been written); INTERNAL (@decide made something that is not this entity).
  */
-furrow_status furrow_entity_write(furrow_entity *entity, const furrow_write *write, furrow_arena *arena, furrow_written *out,
-                                  furrow_error *err) FURROW_MUST_USE;
+furrow_status furrow_entity_write(furrow_entity *entity, const furrow_write *write, furrow_arena *arena,
+                                  furrow_written *out, furrow_error *err) FURROW_MUST_USE;
 
-/* The id a create gets: derived from the command's key when it has one (so a retry finds the first), else a fresh ULID. */
+/* The id a create gets: derived from the command's key if it has one (so a retry finds the first), else a fresh ULID.
+ */
 void furrow_entity_new_id(const furrow_command *command, char out[FURROW_ID_SIZE]);
 
-/* Publishes a tombstone with expected sequence 0, so that nobody can create @id any more with that expectation: a fence.
- * OK if there is a tombstone already; ALREADY_EXISTS when the entity has a state. */
-furrow_status furrow_entity_fence(furrow_entity *entity, const char *id, const furrow_command *command, furrow_error *err) FURROW_MUST_USE;
+/* Publishes a tombstone with expected sequence 0, so that nobody can create @id any more with that expectation: a
+ * fence. OK if there is a tombstone already; ALREADY_EXISTS when the entity has a state. */
+furrow_status furrow_entity_fence(furrow_entity *entity, const char *id, const furrow_command *command,
+                                  furrow_error *err) FURROW_MUST_USE;
 
 #endif

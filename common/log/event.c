@@ -1,8 +1,8 @@
 /*
- * See event.h. How an unknown outcome is settled: every event carries the sequence it follows, so the events of one entity are a chain, and
- * exactly one can follow a given version. Walking back from the newest to the one that follows ours tells who wrote it. A copy
- * that is still on its way cannot do harm: it expects the same version, so of all copies and rivals one is taken.
- * May depend on link, window.
+ * See event.h. How an unknown outcome is settled: every event carries the sequence it follows, so the events of one
+ * entity are a chain, and exactly one can follow a given version. Walking back from the newest to the one that follows
+ * ours tells who wrote it. A copy that is still on its way cannot do harm: it expects the same version, so of all
+ * copies and rivals one is taken. May depend on link, window.
  */
 #include "log/event.h"
 
@@ -60,7 +60,8 @@ static bool follows(const furrow_js_stored *stored, furrow_arena *arena, uint64_
 }
 
 /* Who followed the version @event expects? At most the states that the stream keeps are looked at. */
-static verdict look(furrow_entity *entity, const furrow_event *event, uint64_t deadline_ns, furrow_arena *arena, uint64_t *sequence)
+static verdict look(furrow_entity *entity, const furrow_event *event, uint64_t deadline_ns, furrow_arena *arena,
+                    uint64_t *sequence)
 {
     const char *stream = entity->contract->stream;
     furrow_js_stored stored;
@@ -88,13 +89,16 @@ static verdict who_wrote(furrow_entity *entity, const furrow_event *event, uint6
     return scratch ? look(entity, event, deadline_ns, scratch, sequence) : UNKNOWN;
 }
 
-static furrow_status publish_once(furrow_entity *entity, const furrow_event *event, uint64_t deadline_ns, furrow_js_puback *ack, furrow_error *err)
+static furrow_status publish_once(furrow_entity *entity, const furrow_event *event, uint64_t deadline_ns,
+                                  furrow_js_puback *ack, furrow_error *err)
 {
     furrow_header headers[HEADERS_MAX];
-    furrow_js_publish_options options = {.msg_id = event->msg_id, .expected_seq = (int64_t)event->expected, .headers = headers};
+    furrow_js_publish_options options = {
+        .msg_id = event->msg_id, .expected_seq = (int64_t)event->expected, .headers = headers};
     options.header_count = make_headers(entity, event, headers);
     uint64_t patience = furrow_clock_now_ns() + FURROW_EVENT_ACK_MS * FURROW_NS_PER_MS;
-    return furrow_js_publish(entity->link, event->subject, event->body, &options, patience < deadline_ns ? patience : deadline_ns, ack, err);
+    return furrow_js_publish(entity->link, event->subject, event->body, &options,
+                             patience < deadline_ns ? patience : deadline_ns, ack, err);
 }
 
 /* Without an ack, or an answer that is none (a stream being moved, a stranger on the subject), it may be in the log. */
@@ -111,8 +115,10 @@ static void pause_until(furrow_backoff *backoff, uint64_t deadline_ns)
     if (left_ms > 0) furrow_task_sleep_ms(wait_ms < left_ms ? wait_ms : left_ms);
 }
 
-/* From here on only what the log says counts: even a refusal of a second copy does not mean that the first was refused. */
-static furrow_status settle(furrow_entity *entity, const furrow_event *event, uint64_t deadline_ns, furrow_js_puback *ack, furrow_error *err)
+/* From here on only what the log says counts: even a refusal of a second copy does not mean that the first was refused.
+ */
+static furrow_status settle(furrow_entity *entity, const furrow_event *event, uint64_t deadline_ns,
+                            furrow_js_puback *ack, furrow_error *err)
 {
     furrow_backoff backoff = {.base_ms = RETRY_MIN_MS, .max_ms = RETRY_MAX_MS};
     while (furrow_link_wait_connected(entity->link, deadline_ns) && furrow_clock_now_ns() < deadline_ns) {
@@ -125,7 +131,8 @@ static furrow_status settle(furrow_entity *entity, const furrow_event *event, ui
             return furrow_fail(err, FURROW_ABORTED, "another wrote %s first", event->subject);
         case FORGOTTEN: /* a keyed command is found in the window of the newest state, if it was written */
             if (event->msg_id) return furrow_fail(err, FURROW_ABORTED, "%s has moved on", event->subject);
-            return furrow_fail(err, FURROW_DEADLINE_EXCEEDED, "the ack was lost and %s has moved on: it may have been written", event->subject);
+            return furrow_fail(err, FURROW_DEADLINE_EXCEEDED,
+                               "the ack was lost and %s has moved on: it may have been written", event->subject);
         case NOBODY:
             if (publish_once(entity, event, deadline_ns, ack, err) == FURROW_OK) return FURROW_OK;
             break;
@@ -134,13 +141,16 @@ static furrow_status settle(furrow_entity *entity, const furrow_event *event, ui
         }
         pause_until(&backoff, deadline_ns);
     }
-    return furrow_fail(err, FURROW_DEADLINE_EXCEEDED, "the ack was lost and the log cannot be asked: it may have been written");
+    return furrow_fail(err, FURROW_DEADLINE_EXCEEDED,
+                       "the ack was lost and the log cannot be asked: it may have been written");
 }
 
-furrow_status furrow_event_publish(furrow_entity *entity, furrow_event *event, uint64_t deadline_ns, furrow_js_puback *ack, furrow_error *err)
+furrow_status furrow_event_publish(furrow_entity *entity, furrow_event *event, uint64_t deadline_ns,
+                                   furrow_js_puback *ack, furrow_error *err)
 {
     furrow_id_make(event->id);
-    if (deadline_ns <= furrow_clock_now_ns()) return furrow_fail(err, FURROW_DEADLINE_EXCEEDED, "the deadline has passed, nothing was written");
+    if (deadline_ns <= furrow_clock_now_ns())
+        return furrow_fail(err, FURROW_DEADLINE_EXCEEDED, "the deadline has passed, nothing was written");
     furrow_status status = publish_once(entity, event, deadline_ns, ack, err);
     return is_unknown(status) ? settle(entity, event, deadline_ns, ack, err) : status;
 }

@@ -1,6 +1,6 @@
 /**
- * One event: its CloudEvents headers (binary mode), its publish with an expected sequence, and the settling of an unknown outcome. Private
- * to log.
+ * One event: its CloudEvents headers (binary mode), its publish with an expected sequence, and the settling of an
+ * unknown outcome. Private to log.
  */
 #ifndef FURROW_LOG_EVENT_H
 #define FURROW_LOG_EVENT_H
@@ -22,13 +22,14 @@ typedef struct furrow_event {
 } furrow_event;
 
 /**
- * Publishes @event. On OK ack->sequence is the version it has, unless ack->duplicate: then a message of the same msg_id is there,
- * which may be this very event (compare its ce-id).
- * Errors: ABORTED (another wrote after `expected`; this event is not and never will be in the log), UNAVAILABLE and other
- * refusals (nothing was written), DEADLINE_EXCEEDED (it may have been written).
+ * Publishes @event. On OK ack->sequence is the version it has, unless ack->duplicate: then a message of the same msg_id
+ * is there, which may be this very event (compare its ce-id).
+ *
+ * Errors: ABORTED (another wrote after `expected`; this event is not and never will be in the log), UNAVAILABLE and
+ * other refusals (nothing was written), DEADLINE_EXCEEDED (it may have been written).
  */
-furrow_status furrow_event_publish(furrow_entity *entity, furrow_event *event, uint64_t deadline_ns, furrow_js_puback *ack, furrow_error *err)
-    FURROW_MUST_USE;
+furrow_status furrow_event_publish(furrow_entity *entity, furrow_event *event, uint64_t deadline_ns,
+                                   furrow_js_puback *ack, furrow_error *err) FURROW_MUST_USE;
 
 /* Is @stored the event of this id? */
 bool furrow_event_is(const furrow_js_stored *stored, const char *id, furrow_arena *arena);

@@ -1,10 +1,13 @@
-/* See masterkey.h. What is checked is the open file, not the path: nobody can exchange it in between. May depend on base, libsodium. */
+/*
+ * See masterkey.h. What is checked is the open file, not the path: nobody can exchange it in between.
+ * May depend on base, libsodium.
+ */
 #include "log/masterkey.h"
 
-#include <stdbool.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sodium.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -15,10 +18,13 @@
 static furrow_status check_file(int fd, const char *path, furrow_error *err)
 {
     struct stat about;
-    if (fstat(fd, &about) != 0) return furrow_fail(err, FURROW_FAILED_PRECONDITION, "master key %s: %s", path, strerror(errno));
-    if (!S_ISREG(about.st_mode)) return furrow_fail(err, FURROW_FAILED_PRECONDITION, "master key %s is no regular file", path);
+    if (fstat(fd, &about) != 0)
+        return furrow_fail(err, FURROW_FAILED_PRECONDITION, "master key %s: %s", path, strerror(errno));
+    if (!S_ISREG(about.st_mode))
+        return furrow_fail(err, FURROW_FAILED_PRECONDITION, "master key %s is no regular file", path);
     if (about.st_mode & 0077)
-        return furrow_fail(err, FURROW_FAILED_PRECONDITION, "master key %s has mode %04o: only its owner may have rights, chmod it to 0400", path,
+        return furrow_fail(err, FURROW_FAILED_PRECONDITION,
+                           "master key %s has mode %04o: only its owner may have rights, chmod it to 0400", path,
                            (unsigned)about.st_mode & 07777);
     return FURROW_OK;
 }
@@ -50,7 +56,8 @@ static furrow_status read_key(int fd, const char *path, uint8_t *key, furrow_err
 uint8_t *furrow_masterkey_load(const char *path, furrow_error *err)
 {
     if (!path || !path[0]) {
-        (void)furrow_fail(err, FURROW_FAILED_PRECONDITION, "private fields need a master key: set FURROW_SEAL_KEY_FILE");
+        (void)furrow_fail(err, FURROW_FAILED_PRECONDITION,
+                          "private fields need a master key: set FURROW_SEAL_KEY_FILE");
         return NULL;
     }
     FURROW_REQUIRE(sodium_init() >= 0);
@@ -60,7 +67,8 @@ uint8_t *furrow_masterkey_load(const char *path, furrow_error *err)
         return NULL;
     }
     uint8_t *key = sodium_malloc(FURROW_MASTERKEY_BYTES);
-    furrow_status status = key ? check_file(fd, path, err) : furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "no locked memory for the master key");
+    furrow_status status = key ? check_file(fd, path, err)
+                               : furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "no locked memory for the master key");
     if (status == FURROW_OK) status = read_key(fd, path, key, err);
     close(fd);
     if (status == FURROW_OK) {

@@ -1,6 +1,6 @@
 /*
- * Sealed private fields; see seal.h. Keys are unwrapped for one operation and wiped after it, none is kept: reading a wrapped key is one
- * Redis read, and an erased key is gone from this process the moment it is gone from the key store.
+ * Sealed private fields; see seal.h. Keys are unwrapped for one operation and wiped after it, none is kept: reading a
+ * wrapped key is one Redis read, and an erased key is gone from this process the moment it is gone from the key store.
  *
  *   sealed   = version, nonce, XChaCha20-Poly1305(plain) under the entity's key,   bound to "<entity>.<id>"
  *   wrapped  = version, nonce, XChaCha20-Poly1305(key) under the master key,       bound to "<key entity>.<id>"
@@ -35,7 +35,8 @@ struct furrow_sealer {
 furrow_sealer *furrow_sealer_create(furrow_entity *keys, const char *key_file, furrow_error *err)
 {
     const furrow_entity_contract *contract = furrow_entity_about(keys);
-    const ProtobufCFieldDescriptor *wrapped = protobuf_c_message_descriptor_get_field_by_name(contract->descriptor, "wrapped");
+    const ProtobufCFieldDescriptor *wrapped =
+        protobuf_c_message_descriptor_get_field_by_name(contract->descriptor, "wrapped");
     if (!wrapped || wrapped->type != PROTOBUF_C_TYPE_BYTES || wrapped->label == PROTOBUF_C_LABEL_REPEATED) {
         (void)furrow_fail(err, FURROW_INTERNAL, "%s has no `bytes wrapped`", contract->name);
         return NULL;
@@ -70,8 +71,8 @@ static void encrypt(const uint8_t *key, const char *subject, furrow_bytes plain,
 {
     out[0] = VERSION;
     randombytes_buf(out + 1, NONCE);
-    crypto_aead_xchacha20poly1305_ietf_encrypt(out + 1 + NONCE, NULL, plain.data, plain.len, (const uint8_t *)subject, strlen(subject), NULL,
-                                               out + 1, key);
+    crypto_aead_xchacha20poly1305_ietf_encrypt(out + 1 + NONCE, NULL, plain.data, plain.len, (const uint8_t *)subject,
+                                               strlen(subject), NULL, out + 1, key);
 }
 
 /* @out has sealed.len - OVERHEAD bytes. */
@@ -79,8 +80,8 @@ static bool decrypt(const uint8_t *key, const char *subject, furrow_bytes sealed
 {
     const uint8_t *bytes = sealed.data;
     return furrow_seal_looks_sealed(sealed) &&
-           crypto_aead_xchacha20poly1305_ietf_decrypt(out, NULL, NULL, bytes + 1 + NONCE, sealed.len - 1 - NONCE, (const uint8_t *)subject,
-                                                      strlen(subject), bytes + 1, key) == 0;
+           crypto_aead_xchacha20poly1305_ietf_decrypt(out, NULL, NULL, bytes + 1 + NONCE, sealed.len - 1 - NONCE,
+                                                      (const uint8_t *)subject, strlen(subject), bytes + 1, key) == 0;
 }
 
 static ProtobufCBinaryData *wrapped_of(const furrow_sealer *sealer, ProtobufCMessage *message)
@@ -88,13 +89,15 @@ static ProtobufCBinaryData *wrapped_of(const furrow_sealer *sealer, ProtobufCMes
     return (ProtobufCBinaryData *)((char *)message + sealer->wrapped_field->offset);
 }
 
-static furrow_status unwrap(const furrow_sealer *sealer, const char *id, const furrow_state *state, uint8_t key[KEY_BYTES], furrow_error *err)
+static furrow_status unwrap(const furrow_sealer *sealer, const char *id, const furrow_state *state,
+                            uint8_t key[KEY_BYTES], furrow_error *err)
 {
     char subject[FURROW_SUBJECT_MAX];
     furrow_status status = furrow_subject_of_entity(furrow_entity_about(sealer->keys)->name, id, subject, err);
     if (status != FURROW_OK) return status;
     const ProtobufCBinaryData *wrapped = wrapped_of(sealer, state->message);
-    if (wrapped->len == WRAPPED && decrypt(sealer->master, subject, (furrow_bytes){wrapped->data, wrapped->len}, key)) return FURROW_OK;
+    if (wrapped->len == WRAPPED && decrypt(sealer->master, subject, (furrow_bytes){wrapped->data, wrapped->len}, key))
+        return FURROW_OK;
     return furrow_fail(err, FURROW_DATA_LOSS, "the key of %s is not wrapped under this master key", id);
 }
 
@@ -104,13 +107,15 @@ typedef struct key_job {
 } key_job;
 
 /* A fresh key for an entity that never had one. What was erased stays erased. */
-static furrow_status decide_key(void *arg, const furrow_state *current, furrow_arena *arena, furrow_decision *out, furrow_error *err)
+static furrow_status decide_key(void *arg, const furrow_state *current, furrow_arena *arena, furrow_decision *out,
+                                furrow_error *err)
 {
     const key_job *job = arg;
     const furrow_entity_contract *contract = furrow_entity_about(job->sealer->keys);
     char subject[FURROW_SUBJECT_MAX];
     if (current->message) return FURROW_OK;
-    if (current->deleted) return furrow_fail(err, FURROW_FAILED_PRECONDITION, "the private fields of %s were erased for good", job->id);
+    if (current->deleted)
+        return furrow_fail(err, FURROW_FAILED_PRECONDITION, "the private fields of %s were erased for good", job->id);
     furrow_status status = furrow_subject_of_entity(contract->name, job->id, subject, err);
     if (status != FURROW_OK) return status;
     ProtobufCMessage *next = furrow_message_new(contract->descriptor, arena);
@@ -133,8 +138,8 @@ static furrow_command keyless(const furrow_command *command)
     return copy;
 }
 
-furrow_status furrow_seal(furrow_sealer *sealer, const char *entity, const char *id, furrow_bytes plain, const furrow_command *command,
-                          furrow_arena *arena, furrow_bytes *sealed, furrow_error *err)
+furrow_status furrow_seal(furrow_sealer *sealer, const char *entity, const char *id, furrow_bytes plain,
+                          const furrow_command *command, furrow_arena *arena, furrow_bytes *sealed, furrow_error *err)
 {
     char subject[FURROW_SUBJECT_MAX];
     uint8_t key[KEY_BYTES];
@@ -154,7 +159,8 @@ furrow_status furrow_seal(furrow_sealer *sealer, const char *entity, const char 
 }
 
 /* Redis may be behind, or have forgotten a tombstone: that there is no key is for the log to say. */
-static furrow_status load_key(furrow_sealer *sealer, const char *id, furrow_arena *arena, furrow_state *state, furrow_error *err)
+static furrow_status load_key(furrow_sealer *sealer, const char *id, furrow_arena *arena, furrow_state *state,
+                              furrow_error *err)
 {
     furrow_status status = furrow_entity_load(sealer->keys, id, arena, state, err);
     if (status == FURROW_OK && !state->message) status = furrow_entity_load_log(sealer->keys, id, arena, state, err);
@@ -162,8 +168,8 @@ static furrow_status load_key(furrow_sealer *sealer, const char *id, furrow_aren
     return furrow_fail(err, FURROW_NOT_FOUND, "the private fields of %s were erased", id);
 }
 
-furrow_status furrow_unseal(furrow_sealer *sealer, const char *entity, const char *id, furrow_bytes sealed, furrow_arena *arena,
-                            furrow_bytes *plain, furrow_error *err)
+furrow_status furrow_unseal(furrow_sealer *sealer, const char *entity, const char *id, furrow_bytes sealed,
+                            furrow_arena *arena, furrow_bytes *plain, furrow_error *err)
 {
     char subject[FURROW_SUBJECT_MAX];
     uint8_t key[KEY_BYTES];
@@ -177,20 +183,23 @@ furrow_status furrow_unseal(furrow_sealer *sealer, const char *entity, const cha
     bool good = out && decrypt(key, subject, sealed, out);
     sodium_memzero(key, sizeof key);
     if (!out) return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "no memory to unseal %zu bytes", sealed.len);
-    if (!good) return furrow_fail(err, FURROW_DATA_LOSS, "what is sealed in %s was not sealed for it, or is damaged", subject);
+    if (!good)
+        return furrow_fail(err, FURROW_DATA_LOSS, "what is sealed in %s was not sealed for it, or is damaged", subject);
     out[len] = '\0';
     *plain = (furrow_bytes){out, len};
     return FURROW_OK;
 }
 
-static furrow_status decide_tombstone(void *arg, const furrow_state *current, furrow_arena *arena, furrow_decision *out, furrow_error *err)
+static furrow_status decide_tombstone(void *arg, const furrow_state *current, furrow_arena *arena, furrow_decision *out,
+                                      furrow_error *err)
 {
     out->remove = true;
     return FURROW_OK;
 }
 
 /* The log keeps the last `history` states of a key, so as many tombstones push the wrapped key out of it. */
-furrow_status furrow_seal_erase(furrow_sealer *sealer, const char *id, const furrow_command *command, furrow_arena *arena, furrow_error *err)
+furrow_status furrow_seal_erase(furrow_sealer *sealer, const char *id, const furrow_command *command,
+                                furrow_arena *arena, furrow_error *err)
 {
     furrow_command side = keyless(command);
     furrow_written written;

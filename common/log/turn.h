@@ -1,8 +1,8 @@
 /**
  * Turns: tasks of one loop that write the same entity do it one after the other. Private to log.
  *
- * Not a lock: after a bounded wait a task goes ahead without its turn, so writes that wait for each other crosswise go on too, and
- * the expected sequence decides between them.
+ * Not a lock: after a bounded wait a task goes ahead without its turn, so writes that wait for each other crosswise go
+ * on too, and the expected sequence decides between them.
  */
 #ifndef FURROW_LOG_TURN_H
 #define FURROW_LOG_TURN_H
@@ -17,7 +17,7 @@
 
 typedef struct furrow_turn {
     const char *id;
-    struct furrow_turn *next; /* in the bucket while it has the turn, in the queue while it waits */
+    struct furrow_turn *next;         /* in the bucket while it has the turn, in the queue while it waits */
     struct furrow_turn *queue, *last; /* who waits for it to end, first come first */
     furrow_waiter waiter;
     bool has;

@@ -1,4 +1,7 @@
-/* See window.h. protobuf-c keeps fields it does not know with their length prefix; ours has one byte of it. May depend on wire, libsodium. */
+/*
+ * See window.h. protobuf-c keeps fields it does not know with their length prefix; ours has one byte of it.
+ * May depend on wire, libsodium.
+ */
 #include "log/window.h"
 
 #include <sodium.h>
@@ -113,7 +116,8 @@ const furrow_window *furrow_window_parse(const char *text, furrow_arena *arena)
 {
     uint8_t bytes[FURROW_ENTITY_COMMANDS * FURROW_WINDOW_ENTRY];
     size_t len = 0;
-    if (!text || sodium_hex2bin(bytes, sizeof bytes, text, strlen(text), NULL, &len, NULL) != 0 || len % FURROW_WINDOW_ENTRY != 0)
+    if (!text || sodium_hex2bin(bytes, sizeof bytes, text, strlen(text), NULL, &len, NULL) != 0 ||
+        len % FURROW_WINDOW_ENTRY != 0)
         return NULL;
     furrow_window *window = furrow_arena_zalloc(arena, sizeof *window);
     for (size_t i = 0; window && i < len / FURROW_WINDOW_ENTRY; i++) {

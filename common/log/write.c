@@ -1,7 +1,7 @@
 /*
- * The write path; see entity.h. One command on one entity: read the state, let the caller decide, publish with the version it was
- * decided on, apply. Whatever made the decision old (a conflict) leads back to the decision, never around it.
- * May depend on event, turn, window, store, link.
+ * The write path; see entity.h. One command on one entity: read the state, let the caller decide, publish with the
+ * version it was decided on, apply. Whatever made the decision old (a conflict) leads back to the decision, never
+ * around it. May depend on event, turn, window, store, link.
  */
 #include "log/write.h"
 
@@ -41,7 +41,8 @@ static void make_msg_id(const furrow_command *command, const char *subject, char
 
 static furrow_status key_reused(furrow_error *err)
 {
-    return furrow_fail(err, FURROW_INVALID_ARGUMENT, "this idempotency key was used for another request: use a new one for each command");
+    return furrow_fail(err, FURROW_INVALID_ARGUMENT,
+                       "this idempotency key was used for another request: use a new one for each command");
 }
 
 static furrow_status check_same(const furrow_window_entry *entry, const write_job *job, furrow_error *err)
@@ -50,19 +51,21 @@ static furrow_status check_same(const furrow_window_entry *entry, const write_jo
 }
 
 /* The state that event @sequence made, if the log still has it; else @newest, what came of it since. */
-static furrow_status state_at(const write_job *job, uint64_t sequence, const furrow_state *newest, furrow_state *out, furrow_error *err)
+static furrow_status state_at(const write_job *job, uint64_t sequence, const furrow_state *newest, furrow_state *out,
+                              furrow_error *err)
 {
     furrow_js_stored stored;
     *out = *newest;
     if (sequence == 0 || sequence == newest->version) return FURROW_OK;
-    furrow_status status =
-        furrow_js_get(job->entity->link, job->entity->contract->stream, sequence, job->deadline_ns, job->arena, &stored, err);
-    if (status == FURROW_NOT_FOUND || (status == FURROW_OK && strcmp(stored.subject, job->subject) != 0)) return FURROW_OK;
+    furrow_status status = furrow_js_get(job->entity->link, job->entity->contract->stream, sequence, job->deadline_ns,
+                                         job->arena, &stored, err);
+    if (status == FURROW_NOT_FOUND || (status == FURROW_OK && strcmp(stored.subject, job->subject) != 0))
+        return FURROW_OK;
     return status == FURROW_OK ? furrow_entity_stored_state(job->entity, &stored, job->arena, out, err) : status;
 }
 
-static furrow_status answer_repeated(const write_job *job, const furrow_state *state, const furrow_window_entry *entry, furrow_written *out,
-                                     furrow_error *err)
+static furrow_status answer_repeated(const write_job *job, const furrow_state *state, const furrow_window_entry *entry,
+                                     furrow_written *out, furrow_error *err)
 {
     furrow_status status = check_same(entry, job, err);
     if (status == FURROW_OK) status = state_at(job, entry->sequence, state, &out->state, err);
@@ -74,7 +77,8 @@ static furrow_status answer_repeated(const write_job *job, const furrow_state *s
 static furrow_status answer_duplicate(const write_job *job, uint64_t sequence, furrow_written *out, furrow_error *err)
 {
     furrow_state newest;
-    furrow_status status = furrow_entity_newest(job->entity, job->write->id, job->deadline_ns, job->arena, &newest, err);
+    furrow_status status =
+        furrow_entity_newest(job->entity, job->write->id, job->deadline_ns, job->arena, &newest, err);
     if (status == FURROW_OK) status = state_at(job, sequence, &newest, &out->state, err);
     if (status != FURROW_OK) return status;
     const furrow_window_entry *entry = furrow_window_find(out->state.window, job->command);
@@ -87,35 +91,41 @@ static furrow_status check_next(const write_job *job, const ProtobufCMessage *ne
 {
     const furrow_entity_contract *contract = job->entity->contract;
     if (next->descriptor != contract->descriptor)
-        return furrow_fail(err, FURROW_INTERNAL, "the decision made a %s where a %s belongs", next->descriptor->name, contract->name);
+        return furrow_fail(err, FURROW_INTERNAL, "the decision made a %s where a %s belongs", next->descriptor->name,
+                           contract->name);
     const char *id = *(char *const *)((const char *)next + job->entity->id_field->offset);
     if (!id || strcmp(id, job->write->id) != 0)
         return furrow_fail(err, FURROW_INTERNAL, "the decision made another entity than %s", job->subject);
     if (contract->private_field) {
         const ProtobufCBinaryData *sealed = (const void *)((const char *)next + contract->private_field->offset);
         if (sealed->len > 0 && !furrow_seal_looks_sealed((furrow_bytes){sealed->data, sealed->len}))
-            return furrow_fail(err, FURROW_INTERNAL, "%s.%s is not sealed", contract->name, contract->private_field->name);
+            return furrow_fail(err, FURROW_INTERNAL, "%s.%s is not sealed", contract->name,
+                               contract->private_field->name);
     }
     return FURROW_OK;
 }
 
 /* @next without the window of the state it was made from; its own message is left as it is. */
-static furrow_status without_window(const write_job *job, ProtobufCMessage *next, ProtobufCMessage **out, furrow_error *err)
+static furrow_status without_window(const write_job *job, ProtobufCMessage *next, ProtobufCMessage **out,
+                                    furrow_error *err)
 {
     bool full = false;
     *out = next;
     if (!furrow_window_in(next)) return FURROW_OK;
     ProtobufCMessage *copy = furrow_arena_memdup(job->arena, next, next->descriptor->sizeof_message);
     if (copy) {
-        copy->unknown_fields = furrow_arena_memdup(job->arena, next->unknown_fields, next->n_unknown_fields * sizeof next->unknown_fields[0]);
+        copy->unknown_fields = furrow_arena_memdup(job->arena, next->unknown_fields,
+                                                   next->n_unknown_fields * sizeof next->unknown_fields[0]);
         if (copy->unknown_fields) (void)furrow_window_take(copy, job->arena, &full);
     }
-    if (!copy || !copy->unknown_fields || full) return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "no memory for the new state");
+    if (!copy || !copy->unknown_fields || full)
+        return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "no memory for the new state");
     *out = copy;
     return FURROW_OK;
 }
 
-static furrow_status pack(const write_job *job, const ProtobufCMessage *next, const furrow_window *window, furrow_bytes *body, furrow_error *err)
+static furrow_status pack(const write_job *job, const ProtobufCMessage *next, const furrow_window *window,
+                          furrow_bytes *body, furrow_error *err)
 {
     size_t size = protobuf_c_message_get_packed_size(next);
     uint8_t *bytes = furrow_arena_alloc(job->arena, size + FURROW_WINDOW_BYTES_MAX);
@@ -131,9 +141,12 @@ static furrow_status name_event(write_job *job, const furrow_decision *decision,
     const char *event = decision->event ? decision->event : decision->remove ? "deleted" : "changed";
     size_t len = strlen(event);
     bool deletes = strcmp(event, "deleted") == 0 || (len > 8 && strcmp(event + len - 8, ".deleted") == 0);
-    if (deletes && !decision->remove) return furrow_fail(err, FURROW_INTERNAL, "the event \"%s\" carries a state", event);
-    int used = snprintf(job->type, sizeof job->type, "%s.%s%s", job->entity->contract->name, event, decision->remove && !deletes ? ".deleted" : "");
-    if (used < 0 || (size_t)used >= sizeof job->type) return furrow_fail(err, FURROW_INTERNAL, "the event's name \"%s\" is too long", event);
+    if (deletes && !decision->remove)
+        return furrow_fail(err, FURROW_INTERNAL, "the event \"%s\" carries a state", event);
+    int used = snprintf(job->type, sizeof job->type, "%s.%s%s", job->entity->contract->name, event,
+                        decision->remove && !deletes ? ".deleted" : "");
+    if (used < 0 || (size_t)used >= sizeof job->type)
+        return furrow_fail(err, FURROW_INTERNAL, "the event's name \"%s\" is too long", event);
     return FURROW_OK;
 }
 
@@ -144,23 +157,29 @@ static void apply(const write_job *job, uint64_t version, furrow_bytes body)
     (void)!furrow_record_apply(job->entity->table, &write, 1, NULL, NULL);
 }
 
-/* Only a command with a key has a message id, and only a message id finds duplicates; the first may be our own first copy. */
-static furrow_status is_own(const write_job *job, const furrow_event *event, uint64_t sequence, bool *own, furrow_error *err)
+/* Only a command with a key has a message id, and only a message id finds duplicates; the first may be our own first
+ * copy. */
+static furrow_status is_own(const write_job *job, const furrow_event *event, uint64_t sequence, bool *own,
+                            furrow_error *err)
 {
     furrow_js_stored stored;
-    furrow_status status =
-        furrow_js_get(job->entity->link, job->entity->contract->stream, sequence, job->deadline_ns, job->arena, &stored, err);
+    furrow_status status = furrow_js_get(job->entity->link, job->entity->contract->stream, sequence, job->deadline_ns,
+                                         job->arena, &stored, err);
     *own = status == FURROW_OK && furrow_event_is(&stored, event->id, job->arena);
     return status == FURROW_NOT_FOUND ? FURROW_OK : status;
 }
 
-static furrow_status publish(write_job *job, const furrow_state *state, const furrow_decision *decision, furrow_written *out, furrow_error *err)
+static furrow_status publish(write_job *job, const furrow_state *state, const furrow_decision *decision,
+                             furrow_written *out, furrow_error *err)
 {
     furrow_window *window = furrow_arena_alloc(job->arena, sizeof *window);
     if (!window) return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "no memory for the new state");
     furrow_window_next(state, job->command, window);
-    furrow_event event = {.subject = job->subject, .expected = state->version, .type = job->type,
-                          .traceparent = job->command->traceparent, .msg_id = job->msg_id[0] ? job->msg_id : NULL};
+    furrow_event event = {.subject = job->subject,
+                          .expected = state->version,
+                          .type = job->type,
+                          .traceparent = job->command->traceparent,
+                          .msg_id = job->msg_id[0] ? job->msg_id : NULL};
     furrow_state next = {.deleted = decision->remove, .window = window->count ? window : NULL};
     furrow_status status = FURROW_OK;
     if (!decision->remove) {
@@ -231,15 +250,16 @@ static furrow_status run(write_job *job, furrow_written *out, furrow_error *err)
         status = decide_and_write(job, &state, out, err);
         if (!job->conflict) return status;
         if (attempt + 1 == FURROW_ENTITY_ATTEMPTS)
-            return furrow_fail(err, FURROW_ABORTED, "%s changed under each of %d attempts: try again", job->subject, FURROW_ENTITY_ATTEMPTS);
+            return furrow_fail(err, FURROW_ABORTED, "%s changed under each of %d attempts: try again", job->subject,
+                               FURROW_ENTITY_ATTEMPTS);
         keep_distance(attempt, &backoff);
         status = furrow_entity_newest(job->entity, job->write->id, job->deadline_ns, job->arena, &state, err);
     }
     return status;
 }
 
-furrow_status furrow_entity_write_now(furrow_entity *entity, const furrow_write *write, furrow_arena *arena, furrow_written *out,
-                                      furrow_error *err)
+furrow_status furrow_entity_write_now(furrow_entity *entity, const furrow_write *write, furrow_arena *arena,
+                                      furrow_written *out, furrow_error *err)
 {
     static const furrow_command plain;
     const furrow_command *command = write->command ? write->command : &plain;
@@ -254,21 +274,24 @@ furrow_status furrow_entity_write_now(furrow_entity *entity, const furrow_write 
     return status;
 }
 
-furrow_status furrow_entity_write(furrow_entity *entity, const furrow_write *write, furrow_arena *arena, furrow_written *out,
-                                  furrow_error *err)
+furrow_status furrow_entity_write(furrow_entity *entity, const furrow_write *write, furrow_arena *arena,
+                                  furrow_written *out, furrow_error *err)
 {
     furrow_turn turn;
     furrow_write mine = *write;
     /* The turn borrows the id, and nothing that is no id may take one. */
-    if (!write->id || !furrow_id_valid(write->id, strlen(write->id))) return furrow_entity_write_now(entity, write, arena, out, err);
-    if (furrow_turn_take(&entity->turns, &turn, write->id, write->command ? furrow_entity_deadline(write->command) : FURROW_NEVER))
+    if (!write->id || !furrow_id_valid(write->id, strlen(write->id)))
+        return furrow_entity_write_now(entity, write, arena, out, err);
+    if (furrow_turn_take(&entity->turns, &turn, write->id,
+                         write->command ? furrow_entity_deadline(write->command) : FURROW_NEVER))
         mine.known = NULL; /* read before somebody else wrote */
     furrow_status status = furrow_entity_write_now(entity, &mine, arena, out, err);
     furrow_turn_give(&entity->turns, &turn);
     return status;
 }
 
-static furrow_status decide_fence(void *arg, const furrow_state *current, furrow_arena *arena, furrow_decision *out, furrow_error *err)
+static furrow_status decide_fence(void *arg, const furrow_state *current, furrow_arena *arena, furrow_decision *out,
+                                  furrow_error *err)
 {
     const char *id = arg;
     if (current->message) return furrow_fail(err, FURROW_ALREADY_EXISTS, "%s exists", id);
@@ -276,13 +299,15 @@ static furrow_status decide_fence(void *arg, const furrow_state *current, furrow
     return FURROW_OK;
 }
 
-furrow_status furrow_entity_fence(furrow_entity *entity, const char *id, const furrow_command *command, furrow_error *err)
+furrow_status furrow_entity_fence(furrow_entity *entity, const char *id, const furrow_command *command,
+                                  furrow_error *err)
 {
     static const furrow_state never;
     furrow_command keyless = *command; /* the key belongs to what the command does to its own entity */
     furrow_written written;
     keyless.has_key = false;
-    furrow_write write = {.id = id, .command = &keyless, .known = &never, .decide = decide_fence, .arg = (void *)(uintptr_t)id};
+    furrow_write write = {
+        .id = id, .command = &keyless, .known = &never, .decide = decide_fence, .arg = (void *)(uintptr_t)id};
     FURROW_AUTO(furrow_arena) arena = furrow_arena_create(0);
     if (!arena) return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "out of memory");
     return furrow_entity_write_now(entity, &write, arena, &written, err);

@@ -1,6 +1,6 @@
 /**
- * The inside of an entity, shared by entity.c (life and reading), write.c (the write path) and event.c (one event); and what claims need
- * of it beyond entity.h. Private to log.
+ * The inside of an entity, shared by entity.c (life and reading), write.c (the write path) and event.c (one event); and
+ * what claims need of it beyond entity.h. Private to log.
  */
 #ifndef FURROW_LOG_WRITE_H
 #define FURROW_LOG_WRITE_H
@@ -26,15 +26,16 @@ struct furrow_entity {
 uint64_t furrow_entity_deadline(const furrow_command *command);
 
 /* The state that one message of the log holds. DATA_LOSS. */
-furrow_status furrow_entity_stored_state(furrow_entity *entity, const furrow_js_stored *stored, furrow_arena *arena, furrow_state *out,
-                                         furrow_error *err) FURROW_MUST_USE;
+furrow_status furrow_entity_stored_state(furrow_entity *entity, const furrow_js_stored *stored, furrow_arena *arena,
+                                         furrow_state *out, furrow_error *err) FURROW_MUST_USE;
 
 /* furrow_entity_load_log within @deadline_ns. */
-furrow_status furrow_entity_newest(furrow_entity *entity, const char *id, uint64_t deadline_ns, furrow_arena *arena, furrow_state *out,
-                                   furrow_error *err) FURROW_MUST_USE;
+furrow_status furrow_entity_newest(furrow_entity *entity, const char *id, uint64_t deadline_ns, furrow_arena *arena,
+                                   furrow_state *out, furrow_error *err) FURROW_MUST_USE;
 
-/* furrow_entity_write without waiting for a turn: for who writes an entity whose present writer may be waiting for him. */
-furrow_status furrow_entity_write_now(furrow_entity *entity, const furrow_write *write, furrow_arena *arena, furrow_written *out,
-                                      furrow_error *err) FURROW_MUST_USE;
+/* furrow_entity_write without waiting for a turn: for who writes an entity whose present writer may be waiting for him.
+ */
+furrow_status furrow_entity_write_now(furrow_entity *entity, const furrow_write *write, furrow_arena *arena,
+                                      furrow_written *out, furrow_error *err) FURROW_MUST_USE;
 
 #endif

@@ -33,7 +33,9 @@ struct test_proxy {
 
 static int connect_server(const test_proxy *proxy)
 {
-    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons((uint16_t)proxy->server_port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in to = {.sin_family = AF_INET,
+                             .sin_port = htons((uint16_t)proxy->server_port),
+                             .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd >= 0 && connect(fd, (struct sockaddr *)&to, sizeof to) == 0) return fd;
     if (fd >= 0) close(fd);
@@ -120,8 +122,10 @@ static void *work(void *arg)
         test_proxy_mode mode = obey(proxy, &stop);
         if (stop) break;
         for (size_t i = 0; i < PAIRS_MAX; i++) {
-            if (polled[2 + 2 * i].revents && proxy->pairs[i].client >= 0) move(proxy, &proxy->pairs[i], false, mode == PROXY_LOSE_REQUESTS);
-            if (polled[3 + 2 * i].revents && proxy->pairs[i].server >= 0) move(proxy, &proxy->pairs[i], true, mode == PROXY_LOSE_ANSWERS);
+            if (polled[2 + 2 * i].revents && proxy->pairs[i].client >= 0)
+                move(proxy, &proxy->pairs[i], false, mode == PROXY_LOSE_REQUESTS);
+            if (polled[3 + 2 * i].revents && proxy->pairs[i].server >= 0)
+                move(proxy, &proxy->pairs[i], true, mode == PROXY_LOSE_ANSWERS);
         }
         if (polled[1].revents) accept_one(proxy);
     }

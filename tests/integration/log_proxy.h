@@ -1,6 +1,6 @@
 /**
- * A TCP proxy before a server, on a thread of its own, that loses what goes through it when told to: so a test can lose just the ack, or just
- * the request, and knows which. Threads: any; the functions return when the proxy obeys.
+ * A TCP proxy before a server, on a thread of its own, that loses what goes through it when told to: so a test can lose
+ * just the ack, or just the request, and knows which. Threads: any; the functions return when the proxy obeys.
  */
 #ifndef FURROW_TEST_LOG_PROXY_H
 #define FURROW_TEST_LOG_PROXY_H
@@ -11,7 +11,8 @@ typedef struct test_proxy test_proxy;
 
 typedef enum test_proxy_mode {
     PROXY_PASS,
-    PROXY_LOSE_ANSWERS,  /* what the server sends; a stream with a hole is of no use any more, so cut before passing again */
+    PROXY_LOSE_ANSWERS,  /* what the server sends; a stream with a hole is of no use any more, so cut before passing
+                            again */
     PROXY_LOSE_REQUESTS, /* what the client sends */
 } test_proxy_mode;
 

@@ -9,8 +9,11 @@
 #define ARENA_BYTES ((size_t)256 << 20)
 
 /* protoc-gen-c keeps its own to itself. */
-static const ProtobufCFieldDescriptor secret = {
-    .name = "secret", .id = 4, .label = PROTOBUF_C_LABEL_NONE, .type = PROTOBUF_C_TYPE_BYTES, .offset = offsetof(test_counter, secret)};
+static const ProtobufCFieldDescriptor secret = {.name = "secret",
+                                                .id = 4,
+                                                .label = PROTOBUF_C_LABEL_NONE,
+                                                .type = PROTOBUF_C_TYPE_BYTES,
+                                                .offset = offsetof(test_counter, secret)};
 
 const furrow_entity_contract log_counter = {
     .name = "logtest.v1.Counter",
@@ -66,14 +69,17 @@ static void make_stream(log_world *world, const furrow_entity_contract *contract
     furrow_error err = {0};
     furrow_msg *reply;
     snprintf(subject, sizeof subject, "$JS.API.STREAM.CREATE.%s", contract->stream);
-    snprintf(body, sizeof body,
-             "{\"name\":\"%s\",\"subjects\":[\"%s\"],\"retention\":\"limits\",\"max_consumers\":-1,\"max_msgs\":-1,\"max_bytes\":-1,\"max_age\":0,"
-             "\"max_msgs_per_subject\":%u,\"max_msg_size\":-1,\"discard\":\"old\",\"storage\":\"file\",\"num_replicas\":1,"
-             "\"duplicate_window\":100000000}",
-             contract->stream, contract->subjects, contract->history);
+    snprintf(
+        body, sizeof body,
+        "{\"name\":\"%s\",\"subjects\":[\"%s\"],\"retention\":\"limits\",\"max_consumers\":-1,\"max_msgs\":-1,\"max_"
+        "bytes\":-1,\"max_age\":0,"
+        "\"max_msgs_per_subject\":%u,\"max_msg_size\":-1,\"discard\":\"old\",\"storage\":\"file\",\"num_replicas\":1,"
+        "\"duplicate_window\":100000000}",
+        contract->stream, contract->subjects, contract->history);
     furrow_outgoing out = {.subject = subject, .data = furrow_bytes_of(body)};
     log_must(furrow_link_request(world->link, &out, log_soon(), &reply, &err), &err);
-    ck_assert_msg(!memmem(reply->data.data, reply->data.len, "\"error\"", 7), "%.*s", (int)reply->data.len, (const char *)reply->data.data);
+    ck_assert_msg(!memmem(reply->data.data, reply->data.len, "\"error\"", 7), "%.*s", (int)reply->data.len,
+                  (const char *)reply->data.data);
     furrow_msg_free(reply);
 }
 
@@ -90,7 +96,8 @@ static furrow_link *connect_link(log_world *world, const char *url)
 static furrow_table *make_table(log_world *world, const furrow_entity_contract *contract)
 {
     furrow_error err = {0};
-    furrow_table_options options = {.service = "counting", .entity = contract->short_name, .descriptor = contract->descriptor};
+    furrow_table_options options = {
+        .service = "counting", .entity = contract->short_name, .descriptor = contract->descriptor};
     furrow_table *table = furrow_table_create(world->store, &options, &err);
     ck_assert_msg(table != NULL, "%s", err.text);
     return table;
@@ -99,8 +106,8 @@ static furrow_table *make_table(log_world *world, const furrow_entity_contract *
 static furrow_entity *make_entity(const furrow_entity_contract *contract, furrow_link *link, furrow_table *table)
 {
     furrow_error err = {0};
-    furrow_entity *entity =
-        furrow_entity_create(&(furrow_entity_options){.contract = contract, .link = link, .table = table, .service = "counting"}, &err);
+    furrow_entity *entity = furrow_entity_create(
+        &(furrow_entity_options){.contract = contract, .link = link, .table = table, .service = "counting"}, &err);
     ck_assert_msg(entity != NULL, "%s", err.text);
     return entity;
 }
@@ -217,42 +224,44 @@ typedef struct change_request {
     bool add, remove;
 } change_request;
 
-static furrow_status decide(void *arg, const furrow_state *current, furrow_arena *arena, furrow_decision *out, furrow_error *err)
+static furrow_status decide(void *arg, const furrow_state *current, furrow_arena *arena, furrow_decision *out,
+                            furrow_error *err)
 {
     const change_request *change = arg;
     if (change->remove) {
         if (current->message) *out = (furrow_decision){.remove = true, .event = "deleted"};
         return FURROW_OK;
     }
-    test_counter *next = (test_counter *)(current->message ? furrow_arena_memdup(arena, current->message, sizeof *next)
-                                                           : furrow_message_new(&logtest__v1__counter__descriptor, arena));
+    test_counter *next =
+        (test_counter *)(current->message ? furrow_arena_memdup(arena, current->message, sizeof *next)
+                                          : furrow_message_new(&logtest__v1__counter__descriptor, arena));
     next->id = furrow_arena_strdup(arena, change->id);
     next->value = change->value + (change->add ? next->value : 0);
     *out = (furrow_decision){.next = &next->base, .event = current->message ? "changed" : "created"};
     return FURROW_OK;
 }
 
-static furrow_status write_change(furrow_entity *entity, furrow_arena *arena, change_request change, const furrow_command *command, furrow_written *out,
-                                  furrow_error *err)
+static furrow_status write_change(furrow_entity *entity, furrow_arena *arena, change_request change,
+                                  const furrow_command *command, furrow_written *out, furrow_error *err)
 {
     furrow_write write = {.id = change.id, .command = command, .decide = decide, .arg = &change};
     return furrow_entity_write(entity, &write, arena, out, err);
 }
 
-furrow_status log_set(furrow_entity *entity, furrow_arena *arena, const char *id, int64_t value, const furrow_command *command,
-                      furrow_written *out, furrow_error *err)
+furrow_status log_set(furrow_entity *entity, furrow_arena *arena, const char *id, int64_t value,
+                      const furrow_command *command, furrow_written *out, furrow_error *err)
 {
     return write_change(entity, arena, (change_request){.id = id, .value = value}, command, out, err);
 }
 
-furrow_status log_add(furrow_entity *entity, furrow_arena *arena, const char *id, int64_t value, const furrow_command *command,
-                      furrow_written *out, furrow_error *err)
+furrow_status log_add(furrow_entity *entity, furrow_arena *arena, const char *id, int64_t value,
+                      const furrow_command *command, furrow_written *out, furrow_error *err)
 {
     return write_change(entity, arena, (change_request){.id = id, .value = value, .add = true}, command, out, err);
 }
 
-furrow_status log_delete(furrow_entity *entity, furrow_arena *arena, const char *id, const furrow_command *command, furrow_written *out,
-                         furrow_error *err)
+furrow_status log_delete(furrow_entity *entity, furrow_arena *arena, const char *id, const furrow_command *command,
+                         furrow_written *out, furrow_error *err)
 {
     return write_change(entity, arena, (change_request){.id = id, .remove = true}, command, out, err);
 }
@@ -287,7 +296,9 @@ furrow_js_stored log_stored(log_world *world, const char *id)
     furrow_js_stored stored;
     char subject[FURROW_SUBJECT_MAX];
     log_must(furrow_subject_of_entity(log_counter.name, id, subject, &err), &err);
-    log_must(furrow_js_get_last(world->other_link, log_counter.stream, subject, log_soon(), world->arena, &stored, &err), &err);
+    log_must(
+        furrow_js_get_last(world->other_link, log_counter.stream, subject, log_soon(), world->arena, &stored, &err),
+        &err);
     return stored;
 }
 
@@ -296,7 +307,9 @@ static bool probe_is_new(log_world *world, const char *msg_id)
     furrow_error err = {0};
     furrow_js_puback ack;
     furrow_js_publish_options options = {.msg_id = msg_id, .expected_seq = FURROW_JS_ANY_SEQUENCE};
-    log_must(furrow_js_publish(world->other_link, "logtest.v1.Counter.probe", FURROW_BYTES_LITERAL(""), &options, log_soon(), &ack, &err), &err);
+    log_must(furrow_js_publish(world->other_link, "logtest.v1.Counter.probe", FURROW_BYTES_LITERAL(""), &options,
+                               log_soon(), &ack, &err),
+             &err);
     return !ack.duplicate;
 }
 

@@ -1,6 +1,7 @@
 /**
- * The little mesh that the tests of common/log share: nats-server, redis-server, a loop, and the entities of one service: counters (twice,
- * over two links, as two replicas of the service would have them), claims on badges, keys. A test's body runs as a task of the loop.
+ * The little mesh that the tests of common/log share: nats-server, redis-server, a loop, and the entities of one
+ * service: counters (twice, over two links, as two replicas of the service would have them), claims on badges, keys. A
+ * test's body runs as a task of the loop.
  */
 #ifndef FURROW_TEST_LOG_WORLD_H
 #define FURROW_TEST_LOG_WORLD_H
@@ -46,12 +47,12 @@ furrow_command log_command(void);
 furrow_command log_keyed(const char *key, const char *request);
 
 /* Sets, adds, deletes; the write's status. */
-furrow_status log_set(furrow_entity *entity, furrow_arena *arena, const char *id, int64_t value, const furrow_command *command,
-                      furrow_written *out, furrow_error *err);
-furrow_status log_add(furrow_entity *entity, furrow_arena *arena, const char *id, int64_t value, const furrow_command *command,
-                      furrow_written *out, furrow_error *err);
-furrow_status log_delete(furrow_entity *entity, furrow_arena *arena, const char *id, const furrow_command *command, furrow_written *out,
-                         furrow_error *err);
+furrow_status log_set(furrow_entity *entity, furrow_arena *arena, const char *id, int64_t value,
+                      const furrow_command *command, furrow_written *out, furrow_error *err);
+furrow_status log_add(furrow_entity *entity, furrow_arena *arena, const char *id, int64_t value,
+                      const furrow_command *command, furrow_written *out, furrow_error *err);
+furrow_status log_delete(furrow_entity *entity, furrow_arena *arena, const char *id, const furrow_command *command,
+                         furrow_written *out, furrow_error *err);
 
 int64_t log_value(const furrow_state *state);
 furrow_state log_load(log_world *world, const char *id);

@@ -1,6 +1,6 @@
 /*
- * Claims: one holder for a value, whoever else wants it, dies half-way, or comes back late. Takers are tasks of this process and of child
- * processes, which are this program again.
+ * Claims: one holder for a value, whoever else wants it, dies half-way, or comes back late. Takers are tasks of this
+ * process and of child processes, which are this program again.
  */
 #include "log_world.h"
 
@@ -21,10 +21,15 @@ static bool holds(const furrow_state *state, const char *value)
     return counter && strcmp(counter->badge, value) == 0;
 }
 
-static furrow_claim_request claim(log_world *world, furrow_entity *holders, const char *value, const char *holder, const furrow_command *command)
+static furrow_claim_request claim(log_world *world, furrow_entity *holders, const char *value, const char *holder,
+                                  const furrow_command *command)
 {
-    return (furrow_claim_request){
-        .claims = world->claims, .holders = holders, .value = value, .holder = holder, .command = command, .holds = holds};
+    return (furrow_claim_request){.claims = world->claims,
+                                  .holders = holders,
+                                  .value = value,
+                                  .holder = holder,
+                                  .command = command,
+                                  .holds = holds};
 }
 
 /* A holder takes the badge inside of its decision; NULL gives up the one it has. */
@@ -37,7 +42,8 @@ typedef struct wearing {
     int decisions;
 } wearing;
 
-static furrow_status decide_badge(void *arg, const furrow_state *current, furrow_arena *arena, furrow_decision *out, furrow_error *error)
+static furrow_status decide_badge(void *arg, const furrow_state *current, furrow_arena *arena, furrow_decision *out,
+                                  furrow_error *error)
 {
     wearing *self = arg;
     self->decisions++;
@@ -114,7 +120,8 @@ static void taker(void *arg)
     takers.won += status == FURROW_OK;
     takers.refused += status == FURROW_ALREADY_EXISTS;
     takers.other += status != FURROW_OK && status != FURROW_ALREADY_EXISTS;
-    if (status != FURROW_OK && status != FURROW_ALREADY_EXISTS) fprintf(stderr, "%s: %s\n", furrow_status_name(status), error.text);
+    if (status != FURROW_OK && status != FURROW_ALREADY_EXISTS)
+        fprintf(stderr, "%s: %s\n", furrow_status_name(status), error.text);
     takers.running--;
 }
 
@@ -256,7 +263,8 @@ static void dead_taker(log_world *world)
     /* What the dead one had still on its way comes too late. */
     furrow_js_puback ack;
     furrow_js_publish_options late = {.expected_seq = 0};
-    ck_assert_int_eq(furrow_js_publish(world->link, "logtest.v1.Counter.mort", FURROW_BYTES_LITERAL("x"), &late, log_soon(), &ack, &err),
+    ck_assert_int_eq(furrow_js_publish(world->link, "logtest.v1.Counter.mort", FURROW_BYTES_LITERAL("x"), &late,
+                                       log_soon(), &ack, &err),
                      FURROW_ABORTED);
     ck_assert_int_eq(wear_simply(world, "mort", "B-17"), FURROW_ALREADY_EXISTS);
 }
@@ -289,7 +297,8 @@ static furrow_status wear_slowly(log_world *world, const char *id, const char *b
 static void slow_takers(log_world *world)
 {
     int decisions;
-    ck_assert_int_eq(wear_slowly(world, "new", "B-1", &decisions), FURROW_ALREADY_EXISTS); /* never was: fenced by a tombstone */
+    ck_assert_int_eq(wear_slowly(world, "new", "B-1", &decisions),
+                     FURROW_ALREADY_EXISTS); /* never was: fenced by a tombstone */
     ck_assert_int_eq(decisions, 2);
     ck_assert(log_newest(world, "new").deleted);
 
@@ -297,7 +306,8 @@ static void slow_takers(log_world *world)
     log_must(wear_simply(world, "old", NULL), &err);
     furrow_command plain = log_command();
     log_must(log_add(world->counters, world->arena, "old", 5, &plain, &written, &err), &err);
-    ck_assert_int_eq(wear_slowly(world, "old", "B-2", &decisions), FURROW_ALREADY_EXISTS); /* exists: fenced by the same state again */
+    ck_assert_int_eq(wear_slowly(world, "old", "B-2", &decisions),
+                     FURROW_ALREADY_EXISTS); /* exists: fenced by the same state again */
     ck_assert_int_eq(decisions, 2);
     furrow_state old = log_newest(world, "old");
     ck_assert_int_eq(log_value(&old), 5);
@@ -306,7 +316,8 @@ static void slow_takers(log_world *world)
 
     log_must(wear_simply(world, "rival", NULL), &err);
     log_must(log_delete(world->counters, world->arena, "old", &plain, &written, &err), &err);
-    ck_assert_int_eq(wear_slowly(world, "old", "B-3", &decisions), FURROW_ALREADY_EXISTS); /* deleted: fenced by another tombstone */
+    ck_assert_int_eq(wear_slowly(world, "old", "B-3", &decisions),
+                     FURROW_ALREADY_EXISTS); /* deleted: fenced by another tombstone */
     ck_assert_int_eq(decisions, 2);
     ck_assert(log_newest(world, "old").deleted);
     ck_assert_str_eq(claim_holder(world, "B-3"), "rival");
@@ -363,10 +374,11 @@ static void mover(void *arg)
         furrow_command command = {.deadline_ns = furrow_clock_now_ns() + 30 * FURROW_NS_PER_S};
         furrow_error error = {0};
         furrow_written mine;
-        wearing self = {world, number % 2 ? world->counters : world->other_counters, id, (dice >> 24) % 2 ? badge : NULL, &command};
+        wearing self = {world, number % 2 ? world->counters : world->other_counters, id,
+                        (dice >> 24) % 2 ? badge : NULL, &command};
         furrow_status status = wear(&self, arena, &mine, &error);
-        ck_assert_msg(status == FURROW_OK || status == FURROW_ALREADY_EXISTS || status == FURROW_ABORTED, "%s: %s", furrow_status_name(status),
-                      error.text);
+        ck_assert_msg(status == FURROW_OK || status == FURROW_ALREADY_EXISTS || status == FURROW_ABORTED, "%s: %s",
+                      furrow_status_name(status), error.text);
         furrow_claim_request request = claim(world, self.holders, badge, id, &command);
         if (!self.badge) (void)!furrow_claim_release(&request, arena, &error);
     }
@@ -390,16 +402,18 @@ static void check_history(log_world *world)
         snprintf(wears[who], sizeof wears[who], "%s", stored.data.len ? counter->badge : "");
         logtest__v1__counter__free_unpacked(counter, NULL);
         for (int other = 0; other < PEOPLE; other++)
-            ck_assert_msg(other == who || !wears[who][0] || strcmp(wears[who], wears[other]) != 0, "at %llu both m%d and m%d hold %s",
-                          (unsigned long long)seq, who, other, wears[who]);
+            ck_assert_msg(other == who || !wears[who][0] || strcmp(wears[who], wears[other]) != 0,
+                          "at %llu both m%d and m%d hold %s", (unsigned long long)seq, who, other, wears[who]);
     }
 }
 
 static void random_moves(log_world *world)
 {
     furrow_msg *reply;
-    char body[] = "{\"name\":\"COUNTER\",\"subjects\":[\"logtest.v1.Counter.*\"],\"retention\":\"limits\",\"max_consumers\":-1,\"max_msgs\":-1,"
-                  "\"max_bytes\":-1,\"max_age\":0,\"max_msgs_per_subject\":1000,\"max_msg_size\":-1,\"discard\":\"old\",\"storage\":\"file\","
+    char body[] = "{\"name\":\"COUNTER\",\"subjects\":[\"logtest.v1.Counter.*\"],\"retention\":\"limits\",\"max_"
+                  "consumers\":-1,\"max_msgs\":-1,"
+                  "\"max_bytes\":-1,\"max_age\":0,\"max_msgs_per_subject\":1000,\"max_msg_size\":-1,\"discard\":"
+                  "\"old\",\"storage\":\"file\","
                   "\"num_replicas\":1,\"duplicate_window\":100000000}";
     furrow_outgoing update = {.subject = "$JS.API.STREAM.UPDATE.COUNTER", .data = furrow_bytes_of(body)};
     log_must(furrow_link_request(world->link, &update, log_soon(), &reply, &err), &err);

@@ -1,10 +1,8 @@
 /*
- * The write path against real servers: versions, conflicts, repeated commands, and what an event looks like. What happens when the ack does
- * not come is in test_entity_faults.c.
+ * The write path against real servers: versions, conflicts, and what an event looks like. What
+ * happens when the ack does not come is in test_entity_faults.c.
  */
 #include "log_world.h"
-
-#include "log/window.h"
 
 static furrow_written written;
 static furrow_error err;
@@ -53,7 +51,8 @@ static void nothing_is_there(log_world *world)
     ck_assert(!state.message && !state.deleted && state.version == 0);
     log_must(log_delete(world->counters, world->arena, "nobody", &command, &written, &err), &err);
     ck_assert(!written.wrote && written.state.version == 0);
-    ck_assert_int_eq(log_set(world->counters, world->arena, "no id", 1, &command, &written, &err), FURROW_INVALID_ARGUMENT);
+    ck_assert_int_eq(log_set(world->counters, world->arena, "no id", 1, &command, &written, &err),
+                     FURROW_INVALID_ARGUMENT);
     ck_assert_int_eq(log_set(world->counters, world->arena, "", 1, &command, &written, &err), FURROW_INVALID_ARGUMENT);
     ck_assert_int_eq(furrow_entity_load(world->counters, "a.b", world->arena, &state, &err), FURROW_INVALID_ARGUMENT);
 }
@@ -74,13 +73,16 @@ typedef struct odd_decision {
     furrow_bytes secret;
 } odd_decision;
 
-static furrow_status decide_oddly(void *arg, const furrow_state *current, furrow_arena *arena, furrow_decision *out, furrow_error *error)
+static furrow_status decide_oddly(void *arg, const furrow_state *current, furrow_arena *arena, furrow_decision *out,
+                                  furrow_error *error)
 {
     const odd_decision *odd = arg;
     test_counter *next = furrow_arena_zalloc(arena, 256);
     protobuf_c_message_init(odd->descriptor, next);
     next->id = furrow_arena_strdup(arena, odd->id);
-    if (odd->secret.len) next->secret = (ProtobufCBinaryData){odd->secret.len, furrow_arena_memdup(arena, odd->secret.data, odd->secret.len)};
+    if (odd->secret.len)
+        next->secret =
+            (ProtobufCBinaryData){odd->secret.len, furrow_arena_memdup(arena, odd->secret.data, odd->secret.len)};
     *out = (furrow_decision){.next = odd->remove ? NULL : &next->base, .remove = odd->remove, .event = odd->event};
     return FURROW_OK;
 }
@@ -99,7 +101,9 @@ static void odd_decisions(log_world *world)
     ck_assert_int_eq(write_oddly(world, (odd_decision){"odd", log_claim.descriptor}), FURROW_INTERNAL);
     ck_assert_int_eq(write_oddly(world, (odd_decision){"odd", counter, "deleted"}), FURROW_INTERNAL);
     ck_assert_int_eq(write_oddly(world, (odd_decision){"odd", counter, "un.deleted"}), FURROW_INTERNAL);
-    ck_assert_int_eq(write_oddly(world, (odd_decision){"odd", counter, .secret = FURROW_BYTES_LITERAL("\x0a\x04plain text, as it should never get here")}),
+    ck_assert_int_eq(write_oddly(world, (odd_decision){"odd", counter,
+                                                       .secret = FURROW_BYTES_LITERAL(
+                                                           "\x0a\x04plain text, as it should never get here")}),
                      FURROW_INTERNAL);
     ck_assert_uint_eq(log_newest(world, "odd").version, 0);
     log_must(write_oddly(world, (odd_decision){"odd", counter}), &err);
@@ -116,7 +120,8 @@ START_TEST(a_decision_that_is_not_this_entity_writes_nothing)
 }
 END_TEST
 
-static furrow_status refuse(void *arg, const furrow_state *current, furrow_arena *arena, furrow_decision *out, furrow_error *error)
+static furrow_status refuse(void *arg, const furrow_state *current, furrow_arena *arena, furrow_decision *out,
+                            furrow_error *error)
 {
     ++*(int *)arg;
     return furrow_fail(error, FURROW_ABORTED, "not in the mood");
@@ -141,7 +146,8 @@ END_TEST
 static void late(log_world *world)
 {
     furrow_command command = {.deadline_ns = furrow_clock_now_ns() - 1};
-    ck_assert_int_eq(log_set(world->counters, world->arena, "c1", 1, &command, &written, &err), FURROW_DEADLINE_EXCEEDED);
+    ck_assert_int_eq(log_set(world->counters, world->arena, "c1", 1, &command, &written, &err),
+                     FURROW_DEADLINE_EXCEEDED);
     ck_assert_uint_eq(log_newest(world, "c1").version, 0);
 }
 
@@ -205,7 +211,8 @@ static void contended(log_world *world)
 {
     counting = (increments){.world = world, .running = INCREMENTS};
     for (int i = 0; i < INCREMENTS; i++)
-        log_must(furrow_loop_spawn(world->loop, increment, i % 2 ? world->counters : world->other_counters, &err), &err);
+        log_must(furrow_loop_spawn(world->loop, increment, i % 2 ? world->counters : world->other_counters, &err),
+                 &err);
     ck_assert(FURROW_TEST_EVENTUALLY_IN_TASK(counting.running == 0, 60000));
     furrow_state state = log_load(world, "hot");
     ck_assert_int_eq(log_value(&state), INCREMENTS);
@@ -227,7 +234,8 @@ typedef struct overtaking {
     int rounds;
 } overtaking;
 
-static furrow_status decide_overtaken(void *arg, const furrow_state *current, furrow_arena *arena, furrow_decision *out, furrow_error *error)
+static furrow_status decide_overtaken(void *arg, const furrow_state *current, furrow_arena *arena, furrow_decision *out,
+                                      furrow_error *error)
 {
     overtaking *race = arg;
     furrow_command command = log_command();
@@ -261,7 +269,8 @@ END_TEST
 static void event_headers(log_world *world)
 {
     furrow_command command = log_command();
-    snprintf(command.traceparent, sizeof command.traceparent, "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01");
+    snprintf(command.traceparent, sizeof command.traceparent,
+             "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01");
     log_must(log_set(world->counters, world->arena, "c1", 1, &command, &written, &err), &err);
     furrow_js_stored stored = log_stored(world, "c1");
     const char *id = furrow_js_stored_header(&stored, "ce-id", world->arena);
@@ -272,7 +281,8 @@ static void event_headers(log_world *world)
     ck_assert_str_eq(furrow_js_stored_header(&stored, "traceparent", world->arena), command.traceparent);
     ck_assert_uint_eq(strlen(id), FURROW_ID_SIZE - 1);
     int year, month, day, hour, minute, second, ms, end = 0;
-    ck_assert_int_eq(sscanf(when, "%4d-%2d-%2dT%2d:%2d:%2d.%3dZ%n", &year, &month, &day, &hour, &minute, &second, &ms, &end), 7);
+    ck_assert_int_eq(
+        sscanf(when, "%4d-%2d-%2dT%2d:%2d:%2d.%3dZ%n", &year, &month, &day, &hour, &minute, &second, &ms, &end), 7);
     ck_assert_uint_eq((size_t)end, strlen(when));
     ck_assert_ptr_null(furrow_js_stored_header(&stored, "Nats-Msg-Id", world->arena));
 
@@ -295,13 +305,15 @@ static void newer_fields(log_world *world)
 {
     Logtest__V1__CounterNext newer = LOGTEST__V1__COUNTER_NEXT__INIT;
     uint8_t bytes[256];
-    newer.id = (char *)(uintptr_t)"c1";
+    newer.id = (char *)(uintptr_t) "c1";
     newer.value = 5;
-    newer.note = (char *)(uintptr_t)"from the future";
+    newer.note = (char *)(uintptr_t) "from the future";
     size_t len = protobuf_c_message_pack(&newer.base, bytes);
     furrow_js_puback ack;
     furrow_js_publish_options options = {.expected_seq = 0};
-    log_must(furrow_js_publish(world->link, "logtest.v1.Counter.c1", (furrow_bytes){bytes, len}, &options, log_soon(), &ack, &err), &err);
+    log_must(furrow_js_publish(world->link, "logtest.v1.Counter.c1", (furrow_bytes){bytes, len}, &options, log_soon(),
+                               &ack, &err),
+             &err);
     for (int i = 0; i < 3; i++) {
         char key[16];
         snprintf(key, sizeof key, "key %d", i);
@@ -324,185 +336,6 @@ START_TEST(fields_of_a_newer_version_survive_a_write)
 }
 END_TEST
 
-/* ---- repeated commands ---- */
-
-static void repeat(log_world *world, furrow_entity *entity)
-{
-    furrow_command add = log_keyed("k1", "add 5");
-    log_must(log_add(entity, world->arena, "c1", 5, &add, &written, &err), &err);
-    ck_assert(written.repeated && !written.wrote);
-    ck_assert_int_eq(log_value(&written.state), 5);
-}
-
-static void repeats(log_world *world)
-{
-    furrow_command add = log_keyed("k1", "add 5"), other = log_keyed("k1", "add 6");
-    log_must(log_add(world->counters, world->arena, "c1", 5, &add, &written, &err), &err);
-    ck_assert(written.wrote && !written.repeated);
-    uint64_t first = written.state.version;
-    repeat(world, world->counters);
-    ck_assert_uint_eq(written.state.version, first);
-    repeat(world, world->other_counters);
-    ck_assert_int_eq(log_add(world->counters, world->arena, "c1", 6, &other, &written, &err), FURROW_INVALID_ARGUMENT);
-
-    /* Something else happened since: the answer is still what the first one made. */
-    furrow_command plain = log_command();
-    log_must(log_add(world->counters, world->arena, "c1", 100, &plain, &written, &err), &err);
-    repeat(world, world->counters);
-    ck_assert_uint_eq(written.state.version, first);
-
-    /* The server's window is over. */
-    log_await_window_closed(world);
-    repeat(world, world->counters);
-    ck_assert_int_eq(log_add(world->counters, world->arena, "c1", 6, &other, &written, &err), FURROW_INVALID_ARGUMENT);
-    furrow_state now = log_newest(world, "c1");
-    ck_assert_int_eq(log_value(&now), 105);
-
-    /* The log has forgotten that state (it keeps three): the answer is the present one. */
-    for (int i = 0; i < 3; i++) log_must(log_add(world->counters, world->arena, "c1", 100, &plain, &written, &err), &err);
-    log_must(log_add(world->counters, world->arena, "c1", 5, &add, &written, &err), &err);
-    ck_assert(written.repeated);
-    ck_assert_int_eq(log_value(&written.state), 405);
-}
-
-START_TEST(a_repeated_command_takes_effect_once_and_gets_the_same_answer)
-{
-    log_run(repeats);
-}
-END_TEST
-
-/* Redis has lost everything, the first state read knows no command: the server's window finds the duplicate. */
-static void repeats_without_redis(log_world *world)
-{
-    furrow_command add = log_keyed("k1", "add 5"), other = log_keyed("k1", "add 6");
-    furrow_value value;
-    const furrow_bytes flush[] = {FURROW_BYTES_LITERAL("FLUSHALL")};
-    log_must(log_add(world->counters, world->arena, "c1", 5, &add, &written, &err), &err);
-    log_must(furrow_store_command(world->store, flush, 1, world->arena, &value, &err), &err);
-    repeat(world, world->counters);
-    log_must(furrow_store_command(world->store, flush, 1, world->arena, &value, &err), &err);
-    ck_assert_int_eq(log_add(world->counters, world->arena, "c1", 6, &other, &written, &err), FURROW_INVALID_ARGUMENT);
-    log_await_window_closed(world);
-    log_must(furrow_store_command(world->store, flush, 1, world->arena, &value, &err), &err);
-    repeat(world, world->counters);
-}
-
-START_TEST(a_repeated_command_is_recognised_though_redis_lost_everything)
-{
-    log_run(repeats_without_redis);
-}
-END_TEST
-
-static void window_of_commands(log_world *world)
-{
-    for (int i = 0; i < FURROW_ENTITY_COMMANDS + 2; i++) {
-        char key[16];
-        snprintf(key, sizeof key, "key %d", i);
-        furrow_command command = log_keyed(key, "add 1");
-        log_must(log_add(world->counters, world->arena, "c1", 1, &command, &written, &err), &err);
-        ck_assert(written.wrote);
-    }
-    log_await_window_closed(world);
-    furrow_command kept = log_keyed("key 2", "add 1"), dropped = log_keyed("key 1", "add 1");
-    log_must(log_add(world->counters, world->arena, "c1", 1, &kept, &written, &err), &err);
-    ck_assert(written.repeated);
-    log_must(log_add(world->counters, world->arena, "c1", 1, &dropped, &written, &err), &err);
-    ck_assert(written.wrote);
-}
-
-START_TEST(the_last_eight_commands_are_remembered)
-{
-    log_run(window_of_commands);
-}
-END_TEST
-
-static void repeated_create_and_delete(log_world *world)
-{
-    furrow_command create = log_keyed("create", "c"), again = log_keyed("create", "c"), removal = log_keyed("remove", "c");
-    char id[FURROW_ID_SIZE], same[FURROW_ID_SIZE];
-    furrow_entity_new_id(&create, id);
-    furrow_entity_new_id(&again, same);
-    ck_assert_str_eq(id, same);
-    log_must(log_set(world->counters, world->arena, id, 1, &create, &written, &err), &err);
-    uint64_t created = written.state.version;
-    log_must(log_delete(world->counters, world->arena, id, &removal, &written, &err), &err);
-    uint64_t removed = written.state.version;
-    log_await_window_closed(world);
-
-    /* A create that comes again after the delete must not bring it back. */
-    log_must(log_set(world->counters, world->arena, id, 1, &create, &written, &err), &err);
-    ck_assert(written.repeated && written.state.version == created);
-    log_must(log_delete(world->counters, world->arena, id, &removal, &written, &err), &err);
-    ck_assert(written.repeated && written.state.deleted && written.state.version == removed);
-    ck_assert(log_newest(world, id).deleted);
-
-    /* But a new one may. */
-    furrow_command fresh = log_command();
-    log_must(log_set(world->counters, world->arena, id, 9, &fresh, &written, &err), &err);
-    ck_assert(written.wrote);
-    log_must(log_delete(world->counters, world->arena, id, &removal, &written, &err), &err);
-    ck_assert(written.repeated);
-    ck_assert(!log_newest(world, id).deleted);
-    furrow_command none = log_command();
-    furrow_entity_new_id(&none, id);
-    ck_assert(strcmp(id, same) != 0 && furrow_id_valid(id, strlen(id)));
-}
-
-START_TEST(a_repeated_create_does_not_undo_a_delete)
-{
-    log_run(repeated_create_and_delete);
-}
-END_TEST
-
-static void two_entities_one_command(log_world *world)
-{
-    furrow_command command = log_keyed("k1", "both");
-    log_must(log_add(world->counters, world->arena, "c1", 5, &command, &written, &err), &err);
-    ck_assert(written.wrote);
-    log_must(log_add(world->counters, world->arena, "c2", 5, &command, &written, &err), &err);
-    ck_assert(written.wrote);
-}
-
-START_TEST(one_command_may_write_two_entities)
-{
-    log_run(two_entities_one_command);
-}
-END_TEST
-
-#define TWINS 40
-static int twins_running, twins_wrote;
-
-static void twin(void *arg)
-{
-    furrow_error error = {0};
-    furrow_written mine;
-    furrow_command command = log_keyed("twins", "add 1");
-    FURROW_AUTO(furrow_arena) arena = furrow_arena_create(0);
-    log_must(log_add(arg, arena, "c1", 1, &command, &mine, &error), &error);
-    ck_assert_int_eq(log_value(&mine.state), 1);
-    ck_assert(mine.wrote != mine.repeated);
-    twins_wrote += mine.wrote;
-    twins_running--;
-}
-
-static void twins(log_world *world)
-{
-    twins_running = TWINS;
-    twins_wrote = 0;
-    for (int i = 0; i < TWINS; i++)
-        log_must(furrow_loop_spawn(world->loop, twin, i % 2 ? world->counters : world->other_counters, &err), &err);
-    ck_assert(FURROW_TEST_EVENTUALLY_IN_TASK(twins_running == 0, 30000));
-    ck_assert_int_eq(twins_wrote, 1);
-    furrow_state state = log_newest(world, "c1");
-    ck_assert_int_eq(log_value(&state), 1);
-}
-
-START_TEST(of_forty_copies_of_a_command_at_once_one_writes_and_all_get_its_answer)
-{
-    log_run(twins);
-}
-END_TEST
-
 /* ---- fences ---- */
 
 static void fences(log_world *world)
@@ -516,7 +349,8 @@ static void fences(log_world *world)
     ck_assert(log_load(world, "dead").deleted);
     furrow_js_puback ack;
     furrow_js_publish_options late = {.expected_seq = 0};
-    ck_assert_int_eq(furrow_js_publish(world->link, "logtest.v1.Counter.dead", FURROW_BYTES_LITERAL("x"), &late, log_soon(), &ack, &err),
+    ck_assert_int_eq(furrow_js_publish(world->link, "logtest.v1.Counter.dead", FURROW_BYTES_LITERAL("x"), &late,
+                                       log_soon(), &ack, &err),
                      FURROW_ABORTED);
     log_must(log_set(world->counters, world->arena, "alive", 1, &command, &written, &err), &err);
     ck_assert_int_eq(furrow_entity_fence(world->counters, "alive", &command, &err), FURROW_ALREADY_EXISTS);
@@ -544,12 +378,6 @@ int main(void)
     tcase_add_test(cases, who_is_always_overtaken_is_aborted_after_a_bounded_number_of_attempts);
     tcase_add_test(cases, an_event_carries_the_headers_that_cloudevents_requires);
     tcase_add_test(cases, fields_of_a_newer_version_survive_a_write);
-    tcase_add_test(cases, a_repeated_command_takes_effect_once_and_gets_the_same_answer);
-    tcase_add_test(cases, a_repeated_command_is_recognised_though_redis_lost_everything);
-    tcase_add_test(cases, the_last_eight_commands_are_remembered);
-    tcase_add_test(cases, a_repeated_create_does_not_undo_a_delete);
-    tcase_add_test(cases, one_command_may_write_two_entities);
-    tcase_add_test(cases, of_forty_copies_of_a_command_at_once_one_writes_and_all_get_its_answer);
     tcase_add_test(cases, a_fence_refuses_a_late_create_and_spares_what_exists);
     suite_add_tcase(suite, cases);
     return log_main(suite);

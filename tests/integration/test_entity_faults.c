@@ -1,6 +1,6 @@
 /*
- * The write path when things break: the ack that does not come (a proxy before nats-server loses it, or the request, and then cuts the
- * connection), the server that is killed, Redis away.
+ * The write path when things break: the ack that does not come (a proxy before nats-server loses it, or the request,
+ * and then cuts the connection), the server that is killed, Redis away.
  */
 #include "log_proxy.h"
 #include "log_world.h"
@@ -23,7 +23,8 @@ static furrow_written written;
 static void run_command(void *arg)
 {
     command_run *run = arg;
-    run->status = log_add(run->world->counters, run->world->arena, "c1", run->add, &run->command, &run->written, &run->err);
+    run->status =
+        log_add(run->world->counters, run->world->arena, "c1", run->add, &run->command, &run->written, &run->err);
     run->done = true;
 }
 
@@ -50,7 +51,8 @@ static test_proxy *begin(log_world *world)
 static void add_by_others(log_world *world, int times)
 {
     furrow_command command = log_command();
-    for (int i = 0; i < times; i++) log_must(log_add(world->other_counters, world->arena, "c1", 100, &command, &written, &err), &err);
+    for (int i = 0; i < times; i++)
+        log_must(log_add(world->other_counters, world->arena, "c1", 100, &command, &written, &err), &err);
 }
 
 static int64_t value_in_log(log_world *world)
@@ -242,7 +244,8 @@ static void server_killed(log_world *world)
             writers[i] = (writer){world, round * WRITERS + i, &running, i % 2};
             log_must(furrow_loop_spawn(world->loop, write_until_done, &writers[i], &err), &err);
         }
-        ck_assert(FURROW_TEST_EVENTUALLY_IN_TASK(running <= WRITERS - 12 * round, 20000)); /* another moment each time */
+        ck_assert(
+            FURROW_TEST_EVENTUALLY_IN_TASK(running <= WRITERS - 12 * round, 20000)); /* another moment each time */
         furrow_test_server_kill(world->nats);
         furrow_test_server_restart(world->nats);
         ck_assert(FURROW_TEST_EVENTUALLY_IN_TASK(running == 0, 40000));
@@ -281,8 +284,8 @@ END_TEST
 
 /* ---- Redis ---- */
 
-static furrow_status decide_and_kill_redis(void *arg, const furrow_state *current, furrow_arena *arena, furrow_decision *out,
-                                           furrow_error *error)
+static furrow_status decide_and_kill_redis(void *arg, const furrow_state *current, furrow_arena *arena,
+                                           furrow_decision *out, furrow_error *error)
 {
     log_world *world = arg;
     test_counter *next = furrow_arena_memdup(arena, current->message, sizeof *next);
@@ -323,7 +326,9 @@ static void damaged(log_world *world)
     furrow_js_puback ack;
     furrow_js_publish_options options = {.expected_seq = 0};
     furrow_state state;
-    log_must(furrow_js_publish(world->link, "logtest.v1.Counter.bad", FURROW_BYTES_LITERAL("\xff\xff\xff"), &options, log_soon(), &ack, &err), &err);
+    log_must(furrow_js_publish(world->link, "logtest.v1.Counter.bad", FURROW_BYTES_LITERAL("\xff\xff\xff"), &options,
+                               log_soon(), &ack, &err),
+             &err);
     ck_assert_int_eq(furrow_entity_load_log(world->counters, "bad", world->arena, &state, &err), FURROW_DATA_LOSS);
     ck_assert_int_eq(log_add(world->counters, world->arena, "bad", 1, &command, &written, &err), FURROW_DATA_LOSS);
 }

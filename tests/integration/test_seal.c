@@ -1,4 +1,5 @@
-/* Sealed private fields: what the log and Redis hold cannot be read, moved or kept after an erasure; and what a master key's file must be. */
+/* Sealed private fields: what the log and Redis hold cannot be read, moved or kept after an erasure; and what a master
+ * key's file must be. */
 #include "log_world.h"
 
 #include "wire/message.h"
@@ -39,16 +40,19 @@ static furrow_bytes seal(log_world *world, furrow_sealer *sealer, const char *id
 {
     furrow_bytes sealed;
     furrow_command command = log_command();
-    log_must(furrow_seal(sealer, log_counter.name, id, furrow_bytes_of(plain), &command, world->arena, &sealed, &err), &err);
+    log_must(furrow_seal(sealer, log_counter.name, id, furrow_bytes_of(plain), &command, world->arena, &sealed, &err),
+             &err);
     return sealed;
 }
 
-static furrow_status unseal(log_world *world, furrow_sealer *sealer, const char *id, furrow_bytes sealed, furrow_bytes *plain)
+static furrow_status unseal(log_world *world, furrow_sealer *sealer, const char *id, furrow_bytes sealed,
+                            furrow_bytes *plain)
 {
     return furrow_unseal(sealer, log_counter.name, id, sealed, world->arena, plain, &err);
 }
 
-static furrow_status decide_secret(void *arg, const furrow_state *current, furrow_arena *arena, furrow_decision *out, furrow_error *error)
+static furrow_status decide_secret(void *arg, const furrow_state *current, furrow_arena *arena, furrow_decision *out,
+                                   furrow_error *error)
 {
     const furrow_bytes *sealed = arg;
     test_counter *next = (test_counter *)furrow_message_new(log_counter.descriptor, arena);
@@ -104,7 +108,8 @@ static void bound(log_world *world)
     furrow_bytes sealed = seal(world, sealer, "c1", SECRET), other = seal(world, sealer, "c2", SECRET), plain;
     ck_assert_int_eq(unseal(world, sealer, "c2", sealed, &plain), FURROW_DATA_LOSS);
     ck_assert_int_eq(unseal(world, sealer, "c1", other, &plain), FURROW_DATA_LOSS);
-    ck_assert_int_eq(furrow_unseal(sealer, "logtest.v1.Another", "c1", sealed, world->arena, &plain, &err), FURROW_DATA_LOSS);
+    ck_assert_int_eq(furrow_unseal(sealer, "logtest.v1.Another", "c1", sealed, world->arena, &plain, &err),
+                     FURROW_DATA_LOSS);
     for (size_t i = 0; i < sealed.len; i++) {
         uint8_t *copy = furrow_arena_memdup(world->arena, sealed.data, sealed.len);
         copy[i] ^= 1;
@@ -131,7 +136,8 @@ static void other_master(log_world *world)
     sealer = open_sealer(world, key_file("another master key of 32 bytes!!", 32, 0600));
     furrow_command command = log_command();
     ck_assert_int_eq(unseal(world, sealer, "c1", sealed, &plain), FURROW_DATA_LOSS);
-    ck_assert_int_eq(furrow_seal(sealer, log_counter.name, "c1", sealed, &command, world->arena, &sealed, &err), FURROW_DATA_LOSS);
+    ck_assert_int_eq(furrow_seal(sealer, log_counter.name, "c1", sealed, &command, world->arena, &sealed, &err),
+                     FURROW_DATA_LOSS);
     furrow_sealer_destroy(sealer);
 }
 
@@ -148,7 +154,9 @@ static bool log_holds_a_key(log_world *world)
     log_must(furrow_js_stream_info(world->link, log_key.stream, log_soon(), &about, &err), &err);
     for (uint64_t seq = about.first_seq; seq <= about.last_seq; seq++) {
         furrow_js_stored stored;
-        if (furrow_js_get(world->link, log_key.stream, seq, log_soon(), world->arena, &stored, &err) == FURROW_OK && stored.data.len > 0) return true;
+        if (furrow_js_get(world->link, log_key.stream, seq, log_soon(), world->arena, &stored, &err) == FURROW_OK &&
+            stored.data.len > 0)
+            return true;
     }
     return false;
 }
@@ -163,7 +171,8 @@ static void erased(log_world *world)
     ck_assert(!log_holds_a_key(world));
     ck_assert_uint_eq(redis_dump(world, "counting:{CounterKey}:c1").len, 8); /* a tombstone: the version and no more */
     ck_assert_int_eq(unseal(world, sealer, "c1", sealed, &plain), FURROW_NOT_FOUND);
-    ck_assert_int_eq(furrow_seal(sealer, log_counter.name, "c1", sealed, &command, world->arena, &sealed, &err), FURROW_FAILED_PRECONDITION);
+    ck_assert_int_eq(furrow_seal(sealer, log_counter.name, "c1", sealed, &command, world->arena, &sealed, &err),
+                     FURROW_FAILED_PRECONDITION);
     ck_assert_msg(strstr(err.text, "erased"), "%s", err.text);
     log_must(furrow_seal_erase(sealer, "c1", &command, world->arena, &err), &err);
 
@@ -172,7 +181,8 @@ static void erased(log_world *world)
     const furrow_bytes flush[] = {FURROW_BYTES_LITERAL("FLUSHALL")};
     log_must(furrow_store_command(world->store, flush, 1, world->arena, &value, &err), &err);
     ck_assert_int_eq(unseal(world, sealer, "c1", sealed, &plain), FURROW_NOT_FOUND);
-    ck_assert_int_eq(furrow_seal(sealer, log_counter.name, "c1", sealed, &command, world->arena, &sealed, &err), FURROW_FAILED_PRECONDITION);
+    ck_assert_int_eq(furrow_seal(sealer, log_counter.name, "c1", sealed, &command, world->arena, &sealed, &err),
+                     FURROW_FAILED_PRECONDITION);
 
     log_must(furrow_seal_erase(sealer, "never", &command, world->arena, &err), &err);
     ck_assert_int_eq(unseal(world, sealer, "unknown", sealed, &plain), FURROW_NOT_FOUND);
