@@ -67,7 +67,7 @@ struct furrow_replica {
     furrow_phase phase;
     furrow_replica_state state;
     furrow_waiter *sleeper; /* the keeper, while it pauses */
-    bool woken;
+    bool woken, keeping;
     bool settled;         /* has been ready in this process */
     furrow_marker marker; /* as we last read or wrote it */
     furrow_sight sight;   /* what the last look saw */

@@ -363,7 +363,8 @@ static const struct {
 void furrow_replica_keep(void *arg)
 {
     furrow_replica *replica = arg;
-    while (!replica->stopping) {
+    replica->keeping = true;
+    while (!replica->stopping && !replica->draining) {
         furrow_phase next = phases[replica->phase].step(replica);
         FURROW_ASSERT(phases[replica->phase].next & (1u << next));
         replica->phase = next;
@@ -371,5 +372,6 @@ void furrow_replica_keep(void *arg)
         furrow_intake_pump(replica);
     }
     furrow_repair_release(replica);
+    replica->keeping = false;
     furrow_replica_task_ended(replica);
 }

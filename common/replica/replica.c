@@ -13,6 +13,7 @@
 
 #define DEFAULT_BATCH   1000
 #define DEFAULT_IN_HAND 4000
+#define DRAIN_LOOK_MS   5
 #define LAYOUT          "1" /* of records in Redis: another one is another shape */
 
 /* ---- tasks and rests ---- */
@@ -209,17 +210,28 @@ static void wait_for_tasks(furrow_replica *replica, uint64_t deadline_ns)
     }
 }
 
+/* Until what is in hand is settled and the keeper has ended what it was at. */
+static bool come_to_rest(furrow_replica *replica, uint64_t deadline_ns)
+{
+    while (replica->intake.in_hand > 0 || replica->keeping) {
+        if (furrow_clock_now_ns() >= deadline_ns) return false;
+        furrow_intake_pump(replica);
+        furrow_task_sleep_ms(DRAIN_LOOK_MS);
+    }
+    return true;
+}
+
 void furrow_replica_drain(furrow_replica *replica, uint64_t deadline_ns)
 {
-    if (!replica->started) return;
+    if (!replica->started || replica->draining) return;
     replica->draining = true;
+    furrow_replica_nudge(replica);
     furrow_reactor_wake(replica);
     if (replica->intake.pull) furrow_js_pull_stop(replica->intake.pull);
     (void)!furrow_link_flush(replica->link, deadline_ns, NULL); /* what was on its way to us has come */
-    while (replica->intake.in_hand > 0 && furrow_clock_now_ns() < deadline_ns) furrow_task_sleep_ms(5);
-    if (replica->intake.in_hand == 0) {
+    if (come_to_rest(replica, deadline_ns)) {
         (void)!furrow_link_flush(replica->link, deadline_ns,
-                                 NULL); /* the acks are with the server: its floor is the position */
+                                 NULL); /* the acks are with the server: its floor is right */
         furrow_replica_keep_position(replica);
     }
     replica->intake.discarding = true;

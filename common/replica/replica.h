@@ -1,19 +1,29 @@
 /**
- * A replica: keeps in Redis the declared fields of every entity of a stream, through a durable pull consumer. A service's own
- * entities are kept by the same code, whole.
+ * A replica: keeps in Redis the declared fields of every entity of a stream, through a durable pull consumer. A
+ * service's own entities are kept by the same code, whole.
  *
  * Fetch, apply and ack overlap: batches are projected and applied each in a task, acked only after Redis has answered.
- * An event that cannot be applied (bad bytes, wrong subject, id not its subject's) goes to the dead letters with its reason and the
- * rest flows on; Redis being away is not such a reason: nothing is acked, all waits.
+ * An event that cannot be applied (bad bytes, wrong subject, id not its subject's) goes to the dead letters with its
+ * reason and the rest flows on; Redis being away is not such a reason: nothing is acked, all waits.
  *
- * Health (DESIGN section 4, review rule 3): the marker in Redis holds shape, epoch, position and run_id.
- *   no marker, other shape or other epoch  -> the table is cleared and rebuilt by a side reader from the log's start
- *   another run_id of Redis                -> a side reader replays from the stored position; the shared durable is never rewound
- *   consumer or stream missing             -> not ready, says so, waits for the provisioner
- * While that goes on the replica is not ready; events of the durable are applied all the same (versions keep them harmless).
+ * Health (DESIGN section 4, review rules 2 and 3): the marker in Redis says in what shape, of which log, up to which
+ * position and for which process of Redis the records hold. What contradicts it:
  *
- * State: WAITING (no stream, consumer or Redis) -> CATCHING_UP (side reader) -> READY; a lost Redis or NATS keeps READY for reads but
- * furrow_replica_age grows; anything that needs a replay goes back to CATCHING_UP.
+ * - no marker, or another shape: the table is cleared and rebuilt. A running program that finds the shape of a newer
+ * one stands back: not ready, and says so.
+ * - another log, or one that went back: the same. But an own entity is never wiped: it is not ready until the log is
+ *   restored, or the loss accepted (the marker deleted).
+ * - another run of Redis: a side reader replays what may have been lost. The shared durable is never rewound.
+ * - consumer or stream missing: not ready, says so, waits for the provisioner.
+ *
+ * Events of the durable are applied all the same while a replay goes on: versions keep them harmless. One process of
+ * the service repairs at a time. What was delivered to a connection or a process that died is read aside after two
+ * seconds, not after the server's ack wait.
+ *
+ * State: WAITING (no stream, consumer or Redis; or somebody must decide) -> CATCHING_UP (replay, or behind where the
+ * log was at the start) -> READY. A lost Redis or NATS keeps READY for reads but age_ns grows; what needs a replay goes
+ * back.
+ *
  * Threads: the loop's.
  */
 #ifndef FURROW_REPLICA_REPLICA_H
@@ -25,7 +35,11 @@
 
 typedef struct furrow_replica furrow_replica;
 
-typedef enum furrow_replica_state { FURROW_REPLICA_WAITING, FURROW_REPLICA_CATCHING_UP, FURROW_REPLICA_READY } furrow_replica_state;
+typedef enum furrow_replica_state {
+    FURROW_REPLICA_WAITING,
+    FURROW_REPLICA_CATCHING_UP,
+    FURROW_REPLICA_READY
+} furrow_replica_state;
 
 /* A change, in the arena of the reaction. At least once, in order per entity, intermediate states may be skipped. */
 typedef struct furrow_change {
@@ -37,22 +51,26 @@ typedef struct furrow_change {
 typedef furrow_status furrow_react_fn(void *user, const furrow_change *change, furrow_arena *arena, furrow_error *err);
 
 typedef struct furrow_replica_options {
-    const char *service;  /* the consuming service's short name: the durable's name */
-    const char *instance; /* unique id of this process, for leases */
+    const char *service;                     /* the consuming service's short name: the durable's name */
+    const char *instance;                    /* unique id of this process, for leases */
     const furrow_replica_contract *contract; /* a foreign entity… */
     const furrow_entity_contract *own;       /* …or an own one (exactly one of the two) */
     furrow_react_fn *react;                  /* or NULL */
     void *user;
-    size_t batch;         /* events a pull asks for; 0: 1000 */
-    size_t max_in_hand;   /* events fetched and not yet acked; 0: 4000 */
+    size_t batch;       /* events a pull asks for; 0: 1000 */
+    size_t max_in_hand; /* events fetched and not yet acked; 0: 4000 */
 } furrow_replica_options;
 
-furrow_replica *furrow_replica_create(furrow_link *link, furrow_store *store, const furrow_replica_options *options, furrow_error *err);
+furrow_replica *furrow_replica_create(furrow_link *link, furrow_store *store, const furrow_replica_options *options,
+                                      furrow_error *err);
 furrow_table *furrow_replica_table(const furrow_replica *replica);
 furrow_status furrow_replica_start(furrow_replica *replica, furrow_error *err) FURROW_MUST_USE;
 
-/* Stops pulling and waits (parked) until what is in hand is applied and acked, or the deadline: the rest is returned with a nak. */
+/* Stops pulling and waits (parked) until what is in hand is applied and acked, or the deadline: the rest is returned
+ * with a nak. */
 void furrow_replica_drain(furrow_replica *replica, uint64_t deadline_ns);
+/* In a task, once started: waits (parked) for the tasks of the replica, each of which ends within seconds; handlers of
+ * reactions end when they do. NULL is fine. */
 void furrow_replica_destroy(furrow_replica *replica);
 
 furrow_replica_state furrow_replica_state_of(const furrow_replica *replica);
@@ -67,14 +85,14 @@ typedef struct furrow_replica_stats {
 void furrow_replica_stats_of(const furrow_replica *replica, furrow_replica_stats *out);
 
 /* Parks until the record @id has at least @version or the replica's position has passed it. DEADLINE_EXCEEDED. */
-furrow_status furrow_replica_wait(furrow_replica *replica, const char *id, uint64_t version, uint64_t deadline_ns, furrow_error *err)
-    FURROW_MUST_USE;
+furrow_status furrow_replica_wait(furrow_replica *replica, const char *id, uint64_t version, uint64_t deadline_ns,
+                                  furrow_error *err) FURROW_MUST_USE;
 
 /* Reads a record as its (subset) message; *out NULL when it does not exist or is deleted. */
-furrow_status furrow_replica_get(furrow_replica *replica, const char *id, furrow_arena *arena, ProtobufCMessage **out, uint64_t *version,
-                                 furrow_error *err) FURROW_MUST_USE;
+furrow_status furrow_replica_get(furrow_replica *replica, const char *id, furrow_arena *arena, ProtobufCMessage **out,
+                                 uint64_t *version, furrow_error *err) FURROW_MUST_USE;
 /* Unpacks a record read in bulk. */
-furrow_status furrow_replica_unpack(furrow_replica *replica, const furrow_record *record, furrow_arena *arena, ProtobufCMessage **out,
-                                    furrow_error *err) FURROW_MUST_USE;
+furrow_status furrow_replica_unpack(furrow_replica *replica, const furrow_record *record, furrow_arena *arena,
+                                    ProtobufCMessage **out, furrow_error *err) FURROW_MUST_USE;
 
 #endif
