@@ -124,7 +124,9 @@ furrow_status furrow_entity_newest(furrow_entity *entity, const char *id, uint64
     furrow_js_stored stored;
     furrow_status status = furrow_subject_of_entity(entity->contract->name, id, subject, err);
     if (status != FURROW_OK) return status;
-    status = furrow_js_get_last(entity->link, entity->contract->stream, subject, deadline_ns, arena, &stored, err);
+    do { /* the connection broke under the question: ask again, and hear UNAVAILABLE while there is none */
+        status = furrow_js_get_last(entity->link, entity->contract->stream, subject, deadline_ns, arena, &stored, err);
+    } while (status == FURROW_DEADLINE_EXCEEDED && furrow_clock_now_ns() < deadline_ns);
     if (status == FURROW_NOT_FOUND) {
         *out = (furrow_state){.version = 0};
         return FURROW_OK;

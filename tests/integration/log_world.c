@@ -286,7 +286,11 @@ furrow_state log_newest(log_world *world, const char *id)
 {
     furrow_error err = {0};
     furrow_state state;
-    log_must(furrow_entity_load_log(world->other_counters, id, world->arena, &state, &err), &err);
+    furrow_status status = FURROW_UNAVAILABLE; /* it is while a server that was killed comes back */
+    ck_assert(FURROW_TEST_EVENTUALLY_IN_TASK(
+        (status = furrow_entity_load_log(world->other_counters, id, world->arena, &state, &err)) != FURROW_UNAVAILABLE,
+        10000));
+    log_must(status, &err);
     return state;
 }
 
