@@ -172,10 +172,12 @@ void furrow_complaint_forget(furrow_link *link);
 void furrow_link_drain(furrow_connection *conn);
 
 /* message.c */
-furrow_message_pool *furrow_message_pool_create(furrow_loop *loop);
+furrow_message_pool *furrow_message_pool_create(void);
 void furrow_message_pool_release(furrow_message_pool *pool);
 /* Takes @native over; NULL (and @native freed) when out of memory. */
 furrow_msg *furrow_message_wrap(furrow_message_pool *pool, natsMsg *native);
+/* Frees @native as furrow_msg_free does. */
+void furrow_message_discard(furrow_message_pool *pool, natsMsg *native);
 /* Its Status header when it is a status message of the server (no body), else 0. */
 int furrow_message_status(const furrow_msg *msg);
 

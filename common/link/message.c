@@ -3,15 +3,17 @@
  * message has been freed, so a message may be kept for as long as its owner likes.
  *
  * nats.c frees messages on a thread of its own, which it wakes whenever that sleeps. One message every other microsecond
- * wakes it each time, two system calls and a fight for its lock, half of what a call costs. So what is freed during a turn
- * is handed over at its end, all at once. May depend on: nats.c.
+ * wakes it each time: two system calls and a fight for its lock, half of what a call costs. So messages are handed back
+ * to nats.c by the hundred. May depend on: nats.c.
  */
 #include "link/internal.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define POOLED_MAX 4096
+#define POOLED_MAX     4096
+#define USED_MAX       128 /* freed and not yet handed back */
+#define USED_BYTES_MAX (256u << 10)
 
 typedef enum header_state { HEADERS_UNKNOWN, HEADERS_NONE, HEADERS_SOME } header_state;
 
@@ -23,9 +25,8 @@ typedef struct box {
 } box;
 
 struct furrow_message_pool {
-    furrow_loop *loop;
-    box *used; /* freed in this turn; nats.c still has to hear of it */
-    furrow_hook turn_end;
+    box *used; /* freed, but nats.c has not heard of it */
+    size_t used_count, used_bytes;
     box *free;
     size_t free_count, outstanding;
     bool released;
@@ -33,7 +34,7 @@ struct furrow_message_pool {
 
 static void free_if_unused(furrow_message_pool *pool)
 {
-    if (!pool->released || pool->outstanding > 0 || pool->turn_end.queued) return;
+    if (!pool->released || pool->outstanding > 0) return;
     for (box *held = pool->free, *next; held; held = next) {
         next = held->next;
         free(held);
@@ -45,6 +46,7 @@ static void destroy_used(furrow_message_pool *pool)
 {
     box *held = pool->used;
     pool->used = NULL;
+    pool->used_count = pool->used_bytes = 0;
     for (box *at = held; at; at = at->next) natsMsg_Destroy(at->msg.native);
     while (held) {
         box *next = held->next;
@@ -59,20 +61,9 @@ static void destroy_used(furrow_message_pool *pool)
     }
 }
 
-static void on_turn_end(furrow_hook *hook)
+furrow_message_pool *furrow_message_pool_create(void)
 {
-    furrow_message_pool *pool = (furrow_message_pool *)((char *)hook - offsetof(furrow_message_pool, turn_end));
-    destroy_used(pool);
-    free_if_unused(pool);
-}
-
-furrow_message_pool *furrow_message_pool_create(furrow_loop *loop)
-{
-    furrow_message_pool *pool = calloc(1, sizeof *pool);
-    if (!pool) return NULL;
-    pool->loop = loop;
-    pool->turn_end.fn = on_turn_end;
-    return pool;
+    return calloc(1, sizeof(furrow_message_pool));
 }
 
 void furrow_message_pool_release(furrow_message_pool *pool)
@@ -103,6 +94,11 @@ furrow_msg *furrow_message_wrap(furrow_message_pool *pool, natsMsg *native)
     return &made->msg;
 }
 
+void furrow_message_discard(furrow_message_pool *pool, natsMsg *native)
+{
+    furrow_msg_free(furrow_message_wrap(pool, native));
+}
+
 void furrow_msg_free(furrow_msg *msg)
 {
     if (!msg) return;
@@ -111,12 +107,10 @@ void furrow_msg_free(furrow_msg *msg)
     pool->outstanding--;
     held->next = pool->used;
     pool->used = held;
-    if (!pool->released) {
-        furrow_loop_defer(pool->loop, &pool->turn_end);
-    } else { /* the loop may be gone */
-        destroy_used(pool);
-        free_if_unused(pool);
-    }
+    pool->used_count++;
+    pool->used_bytes += msg->data.len;
+    if (pool->used_count == USED_MAX || pool->used_bytes > USED_BYTES_MAX || pool->released) destroy_used(pool);
+    free_if_unused(pool);
 }
 
 bool furrow_msg_has_headers(const furrow_msg *msg)

@@ -57,7 +57,7 @@ static furrow_status publish_with_headers(furrow_link *link, const furrow_outgoi
         link->buffered += strlen(out->headers[i].name) + strlen(out->headers[i].value);
     }
     if (status == NATS_OK) status = natsConnection_PublishMsg(link->conn->native, msg);
-    natsMsg_Destroy(msg);
+    if (msg) furrow_message_discard(link->messages, msg);
     return status == NATS_OK ? FURROW_OK : refused(status, err);
 }
 
