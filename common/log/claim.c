@@ -42,9 +42,14 @@ static const ProtobufCFieldDescriptor *find_string(const ProtobufCMessageDescrip
     return field && field->type == PROTOBUF_C_TYPE_STRING && field->label != PROTOBUF_C_LABEL_REPEATED ? field : NULL;
 }
 
-static char **text_of(const ProtobufCMessage *message, const ProtobufCFieldDescriptor *field)
+static const char *text_of(const ProtobufCMessage *message, const ProtobufCFieldDescriptor *field)
 {
-    return (char **)(uintptr_t)((const char *)message + field->offset);
+    return *(char *const *)((const char *)message + field->offset);
+}
+
+static void set_text(ProtobufCMessage *message, const ProtobufCFieldDescriptor *field, char *text)
+{
+    *(char **)((char *)message + field->offset) = text;
 }
 
 static furrow_status begin(const furrow_claim_request *request, claim_job *job, furrow_error *err)
@@ -103,9 +108,9 @@ static furrow_status write_claim(const claim_job *job, uint64_t basis, furrow_ar
     char *id = furrow_arena_strdup(arena, job->id);
     if (!next || !value || !holder || !id || !set_basis(next, basis, arena))
         return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "no memory for a claim");
-    *text_of(next, job->fields.id) = id;
-    *text_of(next, job->fields.value) = value;
-    *text_of(next, job->fields.holder) = holder;
+    set_text(next, job->fields.id, id);
+    set_text(next, job->fields.value, value);
+    set_text(next, job->fields.holder, holder);
     *out = (furrow_decision){.next = next, .event = "taken"};
     return FURROW_OK;
 }
@@ -171,9 +176,9 @@ static furrow_status decide_take(void *arg, const furrow_state *current, furrow_
     const claim_job *job = arg;
     const furrow_claim_request *request = job->request;
     if (current->message) {
-        const char *holder = *text_of(current->message, job->fields.holder);
+        const char *holder = text_of(current->message, job->fields.holder);
         uint64_t basis = basis_of(current->message);
-        if (strcmp(*text_of(current->message, job->fields.value), request->value) != 0)
+        if (strcmp(text_of(current->message, job->fields.value), request->value) != 0)
             return furrow_fail(err, FURROW_INTERNAL, "two values have one claim");
         if (strcmp(holder, request->holder) != 0) {
             furrow_status status = contest(job, holder, basis, arena, err);
@@ -183,7 +188,7 @@ static furrow_status decide_take(void *arg, const furrow_state *current, furrow_
     furrow_state mine;
     furrow_status status = furrow_entity_newest(request->holders, request->holder, job->deadline_ns, arena, &mine, err);
     if (status != FURROW_OK) return status;
-    bool had = current->message && strcmp(*text_of(current->message, job->fields.holder), request->holder) == 0;
+    bool had = current->message && strcmp(text_of(current->message, job->fields.holder), request->holder) == 0;
     if (had && basis_of(current->message) == mine.version) return FURROW_OK;
     return write_claim(job, mine.version, arena, out, err);
 }
@@ -204,7 +209,7 @@ static furrow_status decide_release(void *arg, const furrow_state *current, furr
     const claim_job *job = arg;
     const furrow_claim_request *request = job->request;
     furrow_state mine;
-    if (!current->message || strcmp(*text_of(current->message, job->fields.holder), request->holder) != 0)
+    if (!current->message || strcmp(text_of(current->message, job->fields.holder), request->holder) != 0)
         return FURROW_OK;
     furrow_status status = furrow_entity_newest(request->holders, request->holder, job->deadline_ns, arena, &mine, err);
     if (status != FURROW_OK) return status;

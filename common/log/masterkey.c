@@ -53,6 +53,22 @@ static furrow_status read_key(int fd, const char *path, uint8_t *key, furrow_err
     return furrow_fail(err, FURROW_FAILED_PRECONDITION, "master key %s holds no key: 32 bytes, or 64 hex digits", path);
 }
 
+static uint8_t *read_file(int fd, const char *path, furrow_error *err)
+{
+    if (check_file(fd, path, err) != FURROW_OK) return NULL;
+    uint8_t *key = sodium_malloc(FURROW_MASTERKEY_BYTES);
+    if (!key) {
+        (void)furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "no locked memory for the master key");
+        return NULL;
+    }
+    if (read_key(fd, path, key, err) != FURROW_OK) {
+        sodium_free(key);
+        return NULL;
+    }
+    (void)sodium_mprotect_readonly(key);
+    return key;
+}
+
 uint8_t *furrow_masterkey_load(const char *path, furrow_error *err)
 {
     if (!path || !path[0]) {
@@ -66,15 +82,7 @@ uint8_t *furrow_masterkey_load(const char *path, furrow_error *err)
         (void)furrow_fail(err, FURROW_FAILED_PRECONDITION, "master key %s: %s", path, strerror(errno));
         return NULL;
     }
-    uint8_t *key = sodium_malloc(FURROW_MASTERKEY_BYTES);
-    furrow_status status = key ? check_file(fd, path, err)
-                               : furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "no locked memory for the master key");
-    if (status == FURROW_OK) status = read_key(fd, path, key, err);
+    uint8_t *key = read_file(fd, path, err);
     close(fd);
-    if (status == FURROW_OK) {
-        (void)sodium_mprotect_readonly(key);
-        return key;
-    }
-    sodium_free(key);
-    return NULL;
+    return key;
 }

@@ -189,7 +189,7 @@ static furrow_status publish(write_job *job, const furrow_state *state, const fu
         furrow_window_format(window, job->commands);
         event.commands = job->commands;
     }
-    furrow_js_puback ack;
+    furrow_js_puback ack = {0};
     if (status == FURROW_OK) status = furrow_event_publish(job->entity, &event, job->deadline_ns, &ack, err);
     job->conflict = status == FURROW_ABORTED;
     bool own = true;
@@ -293,8 +293,8 @@ furrow_status furrow_entity_write(furrow_entity *entity, const furrow_write *wri
 static furrow_status decide_fence(void *arg, const furrow_state *current, furrow_arena *arena, furrow_decision *out,
                                   furrow_error *err)
 {
-    const char *id = arg;
-    if (current->message) return furrow_fail(err, FURROW_ALREADY_EXISTS, "%s exists", id);
+    const char *const *id = arg;
+    if (current->message) return furrow_fail(err, FURROW_ALREADY_EXISTS, "%s exists", *id);
     out->remove = current->version == 0; /* a tombstone refuses what expects 0 as well */
     return FURROW_OK;
 }
@@ -306,8 +306,7 @@ furrow_status furrow_entity_fence(furrow_entity *entity, const char *id, const f
     furrow_command keyless = *command; /* the key belongs to what the command does to its own entity */
     furrow_written written;
     keyless.has_key = false;
-    furrow_write write = {
-        .id = id, .command = &keyless, .known = &never, .decide = decide_fence, .arg = (void *)(uintptr_t)id};
+    furrow_write write = {.id = id, .command = &keyless, .known = &never, .decide = decide_fence, .arg = &id};
     FURROW_AUTO(furrow_arena) arena = furrow_arena_create(0);
     if (!arena) return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "out of memory");
     return furrow_entity_write_now(entity, &write, arena, &written, err);
