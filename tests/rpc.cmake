@@ -1,2 +1,21 @@
-# Tests of common/rpc.
+# Tests of common/rpc. Their service is compiled here with its client and server tables, so that the layer is tested with what
+# the generator writes and without any service of the mesh.
+block()
+  set(FURROW_PROTO_ROOT ${CMAKE_CURRENT_SOURCE_DIR}/integration/proto)
+  set(FURROW_PROTO_OUT ${CMAKE_CURRENT_BINARY_DIR}/rpc_proto)
+  furrow_proto(TARGET furrow_rpc_test_proto PROTOS rpc_test.proto SERVER)
+endblock()
+
+foreach(name methods retry status_message)
+  furrow_unit_test(test_${name} furrow_rpc furrow_rpc_status)
+endforeach()
+
+add_library(furrow_rpc_world STATIC integration/rpc_world.c)
+target_include_directories(furrow_rpc_world PUBLIC ${CMAKE_CURRENT_SOURCE_DIR}/integration)
+target_link_libraries(furrow_rpc_world PUBLIC furrow_rpc_test_proto_server furrow_rpc_test_proto_client furrow_test_support
+                      PkgConfig::CHECK)
+# With a contract of the mesh, as stock clients call it.
 furrow_integration_test(test_rpc furrow_rpc furrow_proto_job furrow_proto_job_client)
+foreach(name test_rpc_calls test_rpc_errors test_idempotency test_rpc_retry)
+  furrow_integration_test(${name} furrow_rpc_world)
+endforeach()

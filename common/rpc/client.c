@@ -113,27 +113,38 @@ static furrow_status pack(furrow_client *client, const ProtobufCMessage *message
     return FURROW_OK;
 }
 
-static const furrow_call_options no_options;
-
-/* The call's deadline; *usual when the server will assume it by itself. */
-static furrow_status agree(const furrow_client *client, const furrow_method_contract *method,
-                           const furrow_call_options *options, uint64_t now_ns, uint64_t *deadline_ns, bool *usual,
-                           furrow_error *err)
+static furrow_status check(const furrow_call_options *options, furrow_error *err)
 {
-    uint32_t assumed_ms = method->timeout_ms ? method->timeout_ms : FURROW_RPC_TIMEOUT_MS;
-    uint32_t default_ms = method->timeout_ms ? method->timeout_ms : client->options.timeout_ms;
-    uint32_t ms = options->timeout_ms ? options->timeout_ms : default_ms;
-    uint64_t deadline = now_ns + ms * FURROW_NS_PER_MS;
-    bool nested = options->deadline_ns && options->deadline_ns < deadline;
-    if (nested) deadline = options->deadline_ns;
-    if (deadline <= now_ns)
-        return furrow_fail(err, FURROW_DEADLINE_EXCEEDED, "the deadline had passed before the call was sent");
     if (options->metadata_count > METADATA_MAX)
         return furrow_fail(err, FURROW_INVALID_ARGUMENT, "%zu headers of metadata; at most %d", options->metadata_count,
                            METADATA_MAX);
-    *deadline_ns = deadline;
-    *usual = !nested && ms == assumed_ms && !options->send_deadline;
+    /* nats.c 3.4.1 takes the next header's line for an empty value: the key would be lost without a word. */
+    if (options->idempotency_key && !options->idempotency_key[0])
+        return furrow_fail(err, FURROW_INVALID_ARGUMENT, FURROW_HEADER_IDEMPOTENCY_KEY " is empty");
     return FURROW_OK;
+}
+
+/* When a call must have ended, and whether the server assumes the same by itself. */
+typedef struct terms {
+    uint64_t now_ns, deadline_ns;
+    bool usual;
+} terms;
+
+static furrow_status agree(const furrow_client *client, const furrow_method_contract *method,
+                           const furrow_call_options *options, terms *out, furrow_error *err)
+{
+    uint64_t now = furrow_clock_now_ns();
+    uint32_t assumed_ms = method->timeout_ms ? method->timeout_ms : FURROW_RPC_TIMEOUT_MS;
+    uint32_t default_ms = method->timeout_ms ? method->timeout_ms : client->options.timeout_ms;
+    uint32_t ms = options->timeout_ms ? options->timeout_ms : default_ms;
+    uint64_t deadline = now + ms * FURROW_NS_PER_MS;
+    bool nested = options->deadline_ns && options->deadline_ns < deadline;
+    if (nested) deadline = options->deadline_ns;
+    if (options->version) options->version[0] = '\0';
+    if (deadline <= now)
+        return furrow_fail(err, FURROW_DEADLINE_EXCEEDED, "the deadline had passed before the call was sent");
+    *out = (terms){now, deadline, !nested && ms == assumed_ms && !options->send_deadline};
+    return check(options, err);
 }
 
 /* Headers only where there is something to say: the common call carries none. @left_ns 0: no need to send a deadline.
@@ -167,41 +178,61 @@ static furrow_status read_reply(const furrow_method_contract *method, const furr
     return status;
 }
 
+/* A call that waits: what it asks, and where its answer goes. */
+typedef struct waiting_call {
+    furrow_client *client;
+    const furrow_method_contract *method;
+    const ProtobufCMessage *message;
+    const furrow_call_options *options;
+    furrow_arena *arena;
+    ProtobufCMessage **response;
+} waiting_call;
+
 /* One attempt, from packing (the buffer was others' since the last one) to its reply. */
-static furrow_status attempt(furrow_client *client, const furrow_method_contract *method,
-                             const ProtobufCMessage *message, request *r, const furrow_call_options *options,
-                             uint64_t deadline_ns, furrow_arena *arena, ProtobufCMessage **response, furrow_error *err)
+static furrow_status attempt(const waiting_call *call, request *r, uint64_t deadline_ns, furrow_error *err)
 {
     FURROW_AUTO(furrow_msg) reply = NULL;
-    furrow_status status = pack(client, message, r, err);
-    if (status == FURROW_OK) status = furrow_link_request(client->link, &r->out, deadline_ns, &reply, err);
-    return status == FURROW_OK ? read_reply(method, reply, options->version, arena, response, err) : status;
+    furrow_status status = pack(call->client, call->message, r, err);
+    if (status == FURROW_OK) status = furrow_link_request(call->client->link, &r->out, deadline_ns, &reply, err);
+    if (status != FURROW_OK) return status;
+    return read_reply(call->method, reply, call->options->version, call->arena, call->response, err);
 }
+
+static furrow_status attempts(const waiting_call *call, terms agreed, furrow_error *err)
+{
+    furrow_client *client = call->client;
+    bool safe = call->method->idempotency != FURROW_IDEMPOTENCY_UNKNOWN || call->options->idempotency_key;
+    furrow_retry retry = furrow_retry_make(&client->budget, safe ? client->options.max_attempts : 1,
+                                           client->options.attempt_timeout_ms, agreed.deadline_ns);
+    furrow_status status = FURROW_UNKNOWN;
+    request r;
+    for (;;) {
+        uint64_t until = furrow_retry_attempt_deadline(&retry, agreed.now_ns);
+        bool usual = agreed.usual && until == agreed.deadline_ns;
+        address(call->method, call->options, usual ? 0 : until - agreed.now_ns, &r);
+        status = attempt(call, &r, until, err);
+        /* The last two may have changed while this task was parked. */
+        if (status == FURROW_OK || client->gone || !furrow_retry_again(&retry, status, err->retry_ms) || client->gone)
+            return status;
+        agreed.now_ns = furrow_clock_now_ns();
+        agreed.usual = false;
+        if (agreed.now_ns >= agreed.deadline_ns) return status; /* the pause took longer than asked for */
+    }
+}
+
+static const furrow_call_options no_options;
 
 furrow_status furrow_client_call(furrow_client *client, const furrow_method_contract *method,
                                  const ProtobufCMessage *message, const furrow_call_options *options,
                                  furrow_arena *arena, ProtobufCMessage **response, furrow_error *err)
 {
-    request r;
-    furrow_error why = {0};
-    uint64_t now = furrow_clock_now_ns(), deadline;
-    bool usual;
-    if (!options) options = &no_options;
-    if (options->version) options->version[0] = '\0';
-    furrow_status status = agree(client, method, options, now, &deadline, &usual, &why);
+    waiting_call call = {client, method, message, options ? options : &no_options, arena, response};
+    furrow_error why = {0}; /* read here, so @err may be NULL */
+    terms agreed;
+    furrow_status status = agree(client, method, call.options, &agreed, &why);
     if (status == FURROW_OK) {
-        bool safe = method->idempotency != FURROW_IDEMPOTENCY_UNKNOWN || options->idempotency_key;
-        furrow_retry retry = furrow_retry_make(&client->budget, safe ? client->options.max_attempts : 1,
-                                               client->options.attempt_timeout_ms, deadline);
         client->in_flight++;
-        for (;; now = furrow_clock_now_ns(), usual = false) {
-            uint64_t until = furrow_retry_attempt_deadline(&retry, now);
-            if (until <= now) break; /* the pause before it took longer than asked for */
-            address(method, options, usual && until == deadline ? 0 : until - now, &r);
-            status = attempt(client, method, message, &r, options, until, arena, response, &why);
-            if (status == FURROW_OK || client->gone) break;
-            if (!furrow_retry_again(&retry, status, why.retry_ms) || client->gone) break;
-        }
+        status = attempts(&call, agreed, &why);
         client->in_flight--;
         free_if_unused(client);
     }
@@ -249,19 +280,17 @@ furrow_status furrow_client_call_async(furrow_client *client, const furrow_metho
                                        furrow_client_fn *fn, void *arg, furrow_error *err)
 {
     request r;
-    uint64_t now = furrow_clock_now_ns(), deadline;
-    bool usual;
+    terms agreed;
     if (!options) options = &no_options;
-    if (options->version) options->version[0] = '\0';
-    furrow_status status = agree(client, method, options, now, &deadline, &usual, err);
+    furrow_status status = agree(client, method, options, &agreed, err);
     if (status != FURROW_OK) return status;
-    address(method, options, usual ? 0 : deadline - now, &r);
+    address(method, options, agreed.usual ? 0 : agreed.deadline_ns - agreed.now_ns, &r);
     status = pack(client, message, &r, err);
     if (status != FURROW_OK) return status;
     async_call *call = take_async(client);
     if (!call) return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "out of memory");
     *call = (async_call){.client = client, .method = method, .version = options->version, .fn = fn, .arg = arg};
-    status = furrow_link_request_async(client->link, &r.out, deadline, on_reply, call, err);
+    status = furrow_link_request_async(client->link, &r.out, agreed.deadline_ns, on_reply, call, err);
     if (status != FURROW_OK)
         give_back(client, call);
     else

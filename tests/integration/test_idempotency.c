@@ -1,0 +1,395 @@
+/*
+ * Idempotency keys: one effect and one answer, whatever happens in between.
+ */
+#include "rpc_world.h"
+
+#include <stdio.h>
+
+typedef struct creation {
+    rpc_world *world;
+    const char *name, *key;
+    int32_t fail_first;
+    bool wait;
+    uint32_t timeout_ms;
+    /* out */
+    bool done;
+    furrow_status status;
+    furrow_error err;
+    int32_t effect;
+    char id[32], version[512];
+} creation;
+
+static void create(void *arg)
+{
+    creation *call = arg;
+    FURROW_AUTO(furrow_arena) arena = furrow_arena_create(0);
+    Rpctest__V1__CreateRequest request = RPCTEST__V1__CREATE_REQUEST__INIT;
+    Rpctest__V1__Created *response = NULL;
+    request.name = (char *)(uintptr_t)(call->name ? call->name : "n");
+    request.wait = call->wait;
+    request.fail_first = call->fail_first;
+    request.code = FURROW_ABORTED;
+    furrow_call_options options = {
+        .idempotency_key = call->key, .version = call->version, .timeout_ms = call->timeout_ms};
+    call->status = rpctest_create_call(call->world->client, &request, &options, arena, &response, &call->err);
+    if (call->status == FURROW_OK) {
+        call->effect = response->effect;
+        snprintf(call->id, sizeof call->id, "%s", response->id);
+    }
+    call->done = true;
+}
+
+static creation create_now(rpc_world *world, const char *name, const char *key)
+{
+    creation call = {.world = world, .name = name, .key = key};
+    create(&call);
+    return call;
+}
+
+static void ck_created(const creation *call, const char *id)
+{
+    ck_assert_msg(call->status == FURROW_OK, "%s", call->err.text);
+    ck_assert_str_eq(call->id, id);
+}
+
+static const rpc_world_options with_redis = {.redis = true};
+
+static void once_body(rpc_world *world)
+{
+    creation first = create_now(world, "a", "key-1"), second = create_now(world, "a", "key-1");
+    ck_created(&first, "a-1");
+    ck_created(&second, "a-1");
+    ck_assert_str_eq(first.version, "rpctest.v1.Thing.a=1,rpctest.v1.Thing.b=7");
+    ck_assert_str_eq(second.version, first.version);
+    creation other = create_now(world, "a", "key-2"), without = create_now(world, "a", NULL);
+    ck_created(&other, "a-2");
+    ck_created(&without, "a-3");
+    ck_assert_uint_eq(world->effects, 3);
+}
+
+START_TEST(the_same_key_takes_effect_once_and_answers_the_same)
+{
+    rpc_world_run(&with_redis, once_body);
+}
+END_TEST
+
+static void bytes_body(rpc_world *world)
+{
+    rpc_raw request = {.method = "Create",
+                       .body = furrow_bytes_of("{\"name\":\"a\"}"),
+                       .headers = {{FURROW_HEADER_IDEMPOTENCY_KEY, "k"}, {FURROW_HEADER_ACCEPT, FURROW_TYPE_PROTOBUF}}};
+    const char *first = rpc_world_text(world, &request);
+    ck_assert_str_eq(first, "\x0a\x03"
+                            "a-1\x10\x01");
+    ck_assert_str_eq(rpc_world_text(world, &request), first);
+    request.body = furrow_bytes_of("{ \"name\" : \"a\" }");
+    request.headers[1].value = FURROW_TYPE_JSON;
+    ck_assert_str_eq(rpc_world_text(world, &request), "{\"id\":\"a-1\",\"effect\":1}");
+    request.body = furrow_bytes_of("\x0a\x01"
+                                   "a");
+    request.headers[1].value = "*/*";
+    ck_assert_str_eq(rpc_world_text(world, &request), first);
+    ck_assert_uint_eq(world->effects, 1);
+}
+
+START_TEST(the_repeated_answer_is_the_same_to_the_byte_and_in_the_encoding_asked_for)
+{
+    rpc_world_run(&with_redis, bytes_body);
+}
+END_TEST
+
+static void other_request_body(rpc_world *world)
+{
+    creation first = create_now(world, "a", "k"), other = create_now(world, "b", "k"),
+             again = create_now(world, "a", "k");
+    ck_created(&first, "a-1");
+    ck_assert_int_eq(other.status, FURROW_INVALID_ARGUMENT);
+    ck_assert_ptr_nonnull(strstr(other.err.text, "another request"));
+    ck_created(&again, "a-1");
+    ck_assert_uint_eq(world->effects, 1);
+}
+
+START_TEST(the_same_key_with_another_request_is_refused)
+{
+    rpc_world_run(&with_redis, other_request_body);
+}
+END_TEST
+
+static void concurrent_body(rpc_world *world)
+{
+    enum { MANY = 20 };
+    creation calls[MANY];
+    for (size_t i = 0; i < MANY; i++) {
+        calls[i] = (creation){.world = world, .name = "a", .key = i < MANY - 1 ? "k" : "another", .wait = true};
+        ck_assert_ok(furrow_loop_spawn(world->loop, create, &calls[i], failure));
+    }
+    ck_assert(
+        FURROW_TEST_EVENTUALLY_IN_TASK(world->waiting == 2 && furrow_server_calls(world->server) == MANY, PATIENCE_MS));
+    world->open = true;
+    for (size_t i = 0; i < MANY; i++) ck_assert(FURROW_TEST_EVENTUALLY_IN_TASK(calls[i].done, PATIENCE_MS));
+    for (size_t i = 1; i < MANY - 1; i++) ck_created(&calls[i], calls[0].id);
+    ck_assert_str_ne(calls[MANY - 1].id, calls[0].id);
+    ck_assert_uint_eq(world->effects, 2);
+}
+
+START_TEST(the_second_of_two_at_once_waits_for_the_first)
+{
+    rpc_world_run(&with_redis, concurrent_body);
+}
+END_TEST
+
+static void impatient_body(rpc_world *world)
+{
+    creation first = {.world = world, .key = "k", .wait = true, .timeout_ms = PATIENCE_MS}, second = first;
+    ck_assert_ok(furrow_loop_spawn(world->loop, create, &first, failure));
+    ck_assert(FURROW_TEST_EVENTUALLY_IN_TASK(world->waiting == 1, PATIENCE_MS));
+    second.timeout_ms = 40;
+    create(&second);
+    ck_assert_int_eq(second.status, FURROW_DEADLINE_EXCEEDED);
+    ck_assert(FURROW_TEST_EVENTUALLY_IN_TASK(furrow_server_calls(world->server) == 1, PATIENCE_MS));
+    world->open = true;
+    ck_assert(FURROW_TEST_EVENTUALLY_IN_TASK(first.done, PATIENCE_MS));
+    ck_assert_int_eq(first.status, FURROW_OK);
+    ck_assert_uint_eq(world->effects, 1);
+}
+
+START_TEST(who_waits_for_the_first_keeps_its_own_deadline)
+{
+    rpc_world_run(&with_redis, impatient_body);
+}
+END_TEST
+
+static void failed_body(rpc_world *world)
+{
+    creation call = {.world = world, .name = "a", .key = "k", .fail_first = 2};
+    create(&call);
+    ck_assert_int_eq(call.status, FURROW_ABORTED);
+    create(&call);
+    ck_assert_int_eq(call.status, FURROW_ABORTED);
+    create(&call);
+    ck_created(&call, "a-1");
+    create(&call);
+    ck_created(&call, "a-1");
+    ck_assert_uint_eq(world->runs, 3);
+}
+
+START_TEST(what_failed_is_not_remembered)
+{
+    rpc_world_run(&with_redis, failed_body);
+}
+END_TEST
+
+static void follower_body(rpc_world *world)
+{
+    creation calls[2];
+    for (int i = 0; i < 2; i++) {
+        calls[i] = (creation){.world = world, .name = "a", .key = "k", .fail_first = 1, .wait = true};
+        ck_assert_ok(furrow_loop_spawn(world->loop, create, &calls[i], failure));
+    }
+    ck_assert(
+        FURROW_TEST_EVENTUALLY_IN_TASK(world->waiting == 1 && furrow_server_calls(world->server) == 2, PATIENCE_MS));
+    world->open = true;
+    ck_assert(FURROW_TEST_EVENTUALLY_IN_TASK(calls[0].done && calls[1].done, PATIENCE_MS));
+    bool first_failed = calls[0].status == FURROW_ABORTED;
+    ck_assert_int_eq(calls[first_failed ? 0 : 1].status, FURROW_ABORTED);
+    ck_created(&calls[first_failed ? 1 : 0], "a-1");
+}
+
+START_TEST(when_the_first_fails_the_second_takes_its_turn)
+{
+    rpc_world_run(&with_redis, follower_body);
+}
+END_TEST
+
+static void forgetful_body(rpc_world *world)
+{
+    world->kill_redis = true;
+    creation call = create_now(world, "a", "k");
+    ck_created(&call, "a-1");
+    ck_assert_str_eq(call.version, "rpctest.v1.Thing.a=1,rpctest.v1.Thing.b=7");
+}
+
+START_TEST(what_took_effect_is_answered_ok_even_if_redis_cannot_remember_it)
+{
+    rpc_world_run(&with_redis, forgetful_body);
+}
+END_TEST
+
+static void away_body(rpc_world *world)
+{
+    furrow_test_server_kill(world->redis);
+    ck_assert(FURROW_TEST_EVENTUALLY_IN_TASK(!furrow_store_connected(world->store), PATIENCE_MS));
+    creation call = {.world = world, .name = "a", .key = "k", .timeout_ms = 300};
+    create(&call);
+    ck_assert_int_eq(call.status, FURROW_UNAVAILABLE);
+    ck_assert_uint_eq(world->runs, 0);
+    creation keyless = create_now(world, "a", NULL);
+    ck_created(&keyless, "a-1");
+    furrow_test_server_restart(world->redis);
+    ck_assert(furrow_store_wait_connected(world->store, rpc_world_in_ms(PATIENCE_MS)));
+    creation later = create_now(world, "a", "k");
+    ck_created(&later, "a-2");
+}
+
+START_TEST(without_redis_a_keyed_command_is_not_begun)
+{
+    rpc_world_run(&with_redis, away_body);
+}
+END_TEST
+
+static void restart_body(rpc_world *world)
+{
+    creation before = create_now(world, "a", "k");
+    ck_assert_ok(furrow_server_drain(world->server, rpc_world_in_ms(PATIENCE_MS), failure));
+    furrow_server_destroy(world->server);
+    rpc_world_serve(world, NULL);
+    creation after = create_now(world, "a", "k");
+    ck_created(&before, "a-1");
+    ck_created(&after, "a-1");
+    ck_assert_uint_eq(world->effects, 1);
+}
+
+START_TEST(another_process_of_the_service_remembers_too)
+{
+    rpc_world_run(&with_redis, restart_body);
+}
+END_TEST
+
+static void expiry_body(rpc_world *world)
+{
+    furrow_value keys, ttl;
+    const furrow_bytes list[] = {FURROW_BYTES_LITERAL("KEYS"), FURROW_BYTES_LITERAL("*")};
+    create_now(world, "a", "k");
+    ck_assert_ok(furrow_store_command(world->store, list, 2, world->arena, &keys, failure));
+    ck_assert_uint_eq(keys.count, 1);
+    ck_assert_int_eq(strncmp(keys.items[0].text.data, "rpctest:@idem:", 14), 0);
+    const furrow_bytes ask[] = {FURROW_BYTES_LITERAL("TTL"), keys.items[0].text};
+    ck_assert_ok(furrow_store_command(world->store, ask, 2, world->arena, &ttl, failure));
+    ck_assert_int_gt(ttl.integer, 86000);
+    ck_assert_int_le(ttl.integer, 86400);
+}
+
+START_TEST(an_answer_is_remembered_for_a_day)
+{
+    rpc_world_run(&with_redis, expiry_body);
+}
+END_TEST
+
+static void spoilt_body(rpc_world *world)
+{
+    static const char *const spoilt[] = {"", "short", "0123456789abcdef", "0123456789abcdefno end"};
+    furrow_value keys;
+    const furrow_bytes list[] = {FURROW_BYTES_LITERAL("KEYS"), FURROW_BYTES_LITERAL("*")};
+    create_now(world, "a", "k");
+    ck_assert_ok(furrow_store_command(world->store, list, 2, world->arena, &keys, failure));
+    for (size_t i = 0; i < sizeof spoilt / sizeof *spoilt; i++) {
+        const furrow_bytes set[] = {FURROW_BYTES_LITERAL("SET"), keys.items[0].text, furrow_bytes_of(spoilt[i])};
+        ck_assert_ok(furrow_store_command(world->store, set, 3, world->arena, NULL, failure));
+        creation call = create_now(world, "a", "k");
+        ck_assert(call.status == FURROW_OK || call.status == FURROW_INVALID_ARGUMENT);
+    }
+    /* The right request's hash, and then nothing that was ever written. */
+    uint8_t value[FURROW_HASH_BYTES + 4];
+    memcpy(value, world->command.request, FURROW_HASH_BYTES);
+    memcpy(value + FURROW_HASH_BYTES, "\0\xff\xff\xff", 4);
+    const furrow_bytes set[] = {FURROW_BYTES_LITERAL("SET"), keys.items[0].text, {value, sizeof value}};
+    for (size_t len = FURROW_HASH_BYTES; len <= sizeof value; len++) {
+        furrow_bytes cut[] = {set[0], set[1], {value, len}};
+        ck_assert_ok(furrow_store_command(world->store, cut, 3, world->arena, NULL, failure));
+        creation call = create_now(world, "a", "k");
+        ck_assert_int_eq(call.status, len == FURROW_HASH_BYTES + 1 ? FURROW_OK : FURROW_INTERNAL);
+    }
+}
+
+START_TEST(a_spoilt_memory_crashes_nothing)
+{
+    rpc_world_run(&with_redis, spoilt_body);
+}
+END_TEST
+
+static void keys_body(rpc_world *world)
+{
+    char longest[257];
+    memset(longest, 'k', sizeof longest);
+    longest[256] = '\0';
+    creation call = create_now(world, "a", longest);
+    ck_assert_int_eq(call.status, FURROW_INVALID_ARGUMENT);
+    call = create_now(world, "a", ""); /* refused before it is sent */
+    ck_assert_int_eq(call.status, FURROW_INVALID_ARGUMENT);
+    ck_assert_uint_eq(world->runs, 0);
+    longest[255] = '\0';
+    call = create_now(world, "a", longest);
+    ck_created(&call, "a-1");
+}
+
+START_TEST(a_key_has_1_to_255_characters)
+{
+    rpc_world_run(&with_redis, keys_body);
+}
+END_TEST
+
+static void reads_body(rpc_world *world)
+{
+    furrow_call_options options = {.idempotency_key = "k"};
+    ck_assert_ok(rpc_world_echo(world, "one", &options, failure));
+    ck_assert_ok(rpc_world_echo(world, "two", &options, failure));
+    ck_assert_uint_eq(world->runs, 2);
+    ck_assert(!world->command.has_key);
+}
+
+START_TEST(a_method_without_side_effects_needs_no_memory)
+{
+    rpc_world_run(&with_redis, reads_body);
+}
+END_TEST
+
+static void storeless_body(rpc_world *world)
+{
+    creation call = create_now(world, "a", "k");
+    ck_assert_int_eq(call.status, FURROW_FAILED_PRECONDITION);
+    ck_assert_uint_eq(world->runs, 0);
+}
+
+START_TEST(a_server_without_a_store_refuses_keys)
+{
+    rpc_world_run(NULL, storeless_body);
+}
+END_TEST
+
+static void command_body(rpc_world *world)
+{
+    uint8_t key[FURROW_HASH_BYTES];
+    furrow_bytes parts[] = {furrow_bytes_of(PROBE "Create"), furrow_bytes_of("k")};
+    furrow_hash(parts, 2, key);
+    create_now(world, "a", "k");
+    ck_assert(world->command.has_key);
+    ck_assert_mem_eq(world->command.key, key, sizeof key);
+    ck_assert_uint_eq(world->command.deadline_ns, world->deadline_ns);
+}
+
+START_TEST(the_write_path_gets_the_keys_hash_and_the_deadline)
+{
+    rpc_world_run(&with_redis, command_body);
+}
+END_TEST
+
+int main(void)
+{
+    const TTest *const tests[] = {the_same_key_takes_effect_once_and_answers_the_same,
+                                  the_repeated_answer_is_the_same_to_the_byte_and_in_the_encoding_asked_for,
+                                  the_same_key_with_another_request_is_refused,
+                                  the_second_of_two_at_once_waits_for_the_first,
+                                  who_waits_for_the_first_keeps_its_own_deadline,
+                                  what_failed_is_not_remembered,
+                                  when_the_first_fails_the_second_takes_its_turn,
+                                  what_took_effect_is_answered_ok_even_if_redis_cannot_remember_it,
+                                  without_redis_a_keyed_command_is_not_begun,
+                                  another_process_of_the_service_remembers_too,
+                                  an_answer_is_remembered_for_a_day,
+                                  a_spoilt_memory_crashes_nothing,
+                                  a_key_has_1_to_255_characters,
+                                  a_method_without_side_effects_needs_no_memory,
+                                  a_server_without_a_store_refuses_keys,
+                                  the_write_path_gets_the_keys_hash_and_the_deadline};
+    return rpc_world_main("idempotency", tests, sizeof tests / sizeof *tests);
+}
