@@ -1,0 +1,238 @@
+/*
+ * Kills under load. A crowd of tasks hires people and clocks them in, each command with an idempotency key and repeated
+ * until it is acknowledged, while replicas, nats-server or Redis are killed. In the end every acknowledged command is
+ * in the log, exactly once, and what the services keep is what the log says.
+ */
+#include "support/farm.h"
+#include "support/wait.h"
+
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define WORKERS  16
+#define COMMANDS 25 /* a worker's hires, each followed by a clock-in */
+
+typedef struct worker {
+    farm *f;
+    int number;
+    size_t acknowledged;
+    char failure[300];
+    furrow_waiter done;
+} worker;
+
+typedef struct crowd {
+    worker workers[WORKERS];
+} crowd;
+
+/* True once the command is acknowledged; whatever the outcome was unknown of is sent again under the same key. */
+static bool insist(worker *w, const char *method, const char *json, const char *key)
+{
+    uint64_t until = farm_within_ms(FARM_PATIENCE_MS);
+    furrow_error err = {0};
+    while (farm_within_ms(0) < until) {
+        furrow_status status = farm_call_with(w->f, method, json, key, NULL, &err);
+        if (status == FURROW_OK) return true;
+        bool again =
+            status == FURROW_UNAVAILABLE || status == FURROW_DEADLINE_EXCEEDED || status == FURROW_ABORTED ||
+            status == FURROW_RESOURCE_EXHAUSTED ||
+            (status == FURROW_FAILED_PRECONDITION && strstr(err.text, "not known here")); /* its event is on its way */
+        if (!again) break;
+        furrow_task_sleep_ms(5);
+    }
+    snprintf(w->failure, sizeof w->failure, "%s %s: %s: %s", method, json, furrow_status_name(err.code), err.text);
+    return false;
+}
+
+static void work(void *arg)
+{
+    worker *w = arg;
+    for (int i = 0; i < COMMANDS && !w->failure[0]; i++) {
+        char *id = farm_text(w->f, "W%d-%d", w->number, i);
+        char *hire =
+            farm_text(w->f, "{\"id\":\"%s\",\"givenName\":\"A\",\"familyName\":\"B\",\"badge\":\"%s\"}", id, id);
+        char *clock_in = farm_text(w->f, "{\"employeeId\":\"%s\",\"jobId\":\"J1\",\"locationId\":\"B1\"}", id);
+        if (insist(w, "employee.v1.EmployeeService.HireEmployee", hire, farm_text(w->f, "h-%s", id)) &&
+            insist(w, "timesheet.v1.TimesheetService.ClockIn", clock_in, farm_text(w->f, "c-%s", id)))
+            w->acknowledged++;
+    }
+    furrow_waiter_done(&w->done);
+}
+
+static void start_crowd(farm *f, crowd *c)
+{
+    furrow_error err;
+    *c = (crowd){0};
+    for (int i = 0; i < WORKERS; i++) {
+        c->workers[i] = (worker){.f = f, .number = i};
+        ck_assert_int_eq(furrow_loop_spawn(f->loop, work, &c->workers[i], &err), FURROW_OK);
+    }
+}
+
+static size_t acknowledged(const crowd *c)
+{
+    size_t sum = 0;
+    for (int i = 0; i < WORKERS; i++) sum += c->workers[i].acknowledged;
+    return sum;
+}
+
+static void wait_for(const crowd *c, size_t count)
+{
+    ck_assert(FURROW_TEST_EVENTUALLY_IN_TASK(acknowledged(c) >= count, FARM_PATIENCE_MS));
+}
+
+static void end_crowd(crowd *c)
+{
+    for (int i = 0; i < WORKERS; i++) {
+        ck_assert(furrow_wait(&c->workers[i].done, farm_within_ms(2 * FARM_PATIENCE_MS)));
+        ck_assert_msg(!c->workers[i].failure[0], "%s", c->workers[i].failure);
+    }
+    ck_assert_uint_eq(acknowledged(c), WORKERS * COMMANDS);
+}
+
+static uint64_t messages(farm *f, const char *stream)
+{
+    furrow_error err;
+    furrow_js_stream_state state;
+    ck_assert_msg(furrow_js_stream_info(f->link, stream, farm_within_ms(5000), &state, &err) == FURROW_OK, "%s",
+                  err.text);
+    return state.messages;
+}
+
+/* Streams keep four states of an entity: a second effect would be a second message. */
+static void check_log(farm *f)
+{
+    ck_assert_uint_eq(messages(f, "EMPLOYEE"), WORKERS * COMMANDS);
+    ck_assert_uint_eq(messages(f, "WORK_DAY"), WORKERS * COMMANDS);
+}
+
+/* One line per record: key and digest of the value. */
+static char *records(farm *f)
+{
+    char *output = NULL;
+    char *script =
+        farm_text(f,
+                  "redis-cli -s '%s' --scan | grep -v @ | sort | while read -r key; do printf '%%s ' \"$key\"; "
+                  "redis-cli -s '%s' --raw get \"$key\" | sha1sum; done",
+                  furrow_test_server_socket(f->redis), furrow_test_server_socket(f->redis));
+    ck_assert_int_eq(
+        furrow_test_run(&(furrow_test_process_options){.argv = (const char *const[]){"sh", "-c", script, NULL}}, 60000,
+                        &output),
+        0);
+    return output;
+}
+
+/* At rest: Redis emptied and filled again from the log alone holds the same bytes. */
+static void check_records(farm *f)
+{
+    char *before = records(f), *after = NULL;
+    ck_assert_uint_gt(strlen(before),
+                      (size_t)WORKERS * COMMANDS * 3 * 40); /* employee, day, and what timesheet keeps */
+    furrow_test_server_kill(f->redis);
+    ck_assert_int_eq(
+        furrow_test_run(
+            &(furrow_test_process_options){
+                .argv = (const char *const[]){"sh", "-c",
+                                              farm_text(f, "rm -rf '%s'/appendonly*", furrow_test_server_dir(f->redis)),
+                                              NULL}},
+            5000, NULL),
+        0);
+    furrow_test_server_restart(f->redis);
+    ck_assert_msg(
+        FURROW_TEST_EVENTUALLY_IN_TASK((free(after), after = records(f), strcmp(before, after) == 0), FARM_PATIENCE_MS),
+        "%zu bytes of records before, %zu after", strlen(before), strlen(after));
+    free(before);
+    free(after);
+}
+
+static void replicas_die(farm *f)
+{
+    crowd c;
+    farm_start_all(f, 2);
+    start_crowd(f, &c);
+    for (int s = 0; s < FARM_SERVICES; s++) {
+        wait_for(&c, (size_t)(s + 1) * 50);
+        farm_kill(f, s, s % 2);
+    }
+    end_crowd(&c);
+    check_log(f);
+    check_records(f);
+}
+
+START_TEST(a_replica_of_each_service_is_killed_and_nothing_is_lost_or_doubled)
+{
+    farm_run(replicas_die);
+}
+END_TEST
+
+static void servers_die(farm *f)
+{
+    crowd c;
+    farm_start_all(f, 2);
+    start_crowd(f, &c);
+    wait_for(&c, 60);
+    furrow_test_server_kill(f->nats);
+    furrow_test_server_restart(f->nats);
+    wait_for(&c, 140);
+    furrow_test_server_kill(f->redis);
+    furrow_test_server_restart(f->redis);
+    end_crowd(&c);
+    check_log(f);
+    check_records(f);
+    for (int s = 0; s < FARM_SERVICES; s++)
+        for (int i = 0; i < 2; i++)
+            ck_assert(furrow_test_process_running(f->services[s][i])); /* the same processes all along */
+}
+
+START_TEST(nats_and_redis_are_killed_and_nothing_is_lost_or_doubled)
+{
+    farm_run(servers_die);
+}
+END_TEST
+
+static void owners_die(farm *f)
+{
+    furrow_error err;
+    farm_start_all(f, 1);
+    for (int i = 0; i < 40; i++) {
+        char *id = farm_text(f, "E%d", i);
+        char *hire = farm_text(f, "{\"id\":\"%s\",\"givenName\":\"A\",\"familyName\":\"B\",\"badge\":\"%s\"}", id, id);
+        ck_assert_int_eq(farm_call(f, "employee.v1.EmployeeService.HireEmployee", hire, NULL, &err), FURROW_OK);
+    }
+    ck_assert(
+        FURROW_TEST_EVENTUALLY_IN_TASK(strstr(records(f), "timesheet:{Employee}:E39 ") != NULL, FARM_PATIENCE_MS));
+    for (int s = FARM_EMPLOYEE; s <= FARM_JOB; s++) farm_kill(f, s, 0);
+    for (int i = 0; i < 40; i++)
+        ck_assert_msg(farm_call(f, "timesheet.v1.TimesheetService.ClockIn",
+                                farm_text(f, "{\"employeeId\":\"E%d\",\"jobId\":\"J1\",\"locationId\":\"B1\"}", i),
+                                NULL, &err) == FURROW_OK,
+                      "%s", err.text); /* not one failure */
+    ck_assert_int_eq(farm_call(f, "employee.v1.EmployeeService.GetEmployee", "{\"id\":\"E1\"}", NULL, &err),
+                     FURROW_UNAVAILABLE);
+    for (int s = FARM_EMPLOYEE; s <= FARM_JOB; s++) farm_start(f, s, 0);
+    for (int s = FARM_EMPLOYEE; s <= FARM_JOB; s++) farm_wait_ready(f, s);
+    ck_assert_int_eq(farm_call(f, "employee.v1.EmployeeService.GetEmployee", "{\"id\":\"E1\"}", NULL, &err), FURROW_OK);
+}
+
+START_TEST(clock_ins_go_on_while_every_other_service_is_dead)
+{
+    farm_run(owners_die);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("chaos");
+    TCase *tests = tcase_create("kills");
+    tcase_set_timeout(tests, 240);
+    tcase_add_test(tests, a_replica_of_each_service_is_killed_and_nothing_is_lost_or_doubled);
+    tcase_add_test(tests, nats_and_redis_are_killed_and_nothing_is_lost_or_doubled);
+    tcase_add_test(tests, clock_ins_go_on_while_every_other_service_is_dead);
+    suite_add_tcase(suite, tests);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed > 0;
+}

@@ -1,0 +1,191 @@
+/* A whole mesh for tests; see farm.h. */
+#include "support/farm.h"
+
+#include "base/clock.h"
+#include "rpc/client.h"
+#include "support/tempdir.h"
+#include "wire/json.h"
+
+#include <check.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+static const char *const binaries[FARM_SERVICES] = {FURROW_TEST_EMPLOYEE, FURROW_TEST_LOCATION, FURROW_TEST_JOB,
+                                                    FURROW_TEST_TIMESHEET};
+static const char *const names[FARM_SERVICES] = {"employee", "location", "job", "timesheet"};
+
+uint64_t farm_within_ms(uint64_t ms)
+{
+    return furrow_clock_now_ns() + ms * FURROW_NS_PER_MS;
+}
+
+char *farm_text(farm *f, const char *format, ...)
+{
+    char text[2048];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    return furrow_arena_strdup(f->arena, text);
+}
+
+typedef struct run {
+    farm f;
+    void (*body)(farm *f);
+} run;
+
+static void body_task(void *arg)
+{
+    run *r = arg;
+    furrow_error err = {0};
+    furrow_link_options options = {.url = furrow_test_server_url(r->f.nats), .reconnect_max_ms = 100};
+    r->f.link = furrow_link_create(r->f.loop, &options, &err);
+    ck_assert_msg(r->f.link != NULL, "%s", err.text);
+    ck_assert(furrow_link_wait_connected(r->f.link, farm_within_ms(FARM_PATIENCE_MS)));
+    r->body(&r->f);
+    furrow_link_destroy(r->f.link);
+}
+
+static void write_seal_key(farm *f)
+{
+    snprintf(f->seal_key, sizeof f->seal_key, "%s/seal.key", furrow_test_server_dir(f->nats));
+    FILE *out = fopen(f->seal_key, "w");
+    ck_assert(out && fputs("00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff", out) >= 0);
+    ck_assert_int_eq(fclose(out), 0);
+    ck_assert_int_eq(chmod(f->seal_key, 0600), 0);
+}
+
+void farm_run(void (*body)(farm *f))
+{
+    furrow_error err = {0};
+    run r = {.body = body};
+    r.f.nats = furrow_test_nats_start(NULL);
+    r.f.redis = furrow_test_redis_start(&(furrow_test_redis_options){.appendonly = true});
+    r.f.arena = furrow_arena_create(256 << 20);
+    r.f.loop = furrow_loop_create(NULL, &err);
+    write_seal_key(&r.f);
+    ck_assert_int_eq(furrow_loop_run_task(r.f.loop, body_task, &r, &err), FURROW_OK);
+    for (int s = 0; s < FARM_SERVICES; s++)
+        for (int i = 0; i < FARM_REPLICAS_MAX; i++) furrow_test_process_destroy(r.f.services[s][i]);
+    furrow_loop_destroy(r.f.loop);
+    furrow_arena_destroy(r.f.arena);
+    furrow_test_server_destroy(r.f.nats);
+    furrow_test_server_destroy(r.f.redis);
+}
+
+static const char *const *environment(farm *f)
+{
+    const char **env = furrow_arena_alloc(f->arena, 5 * sizeof *env);
+    env[0] = farm_text(f, "FURROW_NATS_URL=%s", furrow_test_server_url(f->nats));
+    env[1] = farm_text(f, "FURROW_REDIS_URL=%s", furrow_test_server_url(f->redis));
+    env[2] = farm_text(f, "FURROW_SEAL_KEY_FILE=%s", f->seal_key);
+    env[3] = "FURROW_TIME_ZONE=UTC";
+    env[4] = NULL;
+    return env;
+}
+
+int farm_tool(farm *f, char **output, const char *const arguments[])
+{
+    const char *argv[16] = {FURROW_TEST_TOOL};
+    char *text = NULL;
+    for (size_t i = 0; arguments[i]; i++) argv[i + 1] = arguments[i];
+    int code = furrow_test_run(&(furrow_test_process_options){.argv = argv, .env = environment(f)}, 60000, &text);
+    if (output)
+        *output = text;
+    else
+        free(text);
+    return code;
+}
+
+void farm_provision(farm *f)
+{
+    char *output = NULL;
+    int code = farm_tool(f, &output, (const char *const[]){"provision", NULL});
+    ck_assert_msg(code == 0, "%s", output);
+    free(output);
+}
+
+void farm_start(farm *f, int service, int replica)
+{
+    const char *const argv[] = {binaries[service], NULL};
+    furrow_test_process_destroy(f->services[service][replica]);
+    f->services[service][replica] =
+        furrow_test_process_start(&(furrow_test_process_options){.argv = argv, .env = environment(f)});
+    ck_assert_ptr_nonnull(f->services[service][replica]);
+}
+
+void farm_kill(farm *f, int service, int replica)
+{
+    furrow_test_process_signal(f->services[service][replica], 9);
+}
+
+/* An instance says so of itself; with two of them both must have been seen. */
+void farm_wait_ready(farm *f, int service)
+{
+    uint64_t until = farm_within_ms(FARM_PATIENCE_MS);
+    char *last = farm_text(f, "no answer");
+    for (int i = 0; i < FARM_REPLICAS_MAX; i++)
+        if (f->services[service][i])
+            ck_assert_msg(furrow_test_process_wait_for(f->services[service][i], "msg=\"ready\"", FARM_PATIENCE_MS),
+                          "%s", furrow_test_process_stderr(f->services[service][i]));
+    while (furrow_clock_now_ns() < until) {
+        furrow_error err;
+        char *status = NULL;
+        if (farm_call(f, farm_text(f, "furrow.v1.Health.%s", names[service]), "", &last, &err) == FURROW_OK &&
+            furrow_json_find_text(furrow_bytes_of(last), "status", f->arena, &status) && strcmp(status, "SERVING") == 0)
+            return;
+        furrow_task_sleep_ms(10);
+    }
+    ck_abort_msg("%s is not ready: %s", names[service], last);
+}
+
+void farm_start_all(farm *f, int replicas)
+{
+    furrow_error err;
+    farm_provision(f);
+    for (int s = 0; s < FARM_SERVICES; s++)
+        for (int i = 0; i < replicas; i++) farm_start(f, s, i);
+    for (int s = 0; s < FARM_SERVICES; s++) farm_wait_ready(f, s);
+#define MUST(method, json)                                                                                             \
+    ck_assert_msg(farm_call_until(f, method, json, NULL, &err) == FURROW_OK, "%s: %s", method, err.text)
+    MUST("location.v1.LocationService.CreateLocation",
+         "{\"id\":\"R1\",\"kind\":\"LOCATION_KIND_RANCH\",\"name\":\"Ranch\"}");
+    MUST("location.v1.LocationService.CreateLocation",
+         "{\"id\":\"B1\",\"kind\":\"LOCATION_KIND_BLOCK\",\"name\":\"Block\",\"parentId\":\"R1\"}");
+    MUST("job.v1.JobService.OpenJob", "{\"id\":\"J1\",\"code\":\"J1\",\"name\":\"Job\",\"kind\":\"JOB_KIND_HARVEST\","
+                                      "\"pay\":{\"type\":\"PAY_TYPE_HOURLY\"},\"locationIds\":[\"B1\"]}");
+#undef MUST
+}
+
+furrow_status farm_call_with(farm *f, const char *method, const char *json, const char *key, char **answer,
+                             furrow_error *err)
+{
+    FURROW_AUTO(furrow_msg) reply = NULL;
+    furrow_header header = {FURROW_HEADER_IDEMPOTENCY_KEY, key};
+    furrow_outgoing out = {
+        .subject = method, .headers = &header, .header_count = key ? 1 : 0, .data = furrow_bytes_of(json)};
+    furrow_status status = furrow_link_request(f->link, &out, farm_within_ms(6000), &reply, err);
+    if (status != FURROW_OK) return status;
+    if (answer) *answer = furrow_arena_memdup(f->arena, reply->data.data ? reply->data.data : "", reply->data.len);
+    return furrow_client_reply_status(reply, err);
+}
+
+furrow_status farm_call(farm *f, const char *method, const char *json, char **answer, furrow_error *err)
+{
+    return farm_call_with(f, method, json, NULL, answer, err);
+}
+
+furrow_status farm_call_until(farm *f, const char *method, const char *json, char **answer, furrow_error *err)
+{
+    uint64_t until = farm_within_ms(FARM_PATIENCE_MS);
+    for (;;) {
+        furrow_status status = farm_call(f, method, json, answer, err);
+        bool passing =
+            status == FURROW_UNAVAILABLE || status == FURROW_DEADLINE_EXCEEDED || status == FURROW_FAILED_PRECONDITION;
+        if (!passing || furrow_clock_now_ns() >= until) return status;
+        furrow_task_sleep_ms(10);
+    }
+}
