@@ -22,6 +22,7 @@
 #define CHECK_ARENA_BYTES ((size_t)256 << 20)
 #define REFUSED_TRIES     3
 #define RETURN_DELAY_MS   5000
+#define GATHER_MS         10
 
 typedef enum fate {
     FATE_WRITE,  /* fit to be written */
@@ -294,10 +295,24 @@ static void return_all(furrow_intake_batch *batch)
     for (size_t i = 0; i < batch->count; i++) batch->fates[i] = FATE_RETURN;
 }
 
+/*
+ * What a service wrote itself it has applied itself, as a rule: its own events are here for those that it did not live to
+ * apply. Nobody waits for them, so a few come together first, instead of costing each command a round trip of its own.
+ */
+static void gather(furrow_replica *replica)
+{
+    furrow_intake *intake = &replica->intake;
+    if (!replica->options.own || replica->stopping || intake->discarding || intake->queued >= FURROW_RECORD_BATCH) return;
+    intake->gathering++;
+    furrow_task_sleep_ms(GATHER_MS);
+    intake->gathering--;
+}
+
 static void work(void *arg)
 {
     furrow_intake_batch *batch = arg;
     furrow_replica *replica = batch->replica;
+    gather(replica);
     while (fill(batch)) {
         if (replica->intake.discarding)
             return_all(batch);
@@ -315,6 +330,7 @@ void furrow_intake_pump(furrow_replica *replica)
 {
     furrow_intake *intake = &replica->intake;
     size_t wanted = (intake->queued + FURROW_RECORD_BATCH - 1) / FURROW_RECORD_BATCH;
+    wanted -= wanted < intake->gathering ? wanted : intake->gathering;
     while (wanted-- && intake->idle) {
         furrow_intake_batch *batch = intake->idle;
         if (furrow_replica_spawn(replica, work, batch, NULL) != FURROW_OK) return; /* the keeper pumps again */
