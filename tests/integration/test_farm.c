@@ -202,6 +202,15 @@ START_TEST(a_termination_closes_the_open_day_also_in_a_race)
 }
 END_TEST
 
+static char *opening(farm *f, const char *location)
+{
+    return farm_text(
+        f,
+        "{\"code\":\"X\",\"name\":\"X\",\"kind\":\"JOB_KIND_PRUNE\",\"pay\":{\"type\":\"PAY_TYPE_HOURLY\"},"
+        "\"locationIds\":[\"%s\"]}",
+        location);
+}
+
 static void places(farm *f)
 {
     one_call moves[2];
@@ -217,15 +226,11 @@ static void places(farm *f)
         must(f, LOCATION "MoveLocation", "{\"id\":\"B2\",\"parentId\":\"R1\"}");
         must(f, LOCATION "MoveLocation", "{\"id\":\"B3\",\"parentId\":\"R1\"}");
     }
-    const char *open =
-        "{\"code\":\"X\",\"name\":\"X\",\"kind\":\"JOB_KIND_PRUNE\",\"pay\":{\"type\":\"PAY_TYPE_HOURLY\"},"
-        "\"locationIds\":[\"%s\"]}";
-    must_fail(f, JOB "OpenJob", farm_text(f, open, "B9"), FURROW_FAILED_PRECONDITION);
-    must(f, JOB "OpenJob", farm_text(f, open, "B2"));
+    must_fail(f, JOB "OpenJob", opening(f, "B9"), FURROW_FAILED_PRECONDITION);
+    must(f, JOB "OpenJob", opening(f, "B2"));
     must(f, LOCATION "CloseLocation", "{\"id\":\"B2\"}");
-    ck_assert(FURROW_TEST_EVENTUALLY_IN_TASK(farm_call(f, JOB "OpenJob", farm_text(f, open, "B2"), NULL, &err) ==
-                                                 FURROW_FAILED_PRECONDITION,
-                                             FARM_PATIENCE_MS));
+    ck_assert(FURROW_TEST_EVENTUALLY_IN_TASK(
+        farm_call(f, JOB "OpenJob", opening(f, "B2"), NULL, &err) == FURROW_FAILED_PRECONDITION, FARM_PATIENCE_MS));
 }
 
 START_TEST(moves_at_once_make_no_cycle_and_jobs_refuse_closed_places)
