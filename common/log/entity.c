@@ -85,6 +85,7 @@ furrow_status furrow_entity_unpack(furrow_entity *entity, const furrow_record *r
 {
     furrow_state state = {.version = record->version, .deleted = record->deleted};
     if (record->found && !record->deleted) {
+        state.body = record->body;
         furrow_status status = unpack(entity, record->body, arena, &state, err);
         if (status != FURROW_OK) return status;
     }
@@ -110,6 +111,7 @@ furrow_status furrow_entity_stored_state(furrow_entity *entity, const furrow_js_
     if (state.deleted) {
         state.window = furrow_window_parse(furrow_js_stored_header(stored, FURROW_WINDOW_HEADER, arena), arena);
     } else {
+        state.body = stored->data;
         furrow_status status = unpack(entity, stored->data, arena, &state, err);
         if (status != FURROW_OK) return status;
     }

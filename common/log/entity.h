@@ -60,6 +60,7 @@ typedef struct furrow_state {
     ProtobufCMessage *message; /* NULL: does not exist, or deleted */
     uint64_t version;          /* 0: never existed */
     bool deleted;
+    furrow_bytes body;                  /* its bytes as they are stored; none when there is no message */
     const struct furrow_window *window; /* the log's own bookkeeping: goes with the state; NULL: none */
 } furrow_state;
 

@@ -66,6 +66,9 @@ typedef struct furrow_record_write {
     furrow_bytes id;
     uint64_t version;
     furrow_bytes body; /* len 0: a tombstone */
+    /* What is stored, as far as the caller knows: saves reading it. If it is something else by now, it is read after
+     * all. NULL: unknown. */
+    const furrow_record *known;
 } furrow_record_write;
 /*
  * *applied (may be NULL): how many were newer than what was stored. Parks. On error some may have been written: do it

@@ -3,8 +3,8 @@
  *
  * A plain table's batch is one script call that compares versions and sets what is newer. A table with indexes or
  * reactions takes two: MGET of the old records; then, with the index entries of old and new worked out here, a script
- * that writes a record with all that follows from it only if the old version still stands, and says which did not.
- * Those go through the same again, a bounded number of times; each round somebody wins, so that bound is reached only
+ * that writes a record with all that follows from it only if the old version still stands, and says which did not. (A
+ * command, which has read the record to decide on it, passes it along and saves the MGET.) Those go through the same again, a bounded number of times; each round somebody wins, so that bound is reached only
  * by a record that is written without pause.
  *
  * Invariant: a batch that was sent is waited for before its memory is used again, whatever else failed.
@@ -202,16 +202,40 @@ static void put_entries(furrow_batch *batch, furrow_index_entries entries, char 
     }
 }
 
+/* A record as it was before: what the script compares, and what the index entries were made of. */
+typedef struct old_record {
+    uint8_t prefix[FURROW_VERSION_BYTES];
+    size_t prefix_len;
+    furrow_bytes body;
+} old_record;
+
+static old_record old_of_value(const furrow_value *value)
+{
+    old_record old = {.body = furrow_record_of_value(value).body};
+    if (value->kind != FURROW_VALUE_TEXT) return old;
+    old.prefix_len = value->text.len < FURROW_VERSION_BYTES ? value->text.len : FURROW_VERSION_BYTES;
+    memcpy(old.prefix, value->text.data, old.prefix_len);
+    return old;
+}
+
+static old_record old_of_record(const furrow_record *record)
+{
+    old_record old = {.body = record->body};
+    if (!record->found) return old;
+    old.prefix_len = FURROW_VERSION_BYTES;
+    furrow_version_put(record->version, old.prefix);
+    return old;
+}
+
 static furrow_status put_record(furrow_table *table, furrow_batch *batch, const furrow_record_write *write,
-                                const furrow_value *old, furrow_error *err)
+                                const old_record *old, furrow_error *err)
 {
     const furrow_table_options *options = &table->options;
     furrow_index_entries before, after;
     /* Old bytes that cannot be read have no entries that could be found again; they must not keep the record from being
      * mended. */
-    furrow_record was = furrow_record_of_value(old);
     furrow_status status = furrow_index_compute(options->descriptor, options->indexes, options->index_count, write->id,
-                                                was.body, batch->arena, &before, err);
+                                                old->body, batch->arena, &before, err);
     if (status == FURROW_INVALID_ARGUMENT)
         before = (furrow_index_entries){0};
     else if (status)
@@ -220,10 +244,7 @@ static furrow_status put_record(furrow_table *table, furrow_batch *batch, const 
                                   batch->arena, &after, err);
     if (status) return furrow_wrap(err, "%s %.*s", options->entity, (int)write->id.len, (const char *)write->id.data);
     difference entries = compare_entries(before, after);
-    size_t prefix_len = old->kind != FURROW_VALUE_TEXT         ? 0
-                        : old->text.len < FURROW_VERSION_BYTES ? old->text.len
-                                                               : FURROW_VERSION_BYTES;
-    furrow_batch_arg(batch, old->text.data, prefix_len);
+    furrow_batch_arg(batch, old->prefix, old->prefix_len);
     furrow_batch_arg_value(batch, write);
     furrow_batch_arg(batch, write->id.data, options->reactions ? write->id.len : 0);
     furrow_batch_arg_number(batch, entries.gone.count + entries.added.count);
@@ -232,7 +253,8 @@ static furrow_status put_record(furrow_table *table, furrow_batch *batch, const 
     return FURROW_OK;
 }
 
-static furrow_status build_full(furrow_table *table, furrow_batch *batch, const furrow_value *old, furrow_error *err)
+/* @values: the old records; NULL: those that the writes know. */
+static furrow_status build_full(furrow_table *table, furrow_batch *batch, const furrow_value *values, furrow_error *err)
 {
     const furrow_table_options *options = &table->options;
     furrow_batch_begin(batch);
@@ -245,8 +267,10 @@ static furrow_status build_full(furrow_table *table, furrow_batch *batch, const 
     furrow_batch_arg_number(batch, options->index_count);
     furrow_batch_arg(batch, options->reactions ? "1" : "0", 1);
     furrow_status status = FURROW_OK;
-    for (size_t i = 0; i < batch->count && !status; i++)
-        status = put_record(table, batch, batch->writes[i], &old[i], err);
+    for (size_t i = 0; i < batch->count && !status; i++) {
+        old_record old = values ? old_of_value(&values[i]) : old_of_record(batch->writes[i]->known);
+        status = put_record(table, batch, batch->writes[i], &old, err);
+    }
     return status;
 }
 
@@ -276,6 +300,24 @@ static void keep_lost(window *self, furrow_batch *batch)
     batch->count = kept;
 }
 
+/* One record, as a command writes it, whose old state the command has read. */
+static bool is_known(const furrow_batch *batch)
+{
+    return batch->count == 1 && batch->writes[0]->known && batch->writes[0]->version > batch->writes[0]->known->version;
+}
+
+/* The first round without its reading: true when nothing is left to do, or on failure. */
+static bool apply_known(window *self)
+{
+    furrow_batch *batch = self->batches[0];
+    furrow_arena_reset(batch->arena);
+    keep(self, build_full(self->table, batch, NULL, err_of(self)));
+    if (!self->status) keep(self, furrow_batch_send(self->table, batch, &full_script, err_of(self)));
+    if (!self->status) keep(self, furrow_batch_wait(self->table, batch, &full_script, err_of(self)));
+    if (!self->status) keep_lost(self, batch);
+    return self->status || batch->count == 0;
+}
+
 /* One round for all batches that still have something to write; false when none has, or on failure. */
 static bool apply_round(window *self)
 {
@@ -303,6 +345,7 @@ static bool apply_round(window *self)
 
 static void apply_full(window *self)
 {
+    if (self->count == 1 && is_known(self->batches[0]) && apply_known(self)) return;
     for (int round = 0; round < ROUNDS; round++)
         if (!apply_round(self)) return;
     for (size_t i = 0; i < self->count; i++)

@@ -427,6 +427,46 @@ START_TEST(reactions_that_fail_do_not_hide_the_others)
 }
 END_TEST
 
+/* Applies one write with @known as what is stored; how many applied, and how many reads Redis was asked for. */
+static size_t put_known(store_world *world, furrow_table *table, uint64_t version, const char *name, const furrow_record *known, int64_t *reads)
+{
+    size_t applied = 0;
+    int64_t before = store_world_info(world, "total_commands_processed");
+    furrow_record_write write = {furrow_bytes_of("w1"), version, store_world_worker(world, "w1", name, 1, ""), known};
+    ck_assert_ok(furrow_record_apply(table, &write, 1, &applied, failure));
+    *reads = store_world_info(world, "total_commands_processed") - before;
+    return applied;
+}
+
+static void known_body(store_world *world)
+{
+    ck_assert(store_world_connected(world->store));
+    furrow_table *table = store_world_table(world, world->store, "Worker", "name", false);
+    furrow_record nothing = {0}, read, other = {.found = true, .version = 2, .body = store_world_worker(world, "w1", "Eve", 1, "")};
+    int64_t without, with, again;
+    put(world, table, "w2", 1, "Ana", 1, "");
+    put(world, table, "w1", 1, "Amy", 1, "");
+    ck_assert_uint_eq(put_known(world, table, 3, "Bea", NULL, &without), 1);
+    read = store_world_get(world, table, "w1");
+    ck_assert_uint_eq(put_known(world, table, 4, "Cleo", &read, &with), 1);
+    ck_assert_int_eq(with, without - 1);
+    /* Wrong in each way: the record is written all the same, and its entries are those of what was really there. */
+    ck_assert_uint_eq(put_known(world, table, 5, "Dora", &other, &again), 1);
+    ck_assert_uint_eq(put_known(world, table, 6, "Fay", &nothing, &again), 1);
+    ck_assert_uint_eq(put_known(world, table, 5, "Gus", &nothing, &again), 0);
+    ck_assert_uint_eq(put_known(world, table, 6, "Gus", &read, &again), 0);
+    ck_assert_str_eq(list_ids(world, table, query_of("name", "", true, 10)), "w2 w1 ");
+    ck_assert_str_eq(list_ids(world, table, query_of("name", "fay", false, 10)), "w1 ");
+    ck_assert_int_eq(store_world_number(world, "ZCARD test:{Worker}:@by:name"), 2);
+    furrow_table_destroy(table);
+}
+
+START_TEST(what_a_write_knows_saves_a_read_and_does_no_harm_when_wrong)
+{
+    store_world_run(NULL, known_body);
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {
@@ -437,6 +477,7 @@ int main(void)
         bytes_that_are_no_message_are_refused_before_anything_is_written,
         a_pending_reaction_holds_the_oldest_record_unseen,
         reactions_that_fail_do_not_hide_the_others,
+        what_a_write_knows_saves_a_read_and_does_no_harm_when_wrong,
     };
     return store_world_main("index", tests, sizeof tests / sizeof tests[0]);
 }
