@@ -5,6 +5,7 @@
 #include "employee/v1/employee.furrow.h"
 #include "job/v1/job.furrow.h"
 #include "location/v1/location.furrow.h"
+#include "rpc/client.h"
 #include "support/farm.h"
 #include "support/wait.h"
 #include "timesheet/v1/timesheet.furrow.h"
@@ -66,6 +67,11 @@ static void employee_life(farm *f)
     ck_assert_str_eq(text_at(f, must(f, EMPLOYEE "GetEmployee", "{\"id\":\"E1\"}"), "employee.displayName"),
                      "Ana Luna");
     ck_assert_str_eq(text_at(f, must(f, EMPLOYEE "GetEmployeePrivate", "{\"id\":\"E1\"}"), "taxId"), "SECRET-TAX-ID");
+    char *argv_text = farm_text(f, "! grep -aq SECRET-TAX-ID -r '%s' '%s'", furrow_test_server_dir(f->nats),
+                                furrow_test_server_dir(f->redis));
+    const char *const argv[] = {"sh", "-c", argv_text, NULL};
+    ck_assert_int_eq(furrow_test_run(&(furrow_test_process_options){.argv = argv}, 10000, NULL),
+                     0); /* sealed wherever it lies */
     must(f, EMPLOYEE "UpdateEmployee",
          farm_text(f, "{\"employee\":{\"id\":\"E1\",\"crew\":\"c2\"},\"updateMask\":\"crew\",\"version\":\"%s\"}",
                    version));
@@ -124,6 +130,37 @@ static size_t at_once(farm *f, one_call calls[], size_t count, furrow_status sta
     }
     return found;
 }
+
+/* Furrow-After with what the hire answered: the clock-in waits until timesheet knows the employee, so none fails. */
+static void read_your_writes(farm *f)
+{
+    farm_start_all(f, 2);
+    must(f, TIMESHEET "ListDays", "{\"employeeId\":\"E0\"}");
+    hire(f, "first");
+    must(f, TIMESHEET "ClockIn", clock_in_of(f, "first")); /* job and location have arrived */
+    for (int i = 0; i < 50; i++) {
+        char *id = farm_text(f, "E%d", i);
+        FURROW_AUTO(furrow_msg) hired = NULL;
+        FURROW_AUTO(furrow_msg) clocked = NULL;
+        char *json = farm_text(f, "{\"id\":\"%s\",\"givenName\":\"A\",\"familyName\":\"B\",\"badge\":\"%s\"}", id, id);
+        furrow_outgoing out = {.subject = EMPLOYEE "HireEmployee", .data = furrow_bytes_of(json)};
+        ck_assert_int_eq(furrow_link_request(f->link, &out, farm_within_ms(6000), &hired, &err), FURROW_OK);
+        furrow_header after = {FURROW_HEADER_AFTER, furrow_msg_header(hired, FURROW_HEADER_VERSION)};
+        ck_assert_ptr_nonnull(after.value);
+        out = (furrow_outgoing){.subject = TIMESHEET "ClockIn",
+                                .headers = &after,
+                                .header_count = 1,
+                                .data = furrow_bytes_of(clock_in_of(f, id))};
+        ck_assert_int_eq(furrow_link_request(f->link, &out, farm_within_ms(6000), &clocked, &err), FURROW_OK);
+        ck_assert_msg(furrow_client_reply_status(clocked, &err) == FURROW_OK, "%s", err.text);
+    }
+}
+
+START_TEST(a_command_sent_after_a_version_sees_it)
+{
+    farm_run(read_your_writes);
+}
+END_TEST
 
 static void one_badge(farm *f)
 {
@@ -461,6 +498,7 @@ int main(void)
     TCase *tests = tcase_create("mesh of processes");
     tcase_set_timeout(tests, 120);
     tcase_add_test(tests, an_employee_is_hired_changed_terminated_rehired_and_erased);
+    tcase_add_test(tests, a_command_sent_after_a_version_sees_it);
     tcase_add_test(tests, one_badge_goes_to_one_of_fifty_hires_on_two_replicas);
     tcase_add_test(tests, one_of_sixty_clock_ins_at_once_takes_effect);
     tcase_add_test(tests, a_termination_closes_the_open_day_also_in_a_race);
