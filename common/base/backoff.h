@@ -1,4 +1,5 @@
-/** Exponential back-off with full jitter, for reconnects and retries: delay n is uniform in (0, min(max, base * 2^n)]. */
+/** Exponential back-off with full jitter, for reconnects and retries: delay n is uniform in (0, min(max, base * 2^n)].
+ */
 #ifndef FURROW_BASE_BACKOFF_H
 #define FURROW_BASE_BACKOFF_H
 

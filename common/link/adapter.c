@@ -1,7 +1,7 @@
 /*
- * nats.c's event-loop callbacks over uv_poll. attach and write may be called from the thread pool (connect, flush), read
- * and detach from where nats.c closes; none of them touches libuv off the loop. We poll a duplicate of nats.c's descriptor,
- * since it closes its own at once when the connection breaks, while libuv still watches it.
+ * nats.c's event-loop callbacks over uv_poll. attach and write may be called from the thread pool (connect, flush),
+ * read and detach from where nats.c closes; none of them touches libuv off the loop. We poll a duplicate of nats.c's
+ * descriptor, since it closes its own at once when the connection breaks, while libuv still watches it.
  *
  * All output of a turn leaves in one write: nats.c's "please watch for writability" only defers furrow_adapter_flush to
  * the end of the turn; libuv is asked to watch only when the socket was full. May depend on: nats.c, libuv.
@@ -23,8 +23,8 @@ static natsStatus on_attach(void **user, void *arg, natsConnection *native, nats
 static natsStatus on_read(void *user, bool add)
 {
     /*
-     * Reading is always watched while attached. Its removal means that the connection closes: from 3.9.2 on nats.c leaves
-     * closing its descriptor to the adapter, so that nobody polls it meanwhile; we poll our own.
+     * Reading is always watched while attached. Its removal means that the connection closes: from 3.9.2 on nats.c
+     * leaves closing its descriptor to the adapter, so that nobody polls it meanwhile; we poll our own.
      */
 #ifdef FURROW_NATS_HAS_CLOSE_EVENT
     furrow_connection *conn = user;

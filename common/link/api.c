@@ -43,11 +43,12 @@ furrow_status furrow_js_reply_status(furrow_bytes json, furrow_error *err)
     FURROW_AUTO(furrow_arena) arena = furrow_arena_create(TEXT_ARENA_BYTES);
     (void)furrow_json_find_int(json, "error.err_code", &err_code);
     if (!arena || !furrow_json_find_text(json, "error.description", arena, &text)) text = NULL;
-    return furrow_fail(err, status_of(code, err_code), "JetStream: %s (%lld)", text ? text : "refused", (long long)err_code);
+    return furrow_fail(err, status_of(code, err_code), "JetStream: %s (%lld)", text ? text : "refused",
+                       (long long)err_code);
 }
 
-furrow_status furrow_js_call(furrow_link *link, const char *api_subject, const char *body, uint64_t deadline_ns, furrow_msg **reply,
-                             furrow_error *err)
+furrow_status furrow_js_call(furrow_link *link, const char *api_subject, const char *body, uint64_t deadline_ns,
+                             furrow_msg **reply, furrow_error *err)
 {
     furrow_msg *msg = NULL;
     furrow_outgoing out = {.subject = api_subject, .data = furrow_bytes_of(body ? body : "")};

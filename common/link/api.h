@@ -14,8 +14,8 @@
 furrow_status furrow_js_reply_status(furrow_bytes json, furrow_error *err) FURROW_MUST_USE;
 
 /* Request to $JS.API.<verb>.<tokens>; parks. @body NULL: empty. A reply that carries an error is a failure. */
-furrow_status furrow_js_call(furrow_link *link, const char *api_subject, const char *body, uint64_t deadline_ns, furrow_msg **reply,
-                             furrow_error *err) FURROW_MUST_USE;
+furrow_status furrow_js_call(furrow_link *link, const char *api_subject, const char *body, uint64_t deadline_ns,
+                             furrow_msg **reply, furrow_error *err) FURROW_MUST_USE;
 
 /* May @name stand as one token of an API subject and in its JSON? */
 bool furrow_js_name_ok(const char *name);

@@ -1,8 +1,8 @@
 /*
- * What the server refuses us while the connection stays, permission violations above all. nats.c calls its error handler
- * on a thread that may be late, when the link has long been destroyed: so links that live are kept in a list, and both that
- * thread and the loop look there before they touch one. The list is the only thing in the link that a lock guards.
- * May depend on: nats.c.
+ * What the server refuses us while the connection stays, permission violations above all. nats.c calls its error
+ * handler on a thread that may be late, when the link has long been destroyed: so links that live are kept in a list,
+ * and both that thread and the loop look there before they touch one. The list is the only thing in the link that a
+ * lock guards. May depend on: nats.c.
  */
 #include "link/internal.h"
 

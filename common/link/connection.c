@@ -3,9 +3,9 @@
  *
  *   (retry timer) -> trying, on the pool -> connected -> lost | closed by us -> disposed -> (retry timer)
  *
- * natsConnection_Connect blocks, so it runs on libuv's pool; so do the liveness probe (a flush, which waits for the PONG)
- * and the end of a connection that nats.c has not closed itself. `users` counts the works that hold the native handle: it
- * is destroyed when the connection is over and the last of them is done. May depend on: nats.c, libuv.
+ * natsConnection_Connect blocks, so it runs on libuv's pool; so do the liveness probe (a flush, which waits for the
+ * PONG) and the end of a connection that nats.c has not closed itself. `users` counts the works that hold the native
+ * handle: it is destroyed when the connection is over and the last of them is done. May depend on: nats.c, libuv.
  */
 #include "link/internal.h"
 
@@ -54,7 +54,8 @@ static furrow_connection *make_connection(furrow_link *link)
     conn->link = link;
     conn->fd = -1;
     conn->work.data = conn;
-    if (natsStatistics_Create(&conn->statistics) == NATS_OK && furrow_adapter_set(link->options, conn) == NATS_OK) return conn;
+    if (natsStatistics_Create(&conn->statistics) == NATS_OK && furrow_adapter_set(link->options, conn) == NATS_OK)
+        return conn;
     natsStatistics_Destroy(conn->statistics);
     free(conn);
     return NULL;
@@ -122,7 +123,8 @@ static void on_connect_done(uv_work_t *work, int cancelled)
 static void destroy_on_pool(uv_work_t *work)
 {
     furrow_connection *conn = work->data;
-    /* What was to be sent has been. Closing would wait half a second for a PONG that nobody reads any more: let it see the end of the stream. */
+    /* What was to be sent has been. Closing would wait half a second for a PONG that nobody reads any more: let it see
+     * the end of the stream. */
     if (conn->fd >= 0 && shutdown(conn->fd, SHUT_RDWR) == 0) natsConnection_ProcessReadEvent(conn->native);
     natsConnection_Destroy(conn->native);
     nats_ReleaseThreadMemory();
@@ -135,7 +137,8 @@ static void on_destroyed(uv_work_t *work, int cancelled)
     free_connection(conn);
 }
 
-/* Nobody polls it any more and no work holds it. What nats.c closed itself goes at once; else closing may wait for a PONG. */
+/* Nobody polls it any more and no work holds it. What nats.c closed itself goes at once; else closing may wait for a
+ * PONG. */
 static void bury(furrow_connection *conn)
 {
     if (conn->native && !atomic_load(&conn->detached) &&
@@ -175,7 +178,8 @@ void furrow_connection_lost(furrow_connection *conn)
     furrow_link *link = conn->link;
     const char *text = NULL;
     natsStatus status = natsConnection_GetLastError(conn->native, &text);
-    snprintf(link->error, sizeof link->error, "connection lost: %s", text && text[0] ? text : natsStatus_GetText(status));
+    snprintf(link->error, sizeof link->error, "connection lost: %s",
+             text && text[0] ? text : natsStatus_GetText(status));
     uv_timer_stop(&link->probe_timer);
     furrow_link_set_connected(link, false);
     furrow_requests_disconnect(link);

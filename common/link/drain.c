@@ -1,7 +1,7 @@
 /*
- * After each read: finds the subscriptions that have messages. nats.c does not say which do, asking one costs a lock, and
- * a client in full flight has hundreds (one per request slot, see request.c). But it counts what it received, so the search
- * goes where messages are likely and stops as soon as the count is met. May depend on: nats.c.
+ * After each read: finds the subscriptions that have messages. nats.c does not say which do, asking one costs a lock,
+ * and a client in full flight has hundreds (one per request slot, see request.c). But it counts what it received, so
+ * the search goes where messages are likely and stops as soon as the count is met. May depend on: nats.c.
  */
 #include "link/internal.h"
 
@@ -9,7 +9,8 @@ static uint64_t received(furrow_connection *conn)
 {
     uint64_t in_messages = 0, in_bytes = 0, out_messages = 0, out_bytes = 0, reconnects = 0;
     if (natsConnection_GetStats(conn->native, conn->statistics) != NATS_OK ||
-        natsStatistics_GetCounts(conn->statistics, &in_messages, &in_bytes, &out_messages, &out_bytes, &reconnects) != NATS_OK)
+        natsStatistics_GetCounts(conn->statistics, &in_messages, &in_bytes, &out_messages, &out_bytes, &reconnects) !=
+            NATS_OK)
         return conn->messages_seen;
     uint64_t since = in_messages - conn->messages_seen;
     conn->messages_seen = in_messages;

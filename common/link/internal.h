@@ -8,8 +8,9 @@
  *   subscription.c, publish.c, request.c, message.c, options.c, nkey.c, wheel.c: as named
  *
  * A native connection never reconnects by itself: when it breaks it is disposed of and a new one is made, so nothing of
- * the old one (its output buffer, its subscriptions' queues) can leak into the new one, and all changes of state happen on
- * the loop. Other threads only get to adapter.c's on_attach and on_write (connect and flush, on the pool) and to complaint.c.
+ * the old one (its output buffer, its subscriptions' queues) can leak into the new one, and all changes of state happen
+ * on the loop. Other threads only get to adapter.c's on_attach and on_write (connect and flush, on the pool) and to
+ * complaint.c.
  */
 #ifndef FURROW_LINK_INTERNAL_H
 #define FURROW_LINK_INTERNAL_H
@@ -24,12 +25,12 @@
 #include <stdatomic.h>
 #include <uv.h>
 
-#define FURROW_LINK_INBOX_MAX   96  /* prefix and nuid */
-#define FURROW_LINK_REPLY_MAX   128 /* an inbox with the request's two tokens */
-#define FURROW_LINK_CONNECT_MS  2000
-#define FURROW_LINK_PROBE_MS    15000 /* between two liveness probes, and how long each waits for its answer */
-#define FURROW_LINK_GOODBYE_MS  500   /* for the last flush of furrow_link_destroy */
-#define FURROW_LINK_READ_BYTES  65536 /* one read; also more than a TLS record, which nats.c must get in one piece */
+#define FURROW_LINK_INBOX_MAX  96  /* prefix and nuid */
+#define FURROW_LINK_REPLY_MAX  128 /* an inbox with the request's two tokens */
+#define FURROW_LINK_CONNECT_MS 2000
+#define FURROW_LINK_PROBE_MS   15000 /* between two liveness probes, and how long each waits for its answer */
+#define FURROW_LINK_GOODBYE_MS 500   /* for the last flush of furrow_link_destroy */
+#define FURROW_LINK_READ_BYTES 65536 /* one read; also more than a TLS record, which nats.c must get in one piece */
 
 /* One native connection, from the attempt to connect to its end. */
 typedef struct furrow_connection {
@@ -74,7 +75,7 @@ struct furrow_subscription {
 };
 
 typedef struct furrow_request {
-    furrow_wheel_node deadline; /* first: the wheel hands out nodes */
+    furrow_wheel_node deadline;         /* first: the wheel hands out nodes */
     struct furrow_request *prev, *next; /* in flight, oldest first; or the free list (next only) */
     natsSubscription *inbox;
     uint64_t inbox_of;  /* number of the connection that `inbox` belongs to */
@@ -182,18 +183,20 @@ void furrow_message_discard(furrow_message_pool *pool, natsMsg *native);
 int furrow_message_status(const furrow_msg *msg);
 
 /* subscription.c */
-furrow_subscription *furrow_link_subscribe_hooked(furrow_link *link, const char *subject, const furrow_subscribe_options *options,
-                                                  furrow_msg_fn *fn, const furrow_subscription_hooks *hooks, void *arg,
-                                                  furrow_error *err);
+furrow_subscription *furrow_link_subscribe_hooked(furrow_link *link, const char *subject,
+                                                  const furrow_subscribe_options *options, furrow_msg_fn *fn,
+                                                  const furrow_subscription_hooks *hooks, void *arg, furrow_error *err);
 void furrow_subscriptions_connect(furrow_link *link);
 void furrow_subscriptions_disconnect(furrow_link *link);
 void furrow_subscriptions_reap(furrow_link *link);
 /* Hands over what @subscription has; how many that were. */
 size_t furrow_subscription_drain(furrow_subscription *subscription);
 /* A synchronous native subscription without limits. */
-natsStatus furrow_link_subscribe_native(furrow_link *link, const char *subject, const char *queue, natsSubscription **out);
+natsStatus furrow_link_subscribe_native(furrow_link *link, const char *subject, const char *queue,
+                                        natsSubscription **out);
 
-/* publish.c: may @subject stand in the protocol line? Sends with @reply, which is one of our inboxes, instead of out->reply. */
+/* publish.c: may @subject stand in the protocol line? Sends with @reply, which is one of our inboxes, instead of
+ * out->reply. */
 bool furrow_link_subject_ok(const char *subject);
 furrow_status furrow_link_send(furrow_link *link, const furrow_outgoing *out, const char *reply, furrow_error *err);
 

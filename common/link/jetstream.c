@@ -1,6 +1,7 @@
 /*
- * JetStream on the loop's connection: publish with ack, read one message, infos, acks. A publish is a request whose reply
- * is the ack; a hot path, so its JSON is scanned for just two keys. May depend on: link, api, wire/json, libsodium (base64).
+ * JetStream on the loop's connection: publish with ack, read one message, infos, acks. A publish is a request whose
+ * reply is the ack; a hot path, so its JSON is scanned for just two keys. May depend on: link, api, wire/json,
+ * libsodium (base64).
  */
 #include "link/api.h"
 #include "link/internal.h"
@@ -11,9 +12,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#define HEADERS_MAX   32
-#define TEXT_MAX      512
-#define INFO_BYTES    4096
+#define HEADERS_MAX 32
+#define TEXT_MAX    512
+#define INFO_BYTES  4096
 
 /*
  * {"stream":"EMPLOYEE", "seq":12,"duplicate": true} or {"error":{…},…}: the server writes an error first, "duplicate"
@@ -25,7 +26,8 @@ static furrow_status parse_ack(furrow_bytes json, furrow_js_puback *ack, furrow_
     const char *at = json.len ? memmem(json.data, json.len, seq, sizeof seq - 1) : NULL;
     if (!at || (json.len > sizeof error && memcmp(json.data, error, sizeof error - 1) == 0)) {
         furrow_status status = furrow_js_reply_status(json, err);
-        return status != FURROW_OK ? status : furrow_fail(err, FURROW_INTERNAL, "what answered is not a JetStream stream");
+        return status != FURROW_OK ? status
+                                   : furrow_fail(err, FURROW_INTERNAL, "what answered is not a JetStream stream");
     }
     uint64_t sequence = 0;
     const char *end = (const char *)json.data + json.len;
@@ -35,20 +37,23 @@ static furrow_status parse_ack(furrow_bytes json, furrow_js_puback *ack, furrow_
     return FURROW_OK;
 }
 
-furrow_status furrow_js_publish(furrow_link *link, const char *subject, furrow_bytes data, const furrow_js_publish_options *options,
-                                uint64_t deadline_ns, furrow_js_puback *ack, furrow_error *err)
+furrow_status furrow_js_publish(furrow_link *link, const char *subject, furrow_bytes data,
+                                const furrow_js_publish_options *options, uint64_t deadline_ns, furrow_js_puback *ack,
+                                furrow_error *err)
 {
     furrow_header headers[HEADERS_MAX + 2];
     char expected[24];
     size_t count = 0;
-    if (options->header_count > HEADERS_MAX) return furrow_fail(err, FURROW_INVALID_ARGUMENT, "more than %d headers", HEADERS_MAX);
+    if (options->header_count > HEADERS_MAX)
+        return furrow_fail(err, FURROW_INVALID_ARGUMENT, "more than %d headers", HEADERS_MAX);
     if (options->msg_id) headers[count++] = (furrow_header){FURROW_HEADER_MSG_ID, options->msg_id};
     if (options->expected_seq != FURROW_JS_ANY_SEQUENCE) {
         snprintf(expected, sizeof expected, "%" PRId64, options->expected_seq);
         headers[count++] = (furrow_header){FURROW_HEADER_EXPECTED_SEQ, expected};
     }
     if (options->header_count > 0) memcpy(headers + count, options->headers, options->header_count * sizeof headers[0]);
-    furrow_outgoing out = {.subject = subject, .headers = headers, .header_count = count + options->header_count, .data = data};
+    furrow_outgoing out = {
+        .subject = subject, .headers = headers, .header_count = count + options->header_count, .data = data};
     furrow_msg *reply = NULL;
     furrow_status status = furrow_link_request(link, &out, deadline_ns, &reply, err);
     if (status != FURROW_OK) return status;
@@ -57,17 +62,20 @@ furrow_status furrow_js_publish(furrow_link *link, const char *subject, furrow_b
     return status;
 }
 
-/* Absent is empty. Base64 text goes through @scratch, which has room for the whole reply: so "not found" means absent. */
-static furrow_status decode(furrow_bytes json, const char *path, furrow_arena *scratch, furrow_arena *arena, furrow_bytes *out,
-                            furrow_error *err)
+/* Absent is empty. Base64 text goes through @scratch, which has room for the whole reply: so "not found" means absent.
+ */
+static furrow_status decode(furrow_bytes json, const char *path, furrow_arena *scratch, furrow_arena *arena,
+                            furrow_bytes *out, furrow_error *err)
 {
     char *text = NULL;
     *out = (furrow_bytes){"", 0};
     if (!furrow_json_find_text(json, path, scratch, &text)) return FURROW_OK;
     size_t len = strlen(text), got = 0;
     char *bytes = furrow_arena_alloc(arena, len + 1);
-    if (!bytes) return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "the stored message does not fit into the request's memory");
-    if (sodium_base642bin((unsigned char *)bytes, len, text, len, NULL, &got, NULL, sodium_base64_VARIANT_ORIGINAL) != 0)
+    if (!bytes)
+        return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "the stored message does not fit into the request's memory");
+    if (sodium_base642bin((unsigned char *)bytes, len, text, len, NULL, &got, NULL, sodium_base64_VARIANT_ORIGINAL) !=
+        0)
         return furrow_fail(err, FURROW_INTERNAL, "JetStream: %s is not base64", path);
     bytes[got] = '\0';
     *out = (furrow_bytes){bytes, got};
@@ -81,20 +89,23 @@ static furrow_status read_stored(furrow_bytes json, furrow_arena *arena, furrow_
     furrow_bytes data, headers;
     FURROW_AUTO(furrow_arena) scratch = furrow_arena_create(4 * json.len + INFO_BYTES);
     if (!scratch) return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "out of memory");
-    if (!furrow_json_find_int(json, "message.seq", &sequence) || !furrow_json_find_text(json, "message.subject", scratch, &subject) ||
+    if (!furrow_json_find_int(json, "message.seq", &sequence) ||
+        !furrow_json_find_text(json, "message.subject", scratch, &subject) ||
         !furrow_json_find_text(json, "message.time", scratch, &time))
         return furrow_fail(err, FURROW_INTERNAL, "JetStream: not a stored message");
     furrow_status status = decode(json, "message.data", scratch, arena, &data, err);
     if (status == FURROW_OK) status = decode(json, "message.hdrs", scratch, arena, &headers, err);
     if (status != FURROW_OK) return status;
-    *out = (furrow_js_stored){.sequence = (uint64_t)sequence, .timestamp_ns = furrow_js_parse_time(time),
-                              .subject = furrow_arena_strdup(arena, subject), .data = data,
+    *out = (furrow_js_stored){.sequence = (uint64_t)sequence,
+                              .timestamp_ns = furrow_js_parse_time(time),
+                              .subject = furrow_arena_strdup(arena, subject),
+                              .data = data,
                               .headers = headers.len ? headers.data : NULL};
     return out->subject ? FURROW_OK : furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "out of the request's memory");
 }
 
-static furrow_status get(furrow_link *link, const char *stream, const char *body, uint64_t deadline_ns, furrow_arena *arena,
-                         furrow_js_stored *out, furrow_error *err)
+static furrow_status get(furrow_link *link, const char *stream, const char *body, uint64_t deadline_ns,
+                         furrow_arena *arena, furrow_js_stored *out, furrow_error *err)
 {
     char api[FURROW_SUBJECT_MAX];
     furrow_msg *reply = NULL;
@@ -113,8 +124,8 @@ static furrow_status get(furrow_link *link, const char *stream, const char *body
     return status;
 }
 
-furrow_status furrow_js_get_last(furrow_link *link, const char *stream, const char *subject, uint64_t deadline_ns, furrow_arena *arena,
-                                 furrow_js_stored *out, furrow_error *err)
+furrow_status furrow_js_get_last(furrow_link *link, const char *stream, const char *subject, uint64_t deadline_ns,
+                                 furrow_arena *arena, furrow_js_stored *out, furrow_error *err)
 {
     char body[TEXT_MAX];
     if (!furrow_link_subject_ok(subject) || strpbrk(subject, "\"\\"))
@@ -123,8 +134,8 @@ furrow_status furrow_js_get_last(furrow_link *link, const char *stream, const ch
     return get(link, stream, body, deadline_ns, arena, out, err);
 }
 
-furrow_status furrow_js_get(furrow_link *link, const char *stream, uint64_t sequence, uint64_t deadline_ns, furrow_arena *arena,
-                            furrow_js_stored *out, furrow_error *err)
+furrow_status furrow_js_get(furrow_link *link, const char *stream, uint64_t sequence, uint64_t deadline_ns,
+                            furrow_arena *arena, furrow_js_stored *out, furrow_error *err)
 {
     char body[TEXT_MAX];
     snprintf(body, sizeof body, "{\"seq\":%" PRIu64 "}", sequence);
@@ -159,8 +170,8 @@ static uint64_t number(furrow_bytes json, const char *path)
     return furrow_json_find_int(json, path, &value) && value > 0 ? (uint64_t)value : 0;
 }
 
-furrow_status furrow_js_stream_info(furrow_link *link, const char *stream, uint64_t deadline_ns, furrow_js_stream_state *out,
-                                    furrow_error *err)
+furrow_status furrow_js_stream_info(furrow_link *link, const char *stream, uint64_t deadline_ns,
+                                    furrow_js_stream_state *out, furrow_error *err)
 {
     char api[FURROW_SUBJECT_MAX];
     furrow_msg *reply = NULL;
@@ -199,7 +210,8 @@ furrow_status furrow_js_consumer_info(furrow_link *link, const char *stream, con
 static void answer(furrow_link *link, const furrow_msg *msg, furrow_bytes verdict)
 {
     /* Not connected, or full: the server delivers the message again after the ack wait. */
-    if (msg->reply) (void)!furrow_link_send(link, &(furrow_outgoing){.subject = msg->reply, .data = verdict}, NULL, NULL);
+    if (msg->reply)
+        (void)!furrow_link_send(link, &(furrow_outgoing){.subject = msg->reply, .data = verdict}, NULL, NULL);
 }
 
 void furrow_js_ack(furrow_link *link, const furrow_msg *msg)

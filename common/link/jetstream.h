@@ -1,6 +1,6 @@
 /**
- * JetStream spoken through core NATS on the loop's connection: publish with ack, read one message, pull, ack, and a side
- * reader for replays. (nats.c's js_* block their thread; management with them is in provision.h, off the loop.)
+ * JetStream spoken through core NATS on the loop's connection: publish with ack, read one message, pull, ack, and a
+ * side reader for replays. (nats.c's js_* block their thread; management with them is in provision.h, off the loop.)
  * Protocol: ADR-13, ADR-31, ADR-37; 2.9 to 2.14.
  * Threads: the loop's; what says "parks" must run in a task.
  */
@@ -25,15 +25,16 @@ typedef struct furrow_js_puback {
 
 /**
  * Publishes and parks until the ack.
- * Errors: ABORTED (the subject's last sequence is another; server errors 10071 and 10164), UNAVAILABLE (not connected, no
- * stream takes the subject: nothing was written), DEADLINE_EXCEEDED (outcome unknown: publish again with the same msg_id
- * and expectation, or read), FAILED_PRECONDITION and RESOURCE_EXHAUSTED with the server's text.
- * A repetition with an expectation that its own first copy made stale answers `duplicate` up to 2.10, where the server looks
- * at the message id first, and ABORTED on 2.12, where it looks at the sequence first (measured: 2.9.10, 2.10.27; 2.12.7):
+ * Errors: ABORTED (the subject's last sequence is another; server errors 10071 and 10164), UNAVAILABLE (not connected,
+ * no stream takes the subject: nothing was written), DEADLINE_EXCEEDED (outcome unknown: publish again with the same
+ * msg_id and expectation, or read), FAILED_PRECONDITION and RESOURCE_EXHAUSTED with the server's text. A repetition
+ * with an expectation that its own first copy made stale answers `duplicate` up to 2.10, where the server looks at the
+ * message id first, and ABORTED on 2.12, where it looks at the sequence first (measured: 2.9.10, 2.10.27; 2.12.7):
  * after ABORTED the newest message's Nats-Msg-Id tells whose it is.
  */
-furrow_status furrow_js_publish(furrow_link *link, const char *subject, furrow_bytes data, const furrow_js_publish_options *options,
-                                uint64_t deadline_ns, furrow_js_puback *ack, furrow_error *err) FURROW_MUST_USE;
+furrow_status furrow_js_publish(furrow_link *link, const char *subject, furrow_bytes data,
+                                const furrow_js_publish_options *options, uint64_t deadline_ns, furrow_js_puback *ack,
+                                furrow_error *err) FURROW_MUST_USE;
 
 /* A stored message, in @arena. */
 typedef struct furrow_js_stored {
@@ -47,18 +48,18 @@ typedef struct furrow_js_stored {
 char *furrow_js_stored_header(const furrow_js_stored *stored, const char *name, furrow_arena *arena);
 
 /* The newest message of @subject ($JS.API.STREAM.MSG.GET: always the leader's answer). NOT_FOUND. Parks. */
-furrow_status furrow_js_get_last(furrow_link *link, const char *stream, const char *subject, uint64_t deadline_ns, furrow_arena *arena,
-                                 furrow_js_stored *out, furrow_error *err) FURROW_MUST_USE;
-furrow_status furrow_js_get(furrow_link *link, const char *stream, uint64_t sequence, uint64_t deadline_ns, furrow_arena *arena,
-                            furrow_js_stored *out, furrow_error *err) FURROW_MUST_USE;
+furrow_status furrow_js_get_last(furrow_link *link, const char *stream, const char *subject, uint64_t deadline_ns,
+                                 furrow_arena *arena, furrow_js_stored *out, furrow_error *err) FURROW_MUST_USE;
+furrow_status furrow_js_get(furrow_link *link, const char *stream, uint64_t sequence, uint64_t deadline_ns,
+                            furrow_arena *arena, furrow_js_stored *out, furrow_error *err) FURROW_MUST_USE;
 
 typedef struct furrow_js_stream_state {
     int64_t created_ns; /* the stream's epoch: a new one means another log */
     uint64_t first_seq, last_seq, messages;
 } furrow_js_stream_state;
 /* NOT_FOUND: no such stream. Parks. */
-furrow_status furrow_js_stream_info(furrow_link *link, const char *stream, uint64_t deadline_ns, furrow_js_stream_state *out,
-                                    furrow_error *err) FURROW_MUST_USE;
+furrow_status furrow_js_stream_info(furrow_link *link, const char *stream, uint64_t deadline_ns,
+                                    furrow_js_stream_state *out, furrow_error *err) FURROW_MUST_USE;
 
 typedef struct furrow_js_consumer_state {
     int64_t created_ns;
@@ -69,10 +70,10 @@ furrow_status furrow_js_consumer_info(furrow_link *link, const char *stream, con
                                       furrow_js_consumer_state *out, furrow_error *err) FURROW_MUST_USE;
 
 /**
- * A pull on a durable consumer: keeps up to two requests' worth outstanding while there is credit, hands each turn's messages
- * over in one call, asks again after a reconnect, heartbeat loss or any status that ends a request. It asks for the
- * consumer's info at the start, after each reconnect and when the consumer falls silent (half of expires), so that needs
- * permission too. Destroy it before its link.
+ * A pull on a durable consumer: keeps up to two requests' worth outstanding while there is credit, hands each turn's
+ * messages over in one call, asks again after a reconnect, heartbeat loss or any status that ends a request. It asks
+ * for the consumer's info at the start, after each reconnect and when the consumer falls silent (half of expires), so
+ * that needs permission too. Destroy it before its link.
  */
 typedef struct furrow_js_pull furrow_js_pull;
 
@@ -83,11 +84,12 @@ typedef struct furrow_js_pull_options {
     uint64_t expires_ms; /* 0: 30000; idle heartbeat is a quarter of it */
 } furrow_js_pull_options;
 
-/* @count messages, oldest first; the receiver owns each (furrow_msg_free) and, when done with n of them, calls furrow_js_pull_release. */
+/* @count messages, oldest first; the receiver owns each (furrow_msg_free) and, when done with n of them, calls
+ * furrow_js_pull_release. */
 typedef void furrow_js_batch_fn(void *arg, furrow_msg **messages, size_t count);
 /*
- * The consumer is missing (FURROW_NOT_FOUND) or refused: the pull goes on trying with back-off; FURROW_OK when it flows again.
- * Only changes are told; for readiness and logs.
+ * The consumer is missing (FURROW_NOT_FOUND) or refused: the pull goes on trying with back-off; FURROW_OK when it flows
+ * again. Only changes are told; for readiness and logs.
  */
 typedef void furrow_js_state_fn(void *arg, furrow_status status, const char *text);
 
@@ -98,18 +100,19 @@ void furrow_js_pull_release(furrow_js_pull *pull, size_t count);
 void furrow_js_pull_stop(furrow_js_pull *pull);
 void furrow_js_pull_destroy(furrow_js_pull *pull);
 
-/* +ACK, -NAK (redeliver after @delay_ms) and +TERM of a pulled message; leave at the end of the turn. Losses are harmless: redelivery. */
+/* +ACK, -NAK (redeliver after @delay_ms) and +TERM of a pulled message; leave at the end of the turn. Losses are
+ * harmless: redelivery. */
 void furrow_js_ack(furrow_link *link, const furrow_msg *msg);
 void furrow_js_nak(furrow_link *link, const furrow_msg *msg, uint64_t delay_ms);
 void furrow_js_term(furrow_link *link, const furrow_msg *msg);
 
 /**
  * A side reader: reads @stream from @start_seq to @end_seq in order through a short-lived consumer of its own, named
- * @consumer, without acks, in batches, with flow control by the speed of @fn (which runs in the calling task and may park).
- * Messages are lent to @fn. Parks until all up to @end_seq has been handed over. A gap (deleted, superseded messages) is
- * normal; a consumer lost half-way is made again from the last sequence seen. One reader per name at a time. An end past the
- * log's end is the log's end. Needs permission to create, delete and ask for the consumer @consumer of @stream.
- * What @fn returns other than OK ends the reading and is returned. NOT_FOUND: no such stream.
+ * @consumer, without acks, in batches, with flow control by the speed of @fn (which runs in the calling task and may
+ * park). Messages are lent to @fn. Parks until all up to @end_seq has been handed over. A gap (deleted, superseded
+ * messages) is normal; a consumer lost half-way is made again from the last sequence seen. One reader per name at a
+ * time. An end past the log's end is the log's end. Needs permission to create, delete and ask for the consumer
+ * @consumer of @stream. What @fn returns other than OK ends the reading and is returned. NOT_FOUND: no such stream.
  */
 typedef furrow_status furrow_js_read_fn(void *arg, furrow_msg *const *messages, size_t count, furrow_error *err);
 typedef struct furrow_js_read_options {

@@ -72,7 +72,8 @@ furrow_link *furrow_link_create(furrow_loop *loop, const furrow_link_options *op
     link->probe_ms = options->probe_ms ? options->probe_ms : FURROW_LINK_PROBE_MS;
     link->messages = furrow_message_pool_create();
     link->options = furrow_link_make_options(options, err);
-    if (!link->messages || !link->options || furrow_complaint_listen(link) != NATS_OK || set_inbox(link, options->inbox_prefix, err) != FURROW_OK ||
+    if (!link->messages || !link->options || furrow_complaint_listen(link) != NATS_OK ||
+        set_inbox(link, options->inbox_prefix, err) != FURROW_OK ||
         furrow_requests_init(link, options->max_requests, err) != FURROW_OK) {
         free_link(link);
         return NULL;

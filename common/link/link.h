@@ -1,12 +1,13 @@
 /**
- * The link: one NATS connection on the loop. The only code that knows nats.c, together with jetstream.h and provision.h.
+ * The link: one NATS connection on the loop. The only code that knows nats.c, together with jetstream.h and
+ * provision.h.
  *
- * nats.c runs in event-loop mode: subscriptions are synchronous and drained after each read, all output of a turn leaves
- * in one write. A link connects in the background and reconnects for ever with bounded back-off and jitter, each time with a
- * fresh native connection: there is no reconnect buffer, what was not sent when the connection broke is dropped.
- * A request in flight when the connection breaks ends at once: UNAVAILABLE if it was published in a turn whose output had
- * not begun to leave (it has not run), else DEADLINE_EXCEEDED "outcome unknown".
- * Threads: the loop's. nats.c's own threads only post to the loop.
+ * nats.c runs in event-loop mode: subscriptions are synchronous and drained after each read, all output of a turn
+ * leaves in one write. A link connects in the background and reconnects for ever with bounded back-off and jitter, each
+ * time with a fresh native connection: there is no reconnect buffer, what was not sent when the connection broke is
+ * dropped. A request in flight when the connection breaks ends at once: UNAVAILABLE if it was published in a turn whose
+ * output had not begun to leave (it has not run), else DEADLINE_EXCEEDED "outcome unknown". Threads: the loop's.
+ * nats.c's own threads only post to the loop.
  */
 #ifndef FURROW_LINK_LINK_H
 #define FURROW_LINK_LINK_H
@@ -26,9 +27,10 @@ typedef struct furrow_link_options {
     const char *nkey_seed;    /* path of a file with the NKey seed, or NULL */
     const char *credentials;  /* path of a .creds file, or NULL */
     const char *user, *password;
-    const char *tls_ca, *tls_cert, *tls_key;  /* paths; tls_ca turns TLS on */
+    const char *tls_ca, *tls_cert, *tls_key;     /* paths; tls_ca turns TLS on */
     uint64_t reconnect_min_ms, reconnect_max_ms; /* 0: 100 and 5000 */
-    uint64_t probe_ms; /* the server must answer a PING this often, within as long again, else it counts as lost; 0: 15000 */
+    uint64_t
+        probe_ms; /* the server must answer a PING this often, within as long again, else it counts as lost; 0: 15000 */
     size_t max_buffered_bytes; /* output a turn may pile up before publish answers RESOURCE_EXHAUSTED; 0: 64 MiB */
     size_t max_requests;       /* requests in flight; 0: 16384 */
 } furrow_link_options;
@@ -36,8 +38,8 @@ typedef struct furrow_link_options {
 /* Copies what it keeps of @options and starts to connect; being unable to connect now is not an error. */
 furrow_link *furrow_link_create(furrow_loop *loop, const furrow_link_options *options, furrow_error *err);
 
-/* Flushes what is pending (500 ms at most), ends requests in flight, closes and frees. In a task; parks. Its subscriptions,
- * watches and pulls have been destroyed before; messages may outlive it. */
+/* Flushes what is pending (500 ms at most), ends requests in flight, closes and frees. In a task; parks. Its
+ * subscriptions, watches and pulls have been destroyed before; messages may outlive it. */
 void furrow_link_destroy(furrow_link *link);
 
 bool furrow_link_connected(const furrow_link *link);
@@ -59,18 +61,19 @@ void furrow_link_watch_remove(furrow_link *link, furrow_link_watch *watch);
 /* Why the last connection attempt failed, for people; "" when connected. */
 const char *furrow_link_last_error(const furrow_link *link);
 
-/* What the server last refused us on a connection that stayed (a permission that is missing: such a publish or subscription
- * is silently without effect), for logs and health; "" when nothing. @count, if not NULL: how often. */
+/* What the server last refused us on a connection that stayed (a permission that is missing: such a publish or
+ * subscription is silently without effect), for logs and health; "" when nothing. @count, if not NULL: how often. */
 const char *furrow_link_complaint(const furrow_link *link, uint64_t *count);
 
 /**
- * A message that came in. Owned by who received it: furrow_msg_free (or hand it on). Everything in it is lent until then.
+ * A message that came in. Owned by who received it: furrow_msg_free (or hand it on). Everything in it is lent until
+ * then.
  */
 typedef struct furrow_msg {
     const char *subject;
     const char *reply; /* NULL when none */
     furrow_bytes data;
-    void *native;      /* the library's own */
+    void *native; /* the library's own */
 } furrow_msg;
 void furrow_msg_free(furrow_msg *msg);
 FURROW_AUTO_DEFINE(furrow_msg, furrow_msg_free);
@@ -80,7 +83,8 @@ bool furrow_msg_has_headers(const furrow_msg *msg);
 const char *furrow_msg_header(const furrow_msg *msg, const char *name);
 
 /* Walks all headers (first values). */
-void furrow_msg_each_header(const furrow_msg *msg, void (*fn)(void *arg, const char *name, const char *value), void *arg);
+void furrow_msg_each_header(const furrow_msg *msg, void (*fn)(void *arg, const char *name, const char *value),
+                            void *arg);
 
 /* Receives @msg and owns it. Outside of a task, on the loop; must not block: spawn a task for what waits. */
 typedef void furrow_msg_fn(void *arg, furrow_msg *msg);
@@ -94,8 +98,9 @@ typedef struct furrow_subscribe_options {
     size_t max_per_turn;
     furrow_msg_fn *overflow;
 } furrow_subscribe_options;
-furrow_subscription *furrow_link_subscribe(furrow_link *link, const char *subject, const furrow_subscribe_options *options,
-                                           furrow_msg_fn *fn, void *arg, furrow_error *err);
+furrow_subscription *furrow_link_subscribe(furrow_link *link, const char *subject,
+                                           const furrow_subscribe_options *options, furrow_msg_fn *fn, void *arg,
+                                           furrow_error *err);
 /* Tells the server to send no more; what it sent before still arrives. Then destroy frees. */
 void furrow_subscription_stop(furrow_subscription *subscription);
 void furrow_subscription_destroy(furrow_subscription *subscription);
@@ -118,17 +123,18 @@ furrow_status furrow_link_publish(furrow_link *link, const furrow_outgoing *out,
 /**
  * Request and one reply through the connection's wildcard inbox (no subscription per call).
  * request parks the task; request_async, when it returns OK, calls @fn exactly once, later, on the loop; else never.
- * Errors: UNAVAILABLE (no responders, not connected, connection broke before it left), DEADLINE_EXCEEDED (it may have run),
- * RESOURCE_EXHAUSTED (max_requests). A reply that carries an error status is still a reply: look at its headers.
- * A reply after the deadline, or a second one, goes nowhere. (A second one that comes after 64 later requests could be taken
- * for another's: allow_responses { max: 1 } in the permissions of responders excludes it.) A deadline is kept to 2 ms.
+ * Errors: UNAVAILABLE (no responders, not connected, connection broke before it left), DEADLINE_EXCEEDED (it may have
+ * run), RESOURCE_EXHAUSTED (max_requests). A reply that carries an error status is still a reply: look at its headers.
+ * A reply after the deadline, or a second one, goes nowhere. (A second one that comes after 64 later requests could be
+ * taken for another's: allow_responses { max: 1 } in the permissions of responders excludes it.) A deadline is kept to
+ * 2 ms.
  */
-furrow_status furrow_link_request(furrow_link *link, const furrow_outgoing *out, uint64_t deadline_ns, furrow_msg **reply,
-                                  furrow_error *err) FURROW_MUST_USE;
+furrow_status furrow_link_request(furrow_link *link, const furrow_outgoing *out, uint64_t deadline_ns,
+                                  furrow_msg **reply, furrow_error *err) FURROW_MUST_USE;
 /* @reply is owned by @fn; NULL on failure, then @status and @text say why. */
 typedef void furrow_reply_fn(void *arg, furrow_status status, const char *text, furrow_msg *reply);
-furrow_status furrow_link_request_async(furrow_link *link, const furrow_outgoing *out, uint64_t deadline_ns, furrow_reply_fn *fn,
-                                        void *arg, furrow_error *err) FURROW_MUST_USE;
+furrow_status furrow_link_request_async(furrow_link *link, const furrow_outgoing *out, uint64_t deadline_ns,
+                                        furrow_reply_fn *fn, void *arg, furrow_error *err) FURROW_MUST_USE;
 
 /* A new inbox subject of our own under the inbox prefix. */
 void furrow_link_inbox(furrow_link *link, char out[FURROW_SUBJECT_MAX]);

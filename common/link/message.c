@@ -1,10 +1,10 @@
 /*
- * Messages that came in: a pooled wrapper around nats.c's own. The pool belongs to a link but outlives it until the last
- * message has been freed, so a message may be kept for as long as its owner likes.
+ * Messages that came in: a pooled wrapper around nats.c's own. The pool belongs to a link but outlives it until the
+ * last message has been freed, so a message may be kept for as long as its owner likes.
  *
- * nats.c frees messages on a thread of its own, which it wakes whenever that sleeps. One message every other microsecond
- * wakes it each time: two system calls and a fight for its lock, half of what a call costs. So messages are handed back
- * to nats.c by the hundred. May depend on: nats.c.
+ * nats.c frees messages on a thread of its own, which it wakes whenever that sleeps. One message every other
+ * microsecond wakes it each time: two system calls and a fight for its lock, half of what a call costs. So messages are
+ * handed back to nats.c by the hundred. May depend on: nats.c.
  */
 #include "link/internal.h"
 
@@ -128,11 +128,13 @@ bool furrow_msg_has_headers(const furrow_msg *msg)
 const char *furrow_msg_header(const furrow_msg *msg, const char *name)
 {
     const char *value = NULL;
-    if (((const box *)msg)->headers == HEADERS_NONE || natsMsgHeader_Get(msg->native, name, &value) != NATS_OK) return NULL;
+    if (((const box *)msg)->headers == HEADERS_NONE || natsMsgHeader_Get(msg->native, name, &value) != NATS_OK)
+        return NULL;
     return value;
 }
 
-void furrow_msg_each_header(const furrow_msg *msg, void (*fn)(void *arg, const char *name, const char *value), void *arg)
+void furrow_msg_each_header(const furrow_msg *msg, void (*fn)(void *arg, const char *name, const char *value),
+                            void *arg)
 {
     const char **names = NULL;
     int count = 0;

@@ -1,8 +1,8 @@
 /*
- * NKeys (https://docs.nats.io/running-a-nats-service/configuration/securing_nats/auth_intro/nkey_auth): nats.c signs with
- * the seed file but wants to be told the public key. A seed is base32 of: prefix of two bytes, 32 bytes of Ed25519 seed,
- * CRC-16 (XMODEM, little end first); a public key is base32 of: prefix of one byte, 32 bytes, CRC-16.
- * May depend on: libsodium.
+ * NKeys (https://docs.nats.io/running-a-nats-service/configuration/securing_nats/auth_intro/nkey_auth): nats.c signs
+ * with the seed file but wants to be told the public key. A seed is base32 of: prefix of two bytes, 32 bytes of Ed25519
+ * seed, CRC-16 (XMODEM, little end first); a public key is base32 of: prefix of one byte, 32 bytes, CRC-16. May depend
+ * on: libsodium.
  */
 #include "link/internal.h"
 
@@ -54,7 +54,8 @@ static void base32_encode(const uint8_t *data, size_t len, char *out)
     *out = '\0';
 }
 
-/* The seed may stand in a file of its own or between the lines of a decorated one: it is the word that begins with S. */
+/* The seed may stand in a file of its own or between the lines of a decorated one: it is the word that begins with S.
+ */
 static bool read_seed(const char *path, char seed[SEED_CHARS + 1])
 {
     char line[256];

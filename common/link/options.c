@@ -67,7 +67,8 @@ static furrow_status set_identity(natsOptions *native, const furrow_link_options
         if (read != FURROW_OK) return read;
         status = natsOptions_SetNKeyFromSeed(native, key, options->nkey_seed);
     }
-    if (status == NATS_OK && options->credentials) status = natsOptions_SetUserCredentialsFromFiles(native, options->credentials, NULL);
+    if (status == NATS_OK && options->credentials)
+        status = natsOptions_SetUserCredentialsFromFiles(native, options->credentials, NULL);
     if (status == NATS_OK && options->user) status = natsOptions_SetUserInfo(native, options->user, options->password);
     return furrow_link_fail_native(err, status, "NATS identity");
 }
@@ -100,8 +101,8 @@ natsOptions *furrow_link_make_options(const furrow_link_options *options, furrow
     natsOptions *native = NULL;
     natsStatus status = natsOptions_Create(&native);
     if (status == NATS_OK) status = set_behaviour(native, options);
-    if (furrow_link_fail_native(err, status, "NATS options") == FURROW_OK && set_identity(native, options, err) == FURROW_OK &&
-        set_tls(native, options, err) == FURROW_OK)
+    if (furrow_link_fail_native(err, status, "NATS options") == FURROW_OK &&
+        set_identity(native, options, err) == FURROW_OK && set_tls(native, options, err) == FURROW_OK)
         return native;
     natsOptions_Destroy(native);
     return NULL;

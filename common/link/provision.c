@@ -1,7 +1,7 @@
 /*
- * Provisioning with nats.c's js_*, blocking, on a connection of its own. What is wanted is one configuration; what exists
- * is compared with it setting by setting: nothing differs -> nothing is done; what NATS can change is changed; what it can
- * not is refused by name before anything is touched. May depend on: nats.c, wire/contract.
+ * Provisioning with nats.c's js_*, blocking, on a connection of its own. What is wanted is one configuration; what
+ * exists is compared with it setting by setting: nothing differs -> nothing is done; what NATS can change is changed;
+ * what it can not is refused by name before anything is touched. May depend on: nats.c, wire/contract.
  */
 #include "link/provision.h"
 #include "link/api.h"
@@ -11,12 +11,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SECOND              ((int64_t)FURROW_NS_PER_S)
-#define DUPLICATE_WINDOW    (120 * SECOND)
-#define ACK_WAIT            (30 * SECOND)
-#define MAX_ACK_PENDING     20000 /* more than all replicas of a service have in hand: a replica takes 4 batches of 1000 */
-#define MAX_WAITING         256   /* pull requests of all replicas; each has a handful outstanding */
-#define DESCRIPTION_MAX     512
+#define SECOND           ((int64_t)FURROW_NS_PER_S)
+#define DUPLICATE_WINDOW (120 * SECOND)
+#define ACK_WAIT         (30 * SECOND)
+#define MAX_ACK_PENDING  20000 /* more than all replicas of a service have in hand: a replica takes 4 batches of 1000  \
+                                */
+#define MAX_WAITING        256 /* pull requests of all replicas; each has a handful outstanding */
+#define DESCRIPTION_MAX    512
 #define ERR_STREAM_MISSING 10059
 
 struct furrow_provisioner {
@@ -31,7 +32,8 @@ typedef struct difference {
     change kind;
 } difference;
 
-furrow_provisioner *furrow_provisioner_create(const furrow_link_options *options, uint64_t timeout_ms, furrow_error *err)
+furrow_provisioner *furrow_provisioner_create(const furrow_link_options *options, uint64_t timeout_ms,
+                                              furrow_error *err)
 {
     furrow_provisioner *made = calloc(1, sizeof *made);
     natsOptions *native = made ? furrow_link_make_options(options, err) : NULL;
@@ -72,32 +74,41 @@ static furrow_status failed(natsStatus status, jsErrCode code, const char *kind,
     char doing[160];
     snprintf(doing, sizeof doing, "%s %s", kind, name);
     if (status == NATS_TIMEOUT)
-        return furrow_fail(err, FURROW_UNAVAILABLE, "%s: no answer: is JetStream on, and is this user allowed to manage it?", doing);
-    if (code != 0) return furrow_fail(err, FURROW_FAILED_PRECONDITION, "%s: %s (%d)", doing, furrow_link_native_text(status), (int)code);
+        return furrow_fail(err, FURROW_UNAVAILABLE,
+                           "%s: no answer: is JetStream on, and is this user allowed to manage it?", doing);
+    if (code != 0)
+        return furrow_fail(err, FURROW_FAILED_PRECONDITION, "%s: %s (%d)", doing, furrow_link_native_text(status),
+                           (int)code);
     return furrow_link_fail_native(err, status, doing);
 }
 
 /* A setting that cannot be changed is refused; else the answer is whether anything must be changed. */
-static furrow_status judge(const difference *differences, size_t count, const char *kind, const char *name, bool *change_it,
-                           furrow_error *err)
+static furrow_status judge(const difference *differences, size_t count, const char *kind, const char *name,
+                           bool *change_it, furrow_error *err)
 {
     *change_it = false;
     for (size_t i = 0; i < count; i++) {
         if (differences[i].kind == FIXED)
-            return furrow_fail(err, FURROW_FAILED_PRECONDITION,
-                               "%s %s exists with another setting '%s', which NATS cannot change: move its data or delete it by hand",
-                               kind, name, differences[i].setting);
+            return furrow_fail(
+                err, FURROW_FAILED_PRECONDITION,
+                "%s %s exists with another setting '%s', which NATS cannot change: move its data or delete it by hand",
+                kind, name, differences[i].setting);
         if (differences[i].kind == CHANGEABLE) *change_it = true;
     }
     return FURROW_OK;
 }
 
-#define DIFFERS(setting, is_same, kind) {(setting), (is_same) ? SAME : (kind)}
+#define DIFFERS(setting, is_same, kind)                                                                                \
+    {                                                                                                                  \
+        (setting), (is_same) ? SAME : (kind)                                                                           \
+    }
 
-static furrow_status compare_stream(const jsStreamConfig *have, const jsStreamConfig *want, bool *change_it, furrow_error *err)
+static furrow_status compare_stream(const jsStreamConfig *have, const jsStreamConfig *want, bool *change_it,
+                                    furrow_error *err)
 {
     bool same_subjects = have->SubjectsLen == want->SubjectsLen;
-    for (int i = 0; same_subjects && i < have->SubjectsLen; i++) same_subjects = same_text(have->Subjects[i], want->Subjects[i]);
+    for (int i = 0; same_subjects && i < have->SubjectsLen; i++)
+        same_subjects = same_text(have->Subjects[i], want->Subjects[i]);
     const difference differences[] = {
         DIFFERS("storage", have->Storage == want->Storage, FIXED),
         DIFFERS("retention", have->Retention == want->Retention, FIXED),
@@ -154,7 +165,8 @@ static furrow_status ensure_stream(furrow_provisioner *provisioner, jsStreamConf
     return compared;
 }
 
-static furrow_status compare_consumer(const jsConsumerConfig *have, const jsConsumerConfig *want, bool *change_it, furrow_error *err)
+static furrow_status compare_consumer(const jsConsumerConfig *have, const jsConsumerConfig *want, bool *change_it,
+                                      furrow_error *err)
 {
     const difference differences[] = {
         DIFFERS("deliver_subject (it is a push consumer)", same_text(have->DeliverSubject, NULL), FIXED),
@@ -170,8 +182,8 @@ static furrow_status compare_consumer(const jsConsumerConfig *have, const jsCons
     return judge(differences, sizeof differences / sizeof differences[0], "consumer", want->Durable, change_it, err);
 }
 
-static furrow_status ensure_consumer(furrow_provisioner *provisioner, const char *stream, const char *name, const char *description,
-                                     furrow_error *err)
+static furrow_status ensure_consumer(furrow_provisioner *provisioner, const char *stream, const char *name,
+                                     const char *description, furrow_error *err)
 {
     jsConsumerConfig want;
     jsConsumerInfo *info = NULL;
@@ -195,7 +207,8 @@ static furrow_status ensure_consumer(furrow_provisioner *provisioner, const char
         return status == NATS_OK ? FURROW_OK : failed(status, code, "create consumer", name, err);
     }
     if (code == ERR_STREAM_MISSING)
-        return furrow_fail(err, FURROW_FAILED_PRECONDITION, "stream %s does not exist: provision its owner's contract first", stream);
+        return furrow_fail(err, FURROW_FAILED_PRECONDITION,
+                           "stream %s does not exist: provision its owner's contract first", stream);
     if (status != NATS_OK) return failed(status, code, "look at consumer", name, err);
     furrow_status compared = compare_consumer(info->Config, &want, &change_it, err);
     if (compared == FURROW_OK && change_it) {
@@ -206,7 +219,8 @@ static furrow_status ensure_consumer(furrow_provisioner *provisioner, const char
     return compared;
 }
 
-static void init_stream(jsStreamConfig *config, const char *name, const char **subjects, const char *description, uint32_t replicas)
+static void init_stream(jsStreamConfig *config, const char *name, const char **subjects, const char *description,
+                        uint32_t replicas)
 {
     jsStreamConfig_Init(config);
     config->Name = name;
@@ -221,15 +235,15 @@ static void init_stream(jsStreamConfig *config, const char *name, const char **s
     config->Duplicates = DUPLICATE_WINDOW;
 }
 
-furrow_status furrow_provision_entity(furrow_provisioner *provisioner, const furrow_entity_contract *entity, uint32_t default_replicas,
-                                      furrow_error *err)
+furrow_status furrow_provision_entity(furrow_provisioner *provisioner, const furrow_entity_contract *entity,
+                                      uint32_t default_replicas, furrow_error *err)
 {
     jsStreamConfig config;
     const char *subjects[] = {entity->subjects};
     char description[DESCRIPTION_MAX];
     if (!furrow_js_name_ok(entity->stream)) return furrow_fail(err, FURROW_INVALID_ARGUMENT, "not a stream name");
-    snprintf(description, sizeof description, "owner=%s entity=%s%s%s", entity->owner, entity->name, entity->description[0] ? " : " : "",
-             entity->description);
+    snprintf(description, sizeof description, "owner=%s entity=%s%s%s", entity->owner, entity->name,
+             entity->description[0] ? " : " : "", entity->description);
     init_stream(&config, entity->stream, subjects, description, entity->replicas ? entity->replicas : default_replicas);
     config.MaxMsgsPerSubject = entity->history;
     config.Storage = entity->memory ? js_MemoryStorage : js_FileStorage;
@@ -240,11 +254,13 @@ furrow_status furrow_provision_entity(furrow_provisioner *provisioner, const fur
     return ensure_consumer(provisioner, entity->stream, entity->owner, description, err);
 }
 
-furrow_status furrow_provision_replica(furrow_provisioner *provisioner, const furrow_replica_contract *replica, furrow_error *err)
+furrow_status furrow_provision_replica(furrow_provisioner *provisioner, const furrow_replica_contract *replica,
+                                       furrow_error *err)
 {
     char description[DESCRIPTION_MAX];
     snprintf(description, sizeof description, "keeps=%s", replica->keeps);
-    /* No filter: a replica takes the whole stream, and a filter equal to its subjects would only cost the server a search. */
+    /* No filter: a replica takes the whole stream, and a filter equal to its subjects would only cost the server a
+     * search. */
     return ensure_consumer(provisioner, replica->stream, replica->service, description, err);
 }
 
@@ -252,7 +268,8 @@ furrow_status furrow_provision_deadletter(furrow_provisioner *provisioner, uint3
 {
     jsStreamConfig config;
     const char *subjects[] = {"deadletter.>"};
-    init_stream(&config, "DEADLETTER", subjects, "events that a replica could not apply, with their reasons", default_replicas);
+    init_stream(&config, "DEADLETTER", subjects, "events that a replica could not apply, with their reasons",
+                default_replicas);
     config.MaxMsgsPerSubject = -1;
     config.Storage = js_FileStorage;
     return ensure_stream(provisioner, &config, err);

@@ -1,7 +1,8 @@
 /**
  * Provisioning: makes the streams and durable consumers that contracts ask for. Blocking, with a connection of its own
  * (nats.c's js_*); used by `furrow provision` and by tests, never on the loop, never by a service.
- * Making what exists is a no-op; what differs is updated where NATS allows it, else FAILED_PRECONDITION says which setting.
+ * Making what exists is a no-op; what differs is updated where NATS allows it, else FAILED_PRECONDITION says which
+ * setting.
  */
 #ifndef FURROW_LINK_PROVISION_H
 #define FURROW_LINK_PROVISION_H
@@ -13,21 +14,24 @@
 typedef struct furrow_provisioner furrow_provisioner;
 
 /* Connects within @timeout_ms. UNAVAILABLE, UNAUTHENTICATED. */
-furrow_provisioner *furrow_provisioner_create(const furrow_link_options *options, uint64_t timeout_ms, furrow_error *err);
+furrow_provisioner *furrow_provisioner_create(const furrow_link_options *options, uint64_t timeout_ms,
+                                              furrow_error *err);
 void furrow_provisioner_destroy(furrow_provisioner *provisioner);
 
 /*
- * The stream of @entity: subjects, history, storage, replicas (0: @default_replicas), no age or discard limit, deletes and
- * purges denied, duplicate window 2 minutes; and its owner's durable consumer, named after the owner.
+ * The stream of @entity: subjects, history, storage, replicas (0: @default_replicas), no age or discard limit, deletes
+ * and purges denied, duplicate window 2 minutes; and its owner's durable consumer, named after the owner.
  */
-furrow_status furrow_provision_entity(furrow_provisioner *provisioner, const furrow_entity_contract *entity, uint32_t default_replicas,
-                                      furrow_error *err) FURROW_MUST_USE;
+furrow_status furrow_provision_entity(furrow_provisioner *provisioner, const furrow_entity_contract *entity,
+                                      uint32_t default_replicas, furrow_error *err) FURROW_MUST_USE;
 
-/* The durable pull consumer of a replica: named after the service, explicit acks, ack wait 30 s, max_deliver -1. Its stream must exist. */
-furrow_status furrow_provision_replica(furrow_provisioner *provisioner, const furrow_replica_contract *replica, furrow_error *err)
-    FURROW_MUST_USE;
+/* The durable pull consumer of a replica: named after the service, explicit acks, ack wait 30 s, max_deliver -1. Its
+ * stream must exist. */
+furrow_status furrow_provision_replica(furrow_provisioner *provisioner, const furrow_replica_contract *replica,
+                                       furrow_error *err) FURROW_MUST_USE;
 
 /* The DEADLETTER stream (subjects deadletter.>). */
-furrow_status furrow_provision_deadletter(furrow_provisioner *provisioner, uint32_t default_replicas, furrow_error *err) FURROW_MUST_USE;
+furrow_status furrow_provision_deadletter(furrow_provisioner *provisioner, uint32_t default_replicas,
+                                          furrow_error *err) FURROW_MUST_USE;
 
 #endif

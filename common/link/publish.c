@@ -13,13 +13,15 @@ bool furrow_link_subject_ok(const char *subject)
     /* White space or a control character would end the subject within the protocol line: an injection. */
     const unsigned char *at = (const unsigned char *)subject;
     while (*at > ' ' && *at != 0x7f) at++;
-    return *at == '\0' && at != (const unsigned char *)subject && at - (const unsigned char *)subject < FURROW_SUBJECT_MAX;
+    return *at == '\0' && at != (const unsigned char *)subject &&
+           at - (const unsigned char *)subject < FURROW_SUBJECT_MAX;
 }
 
 static furrow_status check(const furrow_link *link, const furrow_outgoing *out, furrow_error *err)
 {
     if (!link->connected)
-        return furrow_fail(err, FURROW_UNAVAILABLE, "not connected to NATS%s%s", link->error[0] ? ": " : "", link->error);
+        return furrow_fail(err, FURROW_UNAVAILABLE, "not connected to NATS%s%s", link->error[0] ? ": " : "",
+                           link->error);
     if (!furrow_link_subject_ok(out->subject))
         return furrow_fail(err, FURROW_INVALID_ARGUMENT, "no valid subject to publish to");
     if (out->data.len > link->max_payload)
@@ -45,7 +47,8 @@ static bool header_ok(const furrow_header *header)
     return *at == '\0' && at != (const unsigned char *)header->name && furrow_header_value_valid(header->value);
 }
 
-static furrow_status publish_with_headers(furrow_link *link, const furrow_outgoing *out, const char *reply, furrow_error *err)
+static furrow_status publish_with_headers(furrow_link *link, const furrow_outgoing *out, const char *reply,
+                                          furrow_error *err)
 {
     natsMsg *msg = NULL;
     for (size_t i = 0; i < out->header_count; i++)
@@ -64,8 +67,9 @@ static furrow_status publish_with_headers(furrow_link *link, const furrow_outgoi
 static furrow_status publish_plain(furrow_link *link, const furrow_outgoing *out, const char *reply, furrow_error *err)
 {
     natsConnection *native = link->conn->native;
-    natsStatus status = reply ? natsConnection_PublishRequest(native, out->subject, reply, out->data.data, (int)out->data.len)
-                              : natsConnection_Publish(native, out->subject, out->data.data, (int)out->data.len);
+    natsStatus status =
+        reply ? natsConnection_PublishRequest(native, out->subject, reply, out->data.data, (int)out->data.len)
+              : natsConnection_Publish(native, out->subject, out->data.data, (int)out->data.len);
     return status == NATS_OK ? FURROW_OK : refused(status, err);
 }
 

@@ -1,16 +1,15 @@
 /*
  * The pull: messages of a durable consumer by $JS.API.CONSUMER.MSG.NEXT, spoken by hand (ADR-13, ADR-37).
  *
- *   flowing: up to two requests' worth is outstanding; a new request goes out when one request's worth has come and there
- *            is credit. Statuses that end a request say what it left unfilled, which is taken off `outstanding`.
- *   failing: at first, after a reconnect, and when the consumer fell silent or refused. The consumer's info is asked for,
- *            with back-off, since a pull request for a consumer that does not exist gets no answer at all, not even "no
- *            responders". When it is there, the pull flows. What the info says is reported, suspicion alone is not.
+ *   flowing: up to two requests' worth is outstanding; a new request goes out when one request's worth has come and
+ * there is credit. Statuses that end a request say what it left unfilled, which is taken off `outstanding`. failing: at
+ * first, after a reconnect, and when the consumer fell silent or refused. The consumer's info is asked for, with
+ * back-off, since a pull request for a consumer that does not exist gets no answer at all, not even "no responders".
+ * When it is there, the pull flows. What the info says is reported, suspicion alone is not.
  *
  * `outstanding` is an estimate that can only drift when messages or statuses are lost; it starts again from 0 when all
- * requests must have expired, or when nothing was heard for two heartbeats, or after a reconnect. Overestimates heal that
- * way, underestimates cost a larger queue, bounded by the next batch.
- * May depend on: link, api, wire/json, libuv.
+ * requests must have expired, or when nothing was heard for two heartbeats, or after a reconnect. Overestimates heal
+ * that way, underestimates cost a larger queue, bounded by the next batch. May depend on: link, api, wire/json, libuv.
  */
 #include "link/api.h"
 #include "link/internal.h"
@@ -65,8 +64,8 @@ static void ask(furrow_js_pull *pull)
     size_t worth = pull->batch < pull->max_in_hand / 4 + 1 ? pull->batch : pull->max_in_hand / 4 + 1;
     if (pull->outstanding > pull->batch || want < worth) return;
     char body[REQUEST_MAX];
-    snprintf(body, sizeof body, "{\"batch\":%zu,\"expires\":%" PRIu64 "000000,\"idle_heartbeat\":%" PRIu64 "000000}", want,
-             pull->expires_ms, pull->expires_ms / 4);
+    snprintf(body, sizeof body, "{\"batch\":%zu,\"expires\":%" PRIu64 "000000,\"idle_heartbeat\":%" PRIu64 "000000}",
+             want, pull->expires_ms, pull->expires_ms / 4);
     furrow_outgoing out = {.subject = pull->next, .data = furrow_bytes_of(body)};
     if (furrow_link_send(pull->link, &out, pull->inbox, NULL) != FURROW_OK) return; /* the timer asks again */
     if (pull->outstanding == 0) pull->heard_ms = now_ms(pull);
@@ -153,7 +152,8 @@ static void on_timer(uv_timer_t *timer)
         return;
     }
     uint64_t now = now_ms(pull);
-    bool expired = now > pull->asked_ms + pull->expires_ms + GRACE_MS, silent = now > pull->heard_ms + pull->expires_ms / 2 + GRACE_MS;
+    bool expired = now > pull->asked_ms + pull->expires_ms + GRACE_MS,
+         silent = now > pull->heard_ms + pull->expires_ms / 2 + GRACE_MS;
     if (pull->outstanding > 0 && silent) {
         suspect(pull);
         return;
@@ -179,10 +179,13 @@ static void on_status(furrow_js_pull *pull, const furrow_msg *msg)
     static const struct {
         const char *part;
         furrow_status status;
-    } conflicts[] = {{"leadership", FURROW_OK}, {"shutdown", FURROW_UNAVAILABLE}, {"deleted", FURROW_NOT_FOUND},
+    } conflicts[] = {{"leadership", FURROW_OK},
+                     {"shutdown", FURROW_UNAVAILABLE},
+                     {"deleted", FURROW_NOT_FOUND},
                      {"exceeded", FURROW_RESOURCE_EXHAUSTED}};
     int code = furrow_message_status(msg);
-    const char *text = furrow_msg_header(msg, "Description"), *unfilled = furrow_msg_header(msg, "Nats-Pending-Messages");
+    const char *text = furrow_msg_header(msg, "Description"),
+               *unfilled = furrow_msg_header(msg, "Nats-Pending-Messages");
     furrow_status status = code == 404 || code == 408 ? FURROW_OK : FURROW_FAILED_PRECONDITION;
     if (!text) text = "";
     if (code == 100 || code == 0) return; /* heartbeat */

@@ -1,6 +1,6 @@
 /*
- * The side reader: a short-lived pull consumer without acks, made for one reading and deleted after it. The calling task
- * hands batches over while the next ones are on their way: never more than two batches are asked for or waiting.
+ * The side reader: a short-lived pull consumer without acks, made for one reading and deleted after it. The calling
+ * task hands batches over while the next ones are on their way: never more than two batches are asked for or waiting.
  *
  * The end is reached by a message at or past end_seq, or when the server says that nothing is left (a request with
  * no_wait ends at once then); the last of a range may be a gap, so only the consumer's own count proves it. When the
@@ -108,11 +108,13 @@ static furrow_status create_consumer(reader *self, uint64_t deadline_ns, furrow_
     if (len >= FURROW_SUBJECT_MAX) return furrow_fail(err, FURROW_INVALID_ARGUMENT, "filter too long");
     if (options->filter) snprintf(filter, sizeof filter, ",\"filter_subject\":\"%s\"", options->filter);
     uint64_t start = self->last_seq + 1 > options->start_seq ? self->last_seq + 1 : options->start_seq;
-    snprintf(body, sizeof body,
-             "{\"stream_name\":\"%s\",\"config\":{\"name\":\"%s\",\"deliver_policy\":\"by_start_sequence\",\"opt_start_seq\":%" PRIu64
-             ",\"ack_policy\":\"none\",\"replay_policy\":\"instant\",\"max_deliver\":1,\"inactive_threshold\":30000000000,"
-             "\"mem_storage\":true,\"num_replicas\":1%s}}",
-             options->stream, options->consumer, start ? start : 1, filter);
+    snprintf(
+        body, sizeof body,
+        "{\"stream_name\":\"%s\",\"config\":{\"name\":\"%s\",\"deliver_policy\":\"by_start_sequence\",\"opt_start_"
+        "seq\":%" PRIu64
+        ",\"ack_policy\":\"none\",\"replay_policy\":\"instant\",\"max_deliver\":1,\"inactive_threshold\":30000000000,"
+        "\"mem_storage\":true,\"num_replicas\":1%s}}",
+        options->stream, options->consumer, start ? start : 1, filter);
     furrow_status status = furrow_js_call(self->link, api, body, deadline_ns, &reply, err);
     furrow_msg_free(reply);
     return status;
@@ -154,8 +156,8 @@ static furrow_status open_patiently(reader *self, uint64_t deadline_ns, furrow_e
         if (status != FURROW_UNAVAILABLE && status != FURROW_DEADLINE_EXCEEDED) return status;
         uint64_t now = furrow_clock_now_ns(), pause_ms = furrow_backoff_next_ms(&self->backoff);
         if (now + pause_ms * FURROW_NS_PER_MS >= deadline_ns)
-            return furrow_fail(err, FURROW_DEADLINE_EXCEEDED, "read of %s stopped at sequence %" PRIu64, self->options->stream,
-                               self->last_seq);
+            return furrow_fail(err, FURROW_DEADLINE_EXCEEDED, "read of %s stopped at sequence %" PRIu64,
+                               self->options->stream, self->last_seq);
         furrow_task_sleep_ms(pause_ms);
     }
 }
@@ -207,17 +209,19 @@ static furrow_status hand_over(reader *self, furrow_js_read_fn *fn, void *arg, f
 static furrow_status confirm_end(reader *self, uint64_t deadline_ns, furrow_error *err)
 {
     furrow_js_consumer_state state;
-    furrow_status status =
-        furrow_js_consumer_info(self->link, self->options->stream, self->options->consumer, soon(deadline_ns), &state, err);
+    furrow_status status = furrow_js_consumer_info(self->link, self->options->stream, self->options->consumer,
+                                                   soon(deadline_ns), &state, err);
     self->outstanding = 0;
     self->dry = false;
     if (status == FURROW_OK) {
         self->done = state.pending == 0 && state.delivered_seq <= self->last_seq;
-        if (!self->done && state.pending == 0) self->lost = true; /* delivered, but not to us: from the last seen again */
+        if (!self->done && state.pending == 0)
+            self->lost = true; /* delivered, but not to us: from the last seen again */
     } else {
         self->lost = true;
     }
-    return status == FURROW_OK || status == FURROW_NOT_FOUND || status == FURROW_UNAVAILABLE || status == FURROW_DEADLINE_EXCEEDED
+    return status == FURROW_OK || status == FURROW_NOT_FOUND || status == FURROW_UNAVAILABLE ||
+                   status == FURROW_DEADLINE_EXCEEDED
                ? FURROW_OK
                : status;
 }
@@ -232,7 +236,8 @@ static furrow_status step(reader *self, furrow_js_read_fn *fn, void *arg, uint64
     uint64_t silence = furrow_clock_now_ns() + SILENCE_MS * FURROW_NS_PER_MS;
     if (furrow_wait(&self->waiter, silence < deadline_ns ? silence : deadline_ns)) return FURROW_OK;
     if (furrow_clock_now_ns() >= deadline_ns)
-        return furrow_fail(err, FURROW_DEADLINE_EXCEEDED, "read of %s stopped at sequence %" PRIu64, self->options->stream, self->last_seq);
+        return furrow_fail(err, FURROW_DEADLINE_EXCEEDED, "read of %s stopped at sequence %" PRIu64,
+                           self->options->stream, self->last_seq);
     self->lost = true;
     return FURROW_OK;
 }
@@ -252,9 +257,12 @@ furrow_status furrow_js_read(furrow_link *link, const furrow_js_read_options *op
 {
     furrow_status status = check(options, err);
     if (status != FURROW_OK || options->end_seq == 0 || options->start_seq > options->end_seq) return status;
-    reader self = {.link = link, .watch = {.fn = on_change}, .options = options,
+    reader self = {.link = link,
+                   .watch = {.fn = on_change},
+                   .options = options,
                    .batch = options->batch ? options->batch : BATCH_DEFAULT,
-                   .last_seq = options->start_seq > 0 ? options->start_seq - 1 : 0, .lost = true,
+                   .last_seq = options->start_seq > 0 ? options->start_seq - 1 : 0,
+                   .lost = true,
                    .backoff = {.base_ms = RETRY_MIN_MS, .max_ms = RETRY_MAX_MS}};
     self.waiting = calloc(2 * self.batch, sizeof(furrow_msg *));
     if (!self.waiting) return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "out of memory");

@@ -1,16 +1,15 @@
 /*
  * Requests in flight. Each takes a slot, and each slot has an inbox subject and a subscription of its own,
  * "<inbox>.<slot>.<generation>", made at its first use. Why not one wildcard subscription for all:
- *   - NextMsg swallows a "no responders" message and only returns that status, so the subscription is all that tells whose
- *     it was;
+ *   - NextMsg swallows a "no responders" message and only returns that status, so the subscription is all that tells
+ * whose it was;
  *   - a reply subject that is used again is found in the server's cache; a fresh one for each call costs a third of the
  *     rate. So the generation only changes when a request is given up (its late reply then goes nowhere).
  * drain.c's count of expected messages keeps the look through the slots short: replies come about in the order of the
  * requests, and a slot looked at in vain a few times moves to the slow list, searched only when something is missing.
  *
- * A responder that answers twice: the second reply finds the slot free and is swept away, since slots rest on a first in,
- * first out free list of at least REST_MIN before they are used again.
- * May depend on: nats.c, wheel.
+ * A responder that answers twice: the second reply finds the slot free and is swept away, since slots rest on a first
+ * in, first out free list of at least REST_MIN before they are used again. May depend on: nats.c, wheel.
  */
 #include "link/internal.h"
 
@@ -30,7 +29,8 @@ static const char maybe_sent[] = "connection to NATS lost, outcome unknown";
 
 static uint64_t now_ns(const furrow_link *link)
 {
-    return uv_now(furrow_loop_uv(link->loop)) * FURROW_NS_PER_MS; /* the turn's time: libuv's clock is the monotonic one */
+    return uv_now(furrow_loop_uv(link->loop)) *
+           FURROW_NS_PER_MS; /* the turn's time: libuv's clock is the monotonic one */
 }
 
 static void append(furrow_request_list *list, furrow_request *request)
@@ -93,7 +93,8 @@ static bool make_block(furrow_link *link)
 static furrow_request *take_slot(furrow_link *link)
 {
     furrow_requests *requests = &link->requests;
-    if (requests->idle < REST_MIN && requests->made < requests->max && !make_block(link) && requests->idle == 0) return NULL;
+    if (requests->idle < REST_MIN && requests->made < requests->max && !make_block(link) && requests->idle == 0)
+        return NULL;
     furrow_request *request = requests->free_head;
     if (!request) return NULL;
     requests->free_head = request->next;
@@ -121,7 +122,8 @@ static void close_inbox(furrow_link *link, furrow_request *request)
 }
 
 /* Ends @request: the slot is free again before its owner hears of it, and may be used by what the owner does next. */
-static void complete(furrow_link *link, furrow_request *request, furrow_status status, const char *text, furrow_msg *reply)
+static void complete(furrow_link *link, furrow_request *request, furrow_status status, const char *text,
+                     furrow_msg *reply)
 {
     furrow_requests *requests = &link->requests;
     furrow_reply_fn *fn = request->fn;
@@ -157,16 +159,20 @@ static void on_timer(uv_timer_t *timer)
     if (next != UINT64_MAX) arm_timer(link, next);
 }
 
-furrow_status furrow_link_request_async(furrow_link *link, const furrow_outgoing *out, uint64_t deadline_ns, furrow_reply_fn *fn,
-                                        void *arg, furrow_error *err)
+furrow_status furrow_link_request_async(furrow_link *link, const furrow_outgoing *out, uint64_t deadline_ns,
+                                        furrow_reply_fn *fn, void *arg, furrow_error *err)
 {
     furrow_requests *requests = &link->requests;
-    if (deadline_ns <= now_ns(link)) return furrow_fail(err, FURROW_DEADLINE_EXCEEDED, "the deadline had passed before it was sent");
+    if (deadline_ns <= now_ns(link))
+        return furrow_fail(err, FURROW_DEADLINE_EXCEEDED, "the deadline had passed before it was sent");
     if (!link->connected) return furrow_link_send(link, out, NULL, err);
     furrow_request *request = take_slot(link);
-    if (!request) return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "%zu requests in flight on one connection", requests->in_flight);
-    furrow_status status = open_inbox(link, request) ? furrow_link_send(link, out, request->reply, err)
-                                                     : furrow_fail(err, FURROW_UNAVAILABLE, "cannot subscribe to the reply");
+    if (!request)
+        return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "%zu requests in flight on one connection",
+                           requests->in_flight);
+    furrow_status status = open_inbox(link, request)
+                               ? furrow_link_send(link, out, request->reply, err)
+                               : furrow_fail(err, FURROW_UNAVAILABLE, "cannot subscribe to the reply");
     if (status != FURROW_OK) {
         rest(requests, request);
         return status;
@@ -201,8 +207,8 @@ static void wake(void *arg, furrow_status status, const char *text, furrow_msg *
     furrow_waiter_done(&call->waiter);
 }
 
-furrow_status furrow_link_request(furrow_link *link, const furrow_outgoing *out, uint64_t deadline_ns, furrow_msg **reply,
-                                  furrow_error *err)
+furrow_status furrow_link_request(furrow_link *link, const furrow_outgoing *out, uint64_t deadline_ns,
+                                  furrow_msg **reply, furrow_error *err)
 {
     blocking_call call = {.waiter = furrow_waiter_make()};
     furrow_status status = furrow_link_request_async(link, out, deadline_ns, wake, &call, err);
@@ -227,7 +233,8 @@ static size_t look(furrow_link *link, furrow_request *request)
         complete(link, request, FURROW_UNAVAILABLE, no_responders, NULL);
     } else if (status == NATS_OK) {
         furrow_msg *msg = furrow_message_wrap(link->messages, native);
-        complete(link, request, msg ? FURROW_OK : FURROW_RESOURCE_EXHAUSTED, msg ? "" : "out of memory for the reply", msg);
+        complete(link, request, msg ? FURROW_OK : FURROW_RESOURCE_EXHAUSTED, msg ? "" : "out of memory for the reply",
+                 msg);
     }
     return (size_t)queued;
 }
@@ -278,7 +285,8 @@ void furrow_requests_disconnect(furrow_link *link)
         while (lists[i]->head) {
             furrow_request *request = lists[i]->head;
             bool unsent = request->sent_turn == link->turn;
-            complete(link, request, unsent ? FURROW_UNAVAILABLE : FURROW_DEADLINE_EXCEEDED, unsent ? not_sent : maybe_sent, NULL);
+            complete(link, request, unsent ? FURROW_UNAVAILABLE : FURROW_DEADLINE_EXCEEDED,
+                     unsent ? not_sent : maybe_sent, NULL);
         }
     }
     for (size_t i = 0; i < requests->made; i++) {

@@ -1,13 +1,14 @@
 /*
- * Subscriptions: ours live as long as their owner wants, nats.c's as long as a connection. While messages are handed over
- * (link->draining) a destroyed one is only marked, since the drain still walks the list. May depend on: nats.c.
+ * Subscriptions: ours live as long as their owner wants, nats.c's as long as a connection. While messages are handed
+ * over (link->draining) a destroyed one is only marked, since the drain still walks the list. May depend on: nats.c.
  */
 #include "link/internal.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-natsStatus furrow_link_subscribe_native(furrow_link *link, const char *subject, const char *queue, natsSubscription **out)
+natsStatus furrow_link_subscribe_native(furrow_link *link, const char *subject, const char *queue,
+                                        natsSubscription **out)
 {
     natsConnection *native = link->conn->native;
     natsStatus status = queue ? natsConnection_QueueSubscribeSync(out, native, subject, queue)
@@ -42,9 +43,9 @@ static void free_subscription(furrow_subscription *subscription)
     free(subscription);
 }
 
-furrow_subscription *furrow_link_subscribe_hooked(furrow_link *link, const char *subject, const furrow_subscribe_options *options,
-                                                  furrow_msg_fn *fn, const furrow_subscription_hooks *hooks, void *arg,
-                                                  furrow_error *err)
+furrow_subscription *furrow_link_subscribe_hooked(furrow_link *link, const char *subject,
+                                                  const furrow_subscribe_options *options, furrow_msg_fn *fn,
+                                                  const furrow_subscription_hooks *hooks, void *arg, furrow_error *err)
 {
     static const furrow_subscribe_options defaults;
     if (!options) options = &defaults;
@@ -54,8 +55,12 @@ furrow_subscription *furrow_link_subscribe_hooked(furrow_link *link, const char 
     }
     furrow_subscription *made = calloc(1, sizeof *made);
     if (made) {
-        *made = (furrow_subscription){.link = link, .max_per_turn = options->max_per_turn ? options->max_per_turn : SIZE_MAX,
-                                      .fn = fn, .overflow = options->overflow, .arg = arg, .hooks = hooks};
+        *made = (furrow_subscription){.link = link,
+                                      .max_per_turn = options->max_per_turn ? options->max_per_turn : SIZE_MAX,
+                                      .fn = fn,
+                                      .overflow = options->overflow,
+                                      .arg = arg,
+                                      .hooks = hooks};
         made->subject = strdup(subject);
         made->queue = options->queue ? strdup(options->queue) : NULL;
     }
@@ -70,8 +75,9 @@ furrow_subscription *furrow_link_subscribe_hooked(furrow_link *link, const char 
     return made;
 }
 
-furrow_subscription *furrow_link_subscribe(furrow_link *link, const char *subject, const furrow_subscribe_options *options,
-                                           furrow_msg_fn *fn, void *arg, furrow_error *err)
+furrow_subscription *furrow_link_subscribe(furrow_link *link, const char *subject,
+                                           const furrow_subscribe_options *options, furrow_msg_fn *fn, void *arg,
+                                           furrow_error *err)
 {
     return furrow_link_subscribe_hooked(link, subject, options, fn, NULL, arg, err);
 }

@@ -1,7 +1,6 @@
 /**
- * A timing wheel for the deadlines of requests in flight: adding and removing cost a few instructions, expiry comes up to
- * one tick late and never early. Nodes are the caller's. Private to the link.
- * Threads: one at a time.
+ * A timing wheel for the deadlines of requests in flight: adding and removing cost a few instructions, expiry comes up
+ * to one tick late and never early. Nodes are the caller's. Private to the link. Threads: one at a time.
  */
 #ifndef FURROW_LINK_WHEEL_H
 #define FURROW_LINK_WHEEL_H

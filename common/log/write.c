@@ -153,7 +153,8 @@ static furrow_status name_event(write_job *job, const furrow_decision *decision,
 /* Best effort: once the log has it the command is done; what fails here the owner's durable consumer does later. */
 static void apply(const write_job *job, const furrow_state *from, uint64_t version, furrow_bytes body)
 {
-    furrow_record known = {.found = from->version > 0, .deleted = from->deleted, .version = from->version, .body = from->body};
+    furrow_record known = {
+        .found = from->version > 0, .deleted = from->deleted, .version = from->version, .body = from->body};
     furrow_record_write write = {.id = furrow_bytes_of(job->write->id), .version = version, .body = body};
     if (!from->message || from->body.len > 0) write.known = &known;
     (void)!furrow_record_apply(job->entity->table, &write, 1, NULL, NULL);

@@ -296,13 +296,15 @@ static void return_all(furrow_intake_batch *batch)
 }
 
 /*
- * What a service wrote itself it has applied itself, as a rule: its own events are here for those that it did not live to
- * apply. Nobody waits for them, so a few come together first, instead of costing each command a round trip of its own.
+ * What a service wrote itself it has applied itself, as a rule: its own events are here for those that it did not live
+ * to apply. Nobody waits for them, so a few come together first, instead of costing each command a round trip of its
+ * own.
  */
 static void gather(furrow_replica *replica)
 {
     furrow_intake *intake = &replica->intake;
-    if (!replica->options.own || replica->stopping || intake->discarding || intake->queued >= FURROW_RECORD_BATCH) return;
+    if (!replica->options.own || replica->stopping || intake->discarding || intake->queued >= FURROW_RECORD_BATCH)
+        return;
     intake->gathering++;
     furrow_task_sleep_ms(GATHER_MS);
     intake->gathering--;

@@ -125,10 +125,10 @@ furrow_bytes furrow_record_index_integer(int64_t value, furrow_arena *arena);
 typedef struct furrow_marker {
     bool found;
     char shape[33];
-    int64_t epoch_ns;  /* the stream's creation time */
-    uint64_t position; /* every event up to here has been applied */
+    int64_t epoch_ns;    /* the stream's creation time */
+    uint64_t position;   /* every event up to here has been applied */
     int64_t position_ns; /* when the log took the event at position; 0: not known */
-    char run_id[41];   /* of the Redis process for which position was last known to hold */
+    char run_id[41];     /* of the Redis process for which position was last known to hold */
 } furrow_marker;
 furrow_status furrow_marker_read(furrow_table *table, furrow_marker *out, furrow_error *err) FURROW_MUST_USE;
 /* Writes @marker; within one shape, epoch and run_id the position only grows (a smaller one is ignored). */

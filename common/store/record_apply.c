@@ -4,8 +4,9 @@
  * A plain table's batch is one script call that compares versions and sets what is newer. A table with indexes or
  * reactions takes two: MGET of the old records; then, with the index entries of old and new worked out here, a script
  * that writes a record with all that follows from it only if the old version still stands, and says which did not. (A
- * command, which has read the record to decide on it, passes it along and saves the MGET.) Those go through the same again, a bounded number of times; each round somebody wins, so that bound is reached only
- * by a record that is written without pause.
+ * command, which has read the record to decide on it, passes it along and saves the MGET.) Those go through the same
+ * again, a bounded number of times; each round somebody wins, so that bound is reached only by a record that is written
+ * without pause.
  *
  * Invariant: a batch that was sent is waited for before its memory is used again, whatever else failed.
  */

@@ -103,7 +103,8 @@ void bare_turn(bare_nats *nats, redisContext *redis, int wanted)
     if (nats->want_write) natsConnection_ProcessWriteEvent(nats->native);
     struct pollfd fds[2] = {
         {.fd = nats->fd, .events = (short)((wanted & BARE_NATS ? POLLIN : 0) | (nats->want_write ? POLLOUT : 0))},
-        {.fd = redis ? redis->fd : -1, .events = (short)((wanted & BARE_REDIS ? POLLIN : 0) | (all_sent ? 0 : POLLOUT))}};
+        {.fd = redis ? redis->fd : -1,
+         .events = (short)((wanted & BARE_REDIS ? POLLIN : 0) | (all_sent ? 0 : POLLOUT))}};
     if (poll(fds, 2, -1) < 0) bare_die("poll", "failed");
     if (fds[1].revents & (POLLIN | POLLHUP) && redisBufferRead(redis) != REDIS_OK) bare_die("redis", redis->errstr);
     if (fds[0].revents & (POLLIN | POLLHUP)) natsConnection_ProcessReadEvent(nats->native);

@@ -1,10 +1,11 @@
 /*
  * The bare baseline that Furrow's catch-up is measured against: nats.c in event-loop mode and hiredis, driven by one
  * poll(2); no Furrow code (see bare.h). Two pulls of 1,000 are outstanding, fields 1, 2 and 6 of each event are kept,
- * batches of 200 events go to Redis in one versioned bulk upsert each, up to 10 of them at once, and every event is acked by
- * a message of its own after Redis has answered.
+ * batches of 200 events go to Redis in one versioned bulk upsert each, up to 10 of them at once, and every event is
+ * acked by a message of its own after Redis has answered.
  *
- *   baseline_catchup drain --url nats://127.0.0.1:4222 --redis /run/redis.sock --stream EMPLOYEE --consumer bare --events 1000000
+ *   baseline_catchup drain --url nats://127.0.0.1:4222 --redis /run/redis.sock --stream EMPLOYEE --consumer bare
+ * --events 1000000
  *   -> baseline_catchup events=1000000 seconds=3.33 per_s=300000
  *
  *   baseline_catchup plain --redis /run/redis.sock --stream … --consumer … --events …
@@ -142,7 +143,8 @@ static void send_plain(drainer *self, batch *what)
     char key[80], value[VALUE_MAX + 8];
     for (size_t i = 0; i < what->count; i++) {
         size_t key_len = make_key(self, what->messages[i], key, sizeof key);
-        command(self, 3, (const char *[]){"SET", key, value}, (size_t[]){3, key_len, make_value(what->messages[i], value)});
+        command(self, 3, (const char *[]){"SET", key, value},
+                (size_t[]){3, key_len, make_value(what->messages[i], value)});
     }
     what->answers = what->count;
 }
@@ -212,17 +214,29 @@ static void drain(const settings *set)
 
 int main(int argc, char **argv)
 {
-    static const struct option options[] = {{"url", 1, NULL, 'u'},      {"redis", 1, NULL, 'r'},  {"stream", 1, NULL, 's'},
-                                            {"consumer", 1, NULL, 'c'}, {"events", 1, NULL, 'n'}, {NULL, 0, NULL, 0}};
+    static const struct option options[] = {{"url", 1, NULL, 'u'},    {"redis", 1, NULL, 'r'},
+                                            {"stream", 1, NULL, 's'}, {"consumer", 1, NULL, 'c'},
+                                            {"events", 1, NULL, 'n'}, {NULL, 0, NULL, 0}};
     settings set = {.url = "nats://127.0.0.1:4222", .stream = "EMPLOYEE", .consumer = "bare"};
     for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
         switch (option) {
-        case 'u': set.url = optarg; break;
-        case 'r': set.redis = optarg; break;
-        case 's': set.stream = optarg; break;
-        case 'c': set.consumer = optarg; break;
-        case 'n': set.events = measure_number(optarg); break;
-        default: return 2;
+        case 'u':
+            set.url = optarg;
+            break;
+        case 'r':
+            set.redis = optarg;
+            break;
+        case 's':
+            set.stream = optarg;
+            break;
+        case 'c':
+            set.consumer = optarg;
+            break;
+        case 'n':
+            set.events = measure_number(optarg);
+            break;
+        default:
+            return 2;
         }
     }
     if (optind != argc - 1 || !set.redis || set.events == 0) return 2;

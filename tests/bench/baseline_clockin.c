@@ -1,8 +1,8 @@
 /*
- * The bare baseline that Furrow's clock-in is measured against: the same input and output with bare nats.c and hiredis and
- * one poll(2), no Furrow code (see bare.h). A request reads the employee, the job and the location as timesheet keeps them and
- * the employee's day in one MGET; publishes the new day with the expected subject sequence and waits for the ack; upserts the
- * day, versioned, with its three index entries in the same script; and answers with it.
+ * The bare baseline that Furrow's clock-in is measured against: the same input and output with bare nats.c and hiredis
+ * and one poll(2), no Furrow code (see bare.h). A request reads the employee, the job and the location as timesheet
+ * keeps them and the employee's day in one MGET; publishes the new day with the expected subject sequence and waits for
+ * the ack; upserts the day, versioned, with its three index entries in the same script; and answers with it.
  *
  *   baseline_clockin serve --url U --redis /run/redis.sock
  *   baseline_clockin call --url U --in-flight 64 --calls 100000 --first 0 [--jobs 100]
@@ -71,8 +71,8 @@ static void command(server *self, slot *what, int argc, const char *argv[], cons
 static void take_request(server *self, natsMsg *msg)
 {
     slot *what = self->free;
-    Timesheet__V1__ClockInRequest *request =
-        timesheet__v1__clock_in_request__unpack(NULL, (size_t)natsMsg_GetDataLength(msg), (const uint8_t *)natsMsg_GetData(msg));
+    Timesheet__V1__ClockInRequest *request = timesheet__v1__clock_in_request__unpack(
+        NULL, (size_t)natsMsg_GetDataLength(msg), (const uint8_t *)natsMsg_GetData(msg));
     if (!what || !request) bare_die("request", what ? "is broken" : "too many at once");
     self->free = what->next;
     what->request = msg;
@@ -84,7 +84,8 @@ static void take_request(server *self, natsMsg *msg)
     timesheet__v1__clock_in_request__free_unpacked(request, NULL);
     char keys[READS][128];
     const char *argv[1 + READS] = {"MGET", keys[0], keys[1], keys[2], keys[3]};
-    size_t lens[1 + READS] = {4, (size_t)snprintf(keys[0], sizeof keys[0], "timesheet:{Employee}:%s", what->employee_id),
+    size_t lens[1 + READS] = {4,
+                              (size_t)snprintf(keys[0], sizeof keys[0], "timesheet:{Employee}:%s", what->employee_id),
                               (size_t)snprintf(keys[1], sizeof keys[1], "timesheet:{Job}:%s", what->job_id),
                               (size_t)snprintf(keys[2], sizeof keys[2], "timesheet:{Location}:%s", what->location_id),
                               (size_t)snprintf(keys[3], sizeof keys[3], "bare:{WorkDay}:%s", what->day_id)};
@@ -100,8 +101,10 @@ static void with_day(server *self, slot *what, void (*fn)(slot *what, Timesheet_
     now.seconds = time(NULL);
     entry.kind = TIMESHEET__V1__ENTRY_KIND__ENTRY_KIND_WORK, entry.start = &now;
     entry.job_id = what->job_id, entry.location_id = what->location_id;
-    day.id = what->day_id, day.employee_id = day.open_employee_id = what->employee_id, day.date = self->date, day.closed_by = open;
-    day.status = TIMESHEET__V1__DAY_STATUS__DAY_STATUS_OPEN, day.entries = entries, day.n_entries = 1, day.updated_at = &now;
+    day.id = what->day_id, day.employee_id = day.open_employee_id = what->employee_id, day.date = self->date,
+    day.closed_by = open;
+    day.status = TIMESHEET__V1__DAY_STATUS__DAY_STATUS_OPEN, day.entries = entries, day.n_entries = 1,
+    day.updated_at = &now;
     fn(what, &day);
 }
 
@@ -116,7 +119,8 @@ static void publish(server *self, slot *what, const redisReply *read)
     char subject[160], reply[96];
     natsMsg *event = NULL;
     for (size_t i = 0; i < READS - 1; i++)
-        if (read->elements != READS || read->element[i]->type != REDIS_REPLY_STRING) bare_die("clock-in", "the replicas miss something");
+        if (read->elements != READS || read->element[i]->type != REDIS_REPLY_STRING)
+            bare_die("clock-in", "the replicas miss something");
     if (read->element[READS - 1]->type != REDIS_REPLY_NIL) bare_die(what->day_id, "is there already");
     with_day(self, what, pack_event);
     snprintf(subject, sizeof subject, "bare.v1.WorkDay.%s", what->day_id);
@@ -135,10 +139,28 @@ static void upsert(server *self, slot *what)
     memcpy(value + 8, what->event, what->event_len);
     size_t employee_len = (size_t)snprintf(employee, sizeof employee, "%s%c%s", what->employee_id, 0, what->day_id);
     size_t date_len = (size_t)snprintf(date, sizeof date, "%s%c%s", self->date, 0, what->day_id);
-    const char *argv[] = {"EVALSHA", self->sha1, "4", key, "bare:{WorkDay}:@by:employee_id", "bare:{WorkDay}:@by:date",
-                          "bare:{WorkDay}:@by:open_employee_id", (const char *)value, employee, date, employee};
-    size_t lens[] = {7, 40, 1, (size_t)snprintf(key, sizeof key, "bare:{WorkDay}:%s", what->day_id), strlen(argv[4]), strlen(argv[5]),
-                     strlen(argv[6]), 8 + what->event_len, employee_len, date_len, employee_len};
+    const char *argv[] = {"EVALSHA",
+                          self->sha1,
+                          "4",
+                          key,
+                          "bare:{WorkDay}:@by:employee_id",
+                          "bare:{WorkDay}:@by:date",
+                          "bare:{WorkDay}:@by:open_employee_id",
+                          (const char *)value,
+                          employee,
+                          date,
+                          employee};
+    size_t lens[] = {7,
+                     40,
+                     1,
+                     (size_t)snprintf(key, sizeof key, "bare:{WorkDay}:%s", what->day_id),
+                     strlen(argv[4]),
+                     strlen(argv[5]),
+                     strlen(argv[6]),
+                     8 + what->event_len,
+                     employee_len,
+                     date_len,
+                     employee_len};
     what->upserting = true;
     command(self, what, 11, argv, lens);
 }
@@ -166,7 +188,9 @@ static void pack_answer(slot *what, Timesheet__V1__WorkDay *day)
 static void answer(server *self, slot *what)
 {
     with_day(self, what, pack_answer);
-    bare_check(natsConnection_Publish(self->nats.native, natsMsg_GetReply(what->request), what->event, (int)what->event_len), "answer");
+    bare_check(
+        natsConnection_Publish(self->nats.native, natsMsg_GetReply(what->request), what->event, (int)what->event_len),
+        "answer");
     natsMsg_Destroy(what->request);
     what->next = self->free;
     self->free = what;
@@ -239,8 +263,8 @@ static void call(caller *self, size_t place)
 static void take_reply(caller *self, natsMsg *msg)
 {
     size_t place = strtoul(strrchr(natsMsg_GetSubject(msg), '.') + 1, NULL, 10);
-    Timesheet__V1__DayState *state =
-        timesheet__v1__day_state__unpack(NULL, (size_t)natsMsg_GetDataLength(msg), (const uint8_t *)natsMsg_GetData(msg));
+    Timesheet__V1__DayState *state = timesheet__v1__day_state__unpack(NULL, (size_t)natsMsg_GetDataLength(msg),
+                                                                      (const uint8_t *)natsMsg_GetData(msg));
     if (!state || state->version == 0) bare_die("reply", "is no day");
     timesheet__v1__day_state__free_unpacked(state, NULL);
     natsMsg_Destroy(msg);
@@ -268,27 +292,43 @@ static void run_client(const settings *set)
 
 static _Noreturn void usage(void)
 {
-    fprintf(stderr, "usage: baseline_clockin serve|call [--url U] [--redis SOCKET] [--in-flight N] [--calls M] [--warm-up M] [--first N] "
+    fprintf(stderr, "usage: baseline_clockin serve|call [--url U] [--redis SOCKET] [--in-flight N] [--calls M] "
+                    "[--warm-up M] [--first N] "
                     "[--jobs N]\n");
     exit(2);
 }
 
 int main(int argc, char **argv)
 {
-    static const struct option options[] = {{"url", 1, NULL, 'u'},     {"redis", 1, NULL, 'r'},   {"in-flight", 1, NULL, 'n'},
-                                            {"calls", 1, NULL, 'm'},   {"warm-up", 1, NULL, 'w'}, {"first", 1, NULL, 'f'},
-                                            {"jobs", 1, NULL, 'j'},    {NULL, 0, NULL, 0}};
+    static const struct option options[] = {
+        {"url", 1, NULL, 'u'},     {"redis", 1, NULL, 'r'}, {"in-flight", 1, NULL, 'n'}, {"calls", 1, NULL, 'm'},
+        {"warm-up", 1, NULL, 'w'}, {"first", 1, NULL, 'f'}, {"jobs", 1, NULL, 'j'},      {NULL, 0, NULL, 0}};
     settings set = {.url = "nats://127.0.0.1:4222", .in_flight = 64, .calls = 10000, .jobs = 1};
     for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
         switch (option) {
-        case 'u': set.url = optarg; break;
-        case 'r': set.redis = optarg; break;
-        case 'n': set.in_flight = measure_number(optarg); break;
-        case 'm': set.calls = measure_number(optarg); break;
-        case 'w': set.warm_up = measure_number(optarg); break;
-        case 'f': set.first = measure_number(optarg); break;
-        case 'j': set.jobs = measure_number(optarg); break;
-        default: usage();
+        case 'u':
+            set.url = optarg;
+            break;
+        case 'r':
+            set.redis = optarg;
+            break;
+        case 'n':
+            set.in_flight = measure_number(optarg);
+            break;
+        case 'm':
+            set.calls = measure_number(optarg);
+            break;
+        case 'w':
+            set.warm_up = measure_number(optarg);
+            break;
+        case 'f':
+            set.first = measure_number(optarg);
+            break;
+        case 'j':
+            set.jobs = measure_number(optarg);
+            break;
+        default:
+            usage();
         }
     }
     if (optind != argc - 1 || set.in_flight < 1 || set.in_flight > SLOTS || set.jobs < 1) usage();

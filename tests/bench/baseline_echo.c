@@ -34,7 +34,8 @@ static void serve(const settings *set)
     for (;;) {
         bare_turn(&nats, NULL, BARE_NATS);
         for (natsMsg *msg; (msg = bare_next(sub)); natsMsg_Destroy(msg))
-            bare_check(natsConnection_Publish(nats.native, natsMsg_GetReply(msg), natsMsg_GetData(msg), natsMsg_GetDataLength(msg)),
+            bare_check(natsConnection_Publish(nats.native, natsMsg_GetReply(msg), natsMsg_GetData(msg),
+                                              natsMsg_GetDataLength(msg)),
                        "reply");
     }
 }
@@ -86,7 +87,8 @@ static void run_client(const settings *set)
 
 static _Noreturn void usage(void)
 {
-    fprintf(stderr, "usage: baseline_echo serve|call [--url U] [--subject S] [--in-flight N] [--calls M] [--warm-up M] [--body TEXT]\n");
+    fprintf(stderr, "usage: baseline_echo serve|call [--url U] [--subject S] [--in-flight N] [--calls M] [--warm-up M] "
+                    "[--body TEXT]\n");
     exit(2);
 }
 
@@ -95,18 +97,31 @@ int main(int argc, char **argv)
     static char payload[PAYLOAD + 1];
     memset(payload, 'x', PAYLOAD);
     settings set = {"nats://127.0.0.1:4222", "bench.echo", payload, 1, 100000, 0};
-    static const struct option options[] = {{"url", 1, NULL, 'u'},   {"subject", 1, NULL, 's'}, {"in-flight", 1, NULL, 'n'},
-                                            {"calls", 1, NULL, 'm'}, {"warm-up", 1, NULL, 'w'}, {"body", 1, NULL, 'b'},
-                                            {NULL, 0, NULL, 0}};
+    static const struct option options[] = {
+        {"url", 1, NULL, 'u'},     {"subject", 1, NULL, 's'}, {"in-flight", 1, NULL, 'n'}, {"calls", 1, NULL, 'm'},
+        {"warm-up", 1, NULL, 'w'}, {"body", 1, NULL, 'b'},    {NULL, 0, NULL, 0}};
     for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
         switch (option) {
-        case 'u': set.url = optarg; break;
-        case 's': set.subject = optarg; break;
-        case 'n': set.in_flight = measure_number(optarg); break;
-        case 'm': set.calls = measure_number(optarg); break;
-        case 'w': set.warm_up = measure_number(optarg); break;
-        case 'b': set.body = optarg; break;
-        default: usage();
+        case 'u':
+            set.url = optarg;
+            break;
+        case 's':
+            set.subject = optarg;
+            break;
+        case 'n':
+            set.in_flight = measure_number(optarg);
+            break;
+        case 'm':
+            set.calls = measure_number(optarg);
+            break;
+        case 'w':
+            set.warm_up = measure_number(optarg);
+            break;
+        case 'b':
+            set.body = optarg;
+            break;
+        default:
+            usage();
         }
     }
     if (optind != argc - 1 || set.in_flight < 1 || set.in_flight > MAX_IN_FLIGHT) usage();

@@ -33,7 +33,8 @@ static int fail(const char *what, const furrow_error *err)
 static int measure(furrow_link *link, furrow_store *store, const settings *set)
 {
     furrow_error err = {0};
-    furrow_replica_options options = {.service = set->service, .instance = "bench", .contract = &timesheet_v1_employee_replica};
+    furrow_replica_options options = {
+        .service = set->service, .instance = "bench", .contract = &timesheet_v1_employee_replica};
     uint64_t deadline = furrow_clock_now_ns() + CONNECT_NS;
     if (!furrow_link_wait_connected(link, deadline) || !furrow_store_wait_connected(store, deadline))
         return fail("connect", &err);

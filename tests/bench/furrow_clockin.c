@@ -1,6 +1,6 @@
 /*
- * Clocks employees in at the real timesheet service through its typed client: Furrow's side of the clock-in. Its baseline
- * is baseline_clockin.
+ * Clocks employees in at the real timesheet service through its typed client: Furrow's side of the clock-in. Its
+ * baseline is baseline_clockin.
  *
  *   furrow_clockin --url U --in-flight 64 --calls 100000 --first 0 [--jobs 100]
  *   -> furrow_clockin in_flight=64 calls=100000 per_s=15000 p50_us=4000.0 p99_us=7000.0 cpu_us=3.00
@@ -41,7 +41,8 @@ static _Noreturn void die(const char *what, const furrow_error *err)
     exit(1);
 }
 
-static void on_reply(void *arg, furrow_status status, const furrow_error *failure, const Timesheet__V1__DayState *response);
+static void on_reply(void *arg, furrow_status status, const furrow_error *failure,
+                     const Timesheet__V1__DayState *response);
 
 static void start_call(slot *self)
 {
@@ -56,10 +57,12 @@ static void start_call(slot *self)
     Timesheet__V1__ClockInRequest request = TIMESHEET__V1__CLOCK_IN_REQUEST__INIT;
     request.employee_id = employee, request.job_id = job, request.location_id = location;
     self->started_ns = measure_now_ns();
-    if (timesheet_clock_in_call_async(all->client, &request, NULL, on_reply, self, &err) != FURROW_OK) die("call", &err);
+    if (timesheet_clock_in_call_async(all->client, &request, NULL, on_reply, self, &err) != FURROW_OK)
+        die("call", &err);
 }
 
-static void on_reply(void *arg, furrow_status status, const furrow_error *failure, const Timesheet__V1__DayState *response)
+static void on_reply(void *arg, furrow_status status, const furrow_error *failure,
+                     const Timesheet__V1__DayState *response)
 {
     slot *self = arg;
     if (status != FURROW_OK) die("call", failure);
@@ -75,7 +78,8 @@ static void run(void *arg)
     furrow_error err;
     caller all = {.set = set, .finished = furrow_waiter_make()};
     slot *slots = calloc(set->in_flight, sizeof *slots);
-    furrow_link *link = furrow_link_create(set->loop, &(furrow_link_options){.url = set->url, .name = "furrow_clockin"}, &err);
+    furrow_link *link =
+        furrow_link_create(set->loop, &(furrow_link_options){.url = set->url, .name = "furrow_clockin"}, &err);
     if (!slots || !link || !(all.client = furrow_client_create(link, NULL, &err))) die("client", &err);
     if (!furrow_link_wait_connected(link, furrow_clock_now_ns() + CONNECT_NS))
         die("connect", &(furrow_error){.text = "no server there"});
@@ -94,20 +98,33 @@ static void run(void *arg)
 
 int main(int argc, char **argv)
 {
-    static const struct option options[] = {{"url", 1, NULL, 'u'},     {"in-flight", 1, NULL, 'n'}, {"calls", 1, NULL, 'm'},
-                                            {"warm-up", 1, NULL, 'w'}, {"first", 1, NULL, 'f'},     {"jobs", 1, NULL, 'j'},
-                                            {NULL, 0, NULL, 0}};
+    static const struct option options[] = {
+        {"url", 1, NULL, 'u'},   {"in-flight", 1, NULL, 'n'}, {"calls", 1, NULL, 'm'}, {"warm-up", 1, NULL, 'w'},
+        {"first", 1, NULL, 'f'}, {"jobs", 1, NULL, 'j'},      {NULL, 0, NULL, 0}};
     settings set = {.in_flight = 64, .calls = 10000, .jobs = 1};
     furrow_error err;
     for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
         switch (option) {
-        case 'u': set.url = optarg; break;
-        case 'n': set.in_flight = measure_number(optarg); break;
-        case 'm': set.calls = measure_number(optarg); break;
-        case 'w': set.warm_up = measure_number(optarg); break;
-        case 'f': set.first = measure_number(optarg); break;
-        case 'j': set.jobs = measure_number(optarg); break;
-        default: return 2;
+        case 'u':
+            set.url = optarg;
+            break;
+        case 'n':
+            set.in_flight = measure_number(optarg);
+            break;
+        case 'm':
+            set.calls = measure_number(optarg);
+            break;
+        case 'w':
+            set.warm_up = measure_number(optarg);
+            break;
+        case 'f':
+            set.first = measure_number(optarg);
+            break;
+        case 'j':
+            set.jobs = measure_number(optarg);
+            break;
+        default:
+            return 2;
         }
     }
     if (optind != argc || set.in_flight < 1 || set.jobs < 1) return 2;

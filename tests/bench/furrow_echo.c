@@ -33,7 +33,8 @@ static _Noreturn void die(const char *what, const furrow_error *err)
     exit(1);
 }
 
-furrow_status bench_echo(furrow_call *call, const Bench__V1__EchoRequest *request, Bench__V1__EchoResponse *response, furrow_error *err)
+furrow_status bench_echo(furrow_call *call, const Bench__V1__EchoRequest *request, Bench__V1__EchoResponse *response,
+                         furrow_error *err)
 {
     response->text = request->text;
     return FURROW_OK;
@@ -48,7 +49,8 @@ static void serve(furrow_link *link)
 {
     furrow_error err;
     furrow_waiter never = furrow_waiter_make();
-    furrow_server *server = furrow_server_create(link, &(furrow_server_options){.queue = "bench", .ready = ready}, &err);
+    furrow_server *server =
+        furrow_server_create(link, &(furrow_server_options){.queue = "bench", .ready = ready}, &err);
     if (!server || furrow_server_add(server, &bench_v1_echo_service_handlers, &err) != FURROW_OK) die("server", &err);
     if (furrow_link_flush(link, furrow_clock_now_ns() + CONNECT_NS, &err) != FURROW_OK) die("subscribe", &err);
     printf("ready\n");
@@ -69,13 +71,15 @@ typedef struct slot {
     uint64_t started_ns;
 } slot;
 
-static void check(const caller *all, furrow_status status, const Bench__V1__EchoResponse *response, const furrow_error *err)
+static void check(const caller *all, furrow_status status, const Bench__V1__EchoResponse *response,
+                  const furrow_error *err)
 {
     if (status != FURROW_OK) die("call", err);
     if (strcmp(response->text, all->request.text) != 0) die("call", &(furrow_error){.text = "the reply is no echo"});
 }
 
-static void on_reply(void *arg, furrow_status status, const furrow_error *failure, const Bench__V1__EchoResponse *response);
+static void on_reply(void *arg, furrow_status status, const furrow_error *failure,
+                     const Bench__V1__EchoResponse *response);
 
 static void start_call(slot *self)
 {
@@ -86,7 +90,8 @@ static void start_call(slot *self)
     if (bench_echo_call_async(all->client, &all->request, NULL, on_reply, self, &err) != FURROW_OK) die("call", &err);
 }
 
-static void on_reply(void *arg, furrow_status status, const furrow_error *failure, const Bench__V1__EchoResponse *response)
+static void on_reply(void *arg, furrow_status status, const furrow_error *failure,
+                     const Bench__V1__EchoResponse *response)
 {
     slot *self = arg;
     check(self->caller, status, response, failure);
@@ -142,7 +147,8 @@ static void run(void *arg)
 {
     const settings *set = arg;
     furrow_error err;
-    furrow_link *link = furrow_link_create(set->loop, &(furrow_link_options){.url = set->url, .name = "furrow_echo"}, &err);
+    furrow_link *link =
+        furrow_link_create(set->loop, &(furrow_link_options){.url = set->url, .name = "furrow_echo"}, &err);
     if (!link) die("link", &err);
     if (!furrow_link_wait_connected(link, furrow_clock_now_ns() + CONNECT_NS))
         die("connect", &(furrow_error){.text = "no server there"});
@@ -161,18 +167,30 @@ static _Noreturn void usage(void)
 
 int main(int argc, char **argv)
 {
-    static const struct option options[] = {{"url", 1, NULL, 'u'},     {"in-flight", 1, NULL, 'n'}, {"calls", 1, NULL, 'm'},
-                                            {"warm-up", 1, NULL, 'w'}, {"tasks", 0, NULL, 't'},     {NULL, 0, NULL, 0}};
+    static const struct option options[] = {{"url", 1, NULL, 'u'},   {"in-flight", 1, NULL, 'n'},
+                                            {"calls", 1, NULL, 'm'}, {"warm-up", 1, NULL, 'w'},
+                                            {"tasks", 0, NULL, 't'}, {NULL, 0, NULL, 0}};
     settings set = {.in_flight = 1, .calls = 100000};
     furrow_error err;
     for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
         switch (option) {
-        case 'u': set.url = optarg; break;
-        case 'n': set.in_flight = measure_number(optarg); break;
-        case 'm': set.calls = measure_number(optarg); break;
-        case 'w': set.warm_up = measure_number(optarg); break;
-        case 't': set.tasks = true; break;
-        default: usage();
+        case 'u':
+            set.url = optarg;
+            break;
+        case 'n':
+            set.in_flight = measure_number(optarg);
+            break;
+        case 'm':
+            set.calls = measure_number(optarg);
+            break;
+        case 'w':
+            set.warm_up = measure_number(optarg);
+            break;
+        case 't':
+            set.tasks = true;
+            break;
+        default:
+            usage();
         }
     }
     if (optind != argc - 1 || set.in_flight < 1) usage();

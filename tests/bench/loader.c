@@ -4,8 +4,8 @@
  *
  *   loader --url U durables EMPLOYEE bare1 bare2 …    durables as a replica's, each under a name of its own
  *   loader --url U days                               BARE_DAY on bare.v1.WorkDay.*: WORK_DAY's like for a bare program
- *   loader --url U fill employees|jobs|locations N    entities E0000000, J0000000, L0000000 and on; employees of 200 bytes
- *   loader --url U wait EMPLOYEE timesheet            until the durable has delivered all and nothing is unacked
+ *   loader --url U fill employees|jobs|locations N    entities E0000000, J0000000, L0000000 and on; employees of 200
+ * bytes loader --url U wait EMPLOYEE timesheet            until the durable has delivered all and nothing is unacked
  *
  * May depend on: nats.c, common/link's provisioner, the contracts.
  */
@@ -36,7 +36,8 @@ static Google__Protobuf__Timestamp monday = {.base = PROTOBUF_C_MESSAGE_INIT(&go
 /* All fourteen fields but the sealed one, and an address that makes it EMPLOYEE_BYTES. */
 static size_t make_employee(size_t n, uint8_t *out)
 {
-    char id[16], name[32], badge[16], address[EMPLOYEE_BYTES] = "", language[] = "es", crew[] = "crew-7", date[] = "2026-03-01";
+    char id[16], name[32], badge[16], address[EMPLOYEE_BYTES] = "", language[] = "es", crew[] = "crew-7",
+                                      date[] = "2026-03-01";
     char given[] = "Maria", family[] = "Gonzalez", phone[] = "+15595550123", email[] = "maria@example.com";
     snprintf(id, sizeof id, "E%07zu", n);
     snprintf(name, sizeof name, "Maria Gonzalez %zu", n % 1000);
@@ -165,14 +166,17 @@ static void make_days(const char *url)
     furrow_error err;
     furrow_provisioner *provisioner = provisioner_of(url);
     furrow_entity_contract contract = timesheet_v1_work_day_entity;
-    contract.name = "bare.v1.WorkDay", contract.owner = "bare", contract.stream = "BARE_DAY", contract.subjects = "bare.v1.WorkDay.*";
+    contract.name = "bare.v1.WorkDay", contract.owner = "bare", contract.stream = "BARE_DAY",
+    contract.subjects = "bare.v1.WorkDay.*";
     if (furrow_provision_entity(provisioner, &contract, 1, &err) != FURROW_OK) bare_die("BARE_DAY", err.text);
     furrow_provisioner_destroy(provisioner);
 }
 
 static _Noreturn void usage(void)
 {
-    fprintf(stderr, "usage: loader --url U durables STREAM NAME… | days | fill employees|jobs|locations N | wait STREAM DURABLE\n");
+    fprintf(
+        stderr,
+        "usage: loader --url U durables STREAM NAME… | days | fill employees|jobs|locations N | wait STREAM DURABLE\n");
     exit(2);
 }
 

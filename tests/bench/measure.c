@@ -17,7 +17,8 @@ static double cpu_us(void)
 {
     struct rusage use;
     getrusage(RUSAGE_SELF, &use);
-    return (double)(use.ru_utime.tv_sec + use.ru_stime.tv_sec) * 1e6 + (double)(use.ru_utime.tv_usec + use.ru_stime.tv_usec);
+    return (double)(use.ru_utime.tv_sec + use.ru_stime.tv_sec) * 1e6 +
+           (double)(use.ru_utime.tv_usec + use.ru_stime.tv_usec);
 }
 
 static void begin(measure *self)
@@ -75,8 +76,9 @@ void measure_print(measure *self, const char *program, size_t in_flight)
     size_t n = self->calls;
     double seconds = (double)(self->ended_ns - self->begun_ns) / 1e9;
     qsort(self->latency_ns, n, sizeof self->latency_ns[0], by_value);
-    printf("%s in_flight=%zu calls=%zu per_s=%.0f p50_us=%.1f p99_us=%.1f cpu_us=%.2f\n", program, in_flight, n, (double)n / seconds,
-           self->latency_ns[n / 2] / 1e3, self->latency_ns[n * 99 / 100] / 1e3, (self->ended_cpu_us - self->begun_cpu_us) / (double)n);
+    printf("%s in_flight=%zu calls=%zu per_s=%.0f p50_us=%.1f p99_us=%.1f cpu_us=%.2f\n", program, in_flight, n,
+           (double)n / seconds, self->latency_ns[n / 2] / 1e3, self->latency_ns[n * 99 / 100] / 1e3,
+           (self->ended_cpu_us - self->begun_cpu_us) / (double)n);
 }
 
 size_t measure_number(const char *text)

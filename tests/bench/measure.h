@@ -1,6 +1,6 @@
 /**
- * How every program of the benchmarks counts: calls in flight, a warm-up that does not count, latencies, and one line of
- * "key=value" at the end, which tests/bench/run reads. Depends on the C library only. Threads: one.
+ * How every program of the benchmarks counts: calls in flight, a warm-up that does not count, latencies, and one line
+ * of "key=value" at the end, which tests/bench/run reads. Depends on the C library only. Threads: one.
  */
 #ifndef FURROW_BENCH_MEASURE_H
 #define FURROW_BENCH_MEASURE_H

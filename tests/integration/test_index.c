@@ -428,7 +428,8 @@ START_TEST(reactions_that_fail_do_not_hide_the_others)
 END_TEST
 
 /* Applies one write with @known as what is stored; how many applied, and how many reads Redis was asked for. */
-static size_t put_known(store_world *world, furrow_table *table, uint64_t version, const char *name, const furrow_record *known, int64_t *reads)
+static size_t put_known(store_world *world, furrow_table *table, uint64_t version, const char *name,
+                        const furrow_record *known, int64_t *reads)
 {
     size_t applied = 0;
     int64_t before = store_world_info(world, "total_commands_processed");
@@ -442,7 +443,8 @@ static void known_body(store_world *world)
 {
     ck_assert(store_world_connected(world->store));
     furrow_table *table = store_world_table(world, world->store, "Worker", "name", false);
-    furrow_record nothing = {0}, read, other = {.found = true, .version = 2, .body = store_world_worker(world, "w1", "Eve", 1, "")};
+    furrow_record nothing = {0}, read,
+                  other = {.found = true, .version = 2, .body = store_world_worker(world, "w1", "Eve", 1, "")};
     int64_t without, with, again;
     put(world, table, "w2", 1, "Ana", 1, "");
     put(world, table, "w1", 1, "Amy", 1, "");

@@ -1,6 +1,6 @@
 /*
- * JetStream over the link, against a real nats-server: compare-and-set, message ids, the pull, the side reader, and what
- * becomes of them when the server is killed.
+ * JetStream over the link, against a real nats-server: compare-and-set, message ids, the pull, the side reader, and
+ * what becomes of them when the server is killed.
  */
 #include "base/clock.h"
 #include "link/jetstream.h"
@@ -14,10 +14,19 @@
 
 #define PATIENCE_MS 20000
 
-static const furrow_entity_contract thing = {.name = "t.v1.Thing", .short_name = "Thing", .owner = "owner", .stream = "THING",
-                                             .subjects = "t.v1.Thing.*", .description = "", .history = 2};
-static const furrow_replica_contract replica = {.name = "u.v1.Thing", .service = "user", .entity = "t.v1.Thing", .stream = "THING",
-                                                .subjects = "t.v1.Thing.*", .keeps = "id,name"};
+static const furrow_entity_contract thing = {.name = "t.v1.Thing",
+                                             .short_name = "Thing",
+                                             .owner = "owner",
+                                             .stream = "THING",
+                                             .subjects = "t.v1.Thing.*",
+                                             .description = "",
+                                             .history = 2};
+static const furrow_replica_contract replica = {.name = "u.v1.Thing",
+                                                .service = "user",
+                                                .entity = "t.v1.Thing",
+                                                .stream = "THING",
+                                                .subjects = "t.v1.Thing.*",
+                                                .keeps = "id,name"};
 
 typedef struct test_world {
     furrow_test_server *nats;
@@ -31,8 +40,8 @@ static uint64_t within_ms(uint64_t ms)
     return furrow_clock_now_ns() + ms * FURROW_NS_PER_MS;
 }
 
-static furrow_status provision(const test_world *world, const furrow_entity_contract *entity, const furrow_replica_contract *consumer,
-                               furrow_error *err)
+static furrow_status provision(const test_world *world, const furrow_entity_contract *entity,
+                               const furrow_replica_contract *consumer, furrow_error *err)
 {
     furrow_link_options options = {.url = furrow_test_server_url(world->nats)};
     furrow_provisioner *provisioner = furrow_provisioner_create(&options, PATIENCE_MS, err);
@@ -66,14 +75,15 @@ static void run(bool with_stream, void (*body)(test_world *world))
     furrow_test_server_destroy(world.nats);
 }
 
-static furrow_status put(test_world *world, const char *id, const char *text, const char *msg_id, int64_t expected, furrow_js_puback *ack,
-                         furrow_error *err)
+static furrow_status put(test_world *world, const char *id, const char *text, const char *msg_id, int64_t expected,
+                         furrow_js_puback *ack, furrow_error *err)
 {
     char subject[FURROW_SUBJECT_MAX];
     furrow_js_puback ignored;
     snprintf(subject, sizeof subject, "t.v1.Thing.%s", id);
     furrow_js_publish_options options = {.msg_id = msg_id, .expected_seq = expected};
-    return furrow_js_publish(world->link, subject, furrow_bytes_of(text), &options, within_ms(PATIENCE_MS), ack ? ack : &ignored, err);
+    return furrow_js_publish(world->link, subject, furrow_bytes_of(text), &options, within_ms(PATIENCE_MS),
+                             ack ? ack : &ignored, err);
 }
 
 /* Fills the stream from many tasks at once. */
@@ -111,9 +121,15 @@ static void racer(void *arg)
 {
     race_state *race = arg;
     switch (put(race->world, "badge", "mine", NULL, 0, NULL, NULL)) {
-    case FURROW_OK: race->won++; break;
-    case FURROW_ABORTED: race->lost++; break;
-    default: race->other++; break;
+    case FURROW_OK:
+        race->won++;
+        break;
+    case FURROW_ABORTED:
+        race->lost++;
+        break;
+    default:
+        race->other++;
+        break;
     }
     race->running--;
 }
@@ -148,7 +164,9 @@ static void publish_body(test_world *world)
         FURROW_AUTO(furrow_arena) arena = furrow_arena_create(0);
         furrow_js_stored stored;
         ck_assert_int_eq(repeated, FURROW_ABORTED);
-        ck_assert_int_eq(furrow_js_get_last(world->link, "THING", "t.v1.Thing.a", within_ms(PATIENCE_MS), arena, &stored, &err), FURROW_OK);
+        ck_assert_int_eq(
+            furrow_js_get_last(world->link, "THING", "t.v1.Thing.a", within_ms(PATIENCE_MS), arena, &stored, &err),
+            FURROW_OK);
         ck_assert_str_eq(furrow_js_stored_header(&stored, "Nats-Msg-Id", arena), "id-1");
     }
     ck_assert_int_eq(put(world, "a", "one", "id-1", FURROW_JS_ANY_SEQUENCE, &again, &err), FURROW_OK);
@@ -160,7 +178,8 @@ static void publish_body(test_world *world)
     ck_assert_uint_gt(again.sequence, first.sequence);
     /* Nobody takes this subject: nothing was written, and that is known at once. */
     furrow_js_publish_options options = {.expected_seq = FURROW_JS_ANY_SEQUENCE};
-    ck_assert_int_eq(furrow_js_publish(world->link, "no.such.stream", furrow_bytes_of("x"), &options, within_ms(PATIENCE_MS), &again, &err),
+    ck_assert_int_eq(furrow_js_publish(world->link, "no.such.stream", furrow_bytes_of("x"), &options,
+                                       within_ms(PATIENCE_MS), &again, &err),
                      FURROW_UNAVAILABLE);
 }
 
@@ -179,10 +198,11 @@ static void get_body(test_world *world)
     furrow_header headers[] = {{"ce-type", "t.v1.Thing.made"}, {"ce-id", "7"}};
     FURROW_AUTO(furrow_arena) arena = furrow_arena_create(0);
     furrow_js_publish_options options = {.expected_seq = 0, .headers = headers, .header_count = 2};
-    ck_assert_int_eq(furrow_js_publish(world->link, "t.v1.Thing.a", (furrow_bytes){"\0\1\2\xff", 4}, &options, within_ms(PATIENCE_MS), &ack,
-                                       &err),
+    ck_assert_int_eq(furrow_js_publish(world->link, "t.v1.Thing.a", (furrow_bytes){"\0\1\2\xff", 4}, &options,
+                                       within_ms(PATIENCE_MS), &ack, &err),
                      FURROW_OK);
-    ck_assert_msg(furrow_js_get_last(world->link, "THING", "t.v1.Thing.a", within_ms(PATIENCE_MS), arena, &stored, &err) == FURROW_OK,
+    ck_assert_msg(furrow_js_get_last(world->link, "THING", "t.v1.Thing.a", within_ms(PATIENCE_MS), arena, &stored,
+                                     &err) == FURROW_OK,
                   "%s", err.text);
     ck_assert_uint_eq(stored.sequence, ack.sequence);
     ck_assert_uint_eq(stored.data.len, 4);
@@ -194,17 +214,22 @@ static void get_body(test_world *world)
     int64_t age = furrow_clock_wall_ns() - stored.timestamp_ns;
     ck_assert_int_ge(age, 0);
     ck_assert_int_lt(age, (int64_t)(60 * FURROW_NS_PER_S));
-    ck_assert_int_eq(furrow_js_get(world->link, "THING", ack.sequence, within_ms(PATIENCE_MS), arena, &stored, &err), FURROW_OK);
-    ck_assert_int_eq(furrow_js_get(world->link, "THING", 999, within_ms(PATIENCE_MS), arena, &stored, &err), FURROW_NOT_FOUND);
-    ck_assert_int_eq(furrow_js_get_last(world->link, "THING", "t.v1.Thing.b", within_ms(PATIENCE_MS), arena, &stored, &err),
+    ck_assert_int_eq(furrow_js_get(world->link, "THING", ack.sequence, within_ms(PATIENCE_MS), arena, &stored, &err),
+                     FURROW_OK);
+    ck_assert_int_eq(furrow_js_get(world->link, "THING", 999, within_ms(PATIENCE_MS), arena, &stored, &err),
                      FURROW_NOT_FOUND);
-    ck_assert_int_eq(furrow_js_get_last(world->link, "NOSUCH", "t.v1.Thing.b", within_ms(PATIENCE_MS), arena, &stored, &err),
-                     FURROW_FAILED_PRECONDITION);
+    ck_assert_int_eq(
+        furrow_js_get_last(world->link, "THING", "t.v1.Thing.b", within_ms(PATIENCE_MS), arena, &stored, &err),
+        FURROW_NOT_FOUND);
+    ck_assert_int_eq(
+        furrow_js_get_last(world->link, "NOSUCH", "t.v1.Thing.b", within_ms(PATIENCE_MS), arena, &stored, &err),
+        FURROW_FAILED_PRECONDITION);
     ck_assert_int_eq(furrow_js_stream_info(world->link, "THING", within_ms(PATIENCE_MS), &state, &err), FURROW_OK);
     ck_assert_uint_eq(state.last_seq, ack.sequence);
     ck_assert_uint_eq(state.messages, 1);
     ck_assert_int_gt(state.created_ns, 0);
-    ck_assert_int_eq(furrow_js_stream_info(world->link, "NOSUCH", within_ms(PATIENCE_MS), &state, &err), FURROW_NOT_FOUND);
+    ck_assert_int_eq(furrow_js_stream_info(world->link, "NOSUCH", within_ms(PATIENCE_MS), &state, &err),
+                     FURROW_NOT_FOUND);
 }
 
 START_TEST(what_is_stored_is_read_back)
@@ -339,7 +364,8 @@ static void pull_restart_body(test_world *world)
     ck_assert(FURROW_TEST_EVENTUALLY_IN_TASK(self.taken > 2000, PATIENCE_MS));
     furrow_test_server_kill(world->nats);
     furrow_test_server_restart(world->nats);
-    ck_assert(FURROW_TEST_EVENTUALLY_IN_TASK(furrow_link_reconnects(world->link) == 1 && furrow_link_connected(world->link), PATIENCE_MS));
+    ck_assert(FURROW_TEST_EVENTUALLY_IN_TASK(
+        furrow_link_reconnects(world->link) == 1 && furrow_link_connected(world->link), PATIENCE_MS));
     ck_assert_int_eq(furrow_js_stream_info(world->link, "THING", within_ms(PATIENCE_MS), &stream, NULL), FURROW_OK);
     ck_assert_uint_eq(stream.last_seq, 20000);
     /* What was delivered to the broken connection comes again after the ack wait; the rest now. */
@@ -442,7 +468,8 @@ static furrow_status on_read(void *arg, furrow_msg *const *messages, size_t coun
     self->batches++;
     if (self->stop_after && self->count >= self->stop_after) return furrow_fail(err, FURROW_DATA_LOSS, "enough");
     if (self->write_meanwhile)
-        for (int i = 0; i < 5; i++) ck_assert_int_eq(put(self->world, "new", "x", NULL, FURROW_JS_ANY_SEQUENCE, NULL, NULL), FURROW_OK);
+        for (int i = 0; i < 5; i++)
+            ck_assert_int_eq(put(self->world, "new", "x", NULL, FURROW_JS_ANY_SEQUENCE, NULL, NULL), FURROW_OK);
     if (self->kill_once && self->count > 3000) {
         self->kill_once = false;
         furrow_test_server_kill(self->world->nats);
@@ -493,7 +520,8 @@ static void gap_at_end_body(test_world *world)
 {
     /* "x" superseded at the end of the range: the last messages that exist lie before it. */
     fill(world, 100, 100);
-    for (int i = 0; i < 10; i++) ck_assert_int_eq(put(world, "x", "x", NULL, FURROW_JS_ANY_SEQUENCE, NULL, NULL), FURROW_OK);
+    for (int i = 0; i < 10; i++)
+        ck_assert_int_eq(put(world, "x", "x", NULL, FURROW_JS_ANY_SEQUENCE, NULL, NULL), FURROW_OK);
     reading gap = read_range(world, (reading){0}, 1, 105, FURROW_OK);
     ck_assert_uint_eq(gap.count, 100);
     /* A range past the end of the log ends with the log. */

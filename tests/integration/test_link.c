@@ -1,6 +1,6 @@
 /*
- * The link against a real nats-server: requests and their ends, reconnects, bounds. Each test runs its body as a task on a
- * loop of its own.
+ * The link against a real nats-server: requests and their ends, reconnects, bounds. Each test runs its body as a task
+ * on a loop of its own.
  */
 #include "base/clock.h"
 #include "link/link.h"
@@ -68,11 +68,12 @@ static void echo(void *arg, furrow_msg *msg)
 static void serve_echo(test_world *world)
 {
     ck_assert(furrow_link_wait_connected(world->link, within_ms(PATIENCE_MS)));
-    ck_assert(furrow_link_subscribe(world->link, "t.echo", &(furrow_subscribe_options){.queue = "q"}, echo, world, NULL));
+    ck_assert(
+        furrow_link_subscribe(world->link, "t.echo", &(furrow_subscribe_options){.queue = "q"}, echo, world, NULL));
 }
 
-static furrow_status call(furrow_link *link, const char *subject, const char *text, uint64_t timeout_ms, char *answer, size_t size,
-                          furrow_error *err)
+static furrow_status call(furrow_link *link, const char *subject, const char *text, uint64_t timeout_ms, char *answer,
+                          size_t size, furrow_error *err)
 {
     furrow_msg *reply = NULL;
     furrow_outgoing out = {.subject = subject, .data = furrow_bytes_of(text)};
@@ -90,9 +91,11 @@ static void echo_body(test_world *world)
     char answer[64];
     furrow_error err = {0};
     serve_echo(world);
-    ck_assert_msg(call(world->link, "t.echo", "hello", PATIENCE_MS, answer, sizeof answer, &err) == FURROW_OK, "%s", err.text);
+    ck_assert_msg(call(world->link, "t.echo", "hello", PATIENCE_MS, answer, sizeof answer, &err) == FURROW_OK, "%s",
+                  err.text);
     ck_assert_str_eq(answer, "hello");
-    ck_assert_msg(call(world->link, "t.echo", "", PATIENCE_MS, answer, sizeof answer, &err) == FURROW_OK, "%s", err.text);
+    ck_assert_msg(call(world->link, "t.echo", "", PATIENCE_MS, answer, sizeof answer, &err) == FURROW_OK, "%s",
+                  err.text);
     ck_assert_str_eq(answer, "");
     ck_assert_str_eq(furrow_link_last_error(world->link), "");
 }
@@ -166,7 +169,8 @@ static void no_responders_body(test_world *world)
     ck_assert_ptr_nonnull(strstr(err.text, "t.nobody"));
     /* Each answer finds its own request among others in flight. */
     for (int i = 0; i < 300; i++) {
-        ck_assert_int_eq(call(world->link, "t.nobody", "x", PATIENCE_MS, answer, sizeof answer, &err), FURROW_UNAVAILABLE);
+        ck_assert_int_eq(call(world->link, "t.nobody", "x", PATIENCE_MS, answer, sizeof answer, &err),
+                         FURROW_UNAVAILABLE);
         ck_assert_int_eq(call(world->link, "t.echo", "y", PATIENCE_MS, answer, sizeof answer, &err), FURROW_OK);
     }
 }
@@ -190,7 +194,9 @@ static void deadline_body(test_world *world)
     ck_assert_str_ne(kept, "");
     /* The late answer reaches nobody, however often the slot is used again. */
     for (int i = 0; i < 200; i++) {
-        ck_assert_int_eq(furrow_link_publish(world->link, &(furrow_outgoing){.subject = kept, .data = FURROW_BYTES_LITERAL("late")}, NULL),
+        ck_assert_int_eq(furrow_link_publish(world->link,
+                                             &(furrow_outgoing){.subject = kept, .data = FURROW_BYTES_LITERAL("late")},
+                                             NULL),
                          FURROW_OK);
         ck_assert_int_eq(call(world->link, "t.echo", "y", PATIENCE_MS, answer, sizeof answer, &err), FURROW_OK);
         ck_assert_str_eq(answer, "y");
@@ -257,7 +263,8 @@ static void check_headers(void *arg, furrow_msg *msg)
 static void headers_body(test_world *world)
 {
     size_t state[2] = {0};
-    furrow_header good[] = {{"traceparent", "00-1"}, {"x", "y z"}}, bad_value[] = {{"a", "b\r\nc: d"}}, bad_name[] = {{"a:b", "c"}};
+    furrow_header good[] = {{"traceparent", "00-1"}, {"x", "y z"}}, bad_value[] = {{"a", "b\r\nc: d"}},
+                  bad_name[] = {{"a:b", "c"}};
     ck_assert(furrow_link_wait_connected(world->link, within_ms(PATIENCE_MS)));
     ck_assert(furrow_link_subscribe(world->link, "t.h", NULL, check_headers, state, NULL));
     furrow_outgoing out = {.subject = "t.h", .data = FURROW_BYTES_LITERAL("d")};
@@ -313,13 +320,19 @@ static void loader(void *arg)
     char answer[64];
     while (!load->stop) {
         switch (call(load->world->link, "t.echo", "load", 2000, answer, sizeof answer, NULL)) {
-        case FURROW_OK: load->ok++; break;
+        case FURROW_OK:
+            load->ok++;
+            break;
         case FURROW_UNAVAILABLE:
             load->unavailable++;
             furrow_task_sleep_ms(1);
             break;
-        case FURROW_DEADLINE_EXCEEDED: load->unknown++; break;
-        default: load->other++; break;
+        case FURROW_DEADLINE_EXCEEDED:
+            load->unknown++;
+            break;
+        default:
+            load->other++;
+            break;
         }
     }
     load->running--;
@@ -410,7 +423,8 @@ static void requests_bound_body(test_world *world)
     furrow_outgoing out = {.subject = "t.silent"};
     for (int i = 0; i < 3; i++)
         ck_assert_int_eq(furrow_link_request_async(small, &out, within_ms(100), count_reply, counts, &err), FURROW_OK);
-    ck_assert_int_eq(furrow_link_request_async(small, &out, within_ms(100), count_reply, counts, &err), FURROW_RESOURCE_EXHAUSTED);
+    ck_assert_int_eq(furrow_link_request_async(small, &out, within_ms(100), count_reply, counts, &err),
+                     FURROW_RESOURCE_EXHAUSTED);
     ck_assert(FURROW_TEST_EVENTUALLY_IN_TASK(counts[1] == 3, PATIENCE_MS));
     ck_assert_int_eq(furrow_link_request_async(small, &out, FURROW_NEVER, count_reply, counts, &err), FURROW_OK);
     furrow_link_destroy(small);
@@ -441,7 +455,8 @@ static void overflow_body(test_world *world)
     furrow_link *sender = connect_to(world, (furrow_link_options){0});
     ck_assert(furrow_link_wait_connected(sender, within_ms(PATIENCE_MS)));
     serve_echo(world);
-    ck_assert(furrow_link_subscribe(world->link, "t.in", &(furrow_subscribe_options){.max_per_turn = 10, .overflow = take_over}, take,
+    ck_assert(furrow_link_subscribe(world->link, "t.in",
+                                    &(furrow_subscribe_options){.max_per_turn = 10, .overflow = take_over}, take,
                                     counts, NULL));
     ck_assert_int_eq(furrow_link_flush(world->link, within_ms(PATIENCE_MS), NULL), FURROW_OK);
     for (int i = 0; i < 1000; i++)
@@ -570,7 +585,8 @@ static void tls_body(test_world *world)
     snprintf(ca, sizeof ca, "%s/cert.pem", certificates);
     furrow_link *plain = world->link;
     world->link = connect_to(world, (furrow_link_options){.tls_ca = ca});
-    ck_assert_msg(furrow_link_wait_connected(world->link, within_ms(PATIENCE_MS)), "%s", furrow_link_last_error(world->link));
+    ck_assert_msg(furrow_link_wait_connected(world->link, within_ms(PATIENCE_MS)), "%s",
+                  furrow_link_last_error(world->link));
     serve_echo(world);
     for (int i = 0; i < 200; i++)
         ck_assert_int_eq(call(world->link, "t.echo", "sealed", PATIENCE_MS, answer, sizeof answer, &err), FURROW_OK);
@@ -586,8 +602,15 @@ START_TEST(tls_with_a_certificate_we_trust)
     certificates = furrow_test_tempdir();
     snprintf(key, sizeof key, "%s/key.pem", certificates);
     snprintf(cert, sizeof cert, "%s/cert.pem", certificates);
-    const char *const make[] = {"openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=127.0.0.1", "-addext",
-                                "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", cert, NULL};
+    const char *const make[] = {"openssl",  "req",
+                                "-x509",    "-newkey",
+                                "rsa:2048", "-nodes",
+                                "-days",    "1",
+                                "-subj",    "/CN=127.0.0.1",
+                                "-addext",  "subjectAltName=IP:127.0.0.1",
+                                "-keyout",  key,
+                                "-out",     cert,
+                                NULL};
     ck_assert_int_eq(furrow_test_run(&(furrow_test_process_options){.argv = make}, PATIENCE_MS, NULL), 0);
     snprintf(config, sizeof config, "tls { cert_file: \"%s\", key_file: \"%s\" }\n", cert, key);
     run(&(furrow_test_nats_options){.config = config}, tls_body);

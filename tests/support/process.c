@@ -1,6 +1,6 @@
 /*
- * Child processes of tests. Invariants: a child is reaped exactly once (`ended`); its three standard streams are files in
- * a temporary directory of ours. May depend on: tempdir, wait, Linux (prctl).
+ * Child processes of tests. Invariants: a child is reaped exactly once (`ended`); its three standard streams are files
+ * in a temporary directory of ours. May depend on: tempdir, wait, Linux (prctl).
  */
 #include "support/process.h"
 #include "support/tempdir.h"
@@ -31,7 +31,8 @@ static void redirect(const char *path, int flags, int to)
     if (fd != to) close(fd);
 }
 
-static _Noreturn void become(const furrow_test_process *process, const furrow_test_process_options *options, pid_t parent)
+static _Noreturn void become(const furrow_test_process *process, const furrow_test_process_options *options,
+                             pid_t parent)
 {
     /* PDEATHSIG is lost if the parent died between fork and prctl: look whether it is still there. */
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != parent) _exit(126);

@@ -1,7 +1,8 @@
 /**
- * Programs as child processes of a test. A child dies with the thread that started it, even when that is killed (so start
- * them from the thread that lives longest, as a rule the main one). Its output goes to files, so it never blocks on us.
- * What cannot work (no such program, no fork) aborts the test with the reason. Threads: one at a time per process.
+ * Programs as child processes of a test. A child dies with the thread that started it, even when that is killed (so
+ * start them from the thread that lives longest, as a rule the main one). Its output goes to files, so it never blocks
+ * on us. What cannot work (no such program, no fork) aborts the test with the reason. Threads: one at a time per
+ * process.
  */
 #ifndef FURROW_TEST_PROCESS_H
 #define FURROW_TEST_PROCESS_H
@@ -41,8 +42,8 @@ bool furrow_test_process_wait_for(furrow_test_process *process, const char *text
 void furrow_test_process_destroy(furrow_test_process *process);
 
 /*
- * Runs a program to its end (killed after @timeout_ms): its exit code, and its standard output in *@output (owned by the
- * caller; NULL when not wanted; standard error follows it).
+ * Runs a program to its end (killed after @timeout_ms): its exit code, and its standard output in *@output (owned by
+ * the caller; NULL when not wanted; standard error follows it).
  */
 int furrow_test_run(const furrow_test_process_options *options, uint64_t timeout_ms, char **output);
 

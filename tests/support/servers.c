@@ -1,7 +1,7 @@
 /*
- * nats-server and redis-server as child processes. A server is a command line built once (port, directory, socket) and a
- * process that may be started from it again and again; it counts as ready when it greets (nats: INFO, after JetStream has
- * recovered) or answers PING (redis: not while it loads). May depend on: process, tempdir, wait.
+ * nats-server and redis-server as child processes. A server is a command line built once (port, directory, socket) and
+ * a process that may be started from it again and again; it counts as ready when it greets (nats: INFO, after JetStream
+ * has recovered) or answers PING (redis: not while it loads). May depend on: process, tempdir, wait.
  */
 #include "support/servers.h"
 #include "support/process.h"
@@ -18,9 +18,9 @@
 #include <sys/time.h>
 #include <unistd.h>
 
-#define ARGS_MAX     48
-#define READY_MS     20000
-#define START_TRIES  8
+#define ARGS_MAX    48
+#define READY_MS    20000
+#define START_TRIES 8
 
 typedef struct kind {
     const char *scheme, *variable, *program;
@@ -108,7 +108,8 @@ static bool greets(const furrow_test_server *server)
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
     bool ready = fd >= 0 && connect(fd, (struct sockaddr *)&address, sizeof address) == 0 &&
                  (ask == 0 || send(fd, server->kind->greeting_request, ask, MSG_NOSIGNAL) == (ssize_t)ask) &&
-                 recv(fd, answer, expect, MSG_WAITALL) == (ssize_t)expect && memcmp(answer, server->kind->greeting, expect) == 0;
+                 recv(fd, answer, expect, MSG_WAITALL) == (ssize_t)expect &&
+                 memcmp(answer, server->kind->greeting, expect) == 0;
     close(fd);
     return ready;
 }

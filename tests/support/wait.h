@@ -1,6 +1,7 @@
 /**
  * Waiting for a condition with a deadline: tests never sleep for a fixed time. The condition is looked at every 2 ms.
- * EVENTUALLY blocks the thread; IN_TASK parks the task (include base/task.h and base/clock.h). Both yield whether it came true.
+ * EVENTUALLY blocks the thread; IN_TASK parks the task (include base/task.h and base/clock.h). Both yield whether it
+ * came true.
  */
 #ifndef FURROW_TEST_WAIT_H
 #define FURROW_TEST_WAIT_H
