@@ -11,12 +11,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SECOND           ((int64_t)FURROW_NS_PER_S)
-#define DUPLICATE_WINDOW (120 * SECOND)
-#define ACK_WAIT         (30 * SECOND)
-#define MAX_ACK_PENDING  20000 /* more than all replicas of a service have in hand: a replica takes 4 batches of 1000  \
-                                */
-#define MAX_WAITING        256 /* pull requests of all replicas; each has a handful outstanding */
+#define SECOND             ((int64_t)FURROW_NS_PER_S)
+#define DUPLICATE_WINDOW   (120 * SECOND)
+#define ACK_WAIT           (30 * SECOND)
+#define MAX_ACK_PENDING    20000 /* more than all replicas of a service have in hand at once */
+#define MAX_WAITING        256   /* pull requests of all replicas; each has a handful outstanding */
 #define DESCRIPTION_MAX    512
 #define ERR_STREAM_MISSING 10059
 

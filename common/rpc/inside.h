@@ -58,6 +58,7 @@ struct furrow_server {
     size_t idle_count;
     furrow_call *keyed[FURROW_CALL_KEYED]; /* running calls that carry an idempotency key, by its first byte */
     size_t running;
+    uint64_t arrival_ns; /* of the requests that one read brought; 0 once the first of their tasks has run */
     uint64_t dropped;
     furrow_waiter *drained;
     bool gone; /* destroyed while calls ran: the last of them frees it, and nothing of the owner's is touched */

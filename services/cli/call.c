@@ -66,13 +66,12 @@ int cli_call(cli *tool)
     else
         furrow_buffer_append_text(&body, tool->argc == 2 ? tool->argv[1] : "{}");
     headers[count++] = (furrow_header){.name = FURROW_HEADER_CONTENT_TYPE, .value = FURROW_TYPE_JSON};
+    furrow_outgoing out = {
+        .subject = tool->argv[0], .headers = headers, .header_count = count, .data = {body.data, body.len}};
     if (body.failed)
         cli_fail(tool, 2, "the request is larger than %d bytes", BODY_MAX);
     else
-        call(tool,
-             &(furrow_outgoing){
-                 .subject = tool->argv[0], .headers = headers, .header_count = count, .data = {body.data, body.len}},
-             timeout_ms);
+        call(tool, &out, timeout_ms);
     furrow_buffer_fini(&body);
     return tool->exit_code;
 }
