@@ -11,6 +11,8 @@
 
 #include <string.h>
 
+enum { RESERVED_FIRST = 2047, RESERVED_LAST = 2048 };
+
 /* A subject is at most 255 bytes (FURROW_SUBJECT_MAX of wire/subject.h), an id 64, a method or an id is one token more.
  * Streams: so that `deadletter.<service>.<STREAM>` and the names of consumers and keys stay far from their limits. */
 enum {
@@ -61,6 +63,18 @@ static void check_id(const judge *by, const furrow_model_message *message)
                           furrow_model_in_oneof(field) ? " in a oneof" : "");
 }
 
+/* The write path keeps its own bookkeeping in an entity's bytes under these numbers (log/window.h, log/claim.c). */
+static void check_reserved_numbers(const judge *by, const furrow_model_message *entity)
+{
+    for (size_t i = 0; i < entity->field_count; i++) {
+        int32_t number = entity->fields[i].proto->number;
+        if (number >= RESERVED_FIRST && number <= RESERVED_LAST)
+            furrow_report_add(by->report, entity->fields[i].place,
+                              "field %s of entity %s has number %d; %d to %d are the entity log's: use another",
+                              entity->fields[i].name, entity->name, number, RESERVED_FIRST, RESERVED_LAST);
+    }
+}
+
 static void check_entity(const judge *by, const furrow_model_message *entity)
 {
     const furrow_message_options *options = &entity->options;
@@ -85,6 +99,7 @@ static void check_entity(const judge *by, const furrow_model_message *entity)
     if (strcmp(stream, "DEADLETTER") == 0)
         furrow_report_add(by->report, entity->place,
                           "entity %s would own stream DEADLETTER, which is the mesh's: rename it", entity->name);
+    check_reserved_numbers(by, entity);
 }
 
 static void check_replica(const judge *by, const furrow_model_message *replica)
