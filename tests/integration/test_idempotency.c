@@ -144,9 +144,13 @@ static void impatient_body(rpc_world *world)
     ck_assert_ok(furrow_loop_spawn(world->loop, create, &first, failure));
     ck_assert(FURROW_TEST_EVENTUALLY_IN_TASK(world->waiting == 1, PATIENCE_MS));
     second.timeout_ms = 40;
-    create(&second);
-    ck_assert_int_eq(second.status, FURROW_DEADLINE_EXCEEDED);
-    ck_assert(FURROW_TEST_EVENTUALLY_IN_TASK(furrow_server_calls(world->server) == 1, PATIENCE_MS));
+    for (int i = 0; i < 3; i++) {
+        create(&second);
+        ck_assert_int_eq(second.status, FURROW_DEADLINE_EXCEEDED);
+        ck_assert(FURROW_TEST_EVENTUALLY_IN_TASK(furrow_server_calls(world->server) == 1, PATIENCE_MS));
+    }
+    /* What waited on a stack is forgotten before that stack serves others. */
+    for (int i = 0; i < 20; i++) ck_assert_ok(rpc_world_echo(world, "", NULL, failure));
     world->open = true;
     ck_assert(FURROW_TEST_EVENTUALLY_IN_TASK(first.done, PATIENCE_MS));
     ck_assert_int_eq(first.status, FURROW_OK);

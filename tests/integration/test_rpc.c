@@ -203,8 +203,8 @@ static void bad_requests(test_world *world)
                                  "{\"id\":\"\xff\"}",
                                  "{\"id\":\"J1\"} x",
                                  "{\"id\":{\"id\":{}}}",
-                                 "\x0a\x05"
-                                 "J1",
+                                 ("\x0a\x05"
+                                  "J1"),
                                  "\xff\xff\xff",
                                  "\x0b\x0b",
                                  "\x0a\x02\xff\xfe"};

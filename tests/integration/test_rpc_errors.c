@@ -418,7 +418,15 @@ static void limit_body(rpc_world *world)
 {
     crowd all = {0};
     Rpctest__V1__Sample request = RPCTEST__V1__SAMPLE__INIT;
-    for (int i = 0; i < 20; i++)
+    for (int i = 0; i < 4; i++)
+        ck_assert_ok(rpctest_wait_call_async(world->client, &request, NULL, on_crowd, &all, failure));
+    ck_assert(FURROW_TEST_EVENTUALLY_IN_TASK(world->waiting == 4, PATIENCE_MS));
+    /* One after the other, and then more in one turn than the server ever takes. */
+    for (size_t i = 1; i <= 6; i++) {
+        ck_assert_ok(rpctest_wait_call_async(world->client, &request, NULL, on_crowd, &all, failure));
+        ck_assert(FURROW_TEST_EVENTUALLY_IN_TASK(all.refused == i, PATIENCE_MS));
+    }
+    for (int i = 0; i < 10; i++)
         ck_assert_ok(rpctest_wait_call_async(world->client, &request, NULL, on_crowd, &all, failure));
     ck_assert(FURROW_TEST_EVENTUALLY_IN_TASK(all.refused == 16, PATIENCE_MS));
     ck_assert_uint_eq(world->waiting, 4);

@@ -132,6 +132,24 @@ START_TEST(the_servers_delay_is_kept_or_not_waited_for_at_all)
 }
 END_TEST
 
+/* The server would grant a second attempt its usual time from its own arrival. */
+static void remaining_body(rpc_world *world)
+{
+    Rpctest__V1__FailRequest request = failing(FURROW_UNAVAILABLE, 1);
+    Rpctest__V1__Sample *response;
+    uint64_t before = furrow_clock_now_ns();
+    request.retry_ms = 1200;
+    ck_assert_ok(rpctest_fail_call(world->client, &request, NULL, world->arena, &response, failure));
+    ck_assert_uint_eq(world->runs, 2);
+    ck_assert_uint_lt(world->deadline_ns - before, (FURROW_RPC_TIMEOUT_MS + 1000) * FURROW_NS_PER_MS);
+}
+
+START_TEST(a_later_attempt_is_told_what_is_left_of_the_deadline)
+{
+    rpc_world_run(NULL, remaining_body);
+}
+END_TEST
+
 /* Answers nothing the first @silent times, as a server does that dies over a request. */
 typedef struct mute {
     rpc_world *world;
@@ -308,6 +326,7 @@ int main(void)
                                   a_client_that_never_retries_does_not,
                                   the_budget_keeps_retries_to_a_tenth,
                                   the_servers_delay_is_kept_or_not_waited_for_at_all,
+                                  a_later_attempt_is_told_what_is_left_of_the_deadline,
                                   an_attempt_without_an_answer_is_given_up_and_tried_again_within_the_deadline,
                                   that_nobody_serves_is_known_at_once,
                                   nats_killed_and_started_under_load_three_times_loses_no_call_without_an_end,

@@ -9,7 +9,7 @@
 #define MANY 500
 
 static furrow_method_contract methods[MANY];
-static char names[MANY][24];
+static char names[MANY][32];
 static furrow_service_contract service = {.name = "t.v1.Many", .methods = methods};
 
 static furrow_methods make(size_t count)
@@ -28,7 +28,7 @@ START_TEST(every_method_is_found_at_its_place)
 {
     furrow_methods made = make(MANY);
     for (size_t i = 0; i < MANY; i++) {
-        char copy[24];
+        char copy[32];
         memcpy(copy, names[i], sizeof copy);
         ck_assert_uint_eq(furrow_methods_find(&made, copy), i);
     }
