@@ -60,8 +60,11 @@ static void run_until_stopped(furrow_service *service)
     furrow_logger(FURROW_LOG_INFO, "draining", "calls=%zu", furrow_server_calls(service->server));
     furrow_error err;
     uint64_t deadline = furrow_clock_now_ns() + (uint64_t)service->config.drain_ms * FURROW_NS_PER_MS;
-    if (furrow_assembly_drain(service, deadline, &err) != FURROW_OK)
-        furrow_logger(FURROW_LOG_WARN, "drain cut short", "why=%s", err.text);
+    if (furrow_assembly_drain(service, deadline, &err) == FURROW_OK) return;
+    /* Parked handlers still hold what taking the service down would free; the log and redelivery mend what is cut off.
+     */
+    furrow_logger(FURROW_LOG_WARN, "drain cut short", "why=%s", err.text);
+    _exit(0);
 }
 
 static void serve(void *arg)
