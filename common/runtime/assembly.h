@@ -9,7 +9,7 @@
 struct furrow_service {
     const furrow_service_definition *definition;
     furrow_config config;
-    char id[FURROW_ID_SIZE];
+    char id[FURROW_ID_MAX + 1];
     furrow_loop *loop;
     furrow_link *link;
     furrow_store *store;

@@ -23,6 +23,8 @@ const furrow_setting furrow_config_table[] = {
     TEXT("FURROW_REDIS_URL", redis_url, "redis://127.0.0.1:6379", "redis://host:port[/db] or unix:///path"),
     TEXT("FURROW_REDIS_USER", redis_user, NULL, "ACL user"),
     TEXT("FURROW_REDIS_PASSWORD", redis_password, NULL, "its password"),
+    TEXT("FURROW_INSTANCE_ID", instance_id, NULL,
+         "this instance's id in $SRV and in health, as a pod's name; default: a new one each start"),
     TEXT("FURROW_SEAL_KEY_FILE", seal_key_file, NULL,
          "master key of private fields: 32 bytes or 64 hex digits, mode 0600"),
     TEXT("FURROW_LOG_LEVEL", log_level, "info", "error, warn, info or debug"),

@@ -44,6 +44,10 @@ static furrow_status read_settings(furrow_service *service, furrow_error *err)
     if (status == FURROW_OK && definition->settings)
         status = furrow_settings_read(definition->settings, definition->setting_count, definition->settings_into, err);
     if (status != FURROW_OK) return status;
+    const char *id = service->config.instance_id;
+    if (id && !furrow_id_valid(id, strlen(id)))
+        return furrow_fail(err, FURROW_INVALID_ARGUMENT,
+                           "FURROW_INSTANCE_ID is \"%.80s\": use 1 to %d letters, digits, - and _", id, FURROW_ID_MAX);
     for (size_t i = 0; i < sizeof levels / sizeof *levels; i++) {
         if (strcmp(service->config.log_level, levels[i]) != 0) continue;
         furrow_logger_init(definition->name, (furrow_log_level)i);

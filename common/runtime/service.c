@@ -230,6 +230,15 @@ static furrow_status start_replicas(furrow_service *service, furrow_error *err)
     return FURROW_OK;
 }
 
+/* The given one was checked when settings were read. */
+static void take_id(furrow_service *service)
+{
+    if (service->config.instance_id)
+        snprintf(service->id, sizeof service->id, "%s", service->config.instance_id);
+    else
+        furrow_id_make(service->id);
+}
+
 furrow_status furrow_assembly_make(furrow_service *service, furrow_error *err)
 {
     service->entity_count = count_entities(service->definition);
@@ -240,7 +249,7 @@ furrow_status furrow_assembly_make(furrow_service *service, furrow_error *err)
     service->metadata = calloc(all_replicas(service) + 1, sizeof *service->metadata);
     if (!service->own || !service->entities || !service->replicas || !service->metadata)
         return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "out of memory");
-    furrow_id_make(service->id);
+    take_id(service);
     furrow_status status = connect_links(service, err);
     if (status == FURROW_OK) status = make_entities(service, err);
     if (status == FURROW_OK) status = make_server(service, err);

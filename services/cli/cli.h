@@ -31,6 +31,9 @@ int cli_import(cli *tool);
 int cli_provision(cli *tool);
 int cli_seed(cli *tool);
 
+/* Makes the tool's link, which connects in the background. False: the reason was printed. */
+bool cli_link(cli *tool);
+
 /* Prints "furrow: …", sets the exit code and returns it. */
 int cli_fail(cli *tool, int exit_code, const char *format, ...) FURROW_PRINTF(3, 4);
 int cli_fail_error(cli *tool, const char *what, const furrow_error *err);

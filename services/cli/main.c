@@ -10,15 +10,17 @@
 #define CONNECT_MS 5000
 
 static const cli_command commands[] = {
-    {"provision", "", "make the streams and durable consumers of every contract; safe to run again", false,
-     cli_provision},
+    {"provision", "[--replicas N] [--wait SECONDS]",
+     "make the streams and durable consumers of every contract; safe to run again", false, cli_provision},
     {"call", "SUBJECT [JSON|-] [-H 'Name: value']… [--timeout MS]", "call a method with JSON and print the answer",
      true, cli_call},
     {"import", "[--kind employees|locations|jobs] FILE.csv…",
      "import CSV files with headers; bad rows are reported, good ones kept", true, cli_import},
     {"seed", "[--seed N] [--people N] --out FOLDER",
      "make the CSV files of a ranch of any size, the same for the same seed", false, cli_seed},
-    {"health", "[--wait SECONDS] SERVICE…", "state of services and of what they replicate", true, cli_health},
+    {"health", "[--wait SECONDS] SERVICE… | --probe live|ready [--timeout MS] SERVICE",
+     "state of services and of what they replicate; --probe: of the instance FURROW_INSTANCE_ID, by exit code", false,
+     cli_health},
     {"decode", "[--record] MESSAGE", "protobuf bytes on standard input to JSON; --record: as they lie in Redis", false,
      cli_decode},
 };
@@ -95,13 +97,21 @@ typedef struct invocation {
     const cli_command *command;
 } invocation;
 
+bool cli_link(cli *tool)
+{
+    furrow_error err;
+    furrow_link_options options = furrow_config_link(&tool->config, "furrow", "_INBOX_furrow");
+    tool->link = furrow_link_create(tool->loop, &options, &err);
+    if (!tool->link) cli_fail_error(tool, "connect", &err);
+    return tool->link != NULL;
+}
+
 static void run_connected(invocation *invoked)
 {
     cli *tool = &invoked->tool;
     furrow_error err;
-    furrow_link_options options = furrow_config_link(&tool->config, "furrow", "_INBOX_furrow");
-    tool->link = furrow_link_create(tool->loop, &options, &err);
-    tool->client = tool->link ? furrow_client_create(tool->link, NULL, &err) : NULL;
+    if (!cli_link(tool)) return;
+    tool->client = furrow_client_create(tool->link, NULL, &err);
     if (!tool->client)
         cli_fail_error(tool, "connect", &err);
     else if (!furrow_link_wait_connected(tool->link, furrow_clock_now_ns() + CONNECT_MS * FURROW_NS_PER_MS))
@@ -109,8 +119,6 @@ static void run_connected(invocation *invoked)
                  furrow_link_last_error(tool->link));
     else
         invoked->command->run(tool);
-    furrow_client_destroy(tool->client);
-    if (tool->link) furrow_link_destroy(tool->link);
 }
 
 static void run(void *arg)
@@ -120,6 +128,8 @@ static void run(void *arg)
         run_connected(invoked);
     else
         invoked->command->run(&invoked->tool);
+    furrow_client_destroy(invoked->tool.client);
+    if (invoked->tool.link) furrow_link_destroy(invoked->tool.link);
 }
 
 int main(int argc, char **argv)
