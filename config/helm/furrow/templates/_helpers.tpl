@@ -1,0 +1,271 @@
+{{/* Names and labels. */}}
+{{- define "furrow.name" -}}
+{{- default .Chart.Name .Values.nameOverride | trunc 30 | trimSuffix "-" -}}
+{{- end -}}
+
+{{/* At most 40 characters: what is appended (a service's name, a Deployment's hashes) must fit into 63. */}}
+{{- define "furrow.fullname" -}}
+{{- $name := include "furrow.name" . -}}
+{{- if .Values.fullnameOverride -}}
+{{- .Values.fullnameOverride | trunc 40 | trimSuffix "-" -}}
+{{- else if contains $name .Release.Name -}}
+{{- .Release.Name | trunc 40 | trimSuffix "-" -}}
+{{- else -}}
+{{- printf "%s-%s" .Release.Name $name | trunc 40 | trimSuffix "-" -}}
+{{- end -}}
+{{- end -}}
+
+{{/* What selects pods; never changes over upgrades. dict "root" $ "component" name */}}
+{{- define "furrow.selector" -}}
+app.kubernetes.io/name: {{ include "furrow.name" .root }}
+app.kubernetes.io/instance: {{ .root.Release.Name }}
+app.kubernetes.io/component: {{ .component }}
+{{- end -}}
+
+{{/* Of pods: without what changes with the chart's version, which would restart them all. */}}
+{{- define "furrow.podLabels" -}}
+{{ include "furrow.selector" . }}
+app.kubernetes.io/part-of: furrow
+{{- with .root.Values.commonLabels }}
+{{ toYaml . }}
+{{- end }}
+{{- end -}}
+
+{{- define "furrow.labels" -}}
+{{ include "furrow.podLabels" . }}
+app.kubernetes.io/version: {{ .root.Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .root.Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace "+" "_" }}
+{{- end -}}
+
+{{/* registry/repository:tag or @digest. dict "registry" "repository" "tag" "digest" */}}
+{{- define "furrow.imageName" -}}
+{{- with .registry }}{{ trimSuffix "/" . }}/{{ end }}{{ .repository }}
+{{- if .digest }}@{{ .digest }}{{ else }}:{{ .tag }}{{ end -}}
+{{- end -}}
+
+{{/* The image of a service, or of the tool. dict "root" $ "image" (a service's own, may be empty) */}}
+{{- define "furrow.image" -}}
+{{- $common := .root.Values.image -}}
+{{- $own := .image | default dict -}}
+{{- $digest := $own.digest -}}
+{{- if not (or $own.registry $own.repository $own.tag $own.digest) -}}{{- $digest = $common.digest -}}{{- end -}}
+{{- include "furrow.imageName" (dict
+    "registry" (default $common.registry $own.registry)
+    "repository" (default $common.repository $own.repository)
+    "tag" (default (default .root.Chart.AppVersion $common.tag) $own.tag)
+    "digest" $digest) -}}
+{{- end -}}
+
+{{/* A service's values: its own over the defaults. dict "root" $ "name" name; YAML */}}
+{{- define "furrow.service" -}}
+{{- $service := mergeOverwrite (deepCopy .root.Values.defaults) (deepCopy (index .root.Values.services .name | default dict)) -}}
+{{- if and $service.autoscaling.enabled $service.keda.enabled -}}
+{{- fail (printf "services.%s: autoscaling.enabled and keda.enabled are both true: two autoscalers would fight over one Deployment" .name) -}}
+{{- end -}}
+{{- range $scaler, $config := dict "autoscaling" $service.autoscaling "keda" $service.keda -}}
+{{- if and $config.enabled (gt (int $config.minReplicas) (int $config.maxReplicas)) -}}
+{{- fail (printf "services.%s.%s: minReplicas %d is more than maxReplicas %d" $.name $scaler (int $config.minReplicas) (int $config.maxReplicas)) -}}
+{{- end -}}
+{{- end -}}
+{{- if and $service.keda.enabled (not $service.keda.streams) -}}
+{{- fail (printf "services.%s.keda.streams is empty: name the streams whose consumer lag it scales on" .name) -}}
+{{- end -}}
+{{- toYaml $service -}}
+{{- end -}}
+
+{{/* The names of the services that run, as a YAML list. */}}
+{{- define "furrow.serviceNames" -}}
+{{- $names := list -}}
+{{- range $name, $_ := .Values.services -}}
+{{- if (include "furrow.service" (dict "root" $ "name" $name) | fromYaml).enabled -}}{{- $names = append $names $name -}}{{- end -}}
+{{- end -}}
+{{- toYaml $names -}}
+{{- end -}}
+
+{{- define "furrow.natsUrl" -}}
+{{- if .Values.trial.enabled -}}
+nats://{{ include "furrow.fullname" . }}-nats:4222
+{{- else -}}
+{{- required "nats.url is empty: say where NATS is, or set trial.enabled to run one in the chart" .Values.nats.url -}}
+{{- end -}}
+{{- end -}}
+
+{{/* dict "root" $ "url" (a service's own, may be empty) "name" name */}}
+{{- define "furrow.redisUrl" -}}
+{{- if .root.Values.trial.enabled -}}
+redis://{{ include "furrow.fullname" .root }}-redis:6379
+{{- else -}}
+{{- required (printf "redis.url is empty (and services.%s.redis.url): say where Redis is, or set trial.enabled to run one in the chart" .name) (default .root.Values.redis.url .url) -}}
+{{- end -}}
+{{- end -}}
+
+{{/* Ports of comma-separated URLs as a YAML list of numbers. dict "urls" text "port" default */}}
+{{- define "furrow.ports" -}}
+{{- $ports := list -}}
+{{- range $url := splitList "," .urls -}}
+{{- $port := regexReplaceAll "^.*:([0-9]+)(/.*)?$" (trim $url) "${1}" -}}
+{{- $ports = append $ports (ternary $port $.port (regexMatch "^[0-9]+$" $port) | int) -}}
+{{- end -}}
+{{- toYaml (uniq $ports) -}}
+{{- end -}}
+
+{{/* The Secret with a user's NKey seed. dict "root" $ "own" (may be empty) */}}
+{{- define "furrow.natsSecret" -}}
+{{- required "nats.existingSecret is empty: name the Secret with the NKey seeds that `furrow keys` makes" (default .root.Values.nats.existingSecret .own) -}}
+{{- end -}}
+
+{{- define "furrow.redisSecret" -}}
+{{- required "redis.existingSecret is empty: name the Secret with the Redis passwords that `furrow keys` makes" (default .root.Values.redis.existingSecret .own) -}}
+{{- end -}}
+
+{{/* How a user of NATS signs in, as environment. dict "root" $ "user" name */}}
+{{- define "furrow.natsEnv" -}}
+- name: FURROW_NATS_URL
+  value: {{ include "furrow.natsUrl" .root | quote }}
+- name: FURROW_NATS_INBOX
+  value: {{ printf "_INBOX_%s" .user }}
+{{- if .root.Values.trial.enabled }}
+- name: FURROW_NATS_USER
+  value: {{ .user }}
+- name: FURROW_NATS_PASSWORD
+  valueFrom:
+    secretKeyRef: {name: {{ include "furrow.fullname" .root }}-trial, key: {{ .user }}.nats}
+{{- else }}
+- name: FURROW_NATS_NKEY
+  value: /etc/furrow/nats/nkey
+{{- with .root.Values.nats.tls }}
+{{- if .existingSecret }}
+- name: FURROW_NATS_CA
+  value: /etc/furrow/tls/ca.crt
+{{- if .certKey }}
+- name: FURROW_NATS_CERT
+  value: /etc/furrow/tls/tls.crt
+- name: FURROW_NATS_KEY
+  value: /etc/furrow/tls/tls.key
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end -}}
+
+{{/* Where those files are. A container mounts its own user's seed and no other. dict "root" $ */}}
+{{- define "furrow.natsMounts" -}}
+{{- if not .root.Values.trial.enabled }}
+- name: nats
+  mountPath: /etc/furrow/nats
+  readOnly: true
+{{- if .root.Values.nats.tls.existingSecret }}
+- name: tls
+  mountPath: /etc/furrow/tls
+  readOnly: true
+{{- end }}
+{{- end }}
+{{- end -}}
+
+{{/* dict "root" $ "user" name "own" (the service's own Secret, may be empty) */}}
+{{- define "furrow.natsVolumes" -}}
+{{- if not .root.Values.trial.enabled }}
+- name: nats
+  secret:
+    secretName: {{ include "furrow.natsSecret" (dict "root" .root "own" .own) }}
+    defaultMode: 0400
+    items:
+      - {key: {{ .user }}.nk, path: nkey}
+{{- with .root.Values.nats.tls }}
+{{- if .existingSecret }}
+- name: tls
+  secret:
+    secretName: {{ .existingSecret }}
+    defaultMode: 0400
+    items:
+      - {key: {{ .caKey }}, path: ca.crt}
+      {{- if .certKey }}
+      - {key: {{ .certKey }}, path: tls.crt}
+      - {key: {{ required "nats.tls.keyKey is empty, and nats.tls.certKey is not: a client certificate needs its key" .keyKey }}, path: tls.key}
+      {{- end }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end -}}
+
+{{/* What every pod has: Pod Security "restricted" and no token. Files of Secrets are root's, and readable through the group. */}}
+{{- define "furrow.podSecurity" -}}
+automountServiceAccountToken: false
+enableServiceLinks: false
+{{- with .Values.serviceAccountName }}
+serviceAccountName: {{ . }}
+{{- end }}
+securityContext:
+  runAsNonRoot: true
+  runAsUser: 65532
+  runAsGroup: 65532
+  fsGroup: 65532
+  fsGroupChangePolicy: OnRootMismatch
+  seccompProfile:
+    type: RuntimeDefault
+{{- end -}}
+
+{{- define "furrow.containerSecurity" -}}
+securityContext:
+  allowPrivilegeEscalation: false
+  readOnlyRootFilesystem: true
+  capabilities:
+    drop: [ALL]
+{{- end -}}
+
+{{/* Where the image comes from. */}}
+{{- define "furrow.pull" -}}
+{{- with .Values.image.pullSecrets }}
+imagePullSecrets:
+  {{- range . }}
+  - name: {{ . }}
+  {{- end }}
+{{- end }}
+{{- end -}}
+
+{{/* Users and their permissions, for the NATS and Redis of a trial: JSON as `furrow permissions` prints it. */}}
+{{- define "furrow.permissions" -}}
+{{- default (.Files.Get "files/permissions.json") .Values.trial.permissions -}}
+{{- end -}}
+
+{{/* A user's name as part of an environment variable's. */}}
+{{- define "furrow.variable" -}}
+PASSWORD_{{ . | upper | replace "-" "_" }}
+{{- end -}}
+
+{{/* A probe of the instance in the same container, as a JSON list. The tool gives up a second before the kubelet does. dict "kind" "name" "probes" */}}
+{{- define "furrow.probe" -}}
+{{- list "/usr/bin/furrow" "health" "--probe" .kind "--timeout" (max 500 (sub (mul .probes.timeoutSeconds 1000) 1000) | toString) .name | toJson -}}
+{{- end -}}
+
+{{- define "furrow.monitoring" -}}
+{{- if .Values.keda.monitoringEndpoint -}}
+{{- .Values.keda.monitoringEndpoint -}}
+{{- else if .Values.trial.enabled -}}
+{{- include "furrow.fullname" . }}-nats.{{ .Release.Namespace }}.svc:8222
+{{- else -}}
+{{- fail "keda.monitoringEndpoint is empty: KEDA reads consumer lag from NATS' monitoring port (host:port of its headless service)" -}}
+{{- end -}}
+{{- end -}}
+
+{{/* Peers of an egress rule: the given ones; none means any host. dict "to" list "ports" list of numbers "protocols" list */}}
+{{- define "furrow.egress" -}}
+- ports:
+    {{- range $port := .ports }}
+    {{- range $protocol := $.protocols }}
+    - {port: {{ $port }}, protocol: {{ $protocol }}}
+    {{- end }}
+    {{- end }}
+  {{- with .to }}
+  to:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+{{- end -}}
+
+{{/* Not empty when a service scales with KEDA. */}}
+{{- define "furrow.scalesOnLag" -}}
+{{- range $name := include "furrow.serviceNames" . | fromYamlArray -}}
+{{- if (include "furrow.service" (dict "root" $ "name" $name) | fromYaml).keda.enabled -}}yes{{- end -}}
+{{- end -}}
+{{- end -}}

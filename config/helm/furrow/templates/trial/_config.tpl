@@ -1,0 +1,59 @@
+{{/* nats.conf of the trial. JSON is a way to write it; passwords come from the environment. */}}
+{{- define "furrow.natsConf" -}}
+server_name: {{ include "furrow.fullname" . }}-nats
+port: 4222
+http_port: 8222
+lame_duck_grace_period: 5s
+lame_duck_duration: 30s
+jetstream {
+  store_dir: /data
+}
+# Every user may do what the contracts ask of it and nothing else; nobody is anonymous.
+accounts {
+  FURROW {
+    jetstream: enabled
+    users: [
+      {{- range (include "furrow.permissions" . | fromJson).users }}
+      {user: {{ .name | quote }}, password: ${{ include "furrow.variable" .name }}, permissions: {{ toRawJson .nats }}}
+      {{- end }}
+    ]
+  }
+  SYS {}
+}
+system_account: SYS
+{{- end -}}
+
+{{- define "furrow.redisConf" -}}
+port 6379
+# No user may do anything without its password: the ACL guards it.
+protected-mode no
+aclfile /etc/redis-users/users.acl
+dir /data
+appendonly yes
+appendfsync everysec
+# Records must not vanish to make room.
+maxmemory-policy noeviction
+{{- end -}}
+
+{{- define "furrow.trialData" -}}
+{{- if not .Values.trial.persistence.enabled }}
+- name: data
+  emptyDir: {}
+{{- end }}
+{{- end -}}
+
+{{- define "furrow.trialClaim" -}}
+{{- if .Values.trial.persistence.enabled }}
+volumeClaimTemplates:
+  - metadata:
+      name: data
+    spec:
+      accessModes: [ReadWriteOnce]
+      {{- with .Values.trial.persistence.storageClass }}
+      storageClassName: {{ . }}
+      {{- end }}
+      resources:
+        requests:
+          storage: {{ .Values.trial.persistence.size }}
+{{- end }}
+{{- end -}}

@@ -1,0 +1,70 @@
+"""Wrong values are refused, and what helm says names the value.
+
+    check_refusals.py TOOLS BUILD
+"""
+import sys
+
+import chart
+
+sys.path.insert(0, str(chart.ROOT / "tests/support"))
+from mesh import Checks  # noqa: E402
+
+BY_THE_SCHEMA = [
+    # scenario, arguments, what the message must have (as helm 4 writes paths)
+    ("trial", ["--set", "replicaCount=3"], ["replicaCount"]),
+    ("trial", ["--set", "defaults.replcas=3"], ["/defaults", "replcas"]),
+    ("trial", ["--set", "services.employee.replicas=-1"], ["/services/employee/replicas", "minimum"]),
+    ("trial", ["--set", "services.employee.replicas=1.5"], ["/services/employee/replicas"]),
+    ("trial", ["--set-string", "defaults.drainSeconds=10s"], ["/defaults/drainSeconds"]),
+    ("trial", ["--set", "defaults.drainSeconds=601"], ["/defaults/drainSeconds", "maximum"]),
+    ("trial", ["--set", "trial.enabled=please"], ["/trial/enabled"]),
+    ("trial", ["--set", "services.Employee.replicas=1"], ["Employee"]),
+    ("trial", ["--set", "services.a-name-longer-than-twenty.replicas=1"], ["a-name-longer-than-twenty"]),
+    ("trial", ["--set", "services.job.settings.FURROW_DRAIN_MS=5"], ["FURROW_DRAIN_MS"]),
+    ("trial", ["--set", "services.job.settings.FURROW_NATS_URL=nats://elsewhere"], ["FURROW_NATS_URL"]),
+    ("trial", ["--set", "services.job.settings.log-level=debug"], ["log-level"]),
+    ("trial", ["--set", "services.job.resources.limits.memory=lots"], ["/services/job/resources/limits/memory"]),
+    ("trial", ["--set", "services.job.resources.limit.memory=1Gi"], ["/services/job/resources", "limit"]),
+    ("trial", ["--set", "services.job.topologySpread.zone.maxSkew=1"], ["/services/job/topologySpread/zone", "whenUnsatisfiable"]),
+    ("trial", ["--set", "services.job.podDisruptionBudget.maxUnavailable=half"], ["/services/job/podDisruptionBudget/maxUnavailable"]),
+    ("trial", ["--set", "image.pullPolicy=Sometimes"], ["/image/pullPolicy"]),
+    ("trial", ["--set", "image.digest=sha256:12"], ["/image/digest"]),
+    ("trial", ["--set", "provision.streamReplicas=7"], ["/provision/streamReplicas"]),
+    ("production", ["--set", "nats.url=http://nats:4222"], ["/nats/url"]),
+    ("production", ["--set", "nats.url=nats://me:secret@nats:4222"], ["/nats/url"]),
+    ("production", ["--set", "redis.url=rediss://redis:6379"], ["/redis/url"]),
+    ("production", ["--set", "nats.tls.enabled=true"], ["/nats/tls", "enabled"]),
+    ("production", ["--set", "networkPolicy.redis.to[0].cidr=10.0.0.0/8"], ["/networkPolicy/redis/to/0", "cidr"]),
+    ("production", ["--set", "services.timesheet.autoscaling.enabled=true"], ["/services/timesheet"]),
+    ("production", ["--set", "services.timesheet.keda.streams.EMPLOYEE.lagTreshold=5"], ["/services/timesheet/keda/streams/EMPLOYEE", "lagTreshold"]),
+    ("production", ["--set", "keda.monitoringEndpoint=http://nats:8222"], ["/keda/monitoringEndpoint"]),
+]
+BY_THE_TEMPLATES = [
+    # what needs more than one place, or the defaults, to be seen
+    (None, [], ["nats.url is empty", "trial.enabled"]),
+    (None, ["--set", "nats.url=nats://n"], ["nats.existingSecret is empty"]),
+    (None, ["--set", "nats.url=nats://n,nats.existingSecret=keys"], ["redis.url is empty"]),
+    (None, ["--set", "nats.url=nats://n,nats.existingSecret=keys,redis.url=redis://r"], ["redis.existingSecret is empty"]),
+    ("production", ["--set", "services.employee.sealKey.existingSecret="], ["services.employee.sealKey.existingSecret is empty"]),
+    ("production", ["--set", "nats.tls.keyKey="], ["nats.tls.keyKey is empty"]),
+    ("production", ["--set", "defaults.autoscaling.enabled=true"], ["services.timesheet", "autoscaling.enabled and keda.enabled"]),
+    ("production", ["--set", "keda.monitoringEndpoint="], ["keda.monitoringEndpoint is empty"]),
+    ("production", ["--set", "services.employee.autoscaling.minReplicas=11"], ["services.employee.autoscaling", "minReplicas 11 is more than maxReplicas 10"]),
+    ("trial", ["--set", "services.job.keda.enabled=true"], ["services.job.keda.streams is empty"]),
+    ("trial", ["--set", "services.harvest.replicas=1"], ["services.harvest: a trial has no permissions", "trial.permissions"]),
+]
+
+
+def main(tools, _build):
+    helm = chart.Helm(tools)
+    check = Checks()
+    for cases, schema in ((BY_THE_SCHEMA, True), (BY_THE_TEMPLATES, False)):
+        for scenario, arguments, said in cases:
+            done = helm.try_template(scenario, *arguments)
+            right = done.returncode != 0 and all(word in done.stderr for word in said) and ("schema" in done.stderr) == schema
+            check(f"refused, by name: {scenario or 'defaults'} {' '.join(arguments)}", right, done.stderr or "it was accepted")
+    print(f"refusals: {check.count} checks")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
