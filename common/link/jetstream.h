@@ -82,6 +82,7 @@ typedef struct furrow_js_pull_options {
     size_t batch;        /* messages a request asks for; 0: 1000 */
     size_t max_in_hand;  /* delivered and not yet released; 0: 4 batches */
     uint64_t expires_ms; /* 0: 30000; idle heartbeat is a quarter of it */
+    uint64_t gather_ms;  /* messages come together for so long (half a second when idle); 0: each at once */
 } furrow_js_pull_options;
 
 /* @count messages, oldest first; the receiver owns each (furrow_msg_free) and, when done with n of them, calls

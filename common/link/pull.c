@@ -9,7 +9,13 @@
  *
  * `outstanding` is an estimate that can only drift when messages or statuses are lost; it starts again from 0 when all
  * requests must have expired, or when nothing was heard for two heartbeats, or after a reconnect. Overestimates heal
- * that way, underestimates cost a larger queue, bounded by the next batch. May depend on: link, api, wire/json, libuv.
+ * that way, underestimates cost a larger queue, bounded by the next batch.
+ *
+ * With gather_ms messages are left to come together, since what is delivered one by one costs the server a wake-up and
+ * a write each: what is there is asked for, no more (no_wait), one request at a time, at once after a full batch, else
+ * after gather_ms; while nothing comes, ever later, up to GATHER_IDLE_MS. A request that brings less than a batch ends
+ * without a word, so its rest counts as unasked when the next one begins.
+ * May depend on: link, api, wire/json, libuv.
  */
 #include "link/api.h"
 #include "link/internal.h"
@@ -28,6 +34,7 @@
 #define RETRY_MAX_MS    5000
 #define INFO_TIMEOUT_MS 5000
 #define REQUEST_MAX     160
+#define GATHER_IDLE_MS  500
 
 struct furrow_js_pull {
     furrow_link *link;
@@ -35,7 +42,8 @@ struct furrow_js_pull {
     furrow_subscription *subscription;
     char next[FURROW_SUBJECT_MAX], info[FURROW_SUBJECT_MAX], inbox[FURROW_SUBJECT_MAX];
     size_t batch, max_in_hand;
-    uint64_t expires_ms;
+    uint64_t expires_ms, gather_ms, rest_ms; /* rest_ms: until the next request, with gather_ms */
+    bool answered;                           /* the newest request */
     furrow_js_batch_fn *fn;
     furrow_js_state_fn *state;
     void *arg;
@@ -56,19 +64,30 @@ static uint64_t now_ms(const furrow_js_pull *pull)
     return uv_now(furrow_loop_uv(pull->link->loop));
 }
 
+static void format_request(const furrow_js_pull *pull, size_t want, char out[REQUEST_MAX])
+{
+    if (pull->gather_ms) {
+        snprintf(out, REQUEST_MAX, "{\"batch\":%zu,\"no_wait\":true}", want);
+        return;
+    }
+    snprintf(out, REQUEST_MAX, "{\"batch\":%zu,\"expires\":%" PRIu64 "000000,\"idle_heartbeat\":%" PRIu64 "000000}",
+             want, pull->expires_ms, pull->expires_ms / 4);
+}
+
 static void ask(furrow_js_pull *pull)
 {
     size_t taken = pull->in_hand + pull->outstanding;
     if (pull->stopped || pull->failing != FURROW_OK || !pull->link->connected || taken >= pull->max_in_hand) return;
+    if (pull->gather_ms && pull->outstanding > 0) return;
     size_t credit = pull->max_in_hand - taken, want = credit < pull->batch ? credit : pull->batch;
     size_t worth = pull->batch < pull->max_in_hand / 4 + 1 ? pull->batch : pull->max_in_hand / 4 + 1;
     if (pull->outstanding > pull->batch || want < worth) return;
     char body[REQUEST_MAX];
-    snprintf(body, sizeof body, "{\"batch\":%zu,\"expires\":%" PRIu64 "000000,\"idle_heartbeat\":%" PRIu64 "000000}",
-             want, pull->expires_ms, pull->expires_ms / 4);
+    format_request(pull, want, body);
     furrow_outgoing out = {.subject = pull->next, .data = furrow_bytes_of(body)};
     if (furrow_link_send(pull->link, &out, pull->inbox, NULL) != FURROW_OK) return; /* the timer asks again */
-    if (pull->outstanding == 0) pull->heard_ms = now_ms(pull);
+    if (pull->outstanding == 0 && (pull->answered || !pull->gather_ms)) pull->heard_ms = now_ms(pull);
+    pull->answered = false;
     pull->asked_ms = now_ms(pull);
     pull->outstanding += want;
 }
@@ -101,7 +120,9 @@ static void recover(furrow_js_pull *pull)
 {
     pull->failing = FURROW_OK;
     pull->outstanding = 0;
-    arm(pull, pull->expires_ms / 4);
+    pull->heard_ms = now_ms(pull);
+    pull->rest_ms = pull->gather_ms;
+    arm(pull, pull->gather_ms ? pull->gather_ms : pull->expires_ms / 4);
     report(pull, FURROW_OK, "");
     ask_all(pull);
 }
@@ -158,8 +179,8 @@ static void on_timer(uv_timer_t *timer)
         suspect(pull);
         return;
     }
-    if (expired) pull->outstanding = 0;
-    arm(pull, pull->expires_ms / 4);
+    if (expired || pull->gather_ms) pull->outstanding = 0;
+    arm(pull, pull->gather_ms ? pull->rest_ms : pull->expires_ms / 4);
     ask_all(pull);
 }
 
@@ -192,7 +213,11 @@ static void on_status(furrow_js_pull *pull, const furrow_msg *msg)
     for (size_t i = 0; code == 409 && i < sizeof conflicts / sizeof conflicts[0]; i++)
         if (strcasestr(text, conflicts[i].part)) status = conflicts[i].status;
     if (status == FURROW_OK) {
-        subtract(pull, unfilled ? strtoul(unfilled, NULL, 10) : pull->batch);
+        if (!pull->gather_ms) {
+            subtract(pull, unfilled ? strtoul(unfilled, NULL, 10) : pull->batch);
+        } else if (code == 404 && pull->rest_ms < GATHER_IDLE_MS) {
+            pull->rest_ms *= 2;
+        }
     } else {
         fail(pull, status, text);
     }
@@ -209,6 +234,7 @@ static void on_message(void *arg, furrow_msg *msg)
 {
     furrow_js_pull *pull = arg;
     pull->heard_ms = now_ms(pull);
+    pull->answered = true;
     if (!msg->reply) {
         on_status(pull, msg);
         furrow_msg_free(msg);
@@ -216,6 +242,7 @@ static void on_message(void *arg, furrow_msg *msg)
     }
     if (pull->backoff.attempt > 0) furrow_backoff_reset(&pull->backoff);
     subtract(pull, 1);
+    pull->rest_ms = pull->gather_ms;
     pull->in_hand++;
     pull->messages[pull->count++] = msg;
     if (pull->count == HANDOVER_MAX) hand_over(pull);
@@ -250,6 +277,7 @@ static void set_up(furrow_js_pull *pull, furrow_link *link, const furrow_js_pull
     pull->batch = options->batch ? options->batch : BATCH_DEFAULT;
     pull->max_in_hand = options->max_in_hand ? options->max_in_hand : 4 * pull->batch;
     pull->expires_ms = options->expires_ms ? options->expires_ms : EXPIRES_MS;
+    pull->gather_ms = options->gather_ms;
     pull->backoff = (furrow_backoff){.base_ms = RETRY_MIN_MS, .max_ms = RETRY_MAX_MS};
     snprintf(pull->next, sizeof pull->next, "$JS.API.CONSUMER.MSG.NEXT.%s.%s", options->stream, options->consumer);
     snprintf(pull->info, sizeof pull->info, "$JS.API.CONSUMER.INFO.%s.%s", options->stream, options->consumer);

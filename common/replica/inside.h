@@ -41,7 +41,6 @@ typedef struct furrow_intake {
     size_t capacity, head, queued;
     furrow_intake_batch *idle; /* batches without a worker */
     size_t working;            /* workers alive */
-    size_t gathering;          /* of them, waiting for more of our own events */
     size_t in_hand;            /* received and not yet settled */
     bool discarding;           /* what is in hand goes back to the log unapplied */
     uint64_t newest_seq;       /* the newest event that was read here, */

@@ -247,6 +247,7 @@ typedef struct puller {
     furrow_status state;
     bool hold; /* neither ack nor release */
     size_t in_hand;
+    size_t batches;
 } puller;
 
 static void on_batch(void *arg, furrow_msg **messages, size_t count)
@@ -260,6 +261,7 @@ static void on_batch(void *arg, furrow_msg **messages, size_t count)
         furrow_msg_free(messages[i]);
     }
     self->taken += count;
+    self->batches++;
     if (self->hold) {
         self->in_hand += count;
     } else {
@@ -333,6 +335,35 @@ static void credit_body(test_world *world)
 START_TEST(a_pull_never_has_more_in_hand_than_its_bound)
 {
     run(true, credit_body);
+}
+END_TEST
+
+static void gathering_body(test_world *world)
+{
+    puller self = {0};
+    fill(world, 2500, 3000); /* a backlog of several requests */
+    start_pull(world, &self, (furrow_js_pull_options){.gather_ms = 50});
+    ck_assert(FURROW_TEST_EVENTUALLY_IN_TASK(self.taken == 2500, PATIENCE_MS));
+    for (int i = 0; i < 3; i++) { /* one by one, each with time enough to go idle */
+        ck_assert_int_eq(put(world, "x", "x", NULL, FURROW_JS_ANY_SEQUENCE, NULL, NULL), FURROW_OK);
+        ck_assert(FURROW_TEST_EVENTUALLY_IN_TASK(self.taken == 2501 + (size_t)i, PATIENCE_MS));
+        furrow_task_sleep_ms(120);
+    }
+    self.batches = 0;
+    for (int i = 0; i < 200; i++) {
+        char id[16];
+        snprintf(id, sizeof id, "y%d", i);
+        ck_assert_int_eq(put(world, id, "y", NULL, FURROW_JS_ANY_SEQUENCE, NULL, NULL), FURROW_OK);
+    }
+    ck_assert(FURROW_TEST_EVENTUALLY_IN_TASK(self.taken == 2703, PATIENCE_MS));
+    ck_assert_uint_lt(self.batches, 100);
+    ck_assert_uint_eq(self.states, 0);
+    furrow_js_pull_destroy(self.pull);
+}
+
+START_TEST(a_gathering_pull_brings_all_of_it_in_few_batches)
+{
+    run(true, gathering_body);
 }
 END_TEST
 
@@ -596,6 +627,7 @@ int main(void)
     tcase_add_test(tests, what_is_stored_is_read_back);
     tcase_add_test(tests, a_pull_drains_and_acks_a_hundred_thousand);
     tcase_add_test(tests, a_pull_never_has_more_in_hand_than_its_bound);
+    tcase_add_test(tests, a_gathering_pull_brings_all_of_it_in_few_batches);
     tcase_add_test(tests, an_idle_pull_asks_again_when_its_requests_expire);
     tcase_add_test(tests, a_pull_goes_on_after_the_server_was_killed);
     tcase_add_test(tests, a_missing_consumer_is_reported_and_healed);
