@@ -1,135 +1,25 @@
 """The rendered trial, run: nats-server and redis-server with the rendered configuration, the services, the provisioning Job and the test pod with
-the rendered commands, environment and secret files, and the probes as the kubelet would run them. There is no cluster: a Kubelet below does what
-a container's specification says, with host names and paths turned into this machine's. As root, pods run as the user they ask for.
+the rendered commands, environment and secret files, and the probes as the kubelet would run them (kubelet.py).
 
     check_running.py TOOLS BUILD
 """
-import base64
+import concurrent.futures
 import json
-import os
 import pathlib
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
 
 import chart
-from chart import component, containers, find, pods
+from chart import component, containers, pods
+from kubelet import Kubelet, free_port
 
 sys.path.insert(0, str(chart.ROOT / "tests/support"))
-from mesh import SERVICES, Checks, MeshError, die_with, eventually  # noqa: E402
+from mesh import SERVICES, Checks, MeshError, eventually  # noqa: E402
 
 check = Checks()
-USER = 65532
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-class Kubelet:
-    """Runs containers of rendered pods as processes. `hosts` maps what the cluster's DNS would resolve to where it is here."""
-
-    def __init__(self, objects, programs, hosts, folder):
-        self.objects, self.programs, self.hosts = objects, programs, hosts
-        self.folder = pathlib.Path(folder)
-        self.folder.chmod(0o755)
-        self.processes = {}
-        self.paths = {}  # of a pod: where what it mounts is here
-
-    def secret(self, name, key):
-        return base64.b64decode(find(self.objects, "Secret", name)["data"][key])
-
-    def mount(self, name, pod):
-        """Volumes as folders: files of a Secret are root's with the mode asked for, and readable through fsGroup."""
-        paths, spec = {}, pod["spec"]
-        for volume in spec.get("volumes", []) + [{"name": "data"}]:
-            where = self.folder / name / volume["name"]
-            where.mkdir(parents=True, exist_ok=True)
-            where.chmod(0o755)
-            if "secret" in volume:
-                for item in volume["secret"]["items"]:
-                    self.write(where / item["path"], self.secret(volume["secret"]["secretName"], item["key"]), volume["secret"]["defaultMode"] | 0o440)
-            elif "configMap" in volume:
-                for key, text in find(self.objects, "ConfigMap", volume["configMap"]["name"])["data"].items():
-                    self.write(where / key, text.encode(), 0o644)
-            elif os.geteuid() == 0:
-                os.chown(where, USER, USER)
-            for one in containers(pod)[0].get("volumeMounts", []):
-                if one["name"] == volume["name"]:
-                    paths[one["mountPath"]] = str(where)
-        self.paths[name] = paths
-        for file in (self.folder / name).glob("*/*.conf"):
-            file.write_text(self.here(name, file.read_text()))
-
-    def write(self, file, data, mode):
-        file.unlink(missing_ok=True)
-        file.write_bytes(data)
-        if os.geteuid() == 0:
-            os.chown(file, 0, USER)
-            file.chmod(mode)
-        else:
-            file.chmod(mode & 0o700)  # our own: the group adds nothing
-
-    def here(self, name, text):
-        for there, here in list(self.hosts.items()) + sorted(self.paths[name].items(), reverse=True):
-            text = text.replace(there, here)
-        return text
-
-    def env(self, name, pod, container):
-        env = {"PATH": os.environ["PATH"]}
-        for one in container.get("env", []):
-            source = one.get("valueFrom", {})
-            if "secretKeyRef" in source:
-                env[one["name"]] = self.secret(source["secretKeyRef"]["name"], source["secretKeyRef"]["key"]).decode()
-            elif "fieldRef" in source:
-                assert source["fieldRef"]["fieldPath"] == "metadata.name", source
-                env[one["name"]] = name
-            else:
-                env[one["name"]] = self.here(name, one["value"])
-        return env
-
-    def command(self, name, words):
-        program = self.programs.get(words[0], words[0])
-        return [program] + [self.here(name, word) for word in words[1:]]
-
-    def as_user(self):
-        return {"user": USER, "group": USER, "extra_groups": []} if os.geteuid() == 0 else {}
-
-    def start(self, name, pod, extra=(), program=None):
-        container = containers(pod)[0]
-        self.mount(name, pod)
-        words = ([program] if program else container.get("command", [])) + container.get("args", [])
-        log = open(self.folder / f"{name}.log", "ab")
-        self.processes[name] = subprocess.Popen(self.command(name, words) + list(extra), stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd="/",
-                                                env=self.env(name, pod, container), preexec_fn=die_with(os.getpid()), **self.as_user())
-        log.close()
-        return self.processes[name]
-
-    def run(self, name, pod, words, seconds):
-        """A command in the container: a probe. (exit code, output); like the kubelet, not longer than @seconds."""
-        done = subprocess.run(self.command(name, words), env=self.env(name, pod, containers(pod)[0]), capture_output=True, text=True, cwd="/",
-                              timeout=seconds, **self.as_user())
-        return done.returncode, done.stdout + done.stderr
-
-    def probe(self, name, pod, kind):
-        what = containers(pod)[0][kind]
-        return self.run(name, pod, what["exec"]["command"], what["timeoutSeconds"])
-
-    def finish(self, name, seconds):
-        return self.processes.pop(name).wait(seconds)
-
-    def log(self, name):
-        return (self.folder / f"{name}.log").read_text(errors="replace")[-3000:]
-
-    def end(self):
-        for process in self.processes.values():
-            process.kill()
-            process.wait()
 
 
 class Trial:
@@ -137,10 +27,8 @@ class Trial:
         self.objects = helm.objects("trial")
         self.nats_server, self.port = nats_server, {"nats": free_port(), "redis": free_port()}
         self.name = {kind: f"{chart.RELEASE}-{kind}" for kind in ("nats", "redis")}
-        programs = {f"/usr/bin/{name}": f"{build}/services/{name}" for name in SERVICES}
-        programs["/usr/bin/furrow"] = f"{build}/services/cli/furrow"
         hosts = {f"{self.name['nats']}:4222": f"127.0.0.1:{self.port['nats']}", f"{self.name['redis']}:6379": f"127.0.0.1:{self.port['redis']}"}
-        self.kubelet = Kubelet(self.objects, programs, hosts, folder)
+        self.kubelet = Kubelet(self.objects, build, hosts, folder)
         self.pods = {component(owner): pod for owner, pod in pods(self.objects)}
 
     def instance(self, service):
@@ -157,6 +45,12 @@ class Trial:
 
     def probe(self, service, kind):
         return self.kubelet.probe(self.instance(service), self.pods[service], kind)
+
+    def probe_all(self, *kinds):
+        """The exit codes of these probes, service by service, all at once: without NATS each takes its time."""
+        with concurrent.futures.ThreadPoolExecutor(len(SERVICES) * len(kinds)) as pool:
+            asked = [[pool.submit(self.probe, service, kind) for kind in kinds] for service in SERVICES]
+            return [tuple(one.result()[0] for one in row) for row in asked]
 
     def redis(self, user, *words):
         login = [] if not user else ["--user", user, "--no-auth-warning", "-a", self.kubelet.secret(f"{chart.RELEASE}-trial", f"{user}.redis").decode()]
@@ -206,9 +100,8 @@ def check_waiting(trial):
     for service in SERVICES:
         trial.start(service)
     eventually("services speak of NATS", lambda: all("waiting for NATS" in trial.kubelet.log(trial.instance(name)) for name in SERVICES))
-    for service in SERVICES:
-        check(f"{service} without NATS: alive, started, not ready", [trial.probe(service, kind)[0] for kind in
-              ("livenessProbe", "startupProbe", "readinessProbe")] == [0, 0, 1], trial.probe(service, "livenessProbe"))
+    said = trial.probe_all("livenessProbe", "startupProbe", "readinessProbe")
+    check("services without NATS: alive, started, not ready", said == [(0, 0, 1)] * len(SERVICES), said)
     trial.start_nats()
     eventually("services answer through NATS", lambda: all('"id"' in trial.probe(name, "livenessProbe")[1] for name in SERVICES))
     for service in SERVICES:
@@ -254,12 +147,20 @@ def check_liveness(trial):
     nats = trial.kubelet.processes["nats"]
     nats.kill()
     nats.wait()
-    check("without NATS nobody is restarted, nobody is ready", [(trial.probe(name, "livenessProbe")[0], trial.probe(name, "readinessProbe")[0])
-                                                               for name in SERVICES] == [(0, 1)] * len(SERVICES))
+    said = trial.probe_all("livenessProbe", "readinessProbe")
+    check("without NATS nobody is restarted, nobody is ready", said == [(0, 1)] * len(SERVICES), said)
     trial.start_nats()
     for name in SERVICES:
         eventually(f"{name} is ready again", lambda: trial.ready(name), 60)
     check("NATS came back, and all with it", True)
+
+
+def check_settings(trial):
+    env = {"FURROW_INSTANCE_ID": "a.b"}
+    done = subprocess.run([trial.kubelet.programs["/usr/bin/job"]], env=env, capture_output=True, text=True, timeout=20)
+    check("an instance's id that is no subject token is refused", done.returncode == 2 and 'FURROW_INSTANCE_ID is' in done.stdout + done.stderr, done.stdout + done.stderr)
+    code, text = trial.furrow("inspector", "health", "--probe", "live", "job")
+    check("a probe without an instance's id is refused", code == 2 and "FURROW_INSTANCE_ID" in text, text)
 
 
 def check_end(trial):
@@ -284,6 +185,7 @@ def main(tools, build):
             check_test_pod(trial)
             check_calls(trial)
             check_liveness(trial)
+            check_settings(trial)
             check_end(trial)
         except (AssertionError, MeshError, subprocess.TimeoutExpired):
             print(trial.logs(), file=sys.stderr)
