@@ -101,6 +101,16 @@ class Production:
     def probe(self, service, kind, replica=0):
         return self.kubelet.probe(self.instance(service, replica), self.pods[service], kind)
 
+    def call(self, method, request):
+        """As the user client, from outside of any pod."""
+        seed = self.folder / "client.nk"
+        seed.write_text(self.nkeys["client"][0])
+        env = {"FURROW_NATS_URL": f"nats://127.0.0.1:{self.port['nats']}", "FURROW_NATS_INBOX": "_INBOX_client", "FURROW_NATS_NKEY": str(seed),
+               "FURROW_NATS_CA": f"{self.folder}/ca.crt", "FURROW_NATS_CERT": f"{self.folder}/client.crt", "FURROW_NATS_KEY": f"{self.folder}/client.key"}
+        done = subprocess.run([self.kubelet.programs["/usr/bin/furrow"], "call", method, json.dumps(request)], env=env, capture_output=True, text=True, timeout=60)
+        check(f"{method} as client", done.returncode == 0, done.stdout + done.stderr)
+        return json.JSONDecoder().raw_decode(done.stdout[done.stdout.index("{"):])[0]
+
     def logs(self):
         return "\n".join(f"--- {file.name}\n{file.read_text(errors='replace')[-1500:]}" for file in sorted(self.folder.glob("*.log")))
 
@@ -119,6 +129,13 @@ def check_mesh(production):
             check(f"{service}, pod {replica}: itself, ready", code == 0 and f'"{production.instance(service, replica)}"' in text, text)
     kubelet.start("test", run["test"])
     check("helm test's pod, as inspector, finds every service well", kubelet.finish("test", 90) == 0, kubelet.log("test"))
+
+
+def check_calls(production):
+    """Written by one of two pods, read by whichever: what Redis' ACL lets them keep."""
+    made = production.call("employee.v1.EmployeeService.HireEmployee", {"givenName": "Ana", "familyName": "Luna", "badge": "777"})["employee"]
+    read = production.call("employee.v1.EmployeeService.GetEmployee", {"id": made["id"]})["employee"]
+    check("what was written is read", read == made, read)
 
 
 def check_one_of_two(production):
@@ -148,6 +165,7 @@ def main(tools, build):
         try:
             production.start_servers()
             check_mesh(production)
+            check_calls(production)
             check_one_of_two(production)
             check_end(production)
         except (AssertionError, MeshError, subprocess.TimeoutExpired):
