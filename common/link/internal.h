@@ -18,6 +18,7 @@
 #include "base/backoff.h"
 #include "base/clock.h"
 #include "link/link.h"
+#include "link/nkey.h"
 #include "link/wheel.h"
 
 #include <nats/nats.h>
@@ -146,10 +147,6 @@ natsOptions *furrow_link_make_options(const furrow_link_options *options, furrow
 furrow_status furrow_link_fail_native(furrow_error *err, natsStatus status, const char *doing);
 /* The text of this thread's last failure in nats.c, without its source position. */
 const char *furrow_link_native_text(natsStatus status);
-
-/* nkey.c: the public key that belongs to the seed in the file at @path. */
-#define FURROW_NKEY_MAX 64
-furrow_status furrow_nkey_public(const char *path, char out[FURROW_NKEY_MAX], furrow_error *err);
 
 /* connection.c */
 void furrow_connection_try(furrow_link *link);

@@ -1,13 +1,14 @@
 /*
- * NKeys (https://docs.nats.io/running-a-nats-service/configuration/securing_nats/auth_intro/nkey_auth): nats.c signs
- * with the seed file but wants to be told the public key. A seed is base32 of: prefix of two bytes, 32 bytes of Ed25519
- * seed, CRC-16 (XMODEM, little end first); a public key is base32 of: prefix of one byte, 32 bytes, CRC-16. May depend
- * on: libsodium.
+ * NKeys as text: a seed is base32 of a prefix of two bytes, 32 bytes of Ed25519 seed and a CRC-16 (XMODEM, little end
+ * first); a public key is base32 of a prefix of one byte, 32 bytes and the CRC-16. nats.c signs with the seed file but
+ * wants to be told the public key. May depend on: libsodium.
  */
-#include "link/internal.h"
+#include "link/nkey.h"
 
 #include <ctype.h>
 #include <sodium.h>
+#include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -15,6 +16,7 @@
 #define SEED_BYTES   36 /* 2 + 32 + 2 */
 #define PUBLIC_BYTES 35 /* 1 + 32 + 2 */
 #define PREFIX_SEED  (18 << 3)
+#define PREFIX_USER  (20 << 3)
 
 static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 
@@ -54,6 +56,15 @@ static void base32_encode(const uint8_t *data, size_t len, char *out)
     *out = '\0';
 }
 
+/* Puts the checksum into the last two of @len bytes and writes them as text. */
+static void finish(uint8_t *data, size_t len, char *out)
+{
+    uint16_t crc = crc16(data, len - 2);
+    data[len - 2] = (uint8_t)(crc & 0xff);
+    data[len - 1] = (uint8_t)(crc >> 8);
+    base32_encode(data, len, out);
+}
+
 /* The seed may stand in a file of its own or between the lines of a decorated one: it is the word that begins with S.
  */
 static bool read_seed(const char *path, char seed[SEED_CHARS + 1])
@@ -81,13 +92,18 @@ furrow_status furrow_nkey_public(const char *path, char out[FURROW_NKEY_MAX], fu
     if (good) {
         key[0] = (uint8_t)((raw[0] & 7) << 5 | raw[1] >> 3); /* the kind of key: user, account, … */
         crypto_sign_seed_keypair(key + 1, secret, raw + 2);
-        uint16_t crc = crc16(key, PUBLIC_BYTES - 2);
-        key[PUBLIC_BYTES - 2] = (uint8_t)(crc & 0xff);
-        key[PUBLIC_BYTES - 1] = (uint8_t)(crc >> 8);
-        base32_encode(key, sizeof key, out);
+        finish(key, PUBLIC_BYTES, out);
     }
     sodium_memzero(seed, sizeof seed);
     sodium_memzero(raw, sizeof raw);
     sodium_memzero(secret, sizeof secret);
     return good ? FURROW_OK : furrow_fail(err, FURROW_INVALID_ARGUMENT, "the NKey seed in %s is damaged", path);
+}
+
+void furrow_nkey_make_user(char seed[FURROW_NKEY_MAX])
+{
+    uint8_t raw[SEED_BYTES] = {PREFIX_SEED | PREFIX_USER >> 5, (PREFIX_USER & 31) << 3};
+    randombytes_buf(raw + 2, crypto_sign_SEEDBYTES);
+    finish(raw, sizeof raw, seed);
+    sodium_memzero(raw, sizeof raw);
 }

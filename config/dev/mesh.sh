@@ -55,22 +55,28 @@ prepare()
     mkdir -p "$run/nats" "$run/redis"
     chmod 700 "$run"
     [ -s "$run/nats.port" ] || free_port "${FURROW_DEV_NATS_PORT:-4222}" >"$run/nats.port"
-    [ -s "$run/employee.seal" ] || (umask 077 && head -c 32 /dev/urandom >"$run/employee.seal")
+    [ ! -e "$run/employee.seal" ] || die "$run is of a mesh without keys of its own: config/dev/down --wipe, then again"
+    furrow keys "$run/keys"
+    (umask 077 && furrow permissions --format nats --keys "$run/keys" >"$run/accounts.conf" &&
+        furrow permissions --format redis --keys "$run/keys" >"$run/redis.acl")
     cat >"$run/nats.conf" <<CONF
 listen: "127.0.0.1:$(cat "$run/nats.port")"
 server_name: furrow-dev
 jetstream { store_dir: "$run/nats" }
+include accounts.conf
 CONF
     cat >"$run/redis.conf" <<CONF
 port 0
 unixsocket $run/redis.sock
 unixsocketperm 700
+aclfile $run/redis.acl
 dir $run/redis
 appendonly yes
 appendfsync everysec
 maxmemory-policy noeviction
 CONF
     export FURROW_NATS_URL=nats://127.0.0.1:$(cat "$run/nats.port")
+    export FURROW_NATS_NKEY=$run/keys/operator.nk # the tool's; each service has its own
     export FURROW_REDIS_URL=unix://$run/redis.sock
 }
 
@@ -91,17 +97,16 @@ start_servers()
 
 redis_cli()
 {
-    redis-cli -s "$run/redis.sock" "$@"
+    REDISCLI_AUTH=$(cat "$run/keys/operator.redis") redis-cli -s "$run/redis.sock" --user operator "$@"
 }
 
 start_service()
 {
-    running "$1" && return 0
-    if [ "$1" = employee ]; then
-        start "$1" env FURROW_SEAL_KEY_FILE="$run/employee.seal" "$bin/$1"
-    else
-        start "$1" "$bin/$1"
-    fi
+    local name=$1 settings
+    running "$name" && return 0
+    settings=(FURROW_NATS_NKEY="$run/keys/$name.nk" FURROW_REDIS_USER="$name" FURROW_REDIS_PASSWORD="$(cat "$run/keys/$name.redis")")
+    [ ! -e "$run/keys/$name.seal" ] || settings+=(FURROW_SEAL_KEY_FILE="$run/keys/$name.seal")
+    (export "${settings[@]}" && start "$name" "$bin/$name")
 }
 
 furrow()

@@ -28,6 +28,8 @@ int cli_call(cli *tool);
 int cli_decode(cli *tool);
 int cli_health(cli *tool);
 int cli_import(cli *tool);
+int cli_keys(cli *tool);
+int cli_permissions(cli *tool);
 int cli_provision(cli *tool);
 int cli_seed(cli *tool);
 

@@ -21,6 +21,10 @@ static const cli_command commands[] = {
     {"health", "[--wait SECONDS] SERVICE… | --probe live|ready [--timeout MS] SERVICE",
      "state of services and of what they replicate; --probe: of the instance FURROW_INSTANCE_ID, by exit code", false,
      cli_health},
+    {"keys", "FOLDER", "make the keys of every user that are missing: NKey seeds, Redis passwords, sealing keys", false,
+     cli_keys},
+    {"permissions", "[--format json | --format nats|redis --keys FOLDER]",
+     "what every user may do in NATS and in Redis, as follows from the contracts", false, cli_permissions},
     {"decode", "[--record] MESSAGE", "protobuf bytes on standard input to JSON; --record: as they lie in Redis", false,
      cli_decode},
 };

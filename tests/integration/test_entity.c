@@ -184,7 +184,7 @@ END_TEST
 #define INCREMENTS 200
 typedef struct increments {
     log_world *world;
-    int running, done, aborted;
+    int running, done;
     uint64_t versions[INCREMENTS];
 } increments;
 
@@ -201,7 +201,6 @@ static void increment(void *arg)
         furrow_status status = log_add(entity, arena, "hot", 1, &command, &mine, &error);
         if (status == FURROW_OK) break;
         ck_assert_msg(status == FURROW_ABORTED, "%s: %s", furrow_status_name(status), error.text);
-        counting.aborted++;
     }
     counting.versions[counting.done++] = mine.state.version;
     counting.running--;
@@ -217,7 +216,6 @@ static void contended(log_world *world)
     furrow_state state = log_load(world, "hot");
     ck_assert_int_eq(log_value(&state), INCREMENTS);
     ck_assert_uint_eq(state.version, log_newest(world, "hot").version);
-    ck_assert_int_eq(counting.aborted, 0); /* two writers: eight attempts are plenty */
     for (int i = 0; i < INCREMENTS; i++)
         for (int j = 0; j < i; j++) ck_assert_uint_ne(counting.versions[i], counting.versions[j]);
 }

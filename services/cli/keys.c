@@ -1,0 +1,86 @@
+/* furrow keys: the keys of every user of the mesh, made where they are missing and never changed. */
+#include "cli/cli.h"
+#include "cli/contracts.h"
+
+#include "link/nkey.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define SEAL_BYTES     32
+#define PASSWORD_BYTES 24
+
+static int failed(cli *tool, const char *path)
+{
+    return cli_fail(tool, 1, "%s: %s", path, strerror(errno));
+}
+
+/* Creates @path with @len bytes, mode 0600; one that is there stays as it is. */
+static bool make(cli *tool, const char *path, const void *data, size_t len)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd < 0 && errno == EEXIST) return true;
+    bool good = fd >= 0 && write(fd, data, len) == (ssize_t)len && fsync(fd) == 0;
+    if (!good) failed(tool, path);
+    if (fd >= 0) close(fd);
+    if (!good && fd >= 0) unlink(path); /* half a key would never be made whole */
+    return good;
+}
+
+static bool make_nkey(cli *tool, const char *folder, const char *user)
+{
+    char path[CLI_PATH_MAX], seed[FURROW_NKEY_MAX];
+    cli_key_path(path, folder, user, "nk");
+    furrow_nkey_make_user(seed);
+    bool good = make(tool, path, seed, strlen(seed));
+    sodium_memzero(seed, sizeof seed);
+    return good;
+}
+
+static bool make_password(cli *tool, const char *folder, const char *user)
+{
+    char path[CLI_PATH_MAX], password[2 * PASSWORD_BYTES + 1];
+    unsigned char random[PASSWORD_BYTES];
+    cli_key_path(path, folder, user, "redis");
+    randombytes_buf(random, sizeof random);
+    sodium_bin2hex(password, sizeof password, random, sizeof random);
+    bool good = make(tool, path, password, strlen(password));
+    sodium_memzero(password, sizeof password);
+    sodium_memzero(random, sizeof random);
+    return good;
+}
+
+/* The master key of private fields, for whoever owns some. */
+static bool make_seal(cli *tool, const char *folder, const char *service)
+{
+    char path[CLI_PATH_MAX];
+    unsigned char key[SEAL_BYTES];
+    if (!cli_seals(service)) return true;
+    cli_key_path(path, folder, service, "seal");
+    randombytes_buf(key, sizeof key);
+    bool good = make(tool, path, key, sizeof key);
+    sodium_memzero(key, sizeof key);
+    return good;
+}
+
+int cli_keys(cli *tool)
+{
+    static const char *const people[] = {CLI_OPERATOR, CLI_INSPECTOR, CLI_CLIENT};
+    const char *services[CLI_SERVICES_MAX];
+    size_t count = cli_services(services);
+    if (tool->argc != 1) return cli_fail(tool, 2, "keys: name the folder that they go to");
+    const char *folder = tool->argv[0];
+    if (sodium_init() < 0) return cli_fail(tool, 1, "libsodium does not start");
+    if (mkdir(folder, 0700) != 0 && errno != EEXIST) return failed(tool, folder);
+    for (size_t i = 0; i < count && !tool->exit_code; i++)
+        (void)(make_nkey(tool, folder, services[i]) && make_password(tool, folder, services[i]) &&
+               make_seal(tool, folder, services[i]));
+    for (size_t i = 0; i < sizeof people / sizeof *people && !tool->exit_code; i++)
+        (void)(make_nkey(tool, folder, people[i]) && make_password(tool, folder, people[i]));
+    return tool->exit_code;
+}
