@@ -221,11 +221,15 @@ static bool read_password(cli *tool, const char *path, char password[PASSWORD_MA
     return good;
 }
 
-/* Passwords go into the file as their hashes
- * (https://redis.io/docs/latest/operate/oss_and_stack/management/security/acl/). */
+/*
+ * Passwords go into the file as their hashes
+ * (https://redis.io/docs/latest/operate/oss_and_stack/management/security/acl/). The default user is off, so that
+ * nobody can be it, but it has every right: Redis 7.0 loads its append-only file as that user, checks a transaction's
+ * commands against it, and drops the transaction when it may not.
+ */
 static int print_redis(cli *tool, const char *folder, const user *users, size_t count)
 {
-    printf("user default off resetkeys resetchannels -@all\n");
+    printf("user default off resetpass ~* &* +@all\n");
     for (size_t i = 0; i < count; i++) {
         char path[CLI_PATH_MAX], password[PASSWORD_MAX], hex[2 * crypto_hash_sha256_BYTES + 1];
         unsigned char hash[crypto_hash_sha256_BYTES];

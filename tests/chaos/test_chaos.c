@@ -126,12 +126,12 @@ static void check_stream(farm *f, const char *stream)
 /* Every record's key, then every value as redis-cli escapes it, in the order of the keys. */
 static char *records(farm *f)
 {
-    const char *path = furrow_test_server_socket(f->redis);
+    const char *cli = farm_redis_cli(f, "operator");
     char *output = NULL;
     char *script = farm_text(f,
-                             "keys=$(redis-cli -s '%s' --scan | grep -v @ | sort); echo \"$keys\"; "
-                             "echo \"$keys\" | xargs -n 500 redis-cli -s '%s' --no-raw mget",
-                             path, path);
+                             "keys=$(%s --scan | grep -v @ | sort); echo \"$keys\"; "
+                             "echo \"$keys\" | xargs -n 500 env %s --no-raw mget",
+                             cli, cli);
     const char *const argv[] = {"sh", "-c", script, NULL};
     ck_assert_int_eq(furrow_test_run(&(furrow_test_process_options){.argv = argv}, 60000, &output), 0);
     return output;

@@ -88,7 +88,7 @@ class Production:
             tls {{ cert_file: "{self.folder}/server.crt", key_file: "{self.folder}/server.key", ca_file: "{self.folder}/ca.crt", verify: true }}
             accounts {{ FURROW {{ jetstream: enabled, users: [ {users} ] }}, SYS {{}} }}
             system_account: SYS""")
-        acl = ["user default off"] + [f"user {user['name']} on #{hashlib.sha256(self.passwords[user['name']].encode()).hexdigest()} {user['redis']}"
+        acl = ["user default off resetpass ~* &* +@all"] + [f"user {user['name']} on #{hashlib.sha256(self.passwords[user['name']].encode()).hexdigest()} {user['redis']}"
                                       for user in self.users if "redis" in user]
         (self.folder / "users.acl").write_text("\n".join(acl) + "\n")
         self.start("nats", self.nats_server, "-c", f"{self.folder}/nats.conf")

@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <unistd.h>
 
 static const char *const binaries[FARM_SERVICES] = {FURROW_TEST_EMPLOYEE, FURROW_TEST_LOCATION, FURROW_TEST_JOB,
                                                     FURROW_TEST_TIMESHEET};
@@ -37,53 +37,108 @@ typedef struct run {
     void (*body)(farm *f);
 } run;
 
+static char *key_path(farm *f, const char *user, const char *kind)
+{
+    return farm_text(f, "%s/%s.%s", f->keys, user, kind);
+}
+
+static char *password(farm *f, const char *user)
+{
+    char *text = furrow_test_read_file(key_path(f, user, "redis"));
+    char *kept = farm_text(f, "%s", text);
+    free(text);
+    return kept;
+}
+
+furrow_link *farm_link_as(farm *f, const char *user)
+{
+    furrow_error err = {0};
+    furrow_link_options options = {.url = furrow_test_server_url(f->nats),
+                                   .nkey_seed = key_path(f, user, "nk"),
+                                   .inbox_prefix = farm_text(f, "_INBOX_%s", user),
+                                   .reconnect_max_ms = 100};
+    furrow_link *link = furrow_link_create(f->loop, &options, &err);
+    ck_assert_msg(link != NULL, "%s", err.text);
+    ck_assert(furrow_link_wait_connected(link, farm_within_ms(FARM_PATIENCE_MS)));
+    return link;
+}
+
+char *farm_redis_cli(farm *f, const char *user)
+{
+    return farm_text(f, "REDISCLI_AUTH=%s redis-cli -s '%s' --user %s", password(f, user),
+                     furrow_test_server_socket(f->redis), user);
+}
+
 static void body_task(void *arg)
 {
     run *r = arg;
-    furrow_error err = {0};
-    furrow_link_options options = {.url = furrow_test_server_url(r->f.nats), .reconnect_max_ms = 100};
-    r->f.link = furrow_link_create(r->f.loop, &options, &err);
-    ck_assert_msg(r->f.link != NULL, "%s", err.text);
-    ck_assert(furrow_link_wait_connected(r->f.link, farm_within_ms(FARM_PATIENCE_MS)));
+    r->f.link = farm_link_as(&r->f, "operator");
     r->body(&r->f);
     furrow_link_destroy(r->f.link);
 }
 
-static void write_seal_key(farm *f)
+/* What the tool prints before there are servers: keys, permissions. */
+static char *tool_alone(farm *f, const char *const arguments[])
 {
-    snprintf(f->seal_key, sizeof f->seal_key, "%s/seal.key", furrow_test_server_dir(f->nats));
-    FILE *out = fopen(f->seal_key, "w");
-    ck_assert(out && fputs("00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff", out) >= 0);
-    ck_assert_int_eq(fclose(out), 0);
-    ck_assert_int_eq(chmod(f->seal_key, 0600), 0);
+    const char *argv[8] = {FURROW_TEST_TOOL};
+    char *text = NULL;
+    for (size_t i = 0; arguments[i]; i++) argv[i + 1] = arguments[i];
+    int code = furrow_test_run(&(furrow_test_process_options){.argv = argv}, 60000, &text);
+    ck_assert_msg(code == 0, "%s", text);
+    char *kept = furrow_arena_strdup(f->arena, text);
+    free(text);
+    return kept;
+}
+
+static char *permissions(farm *f, const char *format)
+{
+    return tool_alone(f, (const char *const[]){"permissions", "--format", format, "--keys", f->keys, NULL});
+}
+
+static void start_servers(farm *f)
+{
+    const char *dir = furrow_test_tempdir();
+    char *acl = farm_text(f, "%s/redis.acl", dir);
+    snprintf(f->keys, sizeof f->keys, "%s/keys", dir);
+    tool_alone(f, (const char *const[]){"keys", f->keys, NULL});
+    furrow_test_write_file(acl, permissions(f, "redis"));
+    f->nats = furrow_test_nats_start(&(furrow_test_nats_options){.config = permissions(f, "nats")});
+    f->redis =
+        furrow_test_redis_start(&(furrow_test_redis_options){.appendonly = true,
+                                                             .args = (const char *const[]){"--aclfile", acl, NULL},
+                                                             .user = "operator",
+                                                             .password = password(f, "operator")});
 }
 
 void farm_run(void (*body)(farm *f))
 {
     furrow_error err = {0};
     run r = {.body = body};
-    r.f.nats = furrow_test_nats_start(NULL);
-    r.f.redis = furrow_test_redis_start(&(furrow_test_redis_options){.appendonly = true});
     r.f.arena = furrow_arena_create(256 << 20);
+    start_servers(&r.f);
     r.f.loop = furrow_loop_create(NULL, &err);
-    write_seal_key(&r.f);
     ck_assert_int_eq(furrow_loop_run_task(r.f.loop, body_task, &r, &err), FURROW_OK);
     for (int s = 0; s < FARM_SERVICES; s++)
         for (int i = 0; i < FARM_REPLICAS_MAX; i++) furrow_test_process_destroy(r.f.services[s][i]);
     furrow_loop_destroy(r.f.loop);
-    furrow_arena_destroy(r.f.arena);
     furrow_test_server_destroy(r.f.nats);
     furrow_test_server_destroy(r.f.redis);
+    furrow_arena_destroy(r.f.arena);
 }
 
-static const char *const *environment(farm *f)
+/* What @user needs, its own keys and nobody else's. */
+static const char *const *environment(farm *f, const char *user)
 {
-    const char **env = furrow_arena_alloc(f->arena, 5 * sizeof *env);
-    env[0] = farm_text(f, "FURROW_NATS_URL=%s", furrow_test_server_url(f->nats));
-    env[1] = farm_text(f, "FURROW_REDIS_URL=%s", furrow_test_server_url(f->redis));
-    env[2] = farm_text(f, "FURROW_SEAL_KEY_FILE=%s", f->seal_key);
-    env[3] = "FURROW_TIME_ZONE=UTC";
-    env[4] = NULL;
+    const char **env = furrow_arena_alloc(f->arena, 8 * sizeof *env), **next = env;
+    *next++ = farm_text(f, "FURROW_NATS_URL=%s", furrow_test_server_url(f->nats));
+    *next++ = farm_text(f, "FURROW_NATS_NKEY=%s", key_path(f, user, "nk"));
+    *next++ = farm_text(f, "FURROW_REDIS_URL=%s", furrow_test_server_url(f->redis));
+    *next++ = farm_text(f, "FURROW_REDIS_USER=%s", user);
+    *next++ = farm_text(f, "FURROW_REDIS_PASSWORD=%s", password(f, user));
+    *next++ = "FURROW_TIME_ZONE=UTC";
+    if (access(key_path(f, user, "seal"), R_OK) == 0)
+        *next++ = farm_text(f, "FURROW_SEAL_KEY_FILE=%s", key_path(f, user, "seal"));
+    *next = NULL;
     return env;
 }
 
@@ -92,7 +147,8 @@ int farm_tool(farm *f, char **output, const char *const arguments[])
     const char *argv[16] = {FURROW_TEST_TOOL};
     char *text = NULL;
     for (size_t i = 0; arguments[i]; i++) argv[i + 1] = arguments[i];
-    int code = furrow_test_run(&(furrow_test_process_options){.argv = argv, .env = environment(f)}, 60000, &text);
+    int code =
+        furrow_test_run(&(furrow_test_process_options){.argv = argv, .env = environment(f, "operator")}, 60000, &text);
     if (output)
         *output = text;
     else
@@ -113,7 +169,7 @@ void farm_start(farm *f, int service, int replica)
     const char *const argv[] = {binaries[service], NULL};
     furrow_test_process_destroy(f->services[service][replica]);
     f->services[service][replica] =
-        furrow_test_process_start(&(furrow_test_process_options){.argv = argv, .env = environment(f)});
+        furrow_test_process_start(&(furrow_test_process_options){.argv = argv, .env = environment(f, names[service])});
     ck_assert_ptr_nonnull(f->services[service][replica]);
 }
 

@@ -1,6 +1,8 @@
 /**
  * A whole mesh for tests: nats-server, redis-server and the four services as processes, provisioned, with a link to
- * talk to them. Calls are JSON, as a stock client's. Everything dies with the test. Threads: of a task on farm->loop.
+ * talk to them. Each user has its own NKey, Redis password and permissions as `furrow permissions` derives them; the
+ * link and the tool are the operator's. Calls are JSON, as a stock client's. Everything dies with the test. Threads: of
+ * a task on farm->loop.
  */
 #ifndef FURROW_TEST_FARM_H
 #define FURROW_TEST_FARM_H
@@ -20,7 +22,7 @@ typedef struct farm {
     furrow_loop *loop;
     furrow_link *link;
     furrow_arena *arena; /* of answers */
-    char seal_key[256];
+    char keys[256];      /* the folder `furrow keys` filled */
 } farm;
 
 /* Runs @body as a task with servers running and nothing else: neither provisioned nor started. */
@@ -47,6 +49,11 @@ furrow_status farm_call_with(farm *f, const char *method, const char *json, cons
                              furrow_error *err);
 /* Again while the status is UNAVAILABLE, DEADLINE_EXCEEDED or FAILED_PRECONDITION, until the patience ends. */
 furrow_status farm_call_until(farm *f, const char *method, const char *json, char **answer, furrow_error *err);
+
+/* A second link, as @user; destroyed by the caller. */
+furrow_link *farm_link_as(farm *f, const char *user);
+/* redis-cli with all it needs to be @user, as the beginning of a shell command. */
+char *farm_redis_cli(farm *f, const char *user);
 
 /* printf into the farm's arena. */
 char *farm_text(farm *f, const char *format, ...) FURROW_PRINTF(2, 3);

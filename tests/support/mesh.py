@@ -1,4 +1,5 @@
-"""The mesh for tests that speak to it from outside: nats-server, redis-server and the four services in a temporary directory.
+"""The mesh for tests that speak to it from outside: nats-server, redis-server and the four services in a temporary directory, each user with
+its own NKey, Redis password and permissions as `furrow permissions` derives them.
 
 Every process has the caller as parent and dies with it, however that ends (PR_SET_PDEATHSIG). Nothing has a fixed port: nats-server takes
 one and writes it down, Redis is on a socket in the directory. Standard library only.
@@ -7,7 +8,6 @@ import ctypes
 import json
 import os
 import pathlib
-import secrets
 import shutil
 import signal
 import subprocess
@@ -46,7 +46,10 @@ def eventually(what, condition, seconds=READY_S):
 
 
 class Mesh:
-    """with Mesh(build, nats_server) as mesh: …   mesh.url is where NATS listens."""
+    """with Mesh(build, nats_server) as mesh: …   mesh.url is where NATS listens, mesh.nkey("client") the seed file of a user.
+
+    mesh.env is the tool's environment, as the operator.
+    """
 
     def __init__(self, build, nats_server):
         self.bin = pathlib.Path(build).resolve() / "services"
@@ -54,8 +57,11 @@ class Mesh:
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="furrow-mesh-"))
         self.processes = {}
         self.url = None
-        self.env = dict(os.environ, FURROW_TIME_ZONE="UTC", FURROW_SEAL_KEY_FILE=str(self.dir / "seal"),
-                        FURROW_REDIS_URL=f"unix://{self.dir}/redis.sock")
+        self.keys = self.dir / "keys"
+        self.env = dict(os.environ, FURROW_NATS_NKEY=self.nkey("operator"))
+
+    def nkey(self, user):
+        return str(self.keys / f"{user}.nk")
 
     def __enter__(self):
         try:
@@ -70,9 +76,9 @@ class Mesh:
             self.stop(name, signal.SIGKILL)
         shutil.rmtree(self.dir, ignore_errors=True)
 
-    def start(self, name, *command):
+    def start(self, name, *command, env=None):
         with open(self.dir / f"{name}.log", "ab") as log:
-            self.processes[name] = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self.env,
+            self.processes[name] = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=env or self.env,
                                                     preexec_fn=die_with(os.getpid()))
 
     def stop(self, name, how=signal.SIGTERM):
@@ -105,23 +111,40 @@ class Mesh:
                 return None  # it is being written
         return None
 
+    def redis_password(self, user):
+        return (self.keys / f"{user}.redis").read_text()
+
+    def service_env(self, name):
+        """What a service needs, its own keys and nobody else's."""
+        env = dict(os.environ, FURROW_NATS_URL=self.url, FURROW_NATS_NKEY=self.nkey(name), FURROW_REDIS_URL=f"unix://{self.dir}/redis.sock",
+                   FURROW_REDIS_USER=name, FURROW_REDIS_PASSWORD=self.redis_password(name), FURROW_TIME_ZONE="UTC")
+        seal = self.keys / f"{name}.seal"
+        return env | {"FURROW_SEAL_KEY_FILE": str(seal)} if seal.exists() else env
+
     def start_service(self, name):
-        self.start(name, self.bin / name)
+        self.start(name, self.bin / name, env=self.service_env(name))
 
     def wait_healthy(self, *names):
         self.furrow("health", "--wait", "60", *names)
 
+    def configure(self):
+        self.furrow("keys", str(self.keys))
+        for file, what in ("accounts.conf", "nats"), ("redis.acl", "redis"):
+            (self.dir / file).write_text(self.furrow("permissions", "--format", what, "--keys", str(self.keys)))
+        (self.dir / "nats.conf").write_text(f"""listen: "127.0.0.1:-1"
+ports_file_dir: "{self.dir}"
+jetstream {{ store_dir: "{self.dir}/js" }}
+include accounts.conf
+""")
+
     def start_all(self):
-        seal = self.dir / "seal"
-        seal.touch(0o600)
-        seal.write_bytes(secrets.token_bytes(32))
-        self.start("nats", self.nats_server, "-a", "127.0.0.1", "-p", "-1", "-js", "-sd", str(self.dir / "js"),
-                   "--ports_file_dir", str(self.dir))
+        self.configure()
+        self.start("nats", self.nats_server, "-c", str(self.dir / "nats.conf"))
         self.start("redis", "redis-server", "--port", "0", "--unixsocket", f"{self.dir}/redis.sock", "--dir", str(self.dir), "--save", "",
-                   "--maxmemory-policy", "noeviction")
+                   "--maxmemory-policy", "noeviction", "--aclfile", str(self.dir / "redis.acl"))
         self.url = eventually("nats-server listens", self.nats_url)
         eventually("redis-server listens", lambda: self.alive("redis") and (self.dir / "redis.sock").exists())
-        self.env.update(FURROW_NATS_URL=self.url, NATS_URL=self.url)
+        self.env["FURROW_NATS_URL"] = self.url
         self.furrow("provision")
         for name in SERVICES:
             self.start_service(name)

@@ -24,18 +24,18 @@
 
 typedef struct kind {
     const char *scheme, *variable, *program;
-    const char *greeting_request; /* sent after connecting, or "" */
-    const char *greeting;         /* start of the answer of a server that is ready */
 } kind;
 
-static const kind nats_kind = {"nats", "FURROW_NATS_SERVER", "nats-server", "", "INFO "};
-static const kind redis_kind = {"redis", "FURROW_REDIS_SERVER", "redis-server", "PING\r\n", "+PONG"};
+static const kind nats_kind = {"nats", "FURROW_NATS_SERVER", "nats-server"};
+static const kind redis_kind = {"redis", "FURROW_REDIS_SERVER", "redis-server"};
 
 struct furrow_test_server {
     const kind *kind;
     furrow_test_process *process;
     int port;
     char url[48], port_text[8], dir[96], socket[108], config[108];
+    char ask[256];        /* sent after connecting, or "" */
+    const char *greeting; /* start of the answer of a server that is ready */
     const char *argv[ARGS_MAX];
     size_t argc;
 };
@@ -102,14 +102,14 @@ static bool greets(const furrow_test_server *server)
 {
     struct sockaddr_in address = loopback(server->port);
     struct timeval patience = {.tv_sec = 1};
-    char answer[16] = "";
+    char answer[32] = "";
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    size_t ask = strlen(server->kind->greeting_request), expect = strlen(server->kind->greeting);
+    size_t ask = strlen(server->ask), expect = strlen(server->greeting);
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
     bool ready = fd >= 0 && connect(fd, (struct sockaddr *)&address, sizeof address) == 0 &&
-                 (ask == 0 || send(fd, server->kind->greeting_request, ask, MSG_NOSIGNAL) == (ssize_t)ask) &&
+                 (ask == 0 || send(fd, server->ask, ask, MSG_NOSIGNAL) == (ssize_t)ask) &&
                  recv(fd, answer, expect, MSG_WAITALL) == (ssize_t)expect &&
-                 memcmp(answer, server->kind->greeting, expect) == 0;
+                 memcmp(answer, server->greeting, expect) == 0;
     close(fd);
     return ready;
 }
@@ -146,6 +146,7 @@ furrow_test_server *furrow_test_nats_start(const furrow_test_nats_options *optio
     static const furrow_test_nats_options defaults;
     if (!options) options = &defaults;
     furrow_test_server *server = server_new(&nats_kind);
+    server->greeting = "INFO ";
     add_option(server, "-a", "127.0.0.1");
     add_option(server, "-p", server->port_text);
     if (!options->no_jetstream) {
@@ -165,6 +166,9 @@ furrow_test_server *furrow_test_redis_start(const furrow_test_redis_options *opt
     static const furrow_test_redis_options defaults;
     if (!options) options = &defaults;
     furrow_test_server *server = server_new(&redis_kind);
+    if (options->user) snprintf(server->ask, sizeof server->ask, "AUTH %s %s\r\n", options->user, options->password);
+    strcat(server->ask, "PING\r\n");
+    server->greeting = options->user ? "+OK\r\n+PONG" : "+PONG";
     snprintf(server->socket, sizeof server->socket, "%s/redis.sock", server->dir);
     add_option(server, "--bind", "127.0.0.1");
     add_option(server, "--port", server->port_text);

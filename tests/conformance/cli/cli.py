@@ -13,7 +13,7 @@ def main(tools, build):
     server = os.environ.get("FURROW_NATS_SERVER") or f"{tools}/bin/nats-server"
     with mesh_module.Mesh(build, server) as mesh:
         def nats(*arguments):
-            done = subprocess.run([f"{tools}/bin/nats", "--server", mesh.url, *arguments], capture_output=True, text=True, timeout=30,
+            done = subprocess.run([f"{tools}/bin/nats", "--server", mesh.url, "--nkey", mesh.nkey("operator"), *arguments], capture_output=True, text=True, timeout=30,
                                   stdin=subprocess.DEVNULL)
             return done.returncode, done.stdout + done.stderr
 
