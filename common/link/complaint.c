@@ -1,17 +1,20 @@
 /*
- * What the server refuses us while the connection stays, permission violations above all. nats.c calls its error
- * handler on a thread that may be late, when the link has long been destroyed: so links that live are kept in a list,
- * and both that thread and the loop look there before they touch one. The list is the only thing in the link that a
- * lock guards. May depend on: nats.c.
+ * What the server refuses us while the connection stays, permission violations above all: it is kept for whoever logs
+ * it, and who waits for an answer to what was refused is told so, since none will come. nats.c calls its error handler
+ * on a thread that may be late, when the link has long been destroyed: so links that live are kept in a list, and both
+ * that thread and the loop look there before they touch one. The list is the only thing in the link that a lock guards.
+ * May depend on: nats.c.
  */
 #include "link/internal.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 typedef struct complaint {
     furrow_link *link;
-    char text[256];
+    const natsConnection *native;
+    char text[FURROW_LINK_COMPLAINT_MAX];
 } complaint;
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -25,26 +28,52 @@ static bool lives(const furrow_link *link)
     return at != NULL;
 }
 
+/* The subject in `Permissions Violation for Publish to "a.b"` or `… for Subscription to "a.b" using queue "c"`. */
+static bool refused_subject(const char *text, char out[FURROW_SUBJECT_MAX])
+{
+    static const char *const forms[] = {"Violation for Publish to \"", "Violation for Subscription to \""};
+    for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
+        const char *at = strcasestr(text, forms[i]);
+        if (!at) continue;
+        at += strlen(forms[i]);
+        size_t len = strcspn(at, "\"");
+        if (at[len] == '\0' || len >= FURROW_SUBJECT_MAX) return false;
+        memcpy(out, at, len);
+        out[len] = '\0';
+        return true;
+    }
+    return false;
+}
+
+static void hear(furrow_link *link, const complaint *made)
+{
+    char subject[FURROW_SUBJECT_MAX];
+    snprintf(link->complaint, sizeof link->complaint, "%s", made->text);
+    link->complaints++;
+    bool present = link->conn && link->conn->native == made->native;
+    if (!present || !refused_subject(made->text, subject)) return;
+    furrow_requests_refused(link, subject);
+    furrow_subscriptions_refused(link, subject);
+}
+
 static void take(void *arg)
 {
     complaint *made = arg;
     pthread_mutex_lock(&lock);
     bool there = lives(made->link); /* links are destroyed on this very thread: it will not go away now */
     pthread_mutex_unlock(&lock);
-    if (there && pthread_equal(pthread_self(), made->link->thread)) {
-        snprintf(made->link->complaint, sizeof made->link->complaint, "%s", made->text);
-        made->link->complaints++;
-    }
+    if (there && pthread_equal(pthread_self(), made->link->thread)) hear(made->link, made);
     free(made);
 }
 
 static void on_error(natsConnection *native, natsSubscription *subscription, natsStatus status, void *closure)
 {
     complaint *made = calloc(1, sizeof *made);
-    const char *text = NULL;
+    natsStatus of_thread;
     if (!made) return;
     made->link = closure;
-    (void)natsConnection_GetLastError(native, &text);
+    made->native = native;
+    const char *text = nats_GetLastError(&of_thread); /* this complaint's; the connection's may be a later one */
     snprintf(made->text, sizeof made->text, "%s", text && text[0] ? text : natsStatus_GetText(status));
     pthread_mutex_lock(&lock);
     if (!lives(made->link) || !furrow_loop_post(made->link->loop, take, made)) free(made);

@@ -26,12 +26,13 @@
 #include <stdatomic.h>
 #include <uv.h>
 
-#define FURROW_LINK_INBOX_MAX  96  /* prefix and nuid */
-#define FURROW_LINK_REPLY_MAX  128 /* an inbox with the request's two tokens */
-#define FURROW_LINK_CONNECT_MS 2000
-#define FURROW_LINK_PROBE_MS   15000 /* between two liveness probes, and how long each waits for its answer */
-#define FURROW_LINK_GOODBYE_MS 500   /* for the last flush of furrow_link_destroy */
-#define FURROW_LINK_READ_BYTES 65536 /* one read; also more than a TLS record, which nats.c must get in one piece */
+#define FURROW_LINK_INBOX_MAX     96 /* prefix and nuid */
+#define FURROW_LINK_COMPLAINT_MAX 512
+#define FURROW_LINK_REPLY_MAX     128 /* an inbox with the request's two tokens */
+#define FURROW_LINK_CONNECT_MS    2000
+#define FURROW_LINK_PROBE_MS      15000 /* between two liveness probes, and how long each waits for its answer */
+#define FURROW_LINK_GOODBYE_MS    500   /* for the last flush of furrow_link_destroy */
+#define FURROW_LINK_READ_BYTES    65536 /* one read; also more than a TLS record, which nats.c must get in one piece */
 
 /* One native connection, from the attempt to connect to its end. */
 typedef struct furrow_connection {
@@ -60,6 +61,8 @@ typedef struct furrow_message_pool furrow_message_pool;
 typedef struct furrow_subscription_hooks {
     void (*drained)(void *arg);       /* all that this turn brought has been handed over */
     void (*no_responders)(void *arg); /* a reply said that nobody serves the subject */
+    /* The server refuses us @subject, to publish or to subscribe: see if it is of any interest. */
+    void (*refused)(void *arg, const char *subject);
 } furrow_subscription_hooks;
 
 struct furrow_subscription {
@@ -81,6 +84,7 @@ typedef struct furrow_request {
     natsSubscription *inbox;
     uint64_t inbox_of;  /* number of the connection that `inbox` belongs to */
     uint64_t sent_turn; /* of link->turn */
+    uint64_t subject;   /* hash of what it was published to */
     furrow_reply_fn *fn;
     void *arg;
     uint32_t index, generation;
@@ -118,7 +122,7 @@ struct furrow_link {
     furrow_backoff backoff;
     uv_timer_t retry_timer, probe_timer;
     uint64_t probe_ms;
-    char error[256], complaint[256];
+    char error[256], complaint[FURROW_LINK_COMPLAINT_MAX];
     uint64_t complaints;
     furrow_link *listed; /* next of the list that complaint.c keeps */
     size_t max_payload;
@@ -186,6 +190,8 @@ furrow_subscription *furrow_link_subscribe_hooked(furrow_link *link, const char 
 void furrow_subscriptions_connect(furrow_link *link);
 void furrow_subscriptions_disconnect(furrow_link *link);
 void furrow_subscriptions_reap(furrow_link *link);
+/* The server refuses us @subject: asks every hook. */
+void furrow_subscriptions_refused(furrow_link *link, const char *subject);
 /* Hands over what @subscription has; how many that were. */
 size_t furrow_subscription_drain(furrow_subscription *subscription);
 /* A synchronous native subscription without limits. */
@@ -204,6 +210,8 @@ void furrow_requests_fini(furrow_link *link);
 size_t furrow_requests_drain(furrow_link *link, size_t expected);
 /* A message came that nobody waits for: empties the inboxes of free slots. */
 void furrow_requests_sweep(furrow_link *link);
+/* The server refuses us @subject: completes those that were published to it, or wait for their reply on it. */
+void furrow_requests_refused(furrow_link *link, const char *subject);
 /* The connection is gone: completes all in flight. */
 void furrow_requests_disconnect(furrow_link *link);
 

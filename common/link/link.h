@@ -61,8 +61,9 @@ void furrow_link_watch_remove(furrow_link *link, furrow_link_watch *watch);
 /* Why the last connection attempt failed, for people; "" when connected. */
 const char *furrow_link_last_error(const furrow_link *link);
 
-/* What the server last refused us on a connection that stayed (a permission that is missing: such a publish or
- * subscription is silently without effect), for logs and health; "" when nothing. @count, if not NULL: how often. */
+/* What the server last refused us on a connection that stayed (a missing permission), for logs; "" when nothing.
+ * @count, if not NULL: how often. Requests that were refused end PERMISSION_DENIED, pulls report it; a mere publish has
+ * nobody to tell. */
 const char *furrow_link_complaint(const furrow_link *link, uint64_t *count);
 
 /**
@@ -124,10 +125,11 @@ furrow_status furrow_link_publish(furrow_link *link, const furrow_outgoing *out,
  * Request and one reply through the connection's wildcard inbox (no subscription per call).
  * request parks the task; request_async, when it returns OK, calls @fn exactly once, later, on the loop; else never.
  * Errors: UNAVAILABLE (no responders, not connected, connection broke before it left), DEADLINE_EXCEEDED (it may have
- * run), RESOURCE_EXHAUSTED (max_requests). A reply that carries an error status is still a reply: look at its headers.
- * A reply after the deadline, or a second one, goes nowhere. (A second one that comes after 64 later requests could be
- * taken for another's: allow_responses { max: 1 } in the permissions of responders excludes it.) A deadline is kept to
- * 2 ms.
+ * run), RESOURCE_EXHAUSTED (max_requests), PERMISSION_DENIED (the server refused the subject or the inbox: told as soon
+ * as it says so, to every request in flight on that subject). A reply that carries an error status is still a reply:
+ * look at its headers. A reply after the deadline, or a second one, goes nowhere. (A second one that comes after 64
+ * later requests could be taken for another's: allow_responses { max: 1 } in the permissions of responders excludes
+ * it.) A deadline is kept to 2 ms.
  */
 furrow_status furrow_link_request(furrow_link *link, const furrow_outgoing *out, uint64_t deadline_ns,
                                   furrow_msg **reply, furrow_error *err) FURROW_MUST_USE;

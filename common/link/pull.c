@@ -123,7 +123,7 @@ static void recover(furrow_js_pull *pull)
     pull->heard_ms = now_ms(pull);
     pull->rest_ms = pull->gather_ms;
     arm(pull, pull->gather_ms ? pull->gather_ms : pull->expires_ms / 4);
-    report(pull, FURROW_OK, "");
+    if (pull->reported != FURROW_PERMISSION_DENIED) report(pull, FURROW_OK, ""); /* else: when something comes */
     ask_all(pull);
 }
 
@@ -235,6 +235,7 @@ static void on_message(void *arg, furrow_msg *msg)
     furrow_js_pull *pull = arg;
     pull->heard_ms = now_ms(pull);
     pull->answered = true;
+    if (pull->reported == FURROW_PERMISSION_DENIED) report(pull, FURROW_OK, "");
     if (!msg->reply) {
         on_status(pull, msg);
         furrow_msg_free(msg);
@@ -259,6 +260,13 @@ static void on_no_responders(void *arg)
 {
     furrow_js_pull *pull = arg;
     if (!pull->stopped && pull->failing == FURROW_OK) suspect(pull);
+}
+
+static void on_refused(void *arg, const char *subject)
+{
+    furrow_js_pull *pull = arg;
+    if (pull->stopped || (strcmp(subject, pull->next) != 0 && strcmp(subject, pull->inbox) != 0)) return;
+    fail(pull, FURROW_PERMISSION_DENIED, "NATS refuses the pull: no permission for it, or for our inbox");
 }
 
 static void on_change(furrow_link_watch *watch, bool connected)
@@ -287,7 +295,8 @@ static void set_up(furrow_js_pull *pull, furrow_link *link, const furrow_js_pull
 furrow_js_pull *furrow_js_pull_create(furrow_link *link, const furrow_js_pull_options *options, furrow_js_batch_fn *fn,
                                       furrow_js_state_fn *state, void *arg, furrow_error *err)
 {
-    static const furrow_subscription_hooks hooks = {.drained = on_drained, .no_responders = on_no_responders};
+    static const furrow_subscription_hooks hooks = {
+        .drained = on_drained, .no_responders = on_no_responders, .refused = on_refused};
     if (!furrow_js_name_ok(options->stream) || !furrow_js_name_ok(options->consumer)) {
         furrow_fail(err, FURROW_INVALID_ARGUMENT, "not a stream and a consumer name");
         return NULL;

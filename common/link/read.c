@@ -38,6 +38,7 @@ typedef struct reader {
     size_t count, outstanding;
     uint64_t last_seq;    /* handed over or past the end */
     bool dry, lost, done; /* the server has no more now; this consumer is gone; the end is reached */
+    bool refused;         /* we may not fetch */
     furrow_backoff backoff;
 } reader;
 
@@ -72,6 +73,14 @@ static void on_no_responders(void *arg)
 {
     ((reader *)arg)->lost = true;
     wake(arg);
+}
+
+static void on_refused(void *arg, const char *subject)
+{
+    reader *self = arg;
+    if (strcmp(subject, self->next) != 0 && strcmp(subject, self->inbox) != 0) return;
+    self->refused = true;
+    wake(self);
 }
 
 static void on_change(furrow_link_watch *watch, bool connected)
@@ -137,7 +146,8 @@ static void close_consumer(reader *self)
 
 static furrow_status open_consumer(reader *self, uint64_t deadline_ns, furrow_error *err)
 {
-    static const furrow_subscription_hooks hooks = {.drained = on_drained, .no_responders = on_no_responders};
+    static const furrow_subscription_hooks hooks = {
+        .drained = on_drained, .no_responders = on_no_responders, .refused = on_refused};
     close_consumer(self);
     furrow_status status = delete_consumer(self, soon(deadline_ns), err);
     if (status == FURROW_OK) status = create_consumer(self, soon(deadline_ns), err);
@@ -229,6 +239,9 @@ static furrow_status confirm_end(reader *self, uint64_t deadline_ns, furrow_erro
 static furrow_status step(reader *self, furrow_js_read_fn *fn, void *arg, uint64_t deadline_ns, furrow_error *err)
 {
     if (self->count > 0) return hand_over(self, fn, arg, err);
+    if (self->refused)
+        return furrow_fail(err, FURROW_PERMISSION_DENIED,
+                           "NATS refuses to let us fetch: no permission for %s, or for our inbox", self->next);
     if (self->lost) return open_patiently(self, deadline_ns, err);
     if (self->dry) return confirm_end(self, deadline_ns, err);
     ask(self);

@@ -26,11 +26,28 @@ static const char no_responders[] = "no responders: nobody serves this subject n
 static const char timed_out[] = "no reply before the deadline";
 static const char not_sent[] = "connection to NATS lost, the request had not left";
 static const char maybe_sent[] = "connection to NATS lost, outcome unknown";
+static const char refused[] = "NATS refuses it: no permission for the subject, or for our inbox";
 
 static uint64_t now_ns(const furrow_link *link)
 {
     return uv_now(furrow_loop_uv(link->loop)) *
            FURROW_NS_PER_MS; /* the turn's time: libuv's clock is the monotonic one */
+}
+
+/* To tell whose a refusal is: the server only names the subject. */
+static uint64_t hash_subject(const char *subject)
+{
+    const uint64_t factor = 0x9e3779b97f4a7c15U;
+    uint64_t hash = 0, word;
+    size_t len = strlen(subject);
+    for (; len > 0; subject += word, len -= word) {
+        uint64_t part = 0;
+        word = len < sizeof part ? len : sizeof part;
+        memcpy(&part, subject, word);
+        hash = (hash ^ part) * factor;
+        hash ^= hash >> 32;
+    }
+    return hash;
 }
 
 static void append(furrow_request_list *list, furrow_request *request)
@@ -180,6 +197,7 @@ furrow_status furrow_link_request_async(furrow_link *link, const furrow_outgoing
     request->fn = fn;
     request->arg = arg;
     request->sent_turn = link->turn;
+    request->subject = hash_subject(out->subject);
     request->misses = 0;
     request->slow = false;
     append(&requests->fast, request);
@@ -275,6 +293,23 @@ void furrow_requests_sweep(furrow_link *link)
             if (natsSubscription_NextMsg(&native, at->inbox, 0) == NATS_OK) natsMsg_Destroy(native);
         }
     }
+}
+
+static void refuse_through(furrow_link *link, furrow_request_list *list, const char *subject)
+{
+    uint64_t hash = hash_subject(subject);
+    furrow_request *last = list->tail; /* what is sent again now will be refused again, in its time */
+    for (furrow_request *at = list->head, *next; at; at = next) {
+        next = at == last ? NULL : at->next;
+        if (at->subject == hash || strcmp(at->reply, subject) == 0)
+            complete(link, at, FURROW_PERMISSION_DENIED, refused, NULL);
+    }
+}
+
+void furrow_requests_refused(furrow_link *link, const char *subject)
+{
+    refuse_through(link, &link->requests.fast, subject);
+    refuse_through(link, &link->requests.slow, subject);
 }
 
 void furrow_requests_disconnect(furrow_link *link)

@@ -128,6 +128,15 @@ void furrow_subscriptions_disconnect(furrow_link *link)
     }
 }
 
+void furrow_subscriptions_refused(furrow_link *link, const char *subject)
+{
+    link->draining = true; /* hooks may destroy */
+    for (furrow_subscription *at = link->subscriptions; at; at = at->next)
+        if (!at->dead && at->hooks && at->hooks->refused) at->hooks->refused(at->arg, subject);
+    link->draining = false;
+    furrow_subscriptions_reap(link);
+}
+
 static void hand_over(furrow_subscription *subscription, furrow_msg *msg, size_t nth)
 {
     if (nth < subscription->max_per_turn) {

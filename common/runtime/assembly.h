@@ -25,7 +25,8 @@ struct furrow_service {
     size_t replica_count;
     furrow_waiter stopping; /* done when a signal asks for the end */
     int exit_code;
-    char reported[512]; /* the readiness text last logged */
+    char reported[512];                         /* the readiness text last logged */
+    uint64_t link_complaints, store_complaints; /* how many of each had been logged */
 };
 
 /* Makes and starts everything; on failure what was made is left for destroy. In a task. */
@@ -33,7 +34,7 @@ furrow_status furrow_assembly_make(furrow_service *service, furrow_error *err) F
 furrow_status furrow_assembly_drain(furrow_service *service, uint64_t deadline_ns, furrow_error *err) FURROW_MUST_USE;
 void furrow_assembly_destroy(furrow_service *service);
 
-/* Logs readiness when it changed. */
+/* Logs readiness when it changed, and what NATS or Redis refused. */
 void furrow_assembly_report(furrow_service *service);
 
 #endif

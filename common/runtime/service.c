@@ -284,8 +284,22 @@ void furrow_assembly_destroy(furrow_service *service)
     free(service->metadata);
 }
 
+/* A missing permission is nothing that passes: an operator has to know, also when no request told a caller. */
+static void report_refused(const char *by, const char *what, uint64_t count, uint64_t *logged)
+{
+    if (count == *logged) return;
+    furrow_logger(FURROW_LOG_ERROR, "refused", "by=%s count=%llu last=%s", by, (unsigned long long)(count - *logged),
+                  what);
+    *logged = count;
+}
+
 void furrow_assembly_report(furrow_service *service)
 {
+    uint64_t count;
+    const char *complaint = furrow_link_complaint(service->link, &count);
+    report_refused("NATS", complaint, count, &service->link_complaints);
+    complaint = furrow_store_complaint(service->store, &count);
+    report_refused("Redis", complaint, count, &service->store_complaints);
     const char *why = "";
     char now[sizeof service->reported];
     bool ready = is_ready(service, &why);

@@ -39,6 +39,12 @@ static furrow_pipelined *take_head(furrow_store *store)
     return request;
 }
 
+static void complain(furrow_store *store)
+{
+    snprintf(store->complaint, sizeof store->complaint, "%s", store->target.error_text);
+    store->complaints++;
+}
+
 static void settle(furrow_store *store, furrow_pipelined *request)
 {
     request->status = FURROW_OK;
@@ -46,6 +52,8 @@ static void settle(furrow_store *store, furrow_pipelined *request)
         request->status = furrow_reply_status(store->target.error_text);
         request->no_script = strncmp(store->target.error_text, "NOSCRIPT", 8) == 0;
         memcpy(request->text, store->target.error_text, sizeof request->text);
+        if (request->status == FURROW_PERMISSION_DENIED || request->status == FURROW_RESOURCE_EXHAUSTED)
+            complain(store);
     } else if (store->target.overflow) {
         request->status = FURROW_RESOURCE_EXHAUSTED;
         snprintf(request->text, sizeof request->text, "the answer is larger than the memory of its request");
@@ -386,6 +394,12 @@ void furrow_store_destroy(furrow_store *store)
 bool furrow_store_connected(const furrow_store *store)
 {
     return store->state == FURROW_REDIS_READY;
+}
+
+const char *furrow_store_complaint(const furrow_store *store, uint64_t *count)
+{
+    if (count) *count = store->complaints;
+    return store->complaint;
 }
 
 const char *furrow_store_last_error(const furrow_store *store)

@@ -41,7 +41,8 @@ struct furrow_store {
     furrow_reply_target target;
     uint64_t generation;
     char run_id[41];
-    char last_error[256];
+    char last_error[256], complaint[256];
+    uint64_t complaints;
 
     furrow_buffer out; /* commands; up to `flushed` they are with the kernel */
     size_t flushed;

@@ -35,6 +35,10 @@ bool furrow_store_connected(const furrow_store *store);
 /* Why it is not connected, for people; "" when it is, or has not yet failed. */
 const char *furrow_store_last_error(const furrow_store *store);
 
+/* What Redis last refused us although we were connected (a command or key we have no permission for, memory that is
+ * full), for logs; "" when nothing. @count, if not NULL: how often. Its caller got the error too. */
+const char *furrow_store_complaint(const furrow_store *store, uint64_t *count);
+
 /* Redis's run id of the current connection: another one means another process, which may have lost its last writes. */
 const char *furrow_store_run_id(const furrow_store *store);
 /* Grows at each (re)connect. */

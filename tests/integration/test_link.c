@@ -533,19 +533,63 @@ START_TEST(users_and_keys_are_let_in_and_strangers_told_why_not)
 }
 END_TEST
 
+typedef struct answers {
+    size_t refused;
+    furrow_status other;
+} answers;
+
+static void on_refusal(void *arg, furrow_status status, const char *text, furrow_msg *reply)
+{
+    answers *seen = arg;
+    ck_assert_int_eq(status, FURROW_PERMISSION_DENIED);
+    ck_assert_ptr_nonnull(strstr(text, "permission"));
+    ck_assert_ptr_null(reply);
+    seen->refused++;
+}
+
+static void on_other(void *arg, furrow_status status, const char *text, furrow_msg *reply)
+{
+    answers *seen = arg;
+    seen->other = status;
+    furrow_msg_free(reply);
+}
+
+static void on_silence(void *arg, furrow_msg *msg)
+{
+    furrow_msg_free(msg);
+}
+
 static void refused_body(test_world *world)
 {
     uint64_t count = 0;
     furrow_link *user = connect_to(world, (furrow_link_options){.user = "a", .password = "b"});
     ck_assert(furrow_link_wait_connected(user, within_ms(PATIENCE_MS)));
     ck_assert_str_eq(furrow_link_complaint(user, &count), "");
+    furrow_subscription *silent = furrow_link_subscribe(user, "t.silent", NULL, on_silence, NULL, NULL);
+    ck_assert_ptr_nonnull(silent);
     ck_assert_int_eq(furrow_link_publish(user, &(furrow_outgoing){.subject = "not.mine"}, NULL), FURROW_OK);
     ck_assert(FURROW_TEST_EVENTUALLY_IN_TASK(furrow_link_complaint(user, &count)[0] != '\0', PATIENCE_MS));
     ck_assert_ptr_nonnull(strstr(furrow_link_complaint(user, NULL), "not.mine"));
     ck_assert_uint_eq(count, 1);
     ck_assert(furrow_link_connected(user));
+    /* Who waits for an answer is told at once, each of what is his, and nobody else. */
+    answers seen = {.other = FURROW_OK};
+    furrow_error err;
+    static const char *const refused_subjects[] = {"not.mine", "nor.mine", "not.mine"};
+    furrow_outgoing slow = {.subject = "t.silent"};
+    ck_assert_int_eq(furrow_link_request_async(user, &slow, within_ms(PATIENCE_MS), on_other, &seen, &err), FURROW_OK);
+    for (size_t i = 0; i < 3; i++)
+        ck_assert_int_eq(furrow_link_request_async(user, &(furrow_outgoing){.subject = refused_subjects[i]},
+                                                   FURROW_NEVER, on_refusal, &seen, &err),
+                         FURROW_OK);
+    ck_assert(FURROW_TEST_EVENTUALLY_IN_TASK(seen.refused == 3, PATIENCE_MS));
+    ck_assert_int_eq(seen.other, FURROW_OK);
+    ck_assert_int_eq(furrow_link_request(user, &(furrow_outgoing){.subject = "not.mine"}, FURROW_NEVER, NULL, &err),
+                     FURROW_PERMISSION_DENIED);
+    ck_assert_ptr_nonnull(strstr(err.text, "not.mine"));
     /* One that comes when the link is gone harms nobody. */
     ck_assert_int_eq(furrow_link_publish(user, &(furrow_outgoing){.subject = "not.mine"}, NULL), FURROW_OK);
+    furrow_subscription_destroy(silent);
     furrow_link_destroy(user);
 }
 
