@@ -11,3 +11,4 @@ target_compile_definitions(furrow_test_farm PRIVATE
   FURROW_TEST_TIMESHEET="$<TARGET_FILE:timesheet>" FURROW_TEST_TOOL="$<TARGET_FILE:furrow>")
 add_dependencies(furrow_test_farm employee location job timesheet furrow)
 furrow_integration_test(test_farm furrow_test_farm furrow_proto_employee furrow_proto_location furrow_proto_job furrow_proto_timesheet)
+furrow_integration_test(test_permissions furrow_test_farm)

@@ -195,6 +195,11 @@ const char *furrow_test_server_socket(const furrow_test_server *server)
     return server->socket[0] ? server->socket : NULL;
 }
 
+const char *furrow_test_server_log(const furrow_test_server *server)
+{
+    return furrow_test_process_stderr(server->process);
+}
+
 const char *furrow_test_server_dir(const furrow_test_server *server)
 {
     return server->dir;

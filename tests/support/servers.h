@@ -35,6 +35,9 @@ int furrow_test_server_port(const furrow_test_server *server);
 /* Redis: path of its unix socket; nats-server: NULL. */
 const char *furrow_test_server_socket(const furrow_test_server *server);
 
+/* What it has logged on standard error. Lent until the next call or destroy. */
+const char *furrow_test_server_log(const furrow_test_server *server);
+
 /* Its data directory. */
 const char *furrow_test_server_dir(const furrow_test_server *server);
 
