@@ -75,6 +75,12 @@ appendonly yes
 appendfsync everysec
 maxmemory-policy noeviction
 CONF
+    cat >"$run/env" <<ENV
+# The local mesh as its operator, for the nats CLI and for furrow: . .run/env
+export NATS_URL=nats://127.0.0.1:$(cat "$run/nats.port") NATS_NKEY=$run/keys/operator.nk
+export FURROW_NATS_URL=\$NATS_URL FURROW_NATS_NKEY=\$NATS_NKEY
+case :\$PATH: in *:$bin/cli:*) ;; *) export PATH=\$PATH:$bin/cli ;; esac
+ENV
     export FURROW_NATS_URL=nats://127.0.0.1:$(cat "$run/nats.port")
     export FURROW_NATS_NKEY=$run/keys/operator.nk # the tool's; each service has its own
     export FURROW_REDIS_URL=unix://$run/redis.sock

@@ -1,37 +1,71 @@
-"""What an operator sees of the mesh with the stock `nats` CLI: each command is run, its exit code and what it prints are checked."""
-import json
+"""What an operator sees of the mesh with the stock `nats` CLI: the tour of the README, every command of it.
+
+A block's lines that begin with "$ " are run, in one shell; each other line must be found in what its command prints ("…" stands for
+anything, runs of white space for one space). So what the README shows is what the present code and the present CLI print. The CLI's own
+validation of service replies is on.
+"""
 import os
+import pathlib
+import re
 import subprocess
 import sys
 
 import mesh as mesh_module
 
+ROOT = pathlib.Path(__file__).resolve().parents[3]
+CHAPTERS = ["## Five minutes", "## Looking inside with the nats CLI"]
+END = "\x1e"  # between one command's output and the next
 check = mesh_module.Checks()
+
+
+def blocks(text):
+    """Of each block with commands in the chapters: [(command, [line that it prints, …]), …]."""
+    for chapter in CHAPTERS:
+        start = text.index(chapter + "\n")
+        for block in re.findall(r"^```\n(\$ .*?)^```$", text[start:text.index("\n## ", start + 1)], re.S | re.M):
+            yield [(lines[0], lines[1:]) for lines in (part.splitlines() for part in re.split(r"^\$ ", block, flags=re.M)[1:])]
+
+
+def pattern(line):
+    words = [re.escape(word).replace("…", ".*") for word in line.split()]
+    return re.compile(r"\s+".join(words))
+
+
+def script(commands):
+    """One in the background must have begun before the next; a terminal is what `nats stream view` wants."""
+    text = ["shopt -s expand_aliases"]
+    for command, _ in commands:
+        if command.endswith("&"):
+            text += [f"{command[:-1]} >background 2>&1 &", "until grep -q Subscribing background; do sleep 0.02; done"]
+        elif command.startswith("nats stream view"):
+            text += [f"cat >paged <<'PAGED'\n{command}\nPAGED", "script -qec 'bash paged' /dev/null </dev/null 2>&1"]
+        else:
+            text += [f"{command} 2>&1"]
+        text += [f"printf '{END}'"]
+    return "\n".join(text + ["wait", "cat background 2>/dev/null"])
+
+
+def run(commands, mesh, environment):
+    text = script(commands).replace(".run/", f"{mesh.dir}/")
+    done = subprocess.run(["bash", "-c", text], env=environment, cwd=mesh.dir, capture_output=True, text=True, timeout=120, stdin=subprocess.DEVNULL)
+    outputs = done.stdout.split(END)
+    background = outputs.pop()
+    assert len(outputs) == len(commands), (commands, done.stdout, done.stderr)
+    for (command, expected), output in zip(commands, outputs):
+        printed = re.sub(r"\s+", " ", output + background)
+        missing = [line for line in expected if not pattern(line).search(printed)]
+        check(command, not missing, f"not printed: {missing}\nbut: {output}{background}{done.stderr}")
 
 
 def main(tools, build):
     server = os.environ.get("FURROW_NATS_SERVER") or f"{tools}/bin/nats-server"
     with mesh_module.Mesh(build, server) as mesh:
-        def nats(*arguments):
-            done = subprocess.run([f"{tools}/bin/nats", "--server", mesh.url, "--nkey", mesh.nkey("operator"), *arguments], capture_output=True, text=True, timeout=30,
-                                  stdin=subprocess.DEVNULL)
-            return done.returncode, done.stdout + done.stderr
-
-        def sees(what, arguments, *texts):
-            code, output = nats(*arguments)
-            check(what, code == 0 and all(text in output for text in texts), output)
-
-        sees("nats micro ls names every service", ["micro", "ls"], "employee", "location", "job", "timesheet")
-        sees("nats micro info describes it, its endpoints and what it keeps", ["micro", "info", "timesheet"], "Time worked",
-             "timesheet.v1.TimesheetService.ClockIn", "keeps.employee.v1.Employee", "id,display_name,status")
-        sees("nats micro stats accepts our statistics", ["micro", "stats", "employee"], "GetEmployee")
-        sees("nats micro ping reaches it", ["micro", "ping", "job"], "job")
-        code, output = nats("req", "--raw", "location.v1.LocationService.CreateLocation", '{"id":"R1","kind":"LOCATION_KIND_RANCH","name":"Ranch"}')
-        check("nats req calls a method in JSON", code == 0 and json.loads(output)["location"]["id"] == "R1", output)
-        sees("nats req shows an error's headers", ["req", "location.v1.LocationService.GetLocation", '{"id":"R9"}'], "Nats-Service-Error", "no location R9")
-        sees("nats stream ls shows the streams", ["stream", "ls"], "EMPLOYEE", "WORK_DAY", "DEADLETTER")
-        sees("nats stream info says whose it is", ["stream", "info", "LOCATION"], "location.v1.Location.*", "owner=location")
-        sees("nats consumer info says what is kept", ["consumer", "info", "LOCATION", "timesheet"], "keeps=id,name,status")
+        sample = ROOT / "config/dev/sample"
+        mesh.furrow("import", *(str(sample / f"{what}.csv") for what in ("locations", "jobs", "employees")))
+        environment = dict(mesh.env, NATS_URL=mesh.url, NATS_NKEY=mesh.nkey("operator"), HOME=str(mesh.dir), TERM="dumb",
+                           PATH=f"{tools}/bin:{mesh.bin}/cli:{os.environ['PATH']}")
+        for commands in blocks((ROOT / "README.md").read_text()):
+            run(commands, mesh, environment)
     print(f"{check.count} checks passed")
 
 
