@@ -147,67 +147,67 @@ static user client_user(void)
     return who;
 }
 
-static void print_list(const grants *all, const char *indent)
+static void print_list(FILE *out, const grants *all, const char *indent)
 {
-    printf("[");
-    for (size_t i = 0; i < all->count; i++) printf("%s\n%s  \"%s\"", i ? "," : "", indent, all->texts[i]);
-    printf("\n%s]", indent);
+    fprintf(out, "[");
+    for (size_t i = 0; i < all->count; i++) fprintf(out, "%s\n%s  \"%s\"", i ? "," : "", indent, all->texts[i]);
+    fprintf(out, "\n%s]", indent);
 }
 
 /* The permissions of one user: a JSON object, which a nats.conf takes as well. */
-static void print_permissions(const user *who, const char *indent)
+static void print_permissions(FILE *out, const user *who, const char *indent)
 {
     char deeper[32];
     snprintf(deeper, sizeof deeper, "%s  ", indent);
-    printf("{\n%s\"publish\": {\"allow\": ", deeper);
-    print_list(&who->publish, deeper);
-    printf("},\n%s\"subscribe\": {\"allow\": ", deeper);
-    print_list(&who->subscribe, deeper);
-    printf("}");
-    if (who->responds) printf(",\n%s\"allow_responses\": {\"max\": 1, \"expires\": \"" RESPONSES "\"}", deeper);
-    printf("\n%s}", indent);
+    fprintf(out, "{\n%s\"publish\": {\"allow\": ", deeper);
+    print_list(out, &who->publish, deeper);
+    fprintf(out, "},\n%s\"subscribe\": {\"allow\": ", deeper);
+    print_list(out, &who->subscribe, deeper);
+    fprintf(out, "}");
+    if (who->responds) fprintf(out, ",\n%s\"allow_responses\": {\"max\": 1, \"expires\": \"" RESPONSES "\"}", deeper);
+    fprintf(out, "\n%s}", indent);
 }
 
-static void print_redis_rule(const user *who)
+static void print_redis_rule(FILE *out, const user *who)
 {
-    printf("resetkeys resetchannels ");
+    fprintf(out, "resetkeys resetchannels ");
     if (who->redis_keys)
-        printf("%s", who->redis_keys);
+        fprintf(out, "%s", who->redis_keys);
     else
-        printf("~%s:*", who->name);
-    printf(" %s", who->redis_commands);
+        fprintf(out, "~%s:*", who->name);
+    fprintf(out, " %s", who->redis_commands);
 }
 
-static int print_json(cli *tool, const char *folder, const user *users, size_t count)
+static int print_json(cli *tool, FILE *out, const char *folder, const user *users, size_t count)
 {
-    printf("{\"users\": [");
+    fprintf(out, "{\"users\": [");
     for (size_t i = 0; i < count; i++) {
-        printf("%s\n  {\"name\": \"%s\",\n   \"nats\": ", i ? "," : "", users[i].name);
-        print_permissions(&users[i], "   ");
+        fprintf(out, "%s\n  {\"name\": \"%s\",\n   \"nats\": ", i ? "," : "", users[i].name);
+        print_permissions(out, &users[i], "   ");
         if (users[i].redis_commands) {
-            printf(",\n   \"redis\": \"");
-            print_redis_rule(&users[i]);
-            printf("\"");
+            fprintf(out, ",\n   \"redis\": \"");
+            print_redis_rule(out, &users[i]);
+            fprintf(out, "\"");
         }
-        printf("}");
+        fprintf(out, "}");
     }
-    printf("\n]}\n");
+    fprintf(out, "\n]}\n");
     return 0;
 }
 
-static int print_nats(cli *tool, const char *folder, const user *users, size_t count)
+static int print_nats(cli *tool, FILE *out, const char *folder, const user *users, size_t count)
 {
     char path[CLI_PATH_MAX], key[FURROW_NKEY_MAX];
     furrow_error err;
-    printf("accounts {\n  FURROW: {\n    jetstream: enabled\n    users: [");
+    fprintf(out, "accounts {\n  FURROW: {\n    jetstream: enabled\n    users: [");
     for (size_t i = 0; i < count; i++) {
         cli_key_path(path, folder, users[i].name, "nk");
         if (furrow_nkey_public(path, key, &err) != FURROW_OK) return cli_fail_error(tool, "permissions", &err);
-        printf("%s\n      # %s\n      {nkey: %s, permissions: ", i ? "," : "", users[i].name, key);
-        print_permissions(&users[i], "      ");
-        printf("}");
+        fprintf(out, "%s\n      # %s\n      {nkey: %s, permissions: ", i ? "," : "", users[i].name, key);
+        print_permissions(out, &users[i], "      ");
+        fprintf(out, "}");
     }
-    printf("\n    ]\n  }\n  SYS: {}\n}\nsystem_account: SYS\n");
+    fprintf(out, "\n    ]\n  }\n  SYS: {}\n}\nsystem_account: SYS\n");
     return 0;
 }
 
@@ -227,9 +227,9 @@ static bool read_password(cli *tool, const char *path, char password[PASSWORD_MA
  * nobody can be it, but it has every right: Redis 7.0 loads its append-only file as that user, checks a transaction's
  * commands against it, and drops the transaction when it may not.
  */
-static int print_redis(cli *tool, const char *folder, const user *users, size_t count)
+static int print_redis(cli *tool, FILE *out, const char *folder, const user *users, size_t count)
 {
-    printf("user default off resetpass ~* &* +@all\n");
+    fprintf(out, "user default off resetpass ~* &* +@all\n");
     for (size_t i = 0; i < count; i++) {
         char path[CLI_PATH_MAX], password[PASSWORD_MAX], hex[2 * crypto_hash_sha256_BYTES + 1];
         unsigned char hash[crypto_hash_sha256_BYTES];
@@ -238,9 +238,9 @@ static int print_redis(cli *tool, const char *folder, const user *users, size_t 
         if (!read_password(tool, path, password)) return tool->exit_code;
         crypto_hash_sha256(hash, (const unsigned char *)password, strlen(password));
         sodium_memzero(password, sizeof password);
-        printf("user %s on #%s ", users[i].name, sodium_bin2hex(hex, sizeof hex, hash, sizeof hash));
-        print_redis_rule(&users[i]);
-        printf("\n");
+        fprintf(out, "user %s on #%s ", users[i].name, sodium_bin2hex(hex, sizeof hex, hash, sizeof hash));
+        print_redis_rule(out, &users[i]);
+        fprintf(out, "\n");
     }
     return 0;
 }
@@ -249,7 +249,7 @@ int cli_permissions(cli *tool)
 {
     static const struct {
         const char *name;
-        int (*print)(cli *tool, const char *folder, const user *users, size_t count);
+        int (*print)(cli *tool, FILE *out, const char *folder, const user *users, size_t count);
         bool with_keys;
     } formats[] = {{"json", print_json, false}, {"nats", print_nats, true}, {"redis", print_redis, true}};
     const char *format = cli_option(tool, "--format", "json"), *folder = cli_option(tool, "--keys", NULL);
@@ -266,7 +266,14 @@ int cli_permissions(cli *tool)
     users[count++] = operator_user();
     users[count++] = inspector_user();
     users[count++] = client_user();
-    formats[chosen].print(tool, folder, users, count);
+    char *text = NULL;
+    size_t len = 0;
+    FILE *out = open_memstream(&text, &len); /* all or nothing: half a file of permissions would be taken for one */
+    FURROW_REQUIRE(out);
+    int code = formats[chosen].print(tool, out, folder, users, count);
+    FURROW_REQUIRE(fclose(out) == 0);
+    if (code == 0) fwrite(text, 1, len, stdout);
+    free(text);
     for (size_t i = 0; i < count; i++) {
         free(users[i].publish.texts);
         free(users[i].subscribe.texts);
