@@ -270,29 +270,39 @@ static furrow_served *make_served(furrow_server *server, const furrow_handlers *
 
 furrow_status furrow_server_add(furrow_server *server, const furrow_handlers *handlers, furrow_error *err)
 {
-    char subject[FURROW_SUBJECT_MAX];
-    int len = snprintf(subject, sizeof subject, "%s.*", handlers->service->name);
-    FURROW_REQUIRE(len > 0 && (size_t)len < sizeof subject);
     furrow_served **all = realloc(server->served, (server->served_count + 1) * sizeof(furrow_served *));
     if (all) server->served = all;
     furrow_served *served = all ? make_served(server, handlers) : NULL;
     if (!served) return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "out of memory");
+    server->served[server->served_count++] = served;
+    return FURROW_OK;
+}
+
+static furrow_status open_served(furrow_server *server, furrow_served *served, furrow_error *err)
+{
+    char subject[FURROW_SUBJECT_MAX];
+    int len = snprintf(subject, sizeof subject, "%s.*", served->handlers->service->name);
+    FURROW_REQUIRE(len > 0 && (size_t)len < sizeof subject);
     furrow_subscribe_options options = {
         .queue = server->queue, .max_per_turn = server->options.max_calls, .overflow = on_overflow};
     furrow_error why = {0};
     served->subscription = furrow_link_subscribe(server->link, subject, &options, on_request, served, &why);
-    if (!served->subscription) {
-        free_served(served);
-        return furrow_fail(err, why.code, "subscribe to %s: %s", subject, why.text);
-    }
-    server->served[server->served_count++] = served;
-    return FURROW_OK;
+    return served->subscription ? FURROW_OK : furrow_fail(err, why.code, "subscribe to %s: %s", subject, why.text);
+}
+
+furrow_status furrow_server_open(furrow_server *server, furrow_error *err)
+{
+    furrow_status status = FURROW_OK;
+    for (size_t i = 0; i < server->served_count && status == FURROW_OK; i++)
+        if (!server->served[i]->subscription) status = open_served(server, server->served[i], err);
+    return status;
 }
 
 furrow_status furrow_server_drain(furrow_server *server, uint64_t deadline_ns, furrow_error *err)
 {
     furrow_waiter drained = furrow_waiter_make();
-    for (size_t i = 0; i < server->served_count; i++) furrow_subscription_stop(server->served[i]->subscription);
+    for (size_t i = 0; i < server->served_count; i++)
+        if (server->served[i]->subscription) furrow_subscription_stop(server->served[i]->subscription);
     /* What NATS sent before it saw the end of our interest arrives before its answer to this. */
     if (furrow_link_connected(server->link)) (void)!furrow_link_flush(server->link, deadline_ns, NULL);
     furrow_task_yield();

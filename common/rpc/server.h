@@ -70,9 +70,13 @@ typedef struct furrow_server_options {
 
 furrow_server *furrow_server_create(furrow_link *link, const furrow_server_options *options, furrow_error *err);
 
-/* Subscribes to the service's subjects. @handlers and its contract are constant and outlive the server. */
+/* Before open. @handlers and its contract are constant and outlive the server. */
 furrow_status furrow_server_add(furrow_server *server, const furrow_handlers *handlers,
                                 furrow_error *err) FURROW_MUST_USE;
+
+/* Joins the queue group on every service's subjects: from now on requests come. Best when ready for the first time:
+ * NATS hands each member its share, also one that can only refuse it while others could serve. Again: no effect. */
+furrow_status furrow_server_open(furrow_server *server, furrow_error *err) FURROW_MUST_USE;
 
 /* Stops taking requests, waits (parked) until those begun are answered or the deadline passes. DEADLINE_EXCEEDED: some
  * were not. */

@@ -23,6 +23,7 @@ struct furrow_service {
     size_t entity_count;
     furrow_replica **replicas; /* of foreign entities */
     size_t replica_count;
+    bool open;              /* it has been ready, and takes requests since */
     furrow_waiter stopping; /* done when a signal asks for the end */
     int exit_code;
     char reported[512];                         /* the readiness text last logged */
@@ -34,7 +35,8 @@ furrow_status furrow_assembly_make(furrow_service *service, furrow_error *err) F
 furrow_status furrow_assembly_drain(furrow_service *service, uint64_t deadline_ns, furrow_error *err) FURROW_MUST_USE;
 void furrow_assembly_destroy(furrow_service *service);
 
-/* Logs readiness when it changed, and what NATS or Redis refused. */
+/* Opens the server when it is ready for the first time; logs readiness when it changed, and what NATS or Redis refused.
+ */
 void furrow_assembly_report(furrow_service *service);
 
 #endif

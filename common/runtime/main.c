@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #define REPORT_EVERY_MS 500
+#define OPEN_EVERY_MS   20 /* until it is ready for the first time */
 
 static void print_help(const furrow_service_definition *definition)
 {
@@ -59,8 +60,11 @@ static furrow_status read_settings(furrow_service *service, furrow_error *err)
 
 static void run_until_stopped(furrow_service *service)
 {
-    while (!furrow_wait(&service->stopping, furrow_clock_now_ns() + REPORT_EVERY_MS * FURROW_NS_PER_MS))
+    uint64_t every_ms = OPEN_EVERY_MS;
+    while (!furrow_wait(&service->stopping, furrow_clock_now_ns() + every_ms * FURROW_NS_PER_MS)) {
         furrow_assembly_report(service);
+        every_ms = service->open ? REPORT_EVERY_MS : OPEN_EVERY_MS;
+    }
     furrow_logger(FURROW_LOG_INFO, "draining", "calls=%zu", furrow_server_calls(service->server));
     furrow_error err;
     uint64_t deadline = furrow_clock_now_ns() + (uint64_t)service->config.drain_ms * FURROW_NS_PER_MS;

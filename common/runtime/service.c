@@ -146,7 +146,8 @@ static void write_health(void *user, furrow_buffer *out)
 {
     furrow_service *service = user;
     const char *why = "";
-    bool ready = is_ready(service, &why) && furrow_store_connected(service->store) && !service->stopping.done;
+    bool ready =
+        service->open && is_ready(service, &why) && furrow_store_connected(service->store) && !service->stopping.done;
     furrow_buffer_printf(
         out, "{\"status\":\"%s\",\"service\":\"%s\",\"id\":\"%s\",\"redis\":%s,\"nats_reconnects\":%llu,\"replicas\":[",
         ready ? "SERVING" : "NOT_SERVING", service->definition->name, service->id,
@@ -293,6 +294,14 @@ static void report_refused(const char *by, const char *what, uint64_t count, uin
     *logged = count;
 }
 
+static bool open_server(furrow_service *service, const char **why)
+{
+    furrow_error err;
+    furrow_status status = furrow_server_open(service->server, &err);
+    *why = furrow_status_name(status);
+    return status == FURROW_OK;
+}
+
 void furrow_assembly_report(furrow_service *service)
 {
     uint64_t count;
@@ -312,6 +321,7 @@ void furrow_assembly_report(furrow_service *service)
         snprintf(now, sizeof now, "waiting for Redis at %s: %s", service->config.redis_url,
                  furrow_store_last_error(service->store));
     } else {
+        if (ready && !service->open) ready = service->open = open_server(service, &why);
         snprintf(now, sizeof now, "%s", ready ? "ready" : why);
     }
     if (strcmp(now, service->reported) == 0) return;

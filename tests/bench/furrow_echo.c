@@ -51,7 +51,9 @@ static void serve(furrow_link *link)
     furrow_waiter never = furrow_waiter_make();
     furrow_server *server =
         furrow_server_create(link, &(furrow_server_options){.queue = "bench", .ready = ready}, &err);
-    if (!server || furrow_server_add(server, &bench_v1_echo_service_handlers, &err) != FURROW_OK) die("server", &err);
+    if (!server || furrow_server_add(server, &bench_v1_echo_service_handlers, &err) != FURROW_OK ||
+        furrow_server_open(server, &err) != FURROW_OK)
+        die("server", &err);
     if (furrow_link_flush(link, furrow_clock_now_ns() + CONNECT_NS, &err) != FURROW_OK) die("subscribe", &err);
     printf("ready\n");
     fflush(stdout);

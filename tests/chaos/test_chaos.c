@@ -7,6 +7,7 @@
 #include "support/wait.h"
 
 #include <check.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,8 +18,8 @@
 typedef struct worker {
     farm *f;
     int number;
-    size_t acknowledged;
-    char failure[300];
+    size_t acknowledged, disturbed; /* disturbed: attempts that the mesh itself failed */
+    char failure[300], disturbance[300];
     furrow_waiter done;
 } worker;
 
@@ -34,11 +35,13 @@ static bool insist(worker *w, const char *method, const char *json, const char *
     while (farm_within_ms(0) < until) {
         furrow_status status = farm_call_with(w->f, method, json, key, NULL, &err);
         if (status == FURROW_OK) return true;
-        bool again =
-            status == FURROW_UNAVAILABLE || status == FURROW_DEADLINE_EXCEEDED || status == FURROW_ABORTED ||
-            status == FURROW_RESOURCE_EXHAUSTED ||
-            (status == FURROW_FAILED_PRECONDITION && strstr(err.text, "not known here")); /* its event is on its way */
-        if (!again) break;
+        bool early =
+            status == FURROW_FAILED_PRECONDITION && strstr(err.text, "not known here"); /* its event is coming */
+        bool mesh = status == FURROW_UNAVAILABLE || status == FURROW_DEADLINE_EXCEEDED || status == FURROW_ABORTED ||
+                    status == FURROW_RESOURCE_EXHAUSTED;
+        if (!early && !mesh) break;
+        w->disturbed += mesh;
+        if (mesh) snprintf(w->disturbance, sizeof w->disturbance, "%s: %s", method, err.text);
         furrow_task_sleep_ms(5);
     }
     snprintf(w->failure, sizeof w->failure, "%s %s: %s: %s", method, json, furrow_status_name(err.code), err.text);
@@ -192,6 +195,34 @@ START_TEST(a_replica_of_each_service_is_killed_and_nothing_is_lost_or_doubled)
 }
 END_TEST
 
+/* A rollout: each replica is asked to end, and another takes its place. */
+static void replicas_are_replaced(farm *f)
+{
+    crowd c;
+    farm_start_all(f, 2);
+    start_crowd(f, &c);
+    for (int s = 0; s < FARM_SERVICES; s++) {
+        furrow_test_process *leaving = f->services[s][s % 2];
+        int code = -1;
+        wait_for(&c, (size_t)(s + 1) * 40);
+        furrow_test_process_signal(leaving, SIGTERM);
+        ck_assert(FURROW_TEST_EVENTUALLY_IN_TASK(!furrow_test_process_running(leaving), FARM_PATIENCE_MS));
+        ck_assert(furrow_test_process_wait(leaving, FARM_PATIENCE_MS, &code));
+        ck_assert_int_eq(code, 0);
+        ck_assert_ptr_null(strstr(furrow_test_process_stderr(leaving), "cut short"));
+        farm_start(f, s, s % 2);
+    }
+    end_crowd(&c);
+    for (int i = 0; i < WORKERS; i++) ck_assert_msg(c.workers[i].disturbed == 0, "%s", c.workers[i].disturbance);
+    check_effects(f);
+}
+
+START_TEST(replicas_drain_and_are_replaced_under_load_and_no_caller_notices)
+{
+    farm_run(replicas_are_replaced);
+}
+END_TEST
+
 static void servers_die(farm *f)
 {
     crowd c;
@@ -259,6 +290,7 @@ int main(void)
     TCase *tests = tcase_create("kills");
     tcase_set_timeout(tests, 240);
     tcase_add_test(tests, a_replica_of_each_service_is_killed_and_nothing_is_lost_or_doubled);
+    tcase_add_test(tests, replicas_drain_and_are_replaced_under_load_and_no_caller_notices);
     tcase_add_test(tests, nats_and_redis_are_killed_and_nothing_is_lost_or_doubled);
     tcase_add_test(tests, clock_ins_go_on_while_every_other_service_is_dead);
     suite_add_tcase(suite, tests);

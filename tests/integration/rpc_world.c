@@ -112,6 +112,7 @@ void rpc_world_serve(rpc_world *world, const furrow_server_options *options)
     world->server = furrow_server_create(world->link, &mine, &err);
     ck_assert_msg(world->server != NULL, "%s", err.text);
     ck_assert_ok(furrow_server_add(world->server, &rpctest_v1_probe_service_handlers, failure));
+    ck_assert_ok(furrow_server_open(world->server, failure));
     ck_assert_ok(furrow_link_flush(world->link, rpc_world_in_ms(PATIENCE_MS), failure));
 }
 

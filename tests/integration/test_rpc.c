@@ -106,7 +106,9 @@ static void serve(test_world *world, furrow_server_options options)
     options.store = world->store;
     options.ready = is_ready;
     world->server = furrow_server_create(world->link, &options, &err);
-    ck_assert_msg(world->server && furrow_server_add(world->server, &handlers, &err) == FURROW_OK, "%s", err.text);
+    ck_assert_msg(world->server && furrow_server_add(world->server, &handlers, &err) == FURROW_OK &&
+                      furrow_server_open(world->server, &err) == FURROW_OK,
+                  "%s", err.text);
     ck_assert_msg(furrow_link_flush(world->link, within_ms(PATIENCE_MS), &err) == FURROW_OK, "%s", err.text);
 }
 
