@@ -1,33 +1,39 @@
-"""Rendering the chart: helm as a function, and its output as objects. For the check_*.py beside it."""
+"""Rendering the chart: helm as a function, and its output as objects. For the check_*.py beside it, which share `check`."""
 import os
 import pathlib
-import re
 import subprocess
+import sys
 
 import yaml
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 CHART = ROOT / "config/helm/furrow"
+sys.path.insert(0, str(ROOT / "tests/support"))
+
+from mesh import Checks  # noqa: E402
+
+check = Checks()
 SCENARIOS = ["trial", "production", "many-services"]
 OLDEST, NEWEST = "1.30", "1.37"
 NAMESPACE, RELEASE = "farm", "furrow"
 
 
 class Helm:
-    def __init__(self, tools):
+    def __init__(self, tools, program="helm"):
         self.bin = pathlib.Path(tools) / "bin"
+        self.program = self.bin / program
         home = pathlib.Path(tools) / "helm"
         self.env = dict(os.environ, HELM_CACHE_HOME=str(home / "cache"), HELM_CONFIG_HOME=str(home / "config"),
                         HELM_DATA_HOME=str(home / "data"), KUBECONFIG=os.devnull, NO_COLOR="1")
 
     def run(self, *arguments, **env):
-        return subprocess.run([self.bin / "helm", *arguments], env={**self.env, **env}, capture_output=True, text=True, timeout=120)
+        return subprocess.run([self.program, *arguments], env={**self.env, **env}, capture_output=True, text=True, timeout=120)
 
     def values(self, scenario):
         return ["-f", str(CHART / f"ci/{scenario}-values.yaml")] if scenario else []
 
-    def try_template(self, scenario, *arguments, kube=NEWEST, release=RELEASE, **env):
-        return self.run("template", release, str(CHART), "-n", NAMESPACE, "--kube-version", kube, *self.values(scenario), *arguments, **env)
+    def try_template(self, scenario, *arguments, kube=NEWEST, release=RELEASE, chart=CHART, **env):
+        return self.run("template", release, str(chart), "-n", NAMESPACE, "--kube-version", kube, *self.values(scenario), *arguments, **env)
 
     def template(self, scenario, *arguments, **options):
         """The rendered text; what helm says when it fails is the error's text."""
@@ -40,8 +46,18 @@ class Helm:
         return parse(self.template(scenario, *arguments, **options))
 
 
+class Loader(yaml.SafeLoader):
+    """As the API server reads: a key twice in one map is an error."""
+
+    def construct_mapping(self, node, deep=False):
+        keys = [key.value for key, _ in node.value]
+        twice = {key for key in keys if keys.count(key) > 1}
+        assert not twice, f"{twice} twice in one map, {node.start_mark}"
+        return super().construct_mapping(node, deep)
+
+
 def parse(text):
-    return [one for one in yaml.safe_load_all(text) if one]
+    return [one for one in yaml.load_all(text, Loader) if one]
 
 
 def find(objects, kind, name):
@@ -77,32 +93,3 @@ def selects(selector, labels):
         if (labels.get(rule["key"]) in rule["values"]) != {"In": True, "NotIn": False}[rule["operator"]]:
             return False
     return True
-
-
-def leaves(value, path=()):
-    """Paths of values.yaml that are set to something other than a map."""
-    if isinstance(value, dict) and value:
-        for key, inner in value.items():
-            yield from leaves(inner, path + (key,))
-    else:
-        yield path
-
-
-def undocumented(text):
-    """Keys of values.yaml without a "# --" line: their own, or that of what contains them. What is in `services` is an example of `defaults`."""
-    bad, documented, path, comment = [], {}, [], False
-    for line in text.splitlines():
-        if re.match(r"\s*#", line):
-            comment = comment or bool(re.match(r"\s*# -- \S", line))
-            continue
-        key = re.match(r"( *)([A-Za-z0-9_./-]+):(.*)", line)
-        if not key:
-            comment = False
-            continue
-        depth = len(key[1]) // 2
-        path = path[:depth] + [key[2]]
-        documented[tuple(path)] = comment or documented.get(tuple(path[:-1]), False)
-        if key[3].strip() and not documented[tuple(path)]:
-            bad.append(".".join(path))
-        comment = False
-    return bad

@@ -1,46 +1,23 @@
 """The rendered production, run against a NATS and a Redis that somebody else brought: NATS with TLS, client certificates and NKeys, Redis with ACL
-users, both from the permissions that the chart ships; Secrets as an operator would make them, with openssl alone.
-
-    check_production.py TOOLS BUILD
+users. Keys, accounts and users come from `furrow keys` and `furrow permissions`, and the Secret is the folder of keys, as README.md says.
 """
-import base64
-import binascii
-import hashlib
 import json
 import os
 import pathlib
-import secrets
-import shutil
 import signal
 import subprocess
 import sys
 import tempfile
+import urllib.request
 
 import chart
-from chart import component, pods
+from chart import check, component, pods
 from kubelet import Kubelet, free_port
-
-sys.path.insert(0, str(chart.ROOT / "tests/support"))
-from mesh import SERVICES, Checks, MeshError, die_with, eventually  # noqa: E402
-
-check = Checks()
-PRIVATE_DER = bytes.fromhex("302e020100300506032b657004220420")  # PKCS #8 of an Ed25519 key, up to its 32 bytes
-SEED_OF_USER, USER_KEY = bytes([18 << 3 | (20 << 3) >> 5, (20 << 3 & 31) << 3]), bytes([20 << 3])
+from mesh import SERVICES, MeshError, die_with, eventually
 
 
-def openssl(*words, given=None):
-    return subprocess.run(["openssl", *words], input=given, capture_output=True, check=True).stdout
-
-
-def nkey(data):
-    return base64.b32encode(data + binascii.crc_hqx(data, 0).to_bytes(2, "little")).rstrip(b"=").decode()
-
-
-def make_nkey():
-    """(seed, public key) of a NATS user."""
-    raw = secrets.token_bytes(32)
-    public = openssl("pkey", "-inform", "DER", "-pubout", "-outform", "DER", given=PRIVATE_DER + raw)[-32:]
-    return nkey(SEED_OF_USER + raw), nkey(USER_KEY + public)
+def openssl(*words):
+    subprocess.run(["openssl", *words], capture_output=True, check=True)
 
 
 def make_certificates(folder):
@@ -57,22 +34,24 @@ def make_certificates(folder):
 
 class Production:
     def __init__(self, helm, build, nats_server, folder):
-        self.folder, self.nats_server = pathlib.Path(folder), nats_server
-        self.port = {"nats": free_port(), "redis": free_port()}
-        self.users = json.loads((chart.CHART / "files/permissions.json").read_text())["users"]
-        self.nkeys = {user["name"]: make_nkey() for user in self.users}
-        self.passwords = {user["name"]: secrets.token_hex(20) for user in self.users}
+        self.folder = pathlib.Path(folder)
+        self.port = {"nats": free_port(), "monitor": free_port(), "redis": free_port()}
+        self.tool = str(build / "services/cli/furrow")
+        self.furrow("keys", f"{folder}/keys")
         make_certificates(folder)
         hosts = {f"nats-{n}.nats.svc:4222": f"127.0.0.1:{self.port['nats']}" for n in range(3)}
         hosts["redis.data.svc:6380"] = f"127.0.0.1:{self.port['redis']}"
-        objects = helm.objects("production", "--set", "provision.streamReplicas=1,provision.waitSeconds=10")
-        self.kubelet = Kubelet(objects, build, hosts, folder, self.make_secrets())
-        self.pods = {component(owner): pod for owner, pod in pods(objects)}
+        self.objects = helm.objects("production", "--set", "provision.streamReplicas=1,provision.waitSeconds=10")
+        self.kubelet = Kubelet(self.objects, build, hosts, folder, self.make_secrets())
+        self.nats_server = self.kubelet.install(nats_server)
+        self.pods = {component(owner): pod for owner, pod in pods(self.objects)}
+
+    def furrow(self, *words):
+        return subprocess.run([self.tool, *words], capture_output=True, text=True, check=True).stdout
 
     def make_secrets(self):
-        keys = {f"{name}.nk": f"{seed}\n".encode() for name, (seed, _) in self.nkeys.items()}
-        keys |= {f"{name}.redis": password.encode() for name, password in self.passwords.items()}
-        keys["employee.seal"] = secrets.token_bytes(32)
+        """As `kubectl create secret generic --from-file=keys/` does."""
+        keys = {file.name: file.read_bytes() for file in (self.folder / "keys").iterdir()}
         tls = {there: (self.folder / here).read_bytes() for there, here in (("ca.crt", "ca.crt"), ("tls.crt", "client.crt"), ("tls.key", "client.key"))}
         return {"furrow-keys": keys, "nats-client-tls": tls}
 
@@ -81,16 +60,14 @@ class Production:
             self.kubelet.processes[name] = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, preexec_fn=die_with(os.getpid()))
 
     def start_servers(self):
-        users = "\n".join(f"{{nkey: {self.nkeys[user['name']][1]}, permissions: {json.dumps(user['nats'])}}}" for user in self.users)
+        (self.folder / "accounts.conf").write_text(self.furrow("permissions", "--format", "nats", "--keys", f"{self.folder}/keys"))
+        (self.folder / "users.acl").write_text(self.furrow("permissions", "--format", "redis", "--keys", f"{self.folder}/keys"))
         (self.folder / "nats.conf").write_text(f"""
             listen: "127.0.0.1:{self.port['nats']}"
+            http: "127.0.0.1:{self.port['monitor']}"
             jetstream {{ store_dir: "{self.folder}/js" }}
             tls {{ cert_file: "{self.folder}/server.crt", key_file: "{self.folder}/server.key", ca_file: "{self.folder}/ca.crt", verify: true }}
-            accounts {{ FURROW {{ jetstream: enabled, users: [ {users} ] }}, SYS {{}} }}
-            system_account: SYS""")
-        acl = ["user default off resetpass ~* &* +@all"] + [f"user {user['name']} on #{hashlib.sha256(self.passwords[user['name']].encode()).hexdigest()} {user['redis']}"
-                                      for user in self.users if "redis" in user]
-        (self.folder / "users.acl").write_text("\n".join(acl) + "\n")
+            include accounts.conf""")
         self.start("nats", self.nats_server, "-c", f"{self.folder}/nats.conf")
         self.start("redis", "redis-server", "--port", str(self.port["redis"]), "--bind", "127.0.0.1", "--save", "", "--dir", str(self.folder),
                    "--aclfile", f"{self.folder}/users.acl", "--maxmemory-policy", "noeviction")
@@ -103,9 +80,7 @@ class Production:
 
     def call(self, method, request):
         """As the user client, from outside of any pod."""
-        seed = self.folder / "client.nk"
-        seed.write_text(self.nkeys["client"][0])
-        env = {"FURROW_NATS_URL": f"nats://127.0.0.1:{self.port['nats']}", "FURROW_NATS_INBOX": "_INBOX_client", "FURROW_NATS_NKEY": str(seed),
+        env = {"FURROW_NATS_URL": f"nats://127.0.0.1:{self.port['nats']}", "FURROW_NATS_INBOX": "_INBOX_client", "FURROW_NATS_NKEY": f"{self.folder}/keys/client.nk",
                "FURROW_NATS_CA": f"{self.folder}/ca.crt", "FURROW_NATS_CERT": f"{self.folder}/client.crt", "FURROW_NATS_KEY": f"{self.folder}/client.key"}
         done = subprocess.run([self.kubelet.programs["/usr/bin/furrow"], "call", method, json.dumps(request)], env=env, capture_output=True, text=True, timeout=60)
         check(f"{method} as client", done.returncode == 0, done.stdout + done.stderr)
@@ -138,6 +113,18 @@ def check_calls(production):
     check("what was written is read", read == made, read)
 
 
+def check_lag(production):
+    """What KEDA's nats-jetstream scaler asks of NATS' monitoring port, and where in the answer it looks."""
+    [scaled] = [one for one in production.objects if one["kind"] == "ScaledObject"]
+    for trigger in scaled["spec"]["triggers"]:
+        want = trigger["metadata"]
+        with urllib.request.urlopen(f"http://127.0.0.1:{production.port['monitor']}/jsz?acc={want['account']}&consumers=true&config=true", timeout=10) as answer:
+            [account] = json.load(answer)["account_details"]
+        lag = [consumer["num_pending"] + consumer["num_ack_pending"] for stream in account["stream_detail"] if stream["name"] == want["stream"]
+               for consumer in stream["consumer_detail"] if consumer["name"] == want["consumer"]]
+        check(f"KEDA finds the lag of {want['consumer']} on {want['stream']} in account {want['account']}", lag == [0], lag)
+
+
 def check_one_of_two(production):
     """Two pods of a service: the probe is for one of them."""
     process = production.kubelet.processes[production.instance("timesheet", 1)]
@@ -158,14 +145,13 @@ def grace_of(production, name):
 
 
 def main(tools, build):
-    newest = pathlib.Path(tools).resolve() / "bin/nats-server"
-    server = str(newest) if newest.exists() else shutil.which("nats-server")
     with tempfile.TemporaryDirectory(prefix="furrow-chart-") as folder:
-        production = Production(chart.Helm(tools), str(pathlib.Path(build).resolve()), server, folder)
+        production = Production(chart.Helm(tools), build, tools / "bin/nats-server", folder)
         try:
             production.start_servers()
             check_mesh(production)
             check_calls(production)
+            check_lag(production)
             check_one_of_two(production)
             check_end(production)
         except (AssertionError, MeshError, subprocess.TimeoutExpired):
@@ -173,8 +159,3 @@ def main(tools, build):
             raise
         finally:
             production.kubelet.end()
-    print(f"production: {check.count} checks")
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])

@@ -1,21 +1,15 @@
 """Passwords and keys of a trial are made once: an upgrade finds them in the cluster. The cluster here is an API server of a few lines, which knows
 Secrets and nothing else; helm's own `lookup` asks it.
-
-    check_upgrade.py TOOLS BUILD
 """
 import http.server
 import json
-import sys
 import tempfile
 import threading
 
 import yaml
 
 import chart
-from chart import NAMESPACE, RELEASE, find
-
-sys.path.insert(0, str(chart.ROOT / "tests/support"))
-from mesh import Checks  # noqa: E402
+from chart import NAMESPACE, RELEASE, check, find
 
 
 class Cluster(http.server.ThreadingHTTPServer):
@@ -90,7 +84,6 @@ def installed(secret):
 
 def main(tools, _build):
     helm = chart.Helm(tools)
-    check = Checks()
     names = [f"{RELEASE}-trial", f"{RELEASE}-trial-seal"]
     with Cluster({}) as empty:
         first = {name: find(render(helm, empty), "Secret", name) for name in names}
@@ -109,8 +102,3 @@ def main(tools, _build):
         old = first[names[0]]["data"]
         check("a new user gets a password, and the others keep theirs", "harvest.nats" in more and
               all(more[key] == old[key] for key in old if key != "users.acl") and more["users.acl"] != old["users.acl"])
-    print(f"upgrade: {check.count} checks")
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])

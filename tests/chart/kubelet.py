@@ -4,14 +4,12 @@ that the specification says, and with host names and paths turned into this mach
 import base64
 import os
 import pathlib
+import shutil
 import socket
 import subprocess
-import sys
 
-from chart import ROOT, containers, find
-
-sys.path.insert(0, str(ROOT / "tests/support"))
-from mesh import SERVICES, die_with  # noqa: E402
+from chart import containers, find
+from mesh import SERVICES, die_with
 
 USER = 65532
 
@@ -27,11 +25,19 @@ class Kubelet:
 
     def __init__(self, objects, build, hosts, folder, secrets=None):
         self.objects, self.hosts, self.secrets = objects, hosts, secrets or {}
-        self.programs = {"/usr/bin/furrow": f"{build}/services/cli/furrow", **{f"/usr/bin/{name}": f"{build}/services/{name}" for name in SERVICES}}
         self.folder = pathlib.Path(folder)
         self.folder.chmod(0o755)
+        self.programs = {"/usr/bin/furrow": self.install(build / "services/cli/furrow"), **{f"/usr/bin/{name}": self.install(build / "services" / name) for name in SERVICES}}
         self.processes = {}
         self.paths = {}  # of a pod: where what it mounts is here
+
+    def install(self, program):
+        """A copy where the pod's user may come; it may not where the build is."""
+        there = self.folder / "bin" / pathlib.Path(program).name
+        there.parent.mkdir(exist_ok=True)
+        shutil.copy(program, there)
+        there.chmod(0o755)
+        return str(there)
 
     def secret(self, name, key):
         """Of those the operator brought, or of those the chart made."""

@@ -22,13 +22,10 @@ app.kubernetes.io/instance: {{ .root.Release.Name }}
 app.kubernetes.io/component: {{ .component }}
 {{- end -}}
 
-{{/* Of pods: without what changes with the chart's version, which would restart them all. */}}
+{{/* Of pods: without what changes with the chart's version, which would restart them all. "own" (may be absent) stands over commonLabels. */}}
 {{- define "furrow.podLabels" -}}
-{{ include "furrow.selector" . }}
-app.kubernetes.io/part-of: furrow
-{{- with .root.Values.commonLabels }}
-{{ toYaml . }}
-{{- end }}
+{{- $ours := include "furrow.selector" . | fromYaml -}}
+{{- merge $ours (dict "app.kubernetes.io/part-of" "furrow") (deepCopy (.own | default dict)) .root.Values.commonLabels | toYaml -}}
 {{- end -}}
 
 {{- define "furrow.labels" -}}

@@ -3,8 +3,6 @@
 server_name: {{ include "furrow.fullname" . }}-nats
 port: 4222
 http_port: 8222
-lame_duck_grace_period: 5s
-lame_duck_duration: 30s
 jetstream {
   store_dir: /data
 }

@@ -1,11 +1,10 @@
 """The rendered trial, run: nats-server and redis-server with the rendered configuration, the services, the provisioning Job and the test pod with
 the rendered commands, environment and secret files, and the probes as the kubelet would run them (kubelet.py).
-
-    check_running.py TOOLS BUILD
 """
 import concurrent.futures
 import json
 import pathlib
+import shlex
 import shutil
 import signal
 import subprocess
@@ -13,22 +12,19 @@ import sys
 import tempfile
 
 import chart
-from chart import component, containers, pods
+from chart import check, component, containers, pods
 from kubelet import Kubelet, free_port
-
-sys.path.insert(0, str(chart.ROOT / "tests/support"))
-from mesh import SERVICES, Checks, MeshError, eventually  # noqa: E402
-
-check = Checks()
+from mesh import SERVICES, MeshError, eventually
 
 
 class Trial:
     def __init__(self, helm, build, nats_server, folder):
         self.objects = helm.objects("trial")
-        self.nats_server, self.port = nats_server, {"nats": free_port(), "redis": free_port()}
+        self.port = {"nats": free_port(), "redis": free_port()}
         self.name = {kind: f"{chart.RELEASE}-{kind}" for kind in ("nats", "redis")}
         hosts = {f"{self.name['nats']}:4222": f"127.0.0.1:{self.port['nats']}", f"{self.name['redis']}:6379": f"127.0.0.1:{self.port['redis']}"}
         self.kubelet = Kubelet(self.objects, build, hosts, folder)
+        self.nats_server = self.kubelet.install(nats_server)
         self.pods = {component(owner): pod for owner, pod in pods(self.objects)}
 
     def instance(self, service):
@@ -57,8 +53,10 @@ class Trial:
         return subprocess.run(["redis-cli", "-p", str(self.port["redis"]), *login, *words], capture_output=True, text=True, timeout=20).stdout.strip()
 
     def furrow(self, user, *words):
-        env = {"FURROW_NATS_URL": f"nats://127.0.0.1:{self.port['nats']}", "FURROW_NATS_INBOX": f"_INBOX_{user}", "FURROW_NATS_USER": user,
-               "FURROW_NATS_PASSWORD": self.kubelet.secret(f"{chart.RELEASE}-trial", f"{user}.nats").decode()}
+        env = {"FURROW_NATS_URL": f"nats://127.0.0.1:{self.port['nats']}"}
+        if user:
+            env |= {"FURROW_NATS_INBOX": f"_INBOX_{user}", "FURROW_NATS_USER": user,
+                    "FURROW_NATS_PASSWORD": self.kubelet.secret(f"{chart.RELEASE}-trial", f"{user}.nats").decode()}
         done = subprocess.run([self.kubelet.programs["/usr/bin/furrow"], *words], env=env, capture_output=True, text=True, timeout=60)
         return done.returncode, done.stdout + done.stderr
 
@@ -124,6 +122,17 @@ def check_test_pod(trial):
     check("helm test's pod finds every service well", trial.kubelet.finish("test", 90) == 0, trial.kubelet.log("test"))
 
 
+def check_notes(trial, helm, nats):
+    """What NOTES.txt tells to type, typed: with the stock CLI."""
+    done = helm.run("install", chart.RELEASE, str(chart.CHART), "-n", chart.NAMESPACE, "--dry-run=client", *helm.values("trial"))
+    check("helm install --dry-run ends with NOTES", done.returncode == 0 and "NOTES:" in done.stdout, done.stderr)
+    [line] = [line for line in done.stdout.split("NOTES:")[1].splitlines() if line.startswith("  nats ")]
+    env = {"NATS_URL": f"nats://127.0.0.1:{trial.port['nats']}", "HOME": str(trial.kubelet.folder), "NATS_USER": "client",
+           "NATS_PASSWORD": trial.kubelet.secret(f"{chart.RELEASE}-trial", "client.nats").decode()}
+    said = subprocess.run([nats, *shlex.split(line)[1:]], env=env, capture_output=True, text=True, timeout=30)
+    check(f"NOTES' command answers: {line.strip()}", said.returncode == 0 and '"employees"' in said.stdout, said.stdout + said.stderr)
+
+
 def check_calls(trial):
     code, text = trial.furrow("client", "call", "employee.v1.EmployeeService.HireEmployee", '{"givenName":"Ana","familyName":"Luna","badge":"777"}')
     check("the user client calls a method", code == 0 and "ACTIVE" in text, text)
@@ -132,6 +141,8 @@ def check_calls(trial):
     check("and reads what it wrote", code == 0 and "Luna" in text, text)
     code, text = trial.furrow("inspector", "call", "--timeout", "1000", "employee.v1.EmployeeService.GetEmployee", json.dumps({"id": employee}))
     check("the user inspector calls nothing", code != 0, text)
+    code, text = trial.furrow(None, "call", "--timeout", "1000", "employee.v1.EmployeeService.GetEmployee", json.dumps({"id": employee}))
+    check("nobody connects without a name", code != 0 and "uthoriz" in text, text)
     check("nats-server logged the refusal", "Publish Violation" in trial.kubelet.log("nats"), trial.kubelet.log("nats"))
 
 
@@ -172,11 +183,10 @@ def check_end(trial):
 
 
 def main(tools, build):
-    helm = chart.Helm(tools)
-    newest = pathlib.Path(tools).resolve() / "bin/nats-server"
-    servers = [server for server in (shutil.which("nats-server"), str(newest)) if server and pathlib.Path(server).exists()]
+    helm, newest = chart.Helm(tools), tools / "bin/nats-server"
+    servers = [server for server in (shutil.which("nats-server"), str(newest)) if server]
     with tempfile.TemporaryDirectory(prefix="furrow-chart-") as folder:
-        trial = Trial(helm, str(pathlib.Path(build).resolve()), servers[-1], folder)
+        trial = Trial(helm, build, str(newest), folder)
         try:
             check_configuration(trial, servers)
             check_redis(trial)
@@ -184,6 +194,7 @@ def main(tools, build):
             check_provision(trial)
             check_test_pod(trial)
             check_calls(trial)
+            check_notes(trial, helm, tools / "bin/nats")
             check_liveness(trial)
             check_settings(trial)
             check_end(trial)
@@ -192,10 +203,3 @@ def main(tools, build):
             raise
         finally:
             trial.kubelet.end()
-    if not newest.exists():
-        print("  not run: the newest nats-server (tests/support/tools TOOLS installs it)")
-    print(f"running: {check.count} checks, {0 if newest.exists() else 1} tools missing")
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])
