@@ -84,4 +84,12 @@ typedef struct furrow_file_contract {
     size_t replica_count;
 } furrow_file_contract;
 
+/*
+ * A shared object for the furrow tool (FURROW_CONTRACTS) exports these two: FURROW_CONTRACT_LAYOUT as it was when it
+ * was compiled, and its files, NULL-terminated. furrow_proto(… CONTRACTS) makes one.
+ */
+#define FURROW_CONTRACT_LAYOUT        1 /* grows when a struct above changes */
+#define FURROW_CONTRACT_LAYOUT_SYMBOL "furrow_contract_layout"
+#define FURROW_CONTRACTS_SYMBOL       "furrow_contracts"
+
 #endif

@@ -1,10 +1,11 @@
 # furrow_proto: a .proto becomes libraries. Runs protoc with protoc-gen-c and protoc-gen-furrow at build time.
 #
-#   furrow_proto(TARGET furrow_proto_employee PROTOS employee/v1/employee.proto [SERVER])
+#   furrow_proto(TARGET furrow_proto_employee PROTOS employee/v1/employee.proto [SERVER] [CONTRACTS])
 #
 #   furrow_proto_employee         messages and contract    employee/v1/employee.pb-c.h, .furrow.h    links furrow_wire
 #   furrow_proto_employee_client  typed calls              employee/v1/employee.client.h             links furrow_rpc
 #   furrow_proto_employee_server  with SERVER: the handler table; its user implements what .server.h declares
+#   furrow_proto_employee_contracts  with CONTRACTS: a shared object for `furrow --contracts FILE`, with the contracts of PROTOS
 #
 # PROTOS are relative to FURROW_PROTO_ROOT. What they import from there is generated too, and linked when it has a library of
 # its own, so call furrow_proto for imported files first. A project outside of this tree sets the variables below before it
@@ -22,6 +23,10 @@ if(NOT FURROW_PROTO_IMPORTS) # where furrow/v1/options.proto and foreign contrac
 endif()
 if(NOT FURROW_PROTO_OUT) # where generated code goes, and its include directory
   set(FURROW_PROTO_OUT ${PROJECT_BINARY_DIR}/proto)
+endif()
+if(NOT FURROW_PROTO_WIRE) # what generated messages, and generated clients and servers, link
+  set(FURROW_PROTO_WIRE furrow_wire)
+  set(FURROW_PROTO_RPC furrow_rpc)
 endif()
 if(NOT FURROW_PROTOC_PLUGIN) # path of protoc-gen-furrow, or the target that is
   set(FURROW_PROTOC_PLUGIN protoc-gen-furrow)
@@ -137,10 +142,31 @@ function(furrow_proto_libraries proto out)
   set(${out} ${found} PARENT_SCOPE)
 endfunction()
 
+# A module that tells the furrow tool of contracts: @target_contracts.so, of @target.
+function(furrow_proto_contracts target)
+  set(includes)
+  set(tables)
+  foreach(proto IN LISTS ARGN)
+    string(REGEX REPLACE "\\.proto$" "" stem ${proto})
+    string(MAKE_C_IDENTIFIER ${stem} name)
+    string(APPEND includes "#include \"${stem}.furrow.h\"\n")
+    string(APPEND tables "&${name}_file, ")
+  endforeach()
+  file(CONFIGURE OUTPUT ${FURROW_PROTO_OUT}/${target}_contracts.c @ONLY
+       CONTENT "@includes@#pragma GCC visibility push(default)
+const int furrow_contract_layout = FURROW_CONTRACT_LAYOUT;
+const furrow_file_contract *const furrow_contracts[] = {@tables@0};
+")
+  add_library(${target}_contracts MODULE ${FURROW_PROTO_OUT}/${target}_contracts.c)
+  set_target_properties(${target}_contracts PROPERTIES PREFIX "")
+  set_target_properties(${target} PROPERTIES POSITION_INDEPENDENT_CODE ON)
+  target_link_libraries(${target}_contracts PRIVATE ${target})
+endfunction()
+
 function(furrow_proto)
-  cmake_parse_arguments(arg "SERVER" "TARGET" "PROTOS" ${ARGN})
+  cmake_parse_arguments(arg "SERVER;CONTRACTS" "TARGET" "PROTOS" ${ARGN})
   if(NOT arg_TARGET OR NOT arg_PROTOS OR arg_UNPARSED_ARGUMENTS)
-    message(FATAL_ERROR "furrow_proto(TARGET <library> PROTOS <files> [SERVER])")
+    message(FATAL_ERROR "furrow_proto(TARGET <library> PROTOS <files> [SERVER] [CONTRACTS])")
   endif()
   foreach(list steps includes libraries stems)
     set(${list})
@@ -163,7 +189,7 @@ function(furrow_proto)
   list(TRANSFORM stems APPEND .furrow.c OUTPUT_VARIABLE sources)
   add_library(${arg_TARGET} STATIC ${sources})
   target_include_directories(${arg_TARGET} SYSTEM PUBLIC ${includes})
-  target_link_libraries(${arg_TARGET} PUBLIC furrow_wire ${libraries})
+  target_link_libraries(${arg_TARGET} PUBLIC ${FURROW_PROTO_WIRE} ${libraries})
   add_dependencies(${arg_TARGET} ${steps})
   set(kinds client)
   if(arg_SERVER)
@@ -172,7 +198,10 @@ function(furrow_proto)
   foreach(kind IN LISTS kinds)
     list(TRANSFORM stems APPEND .${kind}.c OUTPUT_VARIABLE sources)
     add_library(${arg_TARGET}_${kind} STATIC ${sources})
-    target_link_libraries(${arg_TARGET}_${kind} PUBLIC ${arg_TARGET} furrow_rpc)
+    target_link_libraries(${arg_TARGET}_${kind} PUBLIC ${arg_TARGET} ${FURROW_PROTO_RPC})
     add_dependencies(${arg_TARGET}_${kind} ${steps})
   endforeach()
+  if(arg_CONTRACTS)
+    furrow_proto_contracts(${arg_TARGET} ${arg_PROTOS})
+  endif()
 endfunction()

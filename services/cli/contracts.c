@@ -1,4 +1,4 @@
-/* The list of contracts, and look-ups over it. */
+/* The list of contracts, what FURROW_CONTRACTS adds to it, and look-ups over it. */
 #include "cli/contracts.h"
 
 #include "employee/v1/employee.furrow.h"
@@ -6,12 +6,56 @@
 #include "location/v1/location.furrow.h"
 #include "timesheet/v1/timesheet.furrow.h"
 
+#include <dlfcn.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-const furrow_file_contract *const cli_contracts[] = {&employee_v1_employee_file, &location_v1_location_file,
-                                                     &job_v1_job_file, &timesheet_v1_timesheet_file};
-const size_t cli_contract_count = sizeof cli_contracts / sizeof *cli_contracts;
+#define FILES_MAX 256
+
+const furrow_file_contract *cli_contracts[FILES_MAX] = {&employee_v1_employee_file, &location_v1_location_file,
+                                                        &job_v1_job_file, &timesheet_v1_timesheet_file};
+size_t cli_contract_count = 4;
+
+static bool add(cli *tool, const char *path, const furrow_file_contract *file)
+{
+    for (size_t i = 0; i < cli_contract_count; i++)
+        if (strcmp(cli_contracts[i]->file, file->file) == 0)
+            return cli_fail(tool, 2, "%s: %s is known already", path, file->file), false;
+    if (cli_contract_count == FILES_MAX) return cli_fail(tool, 2, "%s: more than %d files", path, FILES_MAX), false;
+    cli_contracts[cli_contract_count++] = file;
+    return true;
+}
+
+/* Never closed: its tables are used to the end. */
+static bool load(cli *tool, const char *path)
+{
+    if (!strchr(path, '/')) return cli_fail(tool, 2, "FURROW_CONTRACTS: %s is not a path", path), false;
+    void *module = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    if (!module) return cli_fail(tool, 2, "FURROW_CONTRACTS: %s", dlerror()), false;
+    const int *layout = dlsym(module, FURROW_CONTRACT_LAYOUT_SYMBOL);
+    const furrow_file_contract *const *files = dlsym(module, FURROW_CONTRACTS_SYMBOL);
+    if (!layout || !files)
+        return cli_fail(tool, 2, "FURROW_CONTRACTS: %s has no contracts; furrow_proto(… CONTRACTS) makes one", path),
+               false;
+    if (*layout != FURROW_CONTRACT_LAYOUT)
+        return cli_fail(tool, 2, "FURROW_CONTRACTS: %s was compiled with another Furrow: compile it again", path),
+               false;
+    for (; *files; files++)
+        if (!add(tool, path, *files)) return false;
+    return true;
+}
+
+bool cli_contracts_load(cli *tool)
+{
+    const char *set = getenv("FURROW_CONTRACTS");
+    char *paths = strdup(set ? set : ""), *rest = paths;
+    bool good = paths != NULL;
+    for (char *path; good && (path = strsep(&rest, ":"));)
+        if (path[0]) good = load(tool, path);
+    free(paths);
+    return good;
+}
 
 static const ProtobufCMessageDescriptor *find_in_service(const furrow_service_contract *service, const char *name)
 {

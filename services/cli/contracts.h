@@ -1,7 +1,11 @@
-/** Every contract of the tree, for tools that work on all of them, and the users that follow from them. */
+/**
+ * Every contract of the tree, for tools that work on all of them, and the users that follow from them. Contracts of
+ * services outside of it come as shared objects (furrow_proto(… CONTRACTS)), named in FURROW_CONTRACTS.
+ */
 #ifndef FURROW_CLI_CONTRACTS_H
 #define FURROW_CLI_CONTRACTS_H
 
+#include "cli/cli.h"
 #include "wire/contract.h"
 
 #define CLI_SERVICES_MAX 64
@@ -13,8 +17,11 @@
 #define CLI_INSPECTOR "inspector"
 #define CLI_CLIENT    "client"
 
-extern const furrow_file_contract *const cli_contracts[];
-extern const size_t cli_contract_count;
+extern const furrow_file_contract *cli_contracts[];
+extern size_t cli_contract_count;
+
+/* Adds those of FURROW_CONTRACTS. False: the reason was printed. */
+bool cli_contracts_load(cli *tool);
 
 /* The message called @name, among entities, replicas, requests and responses; NULL when there is none. */
 const ProtobufCMessageDescriptor *cli_find_message(const char *name);

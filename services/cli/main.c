@@ -1,5 +1,6 @@
 /* Arguments, connection and dispatch of the furrow tool. */
 #include "cli/cli.h"
+#include "cli/contracts.h"
 
 #include "base/clock.h"
 
@@ -34,7 +35,9 @@ static void print_help(FILE *out)
     fprintf(out, "furrow: the tool of the Furrow mesh\n\n");
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
         fprintf(out, "  furrow %s %s\n      %s\n", commands[i].name, commands[i].arguments, commands[i].help);
-    fprintf(out, "\nConnects by the FURROW_NATS_… settings, which `employee --settings` lists.\n");
+    fprintf(out, "\nConnects by the FURROW_NATS_… settings, which `employee --settings` lists. FURROW_CONTRACTS: paths "
+                 "of shared\n"
+                 "objects with the contracts of services of your own, separated by \":\".\n");
 }
 
 int cli_fail(cli *tool, int exit_code, const char *format, ...)
@@ -148,6 +151,7 @@ int main(int argc, char **argv)
         cli_fail(&invoked.tool, 2, "no command %s; try --help", argv[1]);
         return 2;
     }
+    if (!cli_contracts_load(&invoked.tool)) return invoked.tool.exit_code;
     signal(SIGPIPE, SIG_IGN);
     if (furrow_settings_read(furrow_config_table, furrow_config_count, &invoked.tool.config, &err) != FURROW_OK ||
         !(invoked.tool.loop = furrow_loop_create(NULL, &err)) ||

@@ -1,0 +1,44 @@
+# What `cmake --install` gives, in two components:
+#   runtime   the services and the tool
+#   sdk       libfurrow.a (all layers), headers in include/furrow, protoc-gen-furrow, contracts, CMake package, pkg-config file
+# Needs every target of common/ and services/.
+include(GNUInstallDirs)
+include(CMakePackageConfigHelpers)
+
+# One archive of all layers: the layer law is for who works on them, not for who uses them.
+set(FURROW_LAYERS furrow_base furrow_wkt furrow_wire furrow_link furrow_store furrow_rpc_status furrow_rpc furrow_log furrow_replica
+                  furrow_runtime)
+list(TRANSFORM FURROW_LAYERS REPLACE "(.+)" "$<TARGET_OBJECTS:\\1>" OUTPUT_VARIABLE objects)
+add_library(furrow_sdk STATIC ${objects})
+set_target_properties(furrow_sdk PROPERTIES OUTPUT_NAME furrow LINKER_LANGUAGE C)
+install(TARGETS furrow_sdk ARCHIVE COMPONENT sdk)
+
+# Headers that are the manual; what the layers tell one another stays here.
+set(private "/(internal|inside|assembly|api|wheel|deadletter|address|batch|fold|pipeline|redis|reply|socket|token|methods|retry|status_message)\\.h$"
+            "/(timeout|event|turn|window|masterkey|verdict|registry|json_parts|json_scalar|jsontext|wirescan|member|tasks)\\.h$")
+list(JOIN private "|" private)
+foreach(layer base wire link store rpc log replica runtime)
+  file(GLOB headers CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/common/${layer}/*.h)
+  list(FILTER headers EXCLUDE REGEX ${private})
+  install(FILES ${headers} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/furrow/${layer} COMPONENT sdk)
+endforeach()
+install(DIRECTORY ${PROJECT_BINARY_DIR}/common/wire/wkt/google DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/furrow COMPONENT sdk
+        FILES_MATCHING PATTERN "*.h")
+
+# Contracts: what a service of one's own imports and keeps replicas of.
+install(TARGETS protoc-gen-furrow RUNTIME COMPONENT sdk)
+install(DIRECTORY ${PROJECT_SOURCE_DIR}/proto/ DESTINATION ${CMAKE_INSTALL_DATADIR}/furrow/proto COMPONENT sdk FILES_MATCHING PATTERN "*.proto")
+install(FILES ${PROJECT_SOURCE_DIR}/config/cmake/FurrowProto.cmake DESTINATION ${CMAKE_INSTALL_DATADIR}/furrow/cmake COMPONENT sdk)
+install(PROGRAMS ${PROJECT_SOURCE_DIR}/config/cmake/protoc.sh DESTINATION ${CMAKE_INSTALL_DATADIR}/furrow/cmake COMPONENT sdk)
+
+set(package ${CMAKE_INSTALL_LIBDIR}/cmake/Furrow)
+configure_package_config_file(${PROJECT_SOURCE_DIR}/config/cmake/FurrowConfig.cmake.in ${PROJECT_BINARY_DIR}/FurrowConfig.cmake
+                              INSTALL_DESTINATION ${package} PATH_VARS CMAKE_INSTALL_BINDIR CMAKE_INSTALL_LIBDIR CMAKE_INSTALL_INCLUDEDIR CMAKE_INSTALL_DATADIR)
+write_basic_package_version_file(${PROJECT_BINARY_DIR}/FurrowConfigVersion.cmake COMPATIBILITY SameMinorVersion)
+install(FILES ${PROJECT_BINARY_DIR}/FurrowConfig.cmake ${PROJECT_BINARY_DIR}/FurrowConfigVersion.cmake DESTINATION ${package} COMPONENT sdk)
+
+file(RELATIVE_PATH FURROW_PC_PREFIX /prefix/${CMAKE_INSTALL_LIBDIR}/pkgconfig /prefix)
+configure_file(${PROJECT_SOURCE_DIR}/config/cmake/furrow.pc.in ${PROJECT_BINARY_DIR}/furrow.pc @ONLY)
+install(FILES ${PROJECT_BINARY_DIR}/furrow.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig COMPONENT sdk)
+
+install(TARGETS employee location job timesheet furrow RUNTIME COMPONENT runtime)
