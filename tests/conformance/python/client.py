@@ -1,187 +1,257 @@
 """What a stock client sees of the mesh: nats.py for NATS, protoc's Python for messages, Google's own google.rpc.Status for errors.
 
-Knows of Furrow only what its .proto files and the documented headers say.
+Knows of Furrow only what its .proto files and the documented headers say. Run by ../drive.py.
 """
 import asyncio
+import base64
+import datetime
 import json
-import os
 import sys
-import time
 
 import nats
-from employee.v1 import employee_pb2 as employee
-from google.protobuf import json_format
+from furrow.v1 import options_pb2
+from google.protobuf import json_format, symbol_database
 from google.rpc import error_details_pb2, status_pb2
-from job.v1 import job_pb2 as job
-from location.v1 import location_pb2 as location
 from nats.errors import NoRespondersError
-from timesheet.v1 import timesheet_pb2 as timesheet
+from nats.micro import request as micro_request
+from nats.micro import service as micro
 
-import mesh as mesh_module
+import employee.v1.employee_pb2
+import job.v1.job_pb2
+import location.v1.location_pb2
+import timesheet.v1.timesheet_pb2
 
-PACKAGES = {"employee": employee, "location": location, "job": job, "timesheet": timesheet}
-INVALID_ARGUMENT, DEADLINE_EXCEEDED, NOT_FOUND, UNIMPLEMENTED = 3, 4, 5, 12
+FILES = {"employee": employee.v1.employee_pb2, "job": job.v1.job_pb2, "location": location.v1.location_pb2, "timesheet": timesheet.v1.timesheet_pb2}
+SERVICES = {name: next(iter(file.DESCRIPTOR.services_by_name.values())) for name, file in FILES.items()}
+INVALID_ARGUMENT, DEADLINE_EXCEEDED, NOT_FOUND = 3, 4, 5
+EMPLOYEES = "employee.v1.EmployeeService"
 CALLS = 1000
-check = mesh_module.Checks()
+WAIT_S = 20
+TYPE = {"json": "application/json", "protobuf": "application/protobuf"}
 
 
-class CallError(Exception):
-    """An error reply, by its headers; body as it came."""
-
-    def __init__(self, msg):
-        self.text = msg.headers["Nats-Service-Error"]
-        self.code = int(msg.headers["Nats-Service-Error-Code"])
-        self.body = msg.data
-        super().__init__(f"{self.code}: {self.text}")
+def check(what, good, seen=""):
+    if not good:
+        raise AssertionError(f"{what}: {seen}")
+    print(f"  ok  {what}", flush=True)
 
 
-class Client:
-    """Calls methods by their protobuf names; the request's and response's types come from the descriptors."""
+class Encoding:
+    """Bytes of messages and back, in "json" or "protobuf"; what the program sees is proto3 JSON either way."""
 
-    def __init__(self, connection):
-        self.connection = connection
+    def __init__(self, name):
+        self.name = name
 
-    @staticmethod
-    def method(name):
-        short, method = name.split(".")
-        service = next(iter(PACKAGES[short].DESCRIPTOR.services_by_name.values()))
-        descriptor = service.methods_by_name[method]
-        make = lambda message: getattr(PACKAGES[short], message.name)
-        return f"{service.full_name}.{method}", make(descriptor.input_type), make(descriptor.output_type)
+    def pack(self, message_type, value):
+        if self.name == "json":
+            return json.dumps(value).encode()
+        return json_format.ParseDict(value, message_type()).SerializeToString()
 
-    async def raw(self, subject, body, headers=None, timeout=10):
-        msg = await self.connection.request(subject, body, timeout=timeout, headers=headers)
-        if msg.headers and "Nats-Service-Error" in msg.headers:
-            raise CallError(msg)
+    def parse(self, message_type, data):
+        """Google's own reading: an unknown or misspelt JSON field is an error."""
+        return json_format.Parse(data, message_type()) if self.name == "json" else message_type.FromString(data)
+
+    def value(self, message_type, data):
+        message = self.parse(message_type, data)
+        return json.loads(data) if self.name == "json" else json_format.MessageToDict(message)
+
+
+ENCODINGS = [Encoding("json"), Encoding("protobuf")]
+JSON, PROTOBUF = ENCODINGS
+
+
+def types_of(method):
+    service, name = method.rsplit(".", 1)
+    descriptor = next(s for s in SERVICES.values() if s.full_name == service).methods_by_name[name]
+    symbols = symbol_database.Default()
+    return symbols.GetPrototype(descriptor.input_type), symbols.GetPrototype(descriptor.output_type)
+
+
+class User:
+    """A connection with the seed of a user."""
+
+    def __init__(self, connection, errors):
+        self.connection, self.errors = connection, errors
+
+    @classmethod
+    async def connect(cls, url, keys, name):
+        errors = asyncio.Queue()
+        connection = await nats.connect(url, nkeys_seed=f"{keys}/{name}.nk", inbox_prefix=f"_INBOX_{name}", error_cb=errors.put)
+        return cls(connection, errors)
+
+    async def reply(self, method, body, headers=None):
+        """An error reply is nats.py's ServiceError, with the code as a number and the body."""
+        msg = await self.connection.request(method, body, timeout=WAIT_S, headers=headers)
+        if msg.headers and micro_request.ERROR_CODE_HEADER in msg.headers:
+            error = micro_request.ServiceError(int(msg.headers[micro_request.ERROR_CODE_HEADER]), msg.headers[micro_request.ERROR_HEADER])
+            error.body = msg.data
+            raise error
         return msg
 
-    async def protobuf(self, name, headers=None, /, **fields):
-        subject, request, response = self.method(name)
-        return response.FromString((await self.raw(subject, request(**fields).SerializeToString(), headers)).data)
-
-    async def json(self, name, headers=None, /, **fields):
-        """The reply as Google's own JSON mapping reads it: an unknown or misspelt field is an error."""
-        subject, _, response = self.method(name)
-        reply = await self.raw(subject, json.dumps(fields).encode(), headers)
-        return json_format.Parse(reply.data, response())
+    async def call(self, method, value, encoding, headers=None):
+        """The answer and the reply's headers."""
+        request, response = types_of(method)
+        msg = await self.reply(method, encoding.pack(request, value), headers)
+        return encoding.value(response, msg.data), msg.headers or {}
 
 
 async def refused(call):
     try:
         answer = await call
-    except CallError as error:
+    except micro_request.ServiceError as error:
         return error
     raise AssertionError(f"was not refused: {answer}")
 
 
-async def every_service_in_both_encodings(client):
-    ranch = (await client.protobuf("location.CreateLocation", id="R1", kind=location.LOCATION_KIND_RANCH, name="Rancho Ñuñez",
-                                   time_zone="America/Los_Angeles", centroid={"latitude": 36.5, "longitude": -119.25})).location
-    check("location: created in protobuf, doubles and UTF-8 intact", (ranch.name, ranch.centroid.longitude) == ("Rancho Ñuñez", -119.25), ranch)
-    block = (await client.json("location.CreateLocation", id="B1", kind="LOCATION_KIND_BLOCK", name="Block 1", parentId="R1", areaHa=5.5)).location
-    check("location: created in JSON", (block.kind, block.area_ha, block.ranch_id) == (location.LOCATION_KIND_BLOCK, 5.5, "R1"), block)
-    same = [await getattr(client, how)("location.GetLocation", id="B1") for how in ("protobuf", "json")]
-    check("location: both encodings answer the same state", same[0] == same[1] and same[0].location == block, same)
-
-    hired = await client.json("employee.HireEmployee", id="E1", givenName="Ana", familyName="Cruz", badge="100", crew="crew-1", language="es",
-                              hourlyRateCents="1850", contact={"phone": "+15595550123"})
-    check("employee: hired in JSON, int64 as a string", hired.employee.hourly_rate_cents == 1850 and hired.version > 0, hired)
-    got = await client.protobuf("employee.GetEmployee", id="E1")
-    check("employee: read in protobuf", got == hired, got)
-    changed = await client.protobuf("employee.UpdateEmployee", employee={"id": "E1", "crew": "crew-2"}, update_mask={"paths": ["crew"]},
-                                    version=got.version)
-    check("employee: updated by field mask, version grows", changed.employee.crew == "crew-2" and changed.version > got.version, changed)
-    listed = await client.json("employee.ListEmployees", crew="crew-2")
-    check("employee: listed by index", [e.id for e in listed.employees] == ["E1"], listed)
-
-    opened = (await job_at(client, "J1")).job
-    check("job: opened in JSON with nested message and enum names", opened.pay.rate_cents == 3200 and opened.kind == job.JOB_KIND_HARVEST, opened)
-    check("job: read in protobuf", (await client.protobuf("job.GetJob", id="J1")).job == opened)
-
-    day = await clocked_in(client, "E1")
-    check("timesheet: clocked in on replicated employee, job and location", day.day.status == timesheet.DAY_STATUS_OPEN, day)
-    days = await client.json("timesheet.ListDays", employeeId="E1")
-    check("timesheet: lists the day with the name it keeps", days.days[0].employee_name == "Ana Cruz", days)
-    out = await client.json("timesheet.ClockOut", employeeId="E1")
-    check("timesheet: clocked out in JSON, timestamps parse", out.day.entries[0].HasField("end") and out.version > day.version, out)
+def check_refused(what, error, encoding, wanted):
+    """The headers say what `wanted` says, and the body the same as google.rpc.Status, with the field that is wrong."""
+    status = encoding.parse(status_pb2.Status, error.body)
+    check(f"{what}: {wanted['code']}, {error.description}", error.code == wanted["code"] == status.code and wanted["text"] in error.description
+          and error.description and error.description.endswith(status.message), f"{error.code}: {error.description}; {status}")
+    if "field" in wanted:
+        bad = error_details_pb2.BadRequest()
+        check(f"{what}: google.rpc.BadRequest names {wanted['field']}", status.details[0].Unpack(bad) and bad.field_violations[0].description
+              and [v.field for v in bad.field_violations] == [wanted["field"]], status)
 
 
-async def until_known(make_call):
-    """Replicas follow in milliseconds, not at once: a command that names what is on its way is repeated, with a deadline."""
-    deadline = time.monotonic() + 10
-    while True:
-        try:
-            return await make_call()
-        except CallError as error:
-            if time.monotonic() > deadline or error.code not in (NOT_FOUND, 9):
-                raise
+def contains(answer, wanted):
+    """Is everything of `wanted` in the answer? null: not there. Lists have the same length."""
+    if isinstance(wanted, dict):
+        return isinstance(answer, dict) and all(k not in answer if v is None else k in answer and contains(answer[k], v) for k, v in wanted.items())
+    if isinstance(wanted, list):
+        return isinstance(answer, list) and len(answer) == len(wanted) and all(map(contains, answer, wanted))
+    return answer == wanted
 
 
-def job_at(client, name):
-    return until_known(lambda: client.json("job.OpenJob", id=name, code="HARV", name="Harvest", kind="JOB_KIND_HARVEST",
-                                           pay={"type": "PAY_TYPE_PIECE", "unit": "bin", "rateCents": "3200"}, locationIds=["B1"]))
+def substituted(case, words):
+    text = json.dumps(case)
+    for word, value in words.items():
+        text = text.replace("{" + word + "}", value)
+    return json.loads(text)
 
 
-def clocked_in(client, name):
-    return until_known(lambda: client.protobuf("timesheet.ClockIn", employee_id=name, job_id="J1", location_id="B1"))
+async def forbidden(user, method):
+    """NATS tells who may not publish; nobody answers."""
+    await user.connection.publish(method, b"{}", reply=user.connection.new_inbox())
+    error = str(await asyncio.wait_for(user.errors.get(), WAIT_S)).lower()
+    check(f"{method}: NATS refuses it to the ordinary client", "permissions violation for publish" in error and method.lower() in error, error)
 
 
-async def encodings_are_negotiated(client):
-    subject = "employee.v1.EmployeeService.GetEmployee"
-    reply = await client.raw(subject, b'{"id":"E1"}', {"Accept": "application/protobuf"})
-    check("Accept: protobuf answers a JSON request in protobuf", employee.EmployeeState.FromString(reply.data).employee.id == "E1"
-          and reply.headers["Content-Type"] == "application/protobuf", reply)
-    reply = await client.raw(subject, employee.GetEmployeeRequest(id="E1").SerializeToString(), {"Accept": "application/json"})
-    check("Accept: JSON answers a protobuf request in JSON", json.loads(reply.data)["employee"]["id"] == "E1", reply)
-    reply = await client.raw(subject, employee.GetEmployeeRequest(id="E1").SerializeToString())
-    check("a plain protobuf read answers without headers", not reply.headers, reply.headers)
-    check("private fields are not in it", b'"private"' not in (await client.raw(subject, b'{"id":"E1"}')).data)
+async def every_method(users, cases):
+    date = datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(hours=4 + 24)
+    for encoding in ENCODINGS:
+        words = {"set": encoding.name, "date": date.strftime("%Y-%m-%d"), "day": date.strftime("%Y%m%d")}
+        for number, case in enumerate(cases):
+            case = substituted(case, words)
+            method, what = case["call"], f"{encoding.name} {number + 1} {case['call']}"
+            if "as" in case:
+                await forbidden(users["client"], method)
+            call = users[case.get("as", "client")].call(method, case["request"], encoding, case.get("headers"))
+            if "refused" in case:
+                check_refused(what, await refused(call), encoding, case["refused"])
+                continue
+            answer, headers = await call
+            check(what, contains(answer, case["answer"]), f"{answer} lacks some of {case['answer']}")
+            words |= {word: headers[where[7:]] if where.startswith("header ") else answer[where] for word, where in case.get("keep", {}).items()}
+    methods = {f"{s.full_name}.{m.name}": m.GetOptions().Extensions[options_pb2.restricted] for s in SERVICES.values() for m in s.methods}
+    check(f"these were all {len(methods)} methods, the restricted ones as another user", methods == {c["call"]: "as" in c for c in cases}, methods)
 
 
-async def errors_are_google_rpc_status(client):
-    error = await refused(client.protobuf("employee.GetEmployee", id="nobody"))
-    status = status_pb2.Status.FromString(error.body)
-    check("NOT_FOUND: header and google.rpc.Status agree", error.code == status.code == NOT_FOUND and status.message == error.text != "", status)
-    error = await refused(client.protobuf("employee.HireEmployee", id="E9", given_name="A", family_name="B", badge="9", contact={"phone": "555"}))
-    status = status_pb2.Status.FromString(error.body)
-    bad = error_details_pb2.BadRequest()
-    check("INVALID_ARGUMENT: carries google.rpc.BadRequest", error.code == INVALID_ARGUMENT and status.details[0].Unpack(bad), status)
-    check("… which names the field", bad.field_violations[0].field == "contact.phone" and bad.field_violations[0].description, bad)
-    error = await refused(client.json("employee.HireEmployee", id="E9", givenName="A", familyName="B", badge="9", contact={"phone": "555"}))
-    status = json_format.ParseDict(json.loads(error.body), status_pb2.Status())
-    check("… in JSON too, as Google's Any", status.code == INVALID_ARGUMENT and status.details[0].Unpack(bad)
-          and bad.field_violations[0].field == "contact.phone", error.body)
-    for what, body in {"broken JSON": b'{"id":', "an unknown JSON field": b'{"idd":"E1"}', "cut protobuf": b"\x0a\x7f", "bytes of nothing": b"\xff\xff"}.items():
-        error = await refused(client.raw("employee.v1.EmployeeService.GetEmployee", body))
-        check(f"{what} is INVALID_ARGUMENT", error.code == INVALID_ARGUMENT and error.text, error)
-    error = await refused(client.raw("employee.v1.EmployeeService.Promote", b""))
-    check("an unknown method is UNIMPLEMENTED", error.code == UNIMPLEMENTED, error)
+async def broken_requests(users, cases):
+    for case in cases:
+        error = await refused(users[case.get("as", "client")].reply(case["call"], base64.b64decode(case["base64"]), case.get("headers")))
+        check_refused(case["what"], error, JSON if error.body.startswith(b"{") else PROTOBUF, case["refused"])
 
 
-async def keys_and_deadlines(client):
-    async def hire(badge="200"):
-        return await client.protobuf("employee.HireEmployee", {"Idempotency-Key": "hire-1"}, given_name="Eva", family_name="Paz", badge=badge)
-    answers = await asyncio.gather(*(hire() for _ in range(8)))
-    answers.append(await hire())
-    check("an idempotency key, 8 at once and again: one effect, one answer", all(a == answers[0] for a in answers), answers)
-    listed = await client.protobuf("employee.ListEmployees", name_prefix="Eva")
-    check("… one employee", len(listed.employees) == 1, listed)
-    error = await refused(hire("201"))
-    check("the key with another request is INVALID_ARGUMENT", error.code == INVALID_ARGUMENT, error)
-    error = await refused(client.protobuf("employee.HireEmployee", {"Grpc-Timeout": "0m"}, id="late", given_name="L", family_name="T", badge="300"))
-    check("an expired deadline is DEADLINE_EXCEEDED", error.code == DEADLINE_EXCEEDED, error)
-    error = await refused(client.protobuf("employee.GetEmployee", id="late"))
+async def encodings_are_negotiated(users, _):
+    method, value = f"{EMPLOYEES}.GetEmployee", {"id": "E1-json"}
+    request, response = types_of(method)
+    for encoding, other in (ENCODINGS, ENCODINGS[::-1]):
+        msg = await users["client"].reply(method, encoding.pack(request, value), {"Accept": TYPE[other.name]})
+        check(f"Accept: a request in {encoding.name} is answered in {other.name}", msg.headers["Content-Type"] == TYPE[other.name]
+              and other.value(response, msg.data)["employee"]["id"] == "E1-json", msg)
+    msg = await users["client"].reply(method, PROTOBUF.pack(request, value))
+    check("a plain protobuf read answers without headers", not msg.headers, msg.headers)
+
+
+async def keys_take_effect_once(users, _):
+    client, headers = users["client"], {"Idempotency-Key": "hire-1"}
+    def hire(encoding, badge="200"):
+        return client.call(f"{EMPLOYEES}.HireEmployee", {"givenName": "Zoe", "familyName": "Paz", "badge": badge}, encoding, headers)
+    answers = await asyncio.gather(*(hire(ENCODINGS[i % 2]) for i in range(8)))
+    answers.append(await hire(JSON))
+    ids = {answer["employee"]["id"] for answer, _ in answers}
+    check("an idempotency key, 8 at once in both encodings and again: one answer", len(ids) == 1 and all(a == answers[0][0] for a, _ in answers), answers)
+    listed, _ = await client.call(f"{EMPLOYEES}.ListEmployees", {"namePrefix": "Zoe"}, JSON)
+    check("… one effect", [e["id"] for e in listed["employees"]] == list(ids), listed)
+    error = await refused(hire(JSON, "201"))
+    check("… and for another request it is INVALID_ARGUMENT", error.code == INVALID_ARGUMENT and "Idempotency-Key" in error.description, error)
+
+
+async def deadlines_are_honoured(users, _):
+    client, late = users["client"], {"id": "late", "givenName": "L", "familyName": "T", "badge": "300"}
+    error = await refused(client.call(f"{EMPLOYEES}.HireEmployee", late, PROTOBUF, {"Grpc-Timeout": "0m"}))
+    check("a deadline that has passed is DEADLINE_EXCEEDED", error.code == DEADLINE_EXCEEDED, error)
+    error = await refused(client.call(f"{EMPLOYEES}.GetEmployee", {"id": "late"}, PROTOBUF))
     check("… and nothing was done", error.code == NOT_FOUND, error)
+    def waits(timeout):  # for a version that will not come
+        headers = {"Grpc-Timeout": timeout, "Furrow-After": "employee.v1.Employee.E1-json=999999999"}
+        return asyncio.ensure_future(refused(client.call(f"{EMPLOYEES}.GetEmployee", {"id": "E1-json"}, JSON, headers)))
+    long, short = waits("2S"), waits("100m")
+    done, _ = await asyncio.wait([long, short], return_when=asyncio.FIRST_COMPLETED)
+    check("the shorter of two deadlines ends first, though sent last", done == {short} and short.result().code == DEADLINE_EXCEEDED, (long, short))
+    check("… then the other", (await long).code == DEADLINE_EXCEEDED, long)
+    error = await refused(client.call(f"{EMPLOYEES}.GetEmployee", {"id": "E1-json"}, JSON, {"Grpc-Timeout": "soon"}))
+    check("a deadline that is none is INVALID_ARGUMENT", error.code == INVALID_ARGUMENT and "Grpc-Timeout" in error.description, error)
 
 
-async def stats(client):
-    document = json.loads((await client.connection.request("$SRV.STATS.employee", b"", timeout=5)).data)
-    return {endpoint["name"]: endpoint for endpoint in document["endpoints"]}
+async def asked(user, verb, kind, want, name=None, instance=None):
+    """What services answer to a verb of the NATS service protocol, as nats.py's own types."""
+    inbox = user.connection.new_inbox()
+    subscription = await user.connection.subscribe(inbox)
+    await user.connection.publish(micro.control_subject(verb, name, instance), b"", reply=inbox)
+    found = [json.loads((await subscription.next_msg(timeout=WAIT_S)).data) for _ in range(want)]
+    await subscription.unsubscribe()
+    assert {one["type"] for one in found} == {f"io.nats.micro.v1.{verb.value.lower()}_response"}, found
+    return [kind.from_dict(one) for one in found]
 
 
-async def thousand_calls(client):
-    connection, done, answers = client.connection, asyncio.Event(), {}
-    before = (await stats(client))["GetEmployee"]["num_requests"]
+async def statistics(user, service, method):
+    found, = await asked(user, micro.ServiceVerb.STATS, micro.ServiceStats, 1, service)
+    return next(endpoint for endpoint in found.endpoints if endpoint.name == method)
+
+
+async def services_are_discovered(users, _):
+    client = users["client"]
+    for verb, kind in ((micro.ServiceVerb.PING, micro.ServicePing), (micro.ServiceVerb.INFO, micro.ServiceInfo), (micro.ServiceVerb.STATS, micro.ServiceStats)):
+        found = {one.name: one for one in await asked(client, verb, kind, len(SERVICES))}
+        check(f"{verb.value}: all four answer", set(found) == set(SERVICES), found)
+        one = found["job"]
+        named, = await asked(client, verb, kind, 1, "job", one.id)
+        check(f"{verb.value} of one instance by its id", (named.name, named.id, named.version) == ("job", one.id, one.version), named)
+    for name, service in SERVICES.items():
+        info, = await asked(client, micro.ServiceVerb.INFO, micro.ServiceInfo, 1, name)
+        check(f"INFO: {name} describes every method of its .proto", {(e.name, e.subject, e.queue_group) for e in info.endpoints}
+              == {(m.name, f"{service.full_name}.{m.name}", name) for m in service.methods} and info.description, info)
+        check("INFO: … with the types of its requests and answers", {(e.name, e.metadata["request"], e.metadata["response"]) for e in info.endpoints}
+              == {(m.name, m.input_type.full_name, m.output_type.full_name) for m in service.methods}, info)
+
+
+async def statistics_count(users, _):
+    client = users["client"]
+    before = await statistics(client, "job", "GetJob")
+    await client.call("job.v1.JobService.GetJob", {"id": "J1-json"}, JSON)
+    await refused(client.call("job.v1.JobService.GetJob", {"id": "nothing"}, PROTOBUF))
+    after = await statistics(client, "job", "GetJob")
+    check("STATS: counts requests and errors", (after.num_requests - before.num_requests, after.num_errors - before.num_errors) == (2, 1), (before, after))
+    check("STATS: keeps the last error and the time", "no job nothing" in after.last_error and after.processing_time > before.processing_time, after)
+
+
+async def thousand_calls(users, _):
+    client = users["client"]
+    connection, method, done, answers = client.connection, f"{EMPLOYEES}.GetEmployee", asyncio.Event(), {}
+    request, response = types_of(method)
+    before = await statistics(client, "employee", "GetEmployee")
     inbox = connection.new_inbox()
 
     async def on_reply(msg):
@@ -189,70 +259,44 @@ async def thousand_calls(client):
         if len(answers) == CALLS:
             done.set()
     await connection.subscribe(f"{inbox}.*", cb=on_reply)
-    request = employee.GetEmployeeRequest(id="E1").SerializeToString()
     for number in range(CALLS):
-        body = b'{"id":"E1"}' if number % 2 else request
-        await connection.publish("employee.v1.EmployeeService.GetEmployee", body, reply=f"{inbox}.{number}")
-    await asyncio.wait_for(done.wait(), 20)
-    await client.protobuf("employee.GetEmployee", id="E1")  # any second answer to the calls before would come before this one's
+        await connection.publish(method, ENCODINGS[number % 2].pack(request, {"id": "E1-json"}), reply=f"{inbox}.{number}")
+    await asyncio.wait_for(done.wait(), WAIT_S)
+    want, _ = await client.call(method, {"id": "E1-json"}, JSON)  # any second answer to the calls before would come before this one's
     check(f"{CALLS} calls at once: each answered once", all(len(a) == 1 for a in answers.values()))
-    want = await client.protobuf("employee.GetEmployee", id="E1")
-    decode = lambda number, data: json_format.Parse(data, employee.EmployeeState()) if number % 2 else employee.EmployeeState.FromString(data)
-    check("… and rightly, in the encoding of each", all(decode(n, a[0].data) == want for n, a in answers.items()))
-    after = (await stats(client))["GetEmployee"]["num_requests"]
-    check("… and counted in $SRV.STATS", after - before == CALLS + 2, (before, after))
+    check("… and rightly, in the encoding of each", all(ENCODINGS[n % 2].value(response, a[0].data) == want for n, a in answers.items()))
+    after = await statistics(client, "employee", "GetEmployee")
+    check("… and each handled once, by STATS", after.num_requests - before.num_requests == CALLS + 1, (before, after))
 
 
-async def gather_replies(client, subject, want):
-    connection = client.connection
-    inbox = connection.new_inbox()
-    subscription = await connection.subscribe(inbox)
-    await connection.publish(subject, b"", reply=inbox)
-    return [json.loads((await subscription.next_msg(timeout=5)).data) for _ in range(want)]
+async def nobody_is_there(users, _):
+    client = users["client"]
+    for encoding in ENCODINGS:
+        try:
+            answer = await client.call(f"{EMPLOYEES}.GetEmployee", {"id": "E1-json"}, encoding)
+            raise AssertionError(f"a stopped service answered {answer}")
+        except NoRespondersError as error:
+            check(f"a stopped service in {encoding.name}: {error}", True)
+    found = {one.name for one in await asked(client, micro.ServiceVerb.PING, micro.ServicePing, len(SERVICES) - 1)}
+    check("… and the others are there", found == set(SERVICES) - {"employee"}, found)
+    listed, _ = await client.call("timesheet.v1.TimesheetService.ListDays", {"employeeId": "E1-json"}, JSON)
+    check("… and answer, also about its employees", listed["days"][0]["employeeName"] == "Ana Cruz", listed)
 
 
-async def services_are_discovered(client):
-    for verb in ("PING", "INFO", "STATS"):
-        found = await gather_replies(client, f"$SRV.{verb}", len(PACKAGES))
-        check(f"$SRV.{verb}: all four answer with their type", {d["name"] for d in found} == set(PACKAGES)
-              and {d["type"] for d in found} == {f"io.nats.micro.v1.{verb.lower()}_response"}, found)
-        one = found[0]
-        named = (await gather_replies(client, f"$SRV.{verb}.{one['name']}.{one['id']}", 1))[0]
-        check(f"$SRV.{verb}.<name>.<id> finds the instance", named["id"] == one["id"], named)
-    for document in await gather_replies(client, "$SRV.INFO", len(PACKAGES)):
-        service = next(iter(PACKAGES[document["name"]].DESCRIPTOR.services_by_name.values()))
-        check(f"$SRV.INFO: {document['name']} describes every method of its .proto", {e["subject"] for e in document["endpoints"]}
-              == {f"{service.full_name}.{m.name}" for m in service.methods} and all(e["queue_group"] == document["name"] for e in document["endpoints"]))
+PHASES = {"calls": [(every_method, "cases"), (broken_requests, "broken"), (encodings_are_negotiated, None), (keys_take_effect_once, None),
+                    (deadlines_are_honoured, None), (services_are_discovered, None), (statistics_count, None), (thousand_calls, None)],
+          "stopped": [(nobody_is_there, None)]}
 
 
-async def nobody_is_there(client, mesh):
-    mesh.stop("employee")
-    started = time.monotonic()
-    try:
-        await client.protobuf("employee.GetEmployee", id="E1")
-        raise AssertionError("a stopped service answered")
-    except NoRespondersError:
-        check("a stopped service is \"no responders\" at once", time.monotonic() - started < 2)
-    day = await clocked_in(client, "E1")
-    check("with employee stopped, timesheet clocks its people in", day.day.status == timesheet.DAY_STATUS_OPEN, day)
-    mesh.start_service("employee")
-    mesh.wait_healthy("employee")
-    check("started again, it answers", (await client.protobuf("employee.GetEmployee", id="E1")).employee.id == "E1")
-
-
-async def main(tools, build):
-    server = os.environ.get("FURROW_NATS_SERVER") or f"{tools}/bin/nats-server"
-    with mesh_module.Mesh(build, server) as mesh:
-        connection = await nats.connect(mesh.url)
-        print(f"nats.py {nats.aio.client.__version__} and nats-server {connection.connected_server_version}")
-        client = Client(connection)
-        for part in (every_service_in_both_encodings, encodings_are_negotiated, errors_are_google_rpc_status, keys_and_deadlines,
-                     thousand_calls, services_are_discovered):
-            await part(client)
-        await nobody_is_there(client, mesh)
-        await connection.close()
-    print(f"{check.count} checks passed")
+async def main(cases, phase, url, keys):
+    with open(cases, encoding="utf-8") as file:
+        cases = json.load(file)
+    users = {name: await User.connect(url, keys, name) for name in ("client", "operator")}
+    for part, what in PHASES[phase]:
+        await part(users, cases.get(what))
+    for user in users.values():
+        await user.connection.close()
 
 
 if __name__ == "__main__":
-    asyncio.run(main(*sys.argv[1:3]))
+    asyncio.run(main(*sys.argv[1:]))

@@ -1,0 +1,37 @@
+// Calls a method in JSON:  NATS_URL=nats://… go run ./sample client.nk employee.v1.EmployeeService.GetEmployee '{"id":"E00002"}'
+package main
+
+import (
+	"fmt"
+	"log"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/micro"
+)
+
+func main() {
+	log.SetFlags(0)
+	seed, method, request := os.Args[1], os.Args[2], os.Args[3]
+	user := strings.TrimSuffix(filepath.Base(seed), ".nk") // each user has an inbox of its own
+	key, err := nats.NkeyOptionFromSeed(seed)
+	if err != nil {
+		log.Fatal(err)
+	}
+	connection, err := nats.Connect(os.Getenv("NATS_URL"), key, nats.CustomInboxPrefix("_INBOX_"+user))
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer connection.Close()
+	reply, err := connection.Request(method, []byte(request), 5*time.Second)
+	if err != nil {
+		log.Fatal(err)
+	}
+	if code := reply.Header.Get(micro.ErrorCodeHeader); code != "" {
+		log.Fatalf("%s: %s", code, reply.Header.Get(micro.ErrorHeader))
+	}
+	fmt.Println(string(reply.Data))
+}
