@@ -31,6 +31,7 @@ BY_THE_SCHEMA = [
     ("trial", ["--set", "image.pullPolicy=Sometimes"], ["/image/pullPolicy"]),
     ("trial", ["--set", "image.digest=sha256:12"], ["/image/digest"]),
     ("trial", ["--set", "provision.streamReplicas=7"], ["/provision/streamReplicas"]),
+    ("trial", ["--set", "provision.contracts={harvest.so}"], ["/provision/contracts/0"]),
     ("production", ["--set", "nats.url=http://nats:4222"], ["/nats/url"]),
     ("production", ["--set", "nats.url=nats://me:secret@nats:4222"], ["/nats/url"]),
     ("production", ["--set", "redis.url=rediss://redis:6379"], ["/redis/url"]),
