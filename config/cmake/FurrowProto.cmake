@@ -159,7 +159,6 @@ const furrow_file_contract *const furrow_contracts[] = {@tables@0};
 ")
   add_library(${target}_contracts MODULE ${FURROW_PROTO_OUT}/${target}_contracts.c)
   set_target_properties(${target}_contracts PROPERTIES PREFIX "")
-  set_target_properties(${target} PROPERTIES POSITION_INDEPENDENT_CODE ON)
   target_link_libraries(${target}_contracts PRIVATE ${target})
 endfunction()
 
@@ -188,6 +187,7 @@ function(furrow_proto)
   # A system directory: what protoc-gen-c writes is not ours to warn about. Our own sources are compiled with all warnings.
   list(TRANSFORM stems APPEND .furrow.c OUTPUT_VARIABLE sources)
   add_library(${arg_TARGET} STATIC ${sources})
+  set_target_properties(${arg_TARGET} PROPERTIES POSITION_INDEPENDENT_CODE ON) # for contracts, of it or of who imports it
   target_include_directories(${arg_TARGET} SYSTEM PUBLIC ${includes})
   target_link_libraries(${arg_TARGET} PUBLIC ${FURROW_PROTO_WIRE} ${libraries})
   add_dependencies(${arg_TARGET} ${steps})

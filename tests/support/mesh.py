@@ -48,17 +48,17 @@ def eventually(what, condition, seconds=READY_S):
 class Mesh:
     """with Mesh(build, nats_server) as mesh: …   mesh.url is where NATS listens, mesh.nkey("client") the seed file of a user.
 
-    mesh.env is the tool's environment, as the operator.
+    mesh.env is the tool's environment, as the operator. contracts: a shared object with those of a service of one's own.
     """
 
-    def __init__(self, build, nats_server):
+    def __init__(self, build, nats_server, contracts=None):
         self.bin = pathlib.Path(build).resolve() / "services"
         self.nats_server = shutil.which("nats-server") if nats_server is None else str(pathlib.Path(nats_server).resolve())
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="furrow-mesh-"))
         self.processes = {}
         self.url = None
         self.keys = self.dir / "keys"
-        self.env = dict(os.environ, FURROW_NATS_NKEY=self.nkey("operator"))
+        self.env = dict(os.environ, FURROW_NATS_NKEY=self.nkey("operator"), FURROW_CONTRACTS=str(contracts or ""))
 
     def nkey(self, user):
         return str(self.keys / f"{user}.nk")
@@ -121,8 +121,8 @@ class Mesh:
         seal = self.keys / f"{name}.seal"
         return env | {"FURROW_SEAL_KEY_FILE": str(seal)} if seal.exists() else env
 
-    def start_service(self, name):
-        self.start(name, self.bin / name, env=self.service_env(name))
+    def start_service(self, name, program=None):
+        self.start(name, program or self.bin / name, env=self.service_env(name))
 
     def wait_healthy(self, *names):
         self.furrow("health", "--wait", "60", *names)

@@ -1,0 +1,123 @@
+"""A user's way from `cmake --install` to a running service of his own.
+
+The sources are copied away from the tree, so that only the installed prefix can be found; built with CMake, and again by hand with
+pkg-config; given keys, permissions, streams and durables by the tool, and called over NATS.
+"""
+import asyncio
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+
+import nats
+
+import mesh as mesh_module
+
+HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parents[2]
+SERVICES = ["employee", "furrow", "job", "location", "timesheet"]
+check = mesh_module.Checks()
+
+
+def run(*command, **more):
+    done = subprocess.run([str(part) for part in command], capture_output=True, text=True, timeout=300, **more)
+    if done.returncode:
+        raise AssertionError(f"{' '.join(map(str, command))}: {done.stdout[-3000:]}{done.stderr[-3000:]}")
+    return done.stdout
+
+
+def install(build, work):
+    runtime, prefix = work / "runtime", work / "prefix"
+    run("cmake", "--install", build, "--prefix", runtime, "--component", "runtime")
+    files = [str(file.relative_to(runtime)) for file in runtime.rglob("*") if file.is_file()]
+    check("the component runtime is the programs alone", sorted(files) == [f"bin/{name}" for name in SERVICES], files)
+    run("cmake", "--install", build, "--prefix", prefix)
+    headers = sorted(file for file in (prefix / "include/furrow").rglob("*.h"))
+    flags = run("pkg-config", "--cflags", "furrow", env=pkg_config(prefix)).split()
+    for header in headers:
+        run("cc", "-std=c11", "-Wall", "-Werror", "-fsyntax-only", "-x", "c", *flags, header)
+    check(f"each of {len(headers)} installed headers compiles by itself", len(headers) > 30, headers)
+    return prefix
+
+
+def pkg_config(prefix):
+    found = next(prefix.rglob("furrow.pc"))
+    return dict(os.environ, PKG_CONFIG_PATH=str(found.parent))
+
+
+def build_with_cmake(prefix, source, out):
+    run("cmake", "-G", "Ninja", "-S", source, "-B", out, f"-DCMAKE_PREFIX_PATH={prefix}", "-DCMAKE_EXPORT_COMPILE_COMMANDS=ON")
+    run("cmake", "--build", out)
+    check("find_package(Furrow) builds it, without a word of the tree", str(ROOT) not in (out / "compile_commands.json").read_text())
+
+
+def build_by_hand(prefix, source, out):
+    """protoc and cc, with what pkg-config says."""
+    env, gen = pkg_config(prefix), out / "gen"
+    gen.mkdir(parents=True)
+    variable = lambda name: run("pkg-config", f"--variable={name}", "furrow", env=env).strip()
+    includes = ["-I", source / "proto", "-I", variable("protodir")]
+    run("protoc", *includes, f"--plugin=protoc-gen-furrow={variable('plugin')}", f"--furrow_out={gen}", f"--c_out={gen}",
+        "harvest/v1/harvest.proto", "employee/v1/employee.proto")
+    run("protoc", *includes, f"--c_out={gen}", "furrow/v1/options.proto")
+    sources = [gen / f"{stem}.{kind}.c" for stem, kinds in {"harvest/v1/harvest": ["furrow", "server"], "employee/v1/employee": ["furrow"]}.items()
+               for kind in kinds]
+    flags = run("pkg-config", "--cflags", "--libs", "furrow", env=env).split()
+    run("cc", "-std=c11", "-I", gen, source / "main.c", *sources, *flags, "-o", out / "harvest")
+    check("pkg-config and cc build the same service", run(out / "harvest", "--settings").startswith("FURROW_"))
+
+
+async def call(client, method, body):
+    reply = await client.request(f"harvest.v1.HarvestService.{method}", json.dumps(body).encode(), timeout=10)
+    return (reply.headers or {}).get("Nats-Service-Error-Code"), json.loads(reply.data)
+
+
+async def use(mesh):
+    client = await nats.connect(mesh.url, nkeys_seed=mesh.nkey("client"), inbox_prefix=b"_INBOX_client")
+    hire = {"id": "E1", "givenName": "Ana", "familyName": "Cruz", "badge": "1"}
+    await client.request("employee.v1.EmployeeService.HireEmployee", json.dumps(hire).encode(), timeout=10)
+    code, answer = await call(client, "PickBin", {"id": "B0", "employeeId": "E9", "grams": 1})
+    check("it refuses an unknown employee", code == "9" and answer["message"] == "employee E9 is not known here", answer)
+    for _ in range(500):
+        code, answer = await call(client, "PickBin", {"id": "B1", "employeeId": "E1", "grams": 400000})
+        if code is None:
+            break
+        await asyncio.sleep(0.01)
+    check("it knows the new one by itself, and records a bin", answer["bin"]["grams"] == "400000" and answer["employeeName"] == "Ana Cruz", answer)
+    code, answer = await call(client, "PickBin", {"id": "B1", "employeeId": "E1", "grams": 0})
+    check("it names the field of wrong input", code == "3" and "grams" in json.dumps(answer), answer)
+    code, answer = await call(client, "GetBin", {"id": "B1"})
+    check("it answers what it keeps", code is None and answer["bin"]["employeeId"] == "E1", answer)
+    info = json.loads((await client.request("$SRV.INFO.harvest", b"", timeout=5)).data)
+    check("$SRV.INFO says what it serves and keeps", {e["name"] for e in info["endpoints"]} == {"PickBin", "GetBin"}
+          and info["metadata"]["keeps.employee.v1.Employee"] == "id,display_name,status", info)
+    await client.close()
+
+
+def main(tools, build):
+    server = os.environ.get("FURROW_NATS_SERVER") or f"{tools}/bin/nats-server"
+    with tempfile.TemporaryDirectory(prefix="furrow-outside-") as name:
+        work = pathlib.Path(name)
+        source, out = work / "src", work / "build"
+        shutil.copytree(HERE, source)
+        prefix = install(build, work)
+        build_with_cmake(prefix, source, out)
+        build_by_hand(prefix, source, work / "by-hand")
+        with mesh_module.Mesh(build, server, contracts=out / "harvest_proto_contracts.so") as mesh:
+            streams = mesh.furrow("provision")
+            check("furrow provision knows its stream and durable", "harvest.v1.Bin.*" in streams and "harvest " in streams, streams)
+            mesh.start_service("harvest", out / "harvest")
+            mesh.wait_healthy("harvest")
+            asyncio.run(use(mesh))
+            refused = subprocess.run([mesh.bin / "cli/furrow", "provision"], env=dict(mesh.env, FURROW_CONTRACTS=str(out / "harvest")),
+                                     capture_output=True, text=True, timeout=30)
+            check("what is no contract is refused", refused.returncode == 2 and "FURROW_CONTRACTS" in refused.stderr, refused)
+            check("nothing that it did was refused", "refused" not in mesh.log("harvest"), mesh.log("harvest"))
+    print(f"{check.count} checks passed")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:3])
