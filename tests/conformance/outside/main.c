@@ -84,8 +84,7 @@ furrow_status harvest_pick_bin(furrow_call *call, const Harvest__V1__PickBinRequ
     if (status == FURROW_OK) status = furrow_input_range("grams", request->grams, 1, GRAMS_MAX, err);
     if (status != FURROW_OK) return status;
     picking context = {call, request};
-    furrow_write write = {
-        .id = request->id, .command = furrow_call_command(call), .decide = decide, .arg = &context};
+    furrow_write write = {.id = request->id, .command = furrow_call_command(call), .decide = decide, .arg = &context};
     furrow_written written;
     status = furrow_entity_write(bins(call), &write, furrow_call_arena(call), &written, err);
     if (status != FURROW_OK) return status;
