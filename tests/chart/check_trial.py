@@ -3,7 +3,6 @@ the rendered commands, environment and secret files, and the probes as the kubel
 """
 import concurrent.futures
 import json
-import pathlib
 import shlex
 import shutil
 import signal
