@@ -204,6 +204,17 @@ def check_version():
     check("Chart.yaml has the project's version and the Kubernetes that is tested", about["appVersion"] == project and about["kubeVersion"] == f">={chart.OLDEST}.0-0", about)
 
 
+def check_image(helm):
+    """The user that the image has is the one that pods run as; programs are where it installs them."""
+    dockerfile = (ROOT / "config/image/Dockerfile").read_text()
+    user = re.search(r"^USER (\d+):(\d+)$", dockerfile, re.M)
+    contexts = [pod["spec"]["securityContext"] for _, pod in pods(helm.objects("production"))]
+    none("pods run as the image's user", [one for one in contexts if not user or user.groups() != (str(one["runAsUser"]), str(one["runAsGroup"])) or
+                                         one["fsGroup"] != one["runAsGroup"]])
+    commands = {container["command"][0] for _, pod in pods(helm.objects("production")) for container in containers(pod)}
+    check("and run what the image has in /usr/bin", "--prefix /usr " in dockerfile and commands == {f"/usr/bin/{name}" for name in ["furrow", *SERVICES]}, commands)
+
+
 def check_readme(helm):
     """The values and the install commands of README.md render."""
     readme = (CHART / "README.md").read_text()
@@ -231,4 +242,5 @@ def main(tools, build):
     check_values()
     check_permissions(build)
     check_version()
+    check_image(helm)
     check_readme(helm)
