@@ -35,15 +35,31 @@ def phase(mesh, client, name):
     check.count += seen
 
 
-def sample(mesh, command):
-    def call(method, request):
-        return run([*command, mesh.nkey("client"), f"location.v1.LocationService.{method}", json.dumps(request)], dict(os.environ, NATS_URL=mesh.url))
-    done = call("CreateLocation", {"id": "sample", "kind": "LOCATION_KIND_RANCH", "name": "Rancho Ñuñez"})
+def sample(mesh, command, method, request):
+    return run([*command, mesh.nkey("client"), method, json.dumps(request)], dict(os.environ, NATS_URL=mesh.url))
+
+
+def samples(mesh, command):
+    places = "location.v1.LocationService"
+    done = sample(mesh, command, f"{places}.CreateLocation", {"id": "sample", "kind": "LOCATION_KIND_RANCH", "name": "Rancho Ñuñez"})
     check("sample: prints the answer", done.returncode == 0 and json.loads(done.stdout)["location"]["name"] == "Rancho Ñuñez", done)
-    done = call("GetLocation", {"id": "nowhere"})
+    done = sample(mesh, command, f"{places}.GetLocation", {"id": "nowhere"})
     check("sample: prints an error's code and text, and fails", done.returncode == 1 and done.stderr.strip() == "5: no location nowhere", done)
-    done = call("GetLocation", {"idd": "nowhere"})
+    done = sample(mesh, command, f"{places}.GetLocation", {"idd": "nowhere"})
     check("sample: says what is wrong with a request", done.returncode == 1 and done.stderr.startswith('3: ["idd"]: no such field'), done)
+
+
+def stopped(mesh, client, command):
+    """What the client and the sample see while employee is stopped, and once it is back."""
+    method, request = "employee.v1.EmployeeService.GetEmployee", {"id": "E1-json"}
+    mesh.stop("employee")
+    phase(mesh, client, "stopped")
+    done = sample(mesh, command, method, request)
+    check("sample: fails at once when nobody serves the method", done.returncode == 1 and "no responders" in done.stderr, done)
+    mesh.start_service("employee")
+    mesh.wait_healthy("employee")
+    done = sample(mesh, command, method, request)
+    check("sample: and prints the answer when somebody does again", done.returncode == 0 and json.loads(done.stdout)["employee"]["id"] == "E1-json", done)
 
 
 def main():
@@ -56,9 +72,8 @@ def main():
     server = os.environ.get("FURROW_NATS_SERVER") or f"{args.tools}/bin/nats-server"
     with mesh_module.Mesh(args.build, server) as mesh:
         phase(mesh, args.client, "calls")
-        mesh.stop("employee")
-        phase(mesh, args.client, "stopped")
-        sample(mesh, args.sample)
+        samples(mesh, args.sample)
+        stopped(mesh, args.client, args.sample)
     print(f"{check.count} checks passed")
 
 

@@ -193,6 +193,6 @@ func nobodyIsThere(client *user) {
 		found[one.Name] = true
 	}
 	check("… and the others are there", len(found) == len(client.contracts)-1 && !found["employee"], found)
-	listed := client.answer("timesheet.v1.TimesheetService.ListDays", fields{"employeeId": "E1-json"}, inJSON, nil)
-	check("… and answer, also about its employees", contains(listed, fields{"days": []any{fields{"employeeName": "Ana Cruz"}}}), listed)
+	answer := client.answer("timesheet.v1.TimesheetService.ClockIn", fields{"employeeId": "E1-json", "jobId": "J1-json", "locationId": "B1-json"}, inJSON, nil)
+	check("… and answer: timesheet clocks its people in", contains(answer, fields{"day": fields{"status": "DAY_STATUS_OPEN"}}), answer)
 }

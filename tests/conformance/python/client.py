@@ -279,8 +279,8 @@ async def nobody_is_there(users, _):
             check(f"a stopped service in {encoding.name}: {error}", True)
     found = {one.name for one in await asked(client, micro.ServiceVerb.PING, micro.ServicePing, len(SERVICES) - 1)}
     check("… and the others are there", found == set(SERVICES) - {"employee"}, found)
-    listed, _ = await client.call("timesheet.v1.TimesheetService.ListDays", {"employeeId": "E1-json"}, JSON)
-    check("… and answer, also about its employees", listed["days"][0]["employeeName"] == "Ana Cruz", listed)
+    answer, _ = await client.call("timesheet.v1.TimesheetService.ClockIn", {"employeeId": "E1-json", "jobId": "J1-json", "locationId": "B1-json"}, JSON)
+    check("… and answer: timesheet clocks its people in", answer["day"]["status"] == "DAY_STATUS_OPEN", answer)
 
 
 PHASES = {"calls": [(every_method, "cases"), (broken_requests, "broken"), (encodings_are_negotiated, None), (keys_take_effect_once, None),
