@@ -129,7 +129,7 @@ furrow_status furrow_script_load(furrow_store *store, furrow_script *script, fur
     if (!arena) return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "out of memory");
     const furrow_bytes argv[] = {FURROW_BYTES_LITERAL("SCRIPT"), FURROW_BYTES_LITERAL("LOAD"),
                                  furrow_bytes_of(script->source)};
-    furrow_value sha1;
+    furrow_value sha1 = {0};
     furrow_status status = furrow_store_command(store, argv, 3, arena, &sha1, err);
     if (status) return status;
     if (sha1.kind != FURROW_VALUE_TEXT || sha1.text.len != sizeof script->sha1 - 1)

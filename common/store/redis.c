@@ -66,7 +66,7 @@ static void fail_all(furrow_store *store, const char *why)
         furrow_pipelined *request = take_head(store);
         if (request->done) continue;
         request->status = FURROW_UNAVAILABLE;
-        snprintf(request->text, sizeof request->text, "%s", why);
+        snprintf(request->text, sizeof request->text, "%.199s", why);
         furrow_waiter_done(&request->waiter);
     }
 }

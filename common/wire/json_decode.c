@@ -183,7 +183,7 @@ static furrow_status decode_enum(decoder *in, const path_step *path, const Proto
     }
     if (in->text.kind != FURROW_JSONTEXT_NUMBER)
         return in->text.kind == FURROW_JSONTEXT_ERROR
-                   ? refuse(in, path, NULL)
+                   ? refuse(in, path, "is not valid JSON")
                    : furrow_json_refuse(path, in->err, "a value of %s was expected", type->name);
     furrow_status status = decode_signed(in, path, INT32_MIN, INT32_MAX, &number);
     if (status) return status;
@@ -327,7 +327,7 @@ static furrow_status decode_map(decoder *in, const path_step *path, const Protob
         *target = entry;
         out->count++;
     }
-    if (in->text.kind == FURROW_JSONTEXT_ERROR) return refuse(in, path, NULL);
+    if (in->text.kind == FURROW_JSONTEXT_ERROR) return refuse(in, path, "is not valid JSON");
     return refuse_duplicate_keys(in, path, out);
 }
 
@@ -393,7 +393,7 @@ static furrow_status decode_object(decoder *in, const path_step *path, ProtobufC
         step.name = NULL;
         from = index + 1;
     }
-    return in->text.kind == FURROW_JSONTEXT_OBJECT_END ? FURROW_OK : refuse(in, path, NULL);
+    return in->text.kind == FURROW_JSONTEXT_OBJECT_END ? FURROW_OK : refuse(in, path, "is not valid JSON");
 }
 
 static furrow_status decode_message(decoder *in, const path_step *path, ProtobufCMessage *message)

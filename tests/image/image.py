@@ -69,7 +69,7 @@ def check_service(root, mesh):
         os.chown(file, USER, USER)
         os.link(file, shared / file.name)
     env = dict(FURROW_NATS_URL=mesh.url, FURROW_NATS_NKEY="/shared/location.nk", FURROW_REDIS_URL="unix:///shared/redis.sock",
-               FURROW_REDIS_USER="location", FURROW_REDIS_PASSWORD=mesh.redis_password("location"), FURROW_INSTANCE_ID="pod-1")
+               FURROW_REDIS_USER="location", FURROW_REDIS_PASSWORD=mesh.redis_password("location"), FURROW_INSTANCE_ID="pod-1", FURROW_NATS_INBOX="_INBOX_location")
     mesh.stop("location")
     with open(mesh.dir / "location.log", "ab") as log:
         mesh.processes["location"] = subprocess.Popen(["/usr/bin/location"], env=env, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
