@@ -433,7 +433,7 @@ furrow_status furrow_json_decode(const ProtobufCMessageDescriptor *descriptor, f
         furrow_jsontext_next(&in.text);
         furrow_status status = decode_message(&in, &top, message);
         if (status) return status;
-        if (furrow_jsontext_next(&in.text) != FURROW_JSONTEXT_END) return refuse(&in, &top, NULL);
+        if (furrow_jsontext_next(&in.text) != FURROW_JSONTEXT_END) return refuse(&in, &top, "more follows the value");
     }
     *out = message;
     return FURROW_OK;

@@ -193,7 +193,7 @@ static void settle(import_row *row, row_state state, const furrow_error *err)
     import *in = row->in;
     row->state = state;
     if (err)
-        snprintf(row->reason, sizeof row->reason, "%s: %s%s%s", furrow_status_name(err->code), err->field,
+        snprintf(row->reason, sizeof row->reason, "%s: %.100s%s%.255s", furrow_status_name(err->code), err->field,
                  err->field[0] ? " " : "", err->text);
     if (state != AGAIN && state != WAITING) in->done++;
     in->imported += state == IMPORTED;
