@@ -8,7 +8,9 @@
 #include "wire/json.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define DOCUMENT_MAX (1024 * 1024)
 #define VERBS        3
@@ -216,6 +218,7 @@ furrow_registry *furrow_registry_create(furrow_link *link, furrow_server *server
     }
     *registry = (furrow_registry){.link = link, .server = server, .options = *options};
     furrow_clock_format(furrow_clock_wall_ns(), registry->started);
+    snprintf(strchr(registry->started, '.') + 7, 2, "Z"); /* microseconds: nats.py reads no more digits */
     if (listen_all(registry, err) != FURROW_OK) {
         furrow_registry_destroy(registry);
         return NULL;

@@ -1,9 +1,10 @@
-"""What an operator sees of the mesh with the stock `nats` CLI: the tour of the README, every command of it.
+"""What one sees of the mesh with the stock `nats` CLI: the tour of the README, every command of it; and every method, by `nats req` in JSON.
 
-A block's lines that begin with "$ " are run, in one shell; each other line must be found in what its command prints ("…" stands for
+Of the tour, a block's lines that begin with "$ " are run, in one shell; each other line must be found in what its command prints ("…" stands for
 anything, runs of white space for one space). So what the README shows is what the present code and the present CLI print. The CLI's own
 validation of service replies is on.
 """
+import json
 import os
 import pathlib
 import re
@@ -11,6 +12,7 @@ import subprocess
 import sys
 
 import mesh as mesh_module
+from cases import contains, first_words, kept, substituted
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 CHAPTERS = ["## Five minutes", "## Looking inside with the nats CLI"]
@@ -57,7 +59,33 @@ def run(commands, mesh, environment):
         check(command, not missing, f"not printed: {missing}\nbut: {output}{background}{done.stderr}")
 
 
+def request(mesh, environment, case):
+    """The answer's headers, as the CLI prints them behind the time of day, and its body."""
+    user = case.get("as", "client")
+    headers = [argument for name, value in case.get("headers", {}).items() for argument in ("-H", f"{name}:{value}")]
+    done = subprocess.run(["nats", "--nkey", mesh.nkey(user), "--inbox-prefix", f"_INBOX_{user}", "req", *headers, case["call"], json.dumps(case["request"])],
+                          env=environment, capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL)
+    bodies = [line for line in done.stdout.splitlines() if line.startswith("{")]
+    assert done.returncode == 0 and len(bodies) == 1, done
+    return dict(re.findall(r"^(?:[\d:]{8} )?([A-Z][A-Za-z-]+): (.*)$", done.stdout + done.stderr, re.M)), json.loads(bodies[0])
+
+
+def every_method(mesh, environment):
+    words = first_words("cli")
+    for case in json.loads((ROOT / "tests/conformance/cases.json").read_text())["cases"]:
+        case = substituted(case, words)
+        headers, answer = request(mesh, environment, case)
+        what = f"nats req {case['call']}"
+        if "refused" in case:
+            check(f"{what}: {answer['message']}", headers.get("Nats-Service-Error-Code") == str(case["refused"]["code"]) == str(answer["code"])
+                  and case["refused"]["text"] in headers["Nats-Service-Error"], (headers, answer))
+        else:
+            check(what, "Nats-Service-Error" not in headers and contains(answer, case["answer"]), (headers, answer))
+            words |= kept(case, answer, headers)
+
+
 def main(tools, build):
+    tools = pathlib.Path(tools).resolve()
     server = os.environ.get("FURROW_NATS_SERVER") or f"{tools}/bin/nats-server"
     with mesh_module.Mesh(build, server) as mesh:
         sample = ROOT / "config/dev/sample"
@@ -66,6 +94,7 @@ def main(tools, build):
                            PATH=f"{tools}/bin:{mesh.bin}/cli:{os.environ['PATH']}")
         for commands in blocks((ROOT / "README.md").read_text()):
             run(commands, mesh, environment)
+        every_method(mesh, environment)
     print(f"{check.count} checks passed")
 
 

@@ -4,7 +4,6 @@ Knows of Furrow only what its .proto files and the documented headers say. Run b
 """
 import asyncio
 import base64
-import datetime
 import json
 import sys
 
@@ -15,6 +14,8 @@ from google.rpc import error_details_pb2, status_pb2
 from nats.errors import NoRespondersError
 from nats.micro import request as micro_request
 from nats.micro import service as micro
+
+from cases import contains, first_words, kept, substituted
 
 import employee.v1.employee_pb2
 import job.v1.job_pb2
@@ -114,22 +115,6 @@ def check_refused(what, error, encoding, wanted):
               and [v.field for v in bad.field_violations] == [wanted["field"]], status)
 
 
-def contains(answer, wanted):
-    """Is everything of `wanted` in the answer? null: not there. Lists have the same length."""
-    if isinstance(wanted, dict):
-        return isinstance(answer, dict) and all(k not in answer if v is None else k in answer and contains(answer[k], v) for k, v in wanted.items())
-    if isinstance(wanted, list):
-        return isinstance(answer, list) and len(answer) == len(wanted) and all(map(contains, answer, wanted))
-    return answer == wanted
-
-
-def substituted(case, words):
-    text = json.dumps(case)
-    for word, value in words.items():
-        text = text.replace("{" + word + "}", value)
-    return json.loads(text)
-
-
 async def forbidden(user, method):
     """NATS tells who may not publish; nobody answers."""
     await user.connection.publish(method, b"{}", reply=user.connection.new_inbox())
@@ -138,9 +123,8 @@ async def forbidden(user, method):
 
 
 async def every_method(users, cases):
-    date = datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(hours=4 + 24)
     for encoding in ENCODINGS:
-        words = {"set": encoding.name, "date": date.strftime("%Y-%m-%d"), "day": date.strftime("%Y%m%d")}
+        words = first_words(encoding.name)
         for number, case in enumerate(cases):
             case = substituted(case, words)
             method, what = case["call"], f"{encoding.name} {number + 1} {case['call']}"
@@ -152,7 +136,7 @@ async def every_method(users, cases):
                 continue
             answer, headers = await call
             check(what, contains(answer, case["answer"]), f"{answer} lacks some of {case['answer']}")
-            words |= {word: headers[where[7:]] if where.startswith("header ") else answer[where] for word, where in case.get("keep", {}).items()}
+            words |= kept(case, answer, headers)
     methods = {f"{s.full_name}.{m.name}": m.GetOptions().Extensions[options_pb2.restricted] for s in SERVICES.values() for m in s.methods}
     check(f"these were all {len(methods)} methods, the restricted ones as another user", methods == {c["call"]: "as" in c for c in cases}, methods)
 
