@@ -1,6 +1,6 @@
 /*
  * Settings from the environment. All are checked before the first is written, so a failure leaves the caller's struct
- * as it was. Depends on status.
+ * as it was. Secrets read from files are kept to the end of the process. Depends on status.
  */
 #include "base/settings.h"
 
@@ -9,6 +9,16 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define NAME_MAX_LEN 80
+#define SECRET_MAX   512
+
+typedef struct secret {
+    struct secret *next;
+    char text[SECRET_MAX];
+} secret;
+
+static secret *secrets;
 
 /* What is set, or the fallback. A variable that is set to nothing counts as unset: container files pass those on. */
 static const char *value_of(const furrow_setting *setting)
@@ -30,9 +40,45 @@ static bool parse_number(const furrow_setting *setting, const char *text, int64_
     return true;
 }
 
+/* The file that @setting's secret stands in; NULL when none is named. */
+static const char *file_of(const furrow_setting *setting, char name[NAME_MAX_LEN])
+{
+    FURROW_REQUIRE(snprintf(name, NAME_MAX_LEN, "%s_FILE", setting->name) < NAME_MAX_LEN);
+    const char *path = getenv(name);
+    return path && *path ? path : NULL;
+}
+
+/* From the environment, or from the file's first line. */
+static furrow_status read_secret(const furrow_setting *setting, const char **out, furrow_error *err)
+{
+    char name[NAME_MAX_LEN], text[SECRET_MAX] = "";
+    const char *path = file_of(setting, name);
+    *out = value_of(setting);
+    if (!path) return FURROW_OK;
+    if (*out) return furrow_fail(err, FURROW_INVALID_ARGUMENT, "%s and %s are both set: use one", setting->name, name);
+    FILE *file = fopen(path, "re");
+    if (!file) return furrow_fail(err, FURROW_INVALID_ARGUMENT, "%s is \"%.120s\": %s", name, path, strerror(errno));
+    bool there = fgets(text, sizeof text, file) != NULL;
+    bool whole = strchr(text, '\n') || feof(file);
+    fclose(file);
+    text[strcspn(text, "\r\n")] = '\0';
+    if (!there || !whole || text[0] == '\0')
+        return furrow_fail(err, FURROW_INVALID_ARGUMENT, "%s is \"%.120s\": its first line must have 1 to %d bytes",
+                           name, path, SECRET_MAX - 2);
+    secret *kept = calloc(1, sizeof *kept);
+    if (!kept) return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "out of memory");
+    memcpy(kept->text, text, sizeof text);
+    kept->next = secrets;
+    secrets = kept;
+    *out = kept->text;
+    return FURROW_OK;
+}
+
 static furrow_status check(const furrow_setting *setting, furrow_error *err)
 {
     int64_t number;
+    const char *text;
+    if (setting->kind == FURROW_SETTING_SECRET) return read_secret(setting, &text, err);
     if (setting->kind != FURROW_SETTING_NUMBER || parse_number(setting, value_of(setting), &number)) return FURROW_OK;
     FURROW_REQUIRE(value_of(setting) != setting->fallback);
     return furrow_fail(err, FURROW_INVALID_ARGUMENT,
@@ -50,7 +96,11 @@ furrow_status furrow_settings_read(const furrow_setting table[], size_t count, v
         char *field = (char *)into + table[i].offset;
         const char *text = value_of(&table[i]);
         int64_t number = 0;
-        if (table[i].kind == FURROW_SETTING_TEXT) {
+        if (table[i].kind == FURROW_SETTING_SECRET) {
+            furrow_status status = read_secret(&table[i], &text, err);
+            if (status != FURROW_OK) return status;
+        }
+        if (table[i].kind != FURROW_SETTING_NUMBER) {
             memcpy(field, &text, sizeof(text));
         } else if (parse_number(&table[i], text, &number)) {
             memcpy(field, &number, sizeof(number));
@@ -68,5 +118,9 @@ void furrow_settings_print(const furrow_setting table[], size_t count, FILE *out
         if (setting->kind == FURROW_SETTING_NUMBER)
             fprintf(out, "; %" PRId64 " to %" PRId64, setting->min, setting->max);
         fputs(")\n", out);
+        if (setting->kind != FURROW_SETTING_SECRET) continue;
+        char name[NAME_MAX_LEN];
+        (void)file_of(setting, name);
+        fprintf(out, "%-28s file whose first line it is, instead\n", name);
     }
 }

@@ -6,8 +6,9 @@
  *       {"FURROW_MAX_CALLS", FURROW_SETTING_NUMBER, offsetof(config, calls), "1024", 1, 100000, "calls in flight"},
  *   };
  *
- * Fields are `const char *` (lent from the environment or the table) or `int64_t`. A variable that is set to nothing
- * counts as unset. A wrong value is INVALID_ARGUMENT and names the setting, the value and what is allowed.
+ * Fields are `const char *` (lent for the life of the process) or `int64_t`. A variable that is set to nothing counts
+ * as unset. A wrong value is INVALID_ARGUMENT and names the setting, the value and what is allowed. A secret may also
+ * stand in the first line of a file, named by the variable with "_FILE" behind its name: others cannot see it there.
  */
 #ifndef FURROW_BASE_SETTINGS_H
 #define FURROW_BASE_SETTINGS_H
@@ -17,7 +18,11 @@
 #include <stddef.h>
 #include <stdio.h>
 
-typedef enum furrow_setting_kind { FURROW_SETTING_TEXT, FURROW_SETTING_NUMBER } furrow_setting_kind;
+typedef enum furrow_setting_kind {
+    FURROW_SETTING_TEXT,
+    FURROW_SETTING_NUMBER,
+    FURROW_SETTING_SECRET /* a text */
+} furrow_setting_kind;
 
 typedef struct furrow_setting {
     const char *name; /* of the environment variable */

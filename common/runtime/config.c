@@ -5,6 +5,10 @@
     {                                                                                                                  \
         name, FURROW_SETTING_TEXT, offsetof(furrow_config, field), fallback, 0, 0, help                                \
     }
+#define SECRET(name, field, help)                                                                                      \
+    {                                                                                                                  \
+        name, FURROW_SETTING_SECRET, offsetof(furrow_config, field), NULL, 0, 0, help                                  \
+    }
 #define NUMBER(name, field, fallback, min, max, help)                                                                  \
     {                                                                                                                  \
         name, FURROW_SETTING_NUMBER, offsetof(furrow_config, field), fallback, min, max, help                          \
@@ -15,14 +19,14 @@ const furrow_setting furrow_config_table[] = {
     TEXT("FURROW_NATS_NKEY", nats_nkey, NULL, "file with the NKey seed to sign in with"),
     TEXT("FURROW_NATS_CREDS", nats_creds, NULL, "credentials file (JWT and seed) to sign in with"),
     TEXT("FURROW_NATS_USER", nats_user, NULL, "user to sign in with"),
-    TEXT("FURROW_NATS_PASSWORD", nats_password, NULL, "its password"),
+    SECRET("FURROW_NATS_PASSWORD", nats_password, "its password"),
     TEXT("FURROW_NATS_INBOX", nats_inbox, NULL, "prefix of inboxes; default _INBOX_<service>"),
     TEXT("FURROW_NATS_CA", tls_ca, NULL, "file with the CA that signed the server's certificate; turns TLS on"),
     TEXT("FURROW_NATS_CERT", tls_cert, NULL, "file with the client certificate"),
     TEXT("FURROW_NATS_KEY", tls_key, NULL, "file with its key"),
     TEXT("FURROW_REDIS_URL", redis_url, "redis://127.0.0.1:6379", "redis://host:port[/db] or unix:///path"),
     TEXT("FURROW_REDIS_USER", redis_user, NULL, "ACL user"),
-    TEXT("FURROW_REDIS_PASSWORD", redis_password, NULL, "its password"),
+    SECRET("FURROW_REDIS_PASSWORD", redis_password, "its password"),
     TEXT("FURROW_INSTANCE_ID", instance_id, NULL,
          "this instance's id in $SRV and in health, as a pod's name; default: a new one each start"),
     TEXT("FURROW_SEAL_KEY_FILE", seal_key_file, NULL,

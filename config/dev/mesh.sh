@@ -110,7 +110,7 @@ start_service()
 {
     local name=$1 settings
     running "$name" && return 0
-    settings=(FURROW_NATS_NKEY="$run/keys/$name.nk" FURROW_REDIS_USER="$name" FURROW_REDIS_PASSWORD="$(cat "$run/keys/$name.redis")")
+    settings=(FURROW_NATS_NKEY="$run/keys/$name.nk" FURROW_REDIS_USER="$name" FURROW_REDIS_PASSWORD_FILE="$run/keys/$name.redis")
     [ ! -e "$run/keys/$name.seal" ] || settings+=(FURROW_SEAL_KEY_FILE="$run/keys/$name.seal")
     (export "${settings[@]}" && start "$name" "$bin/$name")
 }

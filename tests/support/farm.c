@@ -135,7 +135,7 @@ static const char *const *environment(farm *f, const char *user)
     *next++ = farm_text(f, "FURROW_NATS_NKEY=%s", key_path(f, user, "nk"));
     *next++ = farm_text(f, "FURROW_REDIS_URL=%s", furrow_test_server_url(f->redis));
     *next++ = farm_text(f, "FURROW_REDIS_USER=%s", user);
-    *next++ = farm_text(f, "FURROW_REDIS_PASSWORD=%s", password(f, user));
+    *next++ = farm_text(f, "FURROW_REDIS_PASSWORD_FILE=%s", key_path(f, user, "redis"));
     *next++ = "FURROW_TIME_ZONE=UTC";
     if (access(key_path(f, user, "seal"), R_OK) == 0)
         *next++ = farm_text(f, "FURROW_SEAL_KEY_FILE=%s", key_path(f, user, "seal"));

@@ -111,13 +111,10 @@ class Mesh:
                 return None  # it is being written
         return None
 
-    def redis_password(self, user):
-        return (self.keys / f"{user}.redis").read_text()
-
     def service_env(self, name):
         """What a service needs, its own keys and nobody else's."""
         env = dict(os.environ, FURROW_NATS_URL=self.url, FURROW_NATS_NKEY=self.nkey(name), FURROW_REDIS_URL=f"unix://{self.dir}/redis.sock",
-                   FURROW_REDIS_USER=name, FURROW_REDIS_PASSWORD=self.redis_password(name), FURROW_TIME_ZONE="UTC")
+                   FURROW_REDIS_USER=name, FURROW_REDIS_PASSWORD_FILE=str(self.keys / f"{name}.redis"), FURROW_TIME_ZONE="UTC")
         seal = self.keys / f"{name}.seal"
         return env | {"FURROW_SEAL_KEY_FILE": str(seal)} if seal.exists() else env
 

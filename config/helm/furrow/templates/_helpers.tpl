@@ -125,9 +125,8 @@ redis://{{ include "furrow.fullname" .root }}-redis:6379
 {{- if .root.Values.trial.enabled }}
 - name: FURROW_NATS_USER
   value: {{ .user }}
-- name: FURROW_NATS_PASSWORD
-  valueFrom:
-    secretKeyRef: {name: {{ include "furrow.fullname" .root }}-trial, key: {{ .user }}.nats}
+- name: FURROW_NATS_PASSWORD_FILE
+  value: /etc/furrow/nats/password
 {{- else }}
 - name: FURROW_NATS_NKEY
   value: /etc/furrow/nats/nkey
@@ -148,21 +147,26 @@ redis://{{ include "furrow.fullname" .root }}-redis:6379
 
 {{/* Where those files are. A container mounts its own user's seed and no other. dict "root" $ */}}
 {{- define "furrow.natsMounts" -}}
-{{- if not .root.Values.trial.enabled }}
 - name: nats
   mountPath: /etc/furrow/nats
   readOnly: true
-{{- if .root.Values.nats.tls.existingSecret }}
+{{- if and .root.Values.nats.tls.existingSecret (not .root.Values.trial.enabled) }}
 - name: tls
   mountPath: /etc/furrow/tls
   readOnly: true
-{{- end }}
 {{- end }}
 {{- end -}}
 
 {{/* dict "root" $ "user" name "own" (the service's own Secret, may be empty) */}}
 {{- define "furrow.natsVolumes" -}}
-{{- if not .root.Values.trial.enabled }}
+{{- if .root.Values.trial.enabled }}
+- name: nats
+  secret:
+    secretName: {{ include "furrow.fullname" .root }}-trial
+    defaultMode: 0400
+    items:
+      - {key: {{ .user }}.nats, path: password}
+{{- else }}
 - name: nats
   secret:
     secretName: {{ include "furrow.natsSecret" (dict "root" .root "own" .own) }}
