@@ -148,7 +148,8 @@ static void complete(furrow_link *link, furrow_request *request, furrow_status s
     take_out(request->slow ? &requests->slow : &requests->fast, request);
     furrow_wheel_remove(&requests->wheel, &request->deadline);
     requests->in_flight--;
-    if (status == FURROW_DEADLINE_EXCEEDED) close_inbox(link, request);
+    /* A late reply goes nowhere; an inbox that was refused is asked for again, and refused again. */
+    if (status == FURROW_DEADLINE_EXCEEDED || status == FURROW_PERMISSION_DENIED) close_inbox(link, request);
     rest(requests, request);
     fn(arg, status, text, reply);
 }

@@ -275,9 +275,11 @@ static void with_the_wrong_inbox(farm *f)
     ck_assert_ptr_nonnull(link);
     ck_assert(furrow_link_wait_connected(link, farm_within_ms(FARM_PATIENCE_MS)));
     furrow_outgoing out = {.subject = "job.v1.JobService.GetJob", .data = furrow_bytes_of("{\"id\":\"J1\"}")};
-    ck_assert_int_eq(furrow_link_request(link, &out, farm_within_ms(FARM_PATIENCE_MS), &reply, &err),
-                     FURROW_PERMISSION_DENIED);
-    ck_assert_ptr_nonnull(strstr(err.text, "inbox"));
+    for (int i = 0; i < 200; i++) { /* each time, also when what the first ones used is used again */
+        ck_assert_int_eq(furrow_link_request(link, &out, farm_within_ms(FARM_PATIENCE_MS), &reply, &err),
+                         FURROW_PERMISSION_DENIED);
+        ck_assert_ptr_nonnull(strstr(err.text, "inbox"));
+    }
     furrow_link_destroy(link);
 }
 
