@@ -88,6 +88,15 @@ static void tune(int fd, int family)
     setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
 }
 
+/* libuv says EBADF of every error; the socket knows which. */
+static const char *broken_why(const furrow_socket *socket, int status)
+{
+    int failure = 0;
+    socklen_t len = sizeof failure;
+    (void)getsockopt(socket->fd, SOL_SOCKET, SO_ERROR, &failure, &len);
+    return failure ? strerror(failure) : uv_strerror(status);
+}
+
 /* Begins to connect to one address: 0, or an errno with nothing left open. */
 static int begin(furrow_socket *self, int family, const struct sockaddr *to, socklen_t len)
 {
@@ -167,7 +176,7 @@ static void on_poll(uv_poll_t *poll, int status, int events)
     if (!socket->open) {
         on_connecting(socket);
     } else if (status < 0) {
-        report(socket, "poll of", uv_strerror(status));
+        report(socket, "connection to", broken_why(socket, status));
     } else {
         if (events & UV_WRITABLE) {
             socket->full = false;

@@ -57,6 +57,14 @@ static void must(furrow_status status, const furrow_error *err)
     ck_assert_msg(status == FURROW_OK, "%s: %s", furrow_status_name(status), err->text);
 }
 
+/* Is it worth asking Redis again? A connection to one that was killed is only known to be broken when it is used. */
+static bool again(furrow_status status, uint64_t until_ns)
+{
+    if (status != FURROW_UNAVAILABLE || furrow_clock_now_ns() >= until_ns) return false;
+    furrow_task_sleep_ms(10);
+    return true;
+}
+
 /* ---- the mesh itself ---- */
 
 static void connect_mesh(test_mesh *mesh, const char *nats_url, const char *redis_url)
@@ -305,7 +313,11 @@ void mesh_redis(test_mesh *mesh, const char *first, const char *second, const ch
     size_t argc = 0;
     for (; argc < 3 && words[argc]; argc++) argv[argc] = furrow_bytes_of(words[argc]);
     furrow_value value;
-    must(furrow_store_command(mesh->store, argv, argc, arena, &value, &err), &err);
+    furrow_status status;
+    uint64_t until = soon();
+    do status = furrow_store_command(mesh->store, argv, argc, arena, &value, &err);
+    while (again(status, until));
+    must(status, &err);
 }
 
 bool mesh_at_rest(test_mesh *mesh, const char *service)
@@ -414,7 +426,11 @@ static bool compare_all(test_mesh *mesh, furrow_replica *replica, log_model *mod
             entries[count] = &model->slots[at];
             reads[count++] = (furrow_record_read){.table = furrow_replica_table(replica), .id = model->slots[at].id};
         }
-        if (count) must(furrow_record_read_many(mesh->store, reads, count, model->arena, &err), &err);
+        furrow_status status = FURROW_OK;
+        uint64_t until = soon();
+        do status = count ? furrow_record_read_many(mesh->store, reads, count, model->arena, &err) : FURROW_OK;
+        while (again(status, until));
+        must(status, &err);
         for (size_t i = 0; i < count; i++)
             if (!compare(entries[i], &reads[i].record, difference, size)) return false;
     }
@@ -429,7 +445,11 @@ static size_t count_records(test_mesh *mesh, furrow_replica *replica, log_model 
     furrow_bytes argv[] = {FURROW_BYTES_LITERAL("KEYS"), furrow_bytes_of(pattern)};
     furrow_value keys;
     size_t count = 0;
-    must(furrow_store_command(mesh->store, argv, 2, model->arena, &keys, &err), &err);
+    furrow_status status;
+    uint64_t until = soon();
+    do status = furrow_store_command(mesh->store, argv, 2, model->arena, &keys, &err);
+    while (again(status, until));
+    must(status, &err);
     for (size_t i = 0; i < keys.count; i++)
         count += memmem(keys.items[i].text.data, keys.items[i].text.len, "}:@", 3) == NULL;
     return count;
