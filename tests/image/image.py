@@ -57,6 +57,10 @@ def check_files(root):
 
 def check_programs(root):
     for name in PROGRAMS:
+        said = subprocess.run(["readelf", "-hldW", root / "usr/bin" / name], capture_output=True, text=True, check=True).stdout
+        stack = next(line for line in said.splitlines() if "GNU_STACK" in line)
+        check(f"{name} is position-independent, bound at start, without an executable stack", "Flags: NOW PIE" in said and "GNU_RELRO" in said
+              and " RWE " not in stack, said)
         done = run(root, f"/usr/bin/{name}", "--help" if name == "furrow" else "--settings")
         check(f"{name} runs in it", done.returncode == 0 and "FURROW_NATS_" in done.stdout, done)
 
@@ -84,13 +88,49 @@ def check_service(root, mesh):
     check("… and the probe says so", probe.returncode == 1, probe)
 
 
+def make_authority(folder, name):
+    """A CA and, signed by it, a certificate for the host called name."""
+    openssl = lambda *arguments: subprocess.run(["openssl", *arguments], cwd=folder, check=True, capture_output=True)
+    key = ["-newkey", "ed25519", "-nodes"]
+    openssl("req", "-x509", *key, "-keyout", "ca.key", "-out", "ca.pem", "-subj", "/CN=farm", "-days", "2")
+    openssl("req", *key, "-keyout", "server.key", "-out", "server.csr", "-subj", "/CN=nats")
+    (folder / "names").write_text(f"subjectAltName=DNS:{name}")
+    openssl("x509", "-req", "-in", "server.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-out", "server.pem", "-days", "2",
+            "-extfile", "names")
+
+
+def check_trust(root, mesh, server):
+    """As in a cluster: a server by its name, with a certificate that the system's authorities vouch for."""
+    name, folder, bundle = "nats.farm.test", mesh.dir / "tls", root / "etc/ssl/certs/ca-certificates.crt"
+    folder.mkdir()
+    make_authority(folder, name)
+    (folder / "nats.conf").write_text(f"""listen: "127.0.0.1:-1"
+ports_file_dir: "{folder}"
+tls {{ cert_file: "{folder}/server.pem", key_file: "{folder}/server.key" }}
+""")
+    mesh.start("tls", server, "-c", str(folder / "nats.conf"))
+    file = mesh_module.eventually("nats-server listens with TLS", lambda: next((file for file in folder.glob("*.ports") if file.stat().st_size), None))
+    port = mesh_module.eventually("it says where", lambda: json.loads(file.read_text())["nats"])[0].rsplit(":", 1)[1]
+    (root / "etc/hosts").write_text(f"127.0.0.1 {name}\n")  # an engine mounts one
+    ask = lambda: run(root, "/usr/bin/furrow", "call", "nobody.v1.Nobody.Ask", "{}", env={"FURROW_NATS_URL": f"tls://{name}:{port}"}).stderr
+    known = bundle.read_text()
+    said = ask()
+    check("the image knows the world's authorities, and refuses a server of another", known.count("BEGIN CERTIFICATE") > 100
+          and "unable to get local issuer certificate" in said, said)
+    bundle.write_text(known + (folder / "ca.pem").read_text())
+    said = ask()
+    check("… and finds and trusts one of theirs, with no setting but its URL", "no responders" in said, said)
+
+
 def main(tools, build, document, root):
     root = pathlib.Path(root)
     check_config(document)
     check_files(root)
     check_programs(root)
-    with mesh_module.Mesh(build, os.environ.get("FURROW_NATS_SERVER") or f"{tools}/bin/nats-server") as mesh:
+    server = os.environ.get("FURROW_NATS_SERVER") or f"{tools}/bin/nats-server"
+    with mesh_module.Mesh(build, server) as mesh:
         check_service(root, mesh)
+        check_trust(root, mesh, server)
     print(f"{check.count} checks passed")
 
 

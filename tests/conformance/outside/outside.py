@@ -40,7 +40,7 @@ def install(build, work):
     for header in headers:
         run("cc", "-std=c11", "-Wall", "-Werror", "-fsyntax-only", "-x", "c", *flags, header)
     check(f"each of {len(headers)} installed headers compiles by itself", len(headers) > 30, headers)
-    return prefix
+    return prefix.rename(work / "moved")  # it may be put anywhere
 
 
 def pkg_config(prefix):
@@ -97,6 +97,36 @@ async def use(mesh):
     await client.close()
 
 
+def check_kept(mesh):
+    """What lies in harvest's Redis, as harvest's own user reads it."""
+    env = dict(os.environ, REDISCLI_AUTH=(mesh.keys / "harvest.redis").read_text().strip())
+    record = subprocess.run(["redis-cli", "-s", mesh.dir / "redis.sock", "--user", "harvest", "--raw", "get", "harvest:{Employee}:E1"], env=env,
+                            capture_output=True, check=True).stdout.removesuffix(b"\n")
+    said = subprocess.run([mesh.bin / "cli/furrow", "decode", "--record", "harvest.v1.Employee"], env=mesh.env, input=record, capture_output=True,
+                          check=True).stdout.decode()
+    kept = json.loads(said[said.index("{"):])
+    check("it keeps three fields of an employee, and not the badge", kept == {"id": "E1", "displayName": "Ana Cruz", "status": "EMPLOYMENT_STATUS_ACTIVE"}, said)
+
+
+async def check_privilege(mesh):
+    """With harvest's own key: to make streams and durables, and to write for employee, is others' part."""
+    refused, all_refused = [], asyncio.Event()
+
+    async def on_error(error):
+        refused.append(str(error))
+        if len(refused) == len(foreign):
+            all_refused.set()
+    foreign = ["$JS.API.STREAM.CREATE.BIN2", "$JS.API.STREAM.UPDATE.BIN", "$JS.API.CONSUMER.DURABLE.CREATE.EMPLOYEE.harvest",
+               "$JS.API.CONSUMER.CREATE.EMPLOYEE.harvest", "employee.v1.Employee.E1"]
+    client = await nats.connect(mesh.url, nkeys_seed=mesh.nkey("harvest"), inbox_prefix=b"_INBOX_harvest", error_cb=on_error)
+    for subject in foreign:
+        await client.publish(subject, b"{}")
+    await asyncio.wait_for(all_refused.wait(), 10)
+    await client.close()
+    check("it may make no stream, no durable, no employee", all(any(f'publish to "{subject}"' in text.lower() for text in refused)
+          for subject in map(str.lower, foreign)), refused)
+
+
 def main(tools, build):
     server = os.environ.get("FURROW_NATS_SERVER") or f"{tools}/bin/nats-server"
     with tempfile.TemporaryDirectory(prefix="furrow-outside-") as name:
@@ -112,6 +142,8 @@ def main(tools, build):
             mesh.start_service("harvest", out / "harvest")
             mesh.wait_healthy("harvest")
             asyncio.run(use(mesh))
+            check_kept(mesh)
+            asyncio.run(check_privilege(mesh))
             refused = subprocess.run([mesh.bin / "cli/furrow", "provision"], env=dict(mesh.env, FURROW_CONTRACTS=str(out / "harvest")),
                                      capture_output=True, text=True, timeout=30)
             check("what is no contract is refused", refused.returncode == 2 and "FURROW_CONTRACTS" in refused.stderr, refused)
