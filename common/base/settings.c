@@ -15,10 +15,11 @@
 
 typedef struct secret {
     struct secret *next;
+    const furrow_setting *setting;
     char text[SECRET_MAX];
 } secret;
 
-static secret *secrets;
+static secret *secrets; /* the last read first */
 
 /* What is set, or the fallback. A variable that is set to nothing counts as unset: container files pass those on. */
 static const char *value_of(const furrow_setting *setting)
@@ -48,14 +49,14 @@ static const char *file_of(const furrow_setting *setting, char name[NAME_MAX_LEN
     return path && *path ? path : NULL;
 }
 
-/* From the environment, or from the file's first line. */
-static furrow_status read_secret(const furrow_setting *setting, const char **out, furrow_error *err)
+/* Keeps the first line of the file, if one is named. */
+static furrow_status read_secret(const furrow_setting *setting, furrow_error *err)
 {
     char name[NAME_MAX_LEN], text[SECRET_MAX] = "";
     const char *path = file_of(setting, name);
-    *out = value_of(setting);
     if (!path) return FURROW_OK;
-    if (*out) return furrow_fail(err, FURROW_INVALID_ARGUMENT, "%s and %s are both set: use one", setting->name, name);
+    if (value_of(setting))
+        return furrow_fail(err, FURROW_INVALID_ARGUMENT, "%s and %s are both set: use one", setting->name, name);
     FILE *file = fopen(path, "re");
     if (!file) return furrow_fail(err, FURROW_INVALID_ARGUMENT, "%s is \"%.120s\": %s", name, path, strerror(errno));
     bool there = fgets(text, sizeof text, file) != NULL;
@@ -68,17 +69,26 @@ static furrow_status read_secret(const furrow_setting *setting, const char **out
     secret *kept = calloc(1, sizeof *kept);
     if (!kept) return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "out of memory");
     memcpy(kept->text, text, sizeof text);
+    kept->setting = setting;
     kept->next = secrets;
     secrets = kept;
-    *out = kept->text;
     return FURROW_OK;
+}
+
+/* After read_secret. */
+static const char *text_of(const furrow_setting *setting)
+{
+    char name[NAME_MAX_LEN];
+    if (setting->kind != FURROW_SETTING_SECRET || !file_of(setting, name)) return value_of(setting);
+    const secret *kept = secrets;
+    while (kept->setting != setting) kept = kept->next;
+    return kept->text;
 }
 
 static furrow_status check(const furrow_setting *setting, furrow_error *err)
 {
     int64_t number;
-    const char *text;
-    if (setting->kind == FURROW_SETTING_SECRET) return read_secret(setting, &text, err);
+    if (setting->kind == FURROW_SETTING_SECRET) return read_secret(setting, err);
     if (setting->kind != FURROW_SETTING_NUMBER || parse_number(setting, value_of(setting), &number)) return FURROW_OK;
     FURROW_REQUIRE(value_of(setting) != setting->fallback);
     return furrow_fail(err, FURROW_INVALID_ARGUMENT,
@@ -94,12 +104,8 @@ furrow_status furrow_settings_read(const furrow_setting table[], size_t count, v
     }
     for (size_t i = 0; i < count; i++) {
         char *field = (char *)into + table[i].offset;
-        const char *text = value_of(&table[i]);
+        const char *text = text_of(&table[i]);
         int64_t number = 0;
-        if (table[i].kind == FURROW_SETTING_SECRET) {
-            furrow_status status = read_secret(&table[i], &text, err);
-            if (status != FURROW_OK) return status;
-        }
         if (table[i].kind != FURROW_SETTING_NUMBER) {
             memcpy(field, &text, sizeof(text));
         } else if (parse_number(&table[i], text, &number)) {

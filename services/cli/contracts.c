@@ -17,12 +17,39 @@ const furrow_file_contract *cli_contracts[FILES_MAX] = {&employee_v1_employee_fi
                                                         &job_v1_job_file, &timesheet_v1_timesheet_file};
 size_t cli_contract_count = 4;
 
-static bool add(cli *tool, const char *path, const furrow_file_contract *file)
+/* A service's name is a user's, a stream's is one owner's: two that share one would share their rights. */
+static const char *taken(const furrow_file_contract *file, const furrow_file_contract *by)
 {
-    for (size_t i = 0; i < cli_contract_count; i++)
-        if (strcmp(cli_contracts[i]->file, file->file) == 0)
-            return cli_fail(tool, 2, "%s: %s is known already", path, file->file), false;
-    if (cli_contract_count == FILES_MAX) return cli_fail(tool, 2, "%s: more than %d files", path, FILES_MAX), false;
+    for (size_t i = 0; i < file->service_count; i++)
+        for (size_t k = 0; k < by->service_count; k++)
+            if (strcmp(file->services[i]->short_name, by->services[k]->short_name) == 0)
+                return file->services[i]->short_name;
+    for (size_t i = 0; i < file->entity_count; i++)
+        for (size_t k = 0; k < by->entity_count; k++)
+            if (strcmp(file->entities[i]->stream, by->entities[k]->stream) == 0) return file->entities[i]->stream;
+    return NULL;
+}
+
+static const char *reserved(const furrow_file_contract *file)
+{
+    static const char *const names[] = {CLI_OPERATOR, CLI_INSPECTOR, CLI_CLIENT};
+    for (size_t i = 0; i < file->service_count; i++)
+        for (size_t k = 0; k < sizeof names / sizeof *names; k++)
+            if (strcmp(file->services[i]->short_name, names[k]) == 0) return names[k];
+    return NULL;
+}
+
+/* @known: how many there were before this object, whose own files may be versions of one contract. */
+static bool add(cli *tool, const char *path, const furrow_file_contract *file, size_t known)
+{
+    const char *name = reserved(file), *services[CLI_SERVICES_MAX];
+    if (name) return cli_fail(tool, 2, "%s: %s: no service may be called %s", path, file->file, name), false;
+    for (size_t i = 0; i < known; i++)
+        if ((name = taken(file, cli_contracts[i])) != NULL)
+            return cli_fail(tool, 2, "%s: %s: %s is taken by %s", path, file->file, name, cli_contracts[i]->file),
+                   false;
+    if (cli_contract_count == FILES_MAX || cli_services(services) + file->service_count > CLI_SERVICES_MAX)
+        return cli_fail(tool, 2, "%s: more than %d files or %d services", path, FILES_MAX, CLI_SERVICES_MAX), false;
     cli_contracts[cli_contract_count++] = file;
     return true;
 }
@@ -41,9 +68,10 @@ static bool load(cli *tool, const char *path)
     if (*layout != FURROW_CONTRACT_LAYOUT)
         return cli_fail(tool, 2, "FURROW_CONTRACTS: %s was compiled with another Furrow: compile it again", path),
                false;
-    for (; *files; files++)
-        if (!add(tool, path, *files)) return false;
-    return true;
+    size_t known = cli_contract_count;
+    bool good = true;
+    for (; good && *files; files++) good = add(tool, path, *files, known);
+    return good;
 }
 
 bool cli_contracts_load(cli *tool)

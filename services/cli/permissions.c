@@ -7,6 +7,7 @@
 #include "cli/contracts.h"
 
 #include "link/nkey.h"
+#include "wire/subject.h"
 
 #include <errno.h>
 #include <sodium.h>
@@ -15,7 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define GRANT_MAX    160
+#define GRANT_MAX    (2 * FURROW_SUBJECT_MAX)
 #define PASSWORD_MAX 256
 #define RESPONSES    "10m" /* longer than any deadline (FURROW_TIMEOUT_MS) */
 

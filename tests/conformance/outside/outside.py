@@ -70,6 +70,26 @@ def build_by_hand(prefix, source, out):
     check("pkg-config and cc build the same service", run(out / "harvest", "--settings").startswith("FURROW_"))
 
 
+def build_disguised(prefix, source, work, name):
+    """The same contract for a service that is called @name: a shared object for the tool."""
+    contract = work / f"proto/{name}/v1/{name}.proto"
+    contract.parent.mkdir(parents=True)
+    for file, text in (contract, source / "proto/harvest/v1/harvest.proto"), (work / "CMakeLists.txt", source / "CMakeLists.txt"):
+        file.write_text(text.read_text().replace("harvest", name).replace("Harvest", name.capitalize()))
+    shutil.copy(source / "main.c", work)
+    run("cmake", "-G", "Ninja", "-S", work, "-B", work / "build", f"-DCMAKE_PREFIX_PATH={prefix}")
+    run("cmake", "--build", work / "build", "--target", f"{name}_proto_contracts")
+    return work / f"build/{name}_proto_contracts.so"
+
+
+def check_refused_contracts(mesh, prefix, source, work, own):
+    """A contract that would give a service another's name, and with it another's rights."""
+    for what, contracts, reason in [("what is no contract", work / "build/harvest", "FURROW_CONTRACTS"), ("a contract twice", f"{own}:{own}", "harvest is taken"),
+                                    ("a service called operator", build_disguised(prefix, source, work / "disguised", "operator"), "no service may be called operator")]:
+        done = subprocess.run([mesh.bin / "cli/furrow", "permissions"], env=dict(mesh.env, FURROW_CONTRACTS=str(contracts)), capture_output=True, text=True, timeout=30)
+        check(f"{what} is refused", done.returncode == 2 and reason in done.stderr and not done.stdout, done)
+
+
 async def call(client, method, body):
     reply = await client.request(f"harvest.v1.HarvestService.{method}", json.dumps(body).encode(), timeout=10)
     return (reply.headers or {}).get("Nats-Service-Error-Code"), json.loads(reply.data)
@@ -144,9 +164,7 @@ def main(tools, build):
             asyncio.run(use(mesh))
             check_kept(mesh)
             asyncio.run(check_privilege(mesh))
-            refused = subprocess.run([mesh.bin / "cli/furrow", "provision"], env=dict(mesh.env, FURROW_CONTRACTS=str(out / "harvest")),
-                                     capture_output=True, text=True, timeout=30)
-            check("what is no contract is refused", refused.returncode == 2 and "FURROW_CONTRACTS" in refused.stderr, refused)
+            check_refused_contracts(mesh, prefix, source, work, out / "harvest_proto_contracts.so")
             check("nothing that it did was refused", "refused" not in mesh.log("harvest"), mesh.log("harvest"))
     print(f"{check.count} checks passed")
 
