@@ -1,4 +1,8 @@
 # Tests of common/link.
 furrow_unit_test(test_wheel furrow_link)
-furrow_integration_test(test_link furrow_link)
+add_library(furrow_link_world STATIC integration/link_world.c)
+target_include_directories(furrow_link_world PUBLIC ${CMAKE_CURRENT_SOURCE_DIR}/integration)
+target_link_libraries(furrow_link_world PUBLIC furrow_link furrow_test_support PkgConfig::CHECK)
+furrow_integration_test(test_link furrow_link_world)
+furrow_integration_test(test_link_access furrow_link_world)
 furrow_integration_test(test_jetstream furrow_link)

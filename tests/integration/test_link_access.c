@@ -1,0 +1,167 @@
+/* Who is let in, by password, key and certificate, and what the server refuses to one who is. */
+#include "base/clock.h"
+#include "link_world.h"
+#include "support/process.h"
+#include "support/tempdir.h"
+#include "support/wait.h"
+
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char with_users[] = "authorization { users = [ {user: a, password: b, permissions: {publish: \"t.>\"}},"
+                                 " {nkey: UDXU4RCSJNZOIQHZNWXHXORDPRTGNJAHAHFRGZNEEJCPQTT2M7NLCNF4} ] }\n";
+static const char seed[] = "SUACSSL3UAHUDXKFSNVUZRF5UHPMWZ6BFDTJ7M6USDXIEDNPPQYYYCU3VY\n";
+
+static void identity_body(link_world *world)
+{
+    char path[160];
+    furrow_error err = {0};
+    ck_assert(!furrow_link_wait_connected(world->link, link_world_in_ms(300)));
+    ck_assert_ptr_nonnull(strcasestr(furrow_link_last_error(world->link), "authorization"));
+    furrow_link *user = link_world_connect(world, (furrow_link_options){.user = "a", .password = "b"});
+    ck_assert(furrow_link_wait_connected(user, link_world_in_ms(PATIENCE_MS)));
+    snprintf(path, sizeof path, "%s/seed.nk", furrow_test_server_dir(world->nats));
+    FILE *file = fopen(path, "w");
+    ck_assert(file && fputs(seed, file) > 0 && fclose(file) == 0);
+    furrow_link *key = link_world_connect(world, (furrow_link_options){.nkey_seed = path});
+    ck_assert_msg(furrow_link_wait_connected(key, link_world_in_ms(2000)), "%s", furrow_link_last_error(key));
+    furrow_link_destroy(user);
+    furrow_link_destroy(key);
+    furrow_link_options missing = {.url = furrow_test_server_url(world->nats), .nkey_seed = "/no/such/file"};
+    ck_assert_ptr_null(furrow_link_create(world->loop, &missing, &err));
+    ck_assert_int_eq(err.code, FURROW_INVALID_ARGUMENT);
+}
+
+START_TEST(users_and_keys_are_let_in_and_strangers_told_why_not)
+{
+    link_world_run(&(furrow_test_nats_options){.config = with_users}, identity_body);
+}
+END_TEST
+
+typedef struct answers {
+    size_t refused;
+    furrow_status other;
+} answers;
+
+static void on_refusal(void *arg, furrow_status status, const char *text, furrow_msg *reply)
+{
+    answers *seen = arg;
+    ck_assert_int_eq(status, FURROW_PERMISSION_DENIED);
+    ck_assert_ptr_nonnull(strstr(text, "permission"));
+    ck_assert_ptr_null(reply);
+    seen->refused++;
+}
+
+static void on_other(void *arg, furrow_status status, const char *text, furrow_msg *reply)
+{
+    answers *seen = arg;
+    seen->other = status;
+    furrow_msg_free(reply);
+}
+
+static void on_silence(void *arg, furrow_msg *msg)
+{
+    furrow_msg_free(msg);
+}
+
+static void refused_body(link_world *world)
+{
+    uint64_t count = 0;
+    furrow_link *user = link_world_connect(world, (furrow_link_options){.user = "a", .password = "b"});
+    ck_assert(furrow_link_wait_connected(user, link_world_in_ms(PATIENCE_MS)));
+    ck_assert_str_eq(furrow_link_complaint(user, &count), "");
+    furrow_subscription *silent = furrow_link_subscribe(user, "t.silent", NULL, on_silence, NULL, NULL);
+    ck_assert_ptr_nonnull(silent);
+    ck_assert_int_eq(furrow_link_publish(user, &(furrow_outgoing){.subject = "not.mine"}, NULL), FURROW_OK);
+    ck_assert(FURROW_TEST_EVENTUALLY_IN_TASK(furrow_link_complaint(user, &count)[0] != '\0', PATIENCE_MS));
+    ck_assert_ptr_nonnull(strstr(furrow_link_complaint(user, NULL), "not.mine"));
+    ck_assert_uint_eq(count, 1);
+    ck_assert(furrow_link_connected(user));
+    /* Who waits for an answer is told at once, each of what is his, and nobody else. */
+    answers seen = {.other = FURROW_OK};
+    furrow_error err;
+    static const char *const refused_subjects[] = {"not.mine", "nor.mine", "not.mine"};
+    furrow_outgoing slow = {.subject = "t.silent"};
+    ck_assert_int_eq(furrow_link_request_async(user, &slow, link_world_in_ms(PATIENCE_MS), on_other, &seen, &err),
+                     FURROW_OK);
+    for (size_t i = 0; i < 3; i++)
+        ck_assert_int_eq(furrow_link_request_async(user, &(furrow_outgoing){.subject = refused_subjects[i]},
+                                                   FURROW_NEVER, on_refusal, &seen, &err),
+                         FURROW_OK);
+    ck_assert(FURROW_TEST_EVENTUALLY_IN_TASK(seen.refused == 3, PATIENCE_MS));
+    ck_assert_int_eq(seen.other, FURROW_OK);
+    ck_assert_int_eq(furrow_link_request(user, &(furrow_outgoing){.subject = "not.mine"}, FURROW_NEVER, NULL, &err),
+                     FURROW_PERMISSION_DENIED);
+    ck_assert_ptr_nonnull(strstr(err.text, "not.mine"));
+    /* One that comes when the link is gone harms nobody. */
+    ck_assert_int_eq(furrow_link_publish(user, &(furrow_outgoing){.subject = "not.mine"}, NULL), FURROW_OK);
+    furrow_subscription_destroy(silent);
+    furrow_link_destroy(user);
+}
+
+START_TEST(what_the_server_refuses_is_told)
+{
+    link_world_run(&(furrow_test_nats_options){.config = with_users}, refused_body);
+}
+END_TEST
+
+static const char *certificates;
+
+static void tls_body(link_world *world)
+{
+    char ca[128], answer[64];
+    furrow_error err = {0};
+    ck_assert(!furrow_link_wait_connected(world->link, link_world_in_ms(300))); /* it does not speak TLS */
+    snprintf(ca, sizeof ca, "%s/cert.pem", certificates);
+    furrow_link *plain = world->link;
+    world->link = link_world_connect(world, (furrow_link_options){.tls_ca = ca});
+    ck_assert_msg(furrow_link_wait_connected(world->link, link_world_in_ms(PATIENCE_MS)), "%s",
+                  furrow_link_last_error(world->link));
+    link_world_serve_echo(world);
+    for (int i = 0; i < 200; i++)
+        ck_assert_int_eq(link_world_call(world->link, "t.echo", "sealed", PATIENCE_MS, answer, sizeof answer, &err),
+                         FURROW_OK);
+    furrow_link_destroy(world->link);
+    world->link = plain;
+    furrow_link_options missing = {.url = furrow_test_server_url(world->nats), .tls_ca = "/no/such/file"};
+    ck_assert_ptr_null(furrow_link_create(world->loop, &missing, &err));
+}
+
+START_TEST(tls_with_a_certificate_we_trust)
+{
+    char config[512], key[128], cert[128];
+    certificates = furrow_test_tempdir();
+    snprintf(key, sizeof key, "%s/key.pem", certificates);
+    snprintf(cert, sizeof cert, "%s/cert.pem", certificates);
+    const char *const make[] = {"openssl",  "req",
+                                "-x509",    "-newkey",
+                                "rsa:2048", "-nodes",
+                                "-days",    "1",
+                                "-subj",    "/CN=127.0.0.1",
+                                "-addext",  "subjectAltName=IP:127.0.0.1",
+                                "-keyout",  key,
+                                "-out",     cert,
+                                NULL};
+    ck_assert_int_eq(furrow_test_run(&(furrow_test_process_options){.argv = make}, PATIENCE_MS, NULL), 0);
+    snprintf(config, sizeof config, "tls { cert_file: \"%s\", key_file: \"%s\" }\n", cert, key);
+    link_world_run(&(furrow_test_nats_options){.config = config}, tls_body);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("link access");
+    TCase *tests = tcase_create("link access");
+    tcase_set_timeout(tests, 120);
+    tcase_add_test(tests, users_and_keys_are_let_in_and_strangers_told_why_not);
+    tcase_add_test(tests, what_the_server_refuses_is_told);
+    tcase_add_test(tests, tls_with_a_certificate_we_trust);
+    suite_add_tcase(suite, tests);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
