@@ -12,8 +12,8 @@ import urllib.request
 
 import chart
 from chart import check, component, pods
-from kubelet import Kubelet, free_port
-from mesh import SERVICES, MeshError, die_with, eventually
+from kubelet import Kubelet, free_port, running
+from mesh import SERVICES, die_with, eventually
 
 
 def openssl(*words):
@@ -147,15 +147,10 @@ def grace_of(production, name):
 def main(tools, build):
     with tempfile.TemporaryDirectory(prefix="furrow-chart-") as folder:
         production = Production(chart.Helm(tools), build, tools / "bin/nats-server", folder)
-        try:
+        with running(production):
             production.start_servers()
             check_mesh(production)
             check_calls(production)
             check_lag(production)
             check_one_of_two(production)
             check_end(production)
-        except (AssertionError, MeshError, subprocess.TimeoutExpired):
-            print(production.logs(), file=sys.stderr)
-            raise
-        finally:
-            production.kubelet.end()

@@ -12,8 +12,8 @@ import tempfile
 
 import chart
 from chart import check, component, containers, pods
-from kubelet import Kubelet, free_port
-from mesh import SERVICES, MeshError, eventually
+from kubelet import Kubelet, free_port, running
+from mesh import SERVICES, eventually
 
 
 class Trial:
@@ -186,7 +186,7 @@ def main(tools, build):
     servers = [server for server in (shutil.which("nats-server"), str(newest)) if server]
     with tempfile.TemporaryDirectory(prefix="furrow-chart-") as folder:
         trial = Trial(helm, build, str(newest), folder)
-        try:
+        with running(trial):
             check_configuration(trial, servers)
             check_redis(trial)
             check_waiting(trial)
@@ -197,8 +197,3 @@ def main(tools, build):
             check_liveness(trial)
             check_settings(trial)
             check_end(trial)
-        except (AssertionError, MeshError, subprocess.TimeoutExpired):
-            print(trial.logs(), file=sys.stderr)
-            raise
-        finally:
-            trial.kubelet.end()

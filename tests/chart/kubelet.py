@@ -2,14 +2,16 @@
 that the specification says, and with host names and paths turned into this machine's. As root, as the user that the pod asks for.
 """
 import base64
+import contextlib
 import os
 import pathlib
 import shutil
 import socket
 import subprocess
+import sys
 
 from chart import containers, find
-from mesh import SERVICES, die_with
+from mesh import SERVICES, MeshError, die_with
 
 USER = 65532
 
@@ -18,6 +20,18 @@ def free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
+
+
+@contextlib.contextmanager
+def running(cluster):
+    """What a cluster (its .kubelet, and all .logs()) runs ends with the block; a failure shows the logs first."""
+    try:
+        yield
+    except (AssertionError, MeshError, subprocess.TimeoutExpired):
+        print(cluster.logs(), file=sys.stderr)
+        raise
+    finally:
+        cluster.kubelet.end()
 
 
 class Kubelet:
