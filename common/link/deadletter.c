@@ -10,7 +10,6 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 
 #define HEADERS_MAX 30 /* of the 32 that a publish takes */
 #define HEADERS_OWN 5
@@ -32,7 +31,7 @@ static void add(dead_letter *letter, const char *name, const char *value)
 static void add_original(void *arg, const char *name, const char *value)
 {
     dead_letter *letter = arg;
-    bool ours = strncasecmp(name, "Nats-", 5) == 0 || strncasecmp(name, "Furrow-", 7) == 0;
+    bool ours = furrow_bytes_after_nocase(name, "Nats-") || furrow_bytes_after_nocase(name, "Furrow-");
     if (!ours && letter->count < HEADERS_MAX - HEADERS_OWN && furrow_header_value_valid(value))
         add(letter, name, value);
 }

@@ -22,9 +22,9 @@
  */
 static furrow_status parse_ack(furrow_bytes json, furrow_js_puback *ack, furrow_error *err)
 {
-    static const char error[] = "{\"error\"", seq[] = "\"seq\":", duplicate[] = "\"duplicate\"";
+    static const char seq[] = "\"seq\":", duplicate[] = "\"duplicate\"";
     const char *at = json.len ? memmem(json.data, json.len, seq, sizeof seq - 1) : NULL;
-    if (!at || (json.len > sizeof error && memcmp(json.data, error, sizeof error - 1) == 0)) {
+    if (!at || furrow_bytes_begin(json, FURROW_BYTES_LITERAL("{\"error\""))) {
         furrow_status status = furrow_js_reply_status(json, err);
         return status != FURROW_OK ? status
                                    : furrow_fail(err, FURROW_INTERNAL, "what answered is not a JetStream stream");
@@ -82,6 +82,12 @@ static furrow_status decode(furrow_bytes json, const char *path, furrow_arena *s
     return FURROW_OK;
 }
 
+/* A block with a NUL in it is not one of ours, nor of any library's: as if there were none. */
+static const char *text_of(furrow_bytes headers)
+{
+    return headers.len && !memchr(headers.data, 0, headers.len) ? headers.data : NULL;
+}
+
 static furrow_status read_stored(furrow_bytes json, furrow_arena *arena, furrow_js_stored *out, furrow_error *err)
 {
     int64_t sequence = 0;
@@ -100,7 +106,7 @@ static furrow_status read_stored(furrow_bytes json, furrow_arena *arena, furrow_
                               .timestamp_ns = furrow_js_parse_time(time),
                               .subject = furrow_arena_strdup(arena, subject),
                               .data = data,
-                              .headers = headers.len ? headers.data : NULL};
+                              .headers = text_of(headers)};
     return out->subject ? FURROW_OK : furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "out of the request's memory");
 }
 
@@ -144,13 +150,12 @@ furrow_status furrow_js_get(furrow_link *link, const char *stream, uint64_t sequ
 
 char *furrow_js_stored_header(const furrow_js_stored *stored, const char *name, furrow_arena *arena)
 {
-    size_t name_len = strlen(name);
     const char *line = stored->headers ? strstr(stored->headers, "\r\n") : NULL;
     for (; line; line = strstr(line, "\r\n")) {
         line += 2;
-        if (strncmp(line, name, name_len) != 0 || line[name_len] != ':') continue;
-        const char *value = line + name_len + 1;
-        while (*value == ' ') value++;
+        const char *value = furrow_bytes_after(line, name);
+        if (!value || *value != ':') continue;
+        value += 1 + strspn(value + 1, " ");
         return furrow_arena_memdup(arena, value, strcspn(value, "\r\n"));
     }
     return NULL;

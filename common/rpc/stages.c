@@ -8,15 +8,8 @@
 #include "wire/json.h"
 #include "wire/message.h"
 
-#include <strings.h>
-
 #define KEY_MAX      255
 #define NOT_READY_MS 1000
-
-static bool is_type(const char *text, size_t len, const char *type)
-{
-    return strlen(type) == len && strncasecmp(text, type, len) == 0;
-}
 
 /* The first type of the list that is spoken here (RFC 9110, 12.5.1, without weights). */
 static furrow_status read_accept(furrow_call *call, const char *accept, furrow_error *err)
@@ -24,10 +17,10 @@ static furrow_status read_accept(furrow_call *call, const char *accept, furrow_e
     if (!accept) return FURROW_OK;
     for (const char *at = accept; *at; at += strcspn(at, ","), at += *at == ',') {
         at += strspn(at, " \t");
-        size_t len = strcspn(at, ",; \t");
-        bool json = is_type(at, len, FURROW_TYPE_JSON),
-             any = is_type(at, len, "*/*") || is_type(at, len, "application/*");
-        if (!json && !any && !is_type(at, len, FURROW_TYPE_PROTOBUF)) continue;
+        furrow_bytes type = {at, strcspn(at, ",; \t")};
+        bool json = furrow_bytes_is_nocase(type, FURROW_TYPE_JSON),
+             any = furrow_bytes_is(type, "*/*") || furrow_bytes_is_nocase(type, "application/*");
+        if (!json && !any && !furrow_bytes_is_nocase(type, FURROW_TYPE_PROTOBUF)) continue;
         if (!any) call->answer_encoding = json ? FURROW_JSON : FURROW_PROTOBUF;
         call->accept_given = true;
         return FURROW_OK;

@@ -1,6 +1,8 @@
 /* See address.h. */
 #include "store/address.h"
 
+#include "base/bytes.h"
+
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -65,11 +67,11 @@ static furrow_status parse_authority(const char *url, const char *host, size_t l
 furrow_status furrow_address_parse(const char *url, furrow_address *out, furrow_error *err)
 {
     furrow_address address = {0};
-    if (strncmp(url, "unix://", 7) == 0) {
-        furrow_status status = parse_unix(url, url + 7, &address, err);
+    const char *path = furrow_bytes_after(url, "unix://"), *authority = furrow_bytes_after(url, "redis://");
+    if (path) {
+        furrow_status status = parse_unix(url, path, &address, err);
         if (status) return status;
-    } else if (strncmp(url, "redis://", 8) == 0) {
-        const char *authority = url + 8;
+    } else if (authority) {
         size_t len = strcspn(authority, "/");
         if (memchr(authority, '@', len))
             return furrow_fail(err, FURROW_INVALID_ARGUMENT,

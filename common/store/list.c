@@ -79,17 +79,12 @@ static furrow_status resolve(const furrow_table *table, const furrow_record_quer
     return FURROW_OK;
 }
 
-static bool begins_with(furrow_bytes text, furrow_bytes head)
-{
-    return text.len >= head.len && (head.len == 0 || memcmp(text.data, head.data, head.len) == 0);
-}
-
 static furrow_status resume(const char *after, range *within, furrow_arena *arena, furrow_error *err)
 {
     furrow_bytes last;
     furrow_status status = furrow_token_read(after, within->hash, arena, &last, err);
     if (status) return status;
-    if (!begins_with(last, within->head)) return furrow_fail_field(err, "page_token", "this is no page token");
+    if (!furrow_bytes_begin(last, within->head)) return furrow_fail_field(err, "page_token", "this is no page token");
     within->min = join(arena, "(", last, (furrow_bytes){0});
     return within->min.data ? FURROW_OK : no_room(err);
 }
@@ -143,7 +138,7 @@ static furrow_status belongs(const furrow_table *table, const range *within, fur
                                                 id, record->body, arena, &entries, err);
     if (status) return status == FURROW_INVALID_ARGUMENT ? FURROW_OK : status;
     for (size_t i = 0; i < entries.count; i++) {
-        if (!begins_with(entries.list[i].member, within->head)) continue;
+        if (!furrow_bytes_begin(entries.list[i].member, within->head)) continue;
         *out = furrow_bytes_equal(entries.list[i].member, member);
         return FURROW_OK;
     }

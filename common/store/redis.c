@@ -50,7 +50,7 @@ static void settle(furrow_store *store, furrow_pipelined *request)
     request->status = FURROW_OK;
     if (store->target.error) {
         request->status = furrow_reply_status(store->target.error_text);
-        request->no_script = strncmp(store->target.error_text, "NOSCRIPT", 8) == 0;
+        request->no_script = furrow_bytes_after(store->target.error_text, "NOSCRIPT") != NULL;
         memcpy(request->text, store->target.error_text, sizeof request->text);
         if (request->status == FURROW_PERMISSION_DENIED || request->status == FURROW_RESOURCE_EXHAUSTED)
             complain(store);
@@ -130,7 +130,7 @@ static bool take_replies(furrow_store *store)
         store->suspected = false;
         settle(store, request);
         /* A primary that became a replica: leave it, the name may lead to the new primary. */
-        bool demoted = store->target.error && strncmp(store->target.error_text, "READONLY", 8) == 0;
+        bool demoted = store->target.error && furrow_bytes_after(store->target.error_text, "READONLY");
         complete(store, request);
         if (demoted && store->socket) lose(store, "the server is a read-only replica");
         if (!store->socket) return false;

@@ -119,8 +119,8 @@ furrow_status furrow_reply_status(const char *error_text)
         {"MISCONF", FURROW_UNAVAILABLE},      {"NOREPLICAS", FURROW_UNAVAILABLE}, {"OOM", FURROW_RESOURCE_EXHAUSTED},
         {"NOPERM", FURROW_PERMISSION_DENIED}, {"NOAUTH", FURROW_UNAUTHENTICATED}, {"WRONGPASS", FURROW_UNAUTHENTICATED},
     };
-    size_t len = strcspn(error_text, " ");
+    furrow_bytes word = {error_text, strcspn(error_text, " ")};
     for (size_t i = 0; i < sizeof table / sizeof table[0]; i++)
-        if (strlen(table[i].word) == len && memcmp(table[i].word, error_text, len) == 0) return table[i].status;
+        if (furrow_bytes_is(word, table[i].word)) return table[i].status;
     return FURROW_INTERNAL;
 }

@@ -5,7 +5,6 @@
 #include "wire/header.h"
 
 #include <stdio.h>
-#include <strings.h>
 
 /* From fine to coarse; `next` is how many of a unit make one of the following. */
 static const struct {
@@ -53,11 +52,6 @@ void furrow_header_format_timeout(uint64_t ns, char out[16])
     snprintf(out, 16, "%u%c", (unsigned)value, units[unit].letter);
 }
 
-static bool type_is(const char *content_type, size_t len, const char *type)
-{
-    return strlen(type) == len && strncasecmp(content_type, type, len) == 0;
-}
-
 furrow_status furrow_header_encoding(const char *content_type, const void *body, size_t len, furrow_encoding *out,
                                      furrow_error *err)
 {
@@ -68,9 +62,9 @@ furrow_status furrow_header_encoding(const char *content_type, const void *body,
     const char *start = content_type + strspn(content_type, " \t");
     size_t length = strcspn(start, ";");
     while (length > 0 && (start[length - 1] == ' ' || start[length - 1] == '\t')) length--;
-    if (type_is(start, length, FURROW_TYPE_PROTOBUF))
+    if (furrow_bytes_is_nocase((furrow_bytes){start, length}, FURROW_TYPE_PROTOBUF))
         *out = FURROW_PROTOBUF;
-    else if (type_is(start, length, FURROW_TYPE_JSON))
+    else if (furrow_bytes_is_nocase((furrow_bytes){start, length}, FURROW_TYPE_JSON))
         *out = FURROW_JSON;
     else
         return furrow_fail(err, FURROW_INVALID_ARGUMENT,
@@ -142,7 +136,7 @@ static bool hex_run(const char *text, size_t count, bool zero)
 /* "00-<trace-id>-<parent-id>-<flags>", https://www.w3.org/TR/trace-context/#traceparent-header-field-values */
 bool furrow_header_traceparent_valid(const char *text)
 {
-    return text && strlen(text) == 55 && memcmp(text, "00-", 3) == 0 && hex_run(text + 3, 32, false) &&
+    return text && strlen(text) == 55 && furrow_bytes_after(text, "00-") && hex_run(text + 3, 32, false) &&
            text[35] == '-' && hex_run(text + 36, 16, false) && text[52] == '-' && hex_run(text + 53, 2, true);
 }
 

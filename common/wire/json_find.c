@@ -9,7 +9,7 @@
 /* Is the key at hand the first name of @path? Keys with escapes in them are no names that anyone asks for. */
 static bool key_is(const furrow_jsontext *reader, const char *path, size_t len)
 {
-    return !reader->escaped && reader->text.len == len && memcmp(reader->text.data, path, len) == 0;
+    return !reader->escaped && furrow_bytes_equal(reader->text, (furrow_bytes){path, len});
 }
 
 /* Leaves @reader at the first token of the value; false when there is none. */
@@ -47,7 +47,9 @@ bool furrow_json_find_text(furrow_bytes text, const char *path, furrow_arena *ar
     if (!find(&reader, text, path) || reader.kind != FURROW_JSONTEXT_STRING) return false;
     char *value = furrow_arena_alloc(arena, reader.text.len + 1);
     if (!value) return false;
-    value[furrow_jsontext_unescape(reader.text, value)] = '\0';
+    size_t len = furrow_jsontext_unescape(reader.text, value);
+    if (memchr(value, 0, len)) return false; /* C would take the text to end there */
+    value[len] = '\0';
     *out = value;
     return true;
 }

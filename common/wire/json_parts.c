@@ -76,7 +76,7 @@ bool furrow_json_names(const char *name, furrow_bytes key)
     const char *at = key.data, *end = at + key.len;
     bool raise = false;
 
-    if (strncmp(name, key.data, key.len) == 0 && name[key.len] == '\0') return true;
+    if (furrow_bytes_is(key, name)) return true;
     for (; *name; name++) {
         if (*name == '_') {
             raise = true;
@@ -91,11 +91,10 @@ bool furrow_json_names(const char *name, furrow_bytes key)
 /* protoc names the entries of `seen_at` "SeenAtEntry", inside the message that has the map. */
 static bool named_after(const char *entry, const ProtobufCMessageDescriptor *parent, const char *field)
 {
-    size_t len = strlen(parent->name);
     bool raise = true;
 
-    if (strncmp(entry, parent->name, len) != 0 || entry[len] != '.') return false;
-    entry += len + 1;
+    entry = furrow_bytes_after(entry, parent->name);
+    if (!entry || *entry++ != '.') return false;
     for (; *field; field++) {
         if (*field == '_') {
             raise = true;

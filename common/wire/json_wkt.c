@@ -20,7 +20,6 @@
 
 furrow_json_known furrow_json_known_of(const ProtobufCMessageDescriptor *descriptor)
 {
-    static const char package[] = "google.protobuf.";
     static const struct {
         const char *name;
         furrow_json_known known;
@@ -33,9 +32,9 @@ furrow_json_known furrow_json_known_of(const ProtobufCMessageDescriptor *descrip
         {"StringValue", FURROW_JSON_WRAPPER},  {"BytesValue", FURROW_JSON_WRAPPER},
     };
 
-    if (strncmp(descriptor->name, package, sizeof package - 1) != 0) return FURROW_JSON_ORDINARY;
-    for (size_t i = 0; i < sizeof types / sizeof *types; i++)
-        if (strcmp(descriptor->name + sizeof package - 1, types[i].name) == 0) return types[i].known;
+    const char *name = furrow_bytes_after(descriptor->name, "google.protobuf.");
+    for (size_t i = 0; name && i < sizeof types / sizeof *types; i++)
+        if (strcmp(name, types[i].name) == 0) return types[i].known;
     return FURROW_JSON_ORDINARY;
 }
 

@@ -145,10 +145,10 @@ static bool read_number(furrow_jsontext *reader)
 
 static bool read_word(furrow_jsontext *reader, const char *word)
 {
-    size_t len = strlen(word);
+    furrow_bytes expected = furrow_bytes_of(word);
 
-    if ((size_t)(reader->end - reader->at) < len || memcmp(reader->at, word, len) != 0) return false;
-    reader->at += len;
+    if (!furrow_bytes_begin((furrow_bytes){reader->at, (size_t)(reader->end - reader->at)}, expected)) return false;
+    reader->at += expected.len;
     return true;
 }
 

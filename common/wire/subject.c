@@ -35,12 +35,11 @@ furrow_status furrow_subject_of_entity(const char *entity, const char *id, char 
 
 furrow_status furrow_subject_id(const char *subject, const char *entity, furrow_bytes *id, furrow_error *err)
 {
-    size_t prefix = strlen(entity);
+    const char *rest = furrow_bytes_after(subject, entity);
 
-    if (strncmp(subject, entity, prefix) != 0 || subject[prefix] != '.' ||
-        !furrow_id_valid(subject + prefix + 1, strlen(subject + prefix + 1)))
+    if (!rest || *rest != '.' || !furrow_id_valid(rest + 1, strlen(rest + 1)))
         return furrow_fail(err, FURROW_INVALID_ARGUMENT, "not a subject of %s: \"%.100s\"", entity, subject);
-    *id = furrow_bytes_of(subject + prefix + 1);
+    *id = furrow_bytes_of(rest + 1);
     return FURROW_OK;
 }
 
@@ -70,7 +69,7 @@ static bool publishable(const char *subject)
 
 bool furrow_subject_is_inbox(const char *reply)
 {
-    return reply && (strncmp(reply, "_INBOX", 6) == 0 || strncmp(reply, "_R_.", 4) == 0) && publishable(reply);
+    return reply && (furrow_bytes_after(reply, "_INBOX") || furrow_bytes_after(reply, "_R_.")) && publishable(reply);
 }
 
 /* The token at *at, which moves past its dot; false when it is empty or the text is used up. */
@@ -112,15 +111,14 @@ static size_t count_tokens(const char *subject)
  */
 bool furrow_subject_parse_ack(const char *subject, furrow_ack *out)
 {
-    static const char prefix[] = "$JS.ACK.";
+    const char *at = subject ? furrow_bytes_after(subject, "$JS.ACK.") : NULL;
     furrow_ack ack;
     furrow_bytes skipped;
     uint64_t timestamp;
 
-    if (!subject || strncmp(subject, prefix, sizeof prefix - 1) != 0) return false;
+    if (!at) return false;
     size_t tokens = count_tokens(subject);
     if (tokens != 9 && tokens != 11 && tokens != 12) return false;
-    const char *at = subject + sizeof prefix - 1;
     if (tokens > 9 && (!next_token(&at, &skipped) || !next_token(&at, &skipped))) return false;
     if (!next_token(&at, &ack.stream) || !next_token(&at, &ack.consumer) || !next_number(&at, &ack.delivered) ||
         !next_number(&at, &ack.stream_seq) || !next_number(&at, &ack.consumer_seq) || !next_number(&at, &timestamp) ||

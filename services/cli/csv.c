@@ -1,9 +1,12 @@
 /* CSV through libcsv: rows are collected in the arena; blank lines are passed over but counted. */
 #include "cli/csv.h"
 
+#include "base/bytes.h"
+
 #include <csv.h>
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define COLUMNS_MAX 256
@@ -55,18 +58,30 @@ static void on_row(int terminator, void *arg)
         r->file->rows[r->file->row_count++] = row;
 }
 
+static furrow_status parse_line(struct csv_parser *parser, furrow_bytes text, reader *r, furrow_error *err)
+{
+    const furrow_bytes byte_order_mark = FURROW_BYTES_LITERAL("\xef\xbb\xbf");
+    r->line++;
+    if (memchr(text.data, 0, text.len)) /* its fields would end there, as C texts do */
+        return furrow_fail(err, FURROW_INVALID_ARGUMENT, "line %zu holds a NUL byte: is it text?", r->line);
+    if (r->line == 1 && furrow_bytes_begin(text, byte_order_mark))
+        text = (furrow_bytes){(const char *)text.data + byte_order_mark.len, text.len - byte_order_mark.len};
+    if (csv_parse(parser, text.data, text.len, on_field, on_row, r) != text.len)
+        return furrow_fail(err, FURROW_INVALID_ARGUMENT, "line %zu is not CSV: %s", r->line,
+                           csv_strerror(csv_error(parser)));
+    return FURROW_OK;
+}
+
 /* A line at a time, so that rows know where they are; quoted fields may span lines. */
 static furrow_status parse(FILE *in, struct csv_parser *parser, reader *r, furrow_error *err)
 {
-    static char line[1024 * 1024];
-    while (!r->failed && fgets(line, sizeof line, in)) {
-        r->line++;
-        char *text = r->line == 1 && strncmp(line, "\xef\xbb\xbf", 3) == 0 ? line + 3 : line;
-        size_t len = strlen(text);
-        if (csv_parse(parser, text, len, on_field, on_row, r) != len)
-            return furrow_fail(err, FURROW_INVALID_ARGUMENT, "line %zu is not CSV: %s", r->line,
-                               csv_strerror(csv_error(parser)));
-    }
+    char *line = NULL;
+    size_t capacity = 0;
+    furrow_status status = FURROW_OK;
+    for (ssize_t len; status == FURROW_OK && !r->failed && (len = getline(&line, &capacity, in)) > 0;)
+        status = parse_line(parser, (furrow_bytes){line, (size_t)len}, r, err);
+    free(line);
+    if (status != FURROW_OK) return status;
     if (csv_fini(parser, on_field, on_row, r) != 0)
         return furrow_fail(err, FURROW_INVALID_ARGUMENT, "ends within a quoted field that begins at line %zu",
                            r->row_line);

@@ -72,7 +72,7 @@ static const import_kind *kind_of(cli *tool, const char *named, const char *path
 {
     const char *base = strrchr(path, '/') ? strrchr(path, '/') + 1 : path;
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
-        if (named ? strcmp(named, kinds[i].name) == 0 : strncasecmp(base, kinds[i].name, strlen(kinds[i].name)) == 0)
+        if (named ? strcmp(named, kinds[i].name) == 0 : furrow_bytes_after_nocase(base, kinds[i].name) != NULL)
             return &kinds[i];
     cli_fail(tool, 2, "%s: of what kind? name the file employees….csv, locations….csv or jobs….csv, or use --kind",
              path);
@@ -133,21 +133,18 @@ static void append_object(const import_row *row, const ProtobufCMessageDescripto
                           furrow_buffer *out)
 {
     const csv_row *header = &row->in->file.header;
-    size_t skip = strlen(prefix);
     bool first = true;
     furrow_buffer_append_byte(out, '{');
     for (unsigned f = 0; f < message->n_fields; f++) {
         const ProtobufCFieldDescriptor *field = &message->fields[f];
         for (size_t c = 0; c < header->count && c < row->csv->count; c++) {
             const char *path = header->fields[c], *text = row->csv->fields[c];
-            size_t len = strlen(field->name);
-            if (text[0] == '\0' || strncmp(path, prefix, skip) != 0 || strncmp(path + skip, field->name, len) != 0)
-                continue;
-            char end = path[skip + len];
-            if (end != '\0' && end != '.') continue;
+            const char *name = text[0] ? furrow_bytes_after(path, prefix) : NULL;
+            const char *end = name ? furrow_bytes_after(name, field->name) : NULL;
+            if (!end || (*end != '\0' && *end != '.')) continue;
             furrow_buffer_printf(out, "%s\"%s\":", first ? "" : ",", field->name);
             first = false;
-            if (end == '.') {
+            if (*end == '.') {
                 char deeper[128];
                 snprintf(deeper, sizeof deeper, "%s%s.", prefix, field->name);
                 append_object(row, field->descriptor, deeper, out);

@@ -65,12 +65,11 @@ static void remove_arguments(cli *tool, int at, int count)
 
 const char *cli_option(cli *tool, const char *name, const char *fallback)
 {
-    size_t len = strlen(name);
     for (int i = 0; i < tool->argc; i++) {
-        const char *argument = tool->argv[i], *value;
-        if (strncmp(argument, name, len) != 0 || (argument[len] != '\0' && argument[len] != '=')) continue;
-        bool joined = argument[len] == '=';
-        value = joined ? argument + len + 1 : i + 1 < tool->argc ? tool->argv[i + 1] : NULL;
+        const char *rest = furrow_bytes_after(tool->argv[i], name), *value;
+        if (!rest || (*rest != '\0' && *rest != '=')) continue;
+        bool joined = *rest == '=';
+        value = joined ? rest + 1 : i + 1 < tool->argc ? tool->argv[i + 1] : NULL;
         if (!value) {
             cli_fail(tool, 2, "%s needs a value", name);
             return fallback;

@@ -7,7 +7,6 @@
 #include "wire/subject.h"
 
 #include <ctype.h>
-#include <strings.h>
 
 #define ACTIVE     EMPLOYEE__V1__EMPLOYMENT_STATUS__EMPLOYMENT_STATUS_ACTIVE
 #define TERMINATED EMPLOYEE__V1__EMPLOYMENT_STATUS__EMPLOYMENT_STATUS_TERMINATED
@@ -236,5 +235,5 @@ bool employee_matches(const Employee__V1__Employee *employee, const Employee__V1
         employee->status != request->status)
         return false;
     if (!blank(request->crew) && strcmp(employee->crew, request->crew) != 0) return false;
-    return strncasecmp(employee->display_name, request->name_prefix, strlen(request->name_prefix)) == 0;
+    return furrow_bytes_after_nocase(employee->display_name, request->name_prefix) != NULL;
 }

@@ -7,7 +7,6 @@
 
 #include <ctype.h>
 #include <stdio.h>
-#include <strings.h>
 
 #define HOURLY   JOB__V1__PAY_TYPE__PAY_TYPE_HOURLY
 #define PIECE    JOB__V1__PAY_TYPE__PAY_TYPE_PIECE
@@ -116,5 +115,5 @@ bool job_matches(const Job__V1__Job *job, const Job__V1__ListJobsRequest *reques
 {
     bool status = request->status == JOB__V1__JOB_STATUS__JOB_STATUS_UNSPECIFIED || job->status == request->status;
     bool kind = request->kind == JOB__V1__JOB_KIND__JOB_KIND_UNSPECIFIED || job->kind == request->kind;
-    return status && kind && strncasecmp(job->code, request->code_prefix, strlen(request->code_prefix)) == 0;
+    return status && kind && furrow_bytes_after_nocase(job->code, request->code_prefix) != NULL;
 }

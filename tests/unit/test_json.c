@@ -10,12 +10,13 @@
 #include <math.h>
 #include <stdlib.h>
 
-#define SCALARS  &wiretest__v1__scalars__descriptor
-#define REPEATED &wiretest__v1__repeated__descriptor
-#define MAPS     &wiretest__v1__maps__descriptor
-#define CHOICE   &wiretest__v1__choice__descriptor
-#define PERSON   &wiretest__v1__person__descriptor
-#define TREE     &wiretest__v1__tree__descriptor
+#define SCALARS    &wiretest__v1__scalars__descriptor
+#define REPEATED   &wiretest__v1__repeated__descriptor
+#define MAPS       &wiretest__v1__maps__descriptor
+#define CHOICE     &wiretest__v1__choice__descriptor
+#define PERSON     &wiretest__v1__person__descriptor
+#define TREE       &wiretest__v1__tree__descriptor
+#define WELL_KNOWN &wiretest__v1__well_known__descriptor
 
 START_TEST(integers_are_exact_to_their_limits)
 {
@@ -405,6 +406,76 @@ START_TEST(a_string_that_is_not_utf8_is_still_written_as_json)
 }
 END_TEST
 
+/* C would end a text at its NUL, so whatever compares one with a name must look at its length. */
+START_TEST(a_name_with_nul_bytes_is_no_field)
+{
+    static const refusal refusals[] = {
+        {SCALARS, "{\"anInt32\\u0000\":1}", "[?]"},
+        {SCALARS, "{\"an_int32\\u0000\":1}", "[?]"},
+        {SCALARS, "{\"an_int32\\u0000x\":1}", "[?]"},
+        {SCALARS, "{\"\\u0000anInt32\":1}", "[?]"},
+        {SCALARS, "{\"an\\u0000Int32\":1}", "[?]"},
+        {SCALARS, "{\"\\u0000\":1}", "[?]"},
+        {SCALARS, "{\"\":1}", "[\"\"]"},
+        {SCALARS, "{\"color\":\"COLOR_RED\\u0000\"}", "color"},
+        {PERSON, "{\"contact\":{\"address\\u0000\":1}}", "contact[?]"},
+        {PERSON, "{\"reports\":[{\"id\\u0000\":\"a\"}]}", "reports[0][?]"},
+        {MAPS, "{\"byNumber\":{\"1\":{\"anInt32\\u0000\":1}}}", "by_number[\"1\"][?]"},
+    };
+    CHECK_REFUSALS(refusals);
+}
+END_TEST
+
+START_TEST(a_long_name_of_nul_bytes_is_no_field)
+{
+    static const char escape[] = "\\u0000", head[] = "{\"id", tail[] = "\":1}";
+    const size_t count = 100000;
+    char *text = malloc(sizeof head + sizeof tail + count * (sizeof escape - 1)), *at = stpcpy(text, head);
+    for (size_t i = 0; i < count; i++) at = stpcpy(at, escape);
+    stpcpy(at, tail);
+    const refusal refusals[] = {{PERSON, text, "[?]"}, {SCALARS, text, "[?]"}};
+    CHECK_REFUSALS(refusals);
+    free(text);
+}
+END_TEST
+
+START_TEST(text_with_nul_bytes_is_refused_wherever_it_stands)
+{
+    static const refusal refusals[] = {
+        {PERSON, "{\"id\":\"a\\u0000\"}", "id"},
+        {PERSON, "{\"contact\":{\"phones\":[{},{\"number\":\"\\u0000\"}]}}", "contact.phones[1].number"},
+        {PERSON, "{\"reports\":[{\"far\":\"\\u0000a\"}]}", "reports[0].far"},
+        {REPEATED, "{\"names\":[\"a\",\"b\\u0000c\"]}", "names[1]"},
+        {MAPS, "{\"labels\":{\"a\\u0000b\":\"1\"}}", "labels[?]"},
+        {MAPS, "{\"labels\":{\"a\":\"1\\u0000\"}}", "labels[\"a\"]"},
+        {MAPS, "{\"byNumber\":{\"1\\u0000\":{}}}", "by_number[?]"},
+        {MAPS, "{\"flags\":{\"1\":\"true\\u0000\"}}", "flags[\"1\"]"},
+        {MAPS, "{\"colors\":{\"true\\u0000\":1}}", "colors[?]"},
+        {CHOICE, "{\"text\":\"\\u0000\"}", "text"},
+        {SCALARS, "{\"anInt32\":\"1\\u0000\"}", "an_int32"},
+        {SCALARS, "{\"aDouble\":\"NaN\\u0000\"}", "a_double"},
+        {SCALARS, "{\"someBytes\":\"AA==\\u0000\"}", "some_bytes"},
+        {WELL_KNOWN, "{\"at\":\"1970-01-01T00:00:00Z\\u0000\"}", "at"},
+        {WELL_KNOWN, "{\"took\":\"1s\\u0000\"}", "took"},
+        {WELL_KNOWN, "{\"mask\":\"a\\u0000\"}", "mask"},
+        {WELL_KNOWN, "{\"maybeText\":\"\\u0000\"}", "maybe_text"},
+        {WELL_KNOWN, "{\"maybeLong\":\"1\\u0000\"}", "maybe_long"},
+    };
+    CHECK_REFUSALS(refusals);
+}
+END_TEST
+
+/* What a server sent is read into C text too. */
+START_TEST(text_with_nul_bytes_is_not_found)
+{
+    char *text = NULL;
+    ck_assert(!furrow_json_find_text(furrow_bytes_of("{\"a\":\"b\\u0000c\"}"), "a", arena, &text));
+    ck_assert(!furrow_json_find_text(furrow_bytes_of("{\"a\\u0000\":\"b\"}"), "a", arena, &text));
+    ck_assert(furrow_json_find_text(furrow_bytes_of("{\"a\":\"b\\u0063\"}"), "a", arena, &text));
+    ck_assert_str_eq(text, "bc");
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("json");
@@ -431,6 +502,10 @@ int main(void)
     tcase_add_test(tests, memory_limits_are_a_status);
     tcase_add_test(tests, every_allocation_may_fail);
     tcase_add_test(tests, a_string_that_is_not_utf8_is_still_written_as_json);
+    tcase_add_test(tests, a_name_with_nul_bytes_is_no_field);
+    tcase_add_test(tests, a_long_name_of_nul_bytes_is_no_field);
+    tcase_add_test(tests, text_with_nul_bytes_is_refused_wherever_it_stands);
+    tcase_add_test(tests, text_with_nul_bytes_is_not_found);
     srunner_run_all(runner, CK_ENV);
     int failed = srunner_ntests_failed(runner);
     srunner_free(runner);
