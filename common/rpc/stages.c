@@ -69,6 +69,10 @@ static furrow_status check_admission(const furrow_call *call, furrow_error *err)
     return FURROW_OK;
 }
 
+/*
+ * A key belongs to who sent it: to the prefix of the inbox that waits for the answer, which NATS permissions let nobody
+ * else listen to. So a guessed key finds nothing and blocks nothing. The rest of the inbox is new with each connection.
+ */
 static furrow_status read_key(furrow_call *call, const char *key, furrow_error *err)
 {
     if (!key || call->method->idempotency == FURROW_NO_SIDE_EFFECTS) return FURROW_OK;
@@ -76,8 +80,9 @@ static furrow_status read_key(furrow_call *call, const char *key, furrow_error *
     if (len == 0 || len > KEY_MAX)
         return furrow_fail(err, FURROW_INVALID_ARGUMENT,
                            FURROW_HEADER_IDEMPOTENCY_KEY " has %zu characters; allowed are 1 to %d", len, KEY_MAX);
-    furrow_bytes parts[] = {furrow_bytes_of(call->method->subject), {key, len}};
-    furrow_hash(parts, 2, call->command.key);
+    furrow_bytes parts[] = {
+        furrow_bytes_of(call->method->subject), furrow_subject_inbox_prefix(call->msg->reply), {key, len}};
+    furrow_hash(parts, 3, call->command.key);
     call->command.has_key = true;
     return FURROW_OK;
 }

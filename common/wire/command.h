@@ -11,7 +11,7 @@
 
 typedef struct furrow_command {
     bool has_key;                       /* the caller sent an Idempotency-Key */
-    uint8_t key[FURROW_HASH_BYTES];     /* hash(method, Idempotency-Key) */
+    uint8_t key[FURROW_HASH_BYTES];     /* hash(method, caller's inbox prefix, Idempotency-Key) */
     uint8_t request[FURROW_HASH_BYTES]; /* hash(method, request bytes): same key, other request is INVALID_ARGUMENT */
     uint64_t deadline_ns;               /* absolute monotonic; 0 means none */
     char traceparent[FURROW_TRACEPARENT_SIZE]; /* or "" */

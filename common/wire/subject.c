@@ -72,6 +72,11 @@ bool furrow_subject_is_inbox(const char *reply)
     return reply && (furrow_bytes_after(reply, "_INBOX") || furrow_bytes_after(reply, "_R_.")) && publishable(reply);
 }
 
+furrow_bytes furrow_subject_inbox_prefix(const char *reply)
+{
+    return (furrow_bytes){reply, strcspn(reply, ".")};
+}
+
 /* The token at *at, which moves past its dot; false when it is empty or the text is used up. */
 static bool next_token(const char **at, furrow_bytes *token)
 {

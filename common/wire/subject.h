@@ -28,6 +28,13 @@ const char *furrow_subject_last(const char *subject);
  */
 bool furrow_subject_is_inbox(const char *reply);
 
+/*
+ * Whose inbox is it, as far as an inbox tells: its first token, lent. "_INBOX_payroll" for who has a prefix of its own,
+ * which permissions can keep others from listening to; "_INBOX" for all who have none; "_R_", which the server makes,
+ * for all who call from another account.
+ */
+furrow_bytes furrow_subject_inbox_prefix(const char *reply);
+
 /* The parts of a JetStream ack subject, $JS.ACK v1 and v2. */
 typedef struct furrow_ack {
     furrow_bytes stream, consumer; /* borrowed */

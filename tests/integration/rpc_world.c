@@ -118,9 +118,17 @@ void rpc_world_serve(rpc_world *world, const furrow_server_options *options)
 
 furrow_link *rpc_world_connect(rpc_world *world, const char *name)
 {
+    return rpc_world_connect_as(world, name, NULL);
+}
+
+furrow_link *rpc_world_connect_as(rpc_world *world, const char *name, const char *inbox_prefix)
+{
     furrow_error err = {0};
-    furrow_link_options options = {
-        .url = furrow_test_server_url(world->nats), .name = name, .reconnect_min_ms = 5, .reconnect_max_ms = 50};
+    furrow_link_options options = {.url = furrow_test_server_url(world->nats),
+                                   .name = name,
+                                   .inbox_prefix = inbox_prefix,
+                                   .reconnect_min_ms = 5,
+                                   .reconnect_max_ms = 50};
     furrow_link *link = furrow_link_create(world->loop, &options, &err);
     ck_assert_msg(link != NULL, "%s", err.text);
     ck_assert(furrow_link_wait_connected(link, rpc_world_in_ms(PATIENCE_MS)));

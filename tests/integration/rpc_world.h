@@ -64,6 +64,7 @@ void rpc_world_run(const rpc_world_options *options, void (*body)(rpc_world *wor
 /* The parts again, for tests that take them away. */
 void rpc_world_serve(rpc_world *world, const furrow_server_options *options);
 furrow_link *rpc_world_connect(rpc_world *world, const char *name);
+furrow_link *rpc_world_connect_as(rpc_world *world, const char *name, const char *inbox_prefix);
 uint64_t rpc_world_in_ms(uint64_t ms);
 
 /* A raw request of @method ("Echo"), which must be answered; freed with the world's next one. */

@@ -7,6 +7,7 @@
 
 typedef struct creation {
     rpc_world *world;
+    furrow_client *client; /* NULL: the world's */
     const char *name, *key;
     int32_t fail_first;
     bool wait;
@@ -31,7 +32,7 @@ static void create(void *arg)
     request.code = FURROW_ABORTED;
     furrow_call_options options = {
         .idempotency_key = call->key, .version = call->version, .timeout_ms = call->timeout_ms};
-    call->status = rpctest_create_call(call->world->client, &request, &options, arena, &response, &call->err);
+    call->status = rpctest_create_call(call->client ? call->client : call->world->client, &request, &options, arena, &response, &call->err);
     if (call->status == FURROW_OK) {
         call->effect = response->effect;
         snprintf(call->id, sizeof call->id, "%s", response->id);
@@ -112,6 +113,82 @@ static void other_request_body(rpc_world *world)
 START_TEST(the_same_key_with_another_request_is_refused)
 {
     rpc_world_run(&with_redis, other_request_body);
+}
+END_TEST
+
+/* A program with an inbox prefix of its own, as each user of the mesh has. */
+typedef struct program {
+    furrow_link *link;
+    furrow_client *client;
+} program;
+
+static program start_program(rpc_world *world, const char *inbox_prefix)
+{
+    program made = {.link = rpc_world_connect_as(world, inbox_prefix, inbox_prefix)};
+    made.client = furrow_client_create(made.link, &(furrow_client_options){0}, NULL);
+    ck_assert_ptr_nonnull(made.client);
+    return made;
+}
+
+static void end_program(program *self)
+{
+    furrow_client_destroy(self->client);
+    furrow_link_destroy(self->link);
+}
+
+static creation create_from(rpc_world *world, const program *from, const char *name)
+{
+    creation call = {.world = world, .client = from->client, .name = name, .key = "k"};
+    create(&call);
+    return call;
+}
+
+static void strangers_body(rpc_world *world)
+{
+    program payroll = start_program(world, "_INBOX_payroll"), kiosk = start_program(world, "_INBOX_kiosk");
+    creation first = create_from(world, &payroll, "a"), guessed = create_from(world, &kiosk, "a");
+    creation blocking = create_from(world, &kiosk, "b"), none = create_now(world, "c", "k");
+    ck_created(&first, "a-1");
+    ck_created(&guessed, "a-2");                                /* its own effect, not the other's answer */
+    ck_assert_int_eq(blocking.status, FURROW_INVALID_ARGUMENT); /* its own key for another request */
+    ck_created(&none, "c-3");
+    creation again = create_from(world, &payroll, "a");
+    ck_created(&again, "a-1");
+
+    /* A new connection has another inbox under the same prefix. */
+    end_program(&payroll);
+    payroll = start_program(world, "_INBOX_payroll");
+    again = create_from(world, &payroll, "a");
+    ck_created(&again, "a-1");
+    ck_assert_uint_eq(world->effects, 3);
+    end_program(&payroll);
+    end_program(&kiosk);
+}
+
+START_TEST(a_key_that_another_program_uses_is_another_key)
+{
+    rpc_world_run(&with_redis, strangers_body);
+}
+END_TEST
+
+static void stranger_at_work_body(rpc_world *world)
+{
+    program payroll = start_program(world, "_INBOX_payroll"), kiosk = start_program(world, "_INBOX_kiosk");
+    creation first = {.world = world, .client = payroll.client, .name = "a", .key = "k", .wait = true}, second = first;
+    second.client = kiosk.client;
+    ck_assert_ok(furrow_loop_spawn(world->loop, create, &first, failure));
+    ck_assert_ok(furrow_loop_spawn(world->loop, create, &second, failure));
+    ck_assert(FURROW_TEST_EVENTUALLY_IN_TASK(world->waiting == 2, PATIENCE_MS)); /* neither waits for the other */
+    world->open = true;
+    ck_assert(FURROW_TEST_EVENTUALLY_IN_TASK(first.done && second.done, PATIENCE_MS));
+    ck_assert_str_ne(first.id, second.id);
+    end_program(&payroll);
+    end_program(&kiosk);
+}
+
+START_TEST(who_uses_anothers_key_does_not_wait_for_it)
+{
+    rpc_world_run(&with_redis, stranger_at_work_body);
 }
 END_TEST
 
@@ -361,8 +438,8 @@ END_TEST
 static void command_body(rpc_world *world)
 {
     uint8_t key[FURROW_HASH_BYTES];
-    furrow_bytes parts[] = {furrow_bytes_of(PROBE "Create"), furrow_bytes_of("k")};
-    furrow_hash(parts, 2, key);
+    furrow_bytes parts[] = {furrow_bytes_of(PROBE "Create"), furrow_bytes_of("_INBOX"), furrow_bytes_of("k")};
+    furrow_hash(parts, 3, key);
     create_now(world, "a", "k");
     ck_assert(world->command.has_key);
     ck_assert_mem_eq(world->command.key, key, sizeof key);
@@ -380,6 +457,8 @@ int main(void)
     const TTest *const tests[] = {the_same_key_takes_effect_once_and_answers_the_same,
                                   the_repeated_answer_is_the_same_to_the_byte_and_in_the_encoding_asked_for,
                                   the_same_key_with_another_request_is_refused,
+                                  a_key_that_another_program_uses_is_another_key,
+                                  who_uses_anothers_key_does_not_wait_for_it,
                                   the_second_of_two_at_once_waits_for_the_first,
                                   who_waits_for_the_first_keeps_its_own_deadline,
                                   what_failed_is_not_remembered,

@@ -89,6 +89,17 @@ START_TEST(only_inboxes_are_answered)
 }
 END_TEST
 
+START_TEST(an_inbox_tells_whose_it_is_by_its_first_token)
+{
+    static const char *const inboxes[][2] = {{"_INBOX.abc.1", "_INBOX"},
+                                             {"_INBOX_payroll.abc.1", "_INBOX_payroll"},
+                                             {"_INBOX_payroll.xyz", "_INBOX_payroll"},
+                                             {"_R_.a.b", "_R_"}};
+    for (size_t i = 0; i < sizeof inboxes / sizeof *inboxes; i++)
+        ck_assert(furrow_bytes_equal(furrow_subject_inbox_prefix(inboxes[i][0]), furrow_bytes_of(inboxes[i][1])));
+}
+END_TEST
+
 static void check_ack(const char *subject)
 {
     furrow_ack ack;
@@ -148,6 +159,7 @@ int main(void)
     tcase_add_test(tests, a_wrong_id_leaves_the_subject_untouched);
     tcase_add_test(tests, another_entitys_subject_has_no_id_here);
     tcase_add_test(tests, only_inboxes_are_answered);
+    tcase_add_test(tests, an_inbox_tells_whose_it_is_by_its_first_token);
     tcase_add_test(tests, ack_subjects_of_both_versions_are_read);
     tcase_add_test(tests, other_subjects_are_no_acks);
     srunner_run_all(runner, CK_ENV);
