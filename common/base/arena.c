@@ -2,9 +2,12 @@
  * The bump arena: a list of chunks, the current one first in line for every allocation. The first chunk shares the
  * arena's own block and survives a reset; later ones double in size, and a large allocation gets a chunk of its own
  * behind the current one, so little room is left unused. Under the address sanitizer all memory that is not handed out
- * is poisoned. Depends on status.
+ * is poisoned. Chunks are counted in the process's budget, which may refuse them; a first one is held. Depends on
+ * status and budget.
  */
 #include "base/arena.h"
+
+#include "base/budget.h"
 
 #include <stdarg.h>
 #include <stdbool.h>
@@ -40,6 +43,7 @@ furrow_arena *furrow_arena_create(size_t limit_bytes)
 {
     furrow_arena *arena = malloc(FIRST_BLOCK);
     if (!arena) return NULL;
+    furrow_budget_hold(FIRST_BLOCK);
     if (limit_bytes == 0) limit_bytes = DEFAULT_LIMIT;
     chunk *first = (chunk *)((uint8_t *)arena + FIRST_AT);
     *first = (chunk){.size = FIRST_BLOCK - FIRST_AT - sizeof(chunk)};
@@ -56,11 +60,14 @@ furrow_arena *furrow_arena_create(size_t limit_bytes)
 void furrow_arena_reset(furrow_arena *arena)
 {
     chunk *current = arena->current;
+    size_t given = 0;
     while (current != arena->first) {
         chunk *next = current->next;
+        given += sizeof(chunk) + current->size;
         free(current);
         current = next;
     }
+    if (given > 0) furrow_budget_give(given);
     arena->current = arena->first;
     arena->first->used = 0;
     arena->used = 0;
@@ -72,6 +79,7 @@ void furrow_arena_destroy(furrow_arena *arena)
 {
     if (!arena) return;
     furrow_arena_reset(arena);
+    furrow_budget_give(FIRST_BLOCK);
     free(arena);
 }
 
@@ -81,8 +89,12 @@ static chunk *add_chunk(furrow_arena *arena, size_t size)
     bool own = size > arena->next_size / 2;
     size_t room = arena->limit - arena->used;
     size_t data_size = own || arena->next_size > room ? size : arena->next_size;
+    if (!furrow_budget_take(sizeof(chunk) + data_size)) return NULL;
     chunk *added = malloc(sizeof(chunk) + data_size);
-    if (!added) return NULL;
+    if (!added) {
+        furrow_budget_give(sizeof(chunk) + data_size);
+        return NULL;
+    }
     *added = (chunk){.size = data_size};
     ASAN_POISON_MEMORY_REGION(added->data, data_size);
     if (own && arena->current != arena->first) {

@@ -1,8 +1,9 @@
 /**
  * A bounded bump arena: the memory of one request or one batch, freed at once.
  *
- * It grows in chunks up to its limit; past it (or out of memory) alloc returns NULL and the caller fails with
- * RESOURCE_EXHAUSTED. reset keeps the first chunk, so a pooled arena costs no malloc in steady state.
+ * It grows in chunks up to its limit; past it, past the process's budget (budget.h), or out of memory alloc returns
+ * NULL and the caller fails with RESOURCE_EXHAUSTED. reset keeps the first chunk, so a pooled arena costs no malloc in
+ * steady state.
  * Threads: one at a time.
  */
 #ifndef FURROW_BASE_ARENA_H

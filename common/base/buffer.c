@@ -1,8 +1,11 @@
 /*
  * The growing buffer. Its block is always one byte larger than cap, for the NUL that printf writes past its text.
- * Invariant: len <= cap <= limit. Depends on status.
+ * Growth counts in the process's budget, which may refuse it; a small buffer is held, since an error must still be said
+ * when memory is short. Invariant: len <= cap <= limit. Depends on status and budget.
  */
 #include "base/buffer.h"
+
+#include "base/budget.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -10,6 +13,7 @@
 #include <string.h>
 
 #define FIRST_CAP ((size_t)256)
+#define SMALL_CAP ((size_t)4096) /* never refused */
 
 void furrow_buffer_init(furrow_buffer *buffer, size_t limit_bytes)
 {
@@ -18,6 +22,7 @@ void furrow_buffer_init(furrow_buffer *buffer, size_t limit_bytes)
 
 void furrow_buffer_fini(furrow_buffer *buffer)
 {
+    furrow_budget_give(buffer->cap);
     free(buffer->data);
     *buffer = (furrow_buffer){.limit = buffer->limit};
 }
@@ -28,14 +33,20 @@ void furrow_buffer_reset(furrow_buffer *buffer)
     buffer->failed = false;
 }
 
-static bool grow(furrow_buffer *buffer, size_t needed)
+static bool grow_buffer(furrow_buffer *buffer, size_t needed)
 {
     size_t cap = buffer->cap ? buffer->cap : FIRST_CAP;
     while (cap < needed && cap <= buffer->limit / 2) cap *= 2;
     if (cap < needed || cap > buffer->limit) cap = buffer->limit;
     if (cap == SIZE_MAX) return false;
+    size_t more = cap - buffer->cap;
+    if (cap > SMALL_CAP && !furrow_budget_take(more)) return false;
     uint8_t *data = realloc(buffer->data, cap + 1);
-    if (!data) return false;
+    if (!data) {
+        if (cap > SMALL_CAP) furrow_budget_give(more);
+        return false;
+    }
+    if (cap <= SMALL_CAP) furrow_budget_hold(more);
     buffer->data = data;
     buffer->cap = cap;
     return true;
@@ -45,7 +56,7 @@ uint8_t *furrow_buffer_reserve(furrow_buffer *buffer, size_t len)
 {
     if (buffer->failed) return NULL;
     bool fits = len <= buffer->limit - buffer->len;
-    if (fits && (!buffer->data || len > buffer->cap - buffer->len)) fits = grow(buffer, buffer->len + len);
+    if (fits && (!buffer->data || len > buffer->cap - buffer->len)) fits = grow_buffer(buffer, buffer->len + len);
     if (!fits) {
         buffer->failed = true;
         return NULL;

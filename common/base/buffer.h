@@ -1,6 +1,6 @@
 /**
- * A growing byte buffer with a maximum given at init. Appends never fail singly: the first that does not fit sets
- * `failed`, later ones do nothing, and the writer checks once at the end.
+ * A growing byte buffer with a maximum given at init, and the process's budget over it (budget.h). Appends never fail
+ * singly: the first that does not fit sets `failed`, later ones do nothing, and the writer checks once at the end.
  * Threads: one at a time.
  */
 #ifndef FURROW_BASE_BUFFER_H

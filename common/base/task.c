@@ -8,11 +8,13 @@
  */
 #include "base/tasks.h"
 
+#include "base/budget.h"
 #include "base/clock.h"
 
 #include <stdlib.h>
 
 #define NOT_IN_HEAP SIZE_MAX
+#define TASK_BYTES  ((size_t)16 << 10) /* that a task's stack touches, as a rule: what counts in the budget */
 
 struct furrow_task {
     furrow_tasks *tasks;
@@ -106,15 +108,17 @@ static furrow_task *make_task(furrow_tasks *tasks)
         tasks->heap = heap;
         tasks->heap_cap = cap;
     }
+    if (!furrow_budget_take(TASK_BYTES)) return NULL;
     furrow_task *task = calloc(1, sizeof *task);
-    if (!task) return NULL;
-    task->tasks = tasks;
-    task->heap_index = NOT_IN_HEAP;
-    task->fiber = furrow_fiber_create(tasks->stack_bytes, body, task);
-    if (!task->fiber) {
+    furrow_fiber *fiber = task ? furrow_fiber_create(tasks->stack_bytes, body, task) : NULL;
+    if (!fiber) {
+        furrow_budget_give(TASK_BYTES);
         free(task);
         return NULL;
     }
+    task->tasks = tasks;
+    task->fiber = fiber;
+    task->heap_index = NOT_IN_HEAP;
     tasks->made++;
     task->after = tasks->all;
     if (tasks->all) tasks->all->before = task;
@@ -131,6 +135,7 @@ static void free_task(furrow_task *task)
         task->tasks->all = task->after;
     if (task->after) task->after->before = task->before;
     furrow_fiber_destroy(task->fiber);
+    furrow_budget_give(TASK_BYTES);
     free(task);
 }
 

@@ -105,19 +105,36 @@ static void watch_writable(furrow_connection *conn, bool watch)
     uv_poll_start(&conn->poll, watch ? UV_READABLE | UV_WRITABLE : UV_READABLE, on_ready);
 }
 
+/* True when the socket did not take all. */
+static bool write_output(furrow_link *link, furrow_connection *conn)
+{
+    link->turn++;
+    if (link->buffered > link->output.bytes) furrow_budget_put(&link->output, link->buffered);
+    if (atomic_load_explicit(&conn->want_write, memory_order_relaxed)) natsConnection_ProcessWriteEvent(conn->native);
+    if (atomic_load(&conn->detached)) return false;
+    bool left = atomic_load_explicit(&conn->want_write, memory_order_relaxed);
+    int buffered = left ? natsConnection_Buffered(conn->native) : 0;
+    link->buffered = buffered > 0 ? (size_t)buffered : 0;
+    return left;
+}
+
 void furrow_adapter_flush(furrow_hook *hook)
 {
     furrow_link *link = (furrow_link *)((char *)hook - offsetof(furrow_link, flush_hook));
     furrow_connection *conn = link->conn;
     if (!link->connected || !conn) return;
-    link->turn++;
-    if (atomic_load_explicit(&conn->want_write, memory_order_relaxed)) natsConnection_ProcessWriteEvent(conn->native);
-    if (atomic_load(&conn->detached)) {
+    bool left = write_output(link, conn);
+    if (atomic_load(&conn->detached))
         furrow_connection_lost(conn);
-        return;
-    }
-    bool left = atomic_load_explicit(&conn->want_write, memory_order_relaxed);
-    int buffered = left ? natsConnection_Buffered(conn->native) : 0;
-    link->buffered = buffered > 0 ? (size_t)buffered : 0;
-    watch_writable(conn, left);
+    else
+        watch_writable(conn, left);
+}
+
+void furrow_adapter_relieve(furrow_link *link)
+{
+    furrow_connection *conn = link->conn;
+    /* While the socket is full it says itself when it is not; a connection that broke is buried at the end of the turn.
+     */
+    if (!conn->writable_armed && !atomic_load(&conn->detached)) (void)write_output(link, conn);
+    furrow_loop_defer(link->loop, &link->flush_hook);
 }

@@ -96,6 +96,7 @@ static void take_up(furrow_link *link, furrow_connection *conn)
     if (max_payload > 0) link->max_payload = (size_t)max_payload;
     link->connects++;
     link->buffered = 0;
+    furrow_budget_put(&link->output, 0);
     link->error[0] = '\0';
     furrow_backoff_reset(&link->backoff);
     uv_timer_start(&link->probe_timer, on_probe_time, link->probe_ms, link->probe_ms);

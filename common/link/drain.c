@@ -5,6 +5,8 @@
  */
 #include "link/internal.h"
 
+/* How many messages came since the last look. The pool is told of how many bytes, headers and all: a large one comes
+ * alone. */
 static uint64_t received(furrow_connection *conn)
 {
     uint64_t in_messages = 0, in_bytes = 0, out_messages = 0, out_bytes = 0, reconnects = 0;
@@ -12,8 +14,10 @@ static uint64_t received(furrow_connection *conn)
         natsStatistics_GetCounts(conn->statistics, &in_messages, &in_bytes, &out_messages, &out_bytes, &reconnects) !=
             NATS_OK)
         return conn->messages_seen;
-    uint64_t since = in_messages - conn->messages_seen;
+    uint64_t since = in_messages - conn->messages_seen, bytes = in_bytes - conn->bytes_seen;
     conn->messages_seen = in_messages;
+    conn->bytes_seen = in_bytes;
+    furrow_message_pool_expect(conn->link->messages, since > 0 ? bytes / since : 0);
     return since;
 }
 

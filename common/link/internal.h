@@ -16,6 +16,7 @@
 #define FURROW_LINK_INTERNAL_H
 
 #include "base/backoff.h"
+#include "base/budget.h"
 #include "base/clock.h"
 #include "link/link.h"
 #include "link/nkey.h"
@@ -48,7 +49,7 @@ typedef struct furrow_connection {
     unsigned users;         /* works on the pool that hold `native` */
     bool over;              /* no longer the link's connection */
     natsStatistics *statistics;
-    uint64_t messages_seen;
+    uint64_t messages_seen, bytes_seen;
     uv_work_t work;
     natsStatus status;
     char error[200];
@@ -132,6 +133,7 @@ struct furrow_link {
     furrow_hook flush_hook;
     uint64_t turn; /* writes begun: what was published in the present one has surely not been sent */
     size_t buffered, max_buffered;
+    furrow_budget_account output; /* nats.c's output buffer, which never shrinks: the most that it had to hold */
 
     furrow_subscription *subscriptions; /* the last to have had messages first */
     bool draining, have_dead, requests_first;
@@ -165,6 +167,8 @@ natsStatus furrow_adapter_set(natsOptions *options, furrow_connection *conn);
 void furrow_adapter_release(furrow_connection *conn); /* after natsConnection_Destroy */
 int furrow_adapter_start(furrow_connection *conn);
 void furrow_adapter_flush(furrow_hook *hook);
+/* Writes what a turn has produced so far, before it ends. */
+void furrow_adapter_relieve(furrow_link *link);
 
 /* complaint.c: what the server says on a thread of nats.c's reaches the link, if it still lives. */
 natsStatus furrow_complaint_listen(furrow_link *link);
@@ -175,6 +179,9 @@ void furrow_link_drain(furrow_connection *conn);
 
 /* message.c */
 furrow_message_pool *furrow_message_pool_create(void);
+/* What comes next came in one read, @bytes for each message: headers count, too, and nats.c tells nobody how long they
+ * are. */
+void furrow_message_pool_expect(furrow_message_pool *pool, size_t bytes);
 void furrow_message_pool_release(furrow_message_pool *pool);
 /* Takes @native over; NULL (and @native freed) when out of memory. */
 furrow_msg *furrow_message_wrap(furrow_message_pool *pool, natsMsg *native);

@@ -48,6 +48,7 @@ static void free_link(furrow_link *link)
 {
     furrow_complaint_forget(link);
     furrow_requests_fini(link);
+    furrow_budget_put(&link->output, 0);
     furrow_message_pool_release(link->messages);
     natsOptions_Destroy(link->options);
     free(link);

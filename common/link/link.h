@@ -74,7 +74,8 @@ typedef struct furrow_msg {
     const char *subject;
     const char *reply; /* NULL when none */
     furrow_bytes data;
-    void *native; /* the library's own */
+    size_t weight; /* memory it takes with its headers, about: it counts in the process's budget until it is freed */
+    void *native;  /* the library's own */
 } furrow_msg;
 void furrow_msg_free(furrow_msg *msg);
 FURROW_AUTO_DEFINE(furrow_msg, furrow_msg_free);

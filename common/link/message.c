@@ -14,6 +14,7 @@
 #define POOLED_MAX     4096
 #define USED_MAX       128 /* freed and not yet handed back */
 #define USED_BYTES_MAX (256u << 10)
+#define WEIGHT_BESIDE  512 /* of a message's own structures, subject and reply, in nats.c and here */
 
 typedef enum header_state { HEADERS_UNKNOWN, HEADERS_NONE, HEADERS_SOME } header_state;
 
@@ -29,6 +30,8 @@ struct furrow_message_pool {
     size_t used_count, used_bytes;
     box *free;
     size_t free_count, outstanding;
+    size_t expected; /* bytes of each message of the last read */
+    furrow_budget_account account;
     bool released;
 };
 
@@ -39,6 +42,7 @@ static void free_if_unused(furrow_message_pool *pool)
         next = held->next;
         free(held);
     }
+    furrow_budget_put(&pool->account, 0);
     free(pool);
 }
 
@@ -74,6 +78,11 @@ void furrow_message_pool_release(furrow_message_pool *pool)
     free_if_unused(pool);
 }
 
+void furrow_message_pool_expect(furrow_message_pool *pool, size_t bytes)
+{
+    pool->expected = bytes;
+}
+
 furrow_msg *furrow_message_wrap(furrow_message_pool *pool, natsMsg *native)
 {
     box *made = pool->free;
@@ -87,10 +96,13 @@ furrow_msg *furrow_message_wrap(furrow_message_pool *pool, natsMsg *native)
     pool->outstanding++;
     made->pool = pool;
     made->headers = HEADERS_UNKNOWN;
+    size_t len = (size_t)natsMsg_GetDataLength(native);
     made->msg = (furrow_msg){.subject = natsMsg_GetSubject(native),
                              .reply = natsMsg_GetReply(native),
-                             .data = {natsMsg_GetData(native), (size_t)natsMsg_GetDataLength(native)},
+                             .data = {natsMsg_GetData(native), len},
+                             .weight = WEIGHT_BESIDE + (len > pool->expected ? len : pool->expected),
                              .native = native};
+    furrow_budget_add(&pool->account, made->msg.weight);
     return &made->msg;
 }
 
@@ -108,7 +120,8 @@ void furrow_msg_free(furrow_msg *msg)
     held->next = pool->used;
     pool->used = held;
     pool->used_count++;
-    pool->used_bytes += msg->data.len;
+    pool->used_bytes += msg->weight - WEIGHT_BESIDE;
+    furrow_budget_sub(&pool->account, msg->weight);
     if (pool->used_count == USED_MAX || pool->used_bytes > USED_BYTES_MAX || pool->released) destroy_used(pool);
     free_if_unused(pool);
 }

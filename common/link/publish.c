@@ -1,12 +1,13 @@
 /*
  * Publishing: checks, nats.c's output buffer, and its account. Without headers, the common case, nothing is allocated.
- * What leaves at the end of the turn is adapter.c's business. May depend on: nats.c.
+ * What leaves at the end of the turn, or before when it is much, is adapter.c's business. May depend on: nats.c.
  */
 #include "link/internal.h"
 
 #include <string.h>
 
-#define PROTOCOL_BYTES 32 /* of a message beside subject, reply, headers and body */
+#define PROTOCOL_BYTES 32                  /* of a message beside subject, reply, headers and body */
+#define RELIEVE_BYTES  ((size_t)256 << 10) /* a turn that produces more writes some of it before it ends */
 
 bool furrow_link_subject_ok(const char *subject)
 {
@@ -27,7 +28,7 @@ static furrow_status check(const furrow_link *link, const furrow_outgoing *out, 
     if (out->data.len > link->max_payload)
         return furrow_fail(err, FURROW_INVALID_ARGUMENT, "message of %zu bytes, the server takes %zu", out->data.len,
                            link->max_payload);
-    if (link->buffered + out->data.len > link->max_buffered)
+    if (link->buffered > 0 && link->buffered + out->data.len > link->max_buffered)
         return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "%zu bytes wait to be sent to NATS", link->buffered);
     return FURROW_OK;
 }
@@ -75,6 +76,7 @@ static furrow_status publish_plain(furrow_link *link, const furrow_outgoing *out
 
 furrow_status furrow_link_send(furrow_link *link, const furrow_outgoing *out, const char *reply, furrow_error *err)
 {
+    if (link->connected && link->buffered >= RELIEVE_BYTES) furrow_adapter_relieve(link);
     furrow_status status = check(link, out, err);
     if (status != FURROW_OK) return status;
     link->buffered += out->data.len + PROTOCOL_BYTES;

@@ -16,9 +16,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BATCH_BYTES_MAX   (4u << 20)  /* a batch of larger events has fewer of them */
-#define BATCH_BYTES_KEPT  (8u << 20)  /* a buffer that had to grow past it is given back */
-#define EVENT_BYTES_MAX   (16u << 20) /* a larger one is refused */
+#define BATCH_BYTES_MAX   (4u << 20)   /* a batch of larger events has fewer of them */
+#define BATCH_BYTES_KEPT  (256u << 10) /* a buffer that had to grow past it is given back */
+#define EVENT_BYTES_MAX   (16u << 20)  /* a larger one is refused */
 #define CHECK_ARENA_BYTES ((size_t)256 << 20)
 #define REFUSED_TRIES     3
 #define RETURN_DELAY_MS   5000

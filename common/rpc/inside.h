@@ -54,8 +54,8 @@ struct furrow_server {
     char *queue;
     furrow_served **served;
     size_t served_count;
-    furrow_call *idle; /* pool */
-    size_t idle_count;
+    furrow_call *idle;                     /* pool */
+    size_t idle_count, idle_low;           /* and its lowest since the last trim */
     furrow_call *keyed[FURROW_CALL_KEYED]; /* running calls that carry an idempotency key, by its first byte */
     size_t running;
     uint64_t arrival_ns; /* of the requests that one read brought; 0 once the first of their tasks has run */

@@ -9,6 +9,8 @@
 
 #include <stdio.h>
 
+#define PACKED_KEPT ((size_t)256 << 10) /* a buffer that had to grow past it is given back */
+
 static furrow_status publish(furrow_call *call, const furrow_header *headers, size_t count, furrow_error *err)
 {
     furrow_server *server = call->served->server;
@@ -16,7 +18,9 @@ static furrow_status publish(furrow_call *call, const furrow_header *headers, si
                            .headers = headers,
                            .header_count = count,
                            .data = {server->packed.data, server->packed.len}};
-    return furrow_link_publish(server->link, &out, err);
+    furrow_status status = furrow_link_publish(server->link, &out, err);
+    if (server->packed.cap > PACKED_KEPT) furrow_buffer_fini(&server->packed);
+    return status;
 }
 
 static size_t content_type(const furrow_call *call, furrow_header *header)

@@ -3,6 +3,7 @@
  * nothing: calls, their arenas and the tasks they run in are pooled. A request that is refused before its task begins
  * (unknown method, too many at once) costs no task. Depends on link and store.
  */
+#include "base/budget.h"
 #include "base/clock.h"
 #include "rpc/inside.h"
 
@@ -14,6 +15,9 @@
 #define DEFAULT_ARENA          (8 * 1024 * 1024)
 #define DEFAULT_MAX_TIMEOUT_MS (10 * 60 * 1000)
 #define RETRY_MS               100
+#define MEMORY_RETRY_MS        250
+#define NEEDS                  4  /* times its own size is what a request is expected to take in all */
+#define IDLE_KEPT              16 /* calls that stay in the pool for good */
 #define REPLY_MAX              (64 * 1024 * 1024)
 
 furrow_server *furrow_server_create(furrow_link *link, const furrow_server_options *options, furrow_error *err)
@@ -41,6 +45,7 @@ furrow_server *furrow_server_create(furrow_link *link, const furrow_server_optio
 static void free_call(furrow_call *call)
 {
     if (!call) return;
+    furrow_budget_give(sizeof *call);
     furrow_arena_destroy(call->arena);
     free(call);
 }
@@ -82,7 +87,7 @@ static furrow_call *take_call(furrow_server *server)
     furrow_call *call = server->idle;
     if (call) {
         server->idle = call->next;
-        server->idle_count--;
+        if (--server->idle_count < server->idle_low) server->idle_low = server->idle_count;
         furrow_arena *arena = call->arena;
         memset(call, 0, offsetof(furrow_call, versions));
         call->arena = arena;
@@ -93,6 +98,7 @@ static furrow_call *take_call(furrow_server *server)
         free(call);
         return NULL;
     }
+    if (call) furrow_budget_hold(sizeof *call);
     return call;
 }
 
@@ -108,6 +114,17 @@ static void give_back(furrow_server *server, furrow_call *call)
     call->next = server->idle;
     server->idle = call;
     server->idle_count++;
+}
+
+void furrow_server_trim(furrow_server *server)
+{
+    for (size_t unneeded = server->idle_low; unneeded > 0 && server->idle_count > IDLE_KEPT; unneeded--) {
+        furrow_call *call = server->idle;
+        server->idle = call->next;
+        server->idle_count--;
+        free_call(call);
+    }
+    server->idle_low = server->idle_count;
 }
 
 static void count_error(furrow_call *call, const furrow_error *err)
@@ -127,6 +144,8 @@ static void count_request(furrow_call *call)
 
 static void answer(furrow_call *call, furrow_status status, const ProtobufCMessage *response, furrow_error *err)
 {
+    if (status == FURROW_RESOURCE_EXHAUSTED && err->retry_ms == 0 && furrow_budget_tight())
+        err->retry_ms = MEMORY_RETRY_MS; /* it may have been refused memory that others will give back */
     if (status == FURROW_OK) {
         furrow_reply_ok(call, response);
     } else {
@@ -157,11 +176,22 @@ static void run_call(void *arg)
 /* Refuses without a task. @call is a bare one on the stack. */
 static void refuse(furrow_call *call, furrow_error *err)
 {
-    furrow_call_guess_encoding(call);
     furrow_reply_error(call, err);
     count_error(call, err);
     if (call->method) call->served->stats[call->method_index].requests++;
     furrow_msg_free(call->msg);
+}
+
+/* The budget has no room for it. Its headers are not looked at: nats.c copies them for that, however many there are. */
+static void refuse_large(furrow_served *served, size_t method, furrow_msg *msg)
+{
+    furrow_call call = {.served = served, .msg = msg, .method_index = method};
+    furrow_error err;
+    call.method = &served->handlers->service->methods[method];
+    furrow_fail(&err, FURROW_RESOURCE_EXHAUSTED, "the service's memory (FURROW_MEMORY_MB) is in use; try again");
+    err.retry_ms = MEMORY_RETRY_MS;
+    (void)!furrow_header_encoding(NULL, msg->data.data, msg->data.len, &call.answer_encoding, NULL);
+    refuse(&call, &err);
 }
 
 static void refuse_unknown(furrow_served *served, furrow_msg *msg)
@@ -173,6 +203,7 @@ static void refuse_unknown(furrow_served *served, furrow_msg *msg)
     furrow_methods_list(&served->methods, known, sizeof known);
     furrow_fail(&err, FURROW_UNIMPLEMENTED, "%.60s has no method %.40s; it has %s", service->name,
                 furrow_subject_last(msg->subject), known);
+    furrow_call_guess_encoding(&call);
     refuse(&call, &err);
 }
 
@@ -183,6 +214,7 @@ static void refuse_exhausted(furrow_served *served, size_t method, furrow_msg *m
     call.method = &served->handlers->service->methods[method];
     furrow_fail(&err, FURROW_RESOURCE_EXHAUSTED, "%s", why);
     err.retry_ms = RETRY_MS;
+    furrow_call_guess_encoding(&call);
     refuse(&call, &err);
 }
 
@@ -233,6 +265,12 @@ static void begin(furrow_served *served, size_t method, furrow_msg *msg)
     refuse_exhausted(served, method, msg, err.text);
 }
 
+/* One that is too large in itself is told so by its stages, which copy nothing of it. */
+static bool fits(const furrow_server *server, const furrow_msg *msg)
+{
+    return furrow_budget_admits(NEEDS * msg->weight) || msg->data.len > server->options.max_request_bytes;
+}
+
 static void take_request(furrow_served *served, furrow_msg *msg, bool overflow)
 {
     if (!may_answer(served->server, msg)) return;
@@ -241,6 +279,8 @@ static void take_request(furrow_served *served, furrow_msg *msg, bool overflow)
         refuse_unknown(served, msg);
     else if (overflow)
         refuse_exhausted(served, method, msg, "too many requests at once; try again");
+    else if (!fits(served->server, msg))
+        refuse_large(served, method, msg);
     else
         begin(served, method, msg);
 }

@@ -7,7 +7,8 @@
  *
  * A request's answer comes in the encoding of the request (its Content-Type, else JSON if byte 0 is '{', else protobuf;
  * so an empty body is answered in protobuf), or in what Accept asks. What is refused says why, with a status:
- *   UNIMPLEMENTED no such method; RESOURCE_EXHAUSTED max_calls run already (with a retry delay); UNAVAILABLE not ready;
+ *   UNIMPLEMENTED no such method; RESOURCE_EXHAUSTED max_calls run already, or the process's memory budget has no room
+ *   for it (each with a retry delay, before anything is read of it); UNAVAILABLE not ready;
  *   INVALID_ARGUMENT wrong body, type, header or size; DEADLINE_EXCEEDED too late to begin: the handler did not run.
  * A handler that ends OK after its deadline is answered OK all the same.
  * Threads: the loop's.
@@ -85,6 +86,9 @@ furrow_status furrow_server_drain(furrow_server *server, uint64_t deadline_ns, f
 /* Calls still running are not answered any more. What their handlers use must outlive them: drain first, and when that
  * failed, end the process instead. */
 void furrow_server_destroy(furrow_server *server);
+
+/* Frees pooled calls that were not needed since the last trim. To be called now and then, as once a second. */
+void furrow_server_trim(furrow_server *server);
 
 /* Per-method statistics, for $SRV.STATS. */
 typedef struct furrow_method_stats {

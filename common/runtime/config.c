@@ -35,6 +35,8 @@ const furrow_setting furrow_config_table[] = {
     NUMBER("FURROW_MAX_CALLS", max_calls, "1024", 1, 30000, "requests worked on at once; more get RESOURCE_EXHAUSTED"),
     NUMBER("FURROW_MAX_TASKS", max_tasks, "4096", 16, 30000, "tasks at once: requests, batches and reactions"),
     NUMBER("FURROW_MAX_REQUEST_BYTES", max_request_bytes, "1048576", 64, 67108864, "largest request"),
+    NUMBER("FURROW_MEMORY_MB", memory_mb, "64", 16, 65536,
+           "memory that work at hand may take beside that of an idle process; past it RESOURCE_EXHAUSTED"),
     NUMBER("FURROW_TIMEOUT_MS", timeout_ms, "5000", 1, 600000, "deadline of a request that brings none"),
     NUMBER("FURROW_DRAIN_MS", drain_ms, "10000", 0, 600000, "longest wait for begun work after SIGTERM"),
     NUMBER("FURROW_REPLICA_BATCH", replica_batch, "1000", 1, 10000, "events a replica asks for at a time"),
@@ -50,6 +52,7 @@ furrow_link_options furrow_config_link(const furrow_config *config, const char *
                                  .inbox_prefix = config->nats_inbox ? config->nats_inbox : inbox_prefix,
                                  .nkey_seed = config->nats_nkey,
                                  .credentials = config->nats_creds,
+                                 .max_buffered_bytes = (size_t)config->memory_mb << 18, /* a quarter of the budget */
                                  .user = config->nats_user,
                                  .password = config->nats_password,
                                  .tls_ca = config->tls_ca,

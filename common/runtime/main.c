@@ -1,6 +1,7 @@
 /*
  * The process of a service: arguments, settings, signals, the loop. Everything that logs at the top is here.
  */
+#include "base/budget.h"
 #include "base/clock.h"
 #include "base/logger.h"
 #include "runtime/assembly.h"
@@ -11,6 +12,8 @@
 
 #define REPORT_EVERY_MS 500
 #define OPEN_EVERY_MS   20 /* until it is ready for the first time */
+#define TRIM_EVERY_NS   FURROW_NS_PER_S
+#define MEMORY_REQUESTS 8 /* of the largest size must fit into the budget, or none would ever be admitted */
 
 static void print_help(const furrow_service_definition *definition)
 {
@@ -37,6 +40,18 @@ static int handle_arguments(int argc, char **argv, const furrow_service_definiti
     return 2;
 }
 
+static furrow_status set_memory_budget(const furrow_config *config, furrow_error *err)
+{
+    int64_t bytes = config->memory_mb << 20, least = MEMORY_REQUESTS * config->max_request_bytes;
+    if (bytes < least)
+        return furrow_fail(err, FURROW_INVALID_ARGUMENT,
+                           "FURROW_MEMORY_MB is %lld: requests of FURROW_MAX_REQUEST_BYTES=%lld need at least %lld",
+                           (long long)config->memory_mb, (long long)config->max_request_bytes,
+                           (long long)((least + (1 << 20) - 1) >> 20));
+    furrow_budget_set_limit((size_t)bytes);
+    return FURROW_OK;
+}
+
 static furrow_status read_settings(furrow_service *service, furrow_error *err)
 {
     static const char *const levels[] = {"error", "warn", "info", "debug"};
@@ -44,6 +59,7 @@ static furrow_status read_settings(furrow_service *service, furrow_error *err)
     furrow_status status = furrow_settings_read(furrow_config_table, furrow_config_count, &service->config, err);
     if (status == FURROW_OK && definition->settings)
         status = furrow_settings_read(definition->settings, definition->setting_count, definition->settings_into, err);
+    if (status == FURROW_OK) status = set_memory_budget(&service->config, err);
     if (status != FURROW_OK) return status;
     const char *id = service->config.instance_id;
     if (id && !furrow_id_valid(id, strlen(id)))
@@ -61,8 +77,14 @@ static furrow_status read_settings(furrow_service *service, furrow_error *err)
 static void run_until_stopped(furrow_service *service)
 {
     uint64_t every_ms = OPEN_EVERY_MS;
+    uint64_t trimmed_ns = furrow_clock_now_ns();
     while (!furrow_wait(&service->stopping, furrow_clock_now_ns() + every_ms * FURROW_NS_PER_MS)) {
         furrow_assembly_report(service);
+        if (furrow_clock_now_ns() - trimmed_ns >= TRIM_EVERY_NS) {
+            furrow_server_trim(service->server);
+            furrow_budget_trim();
+            trimmed_ns = furrow_clock_now_ns();
+        }
         every_ms = service->open ? REPORT_EVERY_MS : OPEN_EVERY_MS;
     }
     furrow_logger(FURROW_LOG_INFO, "draining", "calls=%zu", furrow_server_calls(service->server));

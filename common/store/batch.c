@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { IDLE_MAX = 32, SLOTS = 512, FILL_BYTES = 1 << 20, KEEP_BODY_BYTES = 1 << 20 };
+enum { IDLE_MAX = 32, SLOTS = 512, FILL_BYTES = 1 << 20, KEEP_BODY_BYTES = 64 << 10 };
 _Static_assert(SLOTS >= 2 * FURROW_RECORD_BATCH && (SLOTS & (SLOTS - 1)) == 0, "the table of ids stays half empty");
 
 #define BODY_LIMIT_BYTES  ((size_t)64 << 20)

@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FEED_BYTES = 16 * 1024, KEEP_OUTPUT_BYTES = 1 << 20, GREETING_ARENA_BYTES = 64 * 1024 };
+enum { FEED_BYTES = 16 * 1024, KEEP_OUTPUT_BYTES = 256 << 10, GREETING_ARENA_BYTES = 64 * 1024 };
 
 static furrow_store *store_of_hook(furrow_hook *hook)
 {
@@ -151,6 +151,7 @@ static void on_received(void *owner, const char *data, size_t len)
         data += slice;
         len -= slice;
     }
+    furrow_budget_put(&store->unread, store->reader->len);
 }
 
 /* ---- output ---- */
@@ -321,6 +322,7 @@ static void open_connection(furrow_store *store)
 static void release(furrow_store *store)
 {
     if (store->reader) redisReaderFree(store->reader);
+    furrow_budget_put(&store->unread, 0);
     furrow_buffer_fini(&store->out);
     furrow_arena_destroy(store->greeting_arena);
     free(store->user);

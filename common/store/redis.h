@@ -9,6 +9,7 @@
 #define FURROW_STORE_REDIS_H
 
 #include "base/backoff.h"
+#include "base/budget.h"
 #include "base/buffer.h"
 #include "store/address.h"
 #include "store/reply.h"
@@ -38,6 +39,7 @@ struct furrow_store {
     enum furrow_redis_state state;
     furrow_socket *socket;
     redisReader *reader;
+    furrow_budget_account unread; /* of answers, in the reader */
     furrow_reply_target target;
     uint64_t generation;
     char run_id[41];

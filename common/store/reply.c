@@ -12,6 +12,8 @@ typedef size_t list_count;
 typedef int list_count;
 #endif
 
+#define KEEP_BYTES (64 * 1024)
+
 static furrow_value dropped; /* stands for every value that had no room; never read */
 
 /* The slot of the value being read: the root, or an item of the list above it. */
@@ -97,7 +99,7 @@ redisReader *furrow_reply_reader_create(furrow_reply_target *target)
     redisReader *reader = redisReaderCreateWithFunctions(&functions);
     if (!reader) return NULL;
     reader->privdata = target;
-    reader->maxbuf = 0; /* keep its buffer between replies */
+    reader->maxbuf = KEEP_BYTES; /* a larger buffer is given back with the next reply */
     return reader;
 }
 
