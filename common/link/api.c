@@ -23,7 +23,7 @@ static furrow_status status_of(int64_t code, int64_t err_code)
         {FURROW_JS_WRONG_LAST_SEQUENCE, FURROW_ABORTED},
         {FURROW_JS_WRONG_LAST_SEQUENCE2, FURROW_ABORTED},
         {10158, FURROW_UNAVAILABLE}, /* the same message id is being written right now: ask again */
-        {10037, FURROW_NOT_FOUND},   /* no message */
+        {FURROW_JS_NO_MESSAGE, FURROW_NOT_FOUND},
         {10014, FURROW_NOT_FOUND},   /* no consumer */
         {10059, FURROW_NOT_FOUND},   /* no stream */
         {10008, FURROW_UNAVAILABLE}, /* no leader, not available */

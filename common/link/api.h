@@ -1,12 +1,14 @@
 /**
- * The JetStream API as requests: shared by jetstream.c, pull.c, read.c; private to the link.
+ * The JetStream API as requests: shared by jetstream.c, stored.c, pull.c, read.c; private to the link.
  * https://docs.nats.io/reference/reference-protocols/nats_api_reference
  */
 #ifndef FURROW_LINK_API_H
 #define FURROW_LINK_API_H
 
 #include "link/jetstream.h"
+#include "wire/json.h"
 
+#define FURROW_JS_NO_MESSAGE           10037
 #define FURROW_JS_WRONG_LAST_SEQUENCE  10071
 #define FURROW_JS_WRONG_LAST_SEQUENCE2 10164 /* from 2.11: while a write of the same subject is in flight */
 
@@ -19,6 +21,19 @@ furrow_status furrow_js_call(furrow_link *link, const char *api_subject, const c
 
 /* May @name stand as one token of an API subject and in its JSON? */
 bool furrow_js_name_ok(const char *name);
+
+/* A reply to STREAM.MSG.GET, still in its JSON; borrowed from it. */
+typedef struct furrow_js_stored_reply {
+    uint64_t sequence;
+    furrow_json_member subject, data, headers, time;
+} furrow_js_stored_reply;
+
+/* INTERNAL when @json is no such reply. */
+furrow_status furrow_js_stored_parse(furrow_bytes json, furrow_js_stored_reply *out, furrow_error *err) FURROW_MUST_USE;
+
+/* Into @arena, which needs less than the reply is long. Errors: RESOURCE_EXHAUSTED (@arena is full), INTERNAL. */
+furrow_status furrow_js_stored_decode(const furrow_js_stored_reply *reply, furrow_arena *arena, furrow_js_stored *out,
+                                      furrow_error *err) FURROW_MUST_USE;
 
 /* "2026-11-23T06:00:00.123Z" as wall-clock nanoseconds; 0 when it is no such text. */
 int64_t furrow_js_parse_time(const char *text);

@@ -6,8 +6,6 @@
  */
 #include "link/deadletter.h"
 
-#include "wire/subject.h"
-
 #include <stdio.h>
 #include <string.h>
 
@@ -48,26 +46,26 @@ static void set_reason(dead_letter *letter, const char *reason)
  * The time tells a sequence from the same sequence of a log that was made again. Within the stream's window for
  * duplicates the same event is stored once.
  */
-static void make_id(char *out, size_t size, const char *service, const char *stream, uint64_t sequence,
-                    const furrow_msg *event)
+static void make_id(char *out, size_t size, const char *service, const char *stream, const furrow_js_stored *event)
 {
-    furrow_ack ack = {0};
-    if (event->reply) (void)furrow_subject_parse_ack(event->reply, &ack);
-    snprintf(out, size, "%s.%s.%llu.%lld", service, stream, (unsigned long long)sequence, (long long)ack.timestamp_ns);
+    snprintf(out, size, "%s.%s.%llu.%lld", service, stream, (unsigned long long)event->sequence,
+             (long long)event->timestamp_ns);
 }
 
-furrow_status furrow_deadletter_put(furrow_link *link, const char *service, const furrow_msg *event, const char *stream,
-                                    uint64_t sequence, const char *reason, uint64_t deadline_ns, furrow_error *err)
+furrow_status furrow_deadletter_put(furrow_link *link, const char *service, const furrow_js_stored *event,
+                                    const char *stream, const char *reason, uint64_t deadline_ns, furrow_error *err)
 {
     dead_letter letter = {.count = 0};
     char subject[FURROW_SUBJECT_MAX], id[FURROW_SUBJECT_MAX];
     int len = snprintf(subject, sizeof subject, "deadletter.%s.%s", service, stream);
     if (len < 0 || (size_t)len >= sizeof subject)
         return furrow_fail(err, FURROW_INVALID_ARGUMENT, "the names of service and stream are too long");
-    make_id(id, sizeof id, service, stream, sequence, event);
+    make_id(id, sizeof id, service, stream, event);
     set_reason(&letter, reason);
-    snprintf(letter.sequence, sizeof letter.sequence, "%llu", (unsigned long long)sequence);
-    if (furrow_msg_has_headers(event)) furrow_msg_each_header(event, add_original, &letter);
+    snprintf(letter.sequence, sizeof letter.sequence, "%llu", (unsigned long long)event->sequence);
+    FURROW_AUTO(furrow_arena) arena = furrow_arena_create(0);
+    if (!arena) return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "out of memory");
+    if (furrow_js_stored_has_headers(event)) furrow_js_stored_each_header(event, arena, add_original, &letter);
     add(&letter, "Furrow-Reason", letter.reason);
     add(&letter, "Furrow-Stream", stream);
     add(&letter, "Furrow-Sequence", letter.sequence);

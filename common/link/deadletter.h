@@ -11,8 +11,8 @@
 
 /* Parks until it is stored (the same event is stored once: its message id follows from service, stream and sequence).
  */
-furrow_status furrow_deadletter_put(furrow_link *link, const char *service, const furrow_msg *event, const char *stream,
-                                    uint64_t sequence, const char *reason, uint64_t deadline_ns,
+furrow_status furrow_deadletter_put(furrow_link *link, const char *service, const furrow_js_stored *event,
+                                    const char *stream, const char *reason, uint64_t deadline_ns,
                                     furrow_error *err) FURROW_MUST_USE;
 
 #endif

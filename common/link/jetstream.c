@@ -1,14 +1,12 @@
 /*
  * JetStream on the loop's connection: publish with ack, read one message, infos, acks. A publish is a request whose
- * reply is the ack; a hot path, so its JSON is scanned for just two keys. May depend on: link, api, wire/json,
- * libsodium (base64).
+ * reply is the ack; a hot path, so its JSON is scanned for just two keys. May depend on: link, api, wire/json.
  */
 #include "link/api.h"
 #include "link/internal.h"
 #include "wire/json.h"
 
 #include <inttypes.h>
-#include <sodium.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -62,54 +60,6 @@ furrow_status furrow_js_publish(furrow_link *link, const char *subject, furrow_b
     return status;
 }
 
-/* Absent is empty. Base64 text goes through @scratch, which has room for the whole reply: so "not found" means absent.
- */
-static furrow_status decode(furrow_bytes json, const char *path, furrow_arena *scratch, furrow_arena *arena,
-                            furrow_bytes *out, furrow_error *err)
-{
-    char *text = NULL;
-    *out = (furrow_bytes){"", 0};
-    if (!furrow_json_find_text(json, path, scratch, &text)) return FURROW_OK;
-    size_t len = strlen(text), got = 0;
-    char *bytes = furrow_arena_alloc(arena, len + 1);
-    if (!bytes)
-        return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "the stored message does not fit into the request's memory");
-    if (sodium_base642bin((unsigned char *)bytes, len, text, len, NULL, &got, NULL, sodium_base64_VARIANT_ORIGINAL) !=
-        0)
-        return furrow_fail(err, FURROW_INTERNAL, "JetStream: %s is not base64", path);
-    bytes[got] = '\0';
-    *out = (furrow_bytes){bytes, got};
-    return FURROW_OK;
-}
-
-/* A block with a NUL in it is not one of ours, nor of any library's: as if there were none. */
-static const char *text_of(furrow_bytes headers)
-{
-    return headers.len && !memchr(headers.data, 0, headers.len) ? headers.data : NULL;
-}
-
-static furrow_status read_stored(furrow_bytes json, furrow_arena *arena, furrow_js_stored *out, furrow_error *err)
-{
-    int64_t sequence = 0;
-    char *subject = NULL, *time = NULL;
-    furrow_bytes data, headers;
-    FURROW_AUTO(furrow_arena) scratch = furrow_arena_create(4 * json.len + INFO_BYTES);
-    if (!scratch) return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "out of memory");
-    if (!furrow_json_find_int(json, "message.seq", &sequence) ||
-        !furrow_json_find_text(json, "message.subject", scratch, &subject) ||
-        !furrow_json_find_text(json, "message.time", scratch, &time))
-        return furrow_fail(err, FURROW_INTERNAL, "JetStream: not a stored message");
-    furrow_status status = decode(json, "message.data", scratch, arena, &data, err);
-    if (status == FURROW_OK) status = decode(json, "message.hdrs", scratch, arena, &headers, err);
-    if (status != FURROW_OK) return status;
-    *out = (furrow_js_stored){.sequence = (uint64_t)sequence,
-                              .timestamp_ns = furrow_js_parse_time(time),
-                              .subject = furrow_arena_strdup(arena, subject),
-                              .data = data,
-                              .headers = text_of(headers)};
-    return out->subject ? FURROW_OK : furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "out of the request's memory");
-}
-
 static furrow_status get(furrow_link *link, const char *stream, const char *body, uint64_t deadline_ns,
                          furrow_arena *arena, furrow_js_stored *out, furrow_error *err)
 {
@@ -125,7 +75,9 @@ static furrow_status get(furrow_link *link, const char *stream, const char *body
     if (furrow_json_find_int(reply->data, "error.err_code", &err_code) && err_code == 10059)
         status = furrow_fail(err, FURROW_FAILED_PRECONDITION, "stream %s does not exist: provision it", stream);
     if (status == FURROW_OK) status = furrow_js_reply_status(reply->data, err);
-    if (status == FURROW_OK) status = read_stored(reply->data, arena, out, err);
+    furrow_js_stored_reply stored;
+    if (status == FURROW_OK) status = furrow_js_stored_parse(reply->data, &stored, err);
+    if (status == FURROW_OK) status = furrow_js_stored_decode(&stored, arena, out, err);
     furrow_msg_free(reply);
     return status;
 }
@@ -146,19 +98,6 @@ furrow_status furrow_js_get(furrow_link *link, const char *stream, uint64_t sequ
     char body[TEXT_MAX];
     snprintf(body, sizeof body, "{\"seq\":%" PRIu64 "}", sequence);
     return get(link, stream, body, deadline_ns, arena, out, err);
-}
-
-char *furrow_js_stored_header(const furrow_js_stored *stored, const char *name, furrow_arena *arena)
-{
-    const char *line = stored->headers ? strstr(stored->headers, "\r\n") : NULL;
-    for (; line; line = strstr(line, "\r\n")) {
-        line += 2;
-        const char *value = furrow_bytes_after(line, name);
-        if (!value || *value != ':') continue;
-        value += 1 + strspn(value + 1, " ");
-        return furrow_arena_memdup(arena, value, strcspn(value, "\r\n"));
-    }
-    return NULL;
 }
 
 static int64_t created(furrow_bytes json)

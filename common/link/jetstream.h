@@ -36,16 +36,28 @@ furrow_status furrow_js_publish(furrow_link *link, const char *subject, furrow_b
                                 const furrow_js_publish_options *options, uint64_t deadline_ns, furrow_js_puback *ack,
                                 furrow_error *err) FURROW_MUST_USE;
 
-/* A stored message, in @arena. */
+/* A message as the log has it: read (all of it in an arena) or delivered by a pull (lent from that message). */
 typedef struct furrow_js_stored {
     uint64_t sequence;
     int64_t timestamp_ns;
     const char *subject;
     furrow_bytes data;
-    const char *headers; /* raw header block "NATS/1.0\r\n…" or NULL */
+    const char *headers;         /* read: the raw block "NATS/1.0\r\n…", or NULL when it has none */
+    const furrow_msg *delivered; /* else whose headers they are */
 } furrow_js_stored;
-/* Value of @name in the raw header block of a stored message, copied into @arena; NULL when absent. */
+
+/* What a pull delivered; lent from @msg. False when it is no message of a stream. */
+bool furrow_js_stored_of(const furrow_msg *msg, furrow_js_stored *out);
+
+/* Has it a header block at all (cheap)? */
+bool furrow_js_stored_has_headers(const furrow_js_stored *stored);
+
+/* Value of @name, copied into @arena; NULL when absent. Case matters. */
 char *furrow_js_stored_header(const furrow_js_stored *stored, const char *name, furrow_arena *arena);
+
+/* Walks the headers; what is handed to @fn lives in @arena. */
+void furrow_js_stored_each_header(const furrow_js_stored *stored, furrow_arena *arena,
+                                  void (*fn)(void *arg, const char *name, const char *value), void *arg);
 
 /* The newest message of @subject ($JS.API.STREAM.MSG.GET: always the leader's answer). NOT_FOUND. Parks. */
 furrow_status furrow_js_get_last(furrow_link *link, const char *stream, const char *subject, uint64_t deadline_ns,
@@ -108,20 +120,30 @@ void furrow_js_nak(furrow_link *link, const furrow_msg *msg, uint64_t delay_ms);
 void furrow_js_term(furrow_link *link, const furrow_msg *msg);
 
 /**
- * A side reader: reads @stream from @start_seq to @end_seq in order through a short-lived consumer of its own, named
- * @consumer, without acks, in batches, with flow control by the speed of @fn (which runs in the calling task and may
- * park). Messages are lent to @fn. Parks until all up to @end_seq has been handed over. A gap (deleted, superseded
- * messages) is normal; a consumer lost half-way is made again from the last sequence seen. One reader per name at a
- * time. An end past the log's end is the log's end. Needs permission to create, delete and ask for the consumer
- * @consumer of @stream. What @fn returns other than OK ends the reading and is returned. NOT_FOUND: no such stream.
+ * A side reader: reads the range [start_seq, end_seq] of @stream without a consumer, by many single questions at once
+ * ("the first message at or after N", $JS.API.STREAM.MSG.GET), so that who reads needs no right but that one. Dense
+ * ranges cost one question a message; gaps (deleted, superseded messages) are jumped. An end past the log's end is the
+ * log's end.
+ *
+ * Order: messages come in batches and not in the order of the log, but each exactly once, and @reached tells with each
+ * batch up to which sequence all has been handed over. Who keeps the newest of each subject compares sequences.
+ * Memory: at most 128 answers are on their way and 512 in hand, fewer when they are large: 8 MiB, or one message, by
+ * the size of the latest. (After many small ones 128 large ones may come before that is known.) Flow control: @fn runs
+ * in the calling task and may park; meanwhile no more is asked for than fits in there.
+ *
+ * Answers that get lost, a server without a leader, a broken connection: asked again, until nothing has come for
+ * patience_ms. Parks until all has been handed over.
+ * Errors: what @fn returns other than OK; DEADLINE_EXCEEDED (patience is over), NOT_FOUND (no such stream),
+ * PERMISSION_DENIED, INVALID_ARGUMENT, FAILED_PRECONDITION and INTERNAL as the server says.
  */
-typedef furrow_status furrow_js_read_fn(void *arg, furrow_msg *const *messages, size_t count, furrow_error *err);
+typedef furrow_status furrow_js_read_fn(void *arg, const furrow_js_stored *messages, size_t count, uint64_t reached,
+                                        furrow_error *err);
 typedef struct furrow_js_read_options {
-    const char *stream, *consumer, *filter; /* filter NULL: all */
+    const char *stream;
     uint64_t start_seq, end_seq;
-    size_t batch; /* 0: 1000 */
+    uint64_t patience_ms; /* 0: 10000 */
 } furrow_js_read_options;
 furrow_status furrow_js_read(furrow_link *link, const furrow_js_read_options *options, furrow_js_read_fn *fn, void *arg,
-                             uint64_t deadline_ns, furrow_error *err) FURROW_MUST_USE;
+                             furrow_error *err) FURROW_MUST_USE;
 
 #endif

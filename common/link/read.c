@@ -1,290 +1,359 @@
 /*
- * The side reader: a short-lived pull consumer without acks, made for one reading and deleted after it. The calling
- * task hands batches over while the next ones are on their way: never more than two batches are asked for or waiting.
+ * The side reader: asks a stream for its messages one by one, many questions at a time, instead of through a consumer.
  *
- * The end is reached by a message at or past end_seq, or when the server says that nothing is left (a request with
- * no_wait ends at once then); the last of a range may be a gap, so only the consumer's own count proves it. When the
- * consumer is lost (server restarted, connection broken, silence) a new one starts after the last message seen, with an
- * inbox of its own, so nothing of the old one is mistaken for the new one's.
- * May depend on: link, api, wire/subject.
+ * The range is read in windows. A window is cut into lanes; a lane has one question on its way, always the first
+ * message at or after `next`, until that is past its end. So a dense lane costs one question a message, and a gap, of
+ * any length, costs none. A lane that has come to its end takes over half of what the one with the most left has still
+ * before it. Windows grow while little is found in them and shrink when much is: what the server must have at hand, and
+ * what is read again after a failure, stays within bounds.
+ *
+ *             from                                                              to
+ *   window     |----lane 0----|----lane 1----|- … -|----------lane 127----------|
+ *                    ^next  end^                           ^next     half^   end^
+ *
+ * Invariants: lanes do not overlap, and what is in none of them has been received or does not exist; `next` stands
+ * still while its question is on its way (`end` may come nearer). An answer from past a lane's end proves that there is
+ * nothing from the question up to it: that ends all lanes in between, too.
+ *
+ * Answers become messages when they are handed over; until then they wait as they came. on_answer runs outside of the
+ * task, whatever that is doing; it asks the next question itself. When the task leaves early, the last answer frees the
+ * reader.
+ * May depend on: link, api.
  */
 #include "link/api.h"
 #include "link/internal.h"
-#include "wire/json.h"
-#include "wire/subject.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define BATCH_DEFAULT 1000
-#define BATCH_MAX     10000
-#define SILENCE_MS    5000
-#define API_MS        5000
-#define RETRY_MIN_MS  50
-#define RETRY_MAX_MS  2000
-#define BODY_MAX      768
+#define LANES        128
+#define WAITING_MAX  512
+#define BYTES_MAX    ((size_t)8 << 20)   /* of answers that wait or are expected, by the size of the latest */
+#define ARENA_BYTES  ((size_t)128 << 20) /* a single message may be as large as the server takes */
+#define SPLIT_MIN    8                   /* sequences: what is left of a lane is not shared out when it is less */
+#define WINDOW_FIRST 16384               /* sequences */
+#define WINDOW_FEW   8192                /* messages found: the next window is twice as long, … */
+#define WINDOW_MANY  32768               /* … half as long */
+#define WINDOW_LAST  ((uint64_t)1 << 40)
+#define ANSWER_MS    5000
+#define PATIENCE_MS  10000
+#define RETRY_MIN_MS 20
+#define RETRY_MAX_MS 500
 
-typedef struct reader {
+typedef struct reader reader;
+
+typedef struct read_lane {
+    reader *reader;
+    uint64_t next, end; /* next > end: done */
+    bool asking;
+} read_lane;
+
+typedef struct read_answer {
+    furrow_msg *msg;
+    furrow_js_stored_reply stored; /* borrowed from it */
+} read_answer;
+
+struct reader {
     furrow_link *link;
-    furrow_link_watch watch;
     const furrow_js_read_options *options;
-    size_t batch;
-    furrow_subscription *subscription;
-    char inbox[FURROW_SUBJECT_MAX], next[FURROW_SUBJECT_MAX];
+    char subject[FURROW_SUBJECT_MAX];
+    uint64_t end;              /* of the reading; comes nearer when the log ends before it */
+    uint64_t from, to, beyond; /* the window; the first message after it, or 0 while unknown */
+    size_t found;              /* in this window */
+    read_lane lanes[LANES];
+    size_t asking;
+    read_answer waiting[WAITING_MAX];
+    size_t count;
+    size_t bytes, largest; /* of what waits; of an answer, lately */
+    furrow_js_stored batch[WAITING_MAX];
+    furrow_arena *arena; /* what the batch lives in */
     furrow_waiter waiter;
-    furrow_msg **waiting; /* 2 * batch */
-    size_t count, outstanding;
-    uint64_t last_seq;    /* handed over or past the end */
-    bool dry, lost, done; /* the server has no more now; this consumer is gone; the end is reached */
-    bool refused;         /* we may not fetch */
     furrow_backoff backoff;
-} reader;
+    uint64_t heard_ns;     /* when an answer came, or we were busy ourselves */
+    furrow_status trouble; /* why nothing is asked for now, or OK */
+    furrow_error error;
+    bool left; /* its task has gone */
+};
 
-static void wake(reader *self)
+static void destroy_reader(reader *self)
 {
+    furrow_arena_destroy(self->arena);
+    free(self);
+}
+
+/* ---- lanes ---- */
+
+static uint64_t left_of(const read_lane *lane)
+{
+    return lane->next > lane->end ? 0 : lane->end - lane->next + 1;
+}
+
+static bool all_done(const reader *self)
+{
+    if (self->asking > 0) return false;
+    for (size_t i = 0; i < LANES; i++)
+        if (left_of(&self->lanes[i]) > 0) return false;
+    return true;
+}
+
+static void cut_window(reader *self, uint64_t from, uint64_t length)
+{
+    self->from = from;
+    self->to = length <= self->end - from ? from + length - 1 : self->end;
+    self->beyond = 0;
+    self->found = 0;
+    uint64_t total = self->to - from + 1, share = total / LANES, more = total % LANES;
+    for (size_t i = 0; i < LANES; i++) {
+        uint64_t mine = share + (i < more);
+        self->lanes[i] = (read_lane){.reader = self, .next = from, .end = from + mine - 1};
+        from += mine;
+    }
+}
+
+/* The upper half of what the lane with the most left has still before it. */
+static void take_over(reader *self, read_lane *idle)
+{
+    read_lane *from = &self->lanes[0];
+    for (size_t i = 1; i < LANES; i++)
+        if (left_of(&self->lanes[i]) > left_of(from)) from = &self->lanes[i];
+    uint64_t left = left_of(from);
+    if (left < SPLIT_MIN) return;
+    idle->next = from->next + left / 2;
+    idle->end = from->end;
+    from->end = idle->next - 1;
+}
+
+/* There is nothing in [from, to). */
+static void skip_gap(reader *self, uint64_t from, uint64_t to)
+{
+    for (size_t i = 0; i < LANES; i++) {
+        read_lane *lane = &self->lanes[i];
+        if (left_of(lane) == 0 || lane->end < from || lane->next >= to) continue;
+        if (lane->end < to) {
+            lane->end = (lane->next > from ? lane->next : from) - 1;
+        } else if (lane->next >= from && !lane->asking) {
+            lane->next = to;
+        }
+    }
+}
+
+/* ---- questions and answers ---- */
+
+static void on_answer(void *arg, furrow_status status, const char *text, furrow_msg *msg);
+
+static bool has_room(const reader *self)
+{
+    size_t expected = self->count + self->asking;
+    return expected == 0 || (expected < WAITING_MAX && self->bytes + (self->asking + 1) * self->largest <= BYTES_MAX);
+}
+
+static void ask_for_next(reader *self, read_lane *lane)
+{
+    char body[64];
+    if (lane->asking || self->trouble != FURROW_OK) return;
+    if (left_of(lane) == 0) take_over(self, lane);
+    if (left_of(lane) == 0 || !has_room(self)) return;
+    snprintf(body, sizeof body, "{\"seq\":%" PRIu64 ",\"next_by_subj\":\">\"}", lane->next);
+    furrow_outgoing out = {.subject = self->subject, .data = furrow_bytes_of(body)};
+    uint64_t deadline_ns = furrow_clock_now_ns() + ANSWER_MS * FURROW_NS_PER_MS;
+    self->trouble = furrow_link_request_async(self->link, &out, deadline_ns, on_answer, lane, &self->error);
+    if (self->trouble != FURROW_OK) return;
+    lane->asking = true;
+    self->asking++;
+}
+
+static void ask_all(reader *self)
+{
+    for (size_t i = 0; i < LANES; i++) ask_for_next(self, &self->lanes[i]);
+}
+
+/* Keeps @msg if it belongs to the lane. */
+static furrow_status take_message(reader *self, read_lane *lane, read_answer answer, furrow_error *err)
+{
+    uint64_t sequence = answer.stored.sequence;
+    if (sequence <= lane->end && sequence >= lane->next) {
+        self->waiting[self->count++] = answer;
+        self->bytes += answer.msg->data.len;
+        self->found++;
+        lane->next = sequence + 1;
+        return FURROW_OK;
+    }
+    furrow_msg_free(answer.msg);
+    if (sequence < lane->next)
+        return furrow_fail(err, FURROW_INTERNAL, "JetStream: asked for what follows %" PRIu64 ", it sent %" PRIu64,
+                           lane->next, sequence);
+    if (sequence > self->to) self->beyond = sequence;
+    skip_gap(self, lane->next, sequence);
+    return FURROW_OK;
+}
+
+/* No message: what else the server says. */
+static furrow_status take_refusal(reader *self, read_lane *lane, furrow_bytes json, furrow_error *err)
+{
+    int64_t code = 0;
+    (void)furrow_json_find_int(json, "error.err_code", &code);
+    if (code != FURROW_JS_NO_MESSAGE) {
+        furrow_status status = furrow_js_reply_status(json, err);
+        return status == FURROW_OK ? FURROW_INTERNAL : status;
+    }
+    self->end = lane->next - 1; /* the log ends before it */
+    if (self->to > self->end) self->to = self->end;
+    skip_gap(self, lane->next, UINT64_MAX);
+    return FURROW_OK;
+}
+
+static furrow_status take_answer(reader *self, read_lane *lane, furrow_msg *msg, furrow_error *err)
+{
+    read_answer answer = {.msg = msg};
+    self->largest -= self->largest / 64;
+    if (msg->data.len > self->largest) self->largest = msg->data.len;
+    if (furrow_js_stored_parse(msg->data, &answer.stored, err) == FURROW_OK)
+        return take_message(self, lane, answer, err);
+    furrow_status status = take_refusal(self, lane, msg->data, err);
+    furrow_msg_free(msg);
+    return status;
+}
+
+static void on_answer(void *arg, furrow_status status, const char *text, furrow_msg *msg)
+{
+    read_lane *lane = arg;
+    reader *self = lane->reader;
+    furrow_error err = {0};
+    lane->asking = false;
+    self->asking--;
+    if (self->left) {
+        furrow_msg_free(msg);
+        if (self->asking == 0) destroy_reader(self);
+        return;
+    }
+    status = status == FURROW_OK ? take_answer(self, lane, msg, &err) : furrow_fail(&err, status, "%s", text);
+    if (status == FURROW_OK) {
+        self->heard_ns = furrow_clock_now_ns();
+        ask_for_next(self, lane);
+    } else {
+        self->trouble = status;
+        self->error = err;
+    }
     if (!self->waiter.done) furrow_waiter_done(&self->waiter);
 }
 
-static void on_message(void *arg, furrow_msg *msg)
+/* ---- the task ---- */
+
+/* Makes messages of what waits, so many as belong into one batch. */
+static furrow_status decode_batch(reader *self, size_t *count, furrow_error *err)
 {
-    reader *self = arg;
-    if (msg->reply && self->count < 2 * self->batch) {
-        self->waiting[self->count++] = msg;
-        if (self->outstanding > 0) self->outstanding--;
-        return;
+    size_t taken = 0, bytes = 0;
+    furrow_status status = FURROW_OK;
+    furrow_arena_reset(self->arena);
+    for (; status == FURROW_OK && taken < self->count; taken++) {
+        read_answer *answer = &self->waiting[taken];
+        bytes += answer->msg->data.len;
+        if (taken > 0 && bytes > BYTES_MAX) break;
+        status = furrow_js_stored_decode(&answer->stored, self->arena, &self->batch[taken], err);
+        self->bytes -= answer->msg->data.len;
+        furrow_msg_free(answer->msg);
     }
-    int code = msg->reply ? 0 : furrow_message_status(msg);
-    if (code == 404 || code == 408) {
-        self->dry = true;
-    } else if (code != 100) {
-        self->lost = true;
-    }
-    furrow_msg_free(msg);
-}
-
-static void on_drained(void *arg)
-{
-    wake(arg);
-}
-
-static void on_no_responders(void *arg)
-{
-    ((reader *)arg)->lost = true;
-    wake(arg);
-}
-
-static void on_refused(void *arg, const char *subject)
-{
-    reader *self = arg;
-    if (strcmp(subject, self->next) != 0 && strcmp(subject, self->inbox) != 0) return;
-    self->refused = true;
-    wake(self);
-}
-
-static void on_change(furrow_link_watch *watch, bool connected)
-{
-    reader *self = (reader *)((char *)watch - offsetof(reader, watch));
-    if (!connected) self->lost = true;
-    wake(self);
-}
-
-static void drop_waiting(reader *self)
-{
-    for (size_t i = 0; i < self->count; i++) furrow_msg_free(self->waiting[i]);
-    self->count = 0;
-}
-
-static furrow_status delete_consumer(reader *self, uint64_t deadline_ns, furrow_error *err)
-{
-    char api[FURROW_SUBJECT_MAX];
-    furrow_msg *reply = NULL;
-    snprintf(api, sizeof api, "$JS.API.CONSUMER.DELETE.%s.%s", self->options->stream, self->options->consumer);
-    furrow_status status = furrow_js_call(self->link, api, NULL, deadline_ns, &reply, err);
-    furrow_msg_free(reply);
-    return status == FURROW_NOT_FOUND ? FURROW_OK : status;
-}
-
-/* The filter is part of the subject too, since permissions look there. */
-static furrow_status create_consumer(reader *self, uint64_t deadline_ns, furrow_error *err)
-{
-    const furrow_js_read_options *options = self->options;
-    char api[2 * FURROW_SUBJECT_MAX], body[BODY_MAX], filter[FURROW_SUBJECT_MAX + 32] = "";
-    furrow_msg *reply = NULL;
-    int len = snprintf(api, sizeof api, "$JS.API.CONSUMER.CREATE.%s.%s%s%s", options->stream, options->consumer,
-                       options->filter ? "." : "", options->filter ? options->filter : "");
-    if (len >= FURROW_SUBJECT_MAX) return furrow_fail(err, FURROW_INVALID_ARGUMENT, "filter too long");
-    if (options->filter) snprintf(filter, sizeof filter, ",\"filter_subject\":\"%s\"", options->filter);
-    uint64_t start = self->last_seq + 1 > options->start_seq ? self->last_seq + 1 : options->start_seq;
-    snprintf(
-        body, sizeof body,
-        "{\"stream_name\":\"%s\",\"config\":{\"name\":\"%s\",\"deliver_policy\":\"by_start_sequence\",\"opt_start_"
-        "seq\":%" PRIu64
-        ",\"ack_policy\":\"none\",\"replay_policy\":\"instant\",\"max_deliver\":1,\"inactive_threshold\":30000000000,"
-        "\"mem_storage\":true,\"num_replicas\":1%s}}",
-        options->stream, options->consumer, start ? start : 1, filter);
-    furrow_status status = furrow_js_call(self->link, api, body, deadline_ns, &reply, err);
-    furrow_msg_free(reply);
+    self->count -= taken;
+    memmove(self->waiting, self->waiting + taken, self->count * sizeof self->waiting[0]);
+    *count = taken;
     return status;
 }
 
-static uint64_t soon(uint64_t deadline_ns)
-{
-    uint64_t soon_ns = furrow_clock_now_ns() + API_MS * FURROW_NS_PER_MS;
-    return soon_ns < deadline_ns ? soon_ns : deadline_ns;
-}
-
-static void close_consumer(reader *self)
-{
-    furrow_subscription_destroy(self->subscription);
-    self->subscription = NULL;
-    drop_waiting(self);
-    self->outstanding = 0;
-    self->dry = self->lost = false;
-}
-
-static furrow_status open_consumer(reader *self, uint64_t deadline_ns, furrow_error *err)
-{
-    static const furrow_subscription_hooks hooks = {
-        .drained = on_drained, .no_responders = on_no_responders, .refused = on_refused};
-    close_consumer(self);
-    furrow_status status = delete_consumer(self, soon(deadline_ns), err);
-    if (status == FURROW_OK) status = create_consumer(self, soon(deadline_ns), err);
-    if (status != FURROW_OK) return status;
-    furrow_link_inbox(self->link, self->inbox);
-    self->subscription = furrow_link_subscribe_hooked(self->link, self->inbox, NULL, on_message, &hooks, self, err);
-    return self->subscription ? FURROW_OK : FURROW_RESOURCE_EXHAUSTED;
-}
-
-/* Makes the consumer, again if need be, until it is there, the deadline passes, or trying again cannot help. */
-static furrow_status open_patiently(reader *self, uint64_t deadline_ns, furrow_error *err)
-{
-    for (;;) {
-        furrow_status status = FURROW_UNAVAILABLE;
-        if (furrow_link_wait_connected(self->link, deadline_ns)) status = open_consumer(self, deadline_ns, err);
-        if (status != FURROW_UNAVAILABLE && status != FURROW_DEADLINE_EXCEEDED) return status;
-        uint64_t now = furrow_clock_now_ns(), pause_ms = furrow_backoff_next_ms(&self->backoff);
-        if (now + pause_ms * FURROW_NS_PER_MS >= deadline_ns)
-            return furrow_fail(err, FURROW_DEADLINE_EXCEEDED, "read of %s stopped at sequence %" PRIu64,
-                               self->options->stream, self->last_seq);
-        furrow_task_sleep_ms(pause_ms);
-    }
-}
-
-static void ask(reader *self)
-{
-    char body[64];
-    if (self->dry || self->lost || self->outstanding + self->count > self->batch) return;
-    snprintf(body, sizeof body, "{\"batch\":%zu,\"no_wait\":true}", self->batch);
-    furrow_outgoing out = {.subject = self->next, .data = furrow_bytes_of(body)};
-    if (furrow_link_send(self->link, &out, self->inbox, NULL) != FURROW_OK) {
-        self->lost = true;
-        return;
-    }
-    self->outstanding += self->batch;
-}
-
-/* Hands over what has come, up to the end. The next batch is asked for first, so it travels meanwhile. */
+/* The next questions leave before @fn works, so they travel meanwhile. */
 static furrow_status hand_over(reader *self, furrow_js_read_fn *fn, void *arg, furrow_error *err)
 {
-    furrow_msg *messages[512];
-    size_t taken = self->count < 512 ? self->count : 512, count = 0;
-    memcpy(messages, self->waiting, taken * sizeof messages[0]);
-    memmove(self->waiting, self->waiting + taken, (self->count - taken) * sizeof messages[0]);
-    self->count -= taken;
-    ask(self);
-    for (size_t i = 0; i < taken; i++) {
-        furrow_ack ack;
-        if (!furrow_subject_parse_ack(messages[i]->reply, &ack) || ack.stream_seq <= self->last_seq) {
-            furrow_msg_free(messages[i]);
-            continue;
-        }
-        if (ack.stream_seq >= self->options->end_seq) self->done = true;
-        if (ack.pending == 0) self->dry = true; /* the last one, says the server; asked again before it is believed */
-        if (ack.stream_seq > self->options->end_seq) {
-            furrow_msg_free(messages[i]);
-            continue;
-        }
-        self->last_seq = ack.stream_seq;
-        messages[count++] = messages[i];
-    }
-    if (count > 0) furrow_backoff_reset(&self->backoff);
-    furrow_status status = count ? fn(arg, messages, count, err) : FURROW_OK;
-    for (size_t i = 0; i < count; i++) furrow_msg_free(messages[i]);
+    size_t count;
+    furrow_status status = decode_batch(self, &count, err);
+    if (status != FURROW_OK) return status;
+    ask_all(self);
+    bool last = self->count == 0 && all_done(self);
+    uint64_t whole = self->beyond ? self->beyond - 1 : self->to; /* the window, and the gap after it */
+    if (whole > self->end) whole = self->end;
+    status = fn(arg, self->batch, count, last ? whole : self->from - 1, err);
+    self->heard_ns = furrow_clock_now_ns();
+    furrow_backoff_reset(&self->backoff);
     return status;
 }
 
-/* The server had nothing to give just now: does its own count agree? */
-static furrow_status confirm_end(reader *self, uint64_t deadline_ns, furrow_error *err)
+/* After a question that failed: waits a little, unless asking again cannot help or has been tried for long enough. */
+static furrow_status rest_from_trouble(reader *self, furrow_error *err)
 {
-    furrow_js_consumer_state state;
-    furrow_status status = furrow_js_consumer_info(self->link, self->options->stream, self->options->consumer,
-                                                   soon(deadline_ns), &state, err);
-    self->outstanding = 0;
-    self->dry = false;
-    if (status == FURROW_OK) {
-        self->done = state.pending == 0 && state.delivered_seq <= self->last_seq;
-        if (!self->done && state.pending == 0)
-            self->lost = true; /* delivered, but not to us: from the last seen again */
-    } else {
-        self->lost = true;
+    uint64_t patience_ms = self->options->patience_ms ? self->options->patience_ms : PATIENCE_MS;
+    uint64_t until = self->heard_ns + patience_ms * FURROW_NS_PER_MS;
+    bool passes = self->trouble == FURROW_UNAVAILABLE || self->trouble == FURROW_DEADLINE_EXCEEDED ||
+                  self->trouble == FURROW_RESOURCE_EXHAUSTED;
+    if (!passes) return furrow_fail(err, self->trouble, "read %s: %s", self->options->stream, self->error.text);
+    if (furrow_clock_now_ns() >= until || !furrow_link_wait_connected(self->link, until))
+        return furrow_fail(err, FURROW_DEADLINE_EXCEEDED, "read of %s stopped after sequence %" PRIu64 ": %.160s",
+                           self->options->stream, self->from - 1, self->error.text);
+    furrow_task_sleep_ms(furrow_backoff_next_ms(&self->backoff));
+    self->trouble = FURROW_OK;
+    return FURROW_OK;
+}
+
+static furrow_status read_window(reader *self, furrow_js_read_fn *fn, void *arg, furrow_error *err)
+{
+    furrow_status status = FURROW_OK;
+    while (status == FURROW_OK) {
+        ask_all(self);
+        if (self->count > 0) {
+            status = hand_over(self, fn, arg, err);
+        } else if (self->trouble != FURROW_OK) {
+            status = rest_from_trouble(self, err);
+        } else if (all_done(self)) {
+            break;
+        } else {
+            furrow_waiter_reset(&self->waiter);
+            furrow_wait(&self->waiter, FURROW_NEVER); /* each question has a deadline of its own */
+        }
     }
-    return status == FURROW_OK || status == FURROW_NOT_FOUND || status == FURROW_UNAVAILABLE ||
-                   status == FURROW_DEADLINE_EXCEEDED
-               ? FURROW_OK
-               : status;
+    return status;
 }
 
-static furrow_status step(reader *self, furrow_js_read_fn *fn, void *arg, uint64_t deadline_ns, furrow_error *err)
+static furrow_status read_windows(reader *self, furrow_js_read_fn *fn, void *arg, furrow_error *err)
 {
-    if (self->count > 0) return hand_over(self, fn, arg, err);
-    if (self->refused)
-        return furrow_fail(err, FURROW_PERMISSION_DENIED,
-                           "NATS refuses to let us fetch: no permission for %s, or for our inbox", self->next);
-    if (self->lost) return open_patiently(self, deadline_ns, err);
-    if (self->dry) return confirm_end(self, deadline_ns, err);
-    ask(self);
-    furrow_waiter_reset(&self->waiter);
-    uint64_t silence = furrow_clock_now_ns() + SILENCE_MS * FURROW_NS_PER_MS;
-    if (furrow_wait(&self->waiter, silence < deadline_ns ? silence : deadline_ns)) return FURROW_OK;
-    if (furrow_clock_now_ns() >= deadline_ns)
-        return furrow_fail(err, FURROW_DEADLINE_EXCEEDED, "read of %s stopped at sequence %" PRIu64,
-                           self->options->stream, self->last_seq);
-    self->lost = true;
-    return FURROW_OK;
+    furrow_status status = FURROW_OK;
+    uint64_t from = self->options->start_seq ? self->options->start_seq : 1, length = WINDOW_FIRST;
+    while (status == FURROW_OK && from <= self->end) {
+        cut_window(self, from, length);
+        status = read_window(self, fn, arg, err);
+        from = self->beyond ? self->beyond : self->to + 1;
+        if (self->found < WINDOW_FEW && length < WINDOW_LAST) length *= 2;
+        if (self->found > WINDOW_MANY) length /= 2;
+    }
+    return status;
 }
 
-static furrow_status check(const furrow_js_read_options *options, furrow_error *err)
+static void leave_reader(reader *self)
 {
-    if (!furrow_js_name_ok(options->stream) || !furrow_js_name_ok(options->consumer))
-        return furrow_fail(err, FURROW_INVALID_ARGUMENT, "not a stream and a consumer name");
-    if (options->filter && (!furrow_link_subject_ok(options->filter) || strpbrk(options->filter, "\"\\")))
-        return furrow_fail(err, FURROW_INVALID_ARGUMENT, "not a subject to filter by");
-    if (options->batch > BATCH_MAX) return furrow_fail(err, FURROW_INVALID_ARGUMENT, "batch: at most %d", BATCH_MAX);
-    return FURROW_OK;
+    for (size_t i = 0; i < self->count; i++) furrow_msg_free(self->waiting[i].msg);
+    self->count = 0;
+    self->left = true;
+    if (self->asking == 0) destroy_reader(self);
 }
 
 furrow_status furrow_js_read(furrow_link *link, const furrow_js_read_options *options, furrow_js_read_fn *fn, void *arg,
-                             uint64_t deadline_ns, furrow_error *err)
+                             furrow_error *err)
 {
-    furrow_status status = check(options, err);
-    if (status != FURROW_OK || options->end_seq == 0 || options->start_seq > options->end_seq) return status;
-    reader self = {.link = link,
-                   .watch = {.fn = on_change},
-                   .options = options,
-                   .batch = options->batch ? options->batch : BATCH_DEFAULT,
-                   .last_seq = options->start_seq > 0 ? options->start_seq - 1 : 0,
-                   .lost = true,
-                   .backoff = {.base_ms = RETRY_MIN_MS, .max_ms = RETRY_MAX_MS}};
-    self.waiting = calloc(2 * self.batch, sizeof(furrow_msg *));
-    if (!self.waiting) return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "out of memory");
-    snprintf(self.next, sizeof self.next, "$JS.API.CONSUMER.MSG.NEXT.%s.%s", options->stream, options->consumer);
-    furrow_link_watch_add(link, &self.watch);
-    while (status == FURROW_OK && !self.done) status = step(&self, fn, arg, deadline_ns, err);
-    furrow_link_watch_remove(link, &self.watch);
-    close_consumer(&self);
-    (void)!delete_consumer(&self, furrow_clock_now_ns() + API_MS * FURROW_NS_PER_MS, NULL);
-    free(self.waiting);
+    if (!furrow_js_name_ok(options->stream)) return furrow_fail(err, FURROW_INVALID_ARGUMENT, "not a stream name");
+    reader *self = calloc(1, sizeof *self);
+    furrow_arena *arena = furrow_arena_create(ARENA_BYTES);
+    if (!self || !arena) {
+        free(self);
+        furrow_arena_destroy(arena);
+        return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "out of memory");
+    }
+    self->link = link;
+    self->options = options;
+    self->end = options->end_seq < INT64_MAX ? options->end_seq : INT64_MAX;
+    self->largest = BYTES_MAX / 8; /* few questions at first, until it is known how large answers are */
+    self->arena = arena;
+    self->heard_ns = furrow_clock_now_ns();
+    self->backoff = (furrow_backoff){.base_ms = RETRY_MIN_MS, .max_ms = RETRY_MAX_MS};
+    snprintf(self->subject, sizeof self->subject, "$JS.API.STREAM.MSG.GET.%s", options->stream);
+    furrow_status status = read_windows(self, fn, arg, err);
+    leave_reader(self);
     return status;
 }

@@ -38,7 +38,8 @@ struct furrow_intake_batch {
     furrow_replica *replica;
     bool patient; /* waits for Redis instead of failing */
     size_t count, write_count;
-    furrow_msg *messages[FURROW_RECORD_BATCH];
+    furrow_js_stored events[FURROW_RECORD_BATCH];
+    furrow_msg *messages[FURROW_RECORD_BATCH]; /* what they were delivered as; not the side reader's */
     uint8_t fates[FURROW_RECORD_BATCH];
     furrow_record_write writes[FURROW_RECORD_BATCH];
     uint16_t origin[FURROW_RECORD_BATCH]; /* of a write: its message */
@@ -64,7 +65,8 @@ static furrow_status check_body(furrow_intake_batch *batch, furrow_bytes body, f
                        inside ? inside : "", (int)id.len, (const char *)id.data);
 }
 
-static furrow_status project(furrow_intake_batch *batch, const furrow_msg *event, furrow_bytes *body, furrow_error *err)
+static furrow_status project(furrow_intake_batch *batch, const furrow_js_stored *event, furrow_bytes *body,
+                             furrow_error *err)
 {
     furrow_replica *replica = batch->replica;
     if (!replica->projection) { /* an own entity: whole, unknown fields of a newer owner included */
@@ -82,7 +84,7 @@ static furrow_status project(furrow_intake_batch *batch, const furrow_msg *event
 }
 
 /* INVALID_ARGUMENT: the event is to blame. An empty body is a deletion. */
-static furrow_status read_event(furrow_intake_batch *batch, const furrow_msg *event, furrow_record_write *out,
+static furrow_status read_event(furrow_intake_batch *batch, const furrow_js_stored *event, furrow_record_write *out,
                                 furrow_error *err)
 {
     furrow_record_write write = {.version = 0};
@@ -97,22 +99,12 @@ static furrow_status read_event(furrow_intake_batch *batch, const furrow_msg *ev
     return status;
 }
 
-static uint64_t sequence_of(const furrow_msg *event)
+/* When the log took the newest event: by that a log is known again (see keeper.c). */
+static void note_newest(furrow_intake *intake, const furrow_js_stored *event)
 {
-    furrow_ack ack;
-    return event->reply && furrow_subject_parse_ack(event->reply, &ack) ? ack.stream_seq : 0;
-}
-
-/* The same, and remembers when the log took the newest event: by that a log is known again (see keeper.c). */
-static uint64_t note_sequence(furrow_intake *intake, const furrow_msg *event)
-{
-    furrow_ack ack;
-    if (!event->reply || !furrow_subject_parse_ack(event->reply, &ack)) return 0;
-    if (ack.stream_seq > intake->newest_seq) {
-        intake->newest_seq = ack.stream_seq;
-        intake->newest_ns = ack.timestamp_ns;
-    }
-    return ack.stream_seq;
+    if (event->sequence <= intake->newest_seq) return;
+    intake->newest_seq = event->sequence;
+    intake->newest_ns = event->timestamp_ns;
 }
 
 /* ---- a batch ---- */
@@ -120,23 +112,24 @@ static uint64_t note_sequence(furrow_intake *intake, const furrow_msg *event)
 static void prepare(furrow_intake_batch *batch)
 {
     size_t bytes = 0;
-    for (size_t i = 0; i < batch->count; i++) bytes += batch->messages[i]->data.len;
+    for (size_t i = 0; i < batch->count; i++) bytes += batch->events[i].data.len;
     furrow_buffer_reset(&batch->bodies);
     /* Room for all at once: later ones must not move what earlier writes point at. */
     bool room = !batch->replica->projection || bytes == 0 || furrow_buffer_reserve(&batch->bodies, bytes) != NULL;
     batch->write_count = 0;
     for (size_t i = 0; i < batch->count; i++) {
         furrow_record_write *write = &batch->writes[batch->write_count];
-        uint64_t sequence = note_sequence(&batch->replica->intake, batch->messages[i]);
-        furrow_status status = room ? read_event(batch, batch->messages[i], write, NULL) : FURROW_RESOURCE_EXHAUSTED;
-        batch->fates[i] = sequence == 0                         ? FATE_ALIEN
+        const furrow_js_stored *event = &batch->events[i];
+        furrow_status status = room ? read_event(batch, event, write, NULL) : FURROW_RESOURCE_EXHAUSTED;
+        note_newest(&batch->replica->intake, event);
+        batch->fates[i] = event->sequence == 0                  ? FATE_ALIEN
                           : status == FURROW_OK                 ? FATE_WRITE
                           : status == FURROW_RESOURCE_EXHAUSTED ? FATE_RETURN
                                                                 : FATE_BURY;
         if (batch->fates[i] == FATE_RETURN)
             furrow_fail(&batch->failure, FURROW_RESOURCE_EXHAUSTED, "no memory for a batch of %zu bytes", bytes);
         if (batch->fates[i] != FATE_WRITE) continue;
-        write->version = sequence;
+        write->version = event->sequence;
         batch->origin[batch->write_count++] = (uint16_t)i;
     }
 }
@@ -186,10 +179,10 @@ static void bury(furrow_intake_batch *batch, size_t at, const char *reason)
 {
     furrow_replica *replica = batch->replica;
     furrow_error err = {0};
-    const furrow_msg *event = batch->messages[at];
+    const furrow_js_stored *event = &batch->events[at];
     uint64_t deadline = furrow_clock_now_ns() + FURROW_REPLICA_CALL_MS * FURROW_NS_PER_MS;
-    furrow_status status = furrow_deadletter_put(replica->link, replica->options.service, event, replica->stream,
-                                                 sequence_of(event), reason, deadline, &err);
+    furrow_status status =
+        furrow_deadletter_put(replica->link, replica->options.service, event, replica->stream, reason, deadline, &err);
     if (status == FURROW_OK) {
         batch->fates[at] = FATE_BURIED;
         replica->stats.dead_lettered++;
@@ -197,7 +190,7 @@ static void bury(furrow_intake_batch *batch, size_t at, const char *reason)
         return;
     }
     batch->fates[at] = FATE_RETURN;
-    furrow_wrap(&err, "store dead letter of event %llu", (unsigned long long)sequence_of(event));
+    furrow_wrap(&err, "store dead letter of event %llu", (unsigned long long)event->sequence);
     snprintf(replica->notice, sizeof replica->notice, "%s", err.text);
     batch->failure = err;
 }
@@ -232,7 +225,7 @@ static void apply_batch(furrow_intake_batch *batch)
         if (batch->fates[i] != FATE_BURY) continue;
         furrow_error err = {0};
         furrow_record_write unused;
-        (void)!read_event(batch, batch->messages[i], &unused, &err); /* once more, for the reason */
+        (void)!read_event(batch, &batch->events[i], &unused, &err); /* once more, for the reason */
         bury(batch, i, err.text);
     }
     if (batch->bodies.cap > BATCH_BYTES_KEPT) furrow_buffer_fini(&batch->bodies);
@@ -256,7 +249,9 @@ static bool fill(furrow_intake_batch *batch)
         size_t len = intake->ring[intake->head]->data.len;
         if (batch->count && bytes + len > BATCH_BYTES_MAX) break;
         bytes += len;
-        batch->messages[batch->count] = ring_take(intake);
+        furrow_msg *msg = batch->messages[batch->count] = ring_take(intake);
+        if (!furrow_js_stored_of(msg, &batch->events[batch->count])) /* sequence 0: it has no fate of ours */
+            batch->events[batch->count] = (furrow_js_stored){.subject = msg->subject};
     }
     return batch->count > 0;
 }
@@ -444,16 +439,16 @@ void furrow_intake_close(furrow_replica *replica)
     intake->discarding = false;
 }
 
-furrow_status furrow_intake_replay(furrow_replica *replica, furrow_msg *const *messages, size_t count,
+furrow_status furrow_intake_replay(furrow_replica *replica, const furrow_js_stored *events, size_t count,
                                    furrow_error *err)
 {
     furrow_intake_batch *batch = replica->side;
     for (size_t done = 0; done < count; done += batch->count) {
         size_t bytes = 0;
         for (batch->count = 0; batch->count < FURROW_RECORD_BATCH && done + batch->count < count; batch->count++) {
-            bytes += messages[done + batch->count]->data.len;
+            bytes += events[done + batch->count].data.len;
             if (batch->count && bytes > BATCH_BYTES_MAX) break;
-            batch->messages[batch->count] = messages[done + batch->count];
+            batch->events[batch->count] = events[done + batch->count];
         }
         apply_batch(batch);
         replica->stats.replayed += batch->count;

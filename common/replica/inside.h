@@ -128,8 +128,8 @@ furrow_status furrow_intake_open(furrow_replica *replica, furrow_error *err) FUR
 void furrow_intake_close(furrow_replica *replica);
 /* Starts workers for what is queued, if any could not be started before. */
 void furrow_intake_pump(furrow_replica *replica);
-/* Applies messages of the side reader, which keeps them. Fails when Redis is away: the reader goes on later. */
-furrow_status furrow_intake_replay(furrow_replica *replica, furrow_msg *const *messages, size_t count,
+/* Applies events of the side reader, which keeps them. Fails when Redis is away: the reader goes on later. */
+furrow_status furrow_intake_replay(furrow_replica *replica, const furrow_js_stored *events, size_t count,
                                    furrow_error *err) FURROW_MUST_USE;
 
 /* repair.c. claim: are we the one process that repairs? Keeps the lease until release. */

@@ -15,8 +15,7 @@
 
 #define LEASE_MS       10000
 #define LEASE_RENEW_MS 2500
-#define NOTICE_MS      2500  /* other processes look at the marker every FURROW_REPLICA_TICK_MS */
-#define READ_MS        10000 /* a side read without an end goes on in another one */
+#define NOTICE_MS      2500 /* other processes look at the marker every FURROW_REPLICA_TICK_MS */
 #define PROGRESS_NS    FURROW_NS_PER_S
 
 /* ---- the lease ---- */
@@ -132,9 +131,8 @@ furrow_status furrow_repair_clear(furrow_replica *replica, furrow_error *err)
 
 typedef struct side_read {
     furrow_replica *replica;
-    uint64_t reached, to;
+    uint64_t reached;
     uint64_t stored_ns;
-    bool failed; /* by us, not by the reader */
 } side_read;
 
 /* Only a marker that still says "not this Redis" may follow: one that another process has mended claims more than we
@@ -162,42 +160,26 @@ static furrow_status check(const furrow_replica *replica, furrow_error *err)
     return FURROW_OK;
 }
 
-static furrow_status on_replayed(void *arg, furrow_msg *const *messages, size_t count, furrow_error *err)
+static furrow_status on_replayed(void *arg, const furrow_js_stored *events, size_t count, uint64_t reached,
+                                 furrow_error *err)
 {
     side_read *replay = arg;
     furrow_replica *replica = replay->replica;
-    furrow_ack last;
     furrow_status status = check(replica, err);
-    if (status == FURROW_OK) status = furrow_intake_replay(replica, messages, count, err);
-    if (status == FURROW_OK && count && furrow_subject_parse_ack(messages[count - 1]->reply, &last)) {
-        replay->reached = last.stream_seq;
-        furrow_replica_say(replica, "catching up %llu/%llu", (unsigned long long)last.stream_seq,
-                           (unsigned long long)replica->goal);
-        status = store_progress(replay, err);
-    }
-    replay->failed = status != FURROW_OK;
-    return status;
+    if (status == FURROW_OK) status = furrow_intake_replay(replica, events, count, err);
+    if (status != FURROW_OK || reached <= replay->reached) return status;
+    replay->reached = reached;
+    furrow_replica_say(replica, "catching up %llu/%llu", (unsigned long long)reached,
+                       (unsigned long long)replica->goal);
+    return store_progress(replay, err);
 }
 
 furrow_status furrow_repair_read(furrow_replica *replica, uint64_t *from, uint64_t to, furrow_error *err)
 {
-    char name[FURROW_ID_MAX + 16];
-    snprintf(name, sizeof name, "%.60s_replay", replica->options.service);
-    side_read replay = {.replica = replica, .reached = *from, .to = to, .stored_ns = furrow_clock_now_ns()};
-    furrow_status status = FURROW_OK;
-    while (replay.reached < to) {
-        furrow_js_read_options options = {.stream = replica->stream,
-                                          .consumer = name,
-                                          .start_seq = replay.reached + 1,
-                                          .end_seq = to,
-                                          .batch = replica->options.batch};
-        uint64_t before = replay.reached;
-        status = furrow_js_read(replica->link, &options, on_replayed, &replay,
-                                furrow_clock_now_ns() + READ_MS * FURROW_NS_PER_MS, err);
-        if (status == FURROW_OK) replay.reached = to;
-        bool goes_on = status == FURROW_DEADLINE_EXCEEDED && !replay.failed && replay.reached > before;
-        if (status != FURROW_OK && !goes_on) break;
-    }
+    side_read replay = {.replica = replica, .reached = *from, .stored_ns = furrow_clock_now_ns()};
+    furrow_js_read_options options = {.stream = replica->stream, .start_seq = *from + 1, .end_seq = to};
+    furrow_status status = furrow_js_read(replica->link, &options, on_replayed, &replay, err);
+    if (status == FURROW_OK && to > replay.reached) replay.reached = to;
     *from = replay.reached;
     return status == FURROW_OK ? FURROW_OK : furrow_wrap(err, "replay %s", replica->stream);
 }

@@ -47,4 +47,16 @@ bool furrow_json_find_int(furrow_bytes text, const char *path, int64_t *out);
 bool furrow_json_find_text(furrow_bytes text, const char *path, furrow_arena *arena, char **out);
 bool furrow_json_find_bool(furrow_bytes text, const char *path, bool *out);
 
+/* A string or a number as it is written: what stands between the quotes, escapes and all. No data: absent. */
+typedef struct furrow_json_member {
+    const char *name;
+    furrow_bytes raw;
+} furrow_json_member;
+
+/* Finds several members of the object at @path in one pass; borrowed from @text. False when there is no such object. */
+bool furrow_json_find_members(furrow_bytes text, const char *path, furrow_json_member members[], size_t count);
+
+/* What the string means, in @arena, with a NUL behind it; data is NULL when it is absent or @arena is full. */
+furrow_bytes furrow_json_member_text(const furrow_json_member *member, furrow_arena *arena);
+
 #endif

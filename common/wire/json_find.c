@@ -63,3 +63,29 @@ bool furrow_json_find_bool(furrow_bytes text, const char *path, bool *out)
     *out = reader.kind == FURROW_JSONTEXT_TRUE;
     return true;
 }
+
+bool furrow_json_find_members(furrow_bytes text, const char *path, furrow_json_member members[], size_t count)
+{
+    furrow_jsontext reader;
+
+    if (!find(&reader, text, path) || reader.kind != FURROW_JSONTEXT_OBJECT) return false;
+    while (furrow_jsontext_next(&reader) == FURROW_JSONTEXT_KEY) {
+        size_t i = 0;
+        while (i < count && (reader.escaped || !furrow_bytes_is(reader.text, members[i].name))) i++;
+        furrow_jsontext_next(&reader);
+        bool plain = reader.kind == FURROW_JSONTEXT_STRING || reader.kind == FURROW_JSONTEXT_NUMBER;
+        if (i < count && plain && !members[i].raw.data) members[i].raw = reader.text;
+        if (!furrow_jsontext_skip(&reader)) return false;
+    }
+    return reader.kind == FURROW_JSONTEXT_OBJECT_END;
+}
+
+furrow_bytes furrow_json_member_text(const furrow_json_member *member, furrow_arena *arena)
+{
+    char *value = member->raw.data ? furrow_arena_alloc(arena, member->raw.len + 1) : NULL;
+
+    if (!value) return (furrow_bytes){NULL, 0};
+    size_t len = furrow_jsontext_unescape(member->raw, value);
+    value[len] = '\0';
+    return (furrow_bytes){value, len};
+}

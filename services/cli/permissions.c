@@ -56,7 +56,8 @@ static void grant(grants *all, const char *format, ...)
     memcpy(all->texts[all->count++], text, sizeof text);
 }
 
-/* What a service does with a stream that it owns or replicates: its durable, its side reader, its dead letters. */
+/* What a service does with a stream that it owns or replicates: its durable, the side reader (MSG.GET), its dead
+ * letters. */
 static void grant_stream(user *who, const char *stream)
 {
     const char *service = who->name;
@@ -67,10 +68,6 @@ static void grant_stream(user *who, const char *stream)
     grant(publish, "$JS.API.CONSUMER.MSG.NEXT.%s.%s", stream, service);
     grant(publish, "$JS.ACK.%s.%s.>", stream, service);
     grant(publish, "$JS.ACK.*.*.%s.%s.>", stream, service); /* as servers from 2.14 on may write it */
-    grant(publish, "$JS.API.CONSUMER.CREATE.%s.%s_replay", stream, service);
-    grant(publish, "$JS.API.CONSUMER.INFO.%s.%s_replay", stream, service);
-    grant(publish, "$JS.API.CONSUMER.MSG.NEXT.%s.%s_replay", stream, service);
-    grant(publish, "$JS.API.CONSUMER.DELETE.%s.%s_replay", stream, service);
     grant(publish, "deadletter.%s.%s", service, stream);
 }
 

@@ -100,12 +100,13 @@ typedef struct effects {
     size_t count[WORKERS][COMMANDS];
 } effects;
 
-static furrow_status count_effects(void *arg, furrow_msg *const *messages, size_t count, furrow_error *err)
+static furrow_status count_effects(void *arg, const furrow_js_stored *messages, size_t count, uint64_t reached,
+                                   furrow_error *err)
 {
     effects *seen = arg;
     for (size_t i = 0; i < count; i++) {
         int number, command;
-        const char *id = strrchr(messages[i]->subject, '.') + 1;
+        const char *id = strrchr(messages[i].subject, '.') + 1;
         if (sscanf(id, "W%d-%d", &number, &command) == 2) seen->count[number][command]++;
     }
     return FURROW_OK;
@@ -119,8 +120,8 @@ static void check_stream(farm *f, const char *stream)
     effects seen = {0};
     uint64_t until = farm_within_ms(FARM_PATIENCE_MS);
     ck_assert_msg(furrow_js_stream_info(f->link, stream, until, &state, &err) == FURROW_OK, "%s", err.text);
-    furrow_js_read_options options = {.stream = stream, .consumer = "chaos", .start_seq = 1, .end_seq = state.last_seq};
-    ck_assert_msg(furrow_js_read(f->link, &options, count_effects, &seen, until, &err) == FURROW_OK, "%s", err.text);
+    furrow_js_read_options options = {.stream = stream, .start_seq = 1, .end_seq = state.last_seq};
+    ck_assert_msg(furrow_js_read(f->link, &options, count_effects, &seen, &err) == FURROW_OK, "%s", err.text);
     for (int w = 0; w < WORKERS; w++)
         for (int i = 0; i < COMMANDS; i++)
             ck_assert_msg(seen.count[w][i] == 1, "%s: W%d-%d took effect %zu times", stream, w, i, seen.count[w][i]);

@@ -358,7 +358,7 @@ static log_model_entry *model_slot(log_model *model, const char *id)
 }
 
 /* What an event says of its entity; false when it says nothing that can be trusted. */
-static bool understand(log_model *model, const furrow_msg *event, furrow_bytes *body)
+static bool understand(log_model *model, const furrow_js_stored *event, furrow_bytes *body)
 {
     ProtobufCMessage *message;
     const char *id = furrow_subject_last(event->subject);
@@ -375,20 +375,19 @@ static bool understand(log_model *model, const furrow_msg *event, furrow_bytes *
            0; /* id stands first in all of ours */
 }
 
-static furrow_status add_to_model(void *arg, furrow_msg *const *messages, size_t count, furrow_error *err)
+static furrow_status add_to_model(void *arg, const furrow_js_stored *messages, size_t count, uint64_t reached,
+                                  furrow_error *err)
 {
     log_model *model = arg;
     for (size_t i = 0; i < count; i++) {
-        furrow_ack ack;
         furrow_bytes body;
-        ck_assert(furrow_subject_parse_ack(messages[i]->reply, &ack));
-        if (!understand(model, messages[i], &body)) continue;
-        const char *id = furrow_subject_last(messages[i]->subject);
+        if (!understand(model, &messages[i], &body)) continue;
+        const char *id = furrow_subject_last(messages[i].subject);
         log_model_entry *entry = model_slot(model, id);
         if (!entry->id) model->count++;
         if (!entry->id) entry->id = furrow_arena_strdup(model->arena, id);
-        ck_assert_uint_gt(ack.stream_seq, entry->version);
-        entry->version = ack.stream_seq;
+        if (messages[i].sequence < entry->version) continue;
+        entry->version = messages[i].sequence;
         entry->body = body;
     }
     return FURROW_OK;
@@ -398,8 +397,8 @@ static void read_model(test_mesh *mesh, log_model *model)
 {
     furrow_error err = {0};
     uint64_t last = mesh_last_seq(mesh, "PERSON");
-    furrow_js_read_options options = {.stream = "PERSON", .consumer = "audit", .start_seq = 1, .end_seq = last};
-    if (last) must(furrow_js_read(mesh->link, &options, add_to_model, model, soon(), &err), &err);
+    furrow_js_read_options options = {.stream = "PERSON", .start_seq = 1, .end_seq = last};
+    if (last) must(furrow_js_read(mesh->link, &options, add_to_model, model, &err), &err);
 }
 
 static bool compare(const log_model_entry *entry, const furrow_record *record, char *difference, size_t size)

@@ -100,9 +100,9 @@ static void try_stream(farm *f, furrow_link *link, const char *other, const char
                 {"CONSUMER.CREATE", ".spy.>"}, {"CONSUMER.LEADER.STEPDOWN", ".spy"}};
     static const struct {
         const char *verb, *suffix; /* $JS.API.<verb>.<stream>.<other><suffix> */
-    } theirs[] = {{"CONSUMER.INFO", ""},          {"CONSUMER.MSG.NEXT", ""},      {"CONSUMER.DELETE", ""},
-                  {"CONSUMER.CREATE", "_replay"}, {"CONSUMER.CREATE", ""},        {"CONSUMER.PAUSE", ""},
-                  {"CONSUMER.UNPIN", ""},         {"CONSUMER.DURABLE.CREATE", ""}};
+    } theirs[] = {{"CONSUMER.INFO", ""},          {"CONSUMER.MSG.NEXT", ""}, {"CONSUMER.DELETE", ""},
+                  {"CONSUMER.CREATE", ""},        {"CONSUMER.PAUSE", ""},    {"CONSUMER.UNPIN", ""},
+                  {"CONSUMER.DURABLE.CREATE", ""}};
     for (size_t i = 0; i < sizeof harm / sizeof *harm; i++)
         refused(f, link, farm_text(f, "$JS.API.%s.%s%s", harm[i].verb, stream, harm[i].rest));
     for (size_t i = 0; i < sizeof theirs / sizeof *theirs; i++)

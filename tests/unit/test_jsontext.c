@@ -212,6 +212,32 @@ START_TEST(values_that_are_not_there_are_not_found)
 }
 END_TEST
 
+START_TEST(members_are_found_in_one_pass)
+{
+    furrow_arena *arena = furrow_arena_create(0);
+    furrow_json_member members[] = {
+        {.name = "name"}, {.name = "last_seq"}, {.name = "ok"}, {.name = "list"}, {.name = "no"}};
+
+    ck_assert(furrow_json_find_members(furrow_bytes_of(reply), "state", members, 5));
+    furrow_bytes name = furrow_json_member_text(&members[0], arena);
+    ck_assert_uint_eq(name.len, 3);
+    ck_assert_str_eq(name.data, "ab\n");
+    ck_assert(furrow_bytes_equal(members[1].raw, furrow_bytes_of("9007199254740993")));
+    for (size_t i = 2; i < 5; i++) { /* neither text nor number, or not there */
+        ck_assert_ptr_null(members[i].raw.data);
+        ck_assert_ptr_null(furrow_json_member_text(&members[i], arena).data);
+    }
+    furrow_json_member first = {.name = "a"}; /* of two, the first */
+    ck_assert(
+        furrow_json_find_members(furrow_bytes_of("{\"m\":{\"a\":\"1\",\"a\":\"2\",\"a\\u0000\":3}}"), "m", &first, 1));
+    ck_assert(furrow_bytes_equal(first.raw, furrow_bytes_of("1")));
+    static const char *const broken[] = {"", "{\"m\":1}", "{\"m\":{\"a\":1", "{\"m\":{\"a\":1,}}", "{\"n\":{}}"};
+    for (size_t i = 0; i < sizeof broken / sizeof *broken; i++)
+        ck_assert_msg(!furrow_json_find_members(furrow_bytes_of(broken[i]), "m", &first, 1), "%s", broken[i]);
+    furrow_arena_destroy(arena);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("jsontext");
@@ -226,6 +252,7 @@ int main(void)
     tcase_add_test(tests, a_value_is_skipped_whole);
     tcase_add_test(tests, single_values_are_found_by_their_path);
     tcase_add_test(tests, values_that_are_not_there_are_not_found);
+    tcase_add_test(tests, members_are_found_in_one_pass);
     srunner_run_all(runner, CK_ENV);
     int failed = srunner_ntests_failed(runner);
     srunner_free(runner);
