@@ -2,6 +2,8 @@
 foreach(service employee location job timesheet)
   furrow_unit_test(test_${service}_domain furrow_domain_${service})
 endforeach()
+furrow_unit_test(test_states furrow_domain_employee furrow_domain_location furrow_domain_job furrow_domain_timesheet)
+target_include_directories(test_states PRIVATE ${CMAKE_CURRENT_SOURCE_DIR})
 
 # The whole mesh as processes, for tests that talk to it as a stock client does.
 add_library(furrow_test_farm STATIC support/farm.c)

@@ -52,20 +52,43 @@ static void set_text(ProtobufCMessage *message, const ProtobufCFieldDescriptor *
     *(char **)((char *)message + field->offset) = text;
 }
 
+static claim_fields find_fields(const ProtobufCMessageDescriptor *descriptor)
+{
+    return (claim_fields){find_string(descriptor, "id"), find_string(descriptor, "value"),
+                          find_string(descriptor, "holder")};
+}
+
+static void make_id(const char *value, char out[FURROW_ID_SIZE])
+{
+    uint8_t hash[FURROW_HASH_BYTES];
+    furrow_bytes part = furrow_bytes_of(value);
+    furrow_hash(&part, 1, hash);
+    furrow_id_from_hash(hash, out);
+}
+
+furrow_status furrow_claim_check_state(const ProtobufCMessage *claim, furrow_error *err)
+{
+    char id[FURROW_ID_SIZE];
+    claim_fields fields = find_fields(claim->descriptor);
+    if (!fields.id || !fields.value || !fields.holder)
+        return furrow_fail(err, FURROW_INTERNAL, "it lacks id, value or holder");
+    const char *holder = text_of(claim, fields.holder);
+    if (!text_of(claim, fields.value)[0]) return furrow_fail_field(err, "value", "is required");
+    make_id(text_of(claim, fields.value), id);
+    if (strcmp(text_of(claim, fields.id), id) != 0) return furrow_fail_field(err, "id", "is not that of its value");
+    return furrow_subject_check_id(holder, strlen(holder), "holder", err);
+}
+
 static furrow_status begin(const furrow_claim_request *request, claim_job *job, furrow_error *err)
 {
     const furrow_entity_contract *contract = furrow_entity_about(request->claims);
     *job = (claim_job){.request = request, .command = *request->command};
     job->command.has_key = false;
     job->command.deadline_ns = job->deadline_ns = furrow_entity_deadline(request->command);
-    job->fields = (claim_fields){find_string(contract->descriptor, "id"), find_string(contract->descriptor, "value"),
-                                 find_string(contract->descriptor, "holder")};
+    job->fields = find_fields(contract->descriptor);
     if (!job->fields.id || !job->fields.value || !job->fields.holder)
         return furrow_fail(err, FURROW_INTERNAL, "%s is no claim: it lacks id, value or holder", contract->name);
-    uint8_t hash[FURROW_HASH_BYTES];
-    furrow_bytes part = furrow_bytes_of(request->value);
-    furrow_hash(&part, 1, hash);
-    furrow_id_from_hash(hash, job->id);
+    make_id(request->value, job->id);
     return FURROW_OK;
 }
 

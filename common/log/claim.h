@@ -35,6 +35,9 @@ typedef struct furrow_claim_request {
     bool (*holds)(const furrow_state *state, const char *value);
 } furrow_claim_request;
 
+/* The rules of every claim entity, for its definition: it has a value and a holder, and its id is its value's. */
+furrow_status furrow_claim_check_state(const ProtobufCMessage *claim, furrow_error *err);
+
 /*
  * OK: @holder has the claim (also if it had it before). ALREADY_EXISTS: another entity holds the value; its id is in
  * the text. Else as furrow_entity_write.

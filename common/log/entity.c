@@ -2,16 +2,15 @@
 #include "log/write.h"
 
 #include "base/clock.h"
-#include "wire/message.h"
+#include "log/seal.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
 furrow_entity *furrow_entity_create(const furrow_entity_options *options, furrow_error *err)
 {
-    const ProtobufCFieldDescriptor *id =
-        protobuf_c_message_descriptor_get_field_by_name(options->contract->descriptor, "id");
-    if (!id || id->type != PROTOBUF_C_TYPE_STRING || id->label == PROTOBUF_C_LABEL_REPEATED) {
+    const ProtobufCFieldDescriptor *id = furrow_rules_id(options->contract->descriptor);
+    if (!id) {
         (void)furrow_fail(err, FURROW_INTERNAL, "%s has no `string id`", options->contract->name);
         return NULL;
     }
@@ -23,7 +22,11 @@ furrow_entity *furrow_entity_create(const furrow_entity_options *options, furrow
     entity->contract = options->contract;
     entity->link = options->link;
     entity->table = options->table;
-    entity->id_field = id;
+    entity->rules = (furrow_rules){.entity = options->contract->name,
+                                   .stream = options->contract->stream,
+                                   .descriptor = options->contract->descriptor,
+                                   .id = id,
+                                   .check = options->rules};
     snprintf(entity->source, sizeof entity->source, "/%s", options->service);
     return entity;
 }
@@ -58,35 +61,47 @@ void furrow_entity_new_id(const furrow_command *command, char out[FURROW_ID_SIZE
     }
 }
 
-/* What is stored was packed from such a message, so a failure here is not the caller's mistake. */
-static furrow_status unpack(furrow_entity *entity, furrow_bytes body, furrow_arena *arena, furrow_state *out,
-                            furrow_error *err)
+/* What is private is private in the log too. */
+static furrow_status check_sealed(const furrow_entity *entity, const char *id, uint64_t version,
+                                  const ProtobufCMessage *state, furrow_error *err)
 {
-    ProtobufCMessage *message;
-    bool full;
-    furrow_status status = furrow_message_unpack(entity->contract->descriptor, body, arena, &message, err);
-    if (status == FURROW_INVALID_ARGUMENT) {
-        if (!err) return FURROW_DATA_LOSS;
-        err->code = FURROW_DATA_LOSS;
-        err->field[0] = '\0';
-        return furrow_wrap(err, "what is stored is damaged");
-    }
-    if (status != FURROW_OK) return status;
-    const furrow_window *window = furrow_window_take(message, arena, &full);
-    if (full)
-        return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "%s: no memory for its commands", entity->contract->name);
-    out->message = message;
-    out->window = window;
-    return FURROW_OK;
+    const ProtobufCFieldDescriptor *field = entity->contract->private_field;
+    if (!field) return FURROW_OK;
+    const ProtobufCBinaryData *sealed = (const void *)((const char *)state + field->offset);
+    if (sealed->len == 0 || furrow_seal_looks_sealed((furrow_bytes){sealed->data, sealed->len})) return FURROW_OK;
+    furrow_error why = {0};
+    furrow_fail_field(&why, field->name, "is not sealed");
+    return furrow_rules_broken(&entity->rules, id, version, &why, err);
 }
 
-furrow_status furrow_entity_unpack(furrow_entity *entity, const furrow_record *record, furrow_arena *arena,
-                                   furrow_state *out, furrow_error *err)
+furrow_status furrow_entity_check(const furrow_entity *entity, const char *id, uint64_t version,
+                                  const ProtobufCMessage *state, furrow_error *err)
+{
+    furrow_status status = furrow_rules_check(&entity->rules, id, version, state, err);
+    return status == FURROW_OK ? check_sealed(entity, id, version, state, err) : status;
+}
+
+/* @state has version and body; the rest follows from the body. */
+static furrow_status unpack(furrow_entity *entity, const char *id, furrow_state *state, furrow_arena *arena,
+                            furrow_error *err)
+{
+    bool full;
+    furrow_status status =
+        furrow_rules_unpack(&entity->rules, id, state->version, state->body, arena, &state->message, err);
+    if (status == FURROW_OK) status = check_sealed(entity, id, state->version, state->message, err);
+    if (status != FURROW_OK) return status;
+    state->window = furrow_window_take(state->message, arena, &full);
+    return full ? furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "%s: no memory for its commands", entity->contract->name)
+                : FURROW_OK;
+}
+
+furrow_status furrow_entity_unpack(furrow_entity *entity, const char *id, const furrow_record *record,
+                                   furrow_arena *arena, furrow_state *out, furrow_error *err)
 {
     furrow_state state = {.version = record->version, .deleted = record->deleted};
     if (record->found && !record->deleted) {
         state.body = record->body;
-        furrow_status status = unpack(entity, record->body, arena, &state, err);
+        furrow_status status = unpack(entity, id, &state, arena, err);
         if (status != FURROW_OK) return status;
     }
     *out = state;
@@ -100,19 +115,19 @@ furrow_status furrow_entity_load(furrow_entity *entity, const char *id, furrow_a
     furrow_status status = furrow_subject_check_id(id, strlen(id), "id", err);
     if (status != FURROW_OK) return status;
     status = furrow_record_read_many(furrow_table_store(entity->table), &read, 1, arena, err);
-    if (status == FURROW_OK) status = furrow_entity_unpack(entity, &read.record, arena, out, err);
+    if (status == FURROW_OK) status = furrow_entity_unpack(entity, id, &read.record, arena, out, err);
     return status == FURROW_OK ? status : furrow_wrap(err, "load %s %s", entity->contract->short_name, id);
 }
 
-furrow_status furrow_entity_stored_state(furrow_entity *entity, const furrow_js_stored *stored, furrow_arena *arena,
-                                         furrow_state *out, furrow_error *err)
+furrow_status furrow_entity_stored_state(furrow_entity *entity, const char *id, const furrow_js_stored *stored,
+                                         furrow_arena *arena, furrow_state *out, furrow_error *err)
 {
     furrow_state state = {.version = stored->sequence, .deleted = stored->data.len == 0};
     if (state.deleted) {
         state.window = furrow_window_parse(furrow_js_stored_header(stored, FURROW_WINDOW_HEADER, arena), arena);
     } else {
         state.body = stored->data;
-        furrow_status status = unpack(entity, stored->data, arena, &state, err);
+        furrow_status status = unpack(entity, id, &state, arena, err);
         if (status != FURROW_OK) return status;
     }
     *out = state;
@@ -133,7 +148,7 @@ furrow_status furrow_entity_newest(furrow_entity *entity, const char *id, uint64
         *out = (furrow_state){.version = 0};
         return FURROW_OK;
     }
-    if (status == FURROW_OK) status = furrow_entity_stored_state(entity, &stored, arena, out, err);
+    if (status == FURROW_OK) status = furrow_entity_stored_state(entity, id, &stored, arena, out, err);
     return status == FURROW_OK ? status : furrow_wrap(err, "read %s from the log", subject);
 }
 

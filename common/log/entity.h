@@ -26,6 +26,9 @@
  * Events: subject <entity>.<id>, body the entity's bytes (empty: deleted), CloudEvents headers in binary mode,
  * traceparent.
  *
+ * Rules: no state is handed to a decision that does not satisfy the entity's rules (wire/rules.h), whoever put it into
+ * the log or into Redis, and none is written.
+ *
  * Private fields: sealed by the caller before they get here, see seal.h; what does not look sealed is refused.
  *
  * Threads: the loop's, in a task.
@@ -36,6 +39,7 @@
 #include "link/jetstream.h"
 #include "store/record.h"
 #include "wire/command.h"
+#include "wire/rules.h"
 
 #define FURROW_ENTITY_ATTEMPTS   8
 #define FURROW_ENTITY_COMMANDS   8
@@ -46,8 +50,9 @@ typedef struct furrow_entity furrow_entity;
 typedef struct furrow_entity_options {
     const furrow_entity_contract *contract;
     furrow_link *link;
-    furrow_table *table; /* of the own records; shared with the owner's replica of itself */
-    const char *service; /* ce-source: "/<service>" */
+    furrow_table *table;    /* of the own records; shared with the owner's replica of itself */
+    const char *service;    /* ce-source: "/<service>" */
+    furrow_rules_fn *rules; /* what every state satisfies: read ones are checked, and those to be written; or NULL */
 } furrow_entity_options;
 /* The service's name is copied, the contract lent. INTERNAL when the contract's message has no `string id`. */
 furrow_entity *furrow_entity_create(const furrow_entity_options *options, furrow_error *err);
@@ -65,15 +70,20 @@ typedef struct furrow_state {
 } furrow_state;
 
 /* From Redis. A missing entity is OK with message NULL. UNAVAILABLE while Redis is away, DATA_LOSS when the record is
- * no such message. */
+ * no such message or breaks the entity's rules. */
 furrow_status furrow_entity_load(furrow_entity *entity, const char *id, furrow_arena *arena, furrow_state *out,
                                  furrow_error *err) FURROW_MUST_USE;
 /* The newest state in the log. */
 furrow_status furrow_entity_load_log(furrow_entity *entity, const char *id, furrow_arena *arena, furrow_state *out,
                                      furrow_error *err) FURROW_MUST_USE;
-/* Unpacks a record that was read in bulk (furrow_record_read_many) into a state. */
-furrow_status furrow_entity_unpack(furrow_entity *entity, const furrow_record *record, furrow_arena *arena,
-                                   furrow_state *out, furrow_error *err) FURROW_MUST_USE;
+/* Unpacks the record of @id that was read in bulk (furrow_record_read_many) into a state. DATA_LOSS as above. */
+furrow_status furrow_entity_unpack(furrow_entity *entity, const char *id, const furrow_record *record,
+                                   furrow_arena *arena, furrow_state *out, furrow_error *err) FURROW_MUST_USE;
+/* Does @state satisfy the rules of @entity? DATA_LOSS names entity, @version and rule, and says what to do; INTERNAL
+ * for
+ * @version 0, which is not written yet. Whatever is read or written here has passed it. */
+furrow_status furrow_entity_check(const furrow_entity *entity, const char *id, uint64_t version,
+                                  const ProtobufCMessage *state, furrow_error *err) FURROW_MUST_USE;
 
 /* What a decision came to. */
 typedef struct furrow_decision {
@@ -113,7 +123,8 @@ typedef struct furrow_written {
  *
  * Errors: whatever @decide says; INVALID_ARGUMENT (wrong id, key used for another request, too large); UNAVAILABLE
  * (Redis could not be read or NATS not be reached: nothing was written); ABORTED (the entity kept changing);
- * DEADLINE_EXCEEDED (it may have been written); INTERNAL (@decide made something that is not this entity).
+ * DEADLINE_EXCEEDED (it may have been written); DATA_LOSS (the present state breaks the entity's rules); INTERNAL
+ * (@decide made something that is not this entity, or breaks its rules).
  */
 furrow_status furrow_entity_write(furrow_entity *entity, const furrow_write *write, furrow_arena *arena,
                                   furrow_written *out, furrow_error *err) FURROW_MUST_USE;

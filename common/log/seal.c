@@ -125,7 +125,7 @@ static furrow_status decide_key(void *arg, const furrow_state *current, furrow_a
     crypto_aead_xchacha20poly1305_ietf_keygen(key);
     encrypt(job->sealer->master, subject, (furrow_bytes){key, sizeof key}, wrapped);
     sodium_memzero(key, sizeof key);
-    *(char **)((char *)next + job->sealer->keys->id_field->offset) = id;
+    *(char **)((char *)next + job->sealer->keys->rules.id->offset) = id;
     *wrapped_of(job->sealer, next) = (ProtobufCBinaryData){.len = WRAPPED, .data = wrapped};
     *out = (furrow_decision){.next = next, .event = "made"};
     return FURROW_OK;

@@ -8,7 +8,6 @@
 #include "base/backoff.h"
 #include "base/clock.h"
 #include "log/event.h"
-#include "log/seal.h"
 #include "wire/message.h"
 
 #include <stdio.h>
@@ -61,7 +60,8 @@ static furrow_status state_at(const write_job *job, uint64_t sequence, const fur
                                          job->arena, &stored, err);
     if (status == FURROW_NOT_FOUND || (status == FURROW_OK && strcmp(stored.subject, job->subject) != 0))
         return FURROW_OK;
-    return status == FURROW_OK ? furrow_entity_stored_state(job->entity, &stored, job->arena, out, err) : status;
+    return status == FURROW_OK ? furrow_entity_stored_state(job->entity, job->write->id, &stored, job->arena, out, err)
+                               : status;
 }
 
 static furrow_status answer_repeated(const write_job *job, const furrow_state *state, const furrow_window_entry *entry,
@@ -93,16 +93,7 @@ static furrow_status check_next(const write_job *job, const ProtobufCMessage *ne
     if (next->descriptor != contract->descriptor)
         return furrow_fail(err, FURROW_INTERNAL, "the decision made a %s where a %s belongs", next->descriptor->name,
                            contract->name);
-    const char *id = *(char *const *)((const char *)next + job->entity->id_field->offset);
-    if (!id || strcmp(id, job->write->id) != 0)
-        return furrow_fail(err, FURROW_INTERNAL, "the decision made another entity than %s", job->subject);
-    if (contract->private_field) {
-        const ProtobufCBinaryData *sealed = (const void *)((const char *)next + contract->private_field->offset);
-        if (sealed->len > 0 && !furrow_seal_looks_sealed((furrow_bytes){sealed->data, sealed->len}))
-            return furrow_fail(err, FURROW_INTERNAL, "%s.%s is not sealed", contract->name,
-                               contract->private_field->name);
-    }
-    return FURROW_OK;
+    return furrow_entity_check(job->entity, job->write->id, 0, next, err);
 }
 
 /* @next without the window of the state it was made from; its own message is left as it is. */

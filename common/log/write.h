@@ -15,7 +15,7 @@ struct furrow_entity {
     const furrow_entity_contract *contract;
     furrow_link *link;
     furrow_table *table;
-    const ProtobufCFieldDescriptor *id_field;
+    furrow_rules rules;
     furrow_turns turns;
     char source[FURROW_ENTITY_SOURCE_MAX]; /* ce-source */
     int64_t time_ms;                       /* what `time` says: many events fall into one millisecond */
@@ -25,9 +25,9 @@ struct furrow_entity {
 /* The command's deadline; without one FURROW_ENTITY_TIMEOUT_MS from now. */
 uint64_t furrow_entity_deadline(const furrow_command *command);
 
-/* The state that one message of the log holds. DATA_LOSS. */
-furrow_status furrow_entity_stored_state(furrow_entity *entity, const furrow_js_stored *stored, furrow_arena *arena,
-                                         furrow_state *out, furrow_error *err) FURROW_MUST_USE;
+/* The state of @id that one message of the log holds. DATA_LOSS. */
+furrow_status furrow_entity_stored_state(furrow_entity *entity, const char *id, const furrow_js_stored *stored,
+                                         furrow_arena *arena, furrow_state *out, furrow_error *err) FURROW_MUST_USE;
 
 /* furrow_entity_load_log within @deadline_ns. */
 furrow_status furrow_entity_newest(furrow_entity *entity, const char *id, uint64_t deadline_ns, furrow_arena *arena,

@@ -59,7 +59,7 @@ static furrow_status check_body(furrow_intake_batch *batch, furrow_bytes body, f
     furrow_arena_reset(batch->arena);
     furrow_status status = furrow_message_unpack(replica->about.descriptor, body, batch->arena, &message, err);
     if (status != FURROW_OK) return status;
-    const char *inside = *(char *const *)((const char *)message + replica->id_offset);
+    const char *inside = *(char *const *)((const char *)message + replica->rules.id->offset);
     if (inside && furrow_bytes_is(id, inside)) return FURROW_OK;
     return furrow_fail(err, FURROW_INVALID_ARGUMENT, "the event's id is \"%.64s\", its subject's is \"%.*s\"",
                        inside ? inside : "", (int)id.len, (const char *)id.data);

@@ -58,7 +58,7 @@ struct furrow_replica {
     furrow_table_options about;     /* what the table was made of; lent to it */
     const char *entity, *stream;
     char shape[33];
-    size_t id_offset; /* of the `char *id` in the message struct */
+    furrow_rules rules;
 
     furrow_intake intake;
     furrow_intake_batch *side; /* the side reader's batch */

@@ -52,16 +52,18 @@ void furrow_replica_set_current(furrow_replica *replica, bool current)
 
 /* ---- create ---- */
 
-/* Every entity has `string id = 1`, and every subset of one must keep it: it is what an event is checked by (rule 6).
- */
-static furrow_status find_id(furrow_replica *replica, furrow_error *err)
+/* Every entity has `string id = 1`, and every subset of one must keep it: it is what an event is checked by. */
+static furrow_status make_rules(furrow_replica *replica, furrow_error *err)
 {
     const ProtobufCMessageDescriptor *descriptor = replica->about.descriptor;
-    const ProtobufCFieldDescriptor *id = protobuf_c_message_descriptor_get_field(descriptor, 1);
-    bool fits = id && id->type == PROTOBUF_C_TYPE_STRING && id->label != PROTOBUF_C_LABEL_REPEATED &&
-                strcmp(id->name, "id") == 0;
-    if (!fits) return furrow_fail(err, FURROW_INVALID_ARGUMENT, "%s has no `string id = 1`", descriptor->name);
-    replica->id_offset = id->offset;
+    const ProtobufCFieldDescriptor *id = furrow_rules_id(descriptor);
+    if (!id || id->id != 1)
+        return furrow_fail(err, FURROW_INVALID_ARGUMENT, "%s has no `string id = 1`", descriptor->name);
+    replica->rules = (furrow_rules){.entity = replica->entity,
+                                    .stream = replica->stream,
+                                    .descriptor = descriptor,
+                                    .id = id,
+                                    .check = replica->options.rules};
     return FURROW_OK;
 }
 
@@ -110,7 +112,7 @@ static furrow_status set_up(furrow_replica *replica, furrow_error *err)
     if (!options->max_in_hand) options->max_in_hand = DEFAULT_IN_HAND;
     if (options->max_in_hand < options->batch) options->max_in_hand = options->batch;
     take_contract(replica);
-    furrow_status status = find_id(replica, err);
+    furrow_status status = make_rules(replica, err);
     if (status != FURROW_OK) return status;
     if (options->contract) {
         replica->projection = furrow_projection_create(replica->about.descriptor, err);
@@ -283,11 +285,11 @@ void furrow_replica_stats_of(const furrow_replica *replica, furrow_replica_stats
     out->age_ns = replica->current ? 0 : furrow_clock_now_ns() - replica->known_ns;
 }
 
-furrow_status furrow_replica_unpack(furrow_replica *replica, const furrow_record *record, furrow_arena *arena,
-                                    ProtobufCMessage **out, furrow_error *err)
+furrow_status furrow_replica_unpack(furrow_replica *replica, const char *id, const furrow_record *record,
+                                    furrow_arena *arena, ProtobufCMessage **out, furrow_error *err)
 {
     if (record->found && !record->deleted)
-        return furrow_message_unpack(replica->about.descriptor, record->body, arena, out, err);
+        return furrow_rules_unpack(&replica->rules, id, record->version, record->body, arena, out, err);
     *out = NULL;
     return FURROW_OK;
 }
@@ -297,7 +299,7 @@ furrow_status furrow_replica_get(furrow_replica *replica, const char *id, furrow
 {
     furrow_record_read read = {.table = replica->table, .id = id};
     furrow_status status = furrow_record_read_many(replica->store, &read, 1, arena, err);
-    if (status == FURROW_OK) status = furrow_replica_unpack(replica, &read.record, arena, out, err);
+    if (status == FURROW_OK) status = furrow_replica_unpack(replica, id, &read.record, arena, out, err);
     if (status != FURROW_OK) return furrow_wrap(err, "read %s %s", replica->about.entity, id);
     if (version) *version = read.record.version;
     return FURROW_OK;

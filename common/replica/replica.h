@@ -32,6 +32,7 @@
 #include "link/jetstream.h"
 #include "store/record.h"
 #include "wire/contract.h"
+#include "wire/rules.h"
 
 typedef struct furrow_replica furrow_replica;
 
@@ -44,8 +45,9 @@ typedef enum furrow_replica_state {
 /* A change, in the arena of the reaction. At least once, in order per entity, intermediate states may be skipped. */
 typedef struct furrow_change {
     const char *id;
-    const ProtobufCMessage *before, *now; /* NULL: did not exist / was deleted */
-    uint64_t version;                     /* of now */
+    /* NULL: did not exist / was deleted; before also when it broke the rules, so that nobody can have used it */
+    const ProtobufCMessage *before, *now;
+    uint64_t version; /* of now */
 } furrow_change;
 /* Runs in a task, may park and write entities. Other than OK: tried again with back-off. */
 typedef furrow_status furrow_react_fn(void *user, const furrow_change *change, furrow_arena *arena, furrow_error *err);
@@ -56,6 +58,7 @@ typedef struct furrow_replica_options {
     const furrow_replica_contract *contract; /* a foreign entity… */
     const furrow_entity_contract *own;       /* …or an own one (exactly one of the two) */
     furrow_react_fn *react;                  /* or NULL */
+    furrow_rules_fn *rules;                  /* what every state satisfies, before anybody here uses it; or NULL */
     void *user;
     size_t batch;       /* events a pull asks for; 0: 1000 */
     size_t max_in_hand; /* events fetched and not yet acked; 0: 4000 */
@@ -88,11 +91,12 @@ void furrow_replica_stats_of(const furrow_replica *replica, furrow_replica_stats
 furrow_status furrow_replica_wait(furrow_replica *replica, const char *id, uint64_t version, uint64_t deadline_ns,
                                   furrow_error *err) FURROW_MUST_USE;
 
-/* Reads a record as its (subset) message; *out NULL when it does not exist or is deleted. */
+/* Reads a record as its (subset) message; *out NULL when it does not exist or is deleted. DATA_LOSS when it is no such
+ * message or breaks the rules: then this entity cannot be used, and all others can. */
 furrow_status furrow_replica_get(furrow_replica *replica, const char *id, furrow_arena *arena, ProtobufCMessage **out,
                                  uint64_t *version, furrow_error *err) FURROW_MUST_USE;
-/* Unpacks a record read in bulk. */
-furrow_status furrow_replica_unpack(furrow_replica *replica, const furrow_record *record, furrow_arena *arena,
-                                    ProtobufCMessage **out, furrow_error *err) FURROW_MUST_USE;
+/* Unpacks the record of @id that was read in bulk; as above. */
+furrow_status furrow_replica_unpack(furrow_replica *replica, const char *id, const furrow_record *record,
+                                    furrow_arena *arena, ProtobufCMessage **out, furrow_error *err) FURROW_MUST_USE;
 
 #endif

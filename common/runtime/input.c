@@ -27,11 +27,17 @@ static int days_in(int year, int month)
 
 furrow_status furrow_input_date(const char *field, const char *value, furrow_error *err)
 {
-    int year = 0, month = 0, day = 0;
+    int parts[3] = {0}; /* year, month, day */
     bool shape = strlen(value) == FURROW_DATE_SIZE - 1;
-    for (size_t i = 0; shape && i < FURROW_DATE_SIZE - 1; i++)
-        shape = i == 4 || i == 7 ? value[i] == '-' : value[i] >= '0' && value[i] <= '9';
-    if (shape) sscanf(value, "%4d-%2d-%2d", &year, &month, &day);
+    for (size_t i = 0, part = 0; shape && i < FURROW_DATE_SIZE - 1; i++) {
+        bool mark = i == 4 || i == 7;
+        shape = mark ? value[i] == '-' : value[i] >= '0' && value[i] <= '9';
+        if (mark)
+            part++;
+        else
+            parts[part] = parts[part] * 10 + (value[i] - '0');
+    }
+    int year = parts[0], month = parts[1], day = parts[2];
     if (!shape || year < 1900 || month < 1 || month > 12 || day < 1 || day > days_in(year, month))
         return furrow_fail_field(err, field, "\"%.20s\" is not a date; write it as 2026-03-01", value);
     return FURROW_OK;

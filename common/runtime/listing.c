@@ -9,7 +9,8 @@ static furrow_status unpack_page(const furrow_listing *listing, const furrow_lis
     *kept = 0;
     for (size_t i = 0; i < count; i++) {
         furrow_state state;
-        furrow_status status = furrow_entity_unpack(listing->entity, &listed[i].record, arena, &state, err);
+        furrow_status status =
+            furrow_entity_unpack(listing->entity, listed[i].id, &listed[i].record, arena, &state, err);
         if (status != FURROW_OK) return status;
         if (!state.message || (listing->matches && !listing->matches(state.message, listing->request))) continue;
         state.message->n_unknown_fields = 0;

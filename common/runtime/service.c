@@ -16,7 +16,7 @@
 static size_t count_entities(const furrow_service_definition *definition)
 {
     size_t count = 0;
-    while (definition->entities && definition->entities[count]) count++;
+    while (definition->entities && definition->entities[count].contract) count++;
     return count;
 }
 
@@ -65,22 +65,26 @@ static furrow_status make_entities(furrow_service *service, furrow_error *err)
 {
     const furrow_service_definition *definition = service->definition;
     for (size_t i = 0; i < service->entity_count; i++) {
-        const furrow_entity_contract *contract = definition->entities[i];
-        furrow_status status = make_replica(service, (furrow_replica_options){.own = contract}, &service->own[i], err);
+        const furrow_entity_contract *contract = definition->entities[i].contract;
+        furrow_rules_fn *rules = definition->entities[i].rules;
+        furrow_status status =
+            make_replica(service, (furrow_replica_options){.own = contract, .rules = rules}, &service->own[i], err);
         if (status != FURROW_OK) return status;
         service->entities[i] =
             furrow_entity_create(&(furrow_entity_options){.contract = contract,
                                                           .link = service->link,
                                                           .table = furrow_replica_table(service->own[i]),
-                                                          .service = definition->name},
+                                                          .service = definition->name,
+                                                          .rules = rules},
                                  err);
         if (!service->entities[i]) return furrow_wrap(err, "entity %s", contract->name);
     }
     for (size_t i = 0; i < service->replica_count; i++) {
         const furrow_service_replica_definition *replica = &definition->replicas[i];
-        furrow_status status =
-            make_replica(service, (furrow_replica_options){.contract = replica->contract, .react = replica->react},
-                         &service->replicas[i], err);
+        furrow_status status = make_replica(
+            service,
+            (furrow_replica_options){.contract = replica->contract, .rules = replica->rules, .react = replica->react},
+            &service->replicas[i], err);
         if (status != FURROW_OK) return status;
     }
     if (definition->seal_keys) {
@@ -124,7 +128,7 @@ static furrow_status wait_after(void *user, const furrow_version_token *token, u
     furrow_service *service = user;
     for (size_t i = 0; i < all_replicas(service); i++) {
         const char *entity = i < service->entity_count
-                                 ? service->definition->entities[i]->name
+                                 ? service->definition->entities[i].contract->name
                                  : service->definition->replicas[i - service->entity_count].contract->entity;
         furrow_bytes id;
         if (furrow_subject_id(token->subject, entity, &id, NULL) != FURROW_OK) continue;
@@ -159,7 +163,7 @@ static void write_health(void *user, furrow_buffer *out)
         furrow_replica_stats_of(replica, &stats);
         furrow_buffer_printf(out, "%s{\"stream\":\"%s\",\"state\":\"%s\",\"detail\":", i > 0 ? "," : "",
                              i < service->entity_count
-                                 ? service->definition->entities[i]->stream
+                                 ? service->definition->entities[i].contract->stream
                                  : service->definition->replicas[i - service->entity_count].contract->stream,
                              state_name(furrow_replica_state_of(replica)));
         furrow_json_append_string(out, furrow_bytes_of(furrow_replica_describe(replica)));
@@ -198,7 +202,7 @@ static furrow_status make_registry(furrow_service *service, furrow_error *err)
 {
     size_t count = 0;
     for (size_t i = 0; i < service->entity_count; i++, count++) {
-        const furrow_entity_contract *entity = service->definition->entities[i];
+        const furrow_entity_contract *entity = service->definition->entities[i].contract;
         snprintf(service->metadata[count].name, sizeof service->metadata[count].name, "owns.%s", entity->name);
         snprintf(service->metadata[count].value, sizeof service->metadata[count].value, "stream=%s subjects=%s",
                  entity->stream, entity->subjects);
@@ -340,7 +344,7 @@ furrow_service *furrow_service_of(const furrow_call *call)
 furrow_entity *furrow_service_entity(furrow_service *service, const furrow_entity_contract *contract)
 {
     for (size_t i = 0; i < service->entity_count; i++)
-        if (service->definition->entities[i] == contract) return service->entities[i];
+        if (service->definition->entities[i].contract == contract) return service->entities[i];
     FURROW_REQUIRE(!"the definition does not name this entity");
     return NULL;
 }

@@ -21,8 +21,15 @@
 
 typedef struct furrow_service furrow_service;
 
+/* Rules: what every state satisfies (wire/rules.h), a pure function of the domain; or NULL for none but the id's. */
+typedef struct furrow_service_entity_definition {
+    const furrow_entity_contract *contract;
+    furrow_rules_fn *rules;
+} furrow_service_entity_definition;
+
 typedef struct furrow_service_replica_definition {
     const furrow_replica_contract *contract;
+    furrow_rules_fn *rules;
     furrow_react_fn *react; /* user is the furrow_service; or NULL */
 } furrow_service_replica_definition;
 
@@ -31,7 +38,7 @@ typedef struct furrow_service_definition {
     const char *version;                               /* semver */
     const char *description;                           /* for `nats micro info` */
     const furrow_handlers *const *handlers;            /* NULL-terminated */
-    const furrow_entity_contract *const *entities;     /* own ones, NULL-terminated; or NULL */
+    const furrow_service_entity_definition *entities;  /* own ones; ends with a NULL contract; or NULL */
     const furrow_service_replica_definition *replicas; /* ends with a NULL contract; or NULL */
     const furrow_entity_contract *seal_keys; /* the internal entity that holds keys of private fields; or NULL */
     const furrow_setting *settings; /* the service's own, read into settings_into before anything starts; or NULL */

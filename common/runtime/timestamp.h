@@ -1,15 +1,26 @@
-/** google.protobuf.Timestamp to and from nanoseconds since 1970. Pure. */
+/**
+ * google.protobuf.Timestamp to and from nanoseconds since 1970. Pure.
+ *
+ * A Timestamp reaches from the year 1 to 9999, 64 bits of nanoseconds from 1677 to 2262: what does not fit is refused
+ * where it comes in, by name, and never wraps.
+ */
 #ifndef FURROW_RUNTIME_TIMESTAMP_H
 #define FURROW_RUNTIME_TIMESTAMP_H
 
 #include "base/arena.h"
+#include "base/status.h"
 
 #include "google/protobuf/timestamp.pb-c.h"
 
 /* In @arena; NULL past its limit. */
 Google__Protobuf__Timestamp *furrow_timestamp_new(int64_t wall_ns, furrow_arena *arena);
 
-/* @timestamp NULL is 0. */
+/* The moment in @field. INVALID_ARGUMENT when it is missing, no Timestamp (its seconds, its nanos) or does not fit into
+ * nanoseconds. */
+furrow_status furrow_timestamp_read(const char *field, const Google__Protobuf__Timestamp *timestamp, int64_t *ns,
+                                    furrow_error *err) FURROW_MUST_USE;
+
+/* Of one that has passed furrow_timestamp_read; NULL is 0, any other that does not fit the nearest that does. */
 int64_t furrow_timestamp_ns(const Google__Protobuf__Timestamp *timestamp);
 
 #endif

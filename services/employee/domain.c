@@ -11,6 +11,7 @@
 #define ACTIVE     EMPLOYEE__V1__EMPLOYMENT_STATUS__EMPLOYMENT_STATUS_ACTIVE
 #define TERMINATED EMPLOYEE__V1__EMPLOYMENT_STATUS__EMPLOYMENT_STATUS_TERMINATED
 #define RATE_MAX   100000 /* cents an hour */
+#define KEY_MAX    1024   /* bytes of a wrapped key */
 
 static bool blank(const char *text)
 {
@@ -70,6 +71,35 @@ static furrow_status check_employee(const Employee__V1__Employee *employee, furr
         status = furrow_input_range("hourly_rate_cents", employee->hourly_rate_cents, 0, RATE_MAX, err);
     if (status == FURROW_OK) status = furrow_input_date("hire_date", employee->hire_date, err);
     return status;
+}
+
+/* "" exactly while employed. */
+static furrow_status check_end(const Employee__V1__Employee *employee, furrow_error *err)
+{
+    if (employee->status == ACTIVE)
+        return blank(employee->termination_date) ? FURROW_OK
+                                                 : furrow_fail_field(err, "termination_date", "is for who has left");
+    if (employee->status != TERMINATED)
+        return furrow_fail_field(err, "status", "is %d: neither employed nor terminated", (int)employee->status);
+    furrow_status status = furrow_input_date("termination_date", employee->termination_date, err);
+    if (status == FURROW_OK && strcmp(employee->termination_date, employee->hire_date) < 0)
+        status = furrow_fail_field(err, "termination_date", "is before hire_date");
+    return status;
+}
+
+furrow_status employee_check_state(const ProtobufCMessage *state, furrow_error *err)
+{
+    const Employee__V1__Employee *employee = (const Employee__V1__Employee *)state;
+    int64_t updated_ns;
+    furrow_status status = check_employee(employee, err);
+    if (status == FURROW_OK) status = check_end(employee, err);
+    return status == FURROW_OK ? furrow_timestamp_read("updated_at", employee->updated_at, &updated_ns, err) : status;
+}
+
+furrow_status employee_check_key(const ProtobufCMessage *state, furrow_error *err)
+{
+    size_t len = ((const Employee__V1__EmployeeKey *)state)->wrapped.len;
+    return len > 0 && len <= KEY_MAX ? FURROW_OK : furrow_fail_field(err, "wrapped", "has %zu bytes", len);
 }
 
 furrow_status employee_check_private(const Employee__V1__EmployeePrivate *private_fields, furrow_error *err)

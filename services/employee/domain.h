@@ -21,6 +21,10 @@ typedef struct employee_moment {
     int64_t now_ns;    /* wall clock */
 } employee_moment;
 
+/* The rules of every state of an Employee and of an EmployeeKey, whoever made it; see wire/rules.h. */
+furrow_status employee_check_state(const ProtobufCMessage *state, furrow_error *err);
+furrow_status employee_check_key(const ProtobufCMessage *state, furrow_error *err);
+
 /* INVALID_ARGUMENT names the field. */
 furrow_status employee_check_hire(const Employee__V1__HireEmployeeRequest *request, furrow_error *err) FURROW_MUST_USE;
 furrow_status employee_check_private(const Employee__V1__EmployeePrivate *private_fields,

@@ -40,25 +40,60 @@ static furrow_status check_pay(const Job__V1__Pay *pay, furrow_error *err)
     return status == FURROW_OK ? furrow_input_range("pay.rate_cents", pay->rate_cents, 1, RATE_MAX, err) : status;
 }
 
+static furrow_status check_kind(Job__V1__JobKind kind, furrow_error *err)
+{
+    if (kind >= JOB__V1__JOB_KIND__JOB_KIND_HARVEST && kind <= JOB__V1__JOB_KIND__JOB_KIND_MAINTENANCE)
+        return FURROW_OK;
+    return furrow_fail_field(err, "kind", "must be one of JOB_KIND_HARVEST to JOB_KIND_MAINTENANCE");
+}
+
+static furrow_status check_location_ids(char *const ids[], size_t count, furrow_error *err)
+{
+    furrow_status status = FURROW_OK;
+    if (count > JOB_LOCATIONS_MAX)
+        status = furrow_fail_field(err, "location_ids", "has %zu; at most %d", count, JOB_LOCATIONS_MAX);
+    for (size_t i = 0; status == FURROW_OK && i < count; i++) {
+        char field[40];
+        snprintf(field, sizeof field, "location_ids[%zu]", i);
+        status = furrow_subject_check_id(ids[i], strlen(ids[i]), field, err);
+    }
+    return status;
+}
+
 furrow_status job_check_open(const Job__V1__OpenJobRequest *request, furrow_error *err)
 {
     furrow_status status = FURROW_OK;
     if (request->id[0]) status = furrow_subject_check_id(request->id, strlen(request->id), "id", err);
     if (status == FURROW_OK) status = check_code(request->code, err);
     if (status == FURROW_OK) status = furrow_input_text("name", request->name, 1, 100, err);
-    if (status == FURROW_OK && (request->kind < JOB__V1__JOB_KIND__JOB_KIND_HARVEST ||
-                                request->kind > JOB__V1__JOB_KIND__JOB_KIND_MAINTENANCE))
-        status = furrow_fail_field(err, "kind", "must be one of JOB_KIND_HARVEST to JOB_KIND_MAINTENANCE");
+    if (status == FURROW_OK) status = check_kind(request->kind, err);
     if (status == FURROW_OK) status = check_pay(request->pay, err);
-    if (status == FURROW_OK && request->n_location_ids > JOB_LOCATIONS_MAX)
-        status =
-            furrow_fail_field(err, "location_ids", "has %zu; at most %d", request->n_location_ids, JOB_LOCATIONS_MAX);
-    for (size_t i = 0; status == FURROW_OK && i < request->n_location_ids; i++) {
-        char field[40];
-        snprintf(field, sizeof field, "location_ids[%zu]", i);
-        status = furrow_subject_check_id(request->location_ids[i], strlen(request->location_ids[i]), field, err);
-    }
-    return status;
+    return status == FURROW_OK ? check_location_ids(request->location_ids, request->n_location_ids, err) : status;
+}
+
+furrow_status job_check_state(const ProtobufCMessage *state, furrow_error *err)
+{
+    const Job__V1__Job *job = (const Job__V1__Job *)state;
+    int64_t updated_ns;
+    furrow_status status = check_code(job->code, err);
+    if (status == FURROW_OK) status = furrow_input_text("name", job->name, 1, 100, err);
+    if (status == FURROW_OK) status = check_kind(job->kind, err);
+    if (status == FURROW_OK) status = check_pay(job->pay, err);
+    if (status == FURROW_OK) status = check_location_ids(job->location_ids, job->n_location_ids, err);
+    if (status == FURROW_OK && job->status != JOB__V1__JOB_STATUS__JOB_STATUS_OPEN &&
+        job->status != JOB__V1__JOB_STATUS__JOB_STATUS_CLOSED)
+        status = furrow_fail_field(err, "status", "is %d: neither open nor closed", (int)job->status);
+    return status == FURROW_OK ? furrow_timestamp_read("updated_at", job->updated_at, &updated_ns, err) : status;
+}
+
+/* Of another's entity only what is relied on here: a status that its owner may add later is no fault. */
+furrow_status job_check_location(const ProtobufCMessage *state, furrow_error *err)
+{
+    const Job__V1__Location *location = (const Job__V1__Location *)state;
+    if (!location->name[0]) return furrow_fail_field(err, "name", "is required");
+    if (location->status == LOCATION__V1__LOCATION_STATUS__LOCATION_STATUS_UNSPECIFIED)
+        return furrow_fail_field(err, "status", "is required");
+    return FURROW_OK;
 }
 
 furrow_status job_check_locations(char *const ids[], const Job__V1__Location *const locations[], size_t count,

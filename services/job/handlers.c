@@ -61,7 +61,7 @@ static furrow_status check_locations(furrow_call *call, char *const ids[], size_
         furrow_record_read_many(furrow_service_store(furrow_service_of(call)), reads, count, arena, err);
     for (size_t i = 0; status == FURROW_OK && i < count; i++) {
         ProtobufCMessage *message = NULL;
-        status = furrow_replica_unpack(replica, &reads[i].record, arena, &message, err);
+        status = furrow_replica_unpack(replica, ids[i], &reads[i].record, arena, &message, err);
         known[i] = (const Job__V1__Location *)message;
     }
     return status == FURROW_OK ? job_check_locations(ids, known, count, err) : status;

@@ -38,26 +38,62 @@ static furrow_status check_time_zone(const char *zone, furrow_error *err)
     return furrow_fail_field(err, "time_zone", "\"%.40s\" is no zone such as America/Los_Angeles", zone);
 }
 
+static furrow_status check_place(Location__V1__LocationKind kind, const char *parent_id, const char *time_zone,
+                                 furrow_error *err)
+{
+    if (kind < RANCH || kind > ROW)
+        return furrow_fail_field(err, "kind", "must be LOCATION_KIND_RANCH, LOCATION_KIND_BLOCK or LOCATION_KIND_ROW");
+    if (kind == RANCH)
+        return parent_id[0] ? furrow_fail_field(err, "parent_id", "a ranch has no parent")
+                            : check_time_zone(time_zone, err);
+    furrow_status status = furrow_subject_check_id(parent_id, strlen(parent_id), "parent_id", err);
+    if (status == FURROW_OK && time_zone[0])
+        status = furrow_fail_field(err, "time_zone", "is the ranch's; leave it out here");
+    return status;
+}
+
+static furrow_status check_description(const char *name, const char *crop, const char *variety, double area_ha,
+                                       const Location__V1__GeoPoint *centroid, furrow_error *err)
+{
+    furrow_status status = furrow_input_text("name", name, 1, 100, err);
+    if (status == FURROW_OK) status = furrow_input_text("crop", crop, 0, 64, err);
+    if (status == FURROW_OK) status = furrow_input_text("variety", variety, 0, 64, err);
+    if (status == FURROW_OK && !(area_ha >= 0 && area_ha <= 1e6))
+        status = furrow_fail_field(err, "area_ha", "must be 0 to 1000000 hectares");
+    return status == FURROW_OK ? check_centroid(centroid, err) : status;
+}
+
 furrow_status location_check_create(const Location__V1__CreateLocationRequest *request, furrow_error *err)
 {
     furrow_status status = FURROW_OK;
     if (request->id[0]) status = furrow_subject_check_id(request->id, strlen(request->id), "id", err);
-    if (status == FURROW_OK && (request->kind < RANCH || request->kind > ROW))
-        status =
-            furrow_fail_field(err, "kind", "must be LOCATION_KIND_RANCH, LOCATION_KIND_BLOCK or LOCATION_KIND_ROW");
-    if (status == FURROW_OK && request->kind == RANCH && request->parent_id[0])
-        status = furrow_fail_field(err, "parent_id", "a ranch has no parent");
-    if (status == FURROW_OK && request->kind != RANCH)
-        status = furrow_subject_check_id(request->parent_id, strlen(request->parent_id), "parent_id", err);
-    if (status == FURROW_OK && request->kind != RANCH && request->time_zone[0])
-        status = furrow_fail_field(err, "time_zone", "is the ranch's; leave it out here");
-    if (status == FURROW_OK) status = furrow_input_text("name", request->name, 1, 100, err);
-    if (status == FURROW_OK) status = furrow_input_text("crop", request->crop, 0, 64, err);
-    if (status == FURROW_OK) status = furrow_input_text("variety", request->variety, 0, 64, err);
-    if (status == FURROW_OK && !(request->area_ha >= 0 && request->area_ha <= 1e6))
-        status = furrow_fail_field(err, "area_ha", "must be 0 to 1000000 hectares");
-    if (status == FURROW_OK) status = check_time_zone(request->time_zone, err);
-    return status == FURROW_OK ? check_centroid(request->centroid, err) : status;
+    if (status == FURROW_OK) status = check_place(request->kind, request->parent_id, request->time_zone, err);
+    return status == FURROW_OK ? check_description(request->name, request->crop, request->variety, request->area_ha,
+                                                   request->centroid, err)
+                               : status;
+}
+
+static furrow_status check_ranch_id(const Location__V1__Location *location, furrow_error *err)
+{
+    bool own = strcmp(location->ranch_id, location->id) == 0;
+    if (own != (location->kind == RANCH))
+        return furrow_fail_field(err, "ranch_id", "is its own id exactly for a ranch");
+    if (strcmp(location->parent_id, location->id) == 0) return furrow_fail_field(err, "parent_id", "is its own id");
+    return furrow_subject_check_id(location->ranch_id, strlen(location->ranch_id), "ranch_id", err);
+}
+
+furrow_status location_check_state(const ProtobufCMessage *state, furrow_error *err)
+{
+    const Location__V1__Location *location = (const Location__V1__Location *)state;
+    int64_t updated_ns;
+    furrow_status status = check_place(location->kind, location->parent_id, location->time_zone, err);
+    if (status == FURROW_OK) status = check_ranch_id(location, err);
+    if (status == FURROW_OK)
+        status = check_description(location->name, location->crop, location->variety, location->area_ha,
+                                   location->centroid, err);
+    if (status == FURROW_OK && location->status != OPEN && location->status != CLOSED)
+        status = furrow_fail_field(err, "status", "is %d: neither open nor closed", (int)location->status);
+    return status == FURROW_OK ? furrow_timestamp_read("updated_at", location->updated_at, &updated_ns, err) : status;
 }
 
 furrow_status location_check_parent(Location__V1__LocationKind kind, const char *parent_id,
@@ -140,10 +176,14 @@ furrow_status location_set_status(const Location__V1__Location *current, const c
     return FURROW_OK;
 }
 
-static Location__V1__Tree__ParentsEntry *find(const Location__V1__Tree *tree, const char *id)
+/* *index is left alone when there is none. */
+static Location__V1__Tree__ParentsEntry *find(const Location__V1__Tree *tree, const char *id, size_t *index)
 {
-    for (size_t i = 0; tree && i < tree->n_parents; i++)
-        if (strcmp(tree->parents[i]->key, id) == 0) return tree->parents[i];
+    for (size_t i = 0; tree && i < tree->n_parents; i++) {
+        if (strcmp(tree->parents[i]->key, id) != 0) continue;
+        *index = i;
+        return tree->parents[i];
+    }
     return NULL;
 }
 
@@ -151,28 +191,60 @@ static Location__V1__Tree__ParentsEntry *find(const Location__V1__Tree *tree, co
 static bool is_at_or_below(const Location__V1__Tree *tree, const char *from, const char *id)
 {
     const char *at = from;
+    size_t index;
     for (size_t step = 0; tree && step <= tree->n_parents; step++) {
         if (strcmp(at, id) == 0) return true;
-        const Location__V1__Tree__ParentsEntry *entry = find(tree, at);
+        const Location__V1__Tree__ParentsEntry *entry = find(tree, at, &index);
         if (!entry) return false;
         at = entry->value;
     }
     return strcmp(from, id) == 0 || tree != NULL;
 }
 
+/* Every way up ends within as many steps as there are blocks. */
+static furrow_status check_no_cycle(const Location__V1__Tree *tree, furrow_error *err)
+{
+    uint8_t seen[LOCATION_TREE_MAX] = {0}; /* 1: on the way up that is being walked; 2: known to end */
+    for (size_t i = 0; i < tree->n_parents; i++) {
+        const Location__V1__Tree__ParentsEntry *at = tree->parents[i];
+        size_t mark = i;
+        for (; at && !seen[mark]; at = find(tree, at->value, &mark)) seen[mark] = 1;
+        if (at && seen[mark] == 1) return furrow_fail_field(err, "parents", "%.64s stands under itself", at->key);
+        for (at = tree->parents[i], mark = i; at && seen[mark] == 1; at = find(tree, at->value, &mark)) seen[mark] = 2;
+    }
+    return FURROW_OK;
+}
+
+furrow_status location_check_tree(const ProtobufCMessage *state, furrow_error *err)
+{
+    const Location__V1__Tree *tree = (const Location__V1__Tree *)state;
+    if (tree->n_parents > LOCATION_TREE_MAX)
+        return furrow_fail_field(err, "parents", "has %zu blocks; at most %d", tree->n_parents, LOCATION_TREE_MAX);
+    furrow_status status = FURROW_OK;
+    for (size_t i = 0; status == FURROW_OK && i < tree->n_parents; i++) {
+        const char *key = tree->parents[i]->key, *value = tree->parents[i]->value;
+        status = furrow_subject_check_id(key, strlen(key), "parents", err);
+        if (status == FURROW_OK) status = furrow_subject_check_id(value, strlen(value), "parents", err);
+    }
+    return status == FURROW_OK ? check_no_cycle(tree, err) : status;
+}
+
 furrow_status location_tree_put(const Location__V1__Tree *current, const char *ranch_id, const char *id,
                                 const char *parent_id, furrow_arena *arena, Location__V1__Tree **next,
                                 furrow_error *err)
 {
-    const Location__V1__Tree__ParentsEntry *known = find(current, id);
+    size_t index, count = current ? current->n_parents : 0;
+    const Location__V1__Tree__ParentsEntry *known = find(current, id, &index);
     *next = NULL;
     if (known && strcmp(known->value, parent_id) == 0) return FURROW_OK;
     if (is_at_or_below(current, parent_id, id))
         return furrow_fail(err, FURROW_FAILED_PRECONDITION, "%s would stand under itself: %s is %s or below it", id,
                            parent_id, id);
+    if (!known && count >= LOCATION_TREE_MAX)
+        return furrow_fail(err, FURROW_FAILED_PRECONDITION, "ranch %s has %zu blocks already, the most it can have",
+                           ranch_id, count);
     Location__V1__Tree *tree = furrow_arena_alloc(arena, sizeof *tree);
     Location__V1__Tree__ParentsEntry *entry = furrow_arena_alloc(arena, sizeof *entry);
-    size_t count = current ? current->n_parents : 0;
     if (!tree || !entry) return no_memory(err);
     location__v1__tree__init(tree);
     location__v1__tree__parents_entry__init(entry);

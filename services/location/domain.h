@@ -10,6 +10,12 @@
 
 #include <stdbool.h>
 
+#define LOCATION_TREE_MAX 4096 /* blocks of a ranch */
+
+/* The rules of every state of a Location and of a Tree, whoever made it; see wire/rules.h. */
+furrow_status location_check_state(const ProtobufCMessage *state, furrow_error *err);
+furrow_status location_check_tree(const ProtobufCMessage *state, furrow_error *err);
+
 /* INVALID_ARGUMENT names the field. */
 furrow_status location_check_create(const Location__V1__CreateLocationRequest *request,
                                     furrow_error *err) FURROW_MUST_USE;
@@ -35,7 +41,8 @@ furrow_status location_set_status(const Location__V1__Location *current, const c
 
 /**
  * The tree of a ranch with block @id under @parent (the ranch itself or a block in the tree). *next NULL: it is so
- * already. FAILED_PRECONDITION when that would put a block under itself or under what is below it.
+ * already. FAILED_PRECONDITION when that would put a block under itself or under what is below it, or the ranch has
+ * LOCATION_TREE_MAX blocks already.
  */
 furrow_status location_tree_put(const Location__V1__Tree *current, const char *ranch_id, const char *id,
                                 const char *parent_id, furrow_arena *arena, Location__V1__Tree **next,

@@ -99,8 +99,9 @@ static furrow_status read_all(stroke_context *context, furrow_arena *arena, furr
 static furrow_status unpack_kept(stroke_context *context, size_t which, const furrow_replica_contract *contract,
                                  furrow_arena *arena, ProtobufCMessage **out, furrow_error *err)
 {
-    return furrow_replica_unpack(furrow_service_replica(context->service, contract), &context->reads[which].record,
-                                 arena, out, err);
+    const furrow_record_read *read = &context->reads[which];
+    return furrow_replica_unpack(furrow_service_replica(context->service, contract), read->id, &read->record, arena,
+                                 out, err);
 }
 
 static furrow_status check_facts(stroke_context *context, furrow_arena *arena, furrow_error *err)
@@ -169,6 +170,19 @@ static furrow_status side_write(stroke_context *context, const char *id, furrow_
     return furrow_entity_write(days(context->service), &write, arena, &written, err);
 }
 
+/* A damaged day before keeps nobody from beginning a new one: it cannot be closed now, and says so to who reads it. */
+static furrow_status unpack_days(stroke_context *context, furrow_arena *arena, furrow_state *day, furrow_state *before,
+                                 furrow_error *err)
+{
+    furrow_entity *entity = days(context->service);
+    furrow_status status = furrow_entity_unpack(entity, context->day_id, &context->reads[DAY].record, arena, day, err);
+    if (status != FURROW_OK) return status;
+    status = furrow_entity_unpack(entity, context->before_id, &context->reads[BEFORE].record, arena, before, err);
+    if (status != FURROW_DATA_LOSS || context->request->rule != workday_clock_in) return status;
+    *before = (furrow_state){.message = NULL};
+    return FURROW_OK;
+}
+
 furrow_status clock_stroke(const clock_request *request, Timesheet__V1__DayState *response, furrow_error *err)
 {
     stroke_context context;
@@ -177,10 +191,7 @@ furrow_status clock_stroke(const clock_request *request, Timesheet__V1__DayState
     furrow_arena *arena = furrow_call_arena(request->call);
     furrow_status status = prepare(&context, request, err);
     if (status == FURROW_OK) status = read_all(&context, arena, err);
-    if (status == FURROW_OK)
-        status = furrow_entity_unpack(days(context.service), &context.reads[DAY].record, arena, &day, err);
-    if (status == FURROW_OK)
-        status = furrow_entity_unpack(days(context.service), &context.reads[BEFORE].record, arena, &before, err);
+    if (status == FURROW_OK) status = unpack_days(&context, arena, &day, &before, err);
     if (status != FURROW_OK) return status;
     bool boundary = workday_is_open(day_of(&before));
     bool carry = boundary && request->rule != workday_clock_in && !day.message;

@@ -67,11 +67,9 @@ furrow_status workday_window_of_id(const char *day_id, int day_start_hour, workd
     char date[11] = "";
     if (mark && mark > day_id && strlen(mark) == 9 && strspn(mark + 1, "0123456789") == 8)
         snprintf(date, sizeof date, "%.4s-%.2s-%.2s", mark + 1, mark + 5, mark + 7);
-    if (furrow_input_date("id", date, NULL) != FURROW_OK)
+    if (furrow_input_date("id", date, NULL) != FURROW_OK || !strptime(date, "%Y-%m-%d", &day) ||
+        day.tm_year + 1900 > TIMESHEET_YEAR_MAX)
         return furrow_fail_field(err, "id", "\"%.64s\" is no day; days are <employee id>_<yyyymmdd>", day_id);
-    sscanf(date, "%4d-%2d-%2d", &day.tm_year, &day.tm_mon, &day.tm_mday);
-    day.tm_year -= 1900;
-    day.tm_mon -= 1;
     *out = window_of_date(day, day_start_hour);
     return FURROW_OK;
 }

@@ -20,6 +20,7 @@
 #define TIMESHEET_ENTRIES_MAX     96
 #define TIMESHEET_CORRECTIONS_MAX 32
 #define TIMESHEET_EMPLOYEE_ID_MAX 48
+#define TIMESHEET_YEAR_MAX        2261        /* the last whole one of 64 bits of nanoseconds */
 #define TIMESHEET_PAST_S          (36 * 3600) /* how late a clock may report */
 #define TIMESHEET_FUTURE_S        (5 * 60)    /* how far a clock may be ahead */
 

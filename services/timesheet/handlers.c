@@ -163,7 +163,7 @@ static furrow_status add_names(furrow_call *call, Timesheet__V1__ListDaysRespons
         furrow_record_read_many(furrow_service_store(furrow_service_of(call)), reads, response->n_days, arena, err);
     for (size_t i = 0; status == FURROW_OK && i < response->n_days; i++) {
         ProtobufCMessage *message;
-        status = furrow_replica_unpack(employees, &reads[i].record, arena, &message, err);
+        status = furrow_replica_unpack(employees, reads[i].id, &reads[i].record, arena, &message, err);
         if (status == FURROW_OK && message)
             response->days[i]->employee_name = ((Timesheet__V1__Employee *)message)->display_name;
     }

@@ -103,11 +103,22 @@ static furrow_table *make_table(log_world *world, const furrow_entity_contract *
     return table;
 }
 
+static furrow_status counter_rules(const ProtobufCMessage *state, furrow_error *err)
+{
+    if (((const test_counter *)state)->value != LOG_FORBIDDEN_VALUE) return FURROW_OK;
+    return furrow_fail_field(err, "value", "is forbidden");
+}
+
 static furrow_entity *make_entity(const furrow_entity_contract *contract, furrow_link *link, furrow_table *table)
 {
     furrow_error err = {0};
+    furrow_rules_fn *rules = contract == &log_counter ? counter_rules
+                             : contract == &log_claim ? furrow_claim_check_state
+                                                      : NULL;
     furrow_entity *entity = furrow_entity_create(
-        &(furrow_entity_options){.contract = contract, .link = link, .table = table, .service = "counting"}, &err);
+        &(furrow_entity_options){
+            .contract = contract, .link = link, .table = table, .service = "counting", .rules = rules},
+        &err);
     ck_assert_msg(entity != NULL, "%s", err.text);
     return entity;
 }

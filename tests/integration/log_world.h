@@ -22,6 +22,8 @@
 
 typedef Logtest__V1__Counter test_counter;
 
+#define LOG_FORBIDDEN_VALUE INT64_MIN /* a counter's rules allow every value but this */
+
 typedef struct log_world {
     furrow_test_server *nats, *redis;
     furrow_loop *loop;

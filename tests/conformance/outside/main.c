@@ -9,7 +9,7 @@
 #define GRAMS_MAX 2000000
 
 static const furrow_handlers *const handlers[] = {&harvest_v1_harvest_service_handlers, NULL};
-static const furrow_entity_contract *const entities[] = {&harvest_v1_bin_entity, NULL};
+static const furrow_service_entity_definition entities[] = {{.contract = &harvest_v1_bin_entity}, {0}};
 static const furrow_service_replica_definition replicas[] = {{.contract = &harvest_v1_employee_replica}, {0}};
 
 static const furrow_service_definition definition = {

@@ -1,0 +1,59 @@
+/* See rules.h. May depend on base and wire/message. */
+#include "wire/rules.h"
+
+#include "wire/message.h"
+
+#include <inttypes.h>
+
+const ProtobufCFieldDescriptor *furrow_rules_id(const ProtobufCMessageDescriptor *descriptor)
+{
+    const ProtobufCFieldDescriptor *id = protobuf_c_message_descriptor_get_field_by_name(descriptor, "id");
+
+    return id && id->type == PROTOBUF_C_TYPE_STRING && id->label != PROTOBUF_C_LABEL_REPEATED ? id : NULL;
+}
+
+/* The reason is cut rather than what to do. */
+furrow_status furrow_rules_broken(const furrow_rules *rules, const char *id, uint64_t version, const furrow_error *why,
+                                  furrow_error *err)
+{
+    if (version == 0)
+        return furrow_fail(err, FURROW_INTERNAL, "what was decided may not be written to %s.%s: %s%s%.90s",
+                           rules->entity, id, why->field, why->field[0] ? ": " : "", why->text);
+    return furrow_fail(err, FURROW_DATA_LOSS,
+                       "%s.%s version %" PRIu64 " is damaged: %s%s%.90s; put a good state over it, stream %s has those "
+                       "of before",
+                       rules->entity, id, version, why->field, why->field[0] ? ": " : "", why->text, rules->stream);
+}
+
+static furrow_status check_id(const furrow_rules *rules, const char *id, const ProtobufCMessage *state,
+                              furrow_error *err)
+{
+    const char *inside = *(char *const *)((const char *)state + rules->id->offset);
+
+    if (inside && strcmp(inside, id) == 0) return FURROW_OK;
+    return furrow_fail_field(err, "id", "is \"%.64s\", not its subject's", inside ? inside : "");
+}
+
+furrow_status furrow_rules_check(const furrow_rules *rules, const char *id, uint64_t version,
+                                 const ProtobufCMessage *state, furrow_error *err)
+{
+    furrow_error why = {0};
+    furrow_status status = check_id(rules, id, state, &why);
+
+    if (status == FURROW_OK && rules->check) status = rules->check(state, &why);
+    return status == FURROW_OK ? status : furrow_rules_broken(rules, id, version, &why, err);
+}
+
+furrow_status furrow_rules_unpack(const furrow_rules *rules, const char *id, uint64_t version, furrow_bytes body,
+                                  furrow_arena *arena, ProtobufCMessage **out, furrow_error *err)
+{
+    furrow_error why = {0};
+    ProtobufCMessage *state;
+    furrow_status status = furrow_message_unpack(rules->descriptor, body, arena, &state, &why);
+
+    if (status == FURROW_RESOURCE_EXHAUSTED) return furrow_fail(err, status, "%s", why.text);
+    if (status != FURROW_OK) return furrow_rules_broken(rules, id, version, &why, err);
+    status = furrow_rules_check(rules, id, version, state, err);
+    if (status == FURROW_OK) *out = state;
+    return status;
+}
