@@ -1,8 +1,8 @@
 /*
  * See deadletter.h. The event's own headers travel along, but for those of NATS itself (a message id or an expected
- * sequence would be obeyed again) and those in excess of HEADERS_MAX. An event so large that it would not fit with the
- * added headers leaves its body behind and says so: it still is in its stream under its sequence. May depend on
- * jetstream and wire.
+ * sequence would be obeyed again), those that no publish takes and those in excess of HEADERS_MAX. An event so large
+ * that it would not fit with the added headers leaves its body behind and says so: it still is in its stream under its
+ * sequence. May depend on jetstream and wire.
  */
 #include "link/deadletter.h"
 
@@ -30,8 +30,9 @@ static void add_original(void *arg, const char *name, const char *value)
 {
     dead_letter *letter = arg;
     bool ours = furrow_bytes_after_nocase(name, "Nats-") || furrow_bytes_after_nocase(name, "Furrow-");
-    if (!ours && letter->count < HEADERS_MAX - HEADERS_OWN && furrow_header_value_valid(value))
-        add(letter, name, value);
+    /* One that no publish takes would keep the event out of the dead letters for ever. */
+    bool fit = furrow_header_name_valid(name) && furrow_header_value_valid(value);
+    if (!ours && fit && letter->count < HEADERS_MAX - HEADERS_OWN) add(letter, name, value);
 }
 
 /* A reason may quote the event's bytes: only what may stand in a header stays as it is. */
@@ -69,7 +70,8 @@ furrow_status furrow_deadletter_put(furrow_link *link, const char *service, cons
     add(&letter, "Furrow-Reason", letter.reason);
     add(&letter, "Furrow-Stream", stream);
     add(&letter, "Furrow-Sequence", letter.sequence);
-    add(&letter, "Furrow-Subject", event->subject);
+    bool fits = furrow_header_value_valid(event->subject);
+    add(&letter, "Furrow-Subject", fits ? event->subject : "left out: longer than a header may be");
     furrow_bytes body = event->data;
     if (body.len + letter.bytes + strlen(id) + 64 > furrow_link_max_payload(link)) {
         add(&letter, "Furrow-Body", "left out: too large with these headers");

@@ -43,9 +43,7 @@ static furrow_status refused(natsStatus status, furrow_error *err)
 
 static bool header_ok(const furrow_header *header)
 {
-    const unsigned char *at = (const unsigned char *)header->name;
-    while (*at > ' ' && *at != ':' && *at < 0x7f) at++;
-    return *at == '\0' && at != (const unsigned char *)header->name && furrow_header_value_valid(header->value);
+    return furrow_header_name_valid(header->name) && furrow_header_value_valid(header->value);
 }
 
 static furrow_status publish_with_headers(furrow_link *link, const furrow_outgoing *out, const char *reply,

@@ -140,6 +140,14 @@ bool furrow_header_traceparent_valid(const char *text)
            text[35] == '-' && hex_run(text + 36, 16, false) && text[52] == '-' && hex_run(text + 53, 2, true);
 }
 
+bool furrow_header_name_valid(const char *text)
+{
+    const char *at = text;
+
+    while (*at > ' ' && *at <= '~' && *at != ':') at++;
+    return *at == '\0' && at != text;
+}
+
 bool furrow_header_value_valid(const char *text)
 {
     size_t len = strcspn(text, "\r\n");

@@ -56,6 +56,9 @@ furrow_status furrow_header_parse_after(const char *text, furrow_version_token o
 /* W3C trace context, version 00: is it well-formed? A wrong one is dropped, not an error. */
 bool furrow_header_traceparent_valid(const char *text);
 
+/* May it be a header's name: visible ASCII without a colon? */
+bool furrow_header_name_valid(const char *text);
+
 /* May it stand in a header value: no CR, LF or NUL, at most 1024 bytes? */
 bool furrow_header_value_valid(const char *text);
 

@@ -2,6 +2,10 @@
  * test_replica_faults.c. */
 #include "replica_mesh.h"
 
+#include <arpa/inet.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
 #define PART (&replicatest__v1__person_part__descriptor)
 #define MORE (&replicatest__v1__person_more__descriptor)
 
@@ -148,6 +152,54 @@ static void buries_poison(test_mesh *mesh)
 START_TEST(events_that_cannot_be_applied_go_to_the_dead_letters_and_the_rest_flows_on)
 {
     mesh_run(NULL, buries_poison);
+}
+END_TEST
+
+/* Publishes in NATS' own protocol what our library is too polite for, and waits until the server has taken it. */
+static void publish_raw(test_mesh *mesh, const char *subject, const char *headers, const char *body)
+{
+    char text[4096], answer[4096] = "";
+    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons((uint16_t)furrow_test_server_port(mesh->nats))};
+    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    ck_assert_int_eq(connect(fd, (struct sockaddr *)&to, sizeof to), 0);
+    int len = snprintf(text, sizeof text,
+                       "CONNECT {\"verbose\":false,\"headers\":true}\r\nHPUB %s %zu %zu\r\n%s%s\r\nPING\r\n", subject,
+                       strlen(headers), strlen(headers) + strlen(body), headers, body);
+    ck_assert_int_eq(send(fd, text, (size_t)len, 0), len);
+    for (size_t got = 0; !strstr(answer, "PONG");) {
+        ssize_t more = recv(fd, answer + got, sizeof answer - 1 - got, 0);
+        ck_assert_int_gt(more, 0);
+        got += (size_t)more;
+    }
+    ck_assert_ptr_null(strstr(answer, "-ERR"));
+    close(fd);
+}
+
+/* What no header may hold must not keep an event out of the dead letters. */
+static void buries_the_unspeakable(test_mesh *mesh)
+{
+    char subject[1200] = "replicatest.v1.Person.";
+    furrow_replica *replica = mesh_replica(mesh, (furrow_replica_options){0});
+    mesh_await_ready(replica);
+    publish_raw(mesh, "replicatest.v1.Person.e1", "NATS/1.0\r\na b: 1\r\n\x7f: 2\r\nc: x\ny\r\nd: 4\r\n\r\n",
+                "\x0a\xff\xff");
+    uint64_t named = mesh_last_seq(mesh, "PERSON");
+    memset(subject + strlen(subject), 'x', sizeof subject - strlen(subject) - 1);
+    subject[sizeof subject - 1] = '\0';
+    publish_raw(mesh, subject, "NATS/1.0\r\n\r\n", "x");
+    uint64_t far = mesh_last_seq(mesh, "PERSON");
+    ck_assert_uint_eq(far, named + 1);
+    mesh_await_rest(mesh, "timesheet");
+    ck_assert_uint_eq(stats_of(replica).dead_lettered, 2);
+    check_letter(mesh, 2, named, "");
+    check_letter(mesh, 2, far, "not a subject");
+    mesh_end(replica);
+}
+
+START_TEST(events_with_headers_or_subjects_that_no_header_holds_are_dead_letters_too)
+{
+    mesh_run(NULL, buries_the_unspeakable);
 }
 END_TEST
 
@@ -413,6 +465,7 @@ int main(void)
     tcase_add_test(tests, a_replica_holds_the_declared_fields_byte_for_byte_and_nothing_else);
     tcase_add_test(tests, an_own_entity_is_kept_whole);
     tcase_add_test(tests, events_that_cannot_be_applied_go_to_the_dead_letters_and_the_rest_flows_on);
+    tcase_add_test(tests, events_with_headers_or_subjects_that_no_header_holds_are_dead_letters_too);
     tcase_add_test(tests, an_event_that_redis_refuses_takes_no_other_with_it);
     tcase_add_test(tests, a_stream_or_consumer_made_later_than_the_replica_is_picked_up);
     tcase_add_test(tests, who_waits_for_a_version_goes_on_when_it_has_arrived);

@@ -166,6 +166,10 @@ START_TEST(a_header_value_is_one_short_line)
     ck_assert(!furrow_header_value_valid(text));
     ck_assert(!furrow_header_value_valid("a\nb"));
     ck_assert(!furrow_header_value_valid("a\r"));
+    ck_assert(furrow_header_name_valid("Nats-Msg-Id"));
+    for (const char *const *name = (const char *const[]){"", "a b", "a:", "a\n", "\x7f", "\xc3\xbc", NULL}; *name;
+         name++)
+        ck_assert_msg(!furrow_header_name_valid(*name), "%s", *name);
 }
 END_TEST
 
