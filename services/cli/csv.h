@@ -23,7 +23,8 @@ typedef struct csv_file {
     size_t row_count;
 } csv_file;
 
-/* Everything lives in @arena. NOT_FOUND, INVALID_ARGUMENT (not CSV; says the line), RESOURCE_EXHAUSTED. */
+/* Everything lives in @arena. NOT_FOUND, INVALID_ARGUMENT (not CSV, or a NUL byte in it; says the line),
+ * RESOURCE_EXHAUSTED. */
 furrow_status csv_read(const char *path, furrow_arena *arena, csv_file *out, furrow_error *err) FURROW_MUST_USE;
 
 #endif

@@ -1,16 +1,13 @@
 /*
- * furrow import: rows of CSV become create requests. A column is a path of the request's fields ("contact.phone"), so
- * the contract is the documentation; each row becomes JSON and is read as any client's JSON is, so values are checked
- * by the same code.
+ * furrow import: rows of CSV become create requests (see row.h).
  *
  * Rows are sent many at a time. A row that fails FAILED_PRECONDITION (its parent or location is not there yet) or
  * UNAVAILABLE is tried again in another pass as long as passes get somewhere. A row whose entity exists is left alone:
  * running an import again is safe.
  */
 #include "cli/cli.h"
-#include "cli/csv.h"
+#include "cli/row.h"
 
-#include "base/buffer.h"
 #include "base/clock.h"
 #include "base/id.h"
 #include "employee/v1/employee.furrow.h"
@@ -24,7 +21,6 @@
 #include <unistd.h>
 
 #define IN_FLIGHT      128
-#define ROW_JSON_MAX   (64 * 1024)
 #define IDLE_PASSES    25 /* passes without progress before what is left is given up */
 #define PASS_PAUSE_MS  200
 #define ARENA_BYTES    ((size_t)4 * CSV_FILE_MAX)
@@ -77,101 +73,6 @@ static const import_kind *kind_of(cli *tool, const char *named, const char *path
     cli_fail(tool, 2, "%s: of what kind? name the file employees….csv, locations….csv or jobs….csv, or use --kind",
              path);
     return NULL;
-}
-
-/* The field at the end of a column's path. */
-static const ProtobufCFieldDescriptor *find_field(const ProtobufCMessageDescriptor *message, const char *path)
-{
-    char name[64];
-    const char *dot = strchr(path, '.');
-    snprintf(name, sizeof name, "%.*s", (int)(dot ? (size_t)(dot - path) : strlen(path)), path);
-    const ProtobufCFieldDescriptor *field = protobuf_c_message_descriptor_get_field_by_name(message, name);
-    if (!field || !dot) return field;
-    return field->type == PROTOBUF_C_TYPE_MESSAGE ? find_field(field->descriptor, dot + 1) : NULL;
-}
-
-/* An enum's value may be written without its prefix and in any case: "harvest" for JOB_KIND_HARVEST. */
-static void append_enum(const ProtobufCEnumDescriptor *type, const char *text, furrow_buffer *out)
-{
-    size_t len = strlen(text);
-    for (unsigned i = 0; i < type->n_values; i++) {
-        const char *name = type->values[i].name;
-        size_t full = strlen(name);
-        bool suffix = full > len && name[full - len - 1] == '_' && strcasecmp(name + full - len, text) == 0;
-        if (suffix || strcasecmp(name, text) == 0) text = name;
-    }
-    furrow_json_append_string(out, furrow_bytes_of(text));
-}
-
-static void append_value(const ProtobufCFieldDescriptor *field, const char *text, furrow_buffer *out)
-{
-    if (field->type == PROTOBUF_C_TYPE_ENUM)
-        append_enum(field->descriptor, text, out);
-    else if (field->type == PROTOBUF_C_TYPE_BOOL && (strcmp(text, "true") == 0 || strcmp(text, "false") == 0))
-        furrow_buffer_append_text(out, text);
-    else
-        furrow_json_append_string(out, furrow_bytes_of(text)); /* numbers too: proto3 JSON reads them from strings */
-}
-
-/* A repeated field is a list with ; between. */
-static void append_list(const ProtobufCFieldDescriptor *field, const char *text, furrow_buffer *out)
-{
-    char item[512];
-    furrow_buffer_append_byte(out, '[');
-    for (const char *at = text; *at;) {
-        size_t len = strcspn(at, ";");
-        snprintf(item, sizeof item, "%.*s", (int)len, at);
-        append_value(field, item, out);
-        at += len + (at[len] == ';');
-        if (*at) furrow_buffer_append_byte(out, ',');
-    }
-    furrow_buffer_append_byte(out, ']');
-}
-
-/* Columns of one nested message need not stand together: each level gathers its own. */
-static void append_object(const import_row *row, const ProtobufCMessageDescriptor *message, const char *prefix,
-                          furrow_buffer *out)
-{
-    const csv_row *header = &row->in->file.header;
-    bool first = true;
-    furrow_buffer_append_byte(out, '{');
-    for (unsigned f = 0; f < message->n_fields; f++) {
-        const ProtobufCFieldDescriptor *field = &message->fields[f];
-        for (size_t c = 0; c < header->count && c < row->csv->count; c++) {
-            const char *path = header->fields[c], *text = row->csv->fields[c];
-            const char *name = text[0] ? furrow_bytes_after(path, prefix) : NULL;
-            const char *end = name ? furrow_bytes_after(name, field->name) : NULL;
-            if (!end || (*end != '\0' && *end != '.')) continue;
-            furrow_buffer_printf(out, "%s\"%s\":", first ? "" : ",", field->name);
-            first = false;
-            if (*end == '.') {
-                char deeper[128];
-                snprintf(deeper, sizeof deeper, "%s%s.", prefix, field->name);
-                append_object(row, field->descriptor, deeper, out);
-            } else if (field->label == PROTOBUF_C_LABEL_REPEATED) {
-                append_list(field, text, out);
-            } else {
-                append_value(field, text, out);
-            }
-            break;
-        }
-    }
-    furrow_buffer_append_byte(out, '}');
-}
-
-static furrow_status request_of(const import_row *row, furrow_arena *arena, ProtobufCMessage **out, furrow_error *err)
-{
-    if (row->csv->count > row->in->file.header.count)
-        return furrow_fail(err, FURROW_INVALID_ARGUMENT, "has %zu fields, the header %zu", row->csv->count,
-                           row->in->file.header.count);
-    furrow_buffer json;
-    furrow_buffer_init(&json, ROW_JSON_MAX);
-    append_object(row, row->in->request, "", &json);
-    furrow_status status =
-        json.failed ? furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "is too long")
-                    : furrow_json_decode(row->in->request, (furrow_bytes){json.data, json.len}, arena, out, err);
-    furrow_buffer_fini(&json);
-    return status;
 }
 
 static void draw_progress(const import *in, bool last)
@@ -233,8 +134,8 @@ static void send_row(void *arg)
     furrow_error err = {0};
     ProtobufCMessage *request, *response;
     FURROW_AUTO(furrow_arena) arena = furrow_arena_create(0);
-    furrow_status status =
-        arena ? request_of(row, arena, &request, &err) : furrow_fail(&err, FURROW_RESOURCE_EXHAUSTED, "out of memory");
+    furrow_status status = arena ? row_request(&in->file.header, row->csv, in->request, arena, &request, &err)
+                                 : furrow_fail(&err, FURROW_RESOURCE_EXHAUSTED, "out of memory");
     if (status == FURROW_OK)
         status =
             furrow_client_call(in->tool->client, method(in, in->kind->create), request, NULL, arena, &response, &err);
@@ -307,16 +208,13 @@ static void report(import *in)
 static bool check_header(import *in)
 {
     const csv_row *header = &in->file.header;
+    furrow_error err = {0};
     in->id_column = header->count;
-    for (size_t c = 0; c < header->count; c++) {
+    for (size_t c = 0; c < header->count; c++)
         if (strcmp(header->fields[c], "id") == 0) in->id_column = c;
-        const ProtobufCFieldDescriptor *field = find_field(in->request, header->fields[c]);
-        if (field && field->type != PROTOBUF_C_TYPE_MESSAGE) continue;
-        cli_fail(in->tool, 1, "%s:1: no column %s; columns are the fields of %s, nested ones as contact.phone",
-                 in->path, header->fields[c], in->request->name);
-        return false;
-    }
-    return true;
+    if (row_check_header(header, in->request, &err) == FURROW_OK) return true;
+    cli_fail(in->tool, 1, "%s:1: %s", in->path, err.text);
+    return false;
 }
 
 static void import_file(cli *tool, const char *named, const char *path)
