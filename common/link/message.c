@@ -159,8 +159,10 @@ void furrow_msg_each_header(const furrow_msg *msg, void (*fn)(void *arg, const c
     free((void *)names);
 }
 
+/* Three digits, as in HTTP; what else calls itself a status is none. */
 int furrow_message_status(const furrow_msg *msg)
 {
     const char *status = msg->data.len == 0 ? furrow_msg_header(msg, "Status") : NULL;
-    return status ? atoi(status) : 0;
+    bool good = status && strlen(status) == 3 && strspn(status, "0123456789") == 3;
+    return good ? (status[0] - '0') * 100 + (status[1] - '0') * 10 + (status[2] - '0') : 0;
 }

@@ -37,6 +37,7 @@ static bool decode(const char *text, size_t len, uint8_t *key)
         memcpy(key, text, len);
         return true;
     }
+    if (len == FILE_MAX) return false;
     while (len > HEX_DIGITS && (text[len - 1] == '\n' || text[len - 1] == '\r')) len--;
     size_t decoded = 0;
     return len == HEX_DIGITS && sodium_hex2bin(key, FURROW_MASTERKEY_BYTES, text, len, NULL, &decoded, NULL) == 0 &&

@@ -155,7 +155,8 @@ static void take_retry_info(furrow_bytes value, furrow_arena *arena, furrow_erro
     const Furrow__V1__RetryInfo *info =
         (const Furrow__V1__RetryInfo *)read(&furrow__v1__retry_info__descriptor, value, arena);
     const Google__Protobuf__Duration *delay = info ? info->retry_delay : NULL;
-    if (!delay || delay->seconds < 0 || delay->seconds > INT32_MAX || delay->nanos < 0) return;
+    if (!delay || delay->seconds < 0 || delay->seconds > INT32_MAX || delay->nanos < 0 || delay->nanos > 999999999)
+        return;
     err->retry_ms = delay->seconds * 1000 + delay->nanos / 1000000;
 }
 

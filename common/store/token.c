@@ -6,6 +6,12 @@
 
 enum { TOKEN_MAX = 1024, VARIANT = sodium_base64_VARIANT_URLSAFE_NO_PADDING };
 
+/* libsodium takes some bytes above 127 for digits. */
+static bool is_base64url(const char *text, size_t len)
+{
+    return strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_") == len;
+}
+
 char *furrow_token_make(const uint8_t query[FURROW_HASH_BYTES], furrow_bytes last, furrow_arena *arena)
 {
     size_t len = FURROW_HASH_BYTES + last.len, size = sodium_base64_ENCODED_LEN(len, VARIANT);
@@ -22,8 +28,8 @@ furrow_status furrow_token_read(const char *token, const uint8_t query[FURROW_HA
 {
     uint8_t raw[TOKEN_MAX];
     size_t len = 0, token_len = strlen(token);
-    if (token_len > TOKEN_MAX || sodium_base642bin(raw, sizeof raw, token, token_len, NULL, &len, NULL, VARIANT) != 0 ||
-        len < FURROW_HASH_BYTES)
+    if (token_len > TOKEN_MAX || !is_base64url(token, token_len) ||
+        sodium_base642bin(raw, sizeof raw, token, token_len, NULL, &len, NULL, VARIANT) != 0 || len < FURROW_HASH_BYTES)
         return furrow_fail_field(err, "page_token", "this is no page token");
     if (memcmp(raw, query, FURROW_HASH_BYTES) != 0)
         return furrow_fail_field(
