@@ -4,6 +4,7 @@
  */
 #include "fuzz.h"
 
+#include "mutate.h"
 #include "wire/json.h"
 #include "wire/message.h"
 #include "wire_test.pb-c.h"
@@ -77,4 +78,32 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     check_finds((furrow_bytes){data, size}, arena);
     furrow_arena_destroy(arena);
     return 0;
+}
+
+size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned seed)
+{
+    static const char *const keys[] = {
+        "scalars",  "anInt32",  "anUint64",  "aFloat", "aDouble",  "aBool",    "aString",        "someBytes", "color",
+        "repeated", "numbers",  "names",     "blobs",  "maps",     "labels",   "byNumber",       "colors",    "seenAt",
+        "choice",   "text",     "wellKnown", "at",     "took",     "mask",     "maybeLong",      "times",     "tree",
+        "name",     "children", "next",      "all",    "an_int32", "a\\u0000", "\\ud83d\\ude00", NULL};
+    static const char *const values[] = {"2026-11-23T06:00:00.123456789Z",
+                                         "9999-12-31T23:59:59Z",
+                                         "1.5s",
+                                         "-0.000000001s",
+                                         "COLOR_RED",
+                                         "aGVsbG8=",
+                                         "-_-_",
+                                         "a.b,c",
+                                         "NaN",
+                                         "Infinity",
+                                         "1e3",
+                                         "\\u0000",
+                                         "\\ud800",
+                                         "\xc3\xbc",
+                                         NULL};
+    mutate_dice dice = mutate_dice_of(seed);
+    mutate_text text = {data, size, max_size};
+    mutate_json(&text, keys, values, &dice);
+    return text.size;
 }

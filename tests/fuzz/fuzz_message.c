@@ -4,6 +4,7 @@
  */
 #include "fuzz.h"
 
+#include "mutate.h"
 #include "wire/json.h"
 #include "wire/message.h"
 #include "wire_test.pb-c.h"
@@ -51,4 +52,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     furrow_arena_destroy(arena);
     return 0;
+}
+
+size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned seed)
+{
+    mutate_dice dice = mutate_dice_of(seed);
+    mutate_text text = {data, size, max_size};
+    mutate_wire(&text, &wiretest__v1__all__descriptor, &dice);
+    return text.size;
 }

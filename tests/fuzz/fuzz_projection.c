@@ -4,6 +4,7 @@
  */
 #include "fuzz.h"
 
+#include "mutate.h"
 #include "wire/json.h"
 #include "wire/message.h"
 #include "wire/projection.h"
@@ -79,4 +80,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         FURROW_REQUIRE(status == FURROW_INVALID_ARGUMENT && err.text[0] && !unpacks(event));
     free(out);
     return 0;
+}
+
+size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned seed)
+{
+    mutate_dice dice = mutate_dice_of(seed);
+    mutate_text text = {data, size, max_size};
+    mutate_wire(&text, &wiretest__v1__person__descriptor, &dice);
+    return text.size;
 }
