@@ -2,6 +2,7 @@
 foreach(service employee location job timesheet)
   furrow_unit_test(test_${service}_domain furrow_domain_${service})
 endforeach()
+furrow_unit_test(test_timestamp furrow_runtime)
 furrow_unit_test(test_states furrow_domain_employee furrow_domain_location furrow_domain_job furrow_domain_timesheet)
 target_include_directories(test_states PRIVATE ${CMAKE_CURRENT_SOURCE_DIR})
 
@@ -13,4 +14,5 @@ target_compile_definitions(furrow_test_farm PRIVATE
   FURROW_TEST_TIMESHEET="$<TARGET_FILE:timesheet>" FURROW_TEST_TOOL="$<TARGET_FILE:furrow>")
 add_dependencies(furrow_test_farm employee location job timesheet furrow)
 furrow_integration_test(test_farm furrow_test_farm furrow_proto_employee furrow_proto_location furrow_proto_job furrow_proto_timesheet)
+furrow_integration_test(test_hostile furrow_test_farm furrow_proto_employee furrow_proto_location furrow_proto_job furrow_proto_timesheet)
 furrow_integration_test(test_permissions furrow_test_farm)

@@ -2,7 +2,7 @@
  * A borrowed run of bytes: who owns it and for how long is said where it is handed over.
  *
  * What a peer sent has a length and may hold NUL, a C string ends at its NUL. The comparisons here are the only way
- * from the one to the other: none reads past an end, and none takes "id\0x" for "id". tests/lint/compare keeps it so.
+ * from the one to the other: none reads past an end, and none takes "id\0x" for "id". tests/lint/parsing keeps it so.
  */
 #ifndef FURROW_BASE_BYTES_H
 #define FURROW_BASE_BYTES_H

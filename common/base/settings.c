@@ -4,6 +4,8 @@
  */
 #include "base/settings.h"
 
+#include "base/number.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <stdbool.h>
@@ -28,17 +30,9 @@ static const char *value_of(const furrow_setting *setting)
     return value && *value ? value : setting->fallback;
 }
 
-/* Decimal, whole and in range; strtoll's own leniency (leading blanks, "+") is not ours. */
 static bool parse_number(const furrow_setting *setting, const char *text, int64_t *out)
 {
-    if (!text || strchr("-0123456789", *text) == NULL || *text == '\0') return false;
-    char *end;
-    errno = 0;
-    long long number = strtoll(text, &end, 10);
-    if (errno != 0 || *end != '\0' || end == text) return false;
-    if (number < setting->min || number > setting->max) return false;
-    *out = number;
-    return true;
+    return text && furrow_number_parse_signed(furrow_bytes_of(text), setting->min, setting->max, out);
 }
 
 /* The file that @setting's secret stands in; NULL when none is named. */

@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define TEXT_ARENA_BYTES 8192
 
@@ -73,18 +72,6 @@ bool furrow_js_name_ok(const char *name)
 
 int64_t furrow_js_parse_time(const char *text)
 {
-    struct tm when = {0};
-    const char *at = strptime(text, "%Y-%m-%dT%H:%M:%S", &when);
-    if (!at) return 0;
-    int64_t ns = 0, unit = 100000000, sign, hours, minutes;
-    if (*at == '.')
-        for (at++; isdigit((unsigned char)*at); at++, unit /= 10) ns += (*at - '0') * unit;
-    int64_t seconds = timegm(&when);
-    if ((*at == '+' || *at == '-') && strlen(at) >= 6) { /* the server's zone: "+01:00" */
-        sign = *at == '-' ? -1 : 1;
-        hours = strtol(at + 1, NULL, 10);
-        minutes = strtol(at + 4, NULL, 10);
-        seconds -= sign * (hours * 3600 + minutes * 60);
-    }
-    return seconds * (int64_t)FURROW_NS_PER_S + ns;
+    int64_t ns = 0;
+    return furrow_json_parse_time(furrow_bytes_of(text), &ns) ? ns : 0;
 }

@@ -3,6 +3,8 @@
  * reply is the ack; a hot path, so its JSON is scanned for just two keys. May depend on: link, api, wire/json.
  */
 #include "link/api.h"
+
+#include "base/number.h"
 #include "link/internal.h"
 #include "wire/json.h"
 
@@ -30,7 +32,10 @@ static furrow_status parse_ack(furrow_bytes json, furrow_js_puback *ack, furrow_
     uint64_t sequence = 0;
     const char *end = (const char *)json.data + json.len;
     for (at += sizeof seq - 1; at < end && *at == ' ';) at++;
-    for (; at < end && *at >= '0' && *at <= '9'; at++) sequence = sequence * 10 + (uint64_t)(*at - '0');
+    size_t digits = furrow_number_digits((furrow_bytes){at, (size_t)(end - at)});
+    if (!furrow_number_parse((furrow_bytes){at, digits}, UINT64_MAX, &sequence))
+        return furrow_fail(err, FURROW_INTERNAL, "JetStream: the acknowledgement has no sequence");
+    at += digits;
     *ack = (furrow_js_puback){sequence, memmem(at, (size_t)(end - at), duplicate, sizeof duplicate - 1) != NULL};
     return FURROW_OK;
 }

@@ -8,6 +8,8 @@
  */
 #include "link/internal.h"
 
+#include "base/number.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -163,6 +165,6 @@ void furrow_msg_each_header(const furrow_msg *msg, void (*fn)(void *arg, const c
 int furrow_message_status(const furrow_msg *msg)
 {
     const char *status = msg->data.len == 0 ? furrow_msg_header(msg, "Status") : NULL;
-    bool good = status && strlen(status) == 3 && strspn(status, "0123456789") == 3;
-    return good ? (status[0] - '0') * 100 + (status[1] - '0') * 10 + (status[2] - '0') : 0;
+    uint64_t number = 0;
+    return status && furrow_number_parse(furrow_bytes_of(status), 999, &number) ? (int)number : 0;
 }

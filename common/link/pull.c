@@ -18,6 +18,8 @@
  * May depend on: link, api, wire/json, libuv.
  */
 #include "link/api.h"
+
+#include "base/number.h"
 #include "link/internal.h"
 #include "wire/json.h"
 
@@ -214,7 +216,9 @@ static void on_status(furrow_js_pull *pull, const furrow_msg *msg)
         if (strcasestr(text, conflicts[i].part)) status = conflicts[i].status;
     if (status == FURROW_OK) {
         if (!pull->gather_ms) {
-            subtract(pull, unfilled ? strtoul(unfilled, NULL, 10) : pull->batch);
+            uint64_t left = pull->batch;
+            if (unfilled) (void)furrow_number_parse(furrow_bytes_of(unfilled), SIZE_MAX, &left);
+            subtract(pull, (size_t)left);
         } else if (code == 404 && pull->rest_ms < GATHER_IDLE_MS) {
             pull->rest_ms *= 2;
         }

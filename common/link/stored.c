@@ -4,24 +4,12 @@
  * (base64).
  */
 #include "link/api.h"
+
+#include "base/number.h"
 #include "wire/subject.h"
 
-#include <ctype.h>
 #include <sodium.h>
 #include <string.h>
-
-static bool parse_sequence(const furrow_json_member *member, uint64_t *out)
-{
-    const char *digits = member->raw.data;
-    uint64_t value = 0;
-    if (member->raw.len == 0 || member->raw.len > 19) return false; /* 19 digits fit */
-    for (size_t i = 0; i < member->raw.len; i++) {
-        if (!isdigit((unsigned char)digits[i])) return false;
-        value = value * 10 + (uint64_t)(digits[i] - '0');
-    }
-    *out = value;
-    return value > 0;
-}
 
 furrow_status furrow_js_stored_parse(furrow_bytes json, furrow_js_stored_reply *out, furrow_error *err)
 {
@@ -29,7 +17,8 @@ furrow_status furrow_js_stored_parse(furrow_bytes json, furrow_js_stored_reply *
         {.name = "seq"}, {.name = "subject"}, {.name = "data"}, {.name = "hdrs"}, {.name = "time"}};
     furrow_js_stored_reply reply = {.sequence = 0};
     if (!furrow_json_find_members(json, "message", members, sizeof members / sizeof members[0]) ||
-        !parse_sequence(&members[0], &reply.sequence) || !members[1].raw.data || !members[4].raw.data)
+        !furrow_number_parse(members[0].raw, UINT64_MAX, &reply.sequence) || reply.sequence == 0 ||
+        !members[1].raw.data || !members[4].raw.data)
         return furrow_fail(err, FURROW_INTERNAL, "JetStream: not a stored message");
     reply.subject = members[1];
     reply.data = members[2];

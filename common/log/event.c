@@ -8,6 +8,7 @@
 
 #include "base/backoff.h"
 #include "base/clock.h"
+#include "base/number.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -54,9 +55,7 @@ bool furrow_event_is(const furrow_js_stored *stored, const char *id, furrow_aren
 static bool follows(const furrow_js_stored *stored, furrow_arena *arena, uint64_t *version)
 {
     const char *text = furrow_js_stored_header(stored, FURROW_HEADER_EXPECTED_SEQ, arena);
-    if (!text) return false;
-    *version = strtoull(text, NULL, 10);
-    return true;
+    return text && furrow_number_parse(furrow_bytes_of(text), UINT64_MAX, version);
 }
 
 /* Who followed the version @event expects? At most the states that the stream keeps are looked at. */

@@ -6,6 +6,7 @@
 
 #include "base/buffer.h"
 #include "base/clock.h"
+#include "base/number.h"
 #include "rpc/retry.h"
 #include "rpc/status_message.h"
 #include "wire/message.h"
@@ -84,9 +85,9 @@ furrow_status furrow_client_reply_status(const furrow_msg *reply, furrow_error *
     const char *code = furrow_msg_header(reply, FURROW_HEADER_ERROR_CODE);
     const char *text = furrow_msg_header(reply, FURROW_HEADER_ERROR);
     if (!code && !text) return FURROW_OK;
-    char *end = NULL;
-    long number = code ? strtol(code, &end, 10) : FURROW_UNKNOWN;
-    furrow_status status = code && (end == code || *end) ? FURROW_UNKNOWN : furrow_status_from_number(number);
+    uint64_t number = FURROW_UNKNOWN;
+    if (code) (void)furrow_number_parse(furrow_bytes_of(code), INT32_MAX, &number);
+    furrow_status status = furrow_status_from_number((long)number);
     if (status == FURROW_OK) status = FURROW_UNKNOWN; /* an error reply that calls itself OK */
     furrow_fail(err, status, "%s", text ? text : furrow_status_name(status));
     FURROW_AUTO(furrow_arena) scratch = err && reply->data.len > 0 ? furrow_arena_create(STATUS_BODY_MAX) : NULL;

@@ -1,24 +1,11 @@
 /* See address.h. */
 #include "store/address.h"
 
-#include "base/bytes.h"
+#include "base/number.h"
 
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
-
-static furrow_status parse_number(const char *text, size_t len, unsigned long max, unsigned long *out)
-{
-    unsigned long number = 0;
-    if (len == 0 || len > 9) return FURROW_INVALID_ARGUMENT;
-    for (size_t i = 0; i < len; i++) {
-        if (text[i] < '0' || text[i] > '9') return FURROW_INVALID_ARGUMENT;
-        number = number * 10 + (unsigned long)(text[i] - '0');
-    }
-    if (number > max) return FURROW_INVALID_ARGUMENT;
-    *out = number;
-    return FURROW_OK;
-}
 
 static furrow_status parse_unix(const char *url, const char *path, furrow_address *out, furrow_error *err)
 {
@@ -55,12 +42,12 @@ static furrow_status parse_authority(const char *url, const char *host, size_t l
     if (host_len == 0 || host_len >= sizeof out->host)
         return furrow_fail(err, FURROW_INVALID_ARGUMENT, "Redis URL %s: no host, or one of more than %zu bytes", url,
                            sizeof out->host - 1);
-    unsigned long number = 6379;
-    if (port && (parse_number(port, (size_t)(host + len - port), 65535, &number) || number == 0))
+    uint64_t number = 6379;
+    if (port && (!furrow_number_parse((furrow_bytes){port, (size_t)(host + len - port)}, 65535, &number) || !number))
         return furrow_fail(err, FURROW_INVALID_ARGUMENT, "Redis URL %s: the port is a number from 1 to 65535", url);
     memcpy(out->host, host, host_len);
     out->host[host_len] = '\0';
-    snprintf(out->port, sizeof out->port, "%lu", number);
+    snprintf(out->port, sizeof out->port, "%u", (unsigned)number);
     return FURROW_OK;
 }
 
@@ -79,8 +66,8 @@ furrow_status furrow_address_parse(const char *url, furrow_address *out, furrow_
         furrow_status status = parse_authority(url, authority, len, &address, err);
         if (status) return status;
         const char *database = authority + len + (authority[len] == '/');
-        unsigned long number = 0;
-        if (*database && parse_number(database, strlen(database), 65535, &number))
+        uint64_t number = 0;
+        if (*database && !furrow_number_parse(furrow_bytes_of(database), 65535, &number))
             return furrow_fail(err, FURROW_INVALID_ARGUMENT, "Redis URL %s: the database is a number", url);
         address.database = (unsigned)number;
     } else {

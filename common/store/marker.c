@@ -1,6 +1,8 @@
 /* The marker of a replica (see record.h): a hash that says what the table's records are worth. */
 #include "store/table.h"
 
+#include "base/number.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +15,14 @@ static void copy_text(const furrow_value *value, char *out, size_t size)
     if (len >= size) len = size - 1;
     if (len) memcpy(out, value->text.data, len);
     out[len] = '\0';
+}
+
+/* 0, which is before everything, when there is none. */
+static uint64_t number_of(const furrow_value *value, uint64_t max)
+{
+    uint64_t number = 0;
+    if (value->kind == FURROW_VALUE_TEXT) (void)furrow_number_parse(value->text, max, &number);
+    return number;
 }
 
 furrow_status furrow_marker_read(furrow_table *table, furrow_marker *out, furrow_error *err)
@@ -28,16 +38,12 @@ furrow_status furrow_marker_read(furrow_table *table, furrow_marker *out, furrow
     if (status) return furrow_wrap(err, "marker of %s", table->options.entity);
     if (fields.kind != FURROW_VALUE_LIST || fields.count != FIELDS)
         return furrow_fail(err, FURROW_INTERNAL, "redis: HMGET answered something else");
-    char epoch[24], position[24], time[24];
     furrow_marker marker = {.found = fields.items[0].kind == FURROW_VALUE_TEXT};
     copy_text(&fields.items[0], marker.shape, sizeof marker.shape);
-    copy_text(&fields.items[1], epoch, sizeof epoch);
     copy_text(&fields.items[2], marker.run_id, sizeof marker.run_id);
-    copy_text(&fields.items[3], position, sizeof position);
-    copy_text(&fields.items[4], time, sizeof time);
-    marker.epoch_ns = strtoll(epoch, NULL, 10);
-    marker.position = strtoull(position, NULL, 10);
-    marker.position_ns = strtoll(time, NULL, 10);
+    marker.epoch_ns = (int64_t)number_of(&fields.items[1], INT64_MAX);
+    marker.position = number_of(&fields.items[3], UINT64_MAX);
+    marker.position_ns = (int64_t)number_of(&fields.items[4], INT64_MAX);
     *out = marker;
     return FURROW_OK;
 }

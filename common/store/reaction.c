@@ -5,6 +5,8 @@
  */
 #include "store/table.h"
 
+#include "base/number.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,7 +24,8 @@ static furrow_status scan(furrow_table *table, size_t max, furrow_arena *arena, 
     if (status) return status;
     if (answer.kind != FURROW_VALUE_LIST || answer.count != 2 || answer.items[0].kind != FURROW_VALUE_TEXT)
         return furrow_fail(err, FURROW_INTERNAL, "redis: HSCAN answered something else");
-    table->reaction_cursor = strtoull(answer.items[0].text.data, NULL, 10);
+    if (!furrow_number_parse(answer.items[0].text, UINT64_MAX, &table->reaction_cursor))
+        return furrow_fail(err, FURROW_INTERNAL, "redis: HSCAN answered no cursor");
     *out = answer.items[1];
     return FURROW_OK;
 }

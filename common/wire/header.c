@@ -4,6 +4,8 @@
  */
 #include "wire/header.h"
 
+#include "base/number.h"
+
 #include <stdio.h>
 
 /* From fine to coarse; `next` is how many of a unit make one of the following. */
@@ -82,16 +84,14 @@ static bool parse_token(const char **at, furrow_version_token *out)
 {
     const char *text = *at + strspn(*at, " \t");
     size_t len = 0;
-    uint64_t sequence = 0;
+    uint64_t sequence;
 
     while (subject_char(text[len])) len++;
     if (len == 0 || len >= FURROW_SUBJECT_MAX || text[len] != '=') return false;
     const char *digit = text + len + 1;
-    if (*digit < '0' || *digit > '9') return false;
-    for (; *digit >= '0' && *digit <= '9'; digit++)
-        if (__builtin_mul_overflow(sequence, 10, &sequence) ||
-            __builtin_add_overflow(sequence, (uint64_t)(*digit - '0'), &sequence))
-            return false;
+    size_t digits = furrow_number_digits(furrow_bytes_of(digit));
+    if (!furrow_number_parse((furrow_bytes){digit, digits}, UINT64_MAX, &sequence)) return false;
+    digit += digits;
     if (out) {
         memcpy(out->subject, text, len);
         out->subject[len] = '\0';

@@ -47,6 +47,9 @@ bool furrow_json_find_int(furrow_bytes text, const char *path, int64_t *out);
 bool furrow_json_find_text(furrow_bytes text, const char *path, furrow_arena *arena, char **out);
 bool furrow_json_find_bool(furrow_bytes text, const char *path, bool *out);
 
+/* A time as JSON has it (RFC 3339) in nanoseconds since 1970; false when it is none or does not fit (1677 to 2262). */
+bool furrow_json_parse_time(furrow_bytes text, int64_t *ns);
+
 /* A string or a number as it is written: what stands between the quotes, escapes and all. No data: absent. */
 typedef struct furrow_json_member {
     const char *name;

@@ -4,7 +4,9 @@
  */
 #include "wire/json_parts.h"
 
+#include "wire/json.h"
 #include "wire/json_scalar.h"
+#include "wire/moment.h"
 
 #include "google/protobuf/duration.pb-c.h"
 #include "google/protobuf/field_mask.pb-c.h"
@@ -12,10 +14,6 @@
 
 #include <stdio.h>
 
-#define NANOS         1000000000
-#define TIMESTAMP_MIN (-62135596800LL) /* 0001-01-01T00:00:00Z */
-#define TIMESTAMP_MAX 253402300799LL   /* 9999-12-31T23:59:59Z */
-#define DURATION_MAX  315576000000LL   /* 10,000 years, duration.proto */
 #define SECONDS_A_DAY 86400
 
 furrow_json_known furrow_json_known_of(const ProtobufCMessageDescriptor *descriptor)
@@ -138,10 +136,19 @@ static const char *parse_timestamp(cursor text, Google__Protobuf__Timestamp *out
     int64_t seconds, nanos;
 
     if (!take_date_time(&text, &seconds, &nanos)) return "a time such as \"2026-03-01T06:00:00Z\" was expected";
-    if (seconds < TIMESTAMP_MIN || seconds > TIMESTAMP_MAX) return "the time is out of range";
+    const char *wrong = furrow_moment_check_timestamp(seconds, (int32_t)nanos);
+    if (wrong) return wrong;
     out->seconds = seconds;
     out->nanos = (int32_t)nanos;
     return NULL;
+}
+
+bool furrow_json_parse_time(furrow_bytes text, int64_t *ns)
+{
+    cursor at = {text.data, (const uint8_t *)text.data + text.len};
+    int64_t seconds, nanos;
+
+    return take_date_time(&at, &seconds, &nanos) && furrow_moment_ns(seconds, (int32_t)nanos, ns);
 }
 
 static const char *parse_duration(cursor text, Google__Protobuf__Duration *out)
@@ -151,9 +158,14 @@ static const char *parse_duration(cursor text, Google__Protobuf__Duration *out)
 
     if (!take_digits(&text, 1, 12, &seconds) || !take_nanos(&text, &nanos) || !take(&text, 's') || text.at != text.end)
         return "a duration such as \"1.5s\" was expected";
-    if (seconds > DURATION_MAX || (seconds == DURATION_MAX && nanos > 0)) return "the duration is out of range";
-    out->seconds = negative ? -seconds : seconds;
-    out->nanos = (int32_t)(negative ? -nanos : nanos);
+    if (negative) {
+        seconds = -seconds;
+        nanos = -nanos;
+    }
+    const char *wrong = furrow_moment_check_duration(seconds, (int32_t)nanos);
+    if (wrong) return wrong;
+    out->seconds = seconds;
+    out->nanos = (int32_t)nanos;
     return NULL;
 }
 
@@ -229,11 +241,11 @@ static void print_nanos(int nanos, furrow_buffer *out)
 static const char *print_timestamp(const Google__Protobuf__Timestamp *time, furrow_buffer *out)
 {
     int year, month, day;
+    const char *wrong = furrow_moment_check_timestamp(time->seconds, time->nanos);
 
-    if (time->seconds < TIMESTAMP_MIN || time->seconds > TIMESTAMP_MAX || time->nanos < 0 || time->nanos >= NANOS)
-        return "the time is out of range";
-    int64_t shifted = time->seconds - TIMESTAMP_MIN; /* positive, so that / and % round down */
-    int64_t days = shifted / SECONDS_A_DAY + TIMESTAMP_MIN / SECONDS_A_DAY;
+    if (wrong) return wrong;
+    int64_t shifted = time->seconds - FURROW_MOMENT_SECONDS_MIN; /* positive, so that / and % round down */
+    int64_t days = shifted / SECONDS_A_DAY + FURROW_MOMENT_SECONDS_MIN / SECONDS_A_DAY;
     int second = (int)(shifted % SECONDS_A_DAY);
     civil_from_days(days, &year, &month, &day);
     furrow_buffer_printf(out, "%04d-%02d-%02dT%02d:%02d:%02d", year, month, day, second / 3600, second / 60 % 60,
@@ -248,12 +260,9 @@ static const char *print_duration(const Google__Protobuf__Duration *duration, fu
     long long seconds = duration->seconds;
     int nanos = duration->nanos;
 
-    if (seconds < -DURATION_MAX || seconds > DURATION_MAX || nanos <= -NANOS || nanos >= NANOS)
-        return "the duration is out of range";
-    if ((seconds == DURATION_MAX && nanos > 0) || (seconds == -DURATION_MAX && nanos < 0))
-        return "the duration is out of range";
-    if ((seconds > 0 && nanos < 0) || (seconds < 0 && nanos > 0))
-        return "seconds and nanos of a duration must have one sign";
+    const char *wrong = furrow_moment_check_duration(seconds, nanos);
+
+    if (wrong) return wrong;
     bool negative = seconds < 0 || nanos < 0;
     furrow_buffer_printf(out, "%s%lld", negative ? "-" : "", negative ? -seconds : seconds);
     print_nanos(negative ? -nanos : nanos, out);

@@ -7,6 +7,8 @@
  */
 #include "wire/message.h"
 
+#include "wire/json_parts.h"
+#include "wire/moment.h"
 #include "wire/wirescan.h"
 
 static void *arena_alloc(void *arena, size_t size)
@@ -70,9 +72,33 @@ static const ProtobufCFieldDescriptor *find_field(const ProtobufCMessageDescript
     return protobuf_c_message_descriptor_get_field(descriptor, number);
 }
 
+/* Seconds and nanos of a Timestamp or Duration, which has bounds that its types have not. */
+typedef struct moment {
+    furrow_json_known known;
+    int64_t seconds;
+    int32_t nanos;
+} moment;
+
+static void note_part(moment *at, const furrow_wirescan_field *field)
+{
+    uint64_t value = 0;
+
+    if (field->wire != FURROW_WIRE_VARINT) return;
+    for (size_t i = 0; i < field->len; i++) value |= (uint64_t)(field->value[i] & 0x7f) << (7 * i);
+    if (field->number == 1) at->seconds = (int64_t)value;
+    if (field->number == 2) at->nanos = (int32_t)(uint32_t)value;
+}
+
+static const char *check_moment(const moment *at)
+{
+    if (at->known == FURROW_JSON_TIMESTAMP) return furrow_moment_check_timestamp(at->seconds, at->nanos);
+    return at->known == FURROW_JSON_DURATION ? furrow_moment_check_duration(at->seconds, at->nanos) : NULL;
+}
+
 static furrow_status check(const ProtobufCMessageDescriptor *descriptor, const uint8_t *data, size_t len,
                            const level *outer, furrow_error *err)
 {
+    moment time = {.known = outer ? furrow_json_known_of(descriptor) : FURROW_JSON_ORDINARY};
     level here = {.outer = outer, .descriptor = descriptor, .depth = outer ? outer->depth + 1 : 1};
     furrow_wirescan scan = {data, data + len};
     furrow_wirescan_field field;
@@ -87,12 +113,15 @@ static furrow_status check(const ProtobufCMessageDescriptor *descriptor, const u
         last = here.field;
         wrong = furrow_wirescan_check(last->type, last->label == PROTOBUF_C_LABEL_REPEATED, &field);
         if (wrong) return refuse(&here, wrong, err);
+        if (time.known != FURROW_JSON_ORDINARY) note_part(&time, &field);
         if (last->type != PROTOBUF_C_TYPE_MESSAGE) continue;
         if (here.depth == FURROW_MESSAGE_DEPTH_MAX) return refuse(&here, "nested too deeply", err);
         furrow_status status = check(last->descriptor, field.value, field.len, &here, err);
         if (status) return status;
     }
-    return FURROW_OK;
+    here.field = NULL;
+    const char *wrong = check_moment(&time);
+    return wrong ? refuse(&here, wrong, err) : FURROW_OK;
 }
 
 /* Tells protobuf-c's two reasons for NULL apart. */

@@ -20,8 +20,8 @@ ProtobufCMessage *furrow_message_new(const ProtobufCMessageDescriptor *descripto
 
 /*
  * INVALID_ARGUMENT: not a @descriptor (says where), too deep, or a string is not UTF-8 or has a NUL byte in it, which C
- * would cut short (names the field). RESOURCE_EXHAUSTED past the arena's limit. Unknown fields are kept, groups
- * refused.
+ * would cut short, or a Timestamp or Duration within it is out of its range (names the field). RESOURCE_EXHAUSTED past
+ * the arena's limit. Unknown fields are kept, groups refused.
  */
 furrow_status furrow_message_unpack(const ProtobufCMessageDescriptor *descriptor, furrow_bytes bytes,
                                     furrow_arena *arena, ProtobufCMessage **out, furrow_error *err) FURROW_MUST_USE;

@@ -7,6 +7,7 @@
 #include "wire/subject.h"
 
 #include "base/id.h"
+#include "base/number.h"
 
 static furrow_status refuse_id(const char *field, furrow_error *err)
 {
@@ -90,16 +91,8 @@ static bool next_token(const char **at, furrow_bytes *token)
 static bool next_number(const char **at, uint64_t *out)
 {
     furrow_bytes token;
-    uint64_t value = 0;
 
-    if (!next_token(at, &token)) return false;
-    for (size_t i = 0; i < token.len; i++) {
-        unsigned digit = (unsigned)((const uint8_t *)token.data)[i] - '0';
-        if (digit > 9 || __builtin_mul_overflow(value, 10, &value) || __builtin_add_overflow(value, digit, &value))
-            return false;
-    }
-    *out = value;
-    return true;
+    return next_token(at, &token) && furrow_number_parse(token, UINT64_MAX, out);
 }
 
 static size_t count_tokens(const char *subject)

@@ -1,5 +1,7 @@
 /* Arguments, connection and dispatch of the furrow tool. */
 #include "cli/cli.h"
+
+#include "base/number.h"
 #include "cli/contracts.h"
 
 #include "base/clock.h"
@@ -83,10 +85,9 @@ const char *cli_option(cli *tool, const char *name, const char *fallback)
 int64_t cli_option_number(cli *tool, const char *name, int64_t fallback, int64_t min, int64_t max)
 {
     const char *text = cli_option(tool, name, NULL);
-    char *end;
+    int64_t value;
     if (!text) return fallback;
-    long long value = strtoll(text, &end, 10);
-    if (*text != '\0' && *end == '\0' && value >= min && value <= max) return value;
+    if (furrow_number_parse_signed(furrow_bytes_of(text), min, max, &value)) return value;
     cli_fail(tool, 2, "%s is \"%s\": use a number from %lld to %lld", name, text, (long long)min, (long long)max);
     return fallback;
 }

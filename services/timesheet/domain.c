@@ -317,21 +317,28 @@ furrow_status workday_fence(const workday_stroke *stroke, const char *by, furrow
     return status;
 }
 
-/* One entry of a correction: of a kind, with job and place, ended, within the day and not before @from_ns. */
+/* One entry of a correction: of a kind, with job and place, ended, within the day and not before *from_ns, which moves
+ * on to its end. */
 static furrow_status check_entry(const Timesheet__V1__Entry *entry, size_t index, const workday_window *window,
-                                 int64_t from_ns, furrow_error *err)
+                                 int64_t *from_ns, furrow_error *err)
 {
-    char field[40];
+    char field[40], start[48], end[48];
+    int64_t start_ns = 0, end_ns = 0;
     snprintf(field, sizeof field, "entries[%zu]", index);
+    snprintf(start, sizeof start, "%s.start", field);
+    snprintf(end, sizeof end, "%s.end", field);
     if (entry->kind != WORK && entry->kind != MEAL && entry->kind != REST)
         return furrow_fail_field(err, field, "kind must be work, meal or rest");
     if (!entry->start || !entry->end) return furrow_fail_field(err, field, "needs start and end");
-    int64_t start_ns = furrow_timestamp_ns(entry->start), end_ns = furrow_timestamp_ns(entry->end);
+    furrow_status status = furrow_timestamp_read(start, entry->start, &start_ns, err);
+    if (status == FURROW_OK) status = furrow_timestamp_read(end, entry->end, &end_ns, err);
+    if (status != FURROW_OK) return status;
     if (end_ns <= start_ns) return furrow_fail_field(err, field, "ends before it starts");
     if (start_ns < window->start_ns || end_ns > window->end_ns)
         return furrow_fail_field(err, field, "reaches outside of the day %s", window->date);
-    if (start_ns < from_ns) return furrow_fail_field(err, field, "overlaps the entry before it");
-    furrow_status status = furrow_subject_check_id(entry->job_id, strlen(entry->job_id), field, err);
+    if (start_ns < *from_ns) return furrow_fail_field(err, field, "overlaps the entry before it");
+    *from_ns = end_ns;
+    status = furrow_subject_check_id(entry->job_id, strlen(entry->job_id), field, err);
     return status == FURROW_OK ? furrow_subject_check_id(entry->location_id, strlen(entry->location_id), field, err)
                                : status;
 }
@@ -366,10 +373,8 @@ furrow_status workday_correct(const Timesheet__V1__WorkDay *current, const Times
     if (status == FURROW_OK && request->n_entries > TIMESHEET_ENTRIES_MAX)
         status = furrow_fail_field(err, "entries", "has %zu; at most %d", request->n_entries, TIMESHEET_ENTRIES_MAX);
     int64_t from_ns = window->start_ns;
-    for (size_t i = 0; status == FURROW_OK && i < request->n_entries; i++) {
-        status = check_entry(request->entries[i], i, window, from_ns, err);
-        if (status == FURROW_OK) from_ns = furrow_timestamp_ns(request->entries[i]->end);
-    }
+    for (size_t i = 0; status == FURROW_OK && i < request->n_entries; i++)
+        status = check_entry(request->entries[i], i, window, &from_ns, err);
     if (status != FURROW_OK) return status;
     Timesheet__V1__WorkDay *day = successor(current, current->id, current->employee_id, current->date, now_ns, arena);
     status = day ? set_open(day, false, "correction", arena, err) : no_memory(err);

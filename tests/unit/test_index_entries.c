@@ -171,8 +171,7 @@ END_TEST
 
 START_TEST(times_sort_as_they_pass)
 {
-    static const int64_t seconds[] = {INT64_MIN, -62135596800, -62135596799, -1,       0,
-                                      1,         1795417606,   253402300799, INT64_MAX};
+    static const int64_t seconds[] = {-62135596800, -62135596799, -1, 0, 1, 1795417606, 253402300799};
     char before[64] = "";
     for (size_t i = 0; i < sizeof seconds / sizeof seconds[0]; i++) {
         Storetest__V1__Worker worker = worker_with_id();

@@ -58,6 +58,34 @@ START_TEST(times_and_durations_are_text)
 }
 END_TEST
 
+START_TEST(times_are_nanoseconds_where_they_fit)
+{
+    static const struct {
+        const char *text;
+        int64_t ns;
+    } good[] = {{"1970-01-01T00:00:00Z", 0},
+                {"1970-01-01T01:00:00.000000001+01:00", 1},
+                {"2262-04-11T23:47:16.854775807Z", INT64_MAX},
+                {"1677-09-21T00:12:43.145224192Z", INT64_MIN}};
+    static const char *const bad[] = {"",
+                                      "2262-04-11T23:47:16.854775808Z",
+                                      "1677-09-21T00:12:43.145224191Z",
+                                      "9999-12-31T23:59:59Z",
+                                      "0001-01-01T00:00:00Z",
+                                      "99999999999999-01-01T00:00:00Z",
+                                      "1970-01-01T00:00:00",
+                                      "1970-01-01T00:00:00+99:99",
+                                      "1970-01-01T00:00:00Zx"};
+    int64_t ns = 7;
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+        ck_assert_msg(furrow_json_parse_time(furrow_bytes_of(good[i].text), &ns), "%s", good[i].text);
+        ck_assert_int_eq(ns, good[i].ns);
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        ck_assert_msg(!furrow_json_parse_time(furrow_bytes_of(bad[i]), &ns), "%s", bad[i]);
+}
+END_TEST
+
 START_TEST(masks_and_wrappers_are_mapped)
 {
     static const pair pairs[] = {
@@ -131,6 +159,7 @@ int main(void)
     suite_add_tcase(suite, tests);
     tcase_add_checked_fixture(tests, setup, teardown);
     tcase_add_test(tests, times_and_durations_are_text);
+    tcase_add_test(tests, times_are_nanoseconds_where_they_fit);
     tcase_add_test(tests, masks_and_wrappers_are_mapped);
     tcase_add_test(tests, what_has_no_json_is_refused_and_leaves_the_buffer);
     srunner_run_all(runner, CK_ENV);

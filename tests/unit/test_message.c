@@ -118,6 +118,75 @@ START_TEST(malformed_bytes_are_refused)
 }
 END_TEST
 
+/* Each "~" of the text becomes a NUL on the wire. */
+START_TEST(text_with_nul_bytes_is_refused_wherever_it_stands)
+{
+    static const struct {
+        const char *json, *field;
+    } bad[] = {
+        {"{\"tree\":{\"name\":\"a~\"}}", "tree.name"},
+        {"{\"tree\":{\"next\":{\"name\":\"~a\"}}}", "tree.next.name"},
+        {"{\"tree\":{\"children\":[{},{\"name\":\"a long name that ends in ~\"}]}}", "tree.children.name"},
+        {"{\"repeated\":{\"names\":[\"a\",\"b~c\"]}}", "repeated.names"},
+        {"{\"repeated\":{\"scalars\":[{\"aString\":\"~\"}]}}", "repeated.scalars.a_string"},
+        {"{\"maps\":{\"labels\":{\"a~\":\"1\"}}}", "maps.labels.key"},
+        {"{\"maps\":{\"labels\":{\"a\":\"~1\"}}}", "maps.labels.value"},
+        {"{\"maps\":{\"byNumber\":{\"1\":{\"aString\":\"é~\"}}}}", "maps.by_number.value.a_string"},
+        {"{\"choice\":{\"text\":\"a~b\"}}", "choice.text"},
+        {"{\"wellKnown\":{\"maybeText\":\"~\"}}", "well_known.maybe_text.value"},
+        {"{\"all\":{\"all\":{\"tree\":{\"name\":\"~\"}}}}", "all.all.tree.name"},
+    };
+
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        ProtobufCMessage *message = NULL;
+        furrow_bytes packed;
+        ck_assert_int_eq(
+            furrow_json_decode(&wiretest__v1__all__descriptor, furrow_bytes_of(bad[i].json), arena, &message, &err),
+            FURROW_OK);
+        ck_assert_int_eq(furrow_message_pack(message, arena, &packed, &err), FURROW_OK);
+        for (char *at = (char *)(uintptr_t)packed.data;
+             (at = memchr(at, '~', (size_t)((const char *)packed.data + packed.len - at)));)
+            *at = '\0';
+        message = NULL;
+        ck_assert_msg(unpack(&wiretest__v1__all__descriptor, packed, &message) == FURROW_INVALID_ARGUMENT, "%s",
+                      bad[i].json);
+        ck_assert_str_eq(err.field, bad[i].field);
+        ck_assert_ptr_null(message);
+    }
+}
+END_TEST
+
+START_TEST(times_out_of_range_are_refused_by_name)
+{
+    static const int64_t bad[] = {INT64_MIN, INT64_MAX, 253402300800, -62135596801, 1LL << 40};
+    Wiretest__V1__WellKnown known = WIRETEST__V1__WELL_KNOWN__INIT, *read = NULL;
+    Wiretest__V1__All all = WIRETEST__V1__ALL__INIT;
+    Google__Protobuf__Timestamp at = GOOGLE__PROTOBUF__TIMESTAMP__INIT;
+    Google__Protobuf__Duration took = GOOGLE__PROTOBUF__DURATION__INIT;
+    furrow_bytes packed;
+
+    all.well_known = &known;
+    known.at = &at;
+    for (size_t i = 0; i <= sizeof bad / sizeof *bad; i++) {
+        at.seconds = i < sizeof bad / sizeof *bad ? bad[i] : 0;
+        at.nanos = i < sizeof bad / sizeof *bad ? 0 : -1;
+        ck_assert_int_eq(furrow_message_pack(&all.base, arena, &packed, &err), FURROW_OK);
+        ck_assert_int_eq(unpack(all.base.descriptor, packed, &read), FURROW_INVALID_ARGUMENT);
+        ck_assert_str_eq(err.field, "well_known.at");
+    }
+    known.at = NULL;
+    known.took = &took;
+    took.seconds = -315576000001;
+    ck_assert_int_eq(furrow_message_pack(&known.base, arena, &packed, &err), FURROW_OK);
+    ck_assert_int_eq(unpack(known.base.descriptor, packed, &read), FURROW_INVALID_ARGUMENT);
+    ck_assert_str_eq(err.field, "took");
+    took.seconds = -315576000000;
+    ck_assert_int_eq(furrow_message_pack(&known.base, arena, &packed, &err), FURROW_OK);
+    ck_assert_int_eq(unpack(known.base.descriptor, packed, &read), FURROW_OK);
+    ck_assert_int_eq(read->took->seconds, -315576000000);
+}
+END_TEST
+
 START_TEST(unknown_fields_and_both_packings_are_accepted)
 {
     Wiretest__V1__Repeated *message;
@@ -370,6 +439,8 @@ int main(void)
     tcase_add_test(tests, a_message_survives_pack_and_unpack);
     tcase_add_test(tests, no_bytes_are_the_default_message);
     tcase_add_test(tests, malformed_bytes_are_refused);
+    tcase_add_test(tests, text_with_nul_bytes_is_refused_wherever_it_stands);
+    tcase_add_test(tests, times_out_of_range_are_refused_by_name);
     tcase_add_test(tests, unknown_fields_and_both_packings_are_accepted);
     tcase_add_test(tests, nesting_has_a_limit);
     tcase_add_test(tests, the_deepest_message_fits_a_tasks_stack);
