@@ -97,6 +97,16 @@ furrow_status furrow_js_get_last(furrow_link *link, const char *stream, const ch
     return get(link, stream, body, deadline_ns, arena, out, err);
 }
 
+furrow_status furrow_js_get_next(furrow_link *link, const char *stream, const char *subject, uint64_t from,
+                                 uint64_t deadline_ns, furrow_arena *arena, furrow_js_stored *out, furrow_error *err)
+{
+    char body[TEXT_MAX];
+    if (!furrow_link_subject_ok(subject) || strpbrk(subject, "\"\\"))
+        return furrow_fail(err, FURROW_INVALID_ARGUMENT, "not a subject");
+    snprintf(body, sizeof body, "{\"seq\":%" PRIu64 ",\"next_by_subj\":\"%s\"}", from ? from : 1, subject);
+    return get(link, stream, body, deadline_ns, arena, out, err);
+}
+
 furrow_status furrow_js_get(furrow_link *link, const char *stream, uint64_t sequence, uint64_t deadline_ns,
                             furrow_arena *arena, furrow_js_stored *out, furrow_error *err)
 {

@@ -55,6 +55,10 @@ bool furrow_js_stored_has_headers(const furrow_js_stored *stored);
 /* Value of @name, copied into @arena; NULL when absent. Case matters. */
 char *furrow_js_stored_header(const furrow_js_stored *stored, const char *name, furrow_arena *arena);
 
+/* Is the empty message @event a deletion of an @entity (wire/tombstone.h)? INVALID_ARGUMENT says why not. */
+furrow_status furrow_js_stored_check_deletion(const furrow_js_stored *event, const char *entity, const char *owner,
+                                              furrow_arena *arena, furrow_error *err) FURROW_MUST_USE;
+
 /* Walks the headers; what is handed to @fn lives in @arena. */
 void furrow_js_stored_each_header(const furrow_js_stored *stored, furrow_arena *arena,
                                   void (*fn)(void *arg, const char *name, const char *value), void *arg);
@@ -62,6 +66,10 @@ void furrow_js_stored_each_header(const furrow_js_stored *stored, furrow_arena *
 /* The newest message of @subject ($JS.API.STREAM.MSG.GET: always the leader's answer). NOT_FOUND. Parks. */
 furrow_status furrow_js_get_last(furrow_link *link, const char *stream, const char *subject, uint64_t deadline_ns,
                                  furrow_arena *arena, furrow_js_stored *out, furrow_error *err) FURROW_MUST_USE;
+/* The first message of @subject at or after the sequence @from. */
+furrow_status furrow_js_get_next(furrow_link *link, const char *stream, const char *subject, uint64_t from,
+                                 uint64_t deadline_ns, furrow_arena *arena, furrow_js_stored *out,
+                                 furrow_error *err) FURROW_MUST_USE;
 furrow_status furrow_js_get(furrow_link *link, const char *stream, uint64_t sequence, uint64_t deadline_ns,
                             furrow_arena *arena, furrow_js_stored *out, furrow_error *err) FURROW_MUST_USE;
 

@@ -7,6 +7,7 @@
 
 #include "base/number.h"
 #include "wire/subject.h"
+#include "wire/tombstone.h"
 
 #include <sodium.h>
 #include <string.h>
@@ -128,6 +129,16 @@ char *furrow_js_stored_header(const furrow_js_stored *stored, const char *name, 
     for (const char *line = stored->headers; line && next_header(&line, &found, &value);)
         if (furrow_bytes_is(found, name)) return furrow_arena_memdup(arena, value.data, value.len);
     return NULL;
+}
+
+furrow_status furrow_js_stored_check_deletion(const furrow_js_stored *event, const char *entity, const char *owner,
+                                              furrow_arena *arena, furrow_error *err)
+{
+    furrow_tombstone headers = {.specversion = furrow_js_stored_header(event, "ce-specversion", arena),
+                                .id = furrow_js_stored_header(event, "ce-id", arena),
+                                .type = furrow_js_stored_header(event, "ce-type", arena),
+                                .source = furrow_js_stored_header(event, "ce-source", arena)};
+    return furrow_tombstone_check(&headers, entity, owner, err);
 }
 
 void furrow_js_stored_each_header(const furrow_js_stored *stored, furrow_arena *arena,

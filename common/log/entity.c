@@ -1,5 +1,5 @@
 /* Life of an entity, and reading its states from Redis and the log; see entity.h. May depend on link, store, window. */
-#include "log/write.h"
+#include "log/restore.h"
 
 #include "base/clock.h"
 #include "log/seal.h"
@@ -122,16 +122,29 @@ furrow_status furrow_entity_load(furrow_entity *entity, const char *id, furrow_a
 furrow_status furrow_entity_stored_state(furrow_entity *entity, const char *id, const furrow_js_stored *stored,
                                          furrow_arena *arena, furrow_state *out, furrow_error *err)
 {
-    furrow_state state = {.version = stored->sequence, .deleted = stored->data.len == 0};
-    if (state.deleted) {
-        state.window = furrow_window_parse(furrow_js_stored_header(stored, FURROW_WINDOW_HEADER, arena), arena);
-    } else {
-        state.body = stored->data;
+    furrow_state state = {.version = stored->sequence, .deleted = stored->data.len == 0, .body = stored->data};
+    if (!state.deleted) {
         furrow_status status = unpack(entity, id, &state, arena, err);
-        if (status != FURROW_OK) return status;
+        if (status == FURROW_OK) *out = state;
+        return status;
     }
+    furrow_error why = {0};
+    if (furrow_js_stored_check_deletion(stored, entity->contract->name, entity->source + 1, arena, &why) != FURROW_OK)
+        return furrow_rules_broken(&entity->rules, id, stored->sequence, &why, err);
+    state.window = furrow_window_parse(furrow_js_stored_header(stored, FURROW_WINDOW_HEADER, arena), arena);
     *out = state;
     return FURROW_OK;
+}
+
+/* The newest message; a connection that broke under the question is asked again, and says so while there is none. */
+static furrow_status read_last(furrow_entity *entity, const char *subject, uint64_t deadline_ns, furrow_arena *arena,
+                               furrow_js_stored *out, furrow_error *err)
+{
+    furrow_status status;
+    do {
+        status = furrow_js_get_last(entity->link, entity->contract->stream, subject, deadline_ns, arena, out, err);
+    } while (status == FURROW_DEADLINE_EXCEEDED && furrow_clock_now_ns() < deadline_ns);
+    return status;
 }
 
 furrow_status furrow_entity_newest(furrow_entity *entity, const char *id, uint64_t deadline_ns, furrow_arena *arena,
@@ -141,14 +154,22 @@ furrow_status furrow_entity_newest(furrow_entity *entity, const char *id, uint64
     furrow_js_stored stored;
     furrow_status status = furrow_subject_of_entity(entity->contract->name, id, subject, err);
     if (status != FURROW_OK) return status;
-    do { /* the connection broke under the question: ask again, and hear UNAVAILABLE while there is none */
-        status = furrow_js_get_last(entity->link, entity->contract->stream, subject, deadline_ns, arena, &stored, err);
-    } while (status == FURROW_DEADLINE_EXCEEDED && furrow_clock_now_ns() < deadline_ns);
-    if (status == FURROW_NOT_FOUND) {
-        *out = (furrow_state){.version = 0};
-        return FURROW_OK;
-    }
-    if (status == FURROW_OK) status = furrow_entity_stored_state(entity, id, &stored, arena, out, err);
+    do { /* who restores may meet another who does, or a writer */
+        status = read_last(entity, subject, deadline_ns, arena, &stored, err);
+        if (status == FURROW_NOT_FOUND) {
+            *out = (furrow_state){.version = 0};
+            return FURROW_OK;
+        }
+        if (status != FURROW_OK) break;
+        furrow_error why = {0};
+        status = furrow_entity_stored_state(entity, id, &stored, arena, out, &why);
+        if (status == FURROW_DATA_LOSS) {
+            status = furrow_restore(entity, id, &stored, &why, deadline_ns, arena, out, err);
+        } else if (status != FURROW_OK && err) {
+            *err = why;
+        }
+        if (status == FURROW_OK) return status;
+    } while ((status == FURROW_ABORTED || status == FURROW_DEADLINE_EXCEEDED) && furrow_clock_now_ns() < deadline_ns);
     return status == FURROW_OK ? status : furrow_wrap(err, "read %s from the log", subject);
 }
 

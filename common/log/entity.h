@@ -23,8 +23,9 @@
  * request is INVALID_ARGUMENT. One command writes one entity once: a second write under the same key counts as
  * repeated.
  *
- * Events: subject <entity>.<id>, body the entity's bytes (empty: deleted), CloudEvents headers in binary mode,
- * traceparent.
+ * Events: subject <entity>.<id>, body the entity's bytes, CloudEvents headers in binary mode, traceparent. An empty
+ * body is a deletion only with those headers (wire/tombstone.h). Whatever else lies on the subject is no state: whoever
+ * meets it here as the newest puts the last good one on top again and goes on from that.
  *
  * Rules: no state is handed to a decision that does not satisfy the entity's rules (wire/rules.h), whoever put it into
  * the log or into Redis, and none is written.
@@ -73,7 +74,9 @@ typedef struct furrow_state {
  * no such message or breaks the entity's rules. */
 furrow_status furrow_entity_load(furrow_entity *entity, const char *id, furrow_arena *arena, furrow_state *out,
                                  furrow_error *err) FURROW_MUST_USE;
-/* The newest state in the log. */
+/* The newest state in the log. Where the newest message is no state of the entity (a stranger's bytes, an empty message
+ * that is no deletion), the last good state is found and published again as the event "restored", by compare-and-set.
+ * DATA_LOSS: none is left, in the log or in Redis. */
 furrow_status furrow_entity_load_log(furrow_entity *entity, const char *id, furrow_arena *arena, furrow_state *out,
                                      furrow_error *err) FURROW_MUST_USE;
 /* Unpacks the record of @id that was read in bulk (furrow_record_read_many) into a state. DATA_LOSS as above. */

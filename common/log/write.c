@@ -60,8 +60,9 @@ static furrow_status state_at(const write_job *job, uint64_t sequence, const fur
                                          job->arena, &stored, err);
     if (status == FURROW_NOT_FOUND || (status == FURROW_OK && strcmp(stored.subject, job->subject) != 0))
         return FURROW_OK;
-    return status == FURROW_OK ? furrow_entity_stored_state(job->entity, job->write->id, &stored, job->arena, out, err)
-                               : status;
+    if (status == FURROW_OK)
+        status = furrow_entity_stored_state(job->entity, job->write->id, &stored, job->arena, out, err);
+    return status == FURROW_DATA_LOSS ? FURROW_OK : status;
 }
 
 static furrow_status answer_repeated(const write_job *job, const furrow_state *state, const furrow_window_entry *entry,
@@ -214,7 +215,8 @@ static furrow_status decide_and_write(write_job *job, const furrow_state *state,
     return status == FURROW_OK ? publish(job, state, &decision, out, err) : status;
 }
 
-/* Redis does not keep a tombstone's commands: who writes over one, or is one of them, looks into the log. */
+/* Redis does not keep a tombstone's commands: who writes over one, or is one of them, looks into the log. So does who
+ * cannot read what Redis has. */
 static furrow_status first_state(const write_job *job, furrow_state *out, furrow_error *err)
 {
     const furrow_write *write = job->write;
@@ -223,7 +225,8 @@ static furrow_status first_state(const write_job *job, furrow_state *out, furrow
         *out = *write->known;
     } else if (!from_log) {
         furrow_status status = furrow_entity_load(job->entity, write->id, job->arena, out, err);
-        if (status != FURROW_OK) return status;
+        from_log = status == FURROW_DATA_LOSS;
+        if (status != FURROW_OK && !from_log) return status;
     }
     if (!from_log && !(out->deleted && !out->window)) return FURROW_OK;
     return furrow_entity_newest(job->entity, write->id, job->deadline_ns, job->arena, out, err);

@@ -25,11 +25,11 @@ struct furrow_entity {
 /* The command's deadline; without one FURROW_ENTITY_TIMEOUT_MS from now. */
 uint64_t furrow_entity_deadline(const furrow_command *command);
 
-/* The state of @id that one message of the log holds. DATA_LOSS. */
+/* The state of @id that one message of the log holds. DATA_LOSS: it holds none, see restore.h. */
 furrow_status furrow_entity_stored_state(furrow_entity *entity, const char *id, const furrow_js_stored *stored,
                                          furrow_arena *arena, furrow_state *out, furrow_error *err) FURROW_MUST_USE;
 
-/* furrow_entity_load_log within @deadline_ns. */
+/* furrow_entity_load_log within @deadline_ns. A newest message that is no state is put right first (restore.h). */
 furrow_status furrow_entity_newest(furrow_entity *entity, const char *id, uint64_t deadline_ns, furrow_arena *arena,
                                    furrow_state *out, furrow_error *err) FURROW_MUST_USE;
 

@@ -6,7 +6,7 @@
  * Invariants: an ack leaves only after Redis has answered for that event. Redis being away or full is no fault of an
  * event: it is tried again until the replica stops or discards. What an event itself is to blame for (bytes, subject,
  * id, or a write that Redis refuses alone, too) goes to the dead letters; until it is stored there it is not settled
- * either.
+ * either. The record keeps the last good state meanwhile, and an own entity's is put on top of the log again.
  */
 #include "replica/inside.h"
 
@@ -51,12 +51,15 @@ struct furrow_intake_batch {
 /* ---- one event ---- */
 
 /* rule 6: an entity has a non-empty id equal to its subject's token. Unpacking also proves that readers will be able
- * to. */
-static furrow_status check_body(furrow_intake_batch *batch, furrow_bytes body, furrow_bytes id, furrow_error *err)
+ * to. Of an own entity a state that breaks its rules is none either: it must not become the last good one. */
+static furrow_status check_body(furrow_intake_batch *batch, uint64_t version, furrow_bytes body, furrow_bytes id,
+                                furrow_error *err)
 {
     furrow_replica *replica = batch->replica;
     ProtobufCMessage *message;
     furrow_arena_reset(batch->arena);
+    if (replica->options.own) /* the id ends its subject, and so with a NUL */
+        return furrow_rules_unpack(&replica->rules, id.data, version, body, batch->arena, &message, err);
     furrow_status status = furrow_message_unpack(replica->about.descriptor, body, batch->arena, &message, err);
     if (status != FURROW_OK) return status;
     const char *inside = *(char *const *)((const char *)message + replica->rules.id->offset);
@@ -83,7 +86,7 @@ static furrow_status project(furrow_intake_batch *batch, const furrow_js_stored 
     return FURROW_OK;
 }
 
-/* INVALID_ARGUMENT: the event is to blame. An empty body is a deletion. */
+/* INVALID_ARGUMENT: the event is to blame. An empty body is a deletion if its headers say so. */
 static furrow_status read_event(furrow_intake_batch *batch, const furrow_js_stored *event, furrow_record_write *out,
                                 furrow_error *err)
 {
@@ -91,9 +94,14 @@ static furrow_status read_event(furrow_intake_batch *batch, const furrow_js_stor
     if (event->data.len > EVENT_BYTES_MAX)
         return furrow_fail(err, FURROW_INVALID_ARGUMENT, "%zu bytes are more than a record holds", event->data.len);
     furrow_status status = furrow_subject_id(event->subject, batch->replica->entity, &write.id, err);
-    if (status == FURROW_OK && event->data.len > 0) {
+    if (status == FURROW_OK && event->data.len == 0) {
+        const furrow_entity_contract *own = batch->replica->options.own;
+        furrow_arena_reset(batch->arena);
+        status =
+            furrow_js_stored_check_deletion(event, batch->replica->entity, own ? own->owner : NULL, batch->arena, err);
+    } else if (status == FURROW_OK) {
         status = project(batch, event, &write.body, err);
-        if (status == FURROW_OK) status = check_body(batch, write.body, write.id, err);
+        if (status == FURROW_OK) status = check_body(batch, event->sequence, write.body, write.id, err);
     }
     if (status == FURROW_OK) *out = write;
     return status;
@@ -227,6 +235,9 @@ static void apply_batch(furrow_intake_batch *batch)
         furrow_record_write unused;
         (void)!read_event(batch, &batch->events[i], &unused, &err); /* once more, for the reason */
         bury(batch, i, err.text);
+        if (batch->fates[i] == FATE_BURIED &&
+            furrow_owner_restore(batch->replica, &batch->events[i], &batch->failure) != FURROW_OK)
+            batch->fates[i] = FATE_RETURN;
     }
     if (batch->bodies.cap > BATCH_BYTES_KEPT) furrow_buffer_fini(&batch->bodies);
 }

@@ -132,6 +132,13 @@ void furrow_intake_pump(furrow_replica *replica);
 furrow_status furrow_intake_replay(furrow_replica *replica, const furrow_js_stored *events, size_t count,
                                    furrow_error *err) FURROW_MUST_USE;
 
+/*
+ * owner.c. An own entity's event was no state: the last good state goes on top of the log again, unless a newer one is
+ * there. OK too where there is none to go back to: people are told. Else the event must come again.
+ */
+furrow_status furrow_owner_restore(furrow_replica *replica, const furrow_js_stored *event,
+                                   furrow_error *err) FURROW_MUST_USE;
+
 /* repair.c. claim: are we the one process that repairs? Keeps the lease until release. */
 furrow_status furrow_repair_claim(furrow_replica *replica, bool *held, furrow_error *err) FURROW_MUST_USE;
 void furrow_repair_release(furrow_replica *replica);

@@ -3,8 +3,9 @@
  * service's own entities are kept by the same code, whole.
  *
  * Fetch, apply and ack overlap: batches are projected and applied each in a task, acked only after Redis has answered.
- * An event that cannot be applied (bad bytes, wrong subject, id not its subject's) goes to the dead letters with its
- * reason and the rest flows on; Redis being away is not such a reason: nothing is acked, all waits.
+ * An event that cannot be applied (bad bytes, wrong subject, id not its subject's, empty but no deletion) goes to the
+ * dead letters with its reason, the record stays as it was and the rest flows on; Redis being away is not such a
+ * reason: nothing is acked, all waits.
  *
  * Health (DESIGN section 4, review rules 2 and 3): the marker in Redis says in what shape, of which log, up to which
  * position and for which process of Redis the records hold. What contradicts it:
@@ -52,6 +53,13 @@ typedef struct furrow_change {
 /* Runs in a task, may park and write entities. Other than OK: tried again with back-off. */
 typedef furrow_status furrow_react_fn(void *user, const furrow_change *change, furrow_arena *arena, furrow_error *err);
 
+/*
+ * The owner's answer to an event that is no state: makes sure that the newest message of the entity @id in the log is
+ * one. Runs in a task, may park. DATA_LOSS: there is none to go back to. Else than OK: asked again.
+ */
+typedef furrow_status furrow_restore_fn(void *user, const furrow_entity_contract *own, const char *id,
+                                        furrow_error *err);
+
 typedef struct furrow_replica_options {
     const char *service;                     /* the consuming service's short name: the durable's name */
     const char *instance;                    /* unique id of this process, for leases */
@@ -59,6 +67,7 @@ typedef struct furrow_replica_options {
     const furrow_entity_contract *own;       /* …or an own one (exactly one of the two) */
     furrow_react_fn *react;                  /* or NULL */
     furrow_rules_fn *rules;                  /* what every state satisfies, before anybody here uses it; or NULL */
+    furrow_restore_fn *restore;              /* of an own entity; or NULL */
     void *user;
     size_t batch;       /* events a pull asks for; 0: 1000 */
     size_t max_in_hand; /* events fetched and not yet acked; 0: 4000 */

@@ -13,6 +13,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#define RESTORE_ARENA_BYTES ((size_t)128 << 20) /* the states that a log keeps of one entity */
+
 static size_t count_entities(const furrow_service_definition *definition)
 {
     size_t count = 0;
@@ -60,6 +62,15 @@ static furrow_status make_replica(furrow_service *service, furrow_replica_option
                 : furrow_wrap(err, "replica of %s", options.own ? options.own->name : options.contract->entity);
 }
 
+/* An event that is no state lies on an own entity's subject: reading the newest state puts that right. */
+static furrow_status restore_own(void *user, const furrow_entity_contract *own, const char *id, furrow_error *err)
+{
+    FURROW_AUTO(furrow_arena) arena = furrow_arena_create(RESTORE_ARENA_BYTES);
+    furrow_state unused;
+    if (!arena) return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "out of memory");
+    return furrow_entity_load_log(furrow_service_entity(user, own), id, arena, &unused, err);
+}
+
 /* An own entity and the replica that keeps its records share one table. */
 static furrow_status make_entities(furrow_service *service, furrow_error *err)
 {
@@ -68,7 +79,8 @@ static furrow_status make_entities(furrow_service *service, furrow_error *err)
         const furrow_entity_contract *contract = definition->entities[i].contract;
         furrow_rules_fn *rules = definition->entities[i].rules;
         furrow_status status =
-            make_replica(service, (furrow_replica_options){.own = contract, .rules = rules}, &service->own[i], err);
+            make_replica(service, (furrow_replica_options){.own = contract, .rules = rules, .restore = restore_own},
+                         &service->own[i], err);
         if (status != FURROW_OK) return status;
         service->entities[i] =
             furrow_entity_create(&(furrow_entity_options){.contract = contract,

@@ -260,8 +260,14 @@ uint64_t mesh_put(test_mesh *mesh, const char *id, const char *name, int status)
 uint64_t mesh_delete(test_mesh *mesh, const char *id)
 {
     char subject[FURROW_SUBJECT_MAX];
+    furrow_error err = {0};
+    furrow_js_puback ack;
+    const furrow_header headers[] = {
+        {"ce-specversion", "1.0"}, {"ce-id", "1"}, {"ce-type", ENTITY ".deleted"}, {"ce-source", "/hr"}};
+    furrow_js_publish_options options = {.expected_seq = FURROW_JS_ANY_SEQUENCE, .headers = headers, .header_count = 4};
     subject_of(id, subject);
-    return mesh_publish(mesh, subject, (furrow_bytes){NULL, 0});
+    must(furrow_js_publish(mesh->link, subject, (furrow_bytes){NULL, 0}, &options, soon(), &ack, &err), &err);
+    return ack.sequence;
 }
 
 void mesh_put_many(test_mesh *mesh, const char *prefix, int from, int to, int round)
@@ -366,7 +372,7 @@ static bool understand(log_model *model, const furrow_js_stored *event, furrow_b
     size_t len = event->data.len;
     uint8_t *bytes = furrow_arena_memdup(model->arena, event->data.data, len);
     *body = (furrow_bytes){bytes, len};
-    if (len == 0) return true;
+    if (len == 0) return furrow_js_stored_header(event, "ce-type", model->arena) != NULL;
     if (model->projection && furrow_projection_apply(model->projection, event->data, bytes, &len, NULL) != FURROW_OK)
         return false;
     body->len = len;

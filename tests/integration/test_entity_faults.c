@@ -320,25 +320,6 @@ START_TEST(after_the_ack_redis_does_not_matter_and_before_it_a_command_is_unavai
 }
 END_TEST
 
-static void damaged(log_world *world)
-{
-    furrow_command command = log_command();
-    furrow_js_puback ack;
-    furrow_js_publish_options options = {.expected_seq = 0};
-    furrow_state state;
-    log_must(furrow_js_publish(world->link, "logtest.v1.Counter.bad", FURROW_BYTES_LITERAL("\xff\xff\xff"), &options,
-                               log_soon(), &ack, &err),
-             &err);
-    ck_assert_int_eq(furrow_entity_load_log(world->counters, "bad", world->arena, &state, &err), FURROW_DATA_LOSS);
-    ck_assert_int_eq(log_add(world->counters, world->arena, "bad", 1, &command, &written, &err), FURROW_DATA_LOSS);
-}
-
-START_TEST(a_damaged_state_is_data_loss_and_not_the_callers_mistake)
-{
-    log_run(damaged);
-}
-END_TEST
-
 int main(void)
 {
     Suite *suite = suite_create("entity_faults");
@@ -352,7 +333,6 @@ int main(void)
     tcase_add_test(cases, commands_in_flight_while_the_server_is_killed_take_effect_once);
     tcase_add_test(cases, without_nats_a_command_is_unavailable_at_once);
     tcase_add_test(cases, after_the_ack_redis_does_not_matter_and_before_it_a_command_is_unavailable);
-    tcase_add_test(cases, a_damaged_state_is_data_loss_and_not_the_callers_mistake);
     suite_add_tcase(suite, cases);
     return log_main(suite);
 }

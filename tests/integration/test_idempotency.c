@@ -32,7 +32,8 @@ static void create(void *arg)
     request.code = FURROW_ABORTED;
     furrow_call_options options = {
         .idempotency_key = call->key, .version = call->version, .timeout_ms = call->timeout_ms};
-    call->status = rpctest_create_call(call->client ? call->client : call->world->client, &request, &options, arena, &response, &call->err);
+    call->status = rpctest_create_call(call->client ? call->client : call->world->client, &request, &options, arena,
+                                       &response, &call->err);
     if (call->status == FURROW_OK) {
         call->effect = response->effect;
         snprintf(call->id, sizeof call->id, "%s", response->id);

@@ -1,0 +1,120 @@
+/* Messages on an entity's subject that are no events: a replica keeps what it has, an owner is told. */
+#include "replica_mesh.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static uint64_t soon(void)
+{
+    return furrow_clock_now_ns() + 10 * FURROW_NS_PER_S;
+}
+
+static furrow_replica_stats stats_of(furrow_replica *replica)
+{
+    furrow_replica_stats stats;
+    furrow_replica_stats_of(replica, &stats);
+    return stats;
+}
+
+/* Spoken by hand, as a stranger would: a library is too polite to send a status. @head is the header block. */
+static void publish_by_hand(test_mesh *mesh, const char *subject, const char *head)
+{
+    char text[512], answer[2048];
+    size_t got = 0;
+    int port = furrow_test_server_port(mesh->nats), fd = socket(AF_INET, SOCK_STREAM, 0);
+    struct sockaddr_in to = {
+        .sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    ck_assert(connect(fd, (struct sockaddr *)&to, sizeof to) == 0);
+    int len =
+        snprintf(text, sizeof text, "CONNECT {\"verbose\":false,\"headers\":true}\r\nHPUB %s %zu %zu\r\n%s\r\nPING\r\n",
+                 subject, strlen(head), strlen(head), head);
+    ck_assert(write(fd, text, (size_t)len) == len);
+    while (got < sizeof answer - 1) {
+        ssize_t more = read(fd, answer + got, sizeof answer - 1 - got);
+        ck_assert_int_gt(more, 0);
+        got += (size_t)more;
+        answer[got] = '\0';
+        if (strstr(answer, "PONG\r\n")) break;
+    }
+    ck_assert_msg(!strstr(answer, "-ERR"), "%s", answer);
+    close(fd);
+}
+
+/* The statuses that the server makes, and empty messages that lack an owner's headers. */
+static void keeps_what_is_not_deleted(test_mesh *mesh)
+{
+    static const char *const heads[] = {
+        "NATS/1.0 404 No Messages\r\n\r\n", "NATS/1.0 408 Request Timeout\r\nNats-Pending-Messages: 1\r\n\r\n",
+        "NATS/1.0 100 Idle Heartbeat\r\n\r\n", "NATS/1.0\r\nce-type: replicatest.v1.Person.deleted\r\n\r\n",
+        "NATS/1.0\r\n\r\n"};
+    enum { HEADS = sizeof heads / sizeof *heads };
+    furrow_replica *replica = mesh_replica(mesh, (furrow_replica_options){0});
+    mesh_await_ready(replica);
+    mesh_put(mesh, "e1", "Ana", 1);
+    for (size_t i = 0; i < HEADS; i++) publish_by_hand(mesh, "replicatest.v1.Person.e1", heads[i]);
+    mesh_publish(mesh, "replicatest.v1.Person.e1", (furrow_bytes){NULL, 0});
+    mesh_put(mesh, "e2", "Bo", 1);
+    mesh_await_rest(mesh, "timesheet");
+    ck_assert_uint_eq(stats_of(replica).dead_lettered, HEADS + 1);
+    FURROW_AUTO(furrow_arena) arena = furrow_arena_create(0);
+    furrow_error err = {0};
+    furrow_js_stored letter;
+    ck_assert_int_eq(furrow_js_get(mesh->link, "DEADLETTER", 1, soon(), arena, &letter, &err), FURROW_OK);
+    ck_assert_ptr_nonnull(strstr(furrow_js_stored_header(&letter, "Furrow-Reason", arena), "no deletion"));
+    ProtobufCMessage *kept;
+    uint64_t version;
+    ck_assert_int_eq(furrow_replica_get(replica, "e1", arena, &kept, &version, &err), FURROW_OK);
+    ck_assert(kept != NULL && version == 1);
+    ck_assert_str_eq(((test_person_part *)kept)->display_name, "Ana");
+    mesh_end(replica);
+}
+
+START_TEST(an_empty_message_without_an_owners_headers_deletes_nothing)
+{
+    mesh_run(NULL, keeps_what_is_not_deleted);
+}
+END_TEST
+
+static int restores_asked;
+
+static furrow_status restore_at_the_second_call(void *user, const furrow_entity_contract *own, const char *id,
+                                                furrow_error *err)
+{
+    ck_assert_ptr_eq(own, &mesh_person);
+    ck_assert_str_eq(id, "e1");
+    if (restores_asked++ == 0) return furrow_fail(err, FURROW_UNAVAILABLE, "the test says so");
+    return FURROW_OK;
+}
+
+static void asks_the_owner(test_mesh *mesh)
+{
+    restores_asked = 0;
+    furrow_replica *replica =
+        mesh_replica(mesh, (furrow_replica_options){.own = &mesh_person, .restore = restore_at_the_second_call});
+    mesh_await_ready(replica);
+    mesh_put(mesh, "e1", "Ana", 1);
+    mesh_publish(mesh, "replicatest.v1.Person.e1", (furrow_bytes){"\x0a\xff\xff", 3});
+    mesh_await_rest(mesh, "hr");
+    ck_assert_int_ge(restores_asked, 2);
+    ck_assert_uint_eq(mesh_last_seq(mesh, "DEADLETTER"), 1);
+    mesh_end(replica);
+}
+
+START_TEST(an_owner_is_told_of_an_event_that_is_no_state_until_it_has_put_that_right)
+{
+    mesh_run(NULL, asks_the_owner);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("replica_poison");
+    TCase *tests = tcase_create("poison");
+    tcase_set_timeout(tests, 90);
+    tcase_add_test(tests, an_empty_message_without_an_owners_headers_deletes_nothing);
+    tcase_add_test(tests, an_owner_is_told_of_an_event_that_is_no_state_until_it_has_put_that_right);
+    suite_add_tcase(suite, tests);
+    return mesh_main(suite, NULL);
+}
