@@ -1,13 +1,22 @@
-# The pieces of the local mesh, for config/dev/up and config/dev/down. Everything it makes is in .run/; sourced, not run.
+# The pieces of the local mesh, for config/dev/up and config/dev/down; sourced, not run. Settings, for two meshes at once or programs
+# from elsewhere:
+#   FURROW_RUN            where all that it makes is (.run/)
+#   FURROW_BIN            the services, and the tool in cli/ (build/dev/services, built first)
+#   FURROW_NATS_SERVER    nats-server (the one in PATH)
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
-run=$root/.run
-bin=${FURROW_BIN:-$root/build/dev/services}
+run=$(realpath -m "${FURROW_RUN:-$root/.run}")
+bin=$(realpath -m "${FURROW_BIN:-$root/build/dev/services}")
 services=(employee location job timesheet)
 export FURROW_TIME_ZONE=${FURROW_TIME_ZONE:-America/Los_Angeles}
 
+# A heading: bold on a terminal, unless NO_COLOR (https://no-color.org) or a terminal that cannot.
 say()
 {
-    printf '\n\033[1m%s\033[0m\n' "$*"
+    if [ -t 1 ] && [ -z "${NO_COLOR:-}" ] && [ "${TERM:-dumb}" != dumb ]; then
+        printf '\n\033[1m%s\033[0m\n' "$*"
+    else
+        printf '\n%s\n' "$*"
+    fi
 }
 
 die()
@@ -16,30 +25,81 @@ die()
     exit 1
 }
 
-running()
+# Processes. Of each, .run/NAME.pid has the id and .run/NAME.as what tells it from others:
+#   line 1   when it began, and in which life of the machine: the same id a second time is another process
+#   line 2   what it was started as: see fingerprint
+
+# began PID: when the process began, or nothing if there is none. A zombie is none: who should reap it may never do so.
+began()
 {
-    [ -s "$run/$1.pid" ] && kill -0 "$(cat "$run/$1.pid")" 2>/dev/null
+    local stat
+    read -r stat 2>/dev/null <"/proc/$1/stat" || return 0
+    # "pid (name) state …": the name may have anything in it, blanks and brackets too. The state is the 1st, the start the 20th after it.
+    read -r -a stat <<<"${stat##*) }"
+    case ${stat[0]} in [ZXx]) return 0 ;; esac
+    echo "$(cat /proc/sys/kernel/random/boot_id) ${stat[19]}"
 }
 
-# start NAME COMMAND…: in the background, on its own, with its log in .run/NAME.log
+# running NAME: is the process alive that was started as NAME, and no other that has its id by now?
+running()
+{
+    local pid as
+    pid=$(cat "$run/$1.pid" 2>/dev/null) && as=$(head -n 1 "$run/$1.as" 2>/dev/null) && [ -n "$as" ] && [ "$(began "$pid")" = "$as" ]
+}
+
+# fingerprint PROGRAM FILE…: what a process depends on: its program and the files that configure it, their names and what is in them.
+fingerprint()
+{
+    sha256sum "$@" | sha256sum
+}
+
+# ensure NAME FILE… -- PROGRAM ARGUMENT…: runs, as built and configured now. FILE…: what else it reads when it starts. What runs but was
+# built or configured anew since is stopped and started again. In the background, on its own, with its log in .run/NAME.log.
+ensure()
+{
+    local name=$1 files=() as
+    shift
+    while [ "$1" != -- ]; do files+=("$1"); shift; done
+    shift
+    as=$(fingerprint "$1" "${files[@]}")
+    if running "$name"; then
+        [ "$(sed -n 2p "$run/$name.as")" != "$as" ] || return 0
+        echo "$name: built or configured anew, started again"
+        stop "$name" -TERM
+    fi
+    start "$name" "$@"
+    { began "$(cat "$run/$name.pid")"; echo "$as"; } >"$run/$name.as"
+}
+
+# start NAME COMMAND…: as a daemon: a session of its own, and nothing open but its log, or who waits for the end of a pipe or for a lock
+# of our caller's would wait for the daemon.
 start()
 {
-    local name=$1
+    local name=$1 fd
     shift
-    setsid "$@" >>"$run/$name.log" 2>&1 </dev/null &
+    (
+        for fd in /proc/self/fd/*; do
+            fd=${fd##*/}
+            [ "$fd" -le 2 ] || eval "exec $fd>&-"
+        done
+        exec setsid "$@"
+    ) >>"$run/$name.log" 2>&1 </dev/null &
     echo $! >"$run/$name.pid"
     disown # whatever becomes of it is in its log, not on our terminal
 }
 
+# stop NAME SIGNAL: returns when it is gone.
 stop()
 {
-    running "$1" || return 0
-    kill "$2" "$(cat "$run/$1.pid")" 2>/dev/null
-    for _ in $(seq 150); do
-        running "$1" || break
-        sleep 0.1
-    done
-    rm -f "$run/$1.pid"
+    if running "$1"; then
+        kill "$2" "$(cat "$run/$1.pid")" 2>/dev/null
+        for _ in $(seq 150); do
+            running "$1" || break
+            sleep 0.1
+        done
+        ! running "$1" || die "$1 (process $(cat "$run/$1.pid")) does not end on SIG${2#-}; its log is $run/$1.log"
+    fi
+    rm -f "$run/$1.pid" "$run/$1.as"
 }
 
 free_port()
@@ -47,6 +107,20 @@ free_port()
     local port=$1
     while (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; do port=$((port + 1)); done
     echo "$port"
+}
+
+# How much a client may hold others up, for every nats.conf that we write.
+nats_limits()
+{
+    cat <<'CONF'
+# A client that does not read what it asked for makes others wait: who writes to it waits for its socket. After 2 s, not 10, it is cut off;
+# it may connect again. max_pending is what may wait for one client: the 4,000 events that a service asks for at once, of 8 KB each.
+write_deadline: "2s"
+max_pending: 32MB
+# A client whose machine is gone is known to be gone after 30 s, not 4 minutes.
+ping_interval: "10s"
+ping_max: 2
+CONF
 }
 
 # Ports, keys and configuration, made once and kept.
@@ -64,6 +138,7 @@ listen: "127.0.0.1:$(cat "$run/nats.port")"
 server_name: furrow-dev
 jetstream { store_dir: "$run/nats" }
 include accounts.conf
+$(nats_limits)
 CONF
     cat >"$run/redis.conf" <<CONF
 port 0
@@ -89,9 +164,9 @@ ENV
 start_servers()
 {
     local nats_server
-    nats_server=$(command -v nats-server || echo /usr/sbin/nats-server)
-    running nats || start nats "$nats_server" -c "$run/nats.conf"
-    running redis || start redis redis-server "$run/redis.conf"
+    nats_server=${FURROW_NATS_SERVER:-$(command -v nats-server || echo /usr/sbin/nats-server)}
+    ensure nats "$run/nats.conf" "$run/accounts.conf" -- "$nats_server" -c "$run/nats.conf"
+    ensure redis "$run/redis.conf" "$run/redis.acl" -- "$(command -v redis-server)" "$run/redis.conf"
     for _ in $(seq 100); do
         (exec 3<>"/dev/tcp/127.0.0.1/$(cat "$run/nats.port")") 2>/dev/null && redis_cli ping >/dev/null 2>&1 && return 0
         running nats || die "nats-server ended; see $run/nats.log"
@@ -109,10 +184,11 @@ redis_cli()
 start_service()
 {
     local name=$1 settings
-    running "$name" && return 0
     settings=(FURROW_NATS_NKEY="$run/keys/$name.nk" FURROW_REDIS_USER="$name" FURROW_REDIS_PASSWORD_FILE="$run/keys/$name.redis")
     [ ! -e "$run/keys/$name.seal" ] || settings+=(FURROW_SEAL_KEY_FILE="$run/keys/$name.seal")
-    (export "${settings[@]}" && start "$name" "$bin/$name")
+    # Its settings are a file too, of which a change is seen.
+    (export "${settings[@]}" && env | grep '^FURROW_' | sort >"$run/$name.env" &&
+        ensure "$name" "$run/$name.env" "$run/keys/$name".* -- "$bin/$name")
 }
 
 furrow()

@@ -1,0 +1,221 @@
+#!/usr/bin/env python3
+"""config/dev/up and config/dev/down where they are run: under a parent that never reaps, with a pipe of the caller's open, into a pipe and
+on a terminal, again, after a build, after a change of configuration, beside a process that got an old id.
+
+    test_config_dev.py SERVICES      SERVICES: FURROW_BIN, a build's programs
+
+A mesh of its own, in a temporary directory; it goes when this process ends, also when that is killed.
+"""
+import contextlib
+import ctypes
+import os
+import pathlib
+import pty
+import select
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BIN = pathlib.Path(sys.argv.pop(1)).resolve()
+PROGRAMS = ["nats", "redis", "employee", "location", "job", "timesheet"]
+PR_SET_CHILD_SUBREAPER = 36
+PATIENCE_S = 300
+libc = ctypes.CDLL(None, use_errno=True)
+
+
+def eventually(what, condition, seconds=PATIENCE_S):
+    """The first true value of condition(), asked again until the deadline."""
+    deadline = time.monotonic() + seconds
+    while not (value := condition()):
+        if time.monotonic() > deadline:
+            raise AssertionError(f"{what}: not so after {seconds} s")
+        time.sleep(0.02)
+    return value
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def state_of(pid):
+    """The letter of /proc/PID/stat, or None."""
+    try:
+        return pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0]
+    except FileNotFoundError:
+        return None
+
+
+def children():
+    """Our children, of which most were somebody else's first: {pid: state}."""
+    pids = pathlib.Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
+    return {int(pid): state_of(pid) for pid in pids}
+
+
+class Dev:
+    """A local mesh: its folder, a copy of the programs that a test may change, and the scripts."""
+
+    def __init__(self):
+        self.dir = pathlib.Path(tempfile.mkdtemp(prefix="furrow-dev-"))
+        self.run, self.bin = self.dir / "run", self.dir / "bin"
+        (self.bin / "cli").mkdir(parents=True)
+        for name in ["employee", "location", "job", "timesheet", "cli/furrow"]:
+            shutil.copy2(BIN / name, self.bin / name)
+        env = {name: value for name, value in os.environ.items() if not name.startswith("FURROW_") and name != "NO_COLOR"}
+        server = {"FURROW_NATS_SERVER": os.environ["FURROW_NATS_SERVER"]} if os.environ.get("FURROW_NATS_SERVER") else {}
+        self.env = dict(env, FURROW_RUN=str(self.run), FURROW_BIN=str(self.bin), FURROW_DEV_NATS_PORT=str(free_port()), TERM="xterm", **server)
+        # Reads until our end of its pipe closes, which it does however we end.
+        script = f"read -r x; {ROOT}/config/dev/down --wipe; rm -rf {self.dir}"
+        self.guard = subprocess.Popen(["bash", "-c", script], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, env=self.env, start_new_session=True)
+
+    def close(self):
+        self.guard.stdin.close()
+        self.guard.wait(PATIENCE_S)
+
+    def script(self, name, *arguments, pass_fds=(), **env):
+        """Runs config/dev/NAME to its end: its exit code and what it wrote, into a pipe."""
+        done = subprocess.run([ROOT / "config/dev" / name, *arguments], env=dict(self.env, **env), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, pass_fds=pass_fds, timeout=PATIENCE_S, text=True)
+        return done.returncode, done.stdout
+
+    def up(self, *arguments, **options):
+        code, said = self.script("up", *arguments, **options)
+        assert code == 0, said
+        return said
+
+    def on_terminal(self, name, **env):
+        """The same on a terminal: what it wrote."""
+        ours, theirs = pty.openpty()
+        with subprocess.Popen([ROOT / "config/dev" / name], env=dict(self.env, **env), stdin=subprocess.DEVNULL, stdout=theirs, stderr=theirs) as child:
+            os.close(theirs)
+            said = b""
+            with contextlib.suppress(OSError):  # EIO: nobody has the other end any more
+                while chunk := os.read(ours, 4096):
+                    said += chunk
+            assert child.wait(PATIENCE_S) == 0, said
+        os.close(ours)
+        return said.decode()
+
+    def pid(self, name):
+        return int((self.run / f"{name}.pid").read_text())
+
+    def pids(self):
+        return {name: self.pid(name) for name in PROGRAMS}
+
+
+class ConfigDev(unittest.TestCase):
+    """One mesh for all, in the order of their names: each leaves it up."""
+
+    @classmethod
+    def setUpClass(cls):
+        # Whatever loses its parent becomes our child, and we reap none of them: as in many a container.
+        assert libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0
+        cls.dev = Dev()
+        cls.addClassCleanup(cls.dev.close)
+
+    def assert_only_restarted(self, before, names):
+        after = self.dev.pids()
+        self.assertEqual({name for name in PROGRAMS if after[name] != before[name]}, set(names))
+        for name in PROGRAMS:
+            self.assertNotIn(state_of(after[name]), (None, "Z"), name)
+
+    def test_1_first_up_under_a_parent_that_never_reaps_and_with_a_pipe_of_its_callers(self):
+        theirs, caller_end = os.pipe()
+        said = self.dev.up(pass_fds=[caller_end])
+        os.close(caller_end)
+        # Else who reads it waits for the daemons: no end while one of them has it.
+        self.assertTrue(select.select([theirs], [], [], 0)[0], "a daemon has the caller's pipe")
+        self.assertEqual(os.read(theirs, 1), b"")
+        os.close(theirs)
+        self.assertEqual(said.count("150 clocked in, 0 were already, 0 failures"), 2, said)
+        self.assertIn("5. Bring them back; they catch up", said)
+        self.assertIn('"status":"DAY_STATUS_OPEN"', said.partition("5. Bring")[2], "the new hand did not clock in")
+        self.assertNotIn("\x1b", said)
+        zombies = [pid for pid, state in children().items() if state == "Z"]
+        self.assertGreaterEqual(len(zombies), 3, "what was killed was reaped: nothing was tried")
+        for name in PROGRAMS:
+            self.assertIn(self.dev.pid(name), children())
+
+    def test_2_up_again_restarts_nothing_and_colours_only_a_terminal(self):
+        before = self.dev.pids()
+        self.assertNotIn("\x1b", self.dev.up())
+        self.assertIn("\x1b[1m", self.dev.on_terminal("up"))
+        self.assertNotIn("\x1b", self.dev.on_terminal("up", NO_COLOR="1"))
+        self.assertIn("\x1b[1m", self.dev.on_terminal("up", NO_COLOR=""))
+        self.assertNotIn("\x1b", self.dev.on_terminal("up", TERM="dumb"))
+        self.assert_only_restarted(before, [])
+
+    def test_3_what_was_rebuilt_is_restarted_and_nothing_else(self):
+        before = self.dev.pids()
+        rebuilt = self.dev.bin / "job.new"
+        rebuilt.write_bytes((self.dev.bin / "job").read_bytes() + b"rebuilt")
+        rebuilt.chmod(0o755)
+        rebuilt.rename(self.dev.bin / "job")
+        self.assertIn("job: built or configured anew", self.dev.up())
+        self.assert_only_restarted(before, ["job"])
+
+    def test_4_a_setting_that_changed_restarts_the_services(self):
+        before = self.dev.pids()
+        self.dev.env["FURROW_TIME_ZONE"] = "Europe/Madrid"
+        self.dev.up()
+        self.assert_only_restarted(before, ["employee", "location", "job", "timesheet"])
+
+    def test_5_servers_read_what_contracts_changed(self):
+        before = self.dev.pids()
+        tool = self.dev.bin / "cli/furrow"
+        tool.rename(self.dev.bin / "cli/furrow.real")
+        tool.write_text(f"""#!/bin/sh
+case "$*" in
+*redis*--keys*) printf 'user added on nopass +ping\\n' ;;
+*nats*--keys*) printf '# added\\n' ;;
+esac
+exec {self.dev.bin}/cli/furrow.real "$@"
+""")
+        tool.chmod(0o755)
+        self.dev.up()
+        self.assert_only_restarted(before, ["nats", "redis"])
+        pong = subprocess.run(["redis-cli", "-s", self.dev.run / "redis.sock", "--user", "added", "--pass", "any", "--no-auth-warning", "ping"],
+                              capture_output=True, text=True, check=True)
+        self.assertEqual(pong.stdout.strip(), "PONG")
+
+    def test_6_a_process_that_got_an_old_id_is_not_taken_for_ours(self):
+        stranger = subprocess.Popen(["sleep", "3600"])
+        self.addCleanup(stranger.wait)
+        self.addCleanup(stranger.kill)
+        os.kill(self.dev.pid("job"), signal.SIGKILL)
+        (self.dev.run / "job.pid").write_text(f"{stranger.pid}\n")
+        before = self.dev.pids()
+        self.dev.up()
+        self.assert_only_restarted(before, ["job"])
+        self.addCleanup(os.kill, self.dev.pid("job"), signal.SIGKILL)
+        (self.dev.run / "job.pid").write_text(f"{stranger.pid}\n")
+        code, said = self.dev.script("down")
+        self.assertEqual(code, 0, said)
+        self.assertIsNone(stranger.poll(), "down ended somebody else's process")
+
+    def test_7_show_plays_on_new_people(self):
+        for number in (2, 3):
+            said = self.dev.up("--show")
+            self.assertIn("employees: 300 imported, 0 unchanged, 0 bad", said)
+            self.assertEqual(said.count("150 clocked in, 0 were already, 0 failures"), 2, said)
+            self.assertIn(f"timesheet:{{Employee}}:E{number}-00001", said)
+
+    def test_8_down_ends_all_that_was_started(self):
+        pids = self.dev.pids()
+        code, said = self.dev.script("down")
+        self.assertEqual((code, said), (0, "down\n"))
+        self.assertEqual({name: state_of(pid) for name, pid in pids.items()}, {name: "Z" for name in pids})
+        code, said = self.dev.script("down", "--wipe")
+        self.assertEqual((code, said), (0, "down\n"))
+        self.assertFalse(self.dev.run.exists())
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2, failfast=True)
