@@ -39,7 +39,7 @@ static request_message *read_request(void)
 {
     furrow_buffer in;
     furrow_buffer_init(&in, REQUEST_BYTES);
-    uint8_t chunk[16384];
+    uint8_t chunk[4096];
     size_t got;
     while ((got = fread(chunk, 1, sizeof chunk, stdin)) > 0) furrow_buffer_append(&in, chunk, got);
     if (ferror(stdin)) give_up("cannot read the request");

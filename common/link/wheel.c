@@ -4,11 +4,15 @@
  */
 #include "link/wheel.h"
 
+#include <string.h>
+
 #define MASK (FURROW_WHEEL_SLOTS - 1)
 
 void furrow_wheel_init(furrow_wheel *wheel, uint64_t now_ns)
 {
-    *wheel = (furrow_wheel){.tick = now_ns / FURROW_WHEEL_TICK_NS};
+    /* Member by member: a compound literal would lie on the caller's stack first, all 48 KiB of it. */
+    memset(wheel, 0, sizeof *wheel);
+    wheel->tick = now_ns / FURROW_WHEEL_TICK_NS;
     for (size_t i = 0; i < FURROW_WHEEL_SLOTS; i++) wheel->slots[i].prev = wheel->slots[i].next = &wheel->slots[i];
 }
 

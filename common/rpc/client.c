@@ -229,7 +229,7 @@ furrow_status furrow_client_call(furrow_client *client, const furrow_method_cont
 {
     waiting_call call = {client, method, message, options ? options : &no_options, arena, response};
     furrow_error why = {0}; /* read here, so @err may be NULL */
-    terms agreed;
+    terms agreed = {0};
     furrow_status status = agree(client, method, call.options, &agreed, &why);
     if (status == FURROW_OK) {
         client->in_flight++;
@@ -281,7 +281,7 @@ furrow_status furrow_client_call_async(furrow_client *client, const furrow_metho
                                        furrow_client_fn *fn, void *arg, furrow_error *err)
 {
     request r;
-    terms agreed;
+    terms agreed = {0};
     if (!options) options = &no_options;
     furrow_status status = agree(client, method, options, &agreed, err);
     if (status != FURROW_OK) return status;

@@ -246,7 +246,13 @@ furrow_socket *furrow_socket_open(uv_loop_t *uv, const furrow_address *address, 
         furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "out of memory");
         return NULL;
     }
-    *socket = (furrow_socket){.uv = uv, .events = events, .owner = owner, .address = *address, .fd = -1, .holds = 1};
+    /* Member by member: a compound literal would lie on the task's stack first, with the buffer of 64 KiB. */
+    socket->uv = uv;
+    socket->events = events;
+    socket->owner = owner;
+    socket->address = *address;
+    socket->fd = -1;
+    socket->holds = 1;
     int failure = start(socket);
     if (failure == 0) return socket;
     furrow_fail(err, FURROW_UNAVAILABLE, "connect to %s: %s", address->path[0] ? address->path : address->host,

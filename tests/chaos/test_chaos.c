@@ -66,7 +66,7 @@ static void work(void *arg)
 static void start_crowd(farm *f, crowd *c)
 {
     furrow_error err;
-    *c = (crowd){0};
+    memset(c, 0, sizeof *c);
     for (int i = 0; i < WORKERS; i++) {
         c->workers[i] = (worker){.f = f, .number = i};
         ck_assert_int_eq(furrow_loop_spawn(f->loop, work, &c->workers[i], &err), FURROW_OK);
@@ -179,7 +179,7 @@ static void check_effects(farm *f)
 
 static void replicas_die(farm *f)
 {
-    crowd c;
+    static crowd c; /* larger than a task likes its frames */
     farm_start_all(f, 2);
     start_crowd(f, &c);
     for (int s = 0; s < FARM_SERVICES; s++) {
@@ -199,7 +199,7 @@ END_TEST
 /* A rollout: each replica is asked to end, and another takes its place. */
 static void replicas_are_replaced(farm *f)
 {
-    crowd c;
+    static crowd c; /* larger than a task likes its frames */
     farm_start_all(f, 2);
     start_crowd(f, &c);
     for (int s = 0; s < FARM_SERVICES; s++) {
@@ -226,7 +226,7 @@ END_TEST
 
 static void servers_die(farm *f)
 {
-    crowd c;
+    static crowd c; /* larger than a task likes its frames */
     farm_start_all(f, 2);
     start_crowd(f, &c);
     wait_for(&c, 60);

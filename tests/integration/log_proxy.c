@@ -84,7 +84,7 @@ static void lose_bytes(test_proxy *proxy, ssize_t count)
 
 static void move(test_proxy *proxy, proxied *pair, bool from_server, bool lose)
 {
-    char data[65536];
+    char data[4096];
     ssize_t got = read(from_server ? pair->server : pair->client, data, sizeof data);
     if (got > 0 && lose) lose_bytes(proxy, got);
     if (got <= 0 || (!lose && !write_all(from_server ? pair->client : pair->server, data, got))) close_pair(pair);

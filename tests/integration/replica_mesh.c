@@ -11,7 +11,7 @@
 #define CALL_NS      (10 * FURROW_NS_PER_S)
 #define MODEL_SLOTS  (1u << 16)
 #define ARENA_BYTES  ((size_t)512 << 20)
-#define READ_AT_ONCE 500
+#define READ_AT_ONCE 100
 #define STACK_BYTES  (256 << 10)
 
 const furrow_entity_contract mesh_person = {

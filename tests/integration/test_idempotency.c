@@ -196,7 +196,7 @@ END_TEST
 static void concurrent_body(rpc_world *world)
 {
     enum { MANY = 20 };
-    creation calls[MANY];
+    static creation calls[MANY]; /* larger than a task likes its frames */
     for (size_t i = 0; i < MANY; i++) {
         calls[i] = (creation){.world = world, .name = "a", .key = i < MANY - 1 ? "k" : "another", .wait = true};
         ck_assert_ok(furrow_loop_spawn(world->loop, create, &calls[i], failure));

@@ -428,7 +428,7 @@ START_TEST(a_stack_that_overflows_kills_the_process_at_its_guard_page)
     pid_t child = fork();
     if (child == 0) {
         setrlimit(RLIMIT_CORE, &(struct rlimit){0});
-        freopen("/dev/null", "w", stderr);
+        if (!freopen("/dev/null", "w", stderr)) _exit(3);
         signal(SIGSEGV, SIG_DFL);
         int sum = 0;
         furrow_loop *loop = furrow_loop_create(NULL, NULL);
