@@ -1,5 +1,6 @@
 # Tests of common/link.
 furrow_unit_test(test_wheel furrow_link)
+furrow_unit_test(test_sign furrow_link furrow_test_support PkgConfig::NATS)
 add_library(furrow_link_world STATIC integration/link_world.c)
 target_include_directories(furrow_link_world PUBLIC ${CMAKE_CURRENT_SOURCE_DIR}/integration)
 target_link_libraries(furrow_link_world PUBLIC furrow_link furrow_test_support PkgConfig::CHECK)

@@ -22,7 +22,7 @@ static void connect_on_pool(uv_work_t *work)
 {
     furrow_connection *conn = work->data;
     natsConnection *native = NULL;
-    conn->status = natsConnection_Connect(&native, conn->link->options);
+    conn->status = furrow_signer_connect(&conn->link->signer, conn->link->options, &native);
     conn->native = conn->status == NATS_OK ? native : NULL;
     if (!conn->native) snprintf(conn->error, sizeof conn->error, "%s", furrow_link_native_text(conn->status));
     nats_ReleaseThreadMemory();

@@ -5,7 +5,7 @@
  *   adapter.c       nats.c's event-loop callbacks over uv_poll; the one write at the end of a turn
  *   drain.c         after each read: finds the subscriptions that have messages and hands these over
  *   complaint.c     what the server refuses us, from nats.c's thread to the loop
- *   subscription.c, publish.c, request.c, message.c, options.c, nkey.c, wheel.c: as named
+ *   subscription.c, publish.c, request.c, message.c, options.c, nkey.c, sign.c, wheel.c: as named
  *
  * A native connection never reconnects by itself: when it breaks it is disposed of and a new one is made, so nothing of
  * the old one (its output buffer, its subscriptions' queues) can leak into the new one, and all changes of state happen
@@ -34,6 +34,12 @@
 #define FURROW_LINK_PROBE_MS      15000 /* between two liveness probes, and how long each waits for its answer */
 #define FURROW_LINK_GOODBYE_MS    500   /* for the last flush of furrow_link_destroy */
 #define FURROW_LINK_READ_BYTES    65536 /* one read; also more than a TLS record, which nats.c must get in one piece */
+
+/* Who signs in, where that takes a signature; see sign.c. */
+typedef struct furrow_signer {
+    char *seed_file; /* of the seed, and of the JWT where there is one; or NULL */
+    bool refused;    /* in the present attempt */
+} furrow_signer;
 
 /* One native connection, from the attempt to connect to its end. */
 typedef struct furrow_connection {
@@ -117,6 +123,7 @@ struct furrow_link {
     furrow_loop *loop;
     pthread_t thread;
     natsOptions *options;
+    furrow_signer signer;
     furrow_connection *conn; /* trying or connected; NULL while waiting to try again */
     bool connected, stopping;
     uint64_t connects; /* also the number of the present connection */
@@ -147,12 +154,22 @@ struct furrow_link {
     furrow_waiter closed;
 };
 
-/* options.c: also used by provision.c, which wants no event loop. */
-natsOptions *furrow_link_make_options(const furrow_link_options *options, furrow_error *err);
+/* options.c: also used by provision.c, which wants no event loop. @signer must outlive what is made, and is to be
+ * fini'ed where that was made. */
+natsOptions *furrow_link_make_options(const furrow_link_options *options, furrow_signer *signer, furrow_error *err);
 /* natsStatus as ours, with the library's text of this thread's last failure. */
 furrow_status furrow_link_fail_native(furrow_error *err, natsStatus status, const char *doing);
 /* The text of this thread's last failure in nats.c, without its source position. */
 const char *furrow_link_native_text(natsStatus status);
+
+/* sign.c: lets natsOptions sign in as @options say. */
+furrow_status furrow_signer_init(furrow_signer *signer, natsOptions *native, const furrow_link_options *options,
+                                 furrow_error *err);
+void furrow_signer_fini(furrow_signer *signer);
+/* natsConnection_Connect, again at once where the signature could not be sent. */
+natsStatus furrow_signer_connect(furrow_signer *signer, natsOptions *options, natsConnection **out);
+/* nats.c's callback: signs @nonce; refuses, and says so in the signer, what nats.c would send as nothing. */
+natsStatus furrow_signer_sign(char **error, unsigned char **signature, int *len, const char *nonce, void *signer);
 
 /* connection.c */
 void furrow_connection_try(furrow_link *link);

@@ -51,6 +51,7 @@ static void free_link(furrow_link *link)
     furrow_budget_put(&link->output, 0);
     furrow_message_pool_release(link->messages);
     natsOptions_Destroy(link->options);
+    furrow_signer_fini(&link->signer);
     free(link);
 }
 
@@ -72,7 +73,7 @@ furrow_link *furrow_link_create(furrow_loop *loop, const furrow_link_options *op
     link->backoff.max_ms = options->reconnect_max_ms ? options->reconnect_max_ms : RECONNECT_MAX_MS;
     link->probe_ms = options->probe_ms ? options->probe_ms : FURROW_LINK_PROBE_MS;
     link->messages = furrow_message_pool_create();
-    link->options = furrow_link_make_options(options, err);
+    link->options = furrow_link_make_options(options, &link->signer, err);
     if (!link->messages || !link->options || furrow_complaint_listen(link) != NATS_OK ||
         set_inbox(link, options->inbox_prefix, err) != FURROW_OK ||
         furrow_requests_init(link, options->max_requests, err) != FURROW_OK) {

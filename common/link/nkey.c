@@ -1,7 +1,6 @@
 /*
  * NKeys as text: a seed is base32 of a prefix of two bytes, 32 bytes of Ed25519 seed and a CRC-16 (XMODEM, little end
- * first); a public key is base32 of a prefix of one byte, 32 bytes and the CRC-16. nats.c signs with the seed file but
- * wants to be told the public key. May depend on: libsodium.
+ * first); a public key is base32 of a prefix of one byte, 32 bytes and the CRC-16. May depend on: libsodium.
  */
 #include "link/nkey.h"
 
@@ -82,22 +81,50 @@ static bool read_seed(const char *path, char seed[SEED_CHARS + 1])
     return found;
 }
 
-furrow_status furrow_nkey_public(const char *path, char out[FURROW_NKEY_MAX], furrow_error *err)
+typedef struct key_pair {
+    uint8_t kind; /* the first byte of the public key: user, account, … */
+    uint8_t public[crypto_sign_PUBLICKEYBYTES], secret[crypto_sign_SECRETKEYBYTES];
+} key_pair;
+
+/* The keys of the seed in the file at @path; wipe them after use. */
+static furrow_status read_key_pair(const char *path, key_pair *pair, furrow_error *err)
 {
     char seed[SEED_CHARS + 1];
-    uint8_t raw[SEED_BYTES + 1], key[PUBLIC_BYTES], secret[crypto_sign_SECRETKEYBYTES];
+    uint8_t raw[SEED_BYTES + 1];
     if (!read_seed(path, seed)) return furrow_fail(err, FURROW_INVALID_ARGUMENT, "no NKey seed in %s", path);
     bool good = base32_decode(seed, SEED_CHARS, raw) && (raw[0] & 0xf8) == PREFIX_SEED &&
                 crc16(raw, SEED_BYTES - 2) == (raw[SEED_BYTES - 2] | raw[SEED_BYTES - 1] << 8);
     if (good) {
-        key[0] = (uint8_t)((raw[0] & 7) << 5 | raw[1] >> 3); /* the kind of key: user, account, … */
-        crypto_sign_seed_keypair(key + 1, secret, raw + 2);
-        finish(key, PUBLIC_BYTES, out);
+        pair->kind = (uint8_t)((raw[0] & 7) << 5 | raw[1] >> 3);
+        crypto_sign_seed_keypair(pair->public, pair->secret, raw + 2);
     }
     sodium_memzero(seed, sizeof seed);
     sodium_memzero(raw, sizeof raw);
-    sodium_memzero(secret, sizeof secret);
     return good ? FURROW_OK : furrow_fail(err, FURROW_INVALID_ARGUMENT, "the NKey seed in %s is damaged", path);
+}
+
+furrow_status furrow_nkey_public(const char *path, char out[FURROW_NKEY_MAX], furrow_error *err)
+{
+    key_pair pair;
+    uint8_t key[PUBLIC_BYTES];
+    furrow_status status = read_key_pair(path, &pair, err);
+    if (status == FURROW_OK) {
+        key[0] = pair.kind;
+        memcpy(key + 1, pair.public, sizeof pair.public);
+        finish(key, PUBLIC_BYTES, out);
+    }
+    sodium_memzero(&pair, sizeof pair);
+    return status;
+}
+
+furrow_status furrow_nkey_sign(const char *path, const char *text, uint8_t signature[FURROW_NKEY_SIGNATURE],
+                               furrow_error *err)
+{
+    key_pair pair;
+    furrow_status status = read_key_pair(path, &pair, err);
+    if (status == FURROW_OK) crypto_sign_detached(signature, NULL, (const uint8_t *)text, strlen(text), pair.secret);
+    sodium_memzero(&pair, sizeof pair);
+    return status;
 }
 
 void furrow_nkey_make_user(char seed[FURROW_NKEY_MAX])

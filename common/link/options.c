@@ -58,19 +58,13 @@ static natsStatus set_servers(natsOptions *native, const char *url)
     return status;
 }
 
-static furrow_status set_identity(natsOptions *native, const furrow_link_options *options, furrow_error *err)
+static furrow_status set_identity(natsOptions *native, const furrow_link_options *options, furrow_signer *signer,
+                                  furrow_error *err)
 {
-    char key[FURROW_NKEY_MAX];
-    natsStatus status = NATS_OK;
-    if (options->nkey_seed) {
-        furrow_status read = furrow_nkey_public(options->nkey_seed, key, err);
-        if (read != FURROW_OK) return read;
-        status = natsOptions_SetNKeyFromSeed(native, key, options->nkey_seed);
-    }
-    if (status == NATS_OK && options->credentials)
-        status = natsOptions_SetUserCredentialsFromFiles(native, options->credentials, NULL);
-    if (status == NATS_OK && options->user) status = natsOptions_SetUserInfo(native, options->user, options->password);
-    return furrow_link_fail_native(err, status, "NATS identity");
+    furrow_status status = furrow_signer_init(signer, native, options, err);
+    if (status != FURROW_OK || !options->user) return status;
+    return furrow_link_fail_native(err, natsOptions_SetUserInfo(native, options->user, options->password),
+                                   "NATS identity");
 }
 
 static furrow_status set_tls(natsOptions *native, const furrow_link_options *options, furrow_error *err)
@@ -96,14 +90,16 @@ static natsStatus set_behaviour(natsOptions *native, const furrow_link_options *
     return status;
 }
 
-natsOptions *furrow_link_make_options(const furrow_link_options *options, furrow_error *err)
+natsOptions *furrow_link_make_options(const furrow_link_options *options, furrow_signer *signer, furrow_error *err)
 {
     natsOptions *native = NULL;
+    *signer = (furrow_signer){0};
     natsStatus status = natsOptions_Create(&native);
     if (status == NATS_OK) status = set_behaviour(native, options);
     if (furrow_link_fail_native(err, status, "NATS options") == FURROW_OK &&
-        set_identity(native, options, err) == FURROW_OK && set_tls(native, options, err) == FURROW_OK)
+        set_identity(native, options, signer, err) == FURROW_OK && set_tls(native, options, err) == FURROW_OK)
         return native;
+    furrow_signer_fini(signer);
     natsOptions_Destroy(native);
     return NULL;
 }

@@ -21,6 +21,7 @@
 
 struct furrow_provisioner {
     natsConnection *native;
+    furrow_signer signer;
     jsCtx *js;
 };
 
@@ -35,14 +36,14 @@ furrow_provisioner *furrow_provisioner_create(const furrow_link_options *options
                                               furrow_error *err)
 {
     furrow_provisioner *made = calloc(1, sizeof *made);
-    natsOptions *native = made ? furrow_link_make_options(options, err) : NULL;
+    natsOptions *native = made ? furrow_link_make_options(options, &made->signer, err) : NULL;
     jsOptions js_options;
     if (!native) {
         free(made);
         return NULL;
     }
     natsStatus status = natsOptions_SetTimeout(native, (int64_t)timeout_ms);
-    if (status == NATS_OK) status = natsConnection_Connect(&made->native, native);
+    if (status == NATS_OK) status = furrow_signer_connect(&made->signer, native, &made->native);
     if (status == NATS_OK) status = jsOptions_Init(&js_options);
     if (status == NATS_OK) {
         js_options.Wait = (int64_t)timeout_ms;
@@ -59,6 +60,7 @@ void furrow_provisioner_destroy(furrow_provisioner *provisioner)
     if (!provisioner) return;
     jsCtx_Destroy(provisioner->js);
     natsConnection_Destroy(provisioner->native);
+    furrow_signer_fini(&provisioner->signer);
     nats_ReleaseThreadMemory();
     free(provisioner);
 }

@@ -12,7 +12,16 @@
 
 static const char with_users[] = "authorization { users = [ {user: a, password: b, permissions: {publish: \"t.>\"}},"
                                  " {nkey: UDXU4RCSJNZOIQHZNWXHXORDPRTGNJAHAHFRGZNEEJCPQTT2M7NLCNF4} ] }\n";
+static const char with_stranger[] = "accounts { A { users = [ {user: anybody, password: x}, "
+                                    "{nkey: UDXU4RCSJNZOIQHZNWXHXORDPRTGNJAHAHFRGZNEEJCPQTT2M7NLCNF4} ] } }\n"
+                                    "no_auth_user: anybody\n";
 static const char seed[] = "SUACSSL3UAHUDXKFSNVUZRF5UHPMWZ6BFDTJ7M6USDXIEDNPPQYYYCU3VY\n";
+
+static void write_seed(const link_world *world, char path[160])
+{
+    snprintf(path, 160, "%s/seed.nk", furrow_test_server_dir(world->nats));
+    furrow_test_write_file(path, seed);
+}
 
 static void identity_body(link_world *world)
 {
@@ -22,9 +31,7 @@ static void identity_body(link_world *world)
     ck_assert_ptr_nonnull(strcasestr(furrow_link_last_error(world->link), "authorization"));
     furrow_link *user = link_world_connect(world, (furrow_link_options){.user = "a", .password = "b"});
     ck_assert(furrow_link_wait_connected(user, link_world_in_ms(PATIENCE_MS)));
-    snprintf(path, sizeof path, "%s/seed.nk", furrow_test_server_dir(world->nats));
-    FILE *file = fopen(path, "w");
-    ck_assert(file && fputs(seed, file) > 0 && fclose(file) == 0);
+    write_seed(world, path);
     furrow_link *key = link_world_connect(world, (furrow_link_options){.nkey_seed = path});
     ck_assert_msg(furrow_link_wait_connected(key, link_world_in_ms(2000)), "%s", furrow_link_last_error(key));
     furrow_link_destroy(user);
@@ -37,6 +44,31 @@ static void identity_body(link_world *world)
 START_TEST(users_and_keys_are_let_in_and_strangers_told_why_not)
 {
     link_world_run(&(furrow_test_nats_options){.config = with_users}, identity_body);
+}
+END_TEST
+
+/* Each has a nonce of its own; of 256 signatures one begins with a byte 0, which nats.c sends as none. */
+static void thousand_body(link_world *world)
+{
+    enum { ROUNDS = 50, AT_ONCE = 20 };
+    char path[160];
+    furrow_link *links[AT_ONCE];
+    write_seed(world, path);
+    for (int round = 0; round < ROUNDS; round++) {
+        for (int i = 0; i < AT_ONCE; i++)
+            links[i] = link_world_connect(world, (furrow_link_options){.nkey_seed = path});
+        for (int i = 0; i < AT_ONCE; i++)
+            ck_assert_msg(furrow_link_wait_connected(links[i], link_world_in_ms(PATIENCE_MS)), "%s",
+                          furrow_link_last_error(links[i]));
+        for (int i = 0; i < AT_ONCE; i++) furrow_link_destroy(links[i]);
+    }
+    ck_assert_ptr_null(strcasestr(furrow_test_server_log(world->nats), "authentication error"));
+}
+
+START_TEST(of_a_thousand_connections_with_a_key_none_is_refused)
+{
+    /* The world's own link has a user's name, or it would be refused itself. */
+    link_world_run(&(furrow_test_nats_options){.config = with_stranger}, thousand_body);
 }
 END_TEST
 
@@ -156,6 +188,7 @@ int main(void)
     TCase *tests = tcase_create("link access");
     tcase_set_timeout(tests, 120);
     tcase_add_test(tests, users_and_keys_are_let_in_and_strangers_told_why_not);
+    tcase_add_test(tests, of_a_thousand_connections_with_a_key_none_is_refused);
     tcase_add_test(tests, what_the_server_refuses_is_told);
     tcase_add_test(tests, tls_with_a_certificate_we_trust);
     suite_add_tcase(suite, tests);
