@@ -158,7 +158,7 @@ END_TEST
 /* Publishes in NATS' own protocol what our library is too polite for, and waits until the server has taken it. */
 static void publish_raw(test_mesh *mesh, const char *subject, const char *headers, const char *body)
 {
-    char text[4096], answer[4096] = "";
+    char text[2048], answer[4096] = "";
     struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons((uint16_t)furrow_test_server_port(mesh->nats))};
     to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
