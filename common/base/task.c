@@ -23,7 +23,8 @@ struct furrow_task {
     void *arg;
     furrow_task *next;           /* in the ready queue or the pool */
     furrow_task *before, *after; /* among all */
-    uint64_t deadline_ns;
+    uint64_t deadline_ns;        /* of its present wait */
+    uint64_t work_deadline_ns;
     size_t heap_index;
     bool queued; /* is in the ready queue */
 };
@@ -33,6 +34,19 @@ static _Thread_local furrow_task *running;
 furrow_task *furrow_task_self(void)
 {
     return running;
+}
+
+uint64_t furrow_task_deadline(void)
+{
+    return running ? running->work_deadline_ns : FURROW_NEVER;
+}
+
+uint64_t furrow_task_set_deadline(uint64_t deadline_ns)
+{
+    FURROW_REQUIRE(running != NULL);
+    uint64_t before = running->work_deadline_ns;
+    running->work_deadline_ns = deadline_ns;
+    return before;
 }
 
 static void heap_place(furrow_tasks *tasks, furrow_task *task, size_t index)
@@ -170,6 +184,7 @@ furrow_status furrow_tasks_spawn(furrow_tasks *tasks, furrow_task_fn *fn, void *
     }
     task->fn = fn;
     task->arg = arg;
+    task->work_deadline_ns = FURROW_NEVER;
     tasks->live++;
     make_ready(task);
     return FURROW_OK;

@@ -49,6 +49,13 @@ static inline void furrow_waiter_reset(furrow_waiter *waiter)
 /* Parks for @ms milliseconds. */
 void furrow_task_sleep_ms(uint64_t ms);
 
+/*
+ * Until when the running task's work is wanted, for those who wait on its behalf and have no deadline of their own (see
+ * store/store.h). FURROW_NEVER until somebody sets it; a new task begins without one. set returns the one before.
+ */
+uint64_t furrow_task_deadline(void);
+uint64_t furrow_task_set_deadline(uint64_t deadline_ns);
+
 /* Lets the other ready tasks run first. */
 void furrow_task_yield(void);
 
