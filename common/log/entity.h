@@ -4,7 +4,8 @@
  *   load       the record from Redis (fast), or from the log when asked (true)
  *   decide     the caller's pure function: from the current state to the next one
  *   publish    the whole new state with expected sequence and message id; the ack's sequence is the new version
- *   apply      the same versioned upsert the replicas use; after the ack the answer is OK whatever Redis does
+ *   apply      the same versioned upsert the replicas use; after the ack the answer is OK whatever Redis does, and
+ *              waits at most FURROW_ENTITY_APPLY_MS for it: what is not applied then the owner's consumer applies
  *
  * A wrong-sequence answer reloads from the log and decides again, at most FURROW_ENTITY_ATTEMPTS times, then ABORTED.
  * An unknown outcome (lost ack, broken connection) is settled by looking who wrote the version after ours: with our
@@ -45,6 +46,7 @@
 #define FURROW_ENTITY_ATTEMPTS   8
 #define FURROW_ENTITY_COMMANDS   8
 #define FURROW_ENTITY_TIMEOUT_MS 10000
+#define FURROW_ENTITY_APPLY_MS   250
 
 typedef struct furrow_entity furrow_entity;
 

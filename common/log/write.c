@@ -149,7 +149,9 @@ static void apply(const write_job *job, const furrow_state *from, uint64_t versi
         .found = from->version > 0, .deleted = from->deleted, .version = from->version, .body = from->body};
     furrow_record_write write = {.id = furrow_bytes_of(job->write->id), .version = version, .body = body};
     if (!from->message || from->body.len > 0) write.known = &known;
+    uint64_t deadline = furrow_task_set_deadline(furrow_clock_now_ns() + FURROW_ENTITY_APPLY_MS * FURROW_NS_PER_MS);
     (void)!furrow_record_apply(job->entity->table, &write, 1, NULL, NULL);
+    (void)furrow_task_set_deadline(deadline);
 }
 
 /* Only a command with a key has a message id, and only a message id finds duplicates; the first may be our own first

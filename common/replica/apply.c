@@ -155,6 +155,15 @@ static bool gives_up(const furrow_intake_batch *batch)
     return !batch->patient || batch->replica->stopping || batch->replica->intake.discarding;
 }
 
+/* Ends when Redis comes back, too: whoever waits for these events should not wait longer than that. */
+static void pause_for_redis(furrow_replica *replica, uint64_t ms)
+{
+    if (furrow_store_connected(replica->store))
+        furrow_task_sleep_ms(ms);
+    else
+        (void)furrow_store_wait_connected(replica->store, furrow_clock_now_ns() + ms * FURROW_NS_PER_MS);
+}
+
 /* Writes, and again while Redis is away. A refusal is tried a few times before it counts, and alone (see write_range).
  */
 static furrow_status write_some(furrow_intake_batch *batch, size_t first, size_t count, furrow_error *err)
@@ -173,7 +182,7 @@ static furrow_status write_some(furrow_intake_batch *batch, size_t first, size_t
         bool outage = is_outage(status);
         if (outage && gives_up(batch)) return status;
         if (!outage && (count > 1 || ++refused == REFUSED_TRIES)) return status;
-        furrow_task_sleep_ms(furrow_backoff_next_ms(&backoff));
+        pause_for_redis(replica, furrow_backoff_next_ms(&backoff));
     }
 }
 

@@ -11,7 +11,8 @@
 #include "store/record.h"
 #include "wire/message.h"
 
-#define REMEMBER_S (24 * 3600)
+#define REMEMBER_S  (24 * 3600)
+#define REMEMBER_MS 250 /* what is done does not wait longer for Redis */
 
 /* The message, not its bytes: JSON with other spaces is the same request. */
 static furrow_status hash_request(furrow_call *call, const ProtobufCMessage *request, furrow_error *err)
@@ -109,8 +110,10 @@ static void remember(furrow_call *call, const char *name, const ProtobufCMessage
     memcpy(value + FURROW_HASH_BYTES, call->versions, call->versions_len);
     value[head - 1] = '\0';
     protobuf_c_message_pack(response, value + head);
+    uint64_t deadline = furrow_task_set_deadline(furrow_clock_now_ns() + REMEMBER_MS * FURROW_NS_PER_MS);
     (void)!furrow_store_remember(options->store, options->queue, name, (furrow_bytes){value, head + body}, REMEMBER_S,
                                  NULL);
+    (void)furrow_task_set_deadline(deadline);
 }
 
 static furrow_status run_once(furrow_call *call, const ProtobufCMessage *request, furrow_call_run *run,

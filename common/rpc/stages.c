@@ -97,6 +97,7 @@ static furrow_status read_deadline(furrow_call *call, const char *timeout, furro
     if (status != FURROW_OK) return status;
     call->deadline_ns = call->arrival_ns + (ns < most ? ns : most);
     call->command.deadline_ns = call->deadline_ns;
+    (void)furrow_task_set_deadline(call->deadline_ns);
     return FURROW_OK;
 }
 

@@ -27,6 +27,8 @@ const furrow_setting furrow_config_table[] = {
     TEXT("FURROW_REDIS_URL", redis_url, "redis://127.0.0.1:6379", "redis://host:port[/db] or unix:///path"),
     TEXT("FURROW_REDIS_USER", redis_user, NULL, "ACL user"),
     SECRET("FURROW_REDIS_PASSWORD", redis_password, "its password"),
+    NUMBER("FURROW_REDIS_TIMEOUT_MS", redis_timeout_ms, "1000", 100, 60000,
+           "without an answer for so long Redis counts as hung: not ready, and calls get UNAVAILABLE"),
     TEXT("FURROW_INSTANCE_ID", instance_id, NULL,
          "this instance's id in $SRV and in health, as a pod's name; default: a new one each start"),
     TEXT("FURROW_SEAL_KEY_FILE", seal_key_file, NULL,

@@ -41,7 +41,8 @@ static furrow_status connect_links(furrow_service *service, furrow_error *err)
     service->store = furrow_store_create(service->loop,
                                          &(furrow_store_options){.url = config->redis_url,
                                                                  .user = config->redis_user,
-                                                                 .password = config->redis_password},
+                                                                 .password = config->redis_password,
+                                                                 .timeout_ms = (uint64_t)config->redis_timeout_ms},
                                          err);
     if (!service->store) return furrow_wrap(err, "Redis");
     service->client =
@@ -121,10 +122,15 @@ static size_t all_replicas(const furrow_service *service)
     return service->entity_count + service->replica_count;
 }
 
-/* Not ready until every replica is: an answer from half a view would be wrong, not late. */
+/* Not ready without Redis, nor until every replica is: an answer from half a view would be wrong, not late. */
 static bool is_ready(void *user, const char **why)
 {
     furrow_service *service = user;
+    if (!furrow_store_connected(service->store)) {
+        *why = furrow_store_last_error(service->store);
+        if (!(*why)[0]) *why = "waiting for Redis";
+        return false;
+    }
     for (size_t i = 0; i < all_replicas(service); i++) {
         furrow_replica *replica = replica_at(service, i);
         if (furrow_replica_state_of(replica) == FURROW_REPLICA_READY) continue;
@@ -162,13 +168,15 @@ static void write_health(void *user, furrow_buffer *out)
 {
     furrow_service *service = user;
     const char *why = "";
-    bool ready =
-        service->open && is_ready(service, &why) && furrow_store_connected(service->store) && !service->stopping.done;
-    furrow_buffer_printf(
-        out, "{\"status\":\"%s\",\"service\":\"%s\",\"id\":\"%s\",\"redis\":%s,\"nats_reconnects\":%llu,\"replicas\":[",
-        ready ? "SERVING" : "NOT_SERVING", service->definition->name, service->id,
-        furrow_store_connected(service->store) ? "true" : "false",
-        (unsigned long long)furrow_link_reconnects(service->link));
+    bool ready = is_ready(service, &why);
+    if (ready && service->stopping.done) ready = false, why = "stopping";
+    if (ready && !service->open) ready = false, why = "not ready yet";
+    furrow_buffer_printf(out, "{\"status\":\"%s\",\"why\":", ready ? "SERVING" : "NOT_SERVING");
+    furrow_json_append_string(out, furrow_bytes_of(why));
+    furrow_buffer_printf(out, ",\"service\":\"%s\",\"id\":\"%s\",\"redis\":%s,\"nats_reconnects\":%llu,\"replicas\":[",
+                         service->definition->name, service->id,
+                         furrow_store_connected(service->store) ? "true" : "false",
+                         (unsigned long long)furrow_link_reconnects(service->link));
     for (size_t i = 0; i < all_replicas(service); i++) {
         furrow_replica *replica = replica_at(service, i);
         furrow_replica_stats stats;

@@ -129,21 +129,23 @@ void furrow_batch_arg_value(furrow_batch *batch, const furrow_record_write *writ
     furrow_batch_arg_pair(batch, (furrow_bytes){version, sizeof version}, write->body);
 }
 
-static furrow_bytes body_of(const furrow_batch *batch)
+void furrow_batch_arg_ids(furrow_batch *batch)
 {
-    return (furrow_bytes){batch->body.data, batch->body.len};
+    size_t len = batch->count - 1; /* spaces */
+    for (size_t i = 0; i < batch->count; i++) len += batch->writes[i]->id.len;
+    batch->argc++;
+    furrow_buffer_printf(&batch->body, "$%zu\r\n", len);
+    for (size_t i = 0; i < batch->count; i++) {
+        if (i > 0) furrow_buffer_append_text(&batch->body, " ");
+        furrow_buffer_append(&batch->body, batch->writes[i]->id.data, batch->writes[i]->id.len);
+    }
+    furrow_buffer_append_text(&batch->body, "\r\n");
 }
 
-furrow_status furrow_batch_send(furrow_table *table, furrow_batch *batch, const furrow_script *script,
-                                furrow_error *err)
+furrow_status furrow_batch_send(furrow_table *table, furrow_batch *batch, const char *function, furrow_error *err)
 {
+    furrow_bytes body = {batch->body.data, batch->body.len};
     if (batch->body.failed)
         return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "a batch of records past %zu bytes", BODY_LIMIT_BYTES);
-    return furrow_script_send(table->store, script, batch->argc, body_of(batch), &batch->request, batch->arena, err);
-}
-
-furrow_status furrow_batch_wait(furrow_table *table, furrow_batch *batch, const furrow_script *script,
-                                furrow_error *err)
-{
-    return furrow_script_wait(table->store, script, batch->argc, body_of(batch), &batch->request, err);
+    return furrow_pipeline_call(table->store, function, batch->argc, body, &batch->request, batch->arena, err);
 }

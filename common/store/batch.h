@@ -1,5 +1,5 @@
 /**
- * Batches of the apply step: at most FURROW_RECORD_BATCH writes of different ids, the script call they become, and
+ * Batches of the apply step: at most FURROW_RECORD_BATCH writes of different ids, the function call they become, and
  * memory that is kept from one call to the next. Private to store/.
  */
 #ifndef FURROW_STORE_BATCH_H
@@ -13,7 +13,7 @@
 typedef struct furrow_batch {
     const furrow_record_write *writes[FURROW_RECORD_BATCH];
     size_t count;
-    furrow_buffer body; /* arguments of the script call */
+    furrow_buffer body; /* arguments of the function call */
     size_t argc;
     furrow_pipelined request;
     furrow_arena *arena; /* made when first needed: old records, index entries */
@@ -26,21 +26,22 @@ void furrow_batch_give(furrow_table *table, furrow_batch *batch);
 
 /*
  * Fills @batch from the front of @writes and says how many of them it covers: of writes of one id only the newest is
- * kept, as a script compares each with what was stored before the call.
+ * kept, as the function compares each with what was stored before the call.
  */
 size_t furrow_batch_fill(furrow_batch *batch, const furrow_record_write writes[], size_t count);
 
-/* Begins the script call anew; then append arguments with furrow_batch_arg…, counting them. */
+/* Begins the function call anew; then append arguments with furrow_batch_arg…, counting them. */
 void furrow_batch_begin(furrow_batch *batch);
 void furrow_batch_arg(furrow_batch *batch, const void *data, size_t len);
 void furrow_batch_arg_pair(furrow_batch *batch, furrow_bytes first, furrow_bytes second);
 void furrow_batch_arg_number(furrow_batch *batch, uint64_t number);
+/* The ids of the batch, joined by spaces, as one argument. */
+void furrow_batch_arg_ids(furrow_batch *batch);
 /* What is stored for a write: its version and body. */
 void furrow_batch_arg_value(furrow_batch *batch, const furrow_record_write *write);
 
-furrow_status furrow_batch_send(furrow_table *table, furrow_batch *batch, const furrow_script *script,
-                                furrow_error *err) FURROW_MUST_USE;
-furrow_status furrow_batch_wait(furrow_table *table, furrow_batch *batch, const furrow_script *script,
+/* Sends the call of @function; then furrow_pipeline_wait for batch->request. */
+furrow_status furrow_batch_send(furrow_table *table, furrow_batch *batch, const char *function,
                                 furrow_error *err) FURROW_MUST_USE;
 
 #endif

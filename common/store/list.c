@@ -120,7 +120,7 @@ static furrow_status read_records(furrow_table *table, const furrow_value member
     for (size_t i = 0; i < count; i++) ids[i] = id_of(&members[i]);
     furrow_pipelined request;
     furrow_status status = furrow_table_send_mget(table, ids, count, &request, arena, err);
-    if (!status) status = furrow_pipeline_wait(&request, err);
+    if (!status) status = furrow_pipeline_wait(table->store, &request, err);
     if (status) return status;
     if (request.value.kind != FURROW_VALUE_LIST || request.value.count != count)
         return furrow_fail(err, FURROW_INTERNAL, "redis: MGET of %zu keys answered something else", count);

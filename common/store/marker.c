@@ -1,4 +1,5 @@
 /* The marker of a replica (see record.h): a hash that says what the table's records are worth. */
+#include "store/library.h"
 #include "store/table.h"
 
 #include "base/number.h"
@@ -50,39 +51,20 @@ furrow_status furrow_marker_read(furrow_table *table, furrow_marker *out, furrow
 
 furrow_status furrow_marker_write(furrow_table *table, const furrow_marker *marker, furrow_error *err)
 {
-    static furrow_script script = {
-        .source =
-            "local m = redis.call('HMGET', KEYS[1], 'shape', 'epoch', 'run_id', 'position')\n"
-            "local same = m[1] == ARGV[1] and m[2] == ARGV[2] and m[3] == ARGV[3]\n"
-            "if same and m[4] and tonumber(m[4]) >= tonumber(ARGV[4]) then return 0 end\n"
-            "redis.call('HSET', KEYS[1], 'shape', ARGV[1], 'epoch', ARGV[2], 'run_id', ARGV[3], 'position', ARGV[4],\n"
-            "  'time', ARGV[5])\n"
-            "return 1\n"};
     char epoch[24], position[24], time[24];
     snprintf(epoch, sizeof epoch, "%lld", (long long)marker->epoch_ns);
     snprintf(position, sizeof position, "%llu", (unsigned long long)marker->position);
     snprintf(time, sizeof time, "%lld", (long long)marker->position_ns);
     const furrow_bytes args[] = {furrow_bytes_of(marker->shape), furrow_bytes_of(epoch),
                                  furrow_bytes_of(marker->run_id), furrow_bytes_of(position), furrow_bytes_of(time)};
-    furrow_status status =
-        furrow_store_script(table->store, &script, &table->marker_key, 1, args, FIELDS, NULL, NULL, err);
+    furrow_status status = furrow_pipeline_ask(table->store, FURROW_FUNCTION("mark"), &table->marker_key, 1, args,
+                                               FIELDS, NULL, NULL, err);
     return status ? furrow_wrap(err, "marker of %s", table->options.entity) : FURROW_OK;
 }
 
 furrow_status furrow_marker_move(furrow_table *table, const furrow_marker *from, const furrow_marker *to, bool *moved,
                                  furrow_error *err)
 {
-    static furrow_script script = {
-        .source =
-            "local m = redis.call('HMGET', KEYS[1], 'shape', 'epoch', 'run_id', 'position', 'time')\n"
-            "if m[1] ~= ARGV[1] or m[2] ~= ARGV[2] or m[3] ~= ARGV[3] then return 0 end\n"
-            "local position, time = ARGV[7], ARGV[8]\n"
-            "local ahead = m[4] and tonumber(m[4]) - tonumber(position) or -1\n"
-            "if ahead > 0 then position = m[4] end\n"
-            "if ahead > 0 or ahead == 0 and time == '0' then time = m[5] or '0' end\n"
-            "redis.call('HSET', KEYS[1], 'shape', ARGV[4], 'epoch', ARGV[5], 'run_id', ARGV[6], 'position', position,\n"
-            "  'time', time)\n"
-            "return 1\n"};
     char from_epoch[24], to_epoch[24], position[24], time[24];
     snprintf(from_epoch, sizeof from_epoch, "%lld", (long long)from->epoch_ns);
     snprintf(to_epoch, sizeof to_epoch, "%lld", (long long)to->epoch_ns);
@@ -94,7 +76,7 @@ furrow_status furrow_marker_move(furrow_table *table, const furrow_marker *from,
                                  furrow_bytes_of(position),     furrow_bytes_of(time)};
     furrow_value answer;
     furrow_status status =
-        furrow_store_script(table->store, &script, &table->marker_key, 1, args, 8, NULL, &answer, err);
+        furrow_pipeline_ask(table->store, FURROW_FUNCTION("move"), &table->marker_key, 1, args, 8, NULL, &answer, err);
     if (status) return furrow_wrap(err, "marker of %s", table->options.entity);
     *moved = answer.kind == FURROW_VALUE_INTEGER && answer.integer == 1;
     return FURROW_OK;

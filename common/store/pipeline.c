@@ -1,4 +1,4 @@
-/* See pipeline.h, and the public half in store.h: single commands and scripts. */
+/* See pipeline.h, and the public half in store.h: single commands and functions. */
 #include "store/pipeline.h"
 
 #include "base/clock.h"
@@ -6,6 +6,9 @@
 
 #include <stdio.h>
 #include <string.h>
+
+/* What a call keeps of its time for its answer: an eighth of what is left when Redis is asked, at most 50 ms. */
+enum { ANSWER_SHARE = 8, ANSWER_MS = 50 };
 
 /* Decimal digits of @number, right-aligned before @end; returns where they begin. snprintf would cost more than the
  * rest of a command. */
@@ -73,7 +76,6 @@ furrow_buffer *furrow_pipeline_begin(furrow_store *store, furrow_pipelined *requ
     request->done = NULL;
     request->arena = arena;
     request->status = FURROW_OK;
-    request->no_script = false;
     request->value = (furrow_value){.kind = FURROW_VALUE_NIL};
     if (store->state != FURROW_REDIS_READY) {
         refuse(request, FURROW_UNAVAILABLE, store->last_error[0] ? store->last_error : "not connected yet", err);
@@ -100,9 +102,21 @@ furrow_status furrow_pipeline_send(furrow_store *store, furrow_pipelined *reques
     return FURROW_OK;
 }
 
-furrow_status furrow_pipeline_wait(furrow_pipelined *request, furrow_error *err)
+/* A little before the task's deadline, so that its answer still reaches the caller in time. */
+static uint64_t wait_until(const furrow_store *store)
 {
-    furrow_wait(&request->waiter, FURROW_NEVER);
+    uint64_t deadline = furrow_task_deadline(), now = uv_now(furrow_loop_uv(store->loop)) * FURROW_NS_PER_MS;
+    if (deadline == FURROW_NEVER || deadline <= now) return deadline;
+    uint64_t margin = (deadline - now) / ANSWER_SHARE, most = ANSWER_MS * FURROW_NS_PER_MS;
+    return deadline - (margin < most ? margin : most);
+}
+
+furrow_status furrow_pipeline_wait(furrow_store *store, furrow_pipelined *request, furrow_error *err)
+{
+    if (!furrow_wait(&request->waiter, wait_until(store))) {
+        furrow_redis_abandon(store, request);
+        return furrow_fail(err, FURROW_UNAVAILABLE, "redis: no answer within the time of the call");
+    }
     if (request->status == FURROW_OK) return FURROW_OK;
     return furrow_fail(err, request->status, "redis: %s", request->text);
 }
@@ -115,79 +129,38 @@ furrow_status furrow_store_command(furrow_store *store, const furrow_bytes argv[
     if (!command) return request.status;
     for (size_t i = 0; i < argc; i++) furrow_pipeline_arg(command, argv[i].data, argv[i].len);
     furrow_status status = furrow_pipeline_send(store, &request, err);
-    if (status == FURROW_OK) status = furrow_pipeline_wait(&request, err);
+    if (status == FURROW_OK) status = furrow_pipeline_wait(store, &request, err);
     if (status == FURROW_OK && out) *out = request.value;
     return status;
 }
 
-/* ---- scripts ---- */
+/* ---- functions ---- */
 
-furrow_status furrow_script_load(furrow_store *store, furrow_script *script, furrow_error *err)
-{
-    if (script->sha1[0]) return FURROW_OK;
-    FURROW_AUTO(furrow_arena) arena = furrow_arena_create(4096);
-    if (!arena) return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "out of memory");
-    const furrow_bytes argv[] = {FURROW_BYTES_LITERAL("SCRIPT"), FURROW_BYTES_LITERAL("LOAD"),
-                                 furrow_bytes_of(script->source)};
-    furrow_value sha1 = {0};
-    furrow_status status = furrow_store_command(store, argv, 3, arena, &sha1, err);
-    if (status) return status;
-    if (sha1.kind != FURROW_VALUE_TEXT || sha1.text.len != sizeof script->sha1 - 1)
-        return furrow_fail(err, FURROW_INTERNAL, "redis: SCRIPT LOAD answered no SHA-1");
-    memcpy(script->sha1, sha1.text.data, sizeof script->sha1);
-    return FURROW_OK;
-}
-
-static furrow_status send_call(furrow_store *store, furrow_bytes verb, furrow_bytes script, size_t argc,
-                               furrow_bytes body, furrow_pipelined *request, furrow_arena *arena, furrow_error *err)
+furrow_status furrow_pipeline_call(furrow_store *store, const char *function, size_t argc, furrow_bytes body,
+                                   furrow_pipelined *request, furrow_arena *arena, furrow_error *err)
 {
     furrow_buffer *out = furrow_pipeline_begin(store, request, arena, argc + 2, err);
     if (!out) return request->status;
-    furrow_pipeline_arg(out, verb.data, verb.len);
-    furrow_pipeline_arg(out, script.data, script.len);
+    furrow_pipeline_arg(out, "FCALL", 5);
+    furrow_pipeline_arg(out, function, strlen(function));
     furrow_buffer_append(out, body.data, body.len);
     return furrow_pipeline_send(store, request, err);
 }
 
-furrow_status furrow_script_send(furrow_store *store, const furrow_script *script, size_t argc, furrow_bytes body,
-                                 furrow_pipelined *request, furrow_arena *arena, furrow_error *err)
-{
-    furrow_bytes sha1 = {script->sha1, sizeof script->sha1 - 1};
-    return send_call(store, FURROW_BYTES_LITERAL("EVALSHA"), sha1, argc, body, request, arena, err);
-}
-
-furrow_status furrow_script_wait(furrow_store *store, const furrow_script *script, size_t argc, furrow_bytes body,
-                                 furrow_pipelined *request, furrow_error *err)
-{
-    furrow_status status = furrow_pipeline_wait(request, err);
-    if (!status || !request->no_script) return status;
-    status = send_call(store, FURROW_BYTES_LITERAL("EVAL"), furrow_bytes_of(script->source), argc, body, request,
-                       request->arena, err);
-    return status ? status : furrow_pipeline_wait(request, err);
-}
-
-furrow_status furrow_store_script(furrow_store *store, furrow_script *script, const furrow_bytes keys[],
+furrow_status furrow_pipeline_ask(furrow_store *store, const char *function, const furrow_bytes keys[],
                                   size_t key_count, const furrow_bytes args[], size_t arg_count, furrow_arena *arena,
                                   furrow_value *out, furrow_error *err)
 {
     furrow_pipelined request;
-    furrow_status status = furrow_script_load(store, script, err);
-    if (status) return status;
-    furrow_buffer body;
-    furrow_buffer_init(&body, FURROW_REDIS_OUTPUT_BYTES);
-    furrow_pipeline_arg_number(&body, key_count);
-    for (size_t i = 0; i < key_count; i++) furrow_pipeline_arg(&body, keys[i].data, keys[i].len);
-    for (size_t i = 0; i < arg_count; i++) furrow_pipeline_arg(&body, args[i].data, args[i].len);
-    if (body.failed) {
-        furrow_buffer_fini(&body);
-        return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "redis: a script call past %zu bytes",
-                           FURROW_REDIS_OUTPUT_BYTES);
-    }
-    furrow_bytes formatted = {body.data, body.len};
-    size_t argc = 1 + key_count + arg_count;
-    status = furrow_script_send(store, script, argc, formatted, &request, arena, err);
-    if (!status) status = furrow_script_wait(store, script, argc, formatted, &request, err);
-    furrow_buffer_fini(&body);
+    furrow_buffer *command = furrow_pipeline_begin(store, &request, arena, 3 + key_count + arg_count, err);
+    if (!command) return request.status;
+    furrow_pipeline_arg(command, "FCALL", 5);
+    furrow_pipeline_arg(command, function, strlen(function));
+    furrow_pipeline_arg_number(command, key_count);
+    for (size_t i = 0; i < key_count; i++) furrow_pipeline_arg(command, keys[i].data, keys[i].len);
+    for (size_t i = 0; i < arg_count; i++) furrow_pipeline_arg(command, args[i].data, args[i].len);
+    furrow_status status = furrow_pipeline_send(store, &request, err);
+    if (!status) status = furrow_pipeline_wait(store, &request, err);
     if (!status && out) *out = request.value;
     return status;
 }

@@ -9,7 +9,7 @@
  *   furrow_pipeline_arg(out, key, len);
  *   status = furrow_pipeline_send(store, &request, err);
  *   …more requests…
- *   status = furrow_pipeline_wait(&request, err);   // request.value
+ *   status = furrow_pipeline_wait(store, &request, err);   // request.value
  *
  * The task must not park between begin and send. What was sent must be waited for: the request is the connection's
  * until then. Threads: the loop's, in a task. Private to store/.
@@ -24,12 +24,11 @@ typedef struct furrow_pipelined {
     furrow_waiter waiter;
     void (*done)(furrow_store *store,
                  struct furrow_pipelined *request); /* the connection's own: called instead of waking a task */
-    struct furrow_pipelined *next;
+    struct furrow_pipelined *prev, *next;
+    size_t skip; /* answers before its own that nobody waits for any more */
     furrow_arena *arena;
     furrow_value value;
     furrow_status status;
-    bool no_script;
-    uint64_t sent_ms;
     size_t mark;    /* where its command begins in the output */
     char text[200]; /* of an error */
 } furrow_pipelined;
@@ -44,19 +43,23 @@ void furrow_pipeline_arg_number(furrow_buffer *out, uint64_t number);
 void furrow_pipeline_arg_pair(furrow_buffer *out, furrow_bytes first, furrow_bytes second);
 furrow_status furrow_pipeline_send(furrow_store *store, furrow_pipelined *request, furrow_error *err) FURROW_MUST_USE;
 
-/* Parks until the answer. A request that was never sent may be waited for too: its status is what begin or send said.
+/*
+ * Parks until the answer, at most until the task's deadline (base/task.h) less a little, for the answer to travel: then
+ * UNAVAILABLE, and the connection knows nothing of @request any more. A request that was never sent may be waited for
+ * too: its status is what begin or send said.
  */
-furrow_status furrow_pipeline_wait(furrow_pipelined *request, furrow_error *err) FURROW_MUST_USE;
+furrow_status furrow_pipeline_wait(furrow_store *store, furrow_pipelined *request, furrow_error *err) FURROW_MUST_USE;
 
 /*
- * A script call: @body holds @argc further arguments, already formatted by furrow_pipeline_arg: count of keys, keys,
- * arguments. It is lent until the wait is over, for when the server does not know the script. load must have been
- * called before.
+ * Sends a call of @function, by its whole name (FURROW_FUNCTION of library.h): @body holds @argc arguments, formatted
+ * by furrow_pipeline_arg: count of keys, keys, arguments.
  */
-furrow_status furrow_script_load(furrow_store *store, furrow_script *script, furrow_error *err) FURROW_MUST_USE;
-furrow_status furrow_script_send(furrow_store *store, const furrow_script *script, size_t argc, furrow_bytes body,
-                                 furrow_pipelined *request, furrow_arena *arena, furrow_error *err) FURROW_MUST_USE;
-furrow_status furrow_script_wait(furrow_store *store, const furrow_script *script, size_t argc, furrow_bytes body,
-                                 furrow_pipelined *request, furrow_error *err) FURROW_MUST_USE;
+furrow_status furrow_pipeline_call(furrow_store *store, const char *function, size_t argc, furrow_bytes body,
+                                   furrow_pipelined *request, furrow_arena *arena, furrow_error *err) FURROW_MUST_USE;
+
+/* The same from texts, and waits. *out may be NULL. */
+furrow_status furrow_pipeline_ask(furrow_store *store, const char *function, const furrow_bytes keys[],
+                                  size_t key_count, const furrow_bytes args[], size_t arg_count, furrow_arena *arena,
+                                  furrow_value *out, furrow_error *err) FURROW_MUST_USE;
 
 #endif

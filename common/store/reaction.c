@@ -3,6 +3,7 @@
  * the apply step sets it where none is pending. Looks for pending ones go round by a cursor, so that some that fail
  * again and again do not hide the others.
  */
+#include "store/library.h"
 #include "store/table.h"
 
 #include "base/number.h"
@@ -84,41 +85,23 @@ static furrow_bytes version_of(const furrow_record *record, uint8_t room[FURROW_
     return (furrow_bytes){room, FURROW_VERSION_BYTES};
 }
 
-/*
- * Only what this reaction was about is taken away: if `before` is another by now, somebody else handled it and what is
- * pending is new. The record may have expired meanwhile (a tombstone): as deleted as it was.
- */
-static furrow_script reacted_script = {.source =
-                                           "local pending = redis.call('HGET', KEYS[1], ARGV[1])\n"
-                                           "if not pending or string.sub(pending, 1, 8) ~= ARGV[2] then return 0 end\n"
-                                           "local cur = redis.call('GET', KEYS[2])\n"
-                                           "if not cur or string.sub(cur, 1, 8) == string.sub(ARGV[3], 1, 8) then\n"
-                                           "  redis.call('HDEL', KEYS[1], ARGV[1])\n"
-                                           "else\n"
-                                           "  redis.call('HSET', KEYS[1], ARGV[1], ARGV[3])\n"
-                                           "end\n"
-                                           "return 1\n"};
-
 furrow_status furrow_record_reacted(furrow_table *table, const furrow_record_reaction *reaction, furrow_error *err)
 {
     uint8_t before[FURROW_VERSION_BYTES], now[FURROW_VERSION_BYTES];
     furrow_bytes id = furrow_bytes_of(reaction->id), before_version = version_of(&reaction->before, before);
     furrow_status status = furrow_table_check_id(id, err);
-    if (!status) status = furrow_script_load(table->store, &reacted_script, err);
     if (status) return status;
-    furrow_buffer body;
     furrow_pipelined request;
-    furrow_buffer_init(&body, reaction->now.body.len + 1024);
-    furrow_pipeline_arg_number(&body, 2);
-    furrow_pipeline_arg(&body, table->reactions_key.data, table->reactions_key.len);
-    furrow_pipeline_arg_pair(&body, table->prefix, id);
-    furrow_pipeline_arg(&body, id.data, id.len);
-    furrow_pipeline_arg(&body, before_version.data, before_version.len);
-    furrow_pipeline_arg_pair(&body, version_of(&reaction->now, now), reaction->now.body);
-    furrow_bytes formatted = {body.data, body.len};
-    status = body.failed ? furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "out of memory")
-                         : furrow_script_send(table->store, &reacted_script, 6, formatted, &request, NULL, err);
-    if (!status) status = furrow_script_wait(table->store, &reacted_script, 6, formatted, &request, err);
-    furrow_buffer_fini(&body);
-    return status;
+    furrow_buffer *out = furrow_pipeline_begin(table->store, &request, NULL, 3 + 2 + 3, err);
+    if (!out) return request.status;
+    furrow_pipeline_arg(out, "FCALL", 5);
+    furrow_pipeline_arg(out, FURROW_FUNCTION("reacted"), strlen(FURROW_FUNCTION("reacted")));
+    furrow_pipeline_arg_number(out, 2);
+    furrow_pipeline_arg(out, table->reactions_key.data, table->reactions_key.len);
+    furrow_pipeline_arg_pair(out, table->prefix, id);
+    furrow_pipeline_arg(out, id.data, id.len);
+    furrow_pipeline_arg(out, before_version.data, before_version.len);
+    furrow_pipeline_arg_pair(out, version_of(&reaction->now, now), reaction->now.body);
+    status = furrow_pipeline_send(table->store, &request, err);
+    return status ? status : furrow_pipeline_wait(table->store, &request, err);
 }

@@ -7,15 +7,19 @@
  * key only grow.
  *
  * Tables with indexes or reactions write record, index entries and pending reaction in one atomic step: the old record
- * is read in bulk, what follows from (old, new) is computed here, and a script applies it all if the old version still
- * stands (else it is done again). Tables without take the shorter way: one script call compares and sets hundreds of
- * records.
+ * is read in bulk, what follows from (old, new) is computed here, and a function (furrow.lua) applies it all if the old
+ * version still stands (else it is done again). Tables without take the shorter way: one function call compares and
+ * sets hundreds of records.
  *
  * Keys of a table share the hash tag {<Entity>}:
  *   <service>:{<Entity>}:<id>             records
  *   <service>:{<Entity>}:@by:<field>      index: sorted set of "<value>\0<id>", all scores 0
  *   <service>:{<Entity>}:@replica         marker: hash of shape, epoch, position, time, run_id
  *   <service>:{<Entity>}:@reactions       pending reactions: hash id -> old record
+ *   <service>:{<Entity>}:@ids             list of the ids that have a record, in batches with spaces between: what a
+ *                                         clear goes by. An id whose tombstone has expired stays, and is there twice
+ *                                         when it comes back
+ *   <service>:{<Entity>}:@lease:<what>    who does it at present
  * Threads: the loop's, in a task.
  */
 #ifndef FURROW_STORE_RECORD_H
@@ -26,7 +30,7 @@
 #include "wire/contract.h"
 
 #define FURROW_TOMBSTONE_SECONDS (7 * 24 * 3600)
-#define FURROW_RECORD_BATCH      200 /* records in one script call */
+#define FURROW_RECORD_BATCH      200 /* records in one function call */
 
 typedef struct furrow_table furrow_table;
 

@@ -1,8 +1,8 @@
 /*
  * The one apply step (see record.h). Writes go in windows of batches that are in flight together.
  *
- * A plain table's batch is one script call that compares versions and sets what is newer. A table with indexes or
- * reactions takes two: MGET of the old records; then, with the index entries of old and new worked out here, a script
+ * A plain table's batch is one function call that compares versions and sets what is newer. A table with indexes or
+ * reactions takes two: MGET of the old records; then, with the index entries of old and new worked out here, a function
  * that writes a record with all that follows from it only if the old version still stands, and says which did not. (A
  * command, which has read the record to decide on it, passes it along and saves the MGET.) Those go through the same
  * again, a bounded number of times; each round somebody wins, so that bound is reached only by a record that is written
@@ -12,91 +12,11 @@
  */
 #include "store/batch.h"
 #include "store/index.h"
+#include "store/library.h"
 
 #include <string.h>
 
 enum { ROUNDS = 16 };
-
-#define TEXT_OF(number)  #number
-#define VALUE_OF(number) TEXT_OF(number)
-#define TOMBSTONE_TTL    VALUE_OF(FURROW_TOMBSTONE_SECONDS)
-
-/*
- * KEYS: records; ARGV: their new values. '>L' is 8 bytes big-endian as a number, exact below 2^53. (Lua's own string
- * comparison goes by the server's locale.) A value of 8 bytes is a tombstone.
- */
-static furrow_script plain_script = {.source =
-                                         "local K, A, call, number = KEYS, ARGV, redis.call, struct.unpack\n"
-                                         "local old = call('MGET', unpack(K))\n"
-                                         "local set, n, dead = {}, 0, 0\n"
-                                         "for i = 1, #K do\n"
-                                         "  local new, cur = A[i], old[i]\n"
-                                         "  if not cur or #cur < 8 or number('>L', new) > number('>L', cur) then\n"
-                                         "    if #new > 8 then\n"
-                                         "      set[n + 1], set[n + 2] = K[i], new\n"
-                                         "      n = n + 2\n"
-                                         "    else\n"
-                                         "      call('SET', K[i], new, 'EX', " TOMBSTONE_TTL ")\n"
-                                         "      dead = dead + 1\n"
-                                         "    end\n"
-                                         "  end\n"
-                                         "end\n"
-                                         "if n > 0 then call('MSET', unpack(set)) end\n"
-                                         "return n / 2 + dead\n"};
-
-/*
- * KEYS: n records, m indexes, the pending reactions. ARGV: n, m, '1' if there are reactions; then per record the first
- * 8 bytes of its old value, its new value, its id, a count and so many pairs of letter and member: 'a' adds to the
- * first index, 'A' removes from it, 'b' and 'B' the second, ... Answers the numbers of the records that had changed
- * meanwhile. Records are written last: a script that Redis stops before (an index key of a wrong type) leaves their
- * versions old, so the same write does all of it again instead of taking it for done.
- */
-static furrow_script full_script = {
-    .source = "local K, A, call, sub = KEYS, ARGV, redis.call, string.sub\n"
-              "local n, m, react = tonumber(A[1]), tonumber(A[2]), A[3] == '1'\n"
-              "local old = call('MGET', unpack(K, 1, n))\n"
-              "local add, remove, lists = {}, {}, {}\n"
-              "for i = 1, m do\n"
-              "  add[i], remove[i] = {}, {}\n"
-              "  lists[string.char(96 + i)], lists[string.char(64 + i)] = add[i], remove[i]\n"
-              "end\n"
-              "local set, s, dead, lost, at = {}, 0, {}, {}, 4\n"
-              "for i = 1, n do\n"
-              "  local cur, from, new = old[i] or '', at + 4, A[at + 1]\n"
-              "  local to = from + 2 * A[at + 3]\n"
-              "  if sub(cur, 1, 8) == A[at] then\n"
-              "    if #new > 8 then\n"
-              "      set[s + 1], set[s + 2] = K[i], new\n"
-              "      s = s + 2\n"
-              "    else\n"
-              "      dead[K[i]] = new\n"
-              "    end\n"
-              "    for j = from, to - 1, 2 do\n"
-              "      local list = lists[A[j]]\n"
-              "      list[#list + 1] = A[j + 1]\n"
-              "    end\n"
-              "    if react then call('HSETNX', K[#K], A[at + 2], cur) end\n"
-              "  else\n"
-              "    lost[#lost + 1] = i\n"
-              "  end\n"
-              "  at = to\n"
-              "end\n"
-              "for i = 1, m do\n"
-              "  for from = 1, #remove[i], 1000 do\n"
-              "    call('ZREM', K[n + i], unpack(remove[i], from, math.min(from + 999, #remove[i])))\n"
-              "  end\n"
-              "  for from = 1, #add[i], 1000 do\n"
-              "    local pairs_, p = {}, 0\n"
-              "    for j = from, math.min(from + 999, #add[i]) do\n"
-              "      pairs_[p + 1], pairs_[p + 2] = '0', add[i][j]\n"
-              "      p = p + 2\n"
-              "    end\n"
-              "    call('ZADD', K[n + i], unpack(pairs_))\n"
-              "  end\n"
-              "end\n"
-              "if s > 0 then call('MSET', unpack(set)) end\n"
-              "for key, new in pairs(dead) do call('SET', key, new, 'EX', " TOMBSTONE_TTL ") end\n"
-              "return lost\n"};
 
 /* A window of batches on its way through the steps below; the first failure stands, and ends it once all answers are
  * in. */
@@ -125,9 +45,11 @@ static void keep(window *self, furrow_status status)
 static void build_plain(furrow_table *table, furrow_batch *batch)
 {
     furrow_batch_begin(batch);
-    furrow_batch_arg_number(batch, batch->count);
+    furrow_batch_arg_number(batch, batch->count + 1);
     for (size_t i = 0; i < batch->count; i++) furrow_batch_arg_pair(batch, table->prefix, batch->writes[i]->id);
+    furrow_batch_arg(batch, table->ids_key.data, table->ids_key.len);
     for (size_t i = 0; i < batch->count; i++) furrow_batch_arg_value(batch, batch->writes[i]);
+    furrow_batch_arg_ids(batch);
 }
 
 static void apply_plain(window *self)
@@ -135,12 +57,12 @@ static void apply_plain(window *self)
     size_t sent = 0;
     for (; sent < self->count && !self->status; sent++) {
         build_plain(self->table, self->batches[sent]);
-        keep(self, furrow_batch_send(self->table, self->batches[sent], &plain_script, err_of(self)));
+        keep(self, furrow_batch_send(self->table, self->batches[sent], FURROW_FUNCTION("upsert"), err_of(self)));
         if (self->status) break;
     }
     for (size_t i = 0; i < sent; i++) {
         furrow_batch *batch = self->batches[i];
-        furrow_status status = furrow_batch_wait(self->table, batch, &plain_script, err_of(self));
+        furrow_status status = furrow_pipeline_wait(self->table->store, &batch->request, err_of(self));
         keep(self, status);
         if (!status && batch->request.value.kind == FURROW_VALUE_INTEGER)
             self->applied += (size_t)batch->request.value.integer;
@@ -203,7 +125,7 @@ static void put_entries(furrow_batch *batch, furrow_index_entries entries, char 
     }
 }
 
-/* A record as it was before: what the script compares, and what the index entries were made of. */
+/* A record as it was before: what the function compares, and what the index entries were made of. */
 typedef struct old_record {
     uint8_t prefix[FURROW_VERSION_BYTES];
     size_t prefix_len;
@@ -259,14 +181,15 @@ static furrow_status build_full(furrow_table *table, furrow_batch *batch, const 
 {
     const furrow_table_options *options = &table->options;
     furrow_batch_begin(batch);
-    furrow_batch_arg_number(batch, batch->count + options->index_count + (options->reactions ? 1 : 0));
+    furrow_batch_arg_number(batch, batch->count + options->index_count + (options->reactions ? 2 : 1));
     for (size_t i = 0; i < batch->count; i++) furrow_batch_arg_pair(batch, table->prefix, batch->writes[i]->id);
     for (size_t i = 0; i < options->index_count; i++)
         furrow_batch_arg(batch, table->index_keys[i].data, table->index_keys[i].len);
+    furrow_batch_arg(batch, table->ids_key.data, table->ids_key.len);
     if (options->reactions) furrow_batch_arg(batch, table->reactions_key.data, table->reactions_key.len);
     furrow_batch_arg_number(batch, batch->count);
     furrow_batch_arg_number(batch, options->index_count);
-    furrow_batch_arg(batch, options->reactions ? "1" : "0", 1);
+    furrow_batch_arg_ids(batch);
     furrow_status status = FURROW_OK;
     for (size_t i = 0; i < batch->count && !status; i++) {
         old_record old = values ? old_of_value(&values[i]) : old_of_record(batch->writes[i]->known);
@@ -275,8 +198,8 @@ static furrow_status build_full(furrow_table *table, furrow_batch *batch, const 
     return status;
 }
 
-/* From the old records to the script call on its way; a batch of nothing but stale writes is done. */
-static furrow_status send_script(furrow_table *table, furrow_batch *batch, furrow_error *err)
+/* From the old records to the function call on its way; a batch of nothing but stale writes is done. */
+static furrow_status send_apply(furrow_table *table, furrow_batch *batch, furrow_error *err)
 {
     furrow_value *old = &batch->request.value;
     if (old->kind != FURROW_VALUE_LIST || old->count != batch->count)
@@ -285,7 +208,7 @@ static furrow_status send_script(furrow_table *table, furrow_batch *batch, furro
     drop_stale(batch, items);
     if (batch->count == 0) return FURROW_OK;
     furrow_status status = build_full(table, batch, items, err);
-    return status ? status : furrow_batch_send(table, batch, &full_script, err);
+    return status ? status : furrow_batch_send(table, batch, FURROW_FUNCTION("apply"), err);
 }
 
 /* Leaves those in the batch that lost against another writer. */
@@ -313,8 +236,8 @@ static bool apply_known(window *self)
     furrow_batch *batch = self->batches[0];
     furrow_arena_reset(batch->arena);
     keep(self, build_full(self->table, batch, NULL, err_of(self)));
-    if (!self->status) keep(self, furrow_batch_send(self->table, batch, &full_script, err_of(self)));
-    if (!self->status) keep(self, furrow_batch_wait(self->table, batch, &full_script, err_of(self)));
+    if (!self->status) keep(self, furrow_batch_send(self->table, batch, FURROW_FUNCTION("apply"), err_of(self)));
+    if (!self->status) keep(self, furrow_pipeline_wait(self->table->store, &batch->request, err_of(self)));
     if (!self->status) keep_lost(self, batch);
     return self->status || batch->count == 0;
 }
@@ -331,13 +254,13 @@ static bool apply_round(window *self)
     for (size_t i = 0; i < self->count; i++) {
         furrow_batch *batch = self->batches[i];
         if (!reading[i]) continue;
-        keep(self, furrow_pipeline_wait(&batch->request, err_of(self)));
-        if (!self->status) keep(self, send_script(self->table, batch, err_of(self)));
+        keep(self, furrow_pipeline_wait(self->table->store, &batch->request, err_of(self)));
+        if (!self->status) keep(self, send_apply(self->table, batch, err_of(self)));
         writing[i] = !self->status && batch->count > 0;
     }
     for (size_t i = 0; i < self->count; i++) {
         if (!writing[i]) continue;
-        furrow_status status = furrow_batch_wait(self->table, self->batches[i], &full_script, err_of(self));
+        furrow_status status = furrow_pipeline_wait(self->table->store, &self->batches[i]->request, err_of(self));
         keep(self, status);
         if (!status) keep_lost(self, self->batches[i]);
     }
@@ -390,7 +313,6 @@ furrow_status furrow_record_apply(furrow_table *table, const furrow_record_write
 {
     bool full = table->options.index_count > 0 || table->options.reactions;
     furrow_status status = check(writes, count, err);
-    if (!status) status = furrow_script_load(table->store, full ? &full_script : &plain_script, err);
     window self = {.table = table, .status = status, .err = err};
     for (size_t done = 0; done < count && !self.status;) {
         done += fill(&self, writes + done, count - done);

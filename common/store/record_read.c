@@ -46,7 +46,7 @@ furrow_status furrow_record_read_many(furrow_store *store, furrow_record_read re
     for (size_t i = 0; i < count; i++)
         furrow_pipeline_arg_pair(out, reads[i].table->prefix, furrow_bytes_of(reads[i].id));
     furrow_status status = furrow_pipeline_send(store, &request, err);
-    if (!status) status = furrow_pipeline_wait(&request, err);
+    if (!status) status = furrow_pipeline_wait(store, &request, err);
     if (status) return status;
     if (request.value.kind != FURROW_VALUE_LIST || request.value.count != count)
         return furrow_fail(err, FURROW_INTERNAL, "redis: MGET of %zu keys answered something else", count);

@@ -1,12 +1,13 @@
 /*
- * The life of the connection to Redis: connect, greet, read answers, notice silence, break, come back. See redis.h for
- * its states.
+ * The life of the connection to Redis: connect, greet, read answers, break, come back. See redis.h for its states.
  *
  * The connection counts as there only after Redis has taken our name (AUTH), the database, told its run id and answered
- * a PING, which it does not while it loads its data. Whatever breaks ends in lose(), which answers everyone in the
- * queue and starts the retry timer.
+ * a probe, which it does not while it loads its data. Whatever breaks ends in furrow_redis_lose(), which answers
+ * everyone in the queue and starts the retry timer; what only stops to serve ends in furrow_redis_stall().
  */
 #include "store/redis.h"
+
+#include "store/library.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -22,21 +23,24 @@ static furrow_store *store_of_hook(furrow_hook *hook)
 
 /* ---- answers ---- */
 
-static void complete(furrow_store *store, furrow_pipelined *request)
+/* How many answers come before the next one that somebody waits for. */
+static size_t *skipped(furrow_store *store)
 {
-    if (request->done)
-        request->done(store, request);
-    else
-        furrow_waiter_done(&request->waiter);
+    return store->head ? &store->head->skip : &store->skip;
 }
 
-static furrow_pipelined *take_head(furrow_store *store)
+static void take_out(furrow_store *store, furrow_pipelined *request)
 {
-    furrow_pipelined *request = store->head;
-    store->head = request->next;
-    if (!store->head) store->tail = NULL;
-    store->in_flight--;
-    return request;
+    *(request->prev ? &request->prev->next : &store->head) = request->next;
+    *(request->next ? &request->next->prev : &store->tail) = request->prev;
+}
+
+void furrow_redis_abandon(furrow_store *store, furrow_pipelined *request)
+{
+    bool next = store->head == request && request->skip == 0;
+    if (next && furrow_reply_begun(store->reader)) furrow_reply_drop(store->reader);
+    *(request->next ? &request->next->skip : &store->skip) += request->skip + 1;
+    take_out(store, request);
 }
 
 static void complain(furrow_store *store)
@@ -47,27 +51,38 @@ static void complain(furrow_store *store)
 
 static void settle(furrow_store *store, furrow_pipelined *request)
 {
+    furrow_reply_target *answer = &store->target;
     request->status = FURROW_OK;
-    if (store->target.error) {
-        request->status = furrow_reply_status(store->target.error_text);
-        request->no_script = furrow_bytes_after(store->target.error_text, "NOSCRIPT") != NULL;
-        memcpy(request->text, store->target.error_text, sizeof request->text);
+    if (answer->error) {
+        request->status = furrow_reply_status(answer->error_text);
+        if (strcmp(answer->error_text, FURROW_REPLY_NO_FUNCTION) == 0)
+            snprintf(request->text, sizeof request->text, "Redis has no function library %s: run `furrow provision`",
+                     FURROW_LIBRARY);
+        else
+            memcpy(request->text, answer->error_text, sizeof request->text);
         if (request->status == FURROW_PERMISSION_DENIED || request->status == FURROW_RESOURCE_EXHAUSTED)
             complain(store);
-    } else if (store->target.overflow) {
+    } else if (answer->overflow) {
         request->status = FURROW_RESOURCE_EXHAUSTED;
         snprintf(request->text, sizeof request->text, "the answer is larger than the memory of its request");
     }
 }
 
-static void fail_all(furrow_store *store, const char *why)
+static void fail(furrow_pipelined *request, const char *why)
 {
-    while (store->head) {
-        furrow_pipelined *request = take_head(store);
+    request->status = FURROW_UNAVAILABLE;
+    snprintf(request->text, sizeof request->text, "%.199s", why);
+    furrow_waiter_done(&request->waiter);
+}
+
+/* Everybody who waits; what is the connection's own stays in the queue. */
+static void fail_waiting(furrow_store *store, const char *why)
+{
+    for (furrow_pipelined *request = store->head, *next; request; request = next) {
+        next = request->next;
         if (request->done) continue;
-        request->status = FURROW_UNAVAILABLE;
-        snprintf(request->text, sizeof request->text, "%.199s", why);
-        furrow_waiter_done(&request->waiter);
+        furrow_redis_abandon(store, request);
+        fail(request, why);
     }
 }
 
@@ -94,18 +109,77 @@ static void disconnect(furrow_store *store, enum furrow_redis_state state, const
     furrow_buffer_fini(&store->out);
     furrow_buffer_init(&store->out, FURROW_REDIS_OUTPUT_BYTES);
     store->flushed = 0;
-    store->suspected = false;
-    uv_timer_stop(&store->watchdog);
-    fail_all(store, why);
+    furrow_pulse_stop(store);
+    fail_waiting(store, why);
+    store->head = store->tail = NULL;
+    store->skip = store->in_flight = 0;
 }
 
-static void lose(furrow_store *store, const char *why)
+void furrow_redis_lose(furrow_store *store, const char *why)
 {
     bool was_ready = store->state == FURROW_REDIS_READY;
+    /* A Redis that was silent has been waited for already. */
+    if (store->state == FURROW_REDIS_STALLED) furrow_backoff_reset(&store->backoff);
     snprintf(store->last_error, sizeof store->last_error, "%s", why);
     disconnect(store, FURROW_REDIS_AWAY, store->last_error);
     uv_timer_start(&store->retry, on_retry, furrow_backoff_next_ms(&store->backoff), 0);
     if (was_ready) tell_watches(store, false);
+}
+
+void furrow_redis_stall(furrow_store *store, const char *why)
+{
+    bool was_ready = store->state == FURROW_REDIS_READY;
+    store->state = FURROW_REDIS_STALLED;
+    snprintf(store->last_error, sizeof store->last_error, "%s", why);
+    fail_waiting(store, store->last_error);
+    if (was_ready) tell_watches(store, false);
+}
+
+void furrow_redis_serve(furrow_store *store)
+{
+    if (store->state == FURROW_REDIS_READY) return;
+    store->state = FURROW_REDIS_READY;
+    store->last_error[0] = '\0';
+    furrow_backoff_reset(&store->backoff);
+    for (furrow_redis_waiting *waiting = store->waiting; waiting; waiting = waiting->next) {
+        waiting->connected = true;
+        furrow_waiter_done(&waiting->waiter);
+    }
+    store->waiting = NULL;
+    tell_watches(store, true);
+}
+
+/* An answer that says of Redis as a whole that it does not serve us: the others in the queue would hear the same. */
+static bool tells_stalled(const furrow_store *store)
+{
+    const char *text = store->target.error_text;
+    return store->target.error && (furrow_bytes_after(text, "BUSY ") || strcmp(text, FURROW_REPLY_NO_FUNCTION) == 0);
+}
+
+/* An answer was read whole; true while the connection that brought it is still the one there is. */
+static bool take_answer(furrow_store *store)
+{
+    size_t *skip = skipped(store);
+    store->in_flight--;
+    if (*skip > 0) {
+        --*skip;
+        return true;
+    }
+    furrow_pipelined *request = store->head;
+    take_out(store, request);
+    settle(store, request);
+    /* A primary that became a replica: leave it, the name may lead to the new primary. */
+    bool demoted = store->target.error && furrow_bytes_after(store->target.error_text, "READONLY");
+    bool stalled = tells_stalled(store) && store->state == FURROW_REDIS_READY;
+    char why[sizeof request->text];
+    memcpy(why, request->text, sizeof why);
+    if (request->done)
+        request->done(store, request);
+    else
+        furrow_waiter_done(&request->waiter);
+    if (demoted && store->socket) furrow_redis_lose(store, "the server is a read-only replica");
+    if (stalled && store->state == FURROW_REDIS_READY) furrow_redis_stall(store, why);
+    return store->socket != NULL;
 }
 
 /* True while the connection that brought the data is still the one there is. */
@@ -113,38 +187,38 @@ static bool take_replies(furrow_store *store)
 {
     for (;;) {
         void *reply = NULL;
-        if (!store->head) {
+        if (store->in_flight == 0) {
             if (store->reader->pos == store->reader->len) return true;
-            lose(store, "the server said what nobody asked");
+            furrow_redis_lose(store, "the server said what nobody asked");
             return false;
         }
-        furrow_reply_aim(&store->target, store->head->arena, &store->head->value);
+        if (furrow_reply_begun(store->reader))
+            ; /* the target stands */
+        else if (*skipped(store) > 0)
+            furrow_reply_drop(store->reader);
+        else
+            furrow_reply_aim(&store->target, store->head->arena, &store->head->value);
         if (redisReaderGetReply(store->reader, &reply) != REDIS_OK) {
             char text[sizeof store->reader->errstr + 32];
             snprintf(text, sizeof text, "not understood: %s", store->reader->errstr);
-            lose(store, text);
+            furrow_redis_lose(store, text);
             return false;
         }
         if (!reply) return true;
-        furrow_pipelined *request = take_head(store);
-        store->suspected = false;
-        settle(store, request);
-        /* A primary that became a replica: leave it, the name may lead to the new primary. */
-        bool demoted = store->target.error && furrow_bytes_after(store->target.error_text, "READONLY");
-        complete(store, request);
-        if (demoted && store->socket) lose(store, "the server is a read-only replica");
-        if (!store->socket) return false;
+        if (!take_answer(store)) return false;
     }
 }
 
 static void on_received(void *owner, const char *data, size_t len)
 {
     furrow_store *store = owner;
+    store->heard_ms = uv_now(furrow_loop_uv(store->loop));
+    store->suspected_ms = 0;
     /* In slices: the reader moves what it has not yet read at each reply. */
     while (len > 0) {
         size_t slice = len < FEED_BYTES ? len : FEED_BYTES;
         if (redisReaderFeed(store->reader, data, slice) != REDIS_OK) {
-            lose(store, "out of memory");
+            furrow_redis_lose(store, "out of memory");
             return;
         }
         if (!take_replies(store)) return;
@@ -162,7 +236,7 @@ static void flush(furrow_store *store)
     ptrdiff_t sent =
         furrow_socket_send(store->socket, store->out.data + store->flushed, store->out.len - store->flushed);
     if (sent < 0) {
-        lose(store, strerror(errno));
+        furrow_redis_lose(store, strerror(errno));
         return;
     }
     store->flushed += (size_t)sent;
@@ -189,65 +263,22 @@ static void on_writable(void *owner)
 
 static void on_broken(void *owner, const char *why)
 {
-    lose(owner, why);
-}
-
-/* ---- silence ---- */
-
-static void on_watchdog(uv_timer_t *timer)
-{
-    furrow_store *store = timer->data;
-    char text[64];
-    snprintf(text, sizeof text, "no answer within %llu ms", (unsigned long long)store->timeout_ms);
-    if (store->state == FURROW_REDIS_CONNECTING) {
-        lose(store, text);
-        return;
-    }
-    if (!store->head) return;
-    uint64_t age_ms = uv_now(furrow_loop_uv(store->loop)) - store->head->sent_ms, grace_ms = store->timeout_ms / 4 + 50;
-    if (age_ms < store->timeout_ms) {
-        uv_timer_start(timer, on_watchdog, store->timeout_ms - age_ms, 0);
-    } else if (!store->suspected) {
-        /* It may be us who were busy: the command may just have left, the answer may lie in the socket. Look once more.
-         */
-        store->suspected = true;
-        uv_timer_start(timer, on_watchdog, grace_ms, 0);
-    } else {
-        lose(store, text);
-    }
+    furrow_redis_lose(owner, why);
 }
 
 void furrow_redis_enqueue(furrow_store *store, furrow_pipelined *request)
 {
+    request->prev = store->tail;
     request->next = NULL;
-    request->sent_ms = uv_now(furrow_loop_uv(store->loop));
-    if (store->tail)
-        store->tail->next = request;
-    else
-        store->head = request;
+    request->skip = store->skip;
+    store->skip = 0;
+    *(store->tail ? &store->tail->next : &store->head) = request;
     store->tail = request;
-    store->in_flight++;
+    if (store->in_flight++ == 0) store->heard_ms = uv_now(furrow_loop_uv(store->loop));
     furrow_loop_defer(store->loop, &store->flush);
-    if (!uv_is_active((uv_handle_t *)&store->watchdog))
-        uv_timer_start(&store->watchdog, on_watchdog, store->timeout_ms, 0);
 }
 
 /* ---- greeting ---- */
-
-static void become_ready(furrow_store *store)
-{
-    store->state = FURROW_REDIS_READY;
-    store->generation++;
-    store->last_error[0] = '\0';
-    furrow_backoff_reset(&store->backoff);
-    uv_timer_stop(&store->watchdog);
-    for (furrow_redis_waiting *waiting = store->waiting; waiting; waiting = waiting->next) {
-        waiting->connected = true;
-        furrow_waiter_done(&waiting->waiter);
-    }
-    store->waiting = NULL;
-    tell_watches(store, true);
-}
 
 static void read_run_id(furrow_store *store, const furrow_value *info)
 {
@@ -264,16 +295,15 @@ static void read_run_id(furrow_store *store, const furrow_value *info)
 
 static void on_greeted(furrow_store *store, furrow_pipelined *request)
 {
-    static const char *const names[FURROW_REDIS_GREETINGS] = {"AUTH", "SELECT", "INFO", "PING"};
+    static const char *const names[FURROW_REDIS_GREETINGS] = {"AUTH", "SELECT", "INFO"};
     size_t which = (size_t)(request - store->greetings);
     if (request->status) {
         char text[256];
         snprintf(text, sizeof text, "%s: %s", names[which], request->text);
-        lose(store, text);
+        furrow_redis_lose(store, text);
         return;
     }
     if (which == 2) read_run_id(store, &request->value);
-    if (which == 3) become_ready(store);
 }
 
 static void greet(furrow_store *store, size_t which, const char *const argv[], size_t argc)
@@ -298,7 +328,7 @@ static void on_opened(void *owner)
         greet(store, 0, (const char *const[]){"AUTH", password}, 2);
     if (store->address.database > 0) greet(store, 1, (const char *const[]){"SELECT", database}, 2);
     greet(store, 2, (const char *const[]){"INFO", "server"}, 2);
-    greet(store, 3, (const char *const[]){"PING"}, 1);
+    furrow_pulse_probe(store);
 }
 
 static void open_connection(furrow_store *store)
@@ -308,13 +338,15 @@ static void open_connection(furrow_store *store)
     if (store->reader) redisReaderFree(store->reader); /* it may hold half a reply of the connection before */
     store->reader = furrow_reply_reader_create(&store->target);
     if (!store->reader) {
-        lose(store, "out of memory");
+        furrow_redis_lose(store, "out of memory");
         return;
     }
     store->state = FURROW_REDIS_CONNECTING;
-    uv_timer_start(&store->watchdog, on_watchdog, store->timeout_ms, 0);
     store->socket = furrow_socket_open(furrow_loop_uv(store->loop), &store->address, &events, store, &err);
-    if (!store->socket) lose(store, err.text);
+    if (store->socket)
+        furrow_pulse_start(store);
+    else
+        furrow_redis_lose(store, err.text);
 }
 
 /* ---- create and destroy ---- */
@@ -348,7 +380,8 @@ static furrow_store *create(furrow_loop *loop, const furrow_store_options *optio
     if (!store) return NULL;
     store->loop = loop;
     store->address = *address;
-    store->timeout_ms = options->timeout_ms ? options->timeout_ms : 5000;
+    store->provisioning = options->provisioning;
+    store->timeout_ms = options->timeout_ms ? options->timeout_ms : FURROW_STORE_TIMEOUT_MS;
     store->max_commands = options->max_commands ? options->max_commands : 65536;
     store->backoff.base_ms = options->reconnect_min_ms ? options->reconnect_min_ms : 50;
     store->backoff.max_ms = options->reconnect_max_ms ? options->reconnect_max_ms : 2000;
@@ -373,8 +406,8 @@ furrow_store *furrow_store_create(furrow_loop *loop, const furrow_store_options 
         return NULL;
     }
     uv_timer_init(furrow_loop_uv(loop), &store->retry);
-    uv_timer_init(furrow_loop_uv(loop), &store->watchdog);
-    store->retry.data = store->watchdog.data = store;
+    uv_timer_init(furrow_loop_uv(loop), &store->pulse);
+    store->retry.data = store->pulse.data = store;
     store->handles = 2;
     open_connection(store);
     return store;
@@ -388,7 +421,7 @@ void furrow_store_destroy(furrow_store *store)
         furrow_waiter_done(&waiting->waiter);
     store->waiting = NULL;
     uv_close((uv_handle_t *)&store->retry, on_timer_closed);
-    uv_close((uv_handle_t *)&store->watchdog, on_timer_closed);
+    uv_close((uv_handle_t *)&store->pulse, on_timer_closed);
 }
 
 /* ---- what others see ---- */

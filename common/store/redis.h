@@ -1,9 +1,17 @@
 /**
- * The connection's inside, shared by redis.c (its life) and pipeline.c (commands on it). Private to store/.
+ * The connection's inside, shared by redis.c (its life), pulse.c (does Redis answer?) and pipeline.c (commands on it).
+ * Private to store/.
  *
- * AWAY (timer runs) -> CONNECTING (socket, then AUTH, SELECT, INFO, PING) -> READY -> AWAY. Commands are taken when
- * READY only. Answers come in the order of the commands, so requests wait in one queue and the head is who the next
- * answer is for.
+ *   AWAY ---retry timer---> CONNECTING: socket, then AUTH, SELECT, INFO and a probe
+ *     ^                         |
+ *     | broken, refused,        | the probe was answered
+ *     | silent for long         v
+ *     +---------------- READY <---> STALLED: Redis is silent, busy or without our functions
+ *
+ * Commands are taken when READY only. A probe asks all the time whether Redis serves; STALLED keeps the connection, so
+ * that all is well the moment that the probe is answered, and nothing was lost that a new connection would have to look
+ * for. Answers come in the order of the commands, so requests wait in one queue; whoever gives up leaves a count behind
+ * of answers to skip.
  */
 #ifndef FURROW_STORE_REDIS_H
 #define FURROW_STORE_REDIS_H
@@ -20,8 +28,14 @@
 /* What may wait for the socket at once; past it commands fail RESOURCE_EXHAUSTED. */
 #define FURROW_REDIS_OUTPUT_BYTES ((size_t)64 << 20)
 
-enum furrow_redis_state { FURROW_REDIS_AWAY, FURROW_REDIS_CONNECTING, FURROW_REDIS_READY, FURROW_REDIS_DESTROYED };
-enum { FURROW_REDIS_GREETINGS = 4 };
+enum furrow_redis_state {
+    FURROW_REDIS_AWAY,
+    FURROW_REDIS_CONNECTING,
+    FURROW_REDIS_READY,
+    FURROW_REDIS_STALLED,
+    FURROW_REDIS_DESTROYED
+};
+enum { FURROW_REDIS_GREETINGS = 3 };
 
 typedef struct furrow_redis_waiting {
     furrow_waiter waiter;
@@ -33,6 +47,7 @@ struct furrow_store {
     furrow_loop *loop;
     furrow_address address;
     char *user, *password;
+    bool provisioning;
     uint64_t timeout_ms;
     size_t max_commands;
 
@@ -50,14 +65,20 @@ struct furrow_store {
     size_t flushed;
     furrow_hook flush; /* at the end of each turn that appended to out */
     furrow_pipelined *head, *tail;
-    size_t in_flight;
-    bool suspected; /* the head is overdue; no answer has come since */
+    size_t skip;      /* answers after the tail's that nobody waits for any more */
+    size_t in_flight; /* all answers that are to come */
 
     furrow_pipelined greetings[FURROW_REDIS_GREETINGS];
     furrow_arena *greeting_arena;
     furrow_backoff backoff;
-    uv_timer_t retry, watchdog;
+    uv_timer_t retry, pulse;
     int handles; /* open timers; the last one to close frees the store */
+
+    furrow_pipelined probe;
+    bool probing;          /* it is in flight */
+    uint64_t probed_ms;    /* when it was last sent */
+    uint64_t heard_ms;     /* when something last came, or was asked first when nothing was due */
+    uint64_t suspected_ms; /* when Redis was first seen to be overdue, and nothing has come since; or 0 */
 
     furrow_store_watch *watches, *next_watch; /* next_watch: the one to be called next, while they are called */
     furrow_redis_waiting *waiting;
@@ -65,5 +86,19 @@ struct furrow_store {
 
 /* Puts what was appended to out since @mark on its way as one command, answered to @request. */
 void furrow_redis_enqueue(furrow_store *store, furrow_pipelined *request);
+
+/* Takes @request out of the queue: its answer, when it comes, is nobody's. */
+void furrow_redis_abandon(furrow_store *store, furrow_pipelined *request);
+
+/* The changes of state that pulse.c sees: Redis serves; it does not, and the connection stays; the connection is bad.
+ */
+void furrow_redis_serve(furrow_store *store);
+void furrow_redis_stall(furrow_store *store, const char *why);
+void furrow_redis_lose(furrow_store *store, const char *why);
+
+/* pulse.c: begins with a connection and ends with it. probe: now, unless one is in flight. */
+void furrow_pulse_start(furrow_store *store);
+void furrow_pulse_stop(furrow_store *store);
+void furrow_pulse_probe(furrow_store *store);
 
 #endif

@@ -5,11 +5,13 @@
 #include <stdio.h>
 #include <string.h>
 
-/* hiredis 1.0 widened the count. */
+/* hiredis 1.0 widened the count, and made its tasks by themselves. */
 #if HIREDIS_MAJOR >= 1
 typedef size_t list_count;
+#define TASK_OF(reader, i) ((reader)->task[i])
 #else
 typedef int list_count;
+#define TASK_OF(reader, i) (&(reader)->rstack[i])
 #endif
 
 #define KEEP_BYTES (64 * 1024)
@@ -110,6 +112,21 @@ void furrow_reply_aim(furrow_reply_target *target, furrow_arena *arena, furrow_v
     target->overflow = target->error = false;
 }
 
+bool furrow_reply_begun(const redisReader *reader)
+{
+    return reader->ridx >= 0;
+}
+
+void furrow_reply_drop(redisReader *reader)
+{
+    furrow_reply_aim(reader->privdata, NULL, &dropped);
+    for (int i = 0; i <= reader->ridx; i++)
+        if (TASK_OF(reader, i)->obj) TASK_OF(reader, i)->obj = &dropped;
+}
+
+/* A function runs with the rights of who calls it, and says in words of its own what those do not reach. */
+static const char refused_inside[] = "ERR The user executing the script can't ";
+
 furrow_status furrow_reply_status(const char *error_text)
 {
     static const struct {
@@ -121,6 +138,8 @@ furrow_status furrow_reply_status(const char *error_text)
         {"MISCONF", FURROW_UNAVAILABLE},      {"NOREPLICAS", FURROW_UNAVAILABLE}, {"OOM", FURROW_RESOURCE_EXHAUSTED},
         {"NOPERM", FURROW_PERMISSION_DENIED}, {"NOAUTH", FURROW_UNAUTHENTICATED}, {"WRONGPASS", FURROW_UNAUTHENTICATED},
     };
+    if (furrow_bytes_after(error_text, refused_inside)) return FURROW_PERMISSION_DENIED;
+    if (strcmp(error_text, FURROW_REPLY_NO_FUNCTION) == 0) return FURROW_UNAVAILABLE;
     furrow_bytes word = {error_text, strcspn(error_text, " ")};
     for (size_t i = 0; i < sizeof table / sizeof table[0]; i++)
         if (furrow_bytes_is(word, table[i].word)) return table[i].status;

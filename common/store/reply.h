@@ -9,6 +9,9 @@
 
 #include <hiredis/read.h>
 
+/* What FCALL of a function that is not there answers. */
+#define FURROW_REPLY_NO_FUNCTION "ERR Function not found"
+
 /* Where the reply that comes next goes. The reader's privdata points to one; its owner changes it between replies. */
 typedef struct furrow_reply_target {
     furrow_arena *arena; /* of text and lists; NULL: only integers and nil fit */
@@ -22,6 +25,13 @@ redisReader *furrow_reply_reader_create(furrow_reply_target *target);
 
 /* Makes the target ready for the next reply. */
 void furrow_reply_aim(furrow_reply_target *target, furrow_arena *arena, furrow_value *value);
+
+/* Has the reader begun a reply that it has not come to the end of? Only between replies may the target change, except:
+ */
+bool furrow_reply_begun(const redisReader *reader);
+
+/* The rest of this reply, or the next one, is nobody's: nothing of what the target pointed to is touched any more. */
+void furrow_reply_drop(redisReader *reader);
 
 /* The status that an error of Redis stands for, by its first word. */
 furrow_status furrow_reply_status(const char *error_text);

@@ -1,13 +1,18 @@
 /**
  * The store: one asynchronous Redis connection on the loop. The only code that knows hiredis, together with record.h.
  *
- * Commands of one turn leave in one write and their answers come in order; a caller parks until its own has come. The
- * store connects in the background and reconnects for ever with bounded back-off and jitter. While it is away every
- * command fails UNAVAILABLE at once; commands in flight when it breaks fail UNAVAILABLE too (they may have run; all
- * ours are idempotent). Connected means: AUTH, SELECT, INFO and PING were answered, so a Redis that loads its data or a
- * user who may not ask for INFO is not; furrow_store_last_error says which. A Redis that answers READONLY is left, as
- * its name may lead to another by now.
- * Threads: the loop's, in a task.
+ * Commands of one turn leave in one write and their answers come in order; a caller parks until its own has come, at
+ * most until its task's deadline (base/task.h): then UNAVAILABLE. The store connects in the background and reconnects
+ * for ever with bounded back-off and jitter. While it is not connected every command fails UNAVAILABLE at once;
+ * commands in flight when that begins fail UNAVAILABLE too (they may have run, or run later; all ours are idempotent).
+ *
+ * Connected means that Redis serves us now: AUTH, SELECT and INFO were answered, and so was the last probe. A Redis
+ * that has been silent for timeout_ms (it hangs, or somebody's command takes so long), that answers BUSY (somebody's
+ * script runs), that loads its data, that has not the function library that this build calls (functions.h), or that
+ * refuses us, is not connected: furrow_store_last_error says which. Each is noticed within 1.4 times timeout_ms, also
+ * when nobody asks anything, and over within a tenth of it once Redis serves again. A Redis that answers READONLY is
+ * left, as its name may lead to another by now; so is one that stays silent for 5 times timeout_ms. Threads: the
+ * loop's, in a task.
  */
 #ifndef FURROW_STORE_STORE_H
 #define FURROW_STORE_STORE_H
@@ -18,13 +23,16 @@
 
 typedef struct furrow_store furrow_store;
 
+#define FURROW_STORE_TIMEOUT_MS 1000
+
 typedef struct furrow_store_options {
     const char
         *url; /* "redis://host[:port][/db]" or "unix:///path", without a password; NULL: redis://127.0.0.1:6379 */
     const char *user, *password;                 /* AUTH, or NULL */
     uint64_t reconnect_min_ms, reconnect_max_ms; /* 0: 50 and 2000 */
-    uint64_t timeout_ms; /* a command without an answer for so long breaks the connection; 0: 5000 */
+    uint64_t timeout_ms; /* silent for so long while an answer is due: not connected; 0: FURROW_STORE_TIMEOUT_MS */
     size_t max_commands; /* in flight; past it RESOURCE_EXHAUSTED; 0: 65536 */
+    bool provisioning;   /* to load the library of functions: does not wait for it */
 } furrow_store_options;
 
 /* NULL only for a wrong URL or want of memory; everything is copied. */
@@ -41,7 +49,7 @@ const char *furrow_store_complaint(const furrow_store *store, uint64_t *count);
 
 /* Redis's run id of the current connection: another one means another process, which may have lost its last writes. */
 const char *furrow_store_run_id(const furrow_store *store);
-/* Grows at each (re)connect. */
+/* Grows at each (re)connect; a Redis that was silent and came back on the same connection is the same. */
 uint64_t furrow_store_generation(const furrow_store *store);
 bool furrow_store_wait_connected(furrow_store *store, uint64_t deadline_ns);
 furrow_loop *furrow_store_loop(const furrow_store *store);
@@ -73,15 +81,5 @@ typedef struct furrow_value {
  * RESOURCE_EXHAUSTED for OOM; PERMISSION_DENIED for NOPERM) with its text. */
 furrow_status furrow_store_command(furrow_store *store, const furrow_bytes argv[], size_t argc, furrow_arena *arena,
                                    furrow_value *out, furrow_error *err) FURROW_MUST_USE;
-
-/* A server-side script: sent by EVALSHA, loaded again when the server does not know it. Define one per script, static.
- */
-typedef struct furrow_script {
-    const char *source;
-    char sha1[41]; /* filled at first use */
-} furrow_script;
-furrow_status furrow_store_script(furrow_store *store, furrow_script *script, const furrow_bytes keys[],
-                                  size_t key_count, const furrow_bytes args[], size_t arg_count, furrow_arena *arena,
-                                  furrow_value *out, furrow_error *err) FURROW_MUST_USE;
 
 #endif

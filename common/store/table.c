@@ -3,12 +3,19 @@
 
 #include "base/id.h"
 #include "store/index.h"
+#include "store/library.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { NAMES_BYTES = 64 * 1024, CLEAR_STEP = 1000, CLEAR_ARENA_BYTES = 8 << 20, NAME_MAX_BYTES = 128 };
+enum {
+    NAMES_BYTES = 64 * 1024,
+    CLEAR_ELEMENTS = 200,
+    CLEAR_RECORDS = 1000,
+    CLEAR_ARENA_BYTES = 8 << 20,
+    NAME_MAX_BYTES = 128
+};
 
 /* ---- keys ---- */
 
@@ -25,7 +32,7 @@ static bool name_keys(furrow_table *table)
     table->index_keys = furrow_arena_alloc(table->names, (table->options.index_count + 1) * sizeof *table->index_keys);
     bool named = table->index_keys && name_key(table, "", "", &table->prefix) &&
                  name_key(table, "@reactions", "", &table->reactions_key) &&
-                 name_key(table, "@replica", "", &table->marker_key);
+                 name_key(table, "@replica", "", &table->marker_key) && name_key(table, "@ids", "", &table->ids_key);
     for (size_t i = 0; named && i < table->options.index_count; i++)
         named = name_key(table, "@by:", table->options.indexes[i].field, &table->index_keys[i]);
     return named;
@@ -33,7 +40,7 @@ static bool name_keys(furrow_table *table)
 
 static furrow_status check_options(const furrow_table_options *options, furrow_error *err)
 {
-    /* Names end up in a glob and between braces: only what an id may hold. */
+    /* Names end up between braces and colons: only what an id may hold. */
     if (!furrow_id_valid(options->service, strlen(options->service)) ||
         !furrow_id_valid(options->entity, strlen(options->entity)))
         return furrow_fail(err, FURROW_INVALID_ARGUMENT, "table %s of %s: names hold letters, digits, _ and - only",
@@ -101,46 +108,89 @@ static furrow_status clear_bookkeeping(furrow_table *table, furrow_error *err)
     for (size_t i = 0; i < table->options.index_count; i++)
         furrow_pipeline_arg(out, table->index_keys[i].data, table->index_keys[i].len);
     furrow_status status = furrow_pipeline_send(table->store, &request, err);
-    return status ? status : furrow_pipeline_wait(&request, err);
+    return status ? status : furrow_pipeline_wait(table->store, &request, err);
 }
 
-/* Bookkeeping is spared: leases stand over a clear, and index entries written meanwhile belong to records written
- * meanwhile. */
-static bool is_record(const furrow_table *table, const furrow_value *key)
+static furrow_status read_ids(furrow_table *table, size_t elements, furrow_arena *arena, furrow_value *out,
+                              furrow_error *err)
 {
-    return key->kind == FURROW_VALUE_TEXT && key->text.len > table->prefix.len &&
-           ((const char *)key->text.data)[table->prefix.len] != '@';
-}
-
-static furrow_status unlink_records(furrow_table *table, const furrow_value *keys, furrow_error *err)
-{
-    size_t count = 0;
-    for (size_t i = 0; i < keys->count; i++) count += is_record(table, &keys->items[i]);
-    if (count == 0) return FURROW_OK;
-    furrow_pipelined request;
-    furrow_buffer *out = furrow_pipeline_begin(table->store, &request, NULL, 1 + count, err);
-    if (!out) return request.status;
-    furrow_pipeline_arg(out, "UNLINK", 6);
-    for (size_t i = 0; i < keys->count; i++)
-        if (is_record(table, &keys->items[i]))
-            furrow_pipeline_arg(out, keys->items[i].text.data, keys->items[i].text.len);
-    furrow_status status = furrow_pipeline_send(table->store, &request, err);
-    return status ? status : furrow_pipeline_wait(&request, err);
-}
-
-static furrow_status scan_step(furrow_table *table, furrow_bytes pattern, furrow_bytes cursor, furrow_arena *arena,
-                               furrow_value *out, furrow_error *err)
-{
-    char step[16];
-    snprintf(step, sizeof step, "%d", CLEAR_STEP);
-    const furrow_bytes argv[] = {FURROW_BYTES_LITERAL("SCAN"),  cursor,
-                                 FURROW_BYTES_LITERAL("MATCH"), pattern,
-                                 FURROW_BYTES_LITERAL("COUNT"), furrow_bytes_of(step)};
-    furrow_status status = furrow_store_command(table->store, argv, 6, arena, out, err);
+    char last[24];
+    snprintf(last, sizeof last, "%zu", elements - 1);
+    const furrow_bytes argv[] = {FURROW_BYTES_LITERAL("LRANGE"), table->ids_key, FURROW_BYTES_LITERAL("0"),
+                                 furrow_bytes_of(last)};
+    furrow_status status = furrow_store_command(table->store, argv, 4, arena, out, err);
     if (status) return status;
-    if (out->kind != FURROW_VALUE_LIST || out->count != 2 || out->items[0].kind != FURROW_VALUE_TEXT ||
-        out->items[0].text.len > 20)
-        return furrow_fail(err, FURROW_INTERNAL, "redis: SCAN answered something else");
+    if (out->kind != FURROW_VALUE_LIST) return furrow_fail(err, FURROW_INTERNAL, "redis: LRANGE answered no list");
+    return FURROW_OK;
+}
+
+/* The keys of the ids in @elements, which stand with spaces between; @keys NULL: only counts them. */
+static size_t take_keys(const furrow_table *table, const furrow_value *elements, size_t count, furrow_buffer *keys)
+{
+    size_t taken = 0;
+    for (size_t i = 0; i < count; i++) {
+        const char *at = elements[i].text.data, *end = at ? at + elements[i].text.len : at;
+        while (at < end) {
+            const char *space = memchr(at, ' ', (size_t)(end - at));
+            size_t len = (size_t)((space ? space : end) - at);
+            if (keys) furrow_pipeline_arg_pair(keys, table->prefix, (furrow_bytes){at, len});
+            taken++;
+            at += len + 1;
+        }
+    }
+    return taken;
+}
+
+/* Unlinks the records that the first @count elements of the list name, and takes those off the list, in one step. */
+static furrow_status clear_step(furrow_table *table, const furrow_value *elements, size_t count, furrow_error *err)
+{
+    furrow_pipelined request;
+    size_t keys = 1 + take_keys(table, elements, count, NULL);
+    furrow_buffer *out = furrow_pipeline_begin(table->store, &request, NULL, 3 + keys + count, err);
+    if (!out) return request.status;
+    furrow_pipeline_arg(out, "FCALL", 5);
+    furrow_pipeline_arg(out, FURROW_FUNCTION("clear"), strlen(FURROW_FUNCTION("clear")));
+    furrow_pipeline_arg_number(out, keys);
+    furrow_pipeline_arg(out, table->ids_key.data, table->ids_key.len);
+    (void)take_keys(table, elements, count, out);
+    for (size_t i = 0; i < count; i++) furrow_pipeline_arg(out, elements[i].text.data, elements[i].text.len);
+    furrow_status status = furrow_pipeline_send(table->store, &request, err);
+    if (!status) status = furrow_pipeline_wait(table->store, &request, err);
+    if (!status && request.value.integer == 0)
+        return furrow_fail(err, FURROW_ABORTED, "another process clears it, too");
+    return status;
+}
+
+/* In steps of some CLEAR_RECORDS records: an element names one, or a batch of them. */
+static furrow_status clear_elements(furrow_table *table, const furrow_value *elements, furrow_error *err)
+{
+    furrow_status status = FURROW_OK;
+    for (size_t done = 0, next; done < elements->count && !status; done = next) {
+        size_t records = 0;
+        for (next = done; next < elements->count && records < CLEAR_RECORDS; next++)
+            records += take_keys(table, &elements->items[next], 1, NULL);
+        status = clear_step(table, &elements->items[done], next - done, err);
+    }
+    return status;
+}
+
+/*
+ * Bookkeeping is spared: leases stand over a clear, and index entries written meanwhile belong to records written
+ * meanwhile. Those are not chased either: the list is cleared as far as it was when this began.
+ */
+static furrow_status clear_records(furrow_table *table, furrow_arena *arena, furrow_error *err)
+{
+    const furrow_bytes argv[] = {FURROW_BYTES_LITERAL("LLEN"), table->ids_key};
+    furrow_value length, elements;
+    furrow_status status = furrow_store_command(table->store, argv, 2, NULL, &length, err);
+    if (status) return status;
+    for (int64_t left = length.integer; left > 0; left -= (int64_t)elements.count) {
+        furrow_arena_reset(arena);
+        status = read_ids(table, left < CLEAR_ELEMENTS ? (size_t)left : CLEAR_ELEMENTS, arena, &elements, err);
+        if (status || elements.count == 0) return status;
+        status = clear_elements(table, &elements, err);
+        if (status) return status;
+    }
     return FURROW_OK;
 }
 
@@ -150,17 +200,8 @@ furrow_status furrow_table_clear(furrow_table *table, furrow_error *err)
     if (status) return status;
     FURROW_AUTO(furrow_arena) arena = furrow_arena_create(CLEAR_ARENA_BYTES);
     if (!arena) return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "out of memory");
-    char pattern[2 * NAME_MAX_BYTES + 8], cursor[24] = "0";
-    snprintf(pattern, sizeof pattern, "%s*", (const char *)table->prefix.data);
-    do {
-        furrow_value found;
-        furrow_arena_reset(arena);
-        status = scan_step(table, furrow_bytes_of(pattern), furrow_bytes_of(cursor), arena, &found, err);
-        if (!status) status = unlink_records(table, &found.items[1], err);
-        if (status) return furrow_wrap(err, "clear %s", table->options.entity);
-        snprintf(cursor, sizeof cursor, "%s", (const char *)found.items[0].text.data);
-    } while (strcmp(cursor, "0") != 0);
-    return FURROW_OK;
+    status = clear_records(table, arena, err);
+    return status ? furrow_wrap(err, "clear %s", table->options.entity) : FURROW_OK;
 }
 
 /* ---- leases ---- */
@@ -168,11 +209,6 @@ furrow_status furrow_table_clear(furrow_table *table, furrow_error *err)
 furrow_status furrow_table_lease(furrow_table *table, const char *what, const char *holder, uint64_t ms, bool *held,
                                  furrow_error *err)
 {
-    static furrow_script script = {.source = "local holder = redis.call('GET', KEYS[1])\n"
-                                             "if holder and holder ~= ARGV[1] then return 0 end\n"
-                                             "if ARGV[2] == '0' then redis.call('DEL', KEYS[1]) return 0 end\n"
-                                             "redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])\n"
-                                             "return 1\n"};
     char key[3 * NAME_MAX_BYTES], duration[24];
     int len = snprintf(key, sizeof key, "%s@lease:%s", (const char *)table->prefix.data, what);
     FURROW_REQUIRE(len > 0 && (size_t)len < sizeof key);
@@ -180,7 +216,8 @@ furrow_status furrow_table_lease(furrow_table *table, const char *what, const ch
     furrow_value answer;
     furrow_bytes name = {key, (size_t)len};
     const furrow_bytes args[] = {furrow_bytes_of(holder), furrow_bytes_of(duration)};
-    furrow_status status = furrow_store_script(table->store, &script, &name, 1, args, 2, NULL, &answer, err);
+    furrow_status status =
+        furrow_pipeline_ask(table->store, FURROW_FUNCTION("lease"), &name, 1, args, 2, NULL, &answer, err);
     if (status) return status;
     *held = answer.kind == FURROW_VALUE_INTEGER && answer.integer == 1;
     return FURROW_OK;

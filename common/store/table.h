@@ -9,7 +9,7 @@
 
 #define FURROW_VERSION_BYTES 8
 #define FURROW_VERSION_MAX   ((uint64_t)1 << 53) /* Lua's numbers are exact below */
-#define FURROW_INDEXES_MAX   26                  /* an index is a letter in the apply script */
+#define FURROW_INDEXES_MAX   26                  /* an index is a letter in furrow.lua */
 
 struct furrow_batch; /* of batch.h */
 
@@ -17,7 +17,7 @@ struct furrow_table {
     furrow_store *store;
     furrow_table_options options;
     furrow_bytes prefix; /* "timesheet:{Employee}:", NUL-terminated */
-    furrow_bytes reactions_key, marker_key;
+    furrow_bytes reactions_key, marker_key, ids_key;
     furrow_bytes *index_keys;
     furrow_arena *names; /* holds the keys above */
     struct furrow_batch *idle;

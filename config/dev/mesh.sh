@@ -149,16 +149,19 @@ dir $run/redis
 appendonly yes
 appendfsync everysec
 maxmemory-policy noeviction
+lazyfree-lazy-user-del yes
+lazyfree-lazy-server-del yes
 CONF
     cat >"$run/env" <<ENV
 # The local mesh as its operator, for the nats CLI and for furrow: . .run/env
 export NATS_URL=nats://127.0.0.1:$(cat "$run/nats.port") NATS_NKEY=$run/keys/operator.nk
 export FURROW_NATS_URL=\$NATS_URL FURROW_NATS_NKEY=\$NATS_NKEY
+export FURROW_REDIS_URL=unix://$run/redis.sock FURROW_REDIS_USER=operator FURROW_REDIS_PASSWORD_FILE=$run/keys/operator.redis
 case :\$PATH: in *:$bin/cli:*) ;; *) export PATH=\$PATH:$bin/cli ;; esac
 ENV
     export FURROW_NATS_URL=nats://127.0.0.1:$(cat "$run/nats.port")
     export FURROW_NATS_NKEY=$run/keys/operator.nk # the tool's; each service has its own
-    export FURROW_REDIS_URL=unix://$run/redis.sock
+    export FURROW_REDIS_URL=unix://$run/redis.sock FURROW_REDIS_USER=operator FURROW_REDIS_PASSWORD_FILE=$run/keys/operator.redis
 }
 
 start_servers()

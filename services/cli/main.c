@@ -13,8 +13,11 @@
 #define CONNECT_MS 5000
 
 static const cli_command commands[] = {
-    {"provision", "[--replicas N] [--wait SECONDS]",
-     "make the streams and durable consumers of every contract; safe to run again", false, cli_provision},
+    {"provision", "[--replicas N] [--wait SECONDS] [--only nats|redis]",
+     "make the streams and durable consumers of every contract, and load the library of functions into every\n"
+     "      Redis of FURROW_REDIS_URL (separated by commas), where it is missing; safe to run again. The library's\n"
+     "      name changes with its text: nothing is replaced, and one that no service uses may be deleted",
+     false, cli_provision},
     {"call", "SUBJECT [JSON|-] [-H 'Name: value']… [--timeout MS]", "call a method with JSON and print the answer",
      true, cli_call},
     {"import", "[--kind employees|locations|jobs] FILE.csv…",
@@ -37,7 +40,8 @@ static void print_help(FILE *out)
     fprintf(out, "furrow: the tool of the Furrow mesh\n\n");
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
         fprintf(out, "  furrow %s %s\n      %s\n", commands[i].name, commands[i].arguments, commands[i].help);
-    fprintf(out, "\nConnects by the FURROW_NATS_… settings, which `employee --settings` lists. FURROW_CONTRACTS: paths "
+    fprintf(out, "\nConnects by the FURROW_NATS_… settings, provision by FURROW_REDIS_… too; `employee --settings` "
+                 "lists them. FURROW_CONTRACTS: paths "
                  "of shared\n"
                  "objects with the contracts of services of your own, separated by \":\".\n");
 }

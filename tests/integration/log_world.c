@@ -1,6 +1,7 @@
 /* See log_world.h. */
 #include "log_world.h"
 
+#include "store/functions.h"
 #include "wire/message.h"
 
 #include <unistd.h>
@@ -197,7 +198,7 @@ void log_run(void (*body)(log_world *world))
 {
     run_arg run = {.body = body};
     run.world.nats = furrow_test_nats_start(NULL);
-    run.world.redis = furrow_test_redis_start(NULL);
+    run.world.redis = furrow_test_redis_start(&(furrow_test_redis_options){.library = furrow_functions_text()});
     run.nats_url = furrow_test_server_url(run.world.nats);
     run.redis_url = furrow_test_server_url(run.world.redis);
     run_loop(&run);

@@ -2,6 +2,7 @@
 #include "replica_mesh.h"
 
 #include "base/id.h"
+#include "store/functions.h"
 #include "wire/message.h"
 #include "wire/projection.h"
 
@@ -115,7 +116,8 @@ void mesh_run(const mesh_options *options, void (*body)(test_mesh *mesh))
     furrow_error err = {0};
     mesh_task run = {.options = options ? options : &plain, .body = body};
     run.mesh.nats = furrow_test_nats_start(NULL);
-    run.mesh.redis = furrow_test_redis_start(&(furrow_test_redis_options){.appendonly = run.options->appendonly});
+    run.mesh.redis = furrow_test_redis_start(
+        &(furrow_test_redis_options){.appendonly = run.options->appendonly, .library = furrow_functions_text()});
     run.mesh.loop = furrow_loop_create(&(furrow_loop_options){.stack_bytes = STACK_BYTES}, &err);
     ck_assert_msg(run.mesh.loop != NULL, "%s", err.text);
     must(furrow_loop_run_task(run.mesh.loop, run_body, &run, &err), &err);

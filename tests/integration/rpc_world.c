@@ -1,6 +1,7 @@
 /* See rpc_world.h. */
 #include "rpc_world.h"
 
+#include "store/functions.h"
 #include "wire/message.h"
 
 #include <stdio.h>
@@ -174,7 +175,8 @@ void rpc_world_run(const rpc_world_options *options, void (*body)(rpc_world *wor
     rpc_world world = {.body = body, .arena = furrow_arena_create(256 << 20)};
     setting set = {&world, options ? options : &defaults};
     world.nats = furrow_test_nats_start(&(furrow_test_nats_options){.no_jetstream = true});
-    if (set.options->redis) world.redis = furrow_test_redis_start(NULL);
+    if (set.options->redis)
+        world.redis = furrow_test_redis_start(&(furrow_test_redis_options){.library = furrow_functions_text()});
     world.loop = furrow_loop_create(NULL, NULL);
     ck_assert(world.loop && world.arena);
     ck_assert_ok(furrow_loop_run_task(world.loop, body_task, &set, failure));

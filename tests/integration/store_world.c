@@ -1,6 +1,7 @@
 /* See store_world.h. */
 #include "store_world.h"
 
+#include "store/functions.h"
 #include "wire/message.h"
 
 #include "store_test.pb-c.h"
@@ -20,8 +21,10 @@ void store_world_run(const furrow_test_redis_options *server, void (*body)(store
 {
     furrow_error err = {0};
     char url[160];
+    furrow_test_redis_options with_library = server ? *server : (furrow_test_redis_options){0};
+    with_library.library = furrow_functions_text();
     store_world world = {
-        .redis = furrow_test_redis_start(server), .body = body, .arena = furrow_arena_create(64 << 20)};
+        .redis = furrow_test_redis_start(&with_library), .body = body, .arena = furrow_arena_create(64 << 20)};
     world.loop = furrow_loop_create(NULL, &err);
     ck_assert(world.loop && world.arena);
     snprintf(url, sizeof url, "unix://%s", furrow_test_server_socket(world.redis));

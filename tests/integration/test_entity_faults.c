@@ -320,6 +320,48 @@ START_TEST(after_the_ack_redis_does_not_matter_and_before_it_a_command_is_unavai
 }
 END_TEST
 
+static furrow_status decide_and_pause_redis(void *arg, const furrow_state *current, furrow_arena *arena,
+                                            furrow_decision *out, furrow_error *error)
+{
+    log_world *world = arg;
+    test_counter *next = furrow_arena_memdup(arena, current->message, sizeof *next);
+    next->value = 77;
+    furrow_test_server_pause(world->redis);
+    *out = (furrow_decision){.next = &next->base, .event = "changed"};
+    return FURROW_OK;
+}
+
+/* Over a store that would itself wait for longer than the test may take. */
+static void redis_hangs(log_world *world)
+{
+    furrow_command command = log_command();
+    furrow_store_options options = {.url = furrow_test_server_url(world->redis), .timeout_ms = 600000};
+    furrow_store *store = furrow_store_create(world->loop, &options, &err);
+    ck_assert(store && furrow_store_wait_connected(store, log_soon()));
+    furrow_table *table = furrow_table_create(store, furrow_table_about(world->counter_table), &err);
+    furrow_entity *counters = furrow_entity_create(
+        &(furrow_entity_options){.contract = &log_counter, .link = world->link, .table = table, .service = "counting"},
+        &err);
+    ck_assert(table && counters);
+    log_must(log_set(counters, world->arena, "c1", 1, &command, &written, &err), &err);
+    furrow_write write = {.id = "c1", .command = &command, .decide = decide_and_pause_redis, .arg = world};
+    log_must(furrow_entity_write(counters, &write, world->arena, &written, &err), &err);
+    ck_assert(written.wrote && furrow_store_connected(store)); /* it did not wait for the store to give up */
+    ck_assert_int_eq(value_in_log(world), 77);
+    furrow_test_server_resume(world->redis);
+    log_must(log_add(counters, world->arena, "c1", 1, &command, &written, &err), &err);
+    ck_assert_int_eq(log_value(&written.state), 78);
+    furrow_entity_destroy(counters);
+    furrow_table_destroy(table);
+    furrow_store_destroy(store);
+}
+
+START_TEST(after_the_ack_a_hung_redis_is_not_waited_for)
+{
+    log_run(redis_hangs);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("entity_faults");
@@ -333,6 +375,7 @@ int main(void)
     tcase_add_test(cases, commands_in_flight_while_the_server_is_killed_take_effect_once);
     tcase_add_test(cases, without_nats_a_command_is_unavailable_at_once);
     tcase_add_test(cases, after_the_ack_redis_does_not_matter_and_before_it_a_command_is_unavailable);
+    tcase_add_test(cases, after_the_ack_a_hung_redis_is_not_waited_for);
     suite_add_tcase(suite, cases);
     return log_main(suite);
 }

@@ -303,16 +303,16 @@ static void without_a_right(farm *f)
 {
     furrow_error err;
     farm_start_all(f, 1);
-    const char *const argv[] = {
-        "sh", "-c", farm_text(f, "%s acl setuser location -eval -evalsha", farm_redis_cli(f, "operator")), NULL};
+    const char *const argv[] = {"sh", "-c",
+                                farm_text(f, "%s acl setuser location -fcall", farm_redis_cli(f, "operator")), NULL};
     ck_assert_int_eq(furrow_test_run(&(furrow_test_process_options){.argv = argv}, 30000, NULL), 0);
     (void)!farm_call(f, "location.v1.LocationService.CreateLocation",
                      "{\"id\":\"B2\",\"kind\":\"LOCATION_KIND_BLOCK\",\"name\":\"Two\",\"parentId\":\"R1\"}", NULL,
                      &err);
     ck_assert(
         furrow_test_process_wait_for(f->services[FARM_LOCATION][0], "msg=\"refused\" by=Redis", FARM_PATIENCE_MS));
-    const char *const again[] = {
-        "sh", "-c", farm_text(f, "%s acl setuser location +eval +evalsha", farm_redis_cli(f, "operator")), NULL};
+    const char *const again[] = {"sh", "-c",
+                                 farm_text(f, "%s acl setuser location +fcall", farm_redis_cli(f, "operator")), NULL};
     ck_assert_int_eq(furrow_test_run(&(furrow_test_process_options){.argv = again}, 30000, NULL), 0);
     ck_assert_int_eq(farm_call_until(f, "location.v1.LocationService.GetLocation", "{\"id\":\"B1\"}", NULL, &err),
                      FURROW_OK);

@@ -8,6 +8,7 @@
 #include "job/v1/job.furrow.h"
 #include "rpc/client.h"
 #include "rpc/server.h"
+#include "store/functions.h"
 #include "support/servers.h"
 #include "support/wait.h"
 #include "wire/json.h"
@@ -136,7 +137,10 @@ static void body_task(void *arg)
 static void run(void (*body)(test_world *world))
 {
     furrow_error err = {0};
-    test_world world = {.nats = furrow_test_nats_start(NULL), .redis = furrow_test_redis_start(NULL), .body = body};
+    test_world world = {.nats = furrow_test_nats_start(NULL),
+                        .redis =
+                            furrow_test_redis_start(&(furrow_test_redis_options){.library = furrow_functions_text()}),
+                        .body = body};
     world.loop = furrow_loop_create(NULL, &err);
     ck_assert_int_eq(furrow_loop_run_task(world.loop, body_task, &world, &err), FURROW_OK);
     furrow_loop_destroy(world.loop);

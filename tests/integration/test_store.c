@@ -245,23 +245,167 @@ START_TEST(a_killed_redis_fails_what_is_in_flight_and_is_found_again)
 }
 END_TEST
 
+/* What was noticed of a Redis that did not serve for a while: that, and nothing else. */
+static void served_again(furrow_store *store, const counting_watch *watch)
+{
+    ck_assert(store_world_connected(store));
+    ck_assert_int_eq(watch->losses, 1);
+    ck_assert_int_eq(watch->connects, 1);
+    ck_assert_uint_eq(furrow_store_generation(store), 1);
+    ck_assert_str_eq(furrow_store_last_error(store), "");
+}
+
 static void silent_body(store_world *world)
 {
     furrow_error err = {0};
-    furrow_store *store = store_world_open(world, (furrow_store_options){.timeout_ms = 100});
+    counting_watch watch = {.watch.fn = count_change};
+    furrow_store *store = store_world_open(world, (furrow_store_options){.timeout_ms = 200});
     ck_assert(store_world_connected(store));
+    furrow_store_watch_add(store, &watch.watch);
     furrow_test_server_pause(world->redis);
-    ck_assert_int_eq(store_world_ask(world, store, "PING", NULL, &err), FURROW_UNAVAILABLE);
-    ck_assert_msg(strstr(err.text, "no answer within 100 ms") != NULL, "%s", err.text);
+    ck_assert_int_eq(store_world_ask(world, store, "INCR counter", NULL, &err), FURROW_UNAVAILABLE);
+    ck_assert_msg(strstr(err.text, "no answer within 200 ms") != NULL, "%s", err.text);
+    ck_assert_int_eq(store_world_ask(world, store, "INCR counter", NULL, &err), FURROW_UNAVAILABLE); /* at once */
     furrow_test_server_resume(world->redis);
-    ck_assert(store_world_connected(store));
-    ck_assert_ok(store_world_ask(world, store, "PING", NULL, failure));
+    served_again(store, &watch);
+    /* The answer of what was given up is nobody's: this one is its own. */
+    ck_assert_str_eq(store_world_text(world, "GET counter"), "1");
+    furrow_store_watch_remove(store, &watch.watch);
     furrow_store_destroy(store);
 }
 
-START_TEST(a_silent_redis_breaks_the_connection_after_the_timeout)
+START_TEST(a_silent_redis_is_not_connected_until_it_answers)
 {
     store_world_run(NULL, silent_body);
+}
+END_TEST
+
+static void idle_body(store_world *world)
+{
+    counting_watch watch = {.watch.fn = count_change};
+    furrow_store *store = store_world_open(world, (furrow_store_options){.timeout_ms = 200});
+    ck_assert(store_world_connected(store));
+    furrow_store_watch_add(store, &watch.watch);
+    furrow_test_server_pause(world->redis);
+    ck_assert(FURROW_TEST_EVENTUALLY_IN_TASK(!furrow_store_connected(store), PATIENCE_MS));
+    furrow_test_server_resume(world->redis);
+    served_again(store, &watch);
+    furrow_store_watch_remove(store, &watch.watch);
+    furrow_store_destroy(store);
+}
+
+START_TEST(a_silent_redis_is_noticed_when_nobody_asks_anything)
+{
+    store_world_run(NULL, idle_body);
+}
+END_TEST
+
+static void vanished_body(store_world *world)
+{
+    furrow_store *store = store_world_open(world, (furrow_store_options){.timeout_ms = 100});
+    ck_assert(store_world_connected(store));
+    furrow_test_server_pause(world->redis);
+    /* After a while it is taken for gone; the next connection is not greeted either. */
+    ck_assert(FURROW_TEST_EVENTUALLY_IN_TASK(strstr(furrow_store_last_error(store), "500 ms") != NULL, PATIENCE_MS));
+    furrow_test_server_resume(world->redis);
+    ck_assert(store_world_connected(store));
+    ck_assert_uint_eq(furrow_store_generation(store), 2);
+    furrow_store_destroy(store);
+}
+
+START_TEST(a_redis_that_stays_silent_is_connected_anew)
+{
+    store_world_run(NULL, vanished_body);
+}
+END_TEST
+
+typedef struct endless {
+    store_world *world;
+    furrow_store *store;
+    bool ended;
+} endless;
+
+static void run_endless(void *arg)
+{
+    endless *self = arg;
+    const furrow_bytes argv[] = {FURROW_BYTES_LITERAL("EVAL"), FURROW_BYTES_LITERAL("while true do end"),
+                                 FURROW_BYTES_LITERAL("0")};
+    (void)!furrow_store_command(self->store, argv, 3, self->world->arena, NULL, NULL);
+    self->ended = true;
+}
+
+/* Somebody with the right to it runs a script without an end: Redis is silent first, and then says so. */
+static void busy_body(store_world *world)
+{
+    furrow_error err = {0};
+    counting_watch watch = {.watch.fn = count_change};
+    endless script = {.world = world};
+    furrow_store *store = store_world_open(world, (furrow_store_options){.timeout_ms = 300});
+    furrow_store *killer = store_world_open(world, (furrow_store_options){.provisioning = true, .timeout_ms = 60000});
+    script.store = store_world_open(world, (furrow_store_options){.provisioning = true, .timeout_ms = 60000});
+    ck_assert(store_world_connected(store) && store_world_connected(script.store) && store_world_connected(killer));
+    store_world_text(world, "CONFIG SET busy-reply-threshold 10");
+    furrow_store_watch_add(store, &watch.watch);
+    ck_assert_ok(furrow_loop_spawn(world->loop, run_endless, &script, failure));
+    ck_assert(FURROW_TEST_EVENTUALLY_IN_TASK(strstr(furrow_store_last_error(store), "BUSY ") != NULL, PATIENCE_MS));
+    ck_assert(!furrow_store_connected(store));
+    ck_assert_int_eq(store_world_ask(world, store, "GET x", NULL, &err), FURROW_UNAVAILABLE);
+    ck_assert_ptr_nonnull(strstr(err.text, "BUSY "));
+    (void)!store_world_ask(world, killer, "SCRIPT KILL", NULL, &err);
+    ck_assert(FURROW_TEST_EVENTUALLY_IN_TASK(script.ended, PATIENCE_MS));
+    served_again(store, &watch);
+    furrow_store_watch_remove(store, &watch.watch);
+    furrow_store_destroy(store);
+    furrow_store_destroy(script.store);
+    furrow_store_destroy(killer);
+}
+
+START_TEST(a_redis_that_is_busy_with_a_script_is_not_connected)
+{
+    store_world_run(NULL, busy_body);
+}
+END_TEST
+
+typedef struct late_call {
+    store_world *world;
+    furrow_status status;
+    furrow_value value;
+    bool ended;
+} late_call;
+
+/* With a deadline of its own, in memory that is gone with it. */
+static void run_late(void *arg)
+{
+    late_call *self = arg;
+    furrow_arena *arena = furrow_arena_create(1 << 20);
+    const furrow_bytes argv[] = {FURROW_BYTES_LITERAL("MGET"), FURROW_BYTES_LITERAL("wide"),
+                                 FURROW_BYTES_LITERAL("wide"), FURROW_BYTES_LITERAL("wide")};
+    (void)furrow_task_set_deadline(furrow_clock_now_ns() + 50 * FURROW_NS_PER_MS);
+    self->status = furrow_store_command(self->world->store, argv, 4, arena, &self->value, NULL);
+    furrow_arena_destroy(arena);
+    self->ended = true;
+}
+
+static void late_body(store_world *world)
+{
+    late_call call = {.world = world};
+    furrow_value value;
+    ck_assert(store_world_connected(world->store));
+    ck_assert_int_eq(store_world_number(world, "SETRANGE wide 100000 x"), 100001);
+    furrow_test_server_pause(world->redis);
+    ck_assert_ok(furrow_loop_spawn(world->loop, run_late, &call, failure));
+    ck_assert(FURROW_TEST_EVENTUALLY_IN_TASK(call.ended, PATIENCE_MS));
+    ck_assert_int_eq(call.status, FURROW_UNAVAILABLE);
+    ck_assert(furrow_store_connected(world->store)); /* it was the call that could not wait */
+    furrow_test_server_resume(world->redis);
+    ck_assert_ok(store_world_ask(world, world->store, "STRLEN wide", &value, failure));
+    ck_assert_int_eq(value.integer, 100001);
+    ck_assert_uint_eq(furrow_store_generation(world->store), 1);
+}
+
+START_TEST(a_command_waits_no_longer_than_its_task_may)
+{
+    store_world_run(NULL, late_body);
 }
 END_TEST
 
@@ -346,31 +490,6 @@ START_TEST(a_redis_that_loads_its_data_is_not_connected)
     store_world_run(&(furrow_test_redis_options){.appendonly = true,
                                                  .args = (const char *const[]){"--key-load-delay", "300", NULL}},
                     loading_body);
-}
-END_TEST
-
-/* ---- scripts ---- */
-
-static furrow_script echo_script = {.source = "return {KEYS[1], ARGV[1]}"};
-
-static void script_body(store_world *world)
-{
-    furrow_bytes key = FURROW_BYTES_LITERAL("k"), arg = FURROW_BYTES_LITERAL("v");
-    furrow_value value;
-    ck_assert(store_world_connected(world->store));
-    ck_assert_ok(furrow_store_script(world->store, &echo_script, &key, 1, &arg, 1, world->arena, &value, failure));
-    ck_assert_str_eq(value.items[1].text.data, "v");
-    ck_assert_uint_eq(strlen(echo_script.sha1), 40);
-    store_world_text(world, "SCRIPT FLUSH");
-    ck_assert_ok(furrow_store_script(world->store, &echo_script, &key, 1, &arg, 1, world->arena, &value, failure));
-    ck_assert_str_eq(value.items[0].text.data, "k");
-    int64_t evals = store_world_info(world, "number_of_cached_scripts");
-    ck_assert_int_eq(evals, 1); /* sent in full once, known from then on */
-}
-
-START_TEST(a_script_the_server_forgot_is_sent_again)
-{
-    store_world_run(NULL, script_body);
 }
 END_TEST
 
@@ -477,11 +596,14 @@ int main(void)
         more_commands_than_allowed_are_refused,
         a_redis_that_is_not_there_yet_is_waited_for,
         a_killed_redis_fails_what_is_in_flight_and_is_found_again,
-        a_silent_redis_breaks_the_connection_after_the_timeout,
+        a_silent_redis_is_not_connected_until_it_answers,
+        a_silent_redis_is_noticed_when_nobody_asks_anything,
+        a_redis_that_stays_silent_is_connected_anew,
+        a_redis_that_is_busy_with_a_script_is_not_connected,
+        a_command_waits_no_longer_than_its_task_may,
         a_loop_that_was_busy_does_not_take_redis_for_silent,
         destroying_the_store_answers_everyone,
         a_redis_that_loads_its_data_is_not_connected,
-        a_script_the_server_forgot_is_sent_again,
         errors_of_redis_have_a_status_each,
         user_password_and_database_are_used,
         names_are_looked_up_beside_the_loop,

@@ -142,6 +142,8 @@ include accounts.conf
         self.url = eventually("nats-server listens", self.nats_url)
         eventually("redis-server listens", lambda: self.alive("redis") and (self.dir / "redis.sock").exists())
         self.env["FURROW_NATS_URL"] = self.url
+        self.env.update(FURROW_REDIS_URL=f"unix://{self.dir}/redis.sock", FURROW_REDIS_USER="operator",
+                        FURROW_REDIS_PASSWORD_FILE=str(self.keys / "operator.redis"))
         self.furrow("provision")
         for name in SERVICES:
             self.start_service(name)

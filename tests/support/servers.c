@@ -38,6 +38,7 @@ struct furrow_test_server {
     char url[48], port_text[8], dir[96], name[96], socket[108], config[108];
     char ask[256];      /* sent after connecting, or "" */
     char greeting[128]; /* in the answer of a server that is ready and ours */
+    const char *library;
     const char *argv[ARGS_MAX];
     size_t argc;
 };
@@ -137,13 +138,28 @@ static bool greets(const furrow_test_server *server)
     return ready;
 }
 
+/* One that kept its data has the library already, and says so. */
+static bool load_library(const furrow_test_server *server)
+{
+    char head[64], answer[256] = "";
+    if (!server->library) return true;
+    size_t len = strlen(server->library);
+    int fd = connect_to(server),
+        used = snprintf(head, sizeof head, "*3\r\n$8\r\nFUNCTION\r\n$4\r\nLOAD\r\n$%zu\r\n", len);
+    bool sent = fd >= 0 && send(fd, head, (size_t)used, MSG_NOSIGNAL) == used &&
+                send(fd, server->library, len, MSG_NOSIGNAL) == (ssize_t)len && send(fd, "\r\n", 2, MSG_NOSIGNAL) == 2;
+    bool answered = sent && recv(fd, answer, sizeof answer - 1, 0) > 0;
+    if (fd >= 0) close(fd);
+    return answered && (answer[0] == '$' || strstr(answer, "already exists"));
+}
+
 static bool launch(furrow_test_server *server)
 {
     furrow_test_process_destroy(server->process);
     server->process = furrow_test_process_start(&(furrow_test_process_options){.argv = server->argv});
     bool ready = false;
     (void)FURROW_TEST_EVENTUALLY((ready = greets(server)) || !furrow_test_process_running(server->process), READY_MS);
-    return ready && furrow_test_process_running(server->process);
+    return ready && furrow_test_process_running(server->process) && load_library(server);
 }
 
 static _Noreturn void give_up(furrow_test_server *server)
@@ -191,6 +207,7 @@ furrow_test_server *furrow_test_redis_start(const furrow_test_redis_options *opt
     static const furrow_test_redis_options defaults;
     if (!options) options = &defaults;
     furrow_test_server *server = server_new(&redis_kind);
+    server->library = options->library;
     if (options->user) snprintf(server->ask, sizeof server->ask, "AUTH %s %s\r\n", options->user, options->password);
     strcat(server->ask, "PING\r\n");
     strcpy(server->greeting, "+PONG");

@@ -20,6 +20,7 @@ typedef struct furrow_test_nats_options {
 typedef struct furrow_test_redis_options {
     bool appendonly;             /* data survives kill and restart; without it a restart comes back empty */
     const char *const *args;     /* further arguments, NULL-terminated ("--maxmemory", "10mb"), or NULL */
+    const char *library;         /* text of a library of functions that it has at each start, or NULL; lent */
     const char *user, *password; /* to ask it as, where @args forbid anonymous users; or NULL */
     bool stopped;
 } furrow_test_redis_options;

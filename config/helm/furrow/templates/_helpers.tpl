@@ -97,6 +97,16 @@ redis://{{ include "furrow.fullname" .root }}-redis:6379
 {{- end -}}
 {{- end -}}
 
+{{/* Every Redis of the services that run, separated by commas. */}}
+{{- define "furrow.redisUrls" -}}
+{{- $urls := list -}}
+{{- range $name := include "furrow.serviceNames" . | fromYamlArray -}}
+{{- $service := include "furrow.service" (dict "root" $ "name" $name) | fromYaml -}}
+{{- $urls = append $urls (include "furrow.redisUrl" (dict "root" $ "url" $service.redis.url "name" $name)) -}}
+{{- end -}}
+{{- join "," (uniq $urls) -}}
+{{- end -}}
+
 {{/* Ports of comma-separated URLs as a YAML list of numbers. dict "urls" text "port" default */}}
 {{- define "furrow.ports" -}}
 {{- $ports := list -}}

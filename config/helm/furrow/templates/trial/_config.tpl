@@ -31,6 +31,9 @@ appendonly yes
 appendfsync everysec
 # Records must not vanish to make room.
 maxmemory-policy noeviction
+# Nobody waits while a large value is freed.
+lazyfree-lazy-user-del yes
+lazyfree-lazy-server-del yes
 {{- end -}}
 
 {{- define "furrow.trialData" -}}

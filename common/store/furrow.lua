@@ -1,0 +1,226 @@
+#!lua name=@FURROW_LIBRARY@
+--[[
+The atomic steps of the store, as a library of Redis functions (https://redis.io/docs/latest/develop/programmability/).
+`furrow provision` loads it, services call it (FCALL) and may load or evaluate nothing. What the steps mean stands in
+record.h; here is how they keep their promises.
+
+The library's name holds a hash of this text (see CMakeLists.txt), and so do the names of its functions: two versions
+live side by side while services are replaced one after the other, and one text never takes the place of another.
+
+Rules, which tests/integration/test_functions.c tries to break:
+  - A function touches the keys it is given and no other. Redis checks each command of a function against the rights
+    of the user who called, too.
+  - Its work is bounded by its arguments. Counts that come as arguments are whole numbers with a bound; no loop ends
+    by what is stored.
+  - Records are written last. Where Redis stops a function before that (a key of a wrong type), their versions are
+    still old, so the same call does all of it again instead of taking it for done.
+]]
+
+local TOMBSTONE_SECONDS = 604800 -- FURROW_TOMBSTONE_SECONDS in record.h
+local BATCH = 1000 -- records of one call
+local INDEXES = 26 -- an index is a letter
+local ENTRIES = 100000 -- index entries of one record
+local STEP = 1000 -- index entries that one command takes
+
+-- The whole number from @least to @most that @text is.
+local function whole(text, least, most)
+  local number = tonumber(text)
+  if number and number >= least and number <= most and number % 1 == 0 then return number end
+  error('a number from ' .. least .. ' to ' .. most .. ' was expected')
+end
+
+local function expect_keys(keys, count)
+  if #keys ~= count then error(count .. ' keys were expected') end
+end
+
+--[[
+Notes in the list @ids (<prefix>@ids) whose records were not there before: by it a table is cleared, as nobody may look
+for keys. An element is up to a batch of ids with spaces between. @fresh: their keys; when they are the whole batch,
+@joined is what to note, and no text has to be cut.
+]]
+local function note_ids(ids, fresh, count, joined)
+  if #fresh == 0 then return end
+  if #fresh < count then
+    local from = #ids - 3 -- the id begins where "@ids" does
+    for i = 1, #fresh do fresh[i] = string.sub(fresh[i], from) end
+    joined = table.concat(fresh, ' ')
+  end
+  redis.call('RPUSH', ids, joined)
+end
+
+--[[
+Records without anything that follows from them. KEYS: n records, the ids. ARGV: n new values, the ids joined. '>L' is
+8 bytes big-endian as a number, exact below 2^53. (Lua's own string comparison goes by the server's locale.) A value of
+8 bytes is a tombstone. Answers how many were newer than what was stored.
+]]
+local function upsert(K, A)
+  local call, number = redis.call, struct.unpack
+  local n = whole(#A - 1, 1, BATCH)
+  expect_keys(K, n + 1)
+  local ids = K[n + 1]
+  local old = call('MGET', unpack(K, 1, n))
+  local set, s, dead, fresh, f = {}, 0, {}, {}, 0
+  for i = 1, n do
+    local new, cur = A[i], old[i]
+    local known = cur and #cur >= 8
+    if not known or number('>L', new) > number('>L', cur) then
+      if #new > 8 then
+        set[s + 1], set[s + 2] = K[i], new
+        s = s + 2
+      else
+        dead[#dead + 1] = i
+      end
+      if not known then
+        f = f + 1
+        fresh[f] = K[i]
+      end
+    end
+  end
+  note_ids(ids, fresh, n, A[n + 1])
+  if s > 0 then call('MSET', unpack(set)) end
+  for i = 1, #dead do call('SET', K[dead[i]], A[dead[i]], 'EX', TOMBSTONE_SECONDS) end
+  return s / 2 + #dead
+end
+
+--[[
+Records with all that follows from them. KEYS: n records, m indexes, the ids, and the pending reactions if there are
+any. ARGV: n, m, the ids joined; then for each record the first 8 bytes of its old value, its new value, its id, a count
+and so many pairs of letter and member: 'a' adds to the first index, 'A' removes from it, 'b' and 'B' the second, ...
+Answers the numbers of the records that had changed meanwhile; the others are written.
+]]
+local function apply(K, A)
+  local call, sub = redis.call, string.sub
+  local n, m = whole(A[1], 1, BATCH), whole(A[2], 0, INDEXES)
+  local ids, reactions = K[n + m + 1], K[n + m + 2]
+  expect_keys(K, n + m + (reactions and 2 or 1))
+  local old = call('MGET', unpack(K, 1, n))
+  local add, remove, lists = {}, {}, {}
+  for i = 1, m do
+    add[i], remove[i] = {}, {}
+    lists[string.char(96 + i)], lists[string.char(64 + i)] = add[i], remove[i]
+  end
+  local set, s, dead, lost, fresh, at = {}, 0, {}, {}, {}, 4
+  for i = 1, n do
+    local cur, from, new = old[i] or '', at + 4, A[at + 1]
+    local to = from + 2 * whole(A[at + 3], 0, ENTRIES)
+    if to > #A + 1 then error('arguments are missing') end
+    if sub(cur, 1, 8) == A[at] then
+      if #new > 8 then
+        set[s + 1], set[s + 2] = K[i], new
+        s = s + 2
+      else
+        dead[#dead + 1] = {K[i], new}
+      end
+      if #cur < 8 then fresh[#fresh + 1] = K[i] end
+      for j = from, to - 1, 2 do
+        local list = lists[A[j]]
+        list[#list + 1] = A[j + 1]
+      end
+      if reactions then call('HSETNX', reactions, A[at + 2], cur) end
+    else
+      lost[#lost + 1] = i
+    end
+    at = to
+  end
+  for i = 1, m do
+    for from = 1, #remove[i], STEP do
+      call('ZREM', K[n + i], unpack(remove[i], from, math.min(from + STEP - 1, #remove[i])))
+    end
+    for from = 1, #add[i], STEP do
+      local members, p = {}, 0
+      for j = from, math.min(from + STEP - 1, #add[i]) do
+        members[p + 1], members[p + 2] = '0', add[i][j]
+        p = p + 2
+      end
+      call('ZADD', K[n + i], unpack(members))
+    end
+  end
+  note_ids(ids, fresh, n, A[3])
+  if s > 0 then call('MSET', unpack(set)) end
+  for i = 1, #dead do call('SET', dead[i][1], dead[i][2], 'EX', TOMBSTONE_SECONDS) end
+  return lost
+end
+
+--[[
+A reaction has run. KEYS: the pending reactions, the record. ARGV: id, version that was `before`, the value it saw. Only
+what this reaction was about is taken away: if `before` is another by now, somebody else handled it and what is pending
+is new. The record may have expired meanwhile (a tombstone): as deleted as it was.
+]]
+local function reacted(K, A)
+  expect_keys(K, 2)
+  local pending = redis.call('HGET', K[1], A[1])
+  if not pending or string.sub(pending, 1, 8) ~= A[2] then return 0 end
+  local cur = redis.call('GET', K[2])
+  if not cur or string.sub(cur, 1, 8) == string.sub(A[3], 1, 8) then
+    redis.call('HDEL', K[1], A[1])
+  else
+    redis.call('HSET', K[1], A[1], A[3])
+  end
+  return 1
+end
+
+-- KEYS: the marker. ARGV: shape, epoch, run id, position, time. Within the first three the position only grows.
+local function mark(K, A)
+  expect_keys(K, 1)
+  local m = redis.call('HMGET', K[1], 'shape', 'epoch', 'run_id', 'position')
+  local same = m[1] == A[1] and m[2] == A[2] and m[3] == A[3]
+  if same and m[4] and tonumber(m[4]) >= tonumber(A[4]) then return 0 end
+  redis.call('HSET', K[1], 'shape', A[1], 'epoch', A[2], 'run_id', A[3], 'position', A[4], 'time', A[5])
+  return 1
+end
+
+-- KEYS: the marker. ARGV: shape, epoch and run id that it must have; then those that it gets, position and time.
+local function move(K, A)
+  expect_keys(K, 1)
+  local m = redis.call('HMGET', K[1], 'shape', 'epoch', 'run_id', 'position', 'time')
+  if m[1] ~= A[1] or m[2] ~= A[2] or m[3] ~= A[3] then return 0 end
+  local position, time = A[7], A[8]
+  local ahead = m[4] and tonumber(m[4]) - tonumber(position) or -1
+  if ahead > 0 then position = m[4] end
+  if ahead > 0 or ahead == 0 and time == '0' then time = m[5] or '0' end
+  redis.call('HSET', K[1], 'shape', A[4], 'epoch', A[5], 'run_id', A[6], 'position', position, 'time', time)
+  return 1
+end
+
+-- KEYS: the lease. ARGV: who asks, for how many milliseconds; 0 gives it back. Answers 1 if it is held now.
+local function lease(K, A)
+  expect_keys(K, 1)
+  local holder = redis.call('GET', K[1])
+  if holder and holder ~= A[1] then return 0 end
+  if A[2] == '0' then
+    redis.call('UNLINK', K[1])
+    return 0
+  end
+  redis.call('SET', K[1], A[1], 'PX', A[2])
+  return 1
+end
+
+--[[
+One step of clearing a table. KEYS: the ids, then the records of the list's first elements; ARGV: those elements. Answers
+0, and does nothing, when the list begins with others by now.
+]]
+local function clear(K, A)
+  local n = whole(#A, 1, BATCH)
+  local head = redis.call('LRANGE', K[1], 0, n - 1)
+  for i = 1, n do
+    if head[i] ~= A[i] then return 0 end
+  end
+  redis.call('UNLINK', unpack(K, 2))
+  redis.call('LTRIM', K[1], n, -1)
+  return 1
+end
+
+-- That Redis answers, knows this library, and lets us call it.
+local function ping()
+  return 1
+end
+
+redis.register_function('@FURROW_LIBRARY@_upsert', upsert)
+redis.register_function('@FURROW_LIBRARY@_apply', apply)
+redis.register_function('@FURROW_LIBRARY@_mark', mark)
+redis.register_function('@FURROW_LIBRARY@_move', move)
+redis.register_function('@FURROW_LIBRARY@_lease', lease)
+-- What these two do is how a full Redis gets room again.
+redis.register_function{function_name = '@FURROW_LIBRARY@_reacted', callback = reacted, flags = {'allow-oom'}}
+redis.register_function{function_name = '@FURROW_LIBRARY@_clear', callback = clear, flags = {'allow-oom'}}
+redis.register_function{function_name = '@FURROW_LIBRARY@_ping', callback = ping, flags = {'no-writes'}}

@@ -1,0 +1,125 @@
+/*
+ * Does Redis serve? A probe is sent several times in the store's timeout: a call of a function of ours that does
+ * nothing, so that its answer shows that Redis is neither hung nor busy with somebody's script, that it has our library
+ * and that we may call it. Any answer proves that Redis is alive; what is silent for the timeout is stalled, and what
+ * is silent for several of them is taken for gone, as its host may be.
+ */
+#include "store/redis.h"
+
+#include "store/library.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum {
+    PROBES = 4,
+    PROBES_STALLED = 10,
+    GIVE_UP = 5
+}; /* probes in a timeout; timeouts until the connection is given up */
+
+static uint64_t now_ms(const furrow_store *store)
+{
+    return uv_now(furrow_loop_uv(store->loop));
+}
+
+static bool is_owed(const furrow_store *store)
+{
+    return store->in_flight > 0 || store->state == FURROW_REDIS_CONNECTING;
+}
+
+/*
+ * When silence is next to be looked at. It may be us who were busy: the command may just have left, the answer may lie
+ * in the socket. So a Redis that is overdue gets a little longer, from when that was seen.
+ */
+static uint64_t silence_due_ms(const furrow_store *store)
+{
+    if (store->suspected_ms) return store->suspected_ms + store->timeout_ms / 8 + 25;
+    bool noted = store->state != FURROW_REDIS_READY && now_ms(store) - store->heard_ms >= store->timeout_ms;
+    return store->heard_ms + store->timeout_ms * (noted ? GIVE_UP : 1);
+}
+
+static uint64_t probe_due_ms(const furrow_store *store)
+{
+    return store->probed_ms + store->timeout_ms / (store->state == FURROW_REDIS_READY ? PROBES : PROBES_STALLED);
+}
+
+static void on_pulse(uv_timer_t *timer);
+
+static void schedule(furrow_store *store)
+{
+    uint64_t now = now_ms(store), due = is_owed(store) ? silence_due_ms(store) : UINT64_MAX;
+    if (store->state != FURROW_REDIS_CONNECTING && !store->probing && probe_due_ms(store) < due)
+        due = probe_due_ms(store);
+    uv_timer_start(&store->pulse, on_pulse, due > now ? due - now : 0, 0);
+}
+
+/* Nothing came for the timeout. */
+static void note_silence(furrow_store *store)
+{
+    char text[64];
+    bool gone = now_ms(store) - store->heard_ms >= store->timeout_ms * GIVE_UP;
+    snprintf(text, sizeof text, "no answer within %llu ms",
+             (unsigned long long)(gone ? store->timeout_ms * GIVE_UP : store->timeout_ms));
+    bool suspected = store->suspected_ms > 0;
+    store->suspected_ms = 0;
+    if (store->state == FURROW_REDIS_READY && suspected)
+        furrow_redis_stall(store, text);
+    else if (store->state == FURROW_REDIS_READY)
+        store->suspected_ms = now_ms(store);
+    else if (gone)
+        furrow_redis_lose(store, text);
+    else
+        snprintf(store->last_error, sizeof store->last_error, "%s", text);
+}
+
+static void on_pulse(uv_timer_t *timer)
+{
+    furrow_store *store = timer->data;
+    if (is_owed(store) && now_ms(store) >= silence_due_ms(store)) note_silence(store);
+    if (!store->socket) return;
+    if (store->state != FURROW_REDIS_CONNECTING && now_ms(store) >= probe_due_ms(store)) furrow_pulse_probe(store);
+    schedule(store);
+}
+
+void furrow_pulse_start(furrow_store *store)
+{
+    store->probing = false;
+    store->suspected_ms = 0;
+    store->heard_ms = store->probed_ms = now_ms(store);
+    schedule(store);
+}
+
+void furrow_pulse_stop(furrow_store *store)
+{
+    uv_timer_stop(&store->pulse);
+}
+
+static void on_probed(furrow_store *store, furrow_pipelined *request)
+{
+    store->probing = false;
+    if (store->state == FURROW_REDIS_CONNECTING) store->generation++;
+    if (request->status == FURROW_OK)
+        furrow_redis_serve(store);
+    else
+        furrow_redis_stall(store, request->text);
+    schedule(store);
+}
+
+void furrow_pulse_probe(furrow_store *store)
+{
+    static const char call[] = "FCALL", name[] = FURROW_FUNCTION("ping"), plain[] = "PING";
+    if (store->probing) return;
+    store->probing = true;
+    store->probed_ms = now_ms(store);
+    if (store->state != FURROW_REDIS_CONNECTING) furrow_arena_reset(store->greeting_arena);
+    store->probe = (furrow_pipelined){.done = on_probed, .mark = store->out.len, .arena = store->greeting_arena};
+    furrow_buffer_append_text(&store->out, store->provisioning ? "*1\r\n" : "*3\r\n");
+    if (store->provisioning) {
+        furrow_pipeline_arg(&store->out, plain, sizeof plain - 1);
+    } else {
+        furrow_pipeline_arg(&store->out, call, sizeof call - 1);
+        furrow_pipeline_arg(&store->out, name, sizeof name - 1);
+        furrow_pipeline_arg_number(&store->out, 0);
+    }
+    furrow_redis_enqueue(store, &store->probe);
+}
