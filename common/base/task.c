@@ -21,6 +21,7 @@ struct furrow_task {
     furrow_fiber *fiber;
     furrow_task_fn *fn;
     void *arg;
+    void *slot;                  /* furrow_task_slot */
     furrow_task *next;           /* in the ready queue or the pool */
     furrow_task *before, *after; /* among all */
     uint64_t deadline_ns;        /* of its present wait */
@@ -47,6 +48,12 @@ uint64_t furrow_task_set_deadline(uint64_t deadline_ns)
     uint64_t before = running->work_deadline_ns;
     running->work_deadline_ns = deadline_ns;
     return before;
+}
+
+void **furrow_task_slot(void)
+{
+    FURROW_REQUIRE(running != NULL);
+    return &running->slot;
 }
 
 static void heap_place(furrow_tasks *tasks, furrow_task *task, size_t index)
@@ -185,6 +192,7 @@ furrow_status furrow_tasks_spawn(furrow_tasks *tasks, furrow_task_fn *fn, void *
     task->fn = fn;
     task->arg = arg;
     task->work_deadline_ns = FURROW_NEVER;
+    task->slot = NULL;
     tasks->live++;
     make_ready(task);
     return FURROW_OK;

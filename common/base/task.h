@@ -24,6 +24,9 @@ typedef void furrow_task_fn(void *arg);
 /* The running task, or NULL outside of one. */
 furrow_task *furrow_task_self(void);
 
+/* A pointer of the running task's own, NULL when it begins: for the turns of common/log. */
+void **furrow_task_slot(void);
+
 typedef struct furrow_waiter {
     furrow_task *task; /* who waits, or NULL while nobody does */
     bool done;

@@ -27,6 +27,7 @@ furrow_entity *furrow_entity_create(const furrow_entity_options *options, furrow
                                    .descriptor = options->contract->descriptor,
                                    .id = id,
                                    .check = options->rules};
+    entity->turns.max_waiting = options->max_waiting ? options->max_waiting : FURROW_ENTITY_WAITING;
     snprintf(entity->source, sizeof entity->source, "/%s", options->service);
     return entity;
 }

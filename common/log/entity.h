@@ -13,8 +13,11 @@
  * same expectation, which makes that safe. Past the deadline DEADLINE_EXCEEDED. Without a deadline in the command
  * FURROW_ENTITY_TIMEOUT_MS applies.
  *
- * Writes to one entity within one process take turns, so that a busy entity costs no conflicts with ourselves. That is
- * an optimisation with a bounded wait; what keeps versions in order is the expected sequence.
+ * Writers of one entity within one process take turns, first come first served, each until its deadline; the next
+ * begins with the state that the one before has just written. So they never meet each other in a conflict, however many
+ * there are, and a busy entity takes one write per round trip to the log. Past max_waiting of them: RESOURCE_EXHAUSTED
+ * at once, with a retry delay. What keeps versions in order is the expected sequence all the same: other processes
+ * write, too, and what wrote within a decision that waits for us goes ahead.
  *
  * Idempotency: with a key in the command the message id is hash(command's key, subject) and the event carries the
  * hashes of the last FURROW_ENTITY_COMMANDS commands with a key, whichever they wrote: inside of the entity's bytes as
@@ -43,10 +46,11 @@
 #include "wire/command.h"
 #include "wire/rules.h"
 
-#define FURROW_ENTITY_ATTEMPTS   8
+#define FURROW_ENTITY_ATTEMPTS   16
 #define FURROW_ENTITY_COMMANDS   8
 #define FURROW_ENTITY_TIMEOUT_MS 10000
 #define FURROW_ENTITY_APPLY_MS   250
+#define FURROW_ENTITY_WAITING    1024 /* writers that wait for their turn, of all ids together */
 
 typedef struct furrow_entity furrow_entity;
 
@@ -56,6 +60,7 @@ typedef struct furrow_entity_options {
     furrow_table *table;    /* of the own records; shared with the owner's replica of itself */
     const char *service;    /* ce-source: "/<service>" */
     furrow_rules_fn *rules; /* what every state satisfies: read ones are checked, and those to be written; or NULL */
+    size_t max_waiting;     /* 0: FURROW_ENTITY_WAITING */
 } furrow_entity_options;
 /* The service's name is copied, the contract lent. INTERNAL when the contract's message has no `string id`. */
 furrow_entity *furrow_entity_create(const furrow_entity_options *options, furrow_error *err);
@@ -127,9 +132,10 @@ typedef struct furrow_written {
  * One command on one entity. Parks.
  *
  * Errors: whatever @decide says; INVALID_ARGUMENT (wrong id, key used for another request, too large); UNAVAILABLE
- * (Redis could not be read or NATS not be reached: nothing was written); ABORTED (the entity kept changing);
- * DEADLINE_EXCEEDED (it may have been written); DATA_LOSS (the present state breaks the entity's rules); INTERNAL
- * (@decide made something that is not this entity, or breaks its rules).
+ * (Redis could not be read or NATS not be reached: nothing was written); ABORTED (other processes kept changing the
+ * entity); RESOURCE_EXHAUSTED (too many wait to write); DEADLINE_EXCEEDED (it may have been written, unless the text
+ * says that it was not); DATA_LOSS (the present state breaks the entity's rules); INTERNAL (@decide made something that
+ * is not this entity, or breaks its rules).
  */
 furrow_status furrow_entity_write(furrow_entity *entity, const furrow_write *write, furrow_arena *arena,
                                   furrow_written *out, furrow_error *err) FURROW_MUST_USE;

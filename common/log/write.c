@@ -26,7 +26,10 @@ typedef struct write_job {
     char msg_id[FURROW_HASH_HEX];     /* "" without a key */
     char type[FURROW_EVENT_TYPE_MAX]; /* ce-type */
     char commands[FURROW_WINDOW_HEX_SIZE];
-    bool conflict; /* the last step failed because the state it stood on is old */
+    bool conflict;          /* the last step failed because the state it stood on is old */
+    bool sure;              /* that state came from the log */
+    furrow_turn *turn;      /* or NULL */
+    furrow_turn_state left; /* what the next writer in our process begins with */
 } write_job;
 
 /* A command may write several entities of one stream, so the subject takes part. */
@@ -142,6 +145,23 @@ static furrow_status name_event(write_job *job, const furrow_decision *decision,
     return FURROW_OK;
 }
 
+static void leave_state(write_job *job, const furrow_state *state, bool acked)
+{
+    job->left = (furrow_turn_state){.record = {.found = state->version > 0,
+                                               .deleted = state->deleted,
+                                               .version = state->version,
+                                               .body = state->body},
+                                    .known = state->deleted || state->version == 0 || state->body.len > 0,
+                                    .sure = acked || job->sure,
+                                    .fresh = acked};
+}
+
+/* The next writer needs nothing of Redis: what is applied there comes in order, since it is sent in order. */
+static void pass_turn(write_job *job)
+{
+    if (job->turn) furrow_turn_give(job->turn, &job->left);
+}
+
 /* Best effort: once the log has it the command is done; what fails here the owner's durable consumer does later. */
 static void apply(const write_job *job, const furrow_state *from, uint64_t version, furrow_bytes body)
 {
@@ -187,15 +207,19 @@ static furrow_status publish(write_job *job, const furrow_state *state, const fu
         event.commands = job->commands;
     }
     furrow_js_puback ack = {0};
+    if (job->turn) furrow_turn_publishing(job->turn);
     if (status == FURROW_OK) status = furrow_event_publish(job->entity, &event, job->deadline_ns, &ack, err);
     job->conflict = status == FURROW_ABORTED;
+    job->left.known = false; /* if it is not ours, we do not know what is there */
     bool own = true;
     if (status == FURROW_OK && ack.duplicate) status = is_own(job, &event, ack.sequence, &own, err);
     if (status != FURROW_OK) return furrow_wrap(err, "write %s", job->subject);
     if (!own) return answer_duplicate(job, ack.sequence, out, err);
-    apply(job, state, ack.sequence, event.body);
     next.version = ack.sequence;
     next.body = event.body;
+    leave_state(job, &next, true);
+    pass_turn(job);
+    apply(job, state, ack.sequence, event.body);
     out->state = next;
     out->wrote = true;
     return FURROW_OK;
@@ -203,6 +227,7 @@ static furrow_status publish(write_job *job, const furrow_state *state, const fu
 
 static furrow_status decide_and_write(write_job *job, const furrow_state *state, furrow_written *out, furrow_error *err)
 {
+    leave_state(job, state, false);
     const furrow_window_entry *entry = furrow_window_find(state->window, job->command);
     if (entry) return answer_repeated(job, state, entry, out, err);
     furrow_decision decision = {0};
@@ -217,20 +242,32 @@ static furrow_status decide_and_write(write_job *job, const furrow_state *state,
     return status == FURROW_OK ? publish(job, state, &decision, out, err) : status;
 }
 
+/* Is what the writer before us left good enough to begin with? */
+static bool is_handed(const write_job *job)
+{
+    const furrow_turn *turn = job->turn;
+    return turn && turn->handed.known && (turn->handed.fresh || !job->write->from_log);
+}
+
 /* Redis does not keep a tombstone's commands: who writes over one, or is one of them, looks into the log. So does who
  * cannot read what Redis has. */
-static furrow_status first_state(const write_job *job, furrow_state *out, furrow_error *err)
+static furrow_status first_state(write_job *job, furrow_state *out, furrow_error *err)
 {
     const furrow_write *write = job->write;
-    bool from_log = write->from_log;
-    if (!from_log && write->known) {
+    bool waited = job->turn && job->turn->waited, handed = is_handed(job);
+    bool from_log = !handed && (write->from_log || (job->turn && job->turn->rivalry > 0));
+    furrow_status status = FURROW_OK;
+    if (handed)
+        status = furrow_entity_unpack(job->entity, write->id, &job->turn->handed.record, job->arena, out, err);
+    else if (!from_log && write->known && !waited) /* else it was read before somebody else wrote */
         *out = *write->known;
-    } else if (!from_log) {
-        furrow_status status = furrow_entity_load(job->entity, write->id, job->arena, out, err);
-        from_log = status == FURROW_DATA_LOSS;
-        if (status != FURROW_OK && !from_log) return status;
-    }
+    else if (!from_log)
+        status = furrow_entity_load(job->entity, write->id, job->arena, out, err);
+    from_log |= status == FURROW_DATA_LOSS;
+    if (status != FURROW_OK && !from_log) return status;
+    job->sure = handed && job->turn->handed.sure;
     if (!from_log && !(out->deleted && !out->window)) return FURROW_OK;
+    job->sure = true;
     return furrow_entity_newest(job->entity, write->id, job->deadline_ns, job->arena, out, err);
 }
 
@@ -249,44 +286,57 @@ static furrow_status run(write_job *job, furrow_written *out, furrow_error *err)
         job->conflict = false;
         status = decide_and_write(job, &state, out, err);
         if (!job->conflict) return status;
+        if (job->turn && job->sure) furrow_turn_met_rival(job->turn);
         if (attempt + 1 == FURROW_ENTITY_ATTEMPTS)
             return furrow_fail(err, FURROW_ABORTED, "%s changed under each of %d attempts: try again", job->subject,
                                FURROW_ENTITY_ATTEMPTS);
         keep_distance(attempt, &backoff);
         status = furrow_entity_newest(job->entity, job->write->id, job->deadline_ns, job->arena, &state, err);
+        job->sure = true;
     }
+    return status;
+}
+
+static write_job make_job(furrow_entity *entity, const furrow_write *write, furrow_arena *arena)
+{
+    static const furrow_command plain;
+    write_job job = {
+        .entity = entity, .write = write, .command = write->command ? write->command : &plain, .arena = arena};
+    job.deadline_ns = furrow_entity_deadline(job.command);
+    return job;
+}
+
+static furrow_status run_job(write_job *job, furrow_written *out, furrow_error *err)
+{
+    furrow_written written = {.wrote = false};
+    furrow_status status = furrow_subject_of_entity(job->entity->contract->name, job->write->id, written.subject, err);
+    if (status != FURROW_OK) return status;
+    job->subject = written.subject;
+    if (job->command->has_key) make_msg_id(job->command, written.subject, job->msg_id);
+    status = run(job, &written, err);
+    if (status == FURROW_OK) *out = written;
     return status;
 }
 
 furrow_status furrow_entity_write_now(furrow_entity *entity, const furrow_write *write, furrow_arena *arena,
                                       furrow_written *out, furrow_error *err)
 {
-    static const furrow_command plain;
-    const furrow_command *command = write->command ? write->command : &plain;
-    furrow_written written = {.wrote = false};
-    furrow_status status = furrow_subject_of_entity(entity->contract->name, write->id, written.subject, err);
-    if (status != FURROW_OK) return status;
-    write_job job = {.entity = entity, .write = write, .command = command, .arena = arena, .subject = written.subject};
-    job.deadline_ns = furrow_entity_deadline(command);
-    if (command->has_key) make_msg_id(command, written.subject, job.msg_id);
-    status = run(&job, &written, err);
-    if (status == FURROW_OK) *out = written;
-    return status;
+    write_job job = make_job(entity, write, arena);
+    return run_job(&job, out, err);
 }
 
 furrow_status furrow_entity_write(furrow_entity *entity, const furrow_write *write, furrow_arena *arena,
                                   furrow_written *out, furrow_error *err)
 {
     furrow_turn turn;
-    furrow_write mine = *write;
+    write_job job = make_job(entity, write, arena);
     /* The turn borrows the id, and nothing that is no id may take one. */
-    if (!write->id || !furrow_id_valid(write->id, strlen(write->id)))
-        return furrow_entity_write_now(entity, write, arena, out, err);
-    if (furrow_turn_take(&entity->turns, &turn, write->id,
-                         write->command ? furrow_entity_deadline(write->command) : FURROW_NEVER))
-        mine.known = NULL; /* read before somebody else wrote */
-    furrow_status status = furrow_entity_write_now(entity, &mine, arena, out, err);
-    furrow_turn_give(&entity->turns, &turn);
+    if (!write->id || !furrow_id_valid(write->id, strlen(write->id))) return run_job(&job, out, err);
+    furrow_status status = furrow_turn_take(&entity->turns, &turn, write->id, arena, job.deadline_ns, err);
+    if (status != FURROW_OK) return status;
+    job.turn = &turn;
+    status = run_job(&job, out, err);
+    pass_turn(&job);
     return status;
 }
 

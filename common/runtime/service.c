@@ -88,7 +88,8 @@ static furrow_status make_entities(furrow_service *service, furrow_error *err)
                                                           .link = service->link,
                                                           .table = furrow_replica_table(service->own[i]),
                                                           .service = definition->name,
-                                                          .rules = rules},
+                                                          .rules = rules,
+                                                          .max_waiting = (size_t)service->config.entity_waiters},
                                  err);
         if (!service->entities[i]) return furrow_wrap(err, "entity %s", contract->name);
     }

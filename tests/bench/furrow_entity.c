@@ -3,11 +3,12 @@
  * entities.
  *
  *   furrow_entity --url nats://127.0.0.1:4222 --redis unix:///run/redis.sock --way whole --window 256 --writes 200000
- *   -> furrow_entity way=whole window=256 writes=200000 failed=0 seconds=3.100 per_s=64500 cpu_us=7.10
+ *   -> furrow_entity way=whole window=256 writes=200000 failed=0 aborted=0 seconds=3.100 per_s=64500 cpu_us=7.10
  *
  * Ways: "publish" is the link's publish with an expected sequence alone (FLOOR.md's case); "whole" is the entity's
  * write: read from Redis, decide, publish with CloudEvents headers, apply to Redis; "keyed" is the same with an
- * idempotency key; "hot" is "whole" on one entity. The stream is made by the program.
+ * idempotency key; "hot" is "whole" on one entity, which --entity names, so that two programs can meet there (--begin
+ * waits until that wall-clock second). The stream is made by the program.
  */
 #include "base/clock.h"
 #include "employee/v1/employee.furrow.h"
@@ -30,12 +31,12 @@ enum way { PUBLISH, WHOLE, KEYED, HOT };
 static const char *const way_names[] = {"publish", "whole", "keyed", "hot"};
 
 typedef struct bench {
-    const char *url, *redis;
+    const char *url, *redis, *hot;
     furrow_loop *loop;
     furrow_link *link;
     furrow_entity *entity;
     enum way way;
-    long writes, window, next, failed;
+    long writes, window, next, failed, aborted, begin;
     int running;
     uint64_t *versions; /* of each entity, for "publish" */
     char first_error[256];
@@ -88,9 +89,13 @@ static void worker(void *arg)
     while (the.next < the.writes) {
         long number = the.next++, slot = number % ENTITIES;
         char id[32];
-        snprintf(id, sizeof id, "%d-%s-%ld", (int)getpid(), way_names[the.way], the.way == HOT ? 0 : slot);
+        if (the.way == HOT && the.hot)
+            snprintf(id, sizeof id, "%s", the.hot);
+        else
+            snprintf(id, sizeof id, "%d-%s-%ld", (int)getpid(), way_names[the.way], the.way == HOT ? 0 : slot);
         furrow_status status = the.way == PUBLISH ? publish(id, slot, &err) : write_entity(id, number, arena, &err);
         if (status != FURROW_OK && the.failed++ == 0) snprintf(the.first_error, sizeof the.first_error, "%s", err.text);
+        the.aborted += status == FURROW_ABORTED;
         furrow_arena_reset(arena);
     }
     the.running--;
@@ -106,14 +111,16 @@ static double cpu_us(void)
 
 static void measure(void)
 {
+    int64_t early_ns = the.begin * (int64_t)FURROW_NS_PER_S - furrow_clock_wall_ns();
+    if (early_ns > 0) furrow_task_sleep_ms((uint64_t)early_ns / FURROW_NS_PER_MS);
     double cpu = cpu_us();
     uint64_t begun = furrow_clock_now_ns();
     furrow_error err;
     for (long i = 0; i < the.window; i++) the.running += furrow_loop_spawn(the.loop, worker, NULL, &err) == FURROW_OK;
     while (the.running > 0) furrow_task_sleep_ms(1);
     double seconds = (double)(furrow_clock_now_ns() - begun) / 1e9;
-    printf("furrow_entity way=%s window=%ld writes=%ld failed=%ld seconds=%.3f per_s=%.0f cpu_us=%.2f\n",
-           way_names[the.way], the.window, the.writes, the.failed, seconds, (double)the.writes / seconds,
+    printf("furrow_entity way=%s window=%ld writes=%ld failed=%ld aborted=%ld seconds=%.3f per_s=%.0f cpu_us=%.2f\n",
+           way_names[the.way], the.window, the.writes, the.failed, the.aborted, seconds, (double)the.writes / seconds,
            (cpu_us() - cpu) / (double)the.writes);
     if (the.failed) fprintf(stderr, "furrow_entity: %s\n", the.first_error);
 }
@@ -153,11 +160,14 @@ static bool read_options(int argc, char **argv)
     static const struct option options[] = {
         {"url", required_argument, NULL, 'u'},    {"redis", required_argument, NULL, 'r'},
         {"way", required_argument, NULL, 'w'},    {"window", required_argument, NULL, 'i'},
-        {"writes", required_argument, NULL, 'n'}, {NULL, 0, NULL, 0}};
+        {"writes", required_argument, NULL, 'n'}, {"entity", required_argument, NULL, 'e'},
+        {"begin", required_argument, NULL, 'b'},  {NULL, 0, NULL, 0}};
     the = (bench){.way = WHOLE, .window = 256, .writes = 200000};
     for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;) {
         if (c == 'u') the.url = optarg;
         if (c == 'r') the.redis = optarg;
+        if (c == 'e') the.hot = optarg;
+        if (c == 'b') the.begin = atol(optarg);
         if (c == 'i') the.window = atol(optarg);
         if (c == 'n') the.writes = atol(optarg);
         for (int way = 0; c == 'w' && way <= HOT; way++)
