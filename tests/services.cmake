@@ -18,3 +18,4 @@ furrow_integration_test(test_hostile furrow_test_farm furrow_proto_employee furr
 furrow_integration_test(test_permissions furrow_test_farm)
 furrow_integration_test(test_redis_access furrow_test_farm furrow_store)
 furrow_integration_test(test_redis_outage furrow_test_farm)
+furrow_integration_test(test_bursts furrow_test_farm)

@@ -3,7 +3,7 @@
  * entities.
  *
  *   furrow_entity --url nats://127.0.0.1:4222 --redis unix:///run/redis.sock --way whole --window 256 --writes 200000
- *   -> furrow_entity way=whole window=256 writes=200000 failed=0 aborted=0 seconds=3.100 per_s=64500 cpu_us=7.10
+ *   -> furrow_entity whole window=256 writes=200000 failed=0 aborted=0 seconds=3.100 per_s=64500 cpu_us=7.10
  *
  * Ways: "publish" is the link's publish with an expected sequence alone (FLOOR.md's case); "whole" is the entity's
  * write: read from Redis, decide, publish with CloudEvents headers, apply to Redis; "keyed" is the same with an
@@ -119,7 +119,7 @@ static void measure(void)
     for (long i = 0; i < the.window; i++) the.running += furrow_loop_spawn(the.loop, worker, NULL, &err) == FURROW_OK;
     while (the.running > 0) furrow_task_sleep_ms(1);
     double seconds = (double)(furrow_clock_now_ns() - begun) / 1e9;
-    printf("furrow_entity way=%s window=%ld writes=%ld failed=%ld aborted=%ld seconds=%.3f per_s=%.0f cpu_us=%.2f\n",
+    printf("furrow_entity %s window=%ld writes=%ld failed=%ld aborted=%ld seconds=%.3f per_s=%.0f cpu_us=%.2f\n",
            way_names[the.way], the.window, the.writes, the.failed, the.aborted, seconds, (double)the.writes / seconds,
            (cpu_us() - cpu) / (double)the.writes);
     if (the.failed) fprintf(stderr, "furrow_entity: %s\n", the.first_error);

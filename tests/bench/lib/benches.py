@@ -83,6 +83,22 @@ def redis_bytes(world, scale):
     yield Pair("redis-bytes", f"{scale.entities} entities", "bytes", product, baseline, maximum=1.10, once=True)
 
 
+def hot_entity(world, scale):
+    """Many writers of one entity: read, decide, publish, apply; bare: one publish after the other, each with the sequence of the ack before."""
+    world.provision()
+    writes = 10_000 if scale.quick else 50_000
+
+    def product(writers):
+        return lambda number: world.measure("furrow_entity", "--url", world.url, "--redis", f"unix://{world.redis_socket}", "--way", "hot",
+                                            "--window", writers, "--writes", writes)["per_s"]
+
+    def baseline(number):
+        return world.measure("baseline_hot", "--url", world.url, "--writes", writes)["per_s"]
+
+    for writers in (256, 1000):
+        yield Pair("hot entity", f"{writers} writers", "writes/s", product(writers), baseline)
+
+
 def start_timesheet(world, scale):
     """Timesheet with the replicas of scale.entities employees, at rest."""
     if not hasattr(world, "timesheet"):
@@ -128,4 +144,5 @@ def clock_in(world, scale):
 
 
 # In this order: those that empty Redis before those that need timesheet's replicas in it.
-ALL = {"echo": echo, "catch-up": catch_up, "redis-bytes": redis_bytes, "memory": memory, "clock-in": clock_in}
+ALL = {"echo": echo, "catch-up": catch_up, "redis-bytes": redis_bytes, "memory": memory, "clock-in": clock_in,
+       "hot-entity": hot_entity}
