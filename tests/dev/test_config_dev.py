@@ -24,7 +24,7 @@ import unittest
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BIN = pathlib.Path(sys.argv.pop(1)).resolve()
 PROGRAMS = ["nats", "redis", "employee", "location", "job", "timesheet"]
-PR_SET_CHILD_SUBREAPER = 36
+PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
 PATIENCE_S = 300
 libc = ctypes.CDLL(None, use_errno=True)
 
@@ -57,6 +57,13 @@ def children():
     """Our children, of which most were somebody else's first: {pid: state}."""
     pids = pathlib.Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
     return {int(pid): state_of(pid) for pid in pids}
+
+
+def die_with(parent):
+    """A child's first act; the parent may have died before it."""
+    libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(1)
 
 
 class Dev:
@@ -108,6 +115,39 @@ class Dev:
 
     def pids(self):
         return {name: self.pid(name) for name in PROGRAMS}
+
+
+class Limits(unittest.TestCase):
+    """What config/dev writes into every nats.conf about clients that do not read, on a server that lets anybody in."""
+
+    def setUp(self):
+        self.dir = tempfile.TemporaryDirectory(prefix="furrow-limits-")
+        self.addCleanup(self.dir.cleanup)
+        self.log, self.port = pathlib.Path(self.dir.name) / "log", free_port()
+        limits = subprocess.run(["bash", "-c", f". {ROOT}/config/dev/mesh.sh; nats_limits"], stdout=subprocess.PIPE, text=True, check=True).stdout
+        config = pathlib.Path(self.dir.name) / "nats.conf"
+        config.write_text(f'listen: "127.0.0.1:{self.port}"\nlog_file: "{self.log}"\n{limits}')
+        program = os.environ.get("FURROW_NATS_SERVER") or shutil.which("nats-server") or "/usr/sbin/nats-server"
+        parent = os.getpid()
+        server = subprocess.Popen([program, "-c", config], preexec_fn=lambda: die_with(parent))
+        self.addCleanup(server.wait)
+        self.addCleanup(server.kill)
+        eventually("nats-server is ready", lambda: self.log.exists() and "Server is ready" in self.log.read_text())
+
+    def client(self, *commands):
+        """Speaks the protocol itself: a library would read."""
+        client = socket.create_connection(("127.0.0.1", self.port))
+        self.addCleanup(client.close)
+        client.sendall(b'CONNECT {"verbose":false}\r\n' + b"".join(commands) + b"PING\r\n")
+        said = b""
+        while b"PONG" not in said:
+            said += client.recv(4096)
+        return client
+
+    def test_who_does_not_read_is_cut_off_after_the_write_deadline(self):
+        self.client(b"SUB big 1\r\n")  # and reads no more
+        self.client(*[b"PUB big 1000000\r\n" + b"x" * 1000000 + b"\r\n"] * 20)
+        eventually("cut off", lambda: "Slow Consumer Detected: WriteDeadline of 2s" in self.log.read_text())
 
 
 class ConfigDev(unittest.TestCase):
