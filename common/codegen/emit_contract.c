@@ -187,8 +187,9 @@ static void write_replica(const furrow_emit *emit, const furrow_model_message *m
     size_t indexes = write_indexes(emit, message, symbol);
     furrow_buffer_printf(emit->source, "/* Replica %s of %s. */\nconst furrow_replica_contract %s = {\n", message->name,
                          entity->name, symbol);
-    furrow_buffer_printf(emit->source, "    .name = \"%s\",\n    .service = \"%s\",\n    .entity = \"%s\",\n",
-                         message->name, emit->file->owner, entity->name);
+    furrow_buffer_printf(emit->source,
+                         "    .name = \"%s\",\n    .service = \"%s\",\n    .owner = \"%s\",\n    .entity = \"%s\",\n",
+                         message->name, emit->file->owner, entity->file->owner, entity->name);
     furrow_buffer_printf(emit->source, "    .short_name = \"%s\",\n    .stream = \"%s\",\n    .subjects = %s,\n",
                          entity->short_name, furrow_model_stream(emit->model, entity), subjects_of(emit, entity->name));
     furrow_buffer_printf(emit->source, "    .keeps = \"%s\",\n    .descriptor = %s,\n", keeps,

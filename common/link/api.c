@@ -62,6 +62,37 @@ furrow_status furrow_js_call(furrow_link *link, const char *api_subject, const c
     return FURROW_OK;
 }
 
+furrow_status furrow_js_import(furrow_link *link, const char *stream, const char *account, furrow_error *err)
+{
+    if (!furrow_js_name_ok(stream) || !furrow_js_name_ok(account))
+        return furrow_fail(err, FURROW_INVALID_ARGUMENT, "not a stream and an account");
+    furrow_js_imported *made = calloc(1, sizeof *made);
+    if (!made) return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "out of memory");
+    snprintf(made->stream, sizeof made->stream, "%s", stream);
+    snprintf(made->account, sizeof made->account, "%s", account);
+    made->next = link->imported;
+    link->imported = made;
+    return FURROW_OK;
+}
+
+void furrow_js_forget_imports(furrow_link *link)
+{
+    while (link->imported) {
+        furrow_js_imported *gone = link->imported;
+        link->imported = gone->next;
+        free(gone);
+    }
+}
+
+void furrow_js_api_subject(const furrow_link *link, const char *verb, const char *stream, const char *consumer,
+                           char out[FURROW_SUBJECT_MAX])
+{
+    const furrow_js_imported *from = link->imported;
+    while (from && strcmp(from->stream, stream) != 0) from = from->next;
+    snprintf(out, FURROW_SUBJECT_MAX, "$JS%s%s.API.%s.%s%s%s", from ? "." : "", from ? from->account : "", verb, stream,
+             consumer ? "." : "", consumer ? consumer : "");
+}
+
 bool furrow_js_name_ok(const char *name)
 {
     size_t len = name ? strlen(name) : 0;

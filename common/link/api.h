@@ -19,6 +19,13 @@ furrow_status furrow_js_reply_status(furrow_bytes json, furrow_error *err) FURRO
 furrow_status furrow_js_call(furrow_link *link, const char *api_subject, const char *body, uint64_t deadline_ns,
                              furrow_msg **reply, furrow_error *err) FURROW_MUST_USE;
 
+/*
+ * "$JS.API.<verb>.<stream>", and ".<consumer>" after it unless that is NULL; for a stream that is imported (see
+ * furrow_js_import) "$JS.<account>.API.…".
+ */
+void furrow_js_api_subject(const furrow_link *link, const char *verb, const char *stream, const char *consumer,
+                           char out[FURROW_SUBJECT_MAX]);
+
 /* May @name stand as one token of an API subject and in its JSON? */
 bool furrow_js_name_ok(const char *name);
 

@@ -27,7 +27,7 @@
 #include <stdatomic.h>
 #include <uv.h>
 
-#define FURROW_LINK_INBOX_MAX     96 /* prefix and nuid */
+#define FURROW_LINK_INBOX_MAX     96 /* prefix and token */
 #define FURROW_LINK_COMPLAINT_MAX 512
 #define FURROW_LINK_REPLY_MAX     128 /* an inbox with the request's two tokens */
 #define FURROW_LINK_CONNECT_MS    2000
@@ -119,6 +119,12 @@ typedef struct furrow_link_wait {
     furrow_waiter waiter;
 } furrow_link_wait;
 
+/* A stream of another account; see furrow_js_import. */
+typedef struct furrow_js_imported {
+    struct furrow_js_imported *next;
+    char stream[65], account[65]; /* as furrow_js_name_ok allows */
+} furrow_js_imported;
+
 struct furrow_link {
     furrow_loop *loop;
     pthread_t thread;
@@ -148,6 +154,7 @@ struct furrow_link {
     furrow_message_pool *messages;
     char inbox[FURROW_LINK_INBOX_MAX];
     uint64_t inboxes; /* handed out */
+    furrow_js_imported *imported;
 
     unsigned open;      /* libuv handles and works not yet finished; destroy waits for 0 */
     atomic_uint posted; /* and posts from other threads not yet run */
@@ -170,6 +177,8 @@ void furrow_signer_fini(furrow_signer *signer);
 natsStatus furrow_signer_connect(furrow_signer *signer, natsOptions *options, natsConnection **out);
 /* nats.c's callback: signs @nonce; refuses, and says so in the signer, what nats.c would send as nothing. */
 natsStatus furrow_signer_sign(char **error, unsigned char **signature, int *len, const char *nonce, void *signer);
+/* api.c: at the link's end. */
+void furrow_js_forget_imports(furrow_link *link);
 
 /* connection.c */
 void furrow_connection_try(furrow_link *link);

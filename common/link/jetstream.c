@@ -71,7 +71,7 @@ static furrow_status get(furrow_link *link, const char *stream, const char *body
     char api[FURROW_SUBJECT_MAX];
     furrow_msg *reply = NULL;
     if (!furrow_js_name_ok(stream)) return furrow_fail(err, FURROW_INVALID_ARGUMENT, "not a stream name");
-    snprintf(api, sizeof api, "$JS.API.STREAM.MSG.GET.%s", stream);
+    furrow_js_api_subject(link, "STREAM.MSG.GET", stream, NULL, api);
     furrow_outgoing request = {.subject = api, .data = furrow_bytes_of(body)};
     furrow_status status = furrow_link_request(link, &request, deadline_ns, &reply, err);
     if (status != FURROW_OK) return status;
@@ -135,7 +135,7 @@ furrow_status furrow_js_stream_info(furrow_link *link, const char *stream, uint6
     char api[FURROW_SUBJECT_MAX];
     furrow_msg *reply = NULL;
     if (!furrow_js_name_ok(stream)) return furrow_fail(err, FURROW_INVALID_ARGUMENT, "not a stream name");
-    snprintf(api, sizeof api, "$JS.API.STREAM.INFO.%s", stream);
+    furrow_js_api_subject(link, "STREAM.INFO", stream, NULL, api);
     furrow_status status = furrow_js_call(link, api, NULL, deadline_ns, &reply, err);
     if (status != FURROW_OK) return status;
     *out = (furrow_js_stream_state){.created_ns = created(reply->data),
@@ -153,7 +153,7 @@ furrow_status furrow_js_consumer_info(furrow_link *link, const char *stream, con
     furrow_msg *reply = NULL;
     if (!furrow_js_name_ok(stream) || !furrow_js_name_ok(consumer))
         return furrow_fail(err, FURROW_INVALID_ARGUMENT, "not a stream and a consumer name");
-    snprintf(api, sizeof api, "$JS.API.CONSUMER.INFO.%s.%s", stream, consumer);
+    furrow_js_api_subject(link, "CONSUMER.INFO", stream, consumer, api);
     furrow_status status = furrow_js_call(link, api, NULL, deadline_ns, &reply, err);
     if (status != FURROW_OK) return status;
     *out = (furrow_js_consumer_state){.created_ns = created(reply->data),

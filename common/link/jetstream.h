@@ -11,6 +11,14 @@
 
 #define FURROW_JS_ANY_SEQUENCE (-1)
 
+/*
+ * @stream is in another account's JetStream, which ours imports as `$JS.<account>.API`: from now on its API is asked
+ * there. (Our account has a JetStream of its own, which would answer `$JS.API` as well, and first.) Acks keep their
+ * subjects. For the link's life; no check whether the imports are there.
+ */
+furrow_status furrow_js_import(furrow_link *link, const char *stream, const char *account,
+                               furrow_error *err) FURROW_MUST_USE;
+
 typedef struct furrow_js_publish_options {
     const char *msg_id;   /* Nats-Msg-Id, or NULL */
     int64_t expected_seq; /* last sequence of the subject; 0: it has no message; FURROW_JS_ANY_SEQUENCE: no check */

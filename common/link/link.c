@@ -1,9 +1,10 @@
 /*
  * The life of a link, its watchers, and waiting for its connection. `open` counts what libuv or the pool still holds of
- * it; destroy parks until nothing does. May depend on: libuv; nats.c through connection.c.
+ * it; destroy parks until nothing does. May depend on: libuv, libsodium; nats.c through connection.c.
  */
 #include "link/internal.h"
 
+#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +14,7 @@
 #define MAX_BUFFERED     (64u << 20)
 #define MAX_PAYLOAD      (1u << 20)
 #define PREFIX_MAX       48
+#define SECRET_BYTES     15 /* 20 characters */
 
 void furrow_link_opened(furrow_link *link)
 {
@@ -24,16 +26,18 @@ void furrow_link_finished(furrow_link *link)
     if (--link->open == 0 && link->stopping) furrow_waiter_done(&link->closed);
 }
 
+/* Others may publish to inboxes: what keeps an answer ours is that nobody can guess where it is awaited. */
 static furrow_status set_inbox(furrow_link *link, const char *prefix, furrow_error *err)
 {
-    natsInbox *made = NULL;
+    unsigned char random[SECRET_BYTES];
+    char token[sodium_base64_ENCODED_LEN(SECRET_BYTES, sodium_base64_VARIANT_URLSAFE_NO_PADDING)];
     if (!prefix) prefix = "_INBOX";
     if (strlen(prefix) > PREFIX_MAX || !furrow_link_subject_ok(prefix))
         return furrow_fail(err, FURROW_INVALID_ARGUMENT, "inbox prefix: a subject of at most %d bytes", PREFIX_MAX);
-    if (natsInbox_Create(&made) != NATS_OK) return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "out of memory");
-    /* natsInbox_Create knows no other prefix than "_INBOX": take its unique token. */
-    snprintf(link->inbox, sizeof link->inbox, "%s%s", prefix, strrchr(made, '.'));
-    natsInbox_Destroy(made);
+    FURROW_REQUIRE(sodium_init() >= 0);
+    randombytes_buf(random, sizeof random);
+    sodium_bin2base64(token, sizeof token, random, sizeof random, sodium_base64_VARIANT_URLSAFE_NO_PADDING);
+    snprintf(link->inbox, sizeof link->inbox, "%s.%s", prefix, token);
     return FURROW_OK;
 }
 
@@ -115,6 +119,7 @@ void furrow_link_destroy(furrow_link *link)
     close_handles(link);
     furrow_wait(&link->closed, FURROW_NEVER);
     while (atomic_load(&link->posted) > 0) furrow_task_sleep_ms(1);
+    furrow_js_forget_imports(link);
     free_link(link);
 }
 

@@ -23,6 +23,8 @@ struct furrow_provisioner {
     natsConnection *native;
     furrow_signer signer;
     jsCtx *js;
+    int64_t timeout_ms;
+    char account[FURROW_SUBJECT_MAX]; /* whose JetStream; "": of the account we are in */
 };
 
 typedef enum change { SAME, CHANGEABLE, FIXED } change;
@@ -32,23 +34,31 @@ typedef struct difference {
     change kind;
 } difference;
 
+static natsStatus open_jetstream(furrow_provisioner *provisioner, jsCtx **js)
+{
+    char prefix[FURROW_SUBJECT_MAX + 16];
+    jsOptions options;
+    natsStatus status = jsOptions_Init(&options);
+    if (status != NATS_OK) return status;
+    snprintf(prefix, sizeof prefix, "$JS.%s.API", provisioner->account);
+    if (provisioner->account[0]) options.Prefix = prefix;
+    options.Wait = provisioner->timeout_ms;
+    return natsConnection_JetStream(js, provisioner->native, &options);
+}
+
 furrow_provisioner *furrow_provisioner_create(const furrow_link_options *options, uint64_t timeout_ms,
                                               furrow_error *err)
 {
     furrow_provisioner *made = calloc(1, sizeof *made);
     natsOptions *native = made ? furrow_link_make_options(options, &made->signer, err) : NULL;
-    jsOptions js_options;
     if (!native) {
         free(made);
         return NULL;
     }
+    made->timeout_ms = (int64_t)timeout_ms;
     natsStatus status = natsOptions_SetTimeout(native, (int64_t)timeout_ms);
     if (status == NATS_OK) status = furrow_signer_connect(&made->signer, native, &made->native);
-    if (status == NATS_OK) status = jsOptions_Init(&js_options);
-    if (status == NATS_OK) {
-        js_options.Wait = (int64_t)timeout_ms;
-        status = natsConnection_JetStream(&made->js, made->native, &js_options);
-    }
+    if (status == NATS_OK) status = open_jetstream(made, &made->js);
     natsOptions_Destroy(native);
     if (furrow_link_fail_native(err, status, "connect to NATS") == FURROW_OK) return made;
     furrow_provisioner_destroy(made);
@@ -63,6 +73,17 @@ void furrow_provisioner_destroy(furrow_provisioner *provisioner)
     furrow_signer_fini(&provisioner->signer);
     nats_ReleaseThreadMemory();
     free(provisioner);
+}
+
+furrow_status furrow_provisioner_use(furrow_provisioner *provisioner, const char *account, furrow_error *err)
+{
+    const char *wanted = account ? account : "";
+    if (strcmp(provisioner->account, wanted) == 0) return FURROW_OK;
+    if (account && !furrow_js_name_ok(account)) return furrow_fail(err, FURROW_INVALID_ARGUMENT, "not an account");
+    jsCtx_Destroy(provisioner->js);
+    provisioner->js = NULL;
+    snprintf(provisioner->account, sizeof provisioner->account, "%s", wanted);
+    return furrow_link_fail_native(err, open_jetstream(provisioner, &provisioner->js), "use JetStream");
 }
 
 static bool same_text(const char *a, const char *b)

@@ -19,6 +19,13 @@ furrow_provisioner *furrow_provisioner_create(const furrow_link_options *options
 void furrow_provisioner_destroy(furrow_provisioner *provisioner);
 
 /*
+ * Whose JetStream the next calls work on: that of @account, which the one we sit in imports as `$JS.<account>.API`
+ * (what the stock CLI calls a domain), or our own account's (NULL, as it begins).
+ */
+furrow_status furrow_provisioner_use(furrow_provisioner *provisioner, const char *account,
+                                     furrow_error *err) FURROW_MUST_USE;
+
+/*
  * The stream of @entity: subjects, history, storage, replicas (0: @default_replicas), no age or discard limit, deletes
  * and purges denied, duplicate window 2 minutes; and its owner's durable consumer, named after the owner.
  */

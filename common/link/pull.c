@@ -291,8 +291,8 @@ static void set_up(furrow_js_pull *pull, furrow_link *link, const furrow_js_pull
     pull->expires_ms = options->expires_ms ? options->expires_ms : EXPIRES_MS;
     pull->gather_ms = options->gather_ms;
     pull->backoff = (furrow_backoff){.base_ms = RETRY_MIN_MS, .max_ms = RETRY_MAX_MS};
-    snprintf(pull->next, sizeof pull->next, "$JS.API.CONSUMER.MSG.NEXT.%s.%s", options->stream, options->consumer);
-    snprintf(pull->info, sizeof pull->info, "$JS.API.CONSUMER.INFO.%s.%s", options->stream, options->consumer);
+    furrow_js_api_subject(link, "CONSUMER.MSG.NEXT", options->stream, options->consumer, pull->next);
+    furrow_js_api_subject(link, "CONSUMER.INFO", options->stream, options->consumer, pull->info);
     furrow_link_inbox(link, pull->inbox);
 }
 

@@ -352,7 +352,7 @@ furrow_status furrow_js_read(furrow_link *link, const furrow_js_read_options *op
     self->arena = arena;
     self->heard_ns = furrow_clock_now_ns();
     self->backoff = (furrow_backoff){.base_ms = RETRY_MIN_MS, .max_ms = RETRY_MAX_MS};
-    snprintf(self->subject, sizeof self->subject, "$JS.API.STREAM.MSG.GET.%s", options->stream);
+    furrow_js_api_subject(link, "STREAM.MSG.GET", options->stream, NULL, self->subject);
     furrow_status status = read_windows(self, fn, arg, err);
     leave_reader(self);
     return status;

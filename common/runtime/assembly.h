@@ -11,7 +11,8 @@ struct furrow_service {
     furrow_config config;
     char id[FURROW_ID_MAX + 1];
     furrow_loop *loop;
-    furrow_link *link;
+    furrow_link *link; /* calls */
+    furrow_link *log;  /* own streams, dead letters, and the consumers on others' streams: the service's own account */
     furrow_store *store;
     furrow_client *client;
     furrow_sealer *sealer;
@@ -26,8 +27,8 @@ struct furrow_service {
     bool open;              /* it has been ready, and takes requests since */
     furrow_waiter stopping; /* done when a signal asks for the end */
     int exit_code;
-    char reported[512];                         /* the readiness text last logged */
-    uint64_t link_complaints, store_complaints; /* how many of each had been logged */
+    char reported[512];                                         /* the readiness text last logged */
+    uint64_t link_complaints, log_complaints, store_complaints; /* how many of each had been logged */
 };
 
 /* Makes and starts everything; on failure what was made is left for destroy. In a task. */

@@ -20,6 +20,12 @@ const furrow_setting furrow_config_table[] = {
     TEXT("FURROW_NATS_CREDS", nats_creds, NULL, "credentials file (JWT and seed) to sign in with"),
     TEXT("FURROW_NATS_USER", nats_user, NULL, "user to sign in with"),
     SECRET("FURROW_NATS_PASSWORD", nats_password, "its password"),
+    TEXT("FURROW_NATS_LOG_NKEY", log_nkey, NULL,
+         "file with the NKey seed of the user that works on the service's log, in the service's own account;\n"
+         "default: the user above, where one account is all there is"),
+    TEXT("FURROW_NATS_LOG_CREDS", log_creds, NULL, "the same as a credentials file"),
+    TEXT("FURROW_NATS_LOG_USER", log_user, NULL, "the same as a user with a password"),
+    SECRET("FURROW_NATS_LOG_PASSWORD", log_password, "its password"),
     TEXT("FURROW_NATS_INBOX", nats_inbox, NULL, "prefix of inboxes; default _INBOX_<service>"),
     TEXT("FURROW_NATS_CA", tls_ca, NULL, "file with the CA that signed the server's certificate; turns TLS on"),
     TEXT("FURROW_NATS_CERT", tls_cert, NULL, "file with the client certificate"),
@@ -62,4 +68,20 @@ furrow_link_options furrow_config_link(const furrow_config *config, const char *
                                  .tls_ca = config->tls_ca,
                                  .tls_cert = config->tls_cert,
                                  .tls_key = config->tls_key};
+}
+
+bool furrow_config_own_account(const furrow_config *config)
+{
+    return config->log_nkey || config->log_creds || config->log_user;
+}
+
+furrow_link_options furrow_config_log_link(const furrow_config *config, const char *name, const char *inbox_prefix)
+{
+    furrow_link_options options = furrow_config_link(config, name, inbox_prefix);
+    if (!furrow_config_own_account(config)) return options;
+    options.nkey_seed = config->log_nkey;
+    options.credentials = config->log_creds;
+    options.user = config->log_user;
+    options.password = config->log_password;
+    return options;
 }

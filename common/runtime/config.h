@@ -9,6 +9,7 @@
 
 typedef struct furrow_config {
     const char *nats_url, *nats_nkey, *nats_creds, *nats_user, *nats_password, *nats_inbox;
+    const char *log_nkey, *log_creds, *log_user, *log_password;
     const char *tls_ca, *tls_cert, *tls_key;
     const char *redis_url, *redis_user, *redis_password;
     const char *instance_id, *seal_key_file, *log_level;
@@ -21,5 +22,11 @@ extern const size_t furrow_config_count;
 
 /* What the NATS settings come to, for a connection called @name; strings are lent. */
 furrow_link_options furrow_config_link(const furrow_config *config, const char *name, const char *inbox_prefix);
+
+/* Has a service an account of its own for its log? Else one account is all there is. */
+bool furrow_config_own_account(const furrow_config *config);
+
+/* The same for the connection to a service's log: as the user of its own account, where it has one. */
+furrow_link_options furrow_config_log_link(const furrow_config *config, const char *name, const char *inbox_prefix);
 
 #endif

@@ -6,9 +6,10 @@
 
 #include "base/clock.h"
 #include "base/logger.h"
-#include "wire/json.h"
+#include "link/jetstream.h"
 #include "runtime/assembly.h"
 #include "runtime/config.h"
+#include "wire/json.h"
 
 #include <stdlib.h>
 #include <unistd.h>
@@ -32,12 +33,16 @@ static size_t count_replicas(const furrow_service_definition *definition)
 static furrow_status connect_links(furrow_service *service, furrow_error *err)
 {
     const furrow_config *config = &service->config;
-    char inbox[96], name[96];
+    char inbox[96], name[96], log_name[104];
     snprintf(inbox, sizeof inbox, "_INBOX_%s", service->definition->name);
     snprintf(name, sizeof name, "%s %s", service->definition->name, service->id);
+    snprintf(log_name, sizeof log_name, "%s log", name);
     furrow_link_options options = furrow_config_link(config, name, inbox);
+    furrow_link_options log_options = furrow_config_log_link(config, log_name, inbox);
     service->link = furrow_link_create(service->loop, &options, err);
     if (!service->link) return furrow_wrap(err, "NATS");
+    service->log = furrow_link_create(service->loop, &log_options, err);
+    if (!service->log) return furrow_wrap(err, "NATS, for the log");
     service->store = furrow_store_create(service->loop,
                                          &(furrow_store_options){.url = config->redis_url,
                                                                  .user = config->redis_user,
@@ -58,9 +63,16 @@ static furrow_status make_replica(furrow_service *service, furrow_replica_option
     options.user = service;
     options.batch = (size_t)service->config.replica_batch;
     options.max_in_hand = (size_t)service->config.replica_in_hand;
-    *out = furrow_replica_create(service->link, service->store, &options, err);
+    *out = furrow_replica_create(service->log, service->store, &options, err);
     return *out ? FURROW_OK
                 : furrow_wrap(err, "replica of %s", options.own ? options.own->name : options.contract->entity);
+}
+
+/* With an account of our own, an entity's stream is found in its owner's. */
+static furrow_status reach_foreign(furrow_service *service, const furrow_replica_contract *contract, furrow_error *err)
+{
+    if (!furrow_config_own_account(&service->config)) return FURROW_OK;
+    return furrow_js_import(service->log, contract->stream, contract->owner, err);
 }
 
 /* An event that is no state lies on an own entity's subject: reading the newest state puts that right. */
@@ -85,7 +97,7 @@ static furrow_status make_entities(furrow_service *service, furrow_error *err)
         if (status != FURROW_OK) return status;
         service->entities[i] =
             furrow_entity_create(&(furrow_entity_options){.contract = contract,
-                                                          .link = service->link,
+                                                          .link = service->log,
                                                           .table = furrow_replica_table(service->own[i]),
                                                           .service = definition->name,
                                                           .rules = rules,
@@ -95,7 +107,9 @@ static furrow_status make_entities(furrow_service *service, furrow_error *err)
     }
     for (size_t i = 0; i < service->replica_count; i++) {
         const furrow_service_replica_definition *replica = &definition->replicas[i];
-        furrow_status status = make_replica(
+        furrow_status status = reach_foreign(service, replica->contract, err);
+        if (status != FURROW_OK) return furrow_wrap(err, "stream of %s", replica->contract->entity);
+        status = make_replica(
             service,
             (furrow_replica_options){.contract = replica->contract, .rules = replica->rules, .react = replica->react},
             &service->replicas[i], err);
@@ -174,10 +188,10 @@ static void write_health(void *user, furrow_buffer *out)
     if (ready && !service->open) ready = false, why = "not ready yet";
     furrow_buffer_printf(out, "{\"status\":\"%s\",\"why\":", ready ? "SERVING" : "NOT_SERVING");
     furrow_json_append_string(out, furrow_bytes_of(why));
-    furrow_buffer_printf(out, ",\"service\":\"%s\",\"id\":\"%s\",\"redis\":%s,\"nats_reconnects\":%llu,\"replicas\":[",
-                         service->definition->name, service->id,
-                         furrow_store_connected(service->store) ? "true" : "false",
-                         (unsigned long long)furrow_link_reconnects(service->link));
+    furrow_buffer_printf(
+        out, ",\"service\":\"%s\",\"id\":\"%s\",\"redis\":%s,\"nats_reconnects\":%llu,\"replicas\":[",
+        service->definition->name, service->id, furrow_store_connected(service->store) ? "true" : "false",
+        (unsigned long long)(furrow_link_reconnects(service->link) + furrow_link_reconnects(service->log)));
     for (size_t i = 0; i < all_replicas(service); i++) {
         furrow_replica *replica = replica_at(service, i);
         furrow_replica_stats stats;
@@ -303,6 +317,7 @@ void furrow_assembly_destroy(furrow_service *service)
         furrow_replica_destroy(replica_at(service, i));
     furrow_client_destroy(service->client);
     if (service->link) furrow_link_destroy(service->link);
+    if (service->log) furrow_link_destroy(service->log);
     if (service->store) furrow_store_destroy(service->store);
     free(service->own);
     free(service->entities);
@@ -332,15 +347,20 @@ void furrow_assembly_report(furrow_service *service)
     uint64_t count;
     const char *complaint = furrow_link_complaint(service->link, &count);
     report_refused("NATS", complaint, count, &service->link_complaints);
+    complaint = furrow_link_complaint(service->log, &count);
+    report_refused("NATS", complaint, count, &service->log_complaints);
     complaint = furrow_store_complaint(service->store, &count);
     report_refused("Redis", complaint, count, &service->store_complaints);
     const char *why = "";
     char now[sizeof service->reported];
     bool ready = is_ready(service, &why);
-    if (!furrow_link_connected(service->link)) {
+    const furrow_link *missing = !furrow_link_connected(service->link)  ? service->link
+                                 : !furrow_link_connected(service->log) ? service->log
+                                                                        : NULL;
+    if (missing) {
         ready = false;
-        snprintf(now, sizeof now, "waiting for NATS at %s: %s", service->config.nats_url,
-                 furrow_link_last_error(service->link));
+        snprintf(now, sizeof now, "waiting for NATS at %s%s: %s", service->config.nats_url,
+                 missing == service->log ? " for the log" : "", furrow_link_last_error(missing));
     } else if (!furrow_store_connected(service->store)) {
         ready = false;
         snprintf(now, sizeof now, "waiting for Redis at %s: %s", service->config.redis_url,

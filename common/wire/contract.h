@@ -38,6 +38,7 @@ typedef struct furrow_entity_contract {
 typedef struct furrow_replica_contract {
     const char *name;       /* of the declaring message: "timesheet.v1.Employee" */
     const char *service;    /* the consuming service's short name: "timesheet" */
+    const char *owner;      /* the owning service's: "employee" */
     const char *entity;     /* "employee.v1.Employee" */
     const char *short_name; /* "Employee": of the entity, as in its Redis keys */
     const char *stream;     /* "EMPLOYEE" */
@@ -88,7 +89,7 @@ typedef struct furrow_file_contract {
  * A shared object for the furrow tool (FURROW_CONTRACTS) exports these two: FURROW_CONTRACT_LAYOUT as it was when it
  * was compiled, and its files, NULL-terminated. furrow_proto(… CONTRACTS) makes one.
  */
-#define FURROW_CONTRACT_LAYOUT        1 /* grows when a struct above changes */
+#define FURROW_CONTRACT_LAYOUT        2 /* grows when a struct above changes */
 #define FURROW_CONTRACT_LAYOUT_SYMBOL "furrow_contract_layout"
 #define FURROW_CONTRACTS_SYMBOL       "furrow_contracts"
 

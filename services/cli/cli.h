@@ -33,6 +33,12 @@ int cli_permissions(cli *tool);
 int cli_provision(cli *tool);
 int cli_seed(cli *tool);
 
+#define CLI_INBOX_MAX 96
+
+/* How the tool connects: the user of the key "scanner.nk" has the inbox prefix _INBOX_scanner, unless a setting names
+ * another. @inbox is lent to what is returned. */
+furrow_link_options cli_link_options(const cli *tool, char inbox[CLI_INBOX_MAX]);
+
 /* Makes the tool's link, which connects in the background. False: the reason was printed. */
 bool cli_link(cli *tool);
 
@@ -42,6 +48,8 @@ int cli_fail_error(cli *tool, const char *what, const furrow_error *err);
 
 /* Takes "--name VALUE" or "--name=VALUE" out of the arguments: VALUE, or @fallback. */
 const char *cli_option(cli *tool, const char *name, const char *fallback);
+/* Takes "--name" out of the arguments: was it there? */
+bool cli_flag(cli *tool, const char *name);
 /* The same for a number within @min and @max; wrong ones set exit_code 2. */
 int64_t cli_option_number(cli *tool, const char *name, int64_t fallback, int64_t min, int64_t max);
 

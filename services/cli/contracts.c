@@ -1,6 +1,8 @@
 /* The list of contracts, what FURROW_CONTRACTS adds to it, and look-ups over it. */
 #include "cli/contracts.h"
 
+#include "base/id.h"
+
 #include "employee/v1/employee.furrow.h"
 #include "job/v1/job.furrow.h"
 #include "location/v1/location.furrow.h"
@@ -30,12 +32,19 @@ static const char *taken(const furrow_file_contract *file, const furrow_file_con
     return NULL;
 }
 
+/* Users, and accounts, that are there already. */
+static bool is_reserved(const char *name)
+{
+    static const char *const names[] = {CLI_OPERATOR, CLI_INSPECTOR, CLI_CLIENT, "MESH", "OPS", "INSPECT", "SYS"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strcmp(name, names[i]) == 0) return true;
+    return false;
+}
+
 static const char *reserved(const furrow_file_contract *file)
 {
-    static const char *const names[] = {CLI_OPERATOR, CLI_INSPECTOR, CLI_CLIENT};
     for (size_t i = 0; i < file->service_count; i++)
-        for (size_t k = 0; k < sizeof names / sizeof *names; k++)
-            if (strcmp(file->services[i]->short_name, names[k]) == 0) return names[k];
+        if (is_reserved(file->services[i]->short_name)) return file->services[i]->short_name;
     return NULL;
 }
 
@@ -125,6 +134,14 @@ size_t cli_services(const char *names[CLI_SERVICES_MAX])
     return count;
 }
 
+bool cli_has_service(const char *name)
+{
+    const char *services[CLI_SERVICES_MAX];
+    for (size_t i = cli_services(services); i > 0; i--)
+        if (strcmp(name, services[i - 1]) == 0) return true;
+    return false;
+}
+
 bool cli_seals(const char *service)
 {
     for (size_t f = 0; f < cli_contract_count; f++)
@@ -138,4 +155,23 @@ bool cli_seals(const char *service)
 void cli_key_path(char out[CLI_PATH_MAX], const char *folder, const char *user, const char *kind)
 {
     snprintf(out, CLI_PATH_MAX, "%s/%s.%s", folder, user, kind);
+}
+
+bool cli_client_ok(const char *name)
+{
+    size_t len = strlen(name);
+    if (len > CLI_CLIENT_MAX || !furrow_id_valid(name, len)) return false;
+    return strcmp(name, CLI_CLIENT) == 0 || !(is_reserved(name) || cli_has_service(name));
+}
+
+bool cli_client_key(const char *file, char name[CLI_CLIENT_MAX + 1])
+{
+    static const char ending[] = ".nk";
+    size_t len = strlen(file);
+    if (len < sizeof ending || strcmp(file + len - (sizeof ending - 1), ending) != 0) return false;
+    len -= sizeof ending - 1;
+    if (len > CLI_CLIENT_MAX) return false;
+    memcpy(name, file, len);
+    name[len] = '\0';
+    return cli_client_ok(name);
 }

@@ -1,6 +1,7 @@
 /* furrow keys: the keys of every user of the mesh, made where they are missing and never changed. */
 #include "cli/cli.h"
 #include "cli/contracts.h"
+#include "cli/rights.h"
 
 #include "link/nkey.h"
 
@@ -14,6 +15,7 @@
 
 #define SEAL_BYTES     32
 #define PASSWORD_BYTES 24
+#define CLIENTS_MAX    64 /* made at a time */
 
 static int failed(cli *tool, const char *path)
 {
@@ -68,19 +70,46 @@ static bool make_seal(cli *tool, const char *folder, const char *service)
     return good;
 }
 
+/* A service's are two: one to answer calls, one to work on its log. */
+static bool make_service(cli *tool, const char *folder, const char *service)
+{
+    char log[RIGHTS_NAME_MAX];
+    snprintf(log, sizeof log, "%s" CLI_LOG_USER, service);
+    return make_nkey(tool, folder, service) && make_nkey(tool, folder, log) && make_password(tool, folder, service) &&
+           make_seal(tool, folder, service);
+}
+
+/* --client NAME, as often as it is given. */
+static size_t take_clients(cli *tool, const char *names[CLIENTS_MAX])
+{
+    size_t count = 0;
+    for (const char *name; !tool->exit_code && (name = cli_option(tool, "--client", NULL)) != NULL;) {
+        if (!cli_client_ok(name))
+            cli_fail(
+                tool, 2,
+                "--client is \"%s\": use 1 to %d of A-Z a-z 0-9 _ -, and no name of a service, operator or inspector",
+                name, CLI_CLIENT_MAX);
+        else if (count == CLIENTS_MAX)
+            cli_fail(tool, 2, "--client: at most %d at a time", CLIENTS_MAX);
+        else
+            names[count++] = name;
+    }
+    return count;
+}
+
 int cli_keys(cli *tool)
 {
     static const char *const people[] = {CLI_OPERATOR, CLI_INSPECTOR, CLI_CLIENT};
-    const char *services[CLI_SERVICES_MAX];
-    size_t count = cli_services(services);
+    const char *services[CLI_SERVICES_MAX], *clients[CLIENTS_MAX];
+    size_t count = cli_services(services), client_count = take_clients(tool, clients);
+    if (tool->exit_code) return tool->exit_code;
     if (tool->argc != 1) return cli_fail(tool, 2, "keys: name the folder that they go to");
     const char *folder = tool->argv[0];
     if (sodium_init() < 0) return cli_fail(tool, 1, "libsodium does not start");
     if (mkdir(folder, 0700) != 0 && errno != EEXIST) return failed(tool, folder);
-    for (size_t i = 0; i < count && !tool->exit_code; i++)
-        (void)(make_nkey(tool, folder, services[i]) && make_password(tool, folder, services[i]) &&
-               make_seal(tool, folder, services[i]));
+    for (size_t i = 0; i < count && !tool->exit_code; i++) (void)make_service(tool, folder, services[i]);
     for (size_t i = 0; i < sizeof people / sizeof *people && !tool->exit_code; i++)
         (void)(make_nkey(tool, folder, people[i]) && make_password(tool, folder, people[i]));
+    for (size_t i = 0; i < client_count && !tool->exit_code; i++) (void)make_nkey(tool, folder, clients[i]);
     return tool->exit_code;
 }

@@ -13,7 +13,7 @@
 #define CONNECT_MS 5000
 
 static const cli_command commands[] = {
-    {"provision", "[--replicas N] [--wait SECONDS] [--only nats|redis]",
+    {"provision", "[--replicas N] [--wait SECONDS] [--only nats|redis] [--single-account]",
      "make the streams and durable consumers of every contract, and load the library of functions into every\n"
      "      Redis of FURROW_REDIS_URL (separated by commas), where it is missing; safe to run again. The library's\n"
      "      name changes with its text: nothing is replaced, and one that no service uses may be deleted",
@@ -27,10 +27,14 @@ static const cli_command commands[] = {
     {"health", "[--wait SECONDS] SERVICE… | --probe live|ready [--timeout MS] SERVICE",
      "state of services and of what they replicate; --probe: of the instance FURROW_INSTANCE_ID, by exit code", false,
      cli_health},
-    {"keys", "FOLDER", "make the keys of every user that are missing: NKey seeds, Redis passwords, sealing keys", false,
-     cli_keys},
-    {"permissions", "[--format json | --format nats|redis --keys FOLDER]",
-     "what every user may do in NATS and in Redis, as follows from the contracts", false, cli_permissions},
+    {"keys", "[--client NAME]… FOLDER",
+     "make the keys of every user that are missing: NKey seeds, Redis passwords, sealing keys;\n"
+     "      --client: one more client's, for each program its own",
+     false, cli_keys},
+    {"permissions", "[--format json | --format nats|redis --keys FOLDER] [--single-account]",
+     "what every user may do in NATS and in Redis, as follows from the contracts;\n"
+     "      --single-account: for a NATS where one account is all there is; it says what that gives up",
+     false, cli_permissions},
     {"decode", "[--record] MESSAGE", "protobuf bytes on standard input to JSON; --record: as they lie in Redis", false,
      cli_decode},
 };
@@ -40,10 +44,11 @@ static void print_help(FILE *out)
     fprintf(out, "furrow: the tool of the Furrow mesh\n\n");
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
         fprintf(out, "  furrow %s %s\n      %s\n", commands[i].name, commands[i].arguments, commands[i].help);
-    fprintf(out, "\nConnects by the FURROW_NATS_… settings, provision by FURROW_REDIS_… too; `employee --settings` "
-                 "lists them. FURROW_CONTRACTS: paths "
-                 "of shared\n"
-                 "objects with the contracts of services of your own, separated by \":\".\n");
+    fprintf(out,
+            "\nConnects by the FURROW_NATS_… settings, provision by FURROW_REDIS_… too; `employee --settings` "
+            "lists them.\n"
+            "The user of the key NAME.nk has the inbox _INBOX_NAME. FURROW_CONTRACTS: paths of shared objects with\n"
+            "the contracts of services of your own, separated by \":\".\n");
 }
 
 int cli_fail(cli *tool, int exit_code, const char *format, ...)
@@ -86,6 +91,16 @@ const char *cli_option(cli *tool, const char *name, const char *fallback)
     return fallback;
 }
 
+bool cli_flag(cli *tool, const char *name)
+{
+    for (int i = 0; i < tool->argc; i++) {
+        if (strcmp(tool->argv[i], name) != 0) continue;
+        remove_arguments(tool, i, 1);
+        return true;
+    }
+    return false;
+}
+
 int64_t cli_option_number(cli *tool, const char *name, int64_t fallback, int64_t min, int64_t max)
 {
     const char *text = cli_option(tool, name, NULL);
@@ -108,10 +123,19 @@ typedef struct invocation {
     const cli_command *command;
 } invocation;
 
+furrow_link_options cli_link_options(const cli *tool, char inbox[CLI_INBOX_MAX])
+{
+    const char *key = tool->config.nats_nkey ? tool->config.nats_nkey : "furrow", *slash = strrchr(key, '/');
+    const char *name = slash ? slash + 1 : key, *end = strrchr(name, '.');
+    snprintf(inbox, CLI_INBOX_MAX, "_INBOX_%.*s", (int)(end && end > name ? (size_t)(end - name) : strlen(name)), name);
+    return furrow_config_link(&tool->config, "furrow", inbox);
+}
+
 bool cli_link(cli *tool)
 {
     furrow_error err;
-    furrow_link_options options = furrow_config_link(&tool->config, "furrow", "_INBOX_furrow");
+    char inbox[CLI_INBOX_MAX];
+    furrow_link_options options = cli_link_options(tool, inbox);
     tool->link = furrow_link_create(tool->loop, &options, &err);
     if (!tool->link) cli_fail_error(tool, "connect", &err);
     return tool->link != NULL;

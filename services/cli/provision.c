@@ -1,6 +1,6 @@
 /*
- * furrow provision: what every contract asks of JetStream, and the functions that services call in Redis. Streams
- * first, so that replicas find them.
+ * furrow provision: what every contract asks of JetStream, each service's in its own account, and the functions that
+ * services call in Redis. Streams first, so that replicas find them.
  */
 #include "cli/cli.h"
 #include "cli/contracts.h"
@@ -15,26 +15,53 @@
 #define CONNECT_MS 5000
 #define AGAIN_MS   500
 
-static furrow_status provision_streams(furrow_provisioner *provisioner, uint32_t replicas, furrow_error *err)
+typedef struct provisioning {
+    furrow_provisioner *provisioner;
+    uint32_t replicas;
+    bool single; /* one account for all */
+} provisioning;
+
+/* What follows is made in the account of @service. */
+static furrow_status turn_to(const provisioning *on, const char *service, furrow_error *err)
 {
-    furrow_status status = furrow_provision_deadletter(provisioner, replicas, err);
+    return furrow_provisioner_use(on->provisioner, on->single ? NULL : service, err);
+}
+
+static furrow_status provision_dead_letters(const provisioning *on, furrow_error *err)
+{
+    const char *services[CLI_SERVICES_MAX];
+    size_t count = cli_services(services);
+    furrow_status status = FURROW_OK;
+    for (size_t i = 0; status == FURROW_OK && i < count; i++) {
+        status = turn_to(on, services[i], err);
+        if (status == FURROW_OK) status = furrow_provision_deadletter(on->provisioner, on->replicas, err);
+        if (status != FURROW_OK) return furrow_wrap(err, "account of %s", services[i]);
+    }
+    return status;
+}
+
+static furrow_status provision_streams(const provisioning *on, furrow_error *err)
+{
+    furrow_status status = FURROW_OK;
     for (size_t f = 0; f < cli_contract_count; f++)
         for (size_t i = 0; status == FURROW_OK && i < cli_contracts[f]->entity_count; i++) {
             const furrow_entity_contract *entity = cli_contracts[f]->entities[i];
-            status = furrow_provision_entity(provisioner, entity, replicas, err);
+            status = turn_to(on, entity->owner, err);
+            if (status == FURROW_OK) status = furrow_provision_entity(on->provisioner, entity, on->replicas, err);
             if (status == FURROW_OK)
                 printf("stream %-12s %s (owner %s)\n", entity->stream, entity->subjects, entity->owner);
         }
     return status;
 }
 
-static furrow_status provision_replicas(furrow_provisioner *provisioner, furrow_error *err)
+static furrow_status provision_replicas(const provisioning *on, furrow_error *err)
 {
     furrow_status status = FURROW_OK;
     for (size_t f = 0; f < cli_contract_count; f++)
         for (size_t i = 0; status == FURROW_OK && i < cli_contracts[f]->replica_count; i++) {
             const furrow_replica_contract *replica = cli_contracts[f]->replicas[i];
-            status = furrow_provision_replica(provisioner, replica, err);
+            status = turn_to(on, replica->owner, err);
+            if (status == FURROW_OK) status = furrow_provision_replica(on->provisioner, replica, err);
             if (status == FURROW_OK)
                 printf("consumer %-10s %s keeps %s\n", replica->service, replica->entity, replica->keeps);
         }
@@ -44,7 +71,8 @@ static furrow_status provision_replicas(furrow_provisioner *provisioner, furrow_
 /* Again until @wait_s are over while there is no server. */
 static furrow_provisioner *connect_within(cli *tool, int64_t wait_s, furrow_error *err)
 {
-    furrow_link_options options = furrow_config_link(&tool->config, "furrow provision", "_INBOX_furrow");
+    char inbox[CLI_INBOX_MAX];
+    furrow_link_options options = cli_link_options(tool, inbox);
     uint64_t until = furrow_clock_now_ns() + (uint64_t)wait_s * FURROW_NS_PER_S;
     furrow_provisioner *provisioner;
     while (!(provisioner = furrow_provisioner_create(&options, CONNECT_MS, err)) && err->code == FURROW_UNAVAILABLE &&
@@ -53,15 +81,15 @@ static furrow_provisioner *connect_within(cli *tool, int64_t wait_s, furrow_erro
     return provisioner;
 }
 
-static int provision_nats(cli *tool, uint32_t replicas, int64_t wait_s)
+static int provision_nats(cli *tool, provisioning *on, int64_t wait_s)
 {
     furrow_error err;
-    furrow_provisioner *provisioner = connect_within(tool, wait_s, &err);
-    if (!provisioner) return cli_fail_error(tool, "connect", &err);
-    if (provision_streams(provisioner, replicas, &err) != FURROW_OK ||
-        provision_replicas(provisioner, &err) != FURROW_OK)
+    on->provisioner = connect_within(tool, wait_s, &err);
+    if (!on->provisioner) return cli_fail_error(tool, "connect", &err);
+    if (provision_dead_letters(on, &err) != FURROW_OK || provision_streams(on, &err) != FURROW_OK ||
+        provision_replicas(on, &err) != FURROW_OK)
         cli_fail_error(tool, "provision", &err);
-    furrow_provisioner_destroy(provisioner);
+    furrow_provisioner_destroy(on->provisioner);
     return tool->exit_code;
 }
 
@@ -100,13 +128,15 @@ static int provision_redis(cli *tool, int64_t wait_s)
 
 int cli_provision(cli *tool)
 {
-    uint32_t replicas = (uint32_t)cli_option_number(tool, "--replicas", 1, 1, 5);
+    provisioning on = {.replicas = (uint32_t)cli_option_number(tool, "--replicas", 1, 1, 5),
+                       .single = cli_flag(tool, "--single-account")};
     int64_t wait_s = cli_option_number(tool, "--wait", 0, 0, 3600);
     const char *only = cli_option(tool, "--only", "");
     if (tool->exit_code) return tool->exit_code;
+    if (tool->argc > 0) return cli_fail(tool, 2, "provision: %s is too much", tool->argv[0]);
     if (only[0] && strcmp(only, "nats") != 0 && strcmp(only, "redis") != 0)
         return cli_fail(tool, 2, "--only is \"%s\": use nats or redis", only);
-    if (strcmp(only, "redis") != 0) provision_nats(tool, replicas, wait_s);
+    if (strcmp(only, "redis") != 0) provision_nats(tool, &on, wait_s);
     if (strcmp(only, "nats") != 0 && !tool->exit_code) provision_redis(tool, wait_s);
     return tool->exit_code;
 }

@@ -113,15 +113,16 @@ static furrow_status count_effects(void *arg, const furrow_js_stored *messages, 
 }
 
 /* Streams keep four states of an entity: a second effect would be a second message. */
-static void check_stream(farm *f, const char *stream)
+static void check_stream(farm *f, int owner, const char *stream)
 {
     furrow_error err;
     furrow_js_stream_state state;
     effects seen = {0};
     uint64_t until = farm_within_ms(FARM_PATIENCE_MS);
-    ck_assert_msg(furrow_js_stream_info(f->link, stream, until, &state, &err) == FURROW_OK, "%s", err.text);
+    furrow_link *log = farm_log(f, owner);
+    ck_assert_msg(furrow_js_stream_info(log, stream, until, &state, &err) == FURROW_OK, "%s", err.text);
     furrow_js_read_options options = {.stream = stream, .start_seq = 1, .end_seq = state.last_seq};
-    ck_assert_msg(furrow_js_read(f->link, &options, count_effects, &seen, &err) == FURROW_OK, "%s", err.text);
+    ck_assert_msg(furrow_js_read(log, &options, count_effects, &seen, &err) == FURROW_OK, "%s", err.text);
     for (int w = 0; w < WORKERS; w++)
         for (int i = 0; i < COMMANDS; i++)
             ck_assert_msg(seen.count[w][i] == 1, "%s: W%d-%d took effect %zu times", stream, w, i, seen.count[w][i]);
@@ -173,8 +174,8 @@ static void check_records(farm *f)
 
 static void check_effects(farm *f)
 {
-    check_stream(f, "EMPLOYEE");
-    check_stream(f, "WORK_DAY");
+    check_stream(f, FARM_EMPLOYEE, "EMPLOYEE");
+    check_stream(f, FARM_TIMESHEET, "WORK_DAY");
     check_records(f);
 }
 

@@ -86,7 +86,8 @@ static void change_crew(void *arg)
 static uint64_t last_sequence(farm *f)
 {
     furrow_js_stream_state state;
-    ck_assert_int_eq(furrow_js_stream_info(f->link, "EMPLOYEE", farm_within_ms(5000), &state, &err), FURROW_OK);
+    ck_assert_int_eq(furrow_js_stream_info(farm_log(f, FARM_EMPLOYEE), "EMPLOYEE", farm_within_ms(5000), &state, &err),
+                     FURROW_OK);
     return state.last_seq;
 }
 

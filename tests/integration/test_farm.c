@@ -414,16 +414,18 @@ static void wrong_input(farm *f)
     /* A message on an event's subject that is no employee: to the dead letters, and what comes after it flows on. */
     furrow_js_puback ack;
     furrow_js_publish_options any = {.expected_seq = FURROW_JS_ANY_SEQUENCE};
-    ck_assert_int_eq(furrow_js_publish(f->link, "employee.v1.Employee.bad", furrow_bytes_of("no protobuf \xff"), &any,
-                                       farm_within_ms(FARM_PATIENCE_MS), &ack, &err),
+    ck_assert_int_eq(furrow_js_publish(farm_log(f, FARM_EMPLOYEE), "employee.v1.Employee.bad",
+                                       furrow_bytes_of("no protobuf \xff"), &any, farm_within_ms(FARM_PATIENCE_MS),
+                                       &ack, &err),
                      FURROW_OK);
     hire(f, "E1");
     must(f, TIMESHEET "ClockIn", clock_in_of(f, "E1"));
     furrow_js_stored letter;
-    ck_assert(
-        FURROW_TEST_EVENTUALLY_IN_TASK(furrow_js_get_last(f->link, "DEADLETTER", "deadletter.timesheet.EMPLOYEE",
-                                                          farm_within_ms(1000), f->arena, &letter, &err) == FURROW_OK,
-                                       FARM_PATIENCE_MS));
+    ck_assert_int_eq(furrow_js_import(f->operator_link, "DEADLETTER", "timesheet", &err), FURROW_OK);
+    ck_assert(FURROW_TEST_EVENTUALLY_IN_TASK(furrow_js_get_last(f->operator_link, "DEADLETTER",
+                                                                "deadletter.timesheet.EMPLOYEE", farm_within_ms(1000),
+                                                                f->arena, &letter, &err) == FURROW_OK,
+                                             FARM_PATIENCE_MS));
     ck_assert_uint_gt(strlen(furrow_js_stored_header(&letter, "Furrow-Reason", f->arena)), 5);
     ck_assert_str_eq(furrow_js_stored_header(&letter, "Furrow-Subject", f->arena), "employee.v1.Employee.bad");
 }
@@ -445,15 +447,15 @@ static void poisoned(farm *f)
     hire(f, "E1");
     for (int i = 0; i < 6; i++) { /* more than the history of 4 */
         furrow_bytes body = i % 2 ? (furrow_bytes){NULL, 0} : furrow_bytes_of("{\"type\":\"io.nats.jetstream\"}");
-        ck_assert_int_eq(furrow_js_publish(f->link, "employee.v1.Employee.E1", body, &any,
+        ck_assert_int_eq(furrow_js_publish(farm_log(f, FARM_EMPLOYEE), "employee.v1.Employee.E1", body, &any,
                                            farm_within_ms(FARM_PATIENCE_MS), &ack, &err),
                          FURROW_OK);
     }
-    ck_assert(
-        FURROW_TEST_EVENTUALLY_IN_TASK(furrow_js_get_last(f->link, "EMPLOYEE", "employee.v1.Employee.E1",
-                                                          farm_within_ms(1000), f->arena, &newest, &err) == FURROW_OK &&
-                                           newest.sequence > ack.sequence,
-                                       FARM_PATIENCE_MS));
+    ck_assert(FURROW_TEST_EVENTUALLY_IN_TASK(furrow_js_get_last(farm_log(f, FARM_EMPLOYEE), "EMPLOYEE",
+                                                                "employee.v1.Employee.E1", farm_within_ms(1000),
+                                                                f->arena, &newest, &err) == FURROW_OK &&
+                                                 newest.sequence > ack.sequence,
+                                             FARM_PATIENCE_MS));
     ck_assert_str_eq(furrow_js_stored_header(&newest, "ce-type", f->arena), "employee.v1.Employee.restored");
     must(f, EMPLOYEE "UpdateEmployee", "{\"employee\":{\"id\":\"E1\",\"crew\":\"north\"},\"updateMask\":\"crew\"}");
     must(f, TIMESHEET "ClockIn", clock_in_of(f, "E1"));

@@ -30,7 +30,8 @@ static furrow_status send_bytes(farm *f, const char *method, furrow_bytes body)
     FURROW_AUTO(furrow_msg) reply = NULL;
     furrow_outgoing out = {.subject = method, .data = body};
     err = (furrow_error){0};
-    furrow_status status = furrow_link_request(f->link, &out, farm_within_ms(FARM_PATIENCE_MS), &reply, &err);
+    furrow_status status =
+        furrow_link_request(farm_caller(f, method), &out, farm_within_ms(FARM_PATIENCE_MS), &reply, &err);
     return status == FURROW_OK ? furrow_client_reply_status(reply, &err) : status;
 }
 

@@ -78,7 +78,6 @@ static void try_messages(farm *f, furrow_link *link, const service_facts *other)
 {
     refused(f, link, other->method);
     refused(f, link, other->event);
-    refused(f, link, farm_text(f, "_INBOX_%s.forged", other->name));
     refused(f, link, farm_text(f, "deadletter.%s.%s", other->name, other->streams[0]));
     refused(f, link, farm_text(f, "furrow.v1.Health.%s", other->name));
     refused_to_hear(f, link, other->method);
@@ -88,29 +87,38 @@ static void try_messages(farm *f, furrow_link *link, const service_facts *other)
     refused_to_hear(f, link, farm_text(f, "furrow.v1.Health.%s", other->name));
 }
 
-/* The other's consumer of @stream, and what nobody but the operator may do to a stream. */
-static void try_stream(farm *f, furrow_link *link, const char *other, const char *stream, bool readable)
+/* The other's consumer of @stream, and what nobody but the operator may do to a stream, under the API @prefix. */
+static void try_api(farm *f, furrow_link *link, const char *prefix, const char *other, const char *stream,
+                    bool readable)
 {
     static const struct {
-        const char *verb, *rest; /* $JS.API.<verb>.<stream><rest> */
+        const char *verb, *rest; /* <prefix>.<verb>.<stream><rest> */
     } harm[] = {{"STREAM.DELETE", ""},         {"STREAM.PURGE", ""},
                 {"STREAM.UPDATE", ""},         {"STREAM.MSG.DELETE", ""},
                 {"STREAM.SNAPSHOT", ""},       {"CONSUMER.CREATE", ""},
                 {"CONSUMER.CREATE", ".spy"},   {"CONSUMER.DURABLE.CREATE", ".spy"},
                 {"CONSUMER.CREATE", ".spy.>"}, {"CONSUMER.LEADER.STEPDOWN", ".spy"}};
     static const struct {
-        const char *verb, *suffix; /* $JS.API.<verb>.<stream>.<other><suffix> */
+        const char *verb, *suffix; /* <prefix>.<verb>.<stream>.<other><suffix> */
     } theirs[] = {{"CONSUMER.INFO", ""},          {"CONSUMER.MSG.NEXT", ""}, {"CONSUMER.DELETE", ""},
                   {"CONSUMER.CREATE", ""},        {"CONSUMER.PAUSE", ""},    {"CONSUMER.UNPIN", ""},
                   {"CONSUMER.DURABLE.CREATE", ""}};
     for (size_t i = 0; i < sizeof harm / sizeof *harm; i++)
-        refused(f, link, farm_text(f, "$JS.API.%s.%s%s", harm[i].verb, stream, harm[i].rest));
+        refused(f, link, farm_text(f, "%s.%s.%s%s", prefix, harm[i].verb, stream, harm[i].rest));
     for (size_t i = 0; i < sizeof theirs / sizeof *theirs; i++)
-        refused(f, link, farm_text(f, "$JS.API.%s.%s.%s%s", theirs[i].verb, stream, other, theirs[i].suffix));
-    refused(f, link, farm_text(f, "$JS.ACK.%s.%s.1.1.1.1700000000000000000.0", stream, other));
+        refused(f, link, farm_text(f, "%s.%s.%s.%s%s", prefix, theirs[i].verb, stream, other, theirs[i].suffix));
     if (readable) return;
-    refused(f, link, farm_text(f, "$JS.API.STREAM.INFO.%s", stream));
-    refused(f, link, farm_text(f, "$JS.API.STREAM.MSG.GET.%s", stream));
+    refused(f, link, farm_text(f, "%s.STREAM.INFO.%s", prefix, stream));
+    refused(f, link, farm_text(f, "%s.STREAM.MSG.GET.%s", prefix, stream));
+}
+
+/* By the name it has in its owner's account, and in one that imports it. */
+static void try_stream(farm *f, furrow_link *link, const char *other, const char *stream, bool readable)
+{
+    try_api(f, link, "$JS.API", other, stream, false);
+    try_api(f, link, farm_text(f, "$JS.%s.API", other), other, stream, readable);
+    refused(f, link, farm_text(f, "$JS.ACK.%s.%s.1.1.1.1700000000000000000.0", stream, other));
+    refused(f, link, farm_text(f, "$JS.ACK._.hash.%s.%s.1.1.1.1700000000000000000.0", stream, other));
 }
 
 /* Each line of @commands is refused; Redis logs each, by user. */
@@ -144,30 +152,41 @@ static void try_redis(farm *f, const char *user, const service_facts *other)
                   key, key, key, key, user, key, user, key, key, key, key, key));
 }
 
+/* What @user, one of the two of service @one, reaches for; only the log's user reads what the service keeps of others. */
+static void try_as(farm *f, int one, const char *user, bool of_log)
+{
+    furrow_link *link = farm_link_as(f, user);
+    for (int two = 0; two < FARM_SERVICES; two++) {
+        const service_facts *other = &facts[two];
+        if (one == two) continue;
+        bool keeps = strstr(facts[one].keeps, other->name) != NULL;
+        try_messages(f, link, other);
+        /* Who answers calls answers everybody; where an answer is awaited nobody can guess. */
+        if (of_log) refused(f, link, farm_text(f, "_INBOX_%s.forged", other->name));
+        for (size_t i = 0; i < STREAMS_MAX && other->streams[i]; i++)
+            try_stream(f, link, other->name, other->streams[i], of_log && keeps && i == 0);
+    }
+    /* Its own streams are not its to shape either. */
+    refused(f, link, farm_text(f, "$JS.API.STREAM.DELETE.%s", facts[one].streams[0]));
+    refused(f, link, farm_text(f, "$JS.API.STREAM.PURGE.%s", facts[one].streams[0]));
+    refused(f, link, farm_text(f, "$JS.API.CONSUMER.CREATE.%s.mine", facts[one].streams[0]));
+    refused(f, link, "$JS.API.STREAM.CREATE.MINE");
+    refused(f, link, "$JS.API.STREAM.LIST");
+    refused_to_hear(f, link, ">");
+    refused_to_hear(f, link, "_INBOX.>");
+    furrow_link_destroy(link);
+}
+
 static void every_pair(farm *f)
 {
     farm_start_all(f, 1);
     for (int one = 0; one < FARM_SERVICES; one++) {
-        furrow_link *link = farm_link_as(f, facts[one].name);
-        for (int two = 0; two < FARM_SERVICES; two++) {
-            const service_facts *other = &facts[two];
-            if (one == two) continue;
-            bool keeps = strstr(facts[one].keeps, other->name) != NULL;
-            try_messages(f, link, other);
-            for (size_t i = 0; i < STREAMS_MAX && other->streams[i]; i++)
-                try_stream(f, link, other->name, other->streams[i], keeps && i == 0);
-            try_redis(f, facts[one].name, other);
-        }
-        /* Its own streams are not its to shape either, nor is Redis its to rule. */
-        refused(f, link, farm_text(f, "$JS.API.STREAM.DELETE.%s", facts[one].streams[0]));
-        refused(f, link, farm_text(f, "$JS.API.STREAM.PURGE.%s", facts[one].streams[0]));
-        refused(f, link, "$JS.API.STREAM.CREATE.MINE");
-        refused(f, link, "$JS.API.STREAM.LIST");
-        refused_to_hear(f, link, ">");
-        refused_to_hear(f, link, "_INBOX.>");
+        try_as(f, one, facts[one].name, false);
+        try_as(f, one, farm_text(f, "%s.log", facts[one].name), true);
+        for (int two = 0; two < FARM_SERVICES; two++)
+            if (one != two) try_redis(f, facts[one].name, &facts[two]);
         refused_by_redis(f, facts[one].name,
                          "flushall\nconfig get *\nacl list\nkeys *\nclient list\nmonitor\nshutdown\n");
-        furrow_link_destroy(link);
     }
     for (int s = 0; s < FARM_SERVICES; s++)
         ck_assert_int_eq(farm_call(f, facts[s].method, "{\"id\":\"nobody\"}", NULL, &(furrow_error){0}),
@@ -192,9 +211,12 @@ static void answered(farm *f, furrow_link *link, const char *subject, const char
     furrow_msg_free(reply);
 }
 
-static void as_client(farm *f)
+/* Two programs with a key each do not hear each other's answers. */
+static void as_client(farm *f, const char *user, const char *other)
 {
-    furrow_link *link = farm_link_as(f, "client");
+    furrow_link *link = farm_link_as(f, user);
+    refused_to_hear(f, link, farm_text(f, "_INBOX_%s.>", other));
+    refused(f, link, farm_text(f, "_INBOX_%s.forged", other));
     answered(f, link, "location.v1.LocationService.GetLocation", "{\"id\":\"B1\"}", "Block");
     answered(f, link, "$SRV.INFO.job", "", "io.nats.micro.v1.info_response");
     refused(f, link, "employee.v1.EmployeeService.GetEmployeePrivate");
@@ -207,7 +229,8 @@ static void as_client(farm *f)
     }
     furrow_link_destroy(link);
     /* It has no user of Redis. */
-    const char *const argv[] = {"sh", "-c", farm_text(f, "%s get employee:x 2>&1", farm_redis_cli(f, "client")), NULL};
+    const char *const argv[] = {"sh", "-c", farm_text(f, "%s get employee:x 2>&1", farm_redis_cli(f, FARM_CLIENT)),
+                                NULL};
     char *output = NULL;
     (void)furrow_test_run(&(furrow_test_process_options){.argv = argv}, 30000, &output);
     ck_assert_msg(strstr(output, "WRONGPASS") && strstr(output, "NOAUTH"), "%s", output);
@@ -220,9 +243,10 @@ static void as_inspector(farm *f)
     size_t heard = 0;
     furrow_error err;
     answered(f, link, "$SRV.STATS.employee", "", "num_requests");
-    answered(f, link, "$JS.API.STREAM.LIST", "", "EMPLOYEE");
-    answered(f, link, "$JS.API.CONSUMER.INFO.EMPLOYEE.timesheet", "", "num_pending");
-    answered(f, link, "$JS.API.STREAM.MSG.GET.LOCATION", "{\"last_by_subj\":\"location.v1.Location.B1\"}", "data");
+    answered(f, link, "$JS.employee.API.STREAM.LIST", "", "EMPLOYEE");
+    answered(f, link, "$JS.employee.API.CONSUMER.INFO.EMPLOYEE.timesheet", "", "num_pending");
+    answered(f, link, "$JS.location.API.STREAM.MSG.GET.LOCATION", "{\"last_by_subj\":\"location.v1.Location.B1\"}",
+             "data");
     furrow_subscription *events = furrow_link_subscribe(link, "employee.v1.Employee.*", NULL, ignore, &heard, &err);
     ck_assert_ptr_nonnull(events);
     ck_assert_int_eq(furrow_link_flush(link, farm_within_ms(FARM_PATIENCE_MS), &err), FURROW_OK);
@@ -233,9 +257,11 @@ static void as_inspector(farm *f)
     for (int s = 0; s < FARM_SERVICES; s++) {
         refused(f, link, facts[s].method);
         refused(f, link, facts[s].event);
+        const char *api = farm_text(f, "$JS.%s.API", facts[s].name);
+        refused(f, link, farm_text(f, "%s.STREAM.PURGE.%s", api, facts[s].streams[0]));
+        refused(f, link, farm_text(f, "%s.CONSUMER.MSG.NEXT.%s.%s", api, facts[s].streams[0], facts[s].name));
+        refused(f, link, farm_text(f, "%s.CONSUMER.CREATE.%s.spy", api, facts[s].streams[0]));
         refused(f, link, farm_text(f, "$JS.API.STREAM.PURGE.%s", facts[s].streams[0]));
-        refused(f, link, farm_text(f, "$JS.API.CONSUMER.MSG.NEXT.%s.%s", facts[s].streams[0], facts[s].name));
-        refused(f, link, farm_text(f, "$JS.API.CONSUMER.CREATE.%s.spy", facts[s].streams[0]));
     }
     furrow_subscription_destroy(events);
     furrow_link_destroy(link);
@@ -286,7 +312,8 @@ static void with_the_wrong_inbox(farm *f)
 static void others(farm *f)
 {
     farm_start_all(f, 1);
-    as_client(f);
+    as_client(f, FARM_CLIENT, FARM_OTHER_CLIENT);
+    as_client(f, FARM_OTHER_CLIENT, FARM_CLIENT);
     as_inspector(f);
     as_nobody(f);
     with_the_wrong_inbox(f);
@@ -324,7 +351,7 @@ static void without_events(farm *f)
     furrow_error err;
     char *answer = NULL, *path = farm_text(f, "%s/nats.conf", furrow_test_server_dir(f->nats));
     farm_start_all(f, 1);
-    char *config = furrow_test_read_file(path), *user = strstr(config, "# location");
+    char *config = furrow_test_read_file(path), *user = strstr(config, "# location.log");
     char *right = user ? strstr(user, "\"location.v1.Location.*\"") : NULL;
     ck_assert_ptr_nonnull(right);
     right[1] = 'X';
@@ -365,6 +392,9 @@ static mode_t mode_of(const char *path)
 static void the_commands(farm *f)
 {
     static const char *const users[] = {"employee", "location", "job", "timesheet", "operator", "inspector", "client"};
+    static const char *const logs[] = {"employee.log", "location.log", "job.log", "timesheet.log", FARM_OTHER_CLIENT};
+    for (size_t i = 0; i < sizeof logs / sizeof *logs; i++)
+        ck_assert_int_eq(mode_of(farm_text(f, "%s/%s.nk", f->keys, logs[i])), 0600);
     char *first = furrow_test_read_file(farm_text(f, "%s/operator.nk", f->keys)), *output = NULL;
     for (size_t i = 0; i < sizeof users / sizeof *users; i++) {
         ck_assert_int_eq(mode_of(farm_text(f, "%s/%s.nk", f->keys, users[i])), 0600);
@@ -376,14 +406,22 @@ static void the_commands(farm *f)
     ck_assert_str_eq(first, second); /* never made anew */
     free(first);
     free(second);
-    static const struct {
+    const struct {
         const char *arguments[6];
         const char *says;
         int code;
     } wrong[] = {{{"permissions", "--format", "yaml"}, "use json, nats or redis", 2},
                  {{"permissions", "--format", "nats"}, "--keys", 2},
-                 {{"permissions", "--format", "nats", "--keys", "/nowhere"}, "/nowhere/employee.nk", 1},
+                 {{"permissions", "--format", "nats", "--keys", "/nowhere"}, "/nowhere: No such file", 1},
+                 {{"permissions", "--format", "nats", "--keys", "/proc"}, "/proc/employee.nk", 1},
                  {{"permissions", "everything"}, "too much", 2},
+                 {{"keys", "--client", "employee", f->keys}, "--client", 2},
+                 {{"keys", "--client", "operator", f->keys}, "--client", 2},
+                 {{"keys", "--client", "a.b", f->keys}, "--client", 2},
+                 {{"keys", "--client", "", f->keys}, "--client", 2},
+                 {{"keys", "--client", "123456789012345678901234567890123", f->keys}, "--client", 2},
+                 {{"keys", f->keys, "--client"}, "needs a value", 2},
+                 {{"provision", "everything"}, "too much", 2},
                  {{"keys"}, "folder", 2},
                  {{"keys", "/proc/none"}, "/proc/none", 1}};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {

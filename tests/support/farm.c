@@ -53,14 +53,21 @@ static char *password(farm *f, const char *user)
 furrow_link *farm_link_as(farm *f, const char *user)
 {
     furrow_error err = {0};
+    int name_len = (int)strcspn(user, "."); /* a service's two users have one prefix, each in its account */
     furrow_link_options options = {.url = furrow_test_server_url(f->nats),
                                    .nkey_seed = key_path(f, user, "nk"),
-                                   .inbox_prefix = farm_text(f, "_INBOX_%s", user),
+                                   .inbox_prefix = farm_text(f, "_INBOX_%.*s", name_len, user),
                                    .reconnect_max_ms = 100};
     furrow_link *link = furrow_link_create(f->loop, &options, &err);
     ck_assert_msg(link != NULL, "%s", err.text);
     ck_assert(furrow_link_wait_connected(link, farm_within_ms(FARM_PATIENCE_MS)));
     return link;
+}
+
+furrow_link *farm_log(farm *f, int service)
+{
+    if (!f->logs[service]) f->logs[service] = farm_link_as(f, farm_text(f, "%s.log", names[service]));
+    return f->logs[service];
 }
 
 char *farm_redis_cli(farm *f, const char *user)
@@ -72,8 +79,12 @@ char *farm_redis_cli(farm *f, const char *user)
 static void body_task(void *arg)
 {
     run *r = arg;
-    r->f.link = farm_link_as(&r->f, "operator");
+    r->f.link = farm_link_as(&r->f, FARM_CLIENT);
+    r->f.operator_link = farm_link_as(&r->f, "operator");
     r->body(&r->f);
+    for (int s = 0; s < FARM_SERVICES; s++)
+        if (r->f.logs[s]) furrow_link_destroy(r->f.logs[s]);
+    furrow_link_destroy(r->f.operator_link);
     furrow_link_destroy(r->f.link);
 }
 
@@ -93,7 +104,8 @@ static char *tool_alone(farm *f, const char *const arguments[])
 
 static char *permissions(farm *f, const char *format)
 {
-    return tool_alone(f, (const char *const[]){"permissions", "--format", format, "--keys", f->keys, NULL});
+    const char *single = f->single_account ? "--single-account" : NULL;
+    return tool_alone(f, (const char *const[]){"permissions", "--format", format, "--keys", f->keys, single, NULL});
 }
 
 static void start_servers(farm *f)
@@ -101,7 +113,7 @@ static void start_servers(farm *f)
     const char *dir = furrow_test_tempdir();
     char *acl = farm_text(f, "%s/redis.acl", dir);
     snprintf(f->keys, sizeof f->keys, "%s/keys", dir);
-    tool_alone(f, (const char *const[]){"keys", f->keys, NULL});
+    tool_alone(f, (const char *const[]){"keys", "--client", FARM_OTHER_CLIENT, f->keys, NULL});
     furrow_test_write_file(acl, permissions(f, "redis"));
     f->nats = furrow_test_nats_start(&(furrow_test_nats_options){.config = permissions(f, "nats")});
     f->redis =
@@ -111,10 +123,10 @@ static void start_servers(farm *f)
                                                              .password = password(f, "operator")});
 }
 
-void farm_run(void (*body)(farm *f))
+static void run_farm(void (*body)(farm *f), bool single_account)
 {
     furrow_error err = {0};
-    run r = {.body = body};
+    run r = {.body = body, .f.single_account = single_account};
     r.f.arena = furrow_arena_create(256 << 20);
     start_servers(&r.f);
     r.f.loop = furrow_loop_create(NULL, &err);
@@ -127,12 +139,25 @@ void farm_run(void (*body)(farm *f))
     furrow_arena_destroy(r.f.arena);
 }
 
+void farm_run(void (*body)(farm *f))
+{
+    run_farm(body, false);
+}
+
+void farm_run_single_account(void (*body)(farm *f))
+{
+    run_farm(body, true);
+}
+
 /* What @user needs, its own keys and nobody else's. */
 static const char *const *environment(farm *f, const char *user)
 {
-    const char **env = furrow_arena_alloc(f->arena, 8 * sizeof *env), **next = env;
+    const char **env = furrow_arena_alloc(f->arena, 9 * sizeof *env), **next = env;
+    const char *log = farm_text(f, "%s.log", user);
     *next++ = farm_text(f, "FURROW_NATS_URL=%s", furrow_test_server_url(f->nats));
     *next++ = farm_text(f, "FURROW_NATS_NKEY=%s", key_path(f, user, "nk"));
+    if (!f->single_account && access(key_path(f, log, "nk"), R_OK) == 0)
+        *next++ = farm_text(f, "FURROW_NATS_LOG_NKEY=%s", key_path(f, log, "nk"));
     *next++ = farm_text(f, "FURROW_REDIS_URL=%s", furrow_test_server_url(f->redis));
     *next++ = farm_text(f, "FURROW_REDIS_USER=%s", user);
     *next++ = farm_text(f, "FURROW_REDIS_PASSWORD_FILE=%s", key_path(f, user, "redis"));
@@ -160,7 +185,8 @@ int farm_tool(farm *f, char **output, const char *const arguments[])
 void farm_provision(farm *f)
 {
     char *output = NULL;
-    int code = farm_tool(f, &output, (const char *const[]){"provision", NULL});
+    const char *single = f->single_account ? "--single-account" : NULL;
+    int code = farm_tool(f, &output, (const char *const[]){"provision", single, NULL});
     ck_assert_msg(code == 0, "%s", output);
     free(output);
 }
@@ -217,6 +243,11 @@ void farm_start_all(farm *f, int replicas)
 #undef MUST
 }
 
+furrow_link *farm_caller(farm *f, const char *method)
+{
+    return strstr(method, "Private") ? f->operator_link : f->link;
+}
+
 furrow_status farm_call_with(farm *f, const char *method, const char *json, const char *key, char **answer,
                              furrow_error *err)
 {
@@ -224,7 +255,7 @@ furrow_status farm_call_with(farm *f, const char *method, const char *json, cons
     furrow_header header = {FURROW_HEADER_IDEMPOTENCY_KEY, key};
     furrow_outgoing out = {
         .subject = method, .headers = &header, .header_count = key ? 1 : 0, .data = furrow_bytes_of(json)};
-    furrow_status status = furrow_link_request(f->link, &out, farm_within_ms(6000), &reply, err);
+    furrow_status status = furrow_link_request(farm_caller(f, method), &out, farm_within_ms(6000), &reply, err);
     if (status != FURROW_OK) return status;
     if (answer) *answer = furrow_arena_memdup(f->arena, reply->data.data ? reply->data.data : "", reply->data.len);
     return furrow_client_reply_status(reply, err);

@@ -1,8 +1,8 @@
 /**
  * A whole mesh for tests: nats-server, redis-server and the four services as processes, provisioned, with a link to
- * talk to them. Each user has its own NKey, Redis password and permissions as `furrow permissions` derives them; the
- * link and the tool are the operator's. Calls are JSON, as a stock client's. Everything dies with the test. Threads: of
- * a task on farm->loop.
+ * talk to them. Each user has its own NKey, account, Redis password and permissions as `furrow permissions` derives
+ * them; the link and calls are a client's (restricted methods the operator's), the tool is the operator's. Calls are
+ * JSON, as a stock client's. Everything dies with the test. Threads: of a task on farm->loop.
  */
 #ifndef FURROW_TEST_FARM_H
 #define FURROW_TEST_FARM_H
@@ -13,6 +13,8 @@
 
 #define FARM_REPLICAS_MAX 2
 #define FARM_PATIENCE_MS  30000
+#define FARM_CLIENT       "client"
+#define FARM_OTHER_CLIENT "scanner" /* a program with a key of its own */
 
 enum { FARM_EMPLOYEE, FARM_LOCATION, FARM_JOB, FARM_TIMESHEET, FARM_SERVICES };
 
@@ -20,13 +22,18 @@ typedef struct farm {
     furrow_test_server *nats, *redis;
     furrow_test_process *services[FARM_SERVICES][FARM_REPLICAS_MAX];
     furrow_loop *loop;
-    furrow_link *link;
-    furrow_arena *arena; /* of answers */
-    char keys[256];      /* the folder `furrow keys` filled */
+    furrow_link *link;                /* as "client" */
+    furrow_link *operator_link;       /* as "operator", in an account of its own */
+    furrow_link *logs[FARM_SERVICES]; /* see farm_log */
+    furrow_arena *arena;              /* of answers */
+    char keys[256];                   /* the folder `furrow keys` filled */
+    bool single_account;              /* all users and streams are in one; else each service has its own */
 } farm;
 
 /* Runs @body as a task with servers running and nothing else: neither provisioned nor started. */
 void farm_run(void (*body)(farm *f));
+/* The same in a single account, as `furrow permissions --single-account` makes it. */
+void farm_run_single_account(void (*body)(farm *f));
 
 /* `furrow ARGUMENTS…` against this mesh: its exit code, its output (to be freed) in *output unless NULL. */
 int farm_tool(farm *f, char **output, const char *const arguments[]);
@@ -50,8 +57,13 @@ furrow_status farm_call_with(farm *f, const char *method, const char *json, cons
 /* Again while the status is UNAVAILABLE, DEADLINE_EXCEEDED or FAILED_PRECONDITION, until the patience ends. */
 furrow_status farm_call_until(farm *f, const char *method, const char *json, char **answer, furrow_error *err);
 
-/* A second link, as @user; destroyed by the caller. */
+/* The link that may call @method: the client's, or the operator's for a restricted one. Lent. */
+furrow_link *farm_caller(farm *f, const char *method);
+
+/* A second link, as @user ("inspector", "employee", "employee.log"); destroyed by the caller. */
 furrow_link *farm_link_as(farm *f, const char *user);
+/* A link with the rights of @service in its own account, where its log is. Lent. */
+furrow_link *farm_log(farm *f, int service);
 /* redis-cli with all it needs to be @user, as the beginning of a shell command. */
 char *farm_redis_cli(farm *f, const char *user);
 

@@ -128,8 +128,8 @@ def check_kept(mesh):
     check("it keeps three fields of an employee, and not the badge", kept == {"id": "E1", "displayName": "Ana Cruz", "status": "EMPLOYMENT_STATUS_ACTIVE"}, said)
 
 
-async def check_privilege(mesh):
-    """With harvest's own key: to make streams and durables, and to write for employee, is others' part."""
+async def check_privilege(mesh, user):
+    """With a key of harvest's, for calls or for its log: to make streams and durables, and to write for employee, is others' part."""
     refused, all_refused = [], asyncio.Event()
 
     async def on_error(error):
@@ -137,13 +137,14 @@ async def check_privilege(mesh):
         if len(refused) == len(foreign):
             all_refused.set()
     foreign = ["$JS.API.STREAM.CREATE.BIN2", "$JS.API.STREAM.UPDATE.BIN", "$JS.API.CONSUMER.DURABLE.CREATE.EMPLOYEE.harvest",
-               "$JS.API.CONSUMER.CREATE.EMPLOYEE.harvest", "employee.v1.Employee.E1"]
-    client = await nats.connect(mesh.url, nkeys_seed=mesh.nkey("harvest"), inbox_prefix=b"_INBOX_harvest", error_cb=on_error)
+               "$JS.API.CONSUMER.CREATE.EMPLOYEE.harvest", "$JS.employee.API.CONSUMER.CREATE.EMPLOYEE.harvest",
+               "$JS.employee.API.CONSUMER.MSG.NEXT.EMPLOYEE.timesheet", "employee.v1.Employee.E1"]
+    client = await nats.connect(mesh.url, nkeys_seed=mesh.nkey(user), inbox_prefix=b"_INBOX_harvest", error_cb=on_error)
     for subject in foreign:
         await client.publish(subject, b"{}")
     await asyncio.wait_for(all_refused.wait(), 10)
     await client.close()
-    check("it may make no stream, no durable, no employee", all(any(f'publish to "{subject}"' in text.lower() for text in refused)
+    check(f"{user} may make no stream, no durable, no employee", all(any(f'publish to "{subject}"' in text.lower() for text in refused)
           for subject in map(str.lower, foreign)), refused)
 
 
@@ -163,7 +164,8 @@ def main(tools, build):
             mesh.wait_healthy("harvest")
             asyncio.run(use(mesh))
             check_kept(mesh)
-            asyncio.run(check_privilege(mesh))
+            for user in "harvest", "harvest.log":
+                asyncio.run(check_privilege(mesh, user))
             check_refused_contracts(mesh, prefix, source, work, out / "harvest_proto_contracts.so")
             check("nothing that it did was refused", "refused" not in mesh.log("harvest"), mesh.log("harvest"))
     print(f"{check.count} checks passed")
