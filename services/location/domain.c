@@ -201,13 +201,15 @@ static bool is_at_or_below(const Location__V1__Tree *tree, const char *from, con
     return strcmp(from, id) == 0 || tree != NULL;
 }
 
-/* Every way up ends within as many steps as there are blocks. */
+/* Every way up ends within as many steps as there are blocks, and each block has one. */
 static furrow_status check_no_cycle(const Location__V1__Tree *tree, furrow_error *err)
 {
     uint8_t seen[LOCATION_TREE_MAX] = {0}; /* 1: on the way up that is being walked; 2: known to end */
     for (size_t i = 0; i < tree->n_parents; i++) {
         const Location__V1__Tree__ParentsEntry *at = tree->parents[i];
         size_t mark = i;
+        if (find(tree, at->key, &mark) != at) /* a map's bytes may say so */
+            return furrow_fail_field(err, "parents", "%.64s stands there twice", at->key);
         for (; at && !seen[mark]; at = find(tree, at->value, &mark)) seen[mark] = 1;
         if (at && seen[mark] == 1) return furrow_fail_field(err, "parents", "%.64s stands under itself", at->key);
         for (at = tree->parents[i], mark = i; at && seen[mark] == 1; at = find(tree, at->value, &mark)) seen[mark] = 2;

@@ -127,6 +127,23 @@ START_TEST(a_tree_refuses_cycles)
 }
 END_TEST
 
+/* A map is a list in its bytes, where a stranger may name a block twice. */
+START_TEST(a_block_has_one_parent)
+{
+    Location__V1__Tree *tree = NULL;
+    ck_assert_int_eq(location_tree_put(NULL, "R1", "A", "R1", arena, &tree, &err), FURROW_OK);
+    ck_assert_int_eq(location_tree_put(tree, "R1", "B", "A", arena, &tree, &err), FURROW_OK);
+    ck_assert_int_eq(location_check_tree(&tree->base, &err), FURROW_OK);
+    Location__V1__Tree__ParentsEntry again = *tree->parents[1];
+    again.value = "R1";
+    Location__V1__Tree__ParentsEntry *parents[] = {tree->parents[0], tree->parents[1], &again};
+    tree->parents = parents;
+    tree->n_parents = 3;
+    ck_assert_int_eq(location_check_tree(&tree->base, &err), FURROW_INVALID_ARGUMENT);
+    ck_assert_ptr_nonnull(strstr(err.text, "twice"));
+}
+END_TEST
+
 START_TEST(random_moves_never_make_a_cycle)
 {
     char names[12][4];
@@ -155,6 +172,7 @@ int main(void)
     tcase_add_test(tests, rows_stand_in_blocks_and_nothing_in_rows);
     tcase_add_test(tests, places_move_within_their_ranch);
     tcase_add_test(tests, a_tree_refuses_cycles);
+    tcase_add_test(tests, a_block_has_one_parent);
     tcase_add_test(tests, random_moves_never_make_a_cycle);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
