@@ -39,6 +39,8 @@ static furrow_status parse_authority(const char *url, const char *host, size_t l
         host_len = (size_t)(port - host);
         port++;
     }
+    if (memchr(host, '[', host_len) || memchr(host, ']', host_len) || (bracketed && !memchr(host, ':', host_len)))
+        return furrow_fail(err, FURROW_INVALID_ARGUMENT, "Redis URL %s: brackets hold an IPv6 address", url);
     if (host_len == 0 || host_len >= sizeof out->host)
         return furrow_fail(err, FURROW_INVALID_ARGUMENT, "Redis URL %s: no host, or one of more than %zu bytes", url,
                            sizeof out->host - 1);

@@ -44,6 +44,8 @@ START_TEST(other_urls_are_refused_with_a_reason)
                                       "redis://user:secret@host",
                                       "redis://[::1",
                                       "redis://[::1]6379",
+                                      "redis://[[]",
+                                      "redis://[localhost]",
                                       "unix://relative",
                                       "unix://"};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
