@@ -207,6 +207,14 @@ static bool add_field(gathering *into, size_t number, const furrow_index_contrac
     return true;
 }
 
+furrow_bytes furrow_index_id(furrow_bytes member)
+{
+    const char *nul = member.len ? memchr(member.data, '\0', member.len) : NULL;
+    if (!nul) return (furrow_bytes){"", 0};
+    furrow_bytes id = {nul + 1, member.len - (size_t)(nul + 1 - (const char *)member.data)};
+    return furrow_id_valid(id.data, id.len) ? id : (furrow_bytes){"", 0};
+}
+
 int furrow_index_compare(furrow_bytes a, furrow_bytes b)
 {
     int order = memcmp(a.data, b.data, a.len < b.len ? a.len : b.len);

@@ -39,6 +39,9 @@ furrow_status furrow_index_compute(const ProtobufCMessageDescriptor *descriptor,
 /* Text as the index compares it, in @arena; data NULL past the arena's limit. */
 furrow_bytes furrow_index_text(furrow_bytes text, bool fold, furrow_arena *arena);
 
+/* The id at a member's end, with the NUL that is behind the member; "" when there is none. Borrowed. */
+furrow_bytes furrow_index_id(furrow_bytes member);
+
 /* Order of members within an index. */
 int furrow_index_compare(furrow_bytes a, furrow_bytes b);
 

@@ -99,17 +99,9 @@ static furrow_status read_members(furrow_table *table, const range *within, size
         FURROW_BYTES_LITERAL("LIMIT"),       FURROW_BYTES_LITERAL("0"),        furrow_bytes_of(count)};
     furrow_status status = furrow_store_command(table->store, argv, 7, arena, out, err);
     if (status) return status;
-    if (out->kind != FURROW_VALUE_LIST)
-        return furrow_fail(err, FURROW_INTERNAL, "redis: ZRANGEBYLEX answered something else");
-    return FURROW_OK;
-}
-
-/* The id is what follows the NUL. */
-static furrow_bytes id_of(const furrow_value *member)
-{
-    const char *nul = member->text.len ? memchr(member->text.data, '\0', member->text.len) : NULL;
-    if (!nul) return (furrow_bytes){"", 0};
-    return (furrow_bytes){nul + 1, member->text.len - (size_t)(nul + 1 - (const char *)member->text.data)};
+    bool good = out->kind == FURROW_VALUE_LIST;
+    for (size_t i = 0; good && i < out->count; i++) good = out->items[i].kind == FURROW_VALUE_TEXT;
+    return good ? FURROW_OK : furrow_fail(err, FURROW_INTERNAL, "redis: ZRANGEBYLEX answered something else");
 }
 
 static furrow_status read_records(furrow_table *table, const furrow_value members[], size_t count, furrow_arena *arena,
@@ -117,7 +109,7 @@ static furrow_status read_records(furrow_table *table, const furrow_value member
 {
     furrow_bytes *ids = furrow_arena_alloc(arena, count * sizeof *ids);
     if (!ids) return no_room(err);
-    for (size_t i = 0; i < count; i++) ids[i] = id_of(&members[i]);
+    for (size_t i = 0; i < count; i++) ids[i] = furrow_index_id(members[i].text);
     furrow_pipelined request;
     furrow_status status = furrow_table_send_mget(table, ids, count, &request, arena, err);
     if (!status) status = furrow_pipeline_wait(table->store, &request, err);
@@ -161,7 +153,7 @@ static furrow_status take_members(furrow_table *table, const range *within, cons
     furrow_status status = read_records(table, members->items, count, arena, &values, err);
     for (size_t i = 0; i < count && !status; i++) {
         furrow_record record = furrow_record_of_value(&values.items[i]);
-        furrow_bytes id = id_of(&members->items[i]);
+        furrow_bytes id = furrow_index_id(members->items[i].text);
         bool wanted = false;
         if (!record.found || record.deleted) continue;
         status = belongs(table, within, members->items[i].text, id, &record, arena, &wanted, err);

@@ -12,7 +12,30 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* [cursor, [id, old, id, old, ...]] */
+/* [cursor, [id, old, id, old, ...]]. What is no id was not put there by us, and could not be looked up. */
+furrow_status furrow_reaction_page(const furrow_value *answer, uint64_t *cursor, furrow_value *pairs, furrow_error *err)
+{
+    uint64_t next;
+    if (answer->kind != FURROW_VALUE_LIST || answer->count != 2 || answer->items[0].kind != FURROW_VALUE_TEXT ||
+        answer->items[1].kind != FURROW_VALUE_LIST || answer->items[1].count % 2 != 0)
+        return furrow_fail(err, FURROW_INTERNAL, "redis: HSCAN answered something else");
+    if (!furrow_number_parse(answer->items[0].text, UINT64_MAX, &next))
+        return furrow_fail(err, FURROW_INTERNAL, "redis: HSCAN answered no cursor");
+    furrow_value list = answer->items[1];
+    size_t kept = 0;
+    for (size_t i = 0; i < list.count; i += 2) {
+        const furrow_value *id = &list.items[i];
+        if (id->kind != FURROW_VALUE_TEXT || !furrow_id_valid(id->text.data, id->text.len)) continue;
+        list.items[kept] = list.items[i];
+        list.items[kept + 1] = list.items[i + 1];
+        kept += 2;
+    }
+    list.count = kept;
+    *cursor = next;
+    *pairs = list;
+    return FURROW_OK;
+}
+
 static furrow_status scan(furrow_table *table, size_t max, furrow_arena *arena, furrow_value *out, furrow_error *err)
 {
     char cursor[24], step[24];
@@ -22,13 +45,7 @@ static furrow_status scan(furrow_table *table, size_t max, furrow_arena *arena, 
                                  FURROW_BYTES_LITERAL("COUNT"), furrow_bytes_of(step)};
     furrow_value answer;
     furrow_status status = furrow_store_command(table->store, argv, 5, arena, &answer, err);
-    if (status) return status;
-    if (answer.kind != FURROW_VALUE_LIST || answer.count != 2 || answer.items[0].kind != FURROW_VALUE_TEXT)
-        return furrow_fail(err, FURROW_INTERNAL, "redis: HSCAN answered something else");
-    if (!furrow_number_parse(answer.items[0].text, UINT64_MAX, &table->reaction_cursor))
-        return furrow_fail(err, FURROW_INTERNAL, "redis: HSCAN answered no cursor");
-    *out = answer.items[1];
-    return FURROW_OK;
+    return status ? status : furrow_reaction_page(&answer, &table->reaction_cursor, out, err);
 }
 
 /* At least one pending reaction, unless once round the hash there is none. */

@@ -62,7 +62,7 @@ static void *read_list(const redisReadTask *task, list_count count)
     if (count <= 0) return value;
     furrow_value *items = NULL;
     if (target->arena && (size_t)count < SIZE_MAX / sizeof *items)
-        items = furrow_arena_alloc(target->arena, (size_t)count * sizeof *items);
+        items = furrow_arena_zalloc(target->arena, (size_t)count * sizeof *items);
     if (!items) return overflow(target);
     value->items = items;
     value->count = (size_t)count;

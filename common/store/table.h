@@ -34,6 +34,11 @@ void furrow_version_put(uint64_t version, uint8_t out[FURROW_VERSION_BYTES]);
 /* What a stored value holds; shorter than a version is as good as nothing. Body borrowed from @value. */
 furrow_record furrow_record_of_value(const furrow_value *value);
 
+/* The pending reactions in an answer of HSCAN, pairs of id and old record; the list is changed and lent. INTERNAL when
+ * @answer is something else. */
+furrow_status furrow_reaction_page(const furrow_value *answer, uint64_t *cursor, furrow_value *pairs,
+                                   furrow_error *err) FURROW_MUST_USE;
+
 /* Sends one MGET of @count records of @table. */
 furrow_status furrow_table_send_mget(furrow_table *table, const furrow_bytes ids[], size_t count,
                                      furrow_pipelined *request, furrow_arena *arena, furrow_error *err) FURROW_MUST_USE;
