@@ -11,24 +11,12 @@
 #define KEY_MAX      255
 #define NOT_READY_MS 1000
 
-/* The first type of the list that is spoken here (RFC 9110, 12.5.1, without weights). */
 static furrow_status read_accept(furrow_call *call, const char *accept, furrow_error *err)
 {
     if (!accept) return FURROW_OK;
-    for (const char *at = accept; *at; at += strcspn(at, ","), at += *at == ',') {
-        at += strspn(at, " \t");
-        furrow_bytes type = {at, strcspn(at, ",; \t")};
-        bool json = furrow_bytes_is_nocase(type, FURROW_TYPE_JSON),
-             any = furrow_bytes_is(type, "*/*") || furrow_bytes_is_nocase(type, "application/*");
-        if (!json && !any && !furrow_bytes_is_nocase(type, FURROW_TYPE_PROTOBUF)) continue;
-        if (!any) call->answer_encoding = json ? FURROW_JSON : FURROW_PROTOBUF;
-        call->accept_given = true;
-        return FURROW_OK;
-    }
-    return furrow_fail(err, FURROW_INVALID_ARGUMENT,
-                       FURROW_HEADER_ACCEPT ": %.60s is not spoken here; " FURROW_TYPE_PROTOBUF " and " FURROW_TYPE_JSON
-                                            " are",
-                       accept);
+    furrow_status status = furrow_header_accept(accept, &call->answer_encoding, err);
+    if (status == FURROW_OK) call->accept_given = true;
+    return status;
 }
 
 void furrow_call_guess_encoding(furrow_call *call)

@@ -74,6 +74,23 @@ furrow_status furrow_header_encoding(const char *content_type, const void *body,
     return FURROW_OK;
 }
 
+furrow_status furrow_header_accept(const char *accept, furrow_encoding *out, furrow_error *err)
+{
+    for (const char *at = accept; *at; at += strcspn(at, ","), at += *at == ',') {
+        at += strspn(at, " \t");
+        furrow_bytes type = {at, strcspn(at, ",; \t")};
+        bool json = furrow_bytes_is_nocase(type, FURROW_TYPE_JSON),
+             any = furrow_bytes_is(type, "*/*") || furrow_bytes_is_nocase(type, "application/*");
+        if (!json && !any && !furrow_bytes_is_nocase(type, FURROW_TYPE_PROTOBUF)) continue;
+        if (!any) *out = json ? FURROW_JSON : FURROW_PROTOBUF;
+        return FURROW_OK;
+    }
+    return furrow_fail(err, FURROW_INVALID_ARGUMENT,
+                       FURROW_HEADER_ACCEPT ": %.60s is not spoken here; " FURROW_TYPE_PROTOBUF " and " FURROW_TYPE_JSON
+                                            " are",
+                       accept);
+}
+
 static bool subject_char(char c)
 {
     return c > ' ' && c <= '~' && c != '*' && c != '>' && c != '=' && c != ',';

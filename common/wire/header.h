@@ -43,6 +43,12 @@ void furrow_header_format_timeout(uint64_t ns, char out[16]);
 furrow_status furrow_header_encoding(const char *content_type, const void *body, size_t len, furrow_encoding *out,
                                      furrow_error *err) FURROW_MUST_USE;
 
+/*
+ * The first type of an Accept header's list that is spoken here (RFC 9110, 12.5.1, without weights). A wildcard leaves
+ * *out as it is. INVALID_ARGUMENT when none of the list is.
+ */
+furrow_status furrow_header_accept(const char *accept, furrow_encoding *out, furrow_error *err) FURROW_MUST_USE;
+
 /* One "<subject>=<sequence>" of Furrow-Version and Furrow-After; a Furrow-After is a comma-separated list of at
  * most 16. */
 #define FURROW_AFTER_MAX 16
