@@ -29,6 +29,13 @@ void furrow_js_api_subject(const furrow_link *link, const char *verb, const char
 /* May @name stand as one token of an API subject and in its JSON? */
 bool furrow_js_name_ok(const char *name);
 
+/* The reply to a publish. The server's error as ours; INTERNAL when no stream answered. */
+furrow_status furrow_js_ack_parse(furrow_bytes json, furrow_js_puback *ack, furrow_error *err) FURROW_MUST_USE;
+
+/* Replies to STREAM.INFO and CONSUMER.INFO that carry no error; what is absent is 0. */
+furrow_js_stream_state furrow_js_stream_parse(furrow_bytes json);
+furrow_js_consumer_state furrow_js_consumer_parse(furrow_bytes json);
+
 /* A reply to STREAM.MSG.GET, still in its JSON; borrowed from it. */
 typedef struct furrow_js_stored_reply {
     uint64_t sequence;

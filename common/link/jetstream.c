@@ -20,7 +20,7 @@
  * {"stream":"EMPLOYEE", "seq":12,"duplicate": true} or {"error":{…},…}: the server writes an error first, "duplicate"
  * only when it is true, and a stream's name, which has no quotes, before both: so what looks like a key is one.
  */
-static furrow_status parse_ack(furrow_bytes json, furrow_js_puback *ack, furrow_error *err)
+furrow_status furrow_js_ack_parse(furrow_bytes json, furrow_js_puback *ack, furrow_error *err)
 {
     static const char seq[] = "\"seq\":", duplicate[] = "\"duplicate\"";
     const char *at = json.len ? memmem(json.data, json.len, seq, sizeof seq - 1) : NULL;
@@ -60,7 +60,7 @@ furrow_status furrow_js_publish(furrow_link *link, const char *subject, furrow_b
     furrow_msg *reply = NULL;
     furrow_status status = furrow_link_request(link, &out, deadline_ns, &reply, err);
     if (status != FURROW_OK) return status;
-    status = parse_ack(reply->data, ack, err);
+    status = furrow_js_ack_parse(reply->data, ack, err);
     furrow_msg_free(reply);
     return status;
 }
@@ -129,6 +129,14 @@ static uint64_t number(furrow_bytes json, const char *path)
     return furrow_json_find_int(json, path, &value) && value > 0 ? (uint64_t)value : 0;
 }
 
+furrow_js_stream_state furrow_js_stream_parse(furrow_bytes json)
+{
+    return (furrow_js_stream_state){.created_ns = created(json),
+                                    .first_seq = number(json, "state.first_seq"),
+                                    .last_seq = number(json, "state.last_seq"),
+                                    .messages = number(json, "state.messages")};
+}
+
 furrow_status furrow_js_stream_info(furrow_link *link, const char *stream, uint64_t deadline_ns,
                                     furrow_js_stream_state *out, furrow_error *err)
 {
@@ -138,12 +146,19 @@ furrow_status furrow_js_stream_info(furrow_link *link, const char *stream, uint6
     furrow_js_api_subject(link, "STREAM.INFO", stream, NULL, api);
     furrow_status status = furrow_js_call(link, api, NULL, deadline_ns, &reply, err);
     if (status != FURROW_OK) return status;
-    *out = (furrow_js_stream_state){.created_ns = created(reply->data),
-                                    .first_seq = number(reply->data, "state.first_seq"),
-                                    .last_seq = number(reply->data, "state.last_seq"),
-                                    .messages = number(reply->data, "state.messages")};
+    *out = furrow_js_stream_parse(reply->data);
     furrow_msg_free(reply);
     return FURROW_OK;
+}
+
+furrow_js_consumer_state furrow_js_consumer_parse(furrow_bytes json)
+{
+    return (furrow_js_consumer_state){.created_ns = created(json),
+                                      .delivered_seq = number(json, "delivered.stream_seq"),
+                                      .ack_floor_seq = number(json, "ack_floor.stream_seq"),
+                                      .ack_pending = number(json, "num_ack_pending"),
+                                      .pending = number(json, "num_pending"),
+                                      .redelivered = number(json, "num_redelivered")};
 }
 
 furrow_status furrow_js_consumer_info(furrow_link *link, const char *stream, const char *consumer, uint64_t deadline_ns,
@@ -156,12 +171,7 @@ furrow_status furrow_js_consumer_info(furrow_link *link, const char *stream, con
     furrow_js_api_subject(link, "CONSUMER.INFO", stream, consumer, api);
     furrow_status status = furrow_js_call(link, api, NULL, deadline_ns, &reply, err);
     if (status != FURROW_OK) return status;
-    *out = (furrow_js_consumer_state){.created_ns = created(reply->data),
-                                      .delivered_seq = number(reply->data, "delivered.stream_seq"),
-                                      .ack_floor_seq = number(reply->data, "ack_floor.stream_seq"),
-                                      .ack_pending = number(reply->data, "num_ack_pending"),
-                                      .pending = number(reply->data, "num_pending"),
-                                      .redelivered = number(reply->data, "num_redelivered")};
+    *out = furrow_js_consumer_parse(reply->data);
     furrow_msg_free(reply);
     return FURROW_OK;
 }

@@ -34,6 +34,14 @@ static furrow_status no_memory(furrow_error *err)
     return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "the stored message does not fit into the request's memory");
 }
 
+/* libsodium takes bytes above 127 for digits. */
+static bool is_ascii(furrow_bytes text)
+{
+    const uint8_t *at = text.data, *end = at + text.len;
+    while (at < end && *at < 0x80) at++;
+    return at == end;
+}
+
 /* Absent is empty. */
 static furrow_status decode_base64(const furrow_json_member *member, furrow_arena *arena, furrow_bytes *out,
                                    furrow_error *err)
@@ -43,8 +51,8 @@ static furrow_status decode_base64(const furrow_json_member *member, furrow_aren
     if (member->raw.len == 0) return FURROW_OK;
     char *bytes = furrow_arena_alloc(arena, room + 1);
     if (!bytes) return no_memory(err);
-    if (sodium_base642bin((unsigned char *)bytes, room, member->raw.data, member->raw.len, NULL, &len, NULL,
-                          sodium_base64_VARIANT_ORIGINAL) != 0)
+    if (!is_ascii(member->raw) || sodium_base642bin((unsigned char *)bytes, room, member->raw.data, member->raw.len,
+                                                    NULL, &len, NULL, sodium_base64_VARIANT_ORIGINAL) != 0)
         return furrow_fail(err, FURROW_INTERNAL, "JetStream: %s of a stored message is not base64", member->name);
     bytes[len] = '\0';
     *out = (furrow_bytes){bytes, len};
