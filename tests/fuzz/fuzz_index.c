@@ -35,7 +35,7 @@ static void check_member(furrow_bytes member)
 {
     const char *text = member.data, *nul = memchr(text, '\0', member.len);
     FURROW_REQUIRE(nul && nul - text <= FURROW_INDEX_TEXT_BYTES && !memchr(text, 0xff, member.len));
-    FURROW_REQUIRE(furrow_bytes_equal(id, (furrow_bytes){nul + 1, member.len - (size_t)(nul + 1 - text)}));
+    FURROW_REQUIRE(furrow_bytes_equal(id, furrow_index_id(member)));
     FURROW_REQUIRE(furrow_utf8_valid(text, (size_t)(nul - text)));
 }
 

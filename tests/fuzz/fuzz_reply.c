@@ -6,6 +6,7 @@
 
 #include "base/arena.h"
 #include "mutate.h"
+#include "store/index.h"
 #include "store/reply.h"
 #include "store/table.h"
 
@@ -31,6 +32,23 @@ static uint64_t mix_bytes(uint64_t sum, furrow_bytes bytes)
     return sum;
 }
 
+/* A page of pending reactions: only what can be looked up. */
+static void check_page(const furrow_value *value)
+{
+    furrow_value pairs;
+    uint64_t cursor = 1;
+    furrow_error err = {0};
+    if (furrow_reaction_page(value, &cursor, &pairs, &err) != FURROW_OK) {
+        FURROW_REQUIRE(cursor == 1 && err.text[0]);
+        return;
+    }
+    FURROW_REQUIRE(pairs.count % 2 == 0 && pairs.count <= value->items[1].count);
+    for (size_t i = 0; i < pairs.count; i += 2) {
+        const char *id = pairs.items[i].text.data;
+        FURROW_REQUIRE(furrow_table_check_id(furrow_bytes_of(id), NULL) == FURROW_OK);
+    }
+}
+
 static uint64_t check_value(const furrow_value *value, unsigned depth, uint64_t sum)
 {
     FURROW_REQUIRE(depth < DEPTH_MAX && value->kind <= FURROW_VALUE_LIST);
@@ -40,6 +58,8 @@ static uint64_t check_value(const furrow_value *value, unsigned depth, uint64_t 
         FURROW_REQUIRE(((const char *)value->text.data)[value->text.len] == '\0');
         furrow_record record = furrow_record_of_value(value);
         FURROW_REQUIRE(record.found == (value->text.len >= FURROW_VERSION_BYTES));
+        furrow_bytes id = furrow_index_id(value->text);
+        FURROW_REQUIRE(id.len == 0 || furrow_table_check_id(furrow_bytes_of(id.data), NULL) == FURROW_OK);
         FURROW_REQUIRE(!record.found || record.body.len == value->text.len - FURROW_VERSION_BYTES);
         return mix_bytes(mix(sum, record.version), value->text);
     }
@@ -65,7 +85,9 @@ static bool take_replies(redisReader *reader, furrow_reply_target *target, furro
         out->overflow |= target->overflow;
         out->error |= target->error;
         if (target->error) (void)furrow_reply_status(target->error_text);
-        if (!target->overflow) out->sum = check_value(&value, 0, out->sum);
+        if (target->overflow) continue;
+        out->sum = check_value(&value, 0, out->sum);
+        if (!target->error) check_page(&value);
     }
 }
 

@@ -1,0 +1,225 @@
+/* See fuzz_events.h. */
+#include "fuzz_events.h"
+
+#include "base/clock.h"
+#include "employee/domain.h"
+#include "employee/v1/employee.furrow.h"
+#include "job/domain.h"
+#include "job/v1/job.furrow.h"
+#include "location/domain.h"
+#include "location/v1/location.furrow.h"
+#include "log/claim.h"
+#include "timesheet/domain.h"
+#include "timesheet/state.h"
+#include "timesheet/v1/timesheet.furrow.h"
+
+#include <stdio.h>
+
+#define NOW_NS    (INT64_C(1795413600) * (int64_t)FURROW_NS_PER_S) /* 2026-11-23T06:00:00Z */
+#define DAY_START 4
+
+static void check_next(furrow_entity *entity, const char *id, furrow_status status, const void *next)
+{
+    furrow_error err = {0};
+    if (status != FURROW_OK || !next) return;
+    if (furrow_entity_check(entity, id, 0, next, &err) == FURROW_OK) return;
+    fprintf(stderr, "%s\n", err.text);
+    FURROW_REQUIRE(!"the next state breaks its own rules");
+}
+
+static void use_nothing(furrow_entity *entity, const ProtobufCMessage *state, events_moment moment, furrow_arena *arena)
+{
+}
+
+static void use_employee(furrow_entity *entity, const ProtobufCMessage *state, events_moment moment,
+                         furrow_arena *arena)
+{
+    const Employee__V1__Employee *employee = (const Employee__V1__Employee *)state;
+    employee_moment now = {"2026-11-23", NOW_NS};
+    Employee__V1__Employee *next = NULL, patch = EMPLOYEE__V1__EMPLOYEE__INIT;
+    Employee__V1__UpdateEmployeeRequest update = EMPLOYEE__V1__UPDATE_EMPLOYEE_REQUEST__INIT;
+    Employee__V1__RehireEmployeeRequest rehire = EMPLOYEE__V1__REHIRE_EMPLOYEE_REQUEST__INIT;
+    Employee__V1__ListEmployeesRequest list = EMPLOYEE__V1__LIST_EMPLOYEES_REQUEST__INIT;
+    Google__Protobuf__FieldMask mask = GOOGLE__PROTOBUF__FIELD_MASK__INIT;
+    Employee__V1__Contact contact = EMPLOYEE__V1__CONTACT__INIT;
+    static char crew[] = "crew", phone[] = "contact.phone", night[] = "night";
+    char *paths[] = {crew, phone};
+    mask.n_paths = 2;
+    mask.paths = paths;
+    patch.crew = night;
+    patch.contact = &contact;
+    update.employee = &patch;
+    update.update_mask = &mask;
+    check_next(entity, employee->id, employee_update(employee, &update, now, arena, &next, NULL), next);
+    next = NULL;
+    check_next(entity, employee->id, employee_terminate(employee, employee->id, "", now, arena, &next, NULL), next);
+    next = NULL;
+    check_next(entity, employee->id, employee_rehire(employee, &rehire, now, arena, &next, NULL), next);
+    (void)!employee_check_erase(employee, employee->id, NULL);
+    (void)employee_holds_badge(employee, "1");
+    (void)employee_matches(employee, &list);
+}
+
+static void use_job(furrow_entity *entity, const ProtobufCMessage *state, events_moment moment, furrow_arena *arena)
+{
+    const Job__V1__Job *job = (const Job__V1__Job *)state;
+    Job__V1__Job *next = NULL;
+    Job__V1__ListJobsRequest list = JOB__V1__LIST_JOBS_REQUEST__INIT;
+    Job__V1__JobStatus to =
+        moment.pick & 1 ? JOB__V1__JOB_STATUS__JOB_STATUS_OPEN : JOB__V1__JOB_STATUS__JOB_STATUS_CLOSED;
+    check_next(entity, job->id, job_set_status(job, job->id, to, NOW_NS, arena, &next, NULL), next);
+    (void)job_matches(job, &list);
+}
+
+static void use_location(furrow_entity *entity, const ProtobufCMessage *state, events_moment moment,
+                         furrow_arena *arena)
+{
+    const Location__V1__Location *location = (const Location__V1__Location *)state;
+    Location__V1__Location *next = NULL, parent = LOCATION__V1__LOCATION__INIT;
+    static char id[] = "P1";
+    Location__V1__LocationStatus to = moment.pick & 1 ? LOCATION__V1__LOCATION_STATUS__LOCATION_STATUS_OPEN
+                                                      : LOCATION__V1__LOCATION_STATUS__LOCATION_STATUS_CLOSED;
+    parent.id = id;
+    parent.ranch_id = location->ranch_id;
+    parent.kind = LOCATION__V1__LOCATION_KIND__LOCATION_KIND_BLOCK;
+    check_next(entity, location->id, location_set_status(location, location->id, to, NOW_NS, arena, &next, NULL), next);
+    next = NULL;
+    if (location_check_parent(location->kind, id, &parent, NULL) == FURROW_OK)
+        check_next(entity, location->id, location_move(location, location->id, &parent, NOW_NS, arena, &next, NULL),
+                   next);
+    (void)!location_check_parent(LOCATION__V1__LOCATION_KIND__LOCATION_KIND_ROW, location->id, location, NULL);
+}
+
+static void use_tree(furrow_entity *entity, const ProtobufCMessage *state, events_moment moment, furrow_arena *arena)
+{
+    const Location__V1__Tree *tree = (const Location__V1__Tree *)state;
+    Location__V1__Tree *next = NULL;
+    const char *parent = tree->n_parents ? tree->parents[moment.pick % tree->n_parents]->key : tree->id;
+    const char *block = moment.pick & 1 ? "B9" : parent;
+    check_next(entity, tree->id, location_tree_put(tree, tree->id, block, parent, arena, &next, NULL), next);
+    next = NULL;
+    check_next(entity, tree->id, location_tree_put(tree, tree->id, block, tree->id, arena, &next, NULL), next);
+}
+
+/* The strokes of a day, at some hour of it. */
+static void use_rules(furrow_entity *entity, const Timesheet__V1__WorkDay *day, const workday_stroke *stroke,
+                      furrow_arena *arena)
+{
+    static workday_rule *const rules[] = {workday_clock_in, workday_switch_job, workday_start_break, workday_end_break,
+                                          workday_clock_out};
+    for (size_t i = 0; i < sizeof rules / sizeof *rules; i++) {
+        Timesheet__V1__WorkDay *next = NULL;
+        check_next(entity, day->id, rules[i](day, stroke, arena, &next, NULL), next);
+    }
+}
+
+static void use_open_day(furrow_entity *entity, const Timesheet__V1__WorkDay *day, const workday_stroke *stroke,
+                         furrow_arena *arena)
+{
+    char id[FURROW_ID_MAX + 1];
+    workday_stroke after = *stroke;
+    Timesheet__V1__WorkDay *next = NULL;
+    check_next(entity, day->id,
+               workday_close(day, &stroke->window, stroke->at_ns, stroke->now_ns, "termination", arena, &next, NULL),
+               next);
+    after.window = workday_window_at(stroke->window.end_ns, DAY_START);
+    workday_day_id(day->employee_id, &after.window, id);
+    after.day_id = id;
+    next = NULL;
+    check_next(entity, id, workday_carry_over(day, &after, arena, &next, NULL), next);
+}
+
+static void use_day(furrow_entity *entity, const ProtobufCMessage *state, events_moment moment, furrow_arena *arena)
+{
+    const Timesheet__V1__WorkDay *day = (const Timesheet__V1__WorkDay *)state;
+    Timesheet__V1__CorrectDayRequest correct = TIMESHEET__V1__CORRECT_DAY_REQUEST__INIT;
+    Timesheet__V1__WorkDay *next = NULL;
+    static char by[] = "boss";
+    workday_stroke stroke = {.day_id = day->id, .employee_id = day->employee_id, .job_id = "J1", .location_id = "B1"};
+    int64_t work_s, meal_s;
+    if (workday_window_of_id(day->id, DAY_START, &stroke.window, NULL) != FURROW_OK) return;
+    stroke.kind =
+        moment.pick & 1 ? TIMESHEET__V1__ENTRY_KIND__ENTRY_KIND_MEAL : TIMESHEET__V1__ENTRY_KIND__ENTRY_KIND_REST;
+    stroke.at_ns = stroke.window.start_ns + (stroke.window.end_ns - stroke.window.start_ns) / 256 * moment.pick;
+    stroke.now_ns = stroke.at_ns;
+    workday_totals(day, &stroke.window, stroke.now_ns, &work_s, &meal_s);
+    FURROW_REQUIRE(work_s >= 0 && meal_s >= 0);
+    use_rules(entity, day, &stroke, arena);
+    if (workday_is_open(day)) use_open_day(entity, day, &stroke, arena);
+    correct.id = day->id;
+    correct.by = correct.reason = by;
+    correct.entries = day->entries;
+    correct.n_entries = day->n_entries;
+    check_next(entity, day->id, workday_correct(day, &correct, &stroke.window, stroke.now_ns, arena, &next, NULL),
+               next);
+}
+
+/* ---- what others keep ---- */
+
+static Timesheet__V1__Employee some_employee(void)
+{
+    static char id[] = "E1", name[] = "Ana";
+    Timesheet__V1__Employee employee = TIMESHEET__V1__EMPLOYEE__INIT;
+    employee.id = id;
+    employee.display_name = name;
+    employee.status = EMPLOYEE__V1__EMPLOYMENT_STATUS__EMPLOYMENT_STATUS_ACTIVE;
+    return employee;
+}
+
+static Timesheet__V1__Job some_job(void)
+{
+    static char id[] = "J1", name[] = "Harvest";
+    Timesheet__V1__Job job = TIMESHEET__V1__JOB__INIT;
+    job.id = id;
+    job.name = name;
+    job.status = JOB__V1__JOB_STATUS__JOB_STATUS_OPEN;
+    return job;
+}
+
+static void use_kept_employee(const ProtobufCMessage *state, events_moment moment, furrow_arena *arena)
+{
+    Timesheet__V1__Job job = some_job();
+    (void)!workday_check_facts("E1", (const Timesheet__V1__Employee *)state, "J1", &job, "B1", NULL, NULL);
+}
+
+static void use_kept_job(const ProtobufCMessage *state, events_moment moment, furrow_arena *arena)
+{
+    Timesheet__V1__Employee employee = some_employee();
+    Timesheet__V1__Location location = TIMESHEET__V1__LOCATION__INIT;
+    location.status = LOCATION__V1__LOCATION_STATUS__LOCATION_STATUS_OPEN;
+    (void)!workday_check_facts("E1", &employee, "J1", (const Timesheet__V1__Job *)state, "B1", &location, NULL);
+}
+
+static void use_kept_location(const ProtobufCMessage *state, events_moment moment, furrow_arena *arena)
+{
+    Timesheet__V1__Employee employee = some_employee();
+    Timesheet__V1__Job job = some_job();
+    (void)!workday_check_facts("E1", &employee, "J1", &job, "B1", (const Timesheet__V1__Location *)state, NULL);
+}
+
+static void use_kept_by_job(const ProtobufCMessage *state, events_moment moment, furrow_arena *arena)
+{
+    static char id[] = "B1";
+    char *ids[] = {id};
+    const Job__V1__Location *locations[] = {(const Job__V1__Location *)state};
+    (void)!job_check_locations(ids, locations, 1, NULL);
+}
+
+const events_kind events_kinds[] = {
+    {&employee_v1_employee_entity, employee_check_state, use_employee},
+    {&employee_v1_badge_claim_entity, furrow_claim_check_state, use_nothing},
+    {&employee_v1_employee_key_entity, employee_check_key, use_nothing},
+    {&job_v1_job_entity, job_check_state, use_job},
+    {&location_v1_location_entity, location_check_state, use_location},
+    {&location_v1_tree_entity, location_check_tree, use_tree},
+    {&timesheet_v1_work_day_entity, state_check_day, use_day},
+    {NULL, NULL, NULL},
+};
+
+const events_replica events_kept[] = {
+    {&timesheet_v1_employee_replica, state_check_employee, use_kept_employee},
+    {&timesheet_v1_job_replica, state_check_job, use_kept_job},
+    {&timesheet_v1_location_replica, state_check_location, use_kept_location},
+    {&job_v1_location_replica, job_check_location, use_kept_by_job},
+    {NULL, NULL, NULL},
+};
