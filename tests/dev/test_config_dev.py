@@ -76,6 +76,8 @@ class Dev:
         for name in ["employee", "location", "job", "timesheet", "cli/furrow"]:
             shutil.copy2(BIN / name, self.bin / name)
         env = {name: value for name, value in os.environ.items() if not name.startswith("FURROW_") and name != "NO_COLOR"}
+        # Hundreds of calls of the tool: under ThreadSanitizer each would wait a second before it ends.
+        env["TSAN_OPTIONS"] = os.environ.get("TSAN_OPTIONS", "") + " atexit_sleep_ms=0"
         server = {"FURROW_NATS_SERVER": os.environ["FURROW_NATS_SERVER"]} if os.environ.get("FURROW_NATS_SERVER") else {}
         self.env = dict(env, FURROW_RUN=str(self.run), FURROW_BIN=str(self.bin), FURROW_DEV_NATS_PORT=str(free_port()), TERM="xterm", **server)
         # Reads until our end of its pipe closes, which it does however we end.
@@ -241,11 +243,10 @@ exec {self.dev.bin}/cli/furrow.real "$@"
         self.assertIsNone(stranger.poll(), "down ended somebody else's process")
 
     def test_7_show_plays_on_new_people(self):
-        for number in (2, 3):
-            said = self.dev.up("--show")
-            self.assertIn("employees: 300 imported, 0 unchanged, 0 bad", said)
-            self.assertEqual(said.count("150 clocked in, 0 were already, 0 failures"), 2, said)
-            self.assertIn(f"timesheet:{{Employee}}:E{number}-00001", said)
+        said = self.dev.up("--show")
+        self.assertIn("employees: 300 imported, 0 unchanged, 0 bad", said)
+        self.assertEqual(said.count("150 clocked in, 0 were already, 0 failures"), 2, said)
+        self.assertIn("timesheet:{Employee}:E2-00001", said)
 
     def test_8_down_ends_all_that_was_started(self):
         pids = self.dev.pids()
