@@ -27,7 +27,8 @@ struct furrow_task {
     uint64_t deadline_ns;        /* of its present wait */
     uint64_t work_deadline_ns;
     size_t heap_index;
-    bool queued; /* is in the ready queue */
+    bool queued;         /* is in the ready queue */
+    furrow_place *place; /* or NULL */
 };
 
 static _Thread_local furrow_task *running;
@@ -193,6 +194,7 @@ furrow_status furrow_tasks_spawn(furrow_tasks *tasks, furrow_task_fn *fn, void *
     task->arg = arg;
     task->work_deadline_ns = FURROW_NEVER;
     task->slot = NULL;
+    task->place = NULL;
     tasks->live++;
     make_ready(task);
     return FURROW_OK;
@@ -271,6 +273,23 @@ bool furrow_wait(furrow_waiter *waiter, uint64_t deadline_ns)
     park();
     waiter->task = NULL;
     return waiter->done;
+}
+
+void furrow_task_set_place(furrow_place *place)
+{
+    FURROW_REQUIRE(running != NULL);
+    running->place = place;
+}
+
+bool furrow_wait_aside(furrow_waiter *waiter, uint64_t deadline_ns)
+{
+    FURROW_REQUIRE(running != NULL);
+    furrow_place *place = running->place;
+    if (waiter->done || !place) return furrow_wait(waiter, deadline_ns);
+    place->leave(place);
+    bool done = furrow_wait(waiter, deadline_ns);
+    place->enter(place);
+    return done;
 }
 
 void furrow_waiter_done(furrow_waiter *waiter)

@@ -40,6 +40,21 @@ static inline furrow_waiter furrow_waiter_make(void)
 /* Parks the running task until @waiter is done (true) or @deadline_ns passes (false). True at once if already done. */
 bool furrow_wait(furrow_waiter *waiter, uint64_t deadline_ns);
 
+/*
+ * Where only so many tasks are to work at once, each has a place. One that waits for what others hold or bring, for as
+ * long as that takes, leaves it to another meanwhile.
+ */
+typedef struct furrow_place {
+    void (*leave)(struct furrow_place *place);
+    void (*enter)(struct furrow_place *place);
+} furrow_place;
+
+/* The running task has @place until it returns. */
+void furrow_task_set_place(furrow_place *place);
+
+/* furrow_wait without the task's place, if it has one. */
+bool furrow_wait_aside(furrow_waiter *waiter, uint64_t deadline_ns);
+
 /* Marks @waiter done and makes its task ready to run within this turn of the loop. Call it on the loop's thread. */
 void furrow_waiter_done(furrow_waiter *waiter);
 

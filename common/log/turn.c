@@ -96,7 +96,7 @@ static furrow_status wait_in_queue(furrow_turn *turn, furrow_turn *holder, uint6
     }
     turn->waited = turn->waits = true;
     join_queue(holder, turn);
-    turn->has = furrow_wait(&turn->waiter, deadline_ns);
+    turn->has = furrow_wait_aside(&turn->waiter, deadline_ns);
     if (turn->has) return FURROW_OK;
     turn->waits = false;
     leave_queue(*find_holder(turns, turn->id), turn);
