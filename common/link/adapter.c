@@ -8,7 +8,12 @@
  */
 #include "link/internal.h"
 
+#include <sys/ioctl.h>
 #include <unistd.h>
+
+#define BACKLOG_MESSAGES 64  /* of one read: fewer are not worth the look whether there are more */
+#define BACKLOG_MS       100 /* until it is one that does not go away */
+#define READS_MAX        4   /* a turn */
 
 static natsStatus on_attach(void **user, void *arg, natsConnection *native, natsSock fd)
 {
@@ -76,15 +81,40 @@ natsStatus furrow_adapter_set(natsOptions *options, furrow_connection *conn)
     return natsOptions_SetEventLoop(options, conn, on_attach, on_read, on_write, on_detach);
 }
 
+/* More than one read can take in lies there. */
+static bool has_backlog(const furrow_connection *conn, size_t messages)
+{
+    int left = 0;
+    return messages >= BACKLOG_MESSAGES && ioctl(conn->fd, FIONREAD, &left) == 0 && left > 0;
+}
+
+/*
+ * One read a turn: what comes in a burst may wait in the socket while the turn does what the last one brought. But a
+ * backlog that does not go away means that more comes than is done. Then it must not wait where nobody sees how long it
+ * has: each turn takes in as much as several reads bring, and who handles it can refuse what is too much.
+ */
+static void read_input(furrow_connection *conn)
+{
+    uint64_t now_ms = uv_now(furrow_loop_uv(conn->link->loop));
+    for (unsigned reads = 0; reads < READS_MAX; reads++) {
+        natsConnection_ProcessReadEvent(conn->native);
+        size_t messages = furrow_link_drain(conn);
+        if (atomic_load(&conn->detached)) return;
+        if (!has_backlog(conn, messages)) {
+            conn->backlog_since_ms = 0;
+            return;
+        }
+        if (conn->backlog_since_ms == 0) conn->backlog_since_ms = now_ms;
+        if (now_ms - conn->backlog_since_ms < BACKLOG_MS) return;
+    }
+}
+
 static void on_ready(uv_poll_t *poll, int status, int events)
 {
     furrow_connection *conn = poll->data;
     if (events & UV_WRITABLE) furrow_loop_defer(conn->link->loop, &conn->link->flush_hook);
     /* An error on the descriptor is found by reading, which gives it a name. */
-    if ((events & UV_READABLE) || status < 0) {
-        natsConnection_ProcessReadEvent(conn->native);
-        furrow_link_drain(conn);
-    }
+    if ((events & UV_READABLE) || status < 0) read_input(conn);
     if (atomic_load(&conn->detached) && !conn->over) furrow_connection_lost(conn);
 }
 

@@ -45,11 +45,11 @@ static size_t drain_subscriptions(furrow_link *link, size_t expected)
     return found;
 }
 
-void furrow_link_drain(furrow_connection *conn)
+size_t furrow_link_drain(furrow_connection *conn)
 {
     furrow_link *link = conn->link;
     size_t expected = (size_t)received(conn);
-    if (expected == 0) return;
+    if (expected == 0) return 0;
     link->draining = true;
     size_t found = link->requests_first ? furrow_requests_drain(link, expected) : drain_subscriptions(link, expected);
     if (found < expected) {
@@ -62,4 +62,5 @@ void furrow_link_drain(furrow_connection *conn)
     furrow_subscriptions_reap(link);
     /* Late messages of subscriptions that are gone, or second replies to requests that are over. */
     if (found < expected) furrow_requests_sweep(link);
+    return expected;
 }

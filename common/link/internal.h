@@ -56,6 +56,7 @@ typedef struct furrow_connection {
     bool over;              /* no longer the link's connection */
     natsStatistics *statistics;
     uint64_t messages_seen, bytes_seen;
+    uint64_t backlog_since_ms; /* since when each read has left something for the next; 0: it does not */
     uv_work_t work;
     natsStatus status;
     char error[200];
@@ -78,7 +79,7 @@ struct furrow_subscription {
     natsSubscription *native; /* NULL while there is no connection, or stopped before one came */
     char *subject, *queue;
     size_t max_per_turn;
-    furrow_msg_fn *fn, *overflow;
+    furrow_msg_fn *fn;
     void *arg;
     const furrow_subscription_hooks *hooks; /* or NULL */
     uint64_t dropped;
@@ -200,8 +201,8 @@ void furrow_adapter_relieve(furrow_link *link);
 natsStatus furrow_complaint_listen(furrow_link *link);
 void furrow_complaint_forget(furrow_link *link);
 
-/* drain.c, after a read on @conn */
-void furrow_link_drain(furrow_connection *conn);
+/* drain.c, after a read on @conn: how many messages it brought */
+size_t furrow_link_drain(furrow_connection *conn);
 
 /* message.c */
 furrow_message_pool *furrow_message_pool_create(void);

@@ -93,12 +93,11 @@ typedef void furrow_msg_fn(void *arg, furrow_msg *msg);
 
 /*
  * @queue NULL: a plain subscription. Subscriptions are made again after a reconnect. max_per_turn 0: unlimited, else
- * messages past it within one turn are handed to @overflow (which owns them; NULL: freed and counted).
+ * messages past it within one turn are freed and counted.
  */
 typedef struct furrow_subscribe_options {
     const char *queue;
     size_t max_per_turn;
-    furrow_msg_fn *overflow;
 } furrow_subscribe_options;
 furrow_subscription *furrow_link_subscribe(furrow_link *link, const char *subject,
                                            const furrow_subscribe_options *options, furrow_msg_fn *fn, void *arg,
@@ -121,6 +120,18 @@ typedef struct furrow_outgoing {
 /* Leaves at the end of the turn. UNAVAILABLE when not connected, RESOURCE_EXHAUSTED past max_buffered_bytes,
  * INVALID_ARGUMENT when larger than the server takes. Everything is copied. */
 furrow_status furrow_link_publish(furrow_link *link, const furrow_outgoing *out, furrow_error *err) FURROW_MUST_USE;
+
+/*
+ * A message with headers that is made once and sent to many subjects: what it costs is the copy into the output.
+ * Headers and body are copied. NULL when out of memory, or when they are no valid ones.
+ */
+typedef struct furrow_ready_made furrow_ready_made;
+furrow_ready_made *furrow_link_make_ready(const furrow_header headers[], size_t header_count, furrow_bytes data);
+void furrow_ready_made_destroy(furrow_ready_made *made);
+
+/* As furrow_link_publish. */
+furrow_status furrow_link_publish_ready(furrow_link *link, furrow_ready_made *made, const char *subject,
+                                        furrow_error *err) FURROW_MUST_USE;
 
 /**
  * Request and one reply through the connection's wildcard inbox (no subscription per call).

@@ -4,7 +4,7 @@
  *
  * nats.c frees messages on a thread of its own, which it wakes whenever that sleeps. One message every other
  * microsecond wakes it each time: two system calls and a fight for its lock, half of what a call costs. So messages are
- * handed back to nats.c by the hundred. May depend on: nats.c.
+ * handed back to nats.c by the hundreds. May depend on: nats.c.
  */
 #include "link/internal.h"
 
@@ -14,7 +14,7 @@
 #include <string.h>
 
 #define POOLED_MAX     4096
-#define USED_MAX       128 /* freed and not yet handed back */
+#define USED_MAX       512 /* freed and not yet handed back */
 #define USED_BYTES_MAX (256u << 10)
 #define WEIGHT_BESIDE  512 /* of a message's own structures, subject and reply, in nats.c and here */
 

@@ -4,6 +4,7 @@
  */
 #include "link/internal.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #define PROTOCOL_BYTES 32                  /* of a message beside subject, reply, headers and body */
@@ -86,4 +87,62 @@ furrow_status furrow_link_publish(furrow_link *link, const furrow_outgoing *out,
     if (out->reply && !furrow_link_subject_ok(out->reply))
         return furrow_fail(err, FURROW_INVALID_ARGUMENT, "no valid subject to reply to");
     return furrow_link_send(link, out, out->reply, err);
+}
+
+/*
+ * nats.c takes headers only in a message of its own, which costs some ten allocations, each freed on another thread,
+ * under the locks that the next ones need. But it copies a message whole when it publishes it, so one can be published
+ * again; and reads its subject anew, which lies in the message where natsMsg_GetSubject says, with all the room that
+ * the first subject had. Whether it does so is looked at when the message is made.
+ */
+struct furrow_ready_made {
+    natsMsg *native;
+    char *subject; /* within it, room for FURROW_SUBJECT_MAX */
+    size_t bytes;
+};
+
+static bool can_be_readdressed(const furrow_ready_made *made)
+{
+    memcpy(made->subject, "other", sizeof "other");
+    return strcmp(natsMsg_GetSubject(made->native), "other") == 0;
+}
+
+furrow_ready_made *furrow_link_make_ready(const furrow_header headers[], size_t header_count, furrow_bytes data)
+{
+    char room[FURROW_SUBJECT_MAX];
+    furrow_ready_made *made = calloc(1, sizeof *made);
+    if (!made) return NULL;
+    memset(room, 'x', sizeof room - 1);
+    room[sizeof room - 1] = '\0';
+    natsStatus status = natsMsg_Create(&made->native, room, NULL, data.data, (int)data.len);
+    for (size_t i = 0; status == NATS_OK && i < header_count; i++) {
+        status = header_ok(&headers[i]) ? natsMsgHeader_Set(made->native, headers[i].name, headers[i].value)
+                                        : NATS_INVALID_ARG;
+        made->bytes += strlen(headers[i].name) + strlen(headers[i].value);
+    }
+    made->bytes += data.len + PROTOCOL_BYTES;
+    if (status == NATS_OK) {
+        made->subject = (char *)(uintptr_t)natsMsg_GetSubject(made->native);
+        if (can_be_readdressed(made)) return made;
+    }
+    furrow_ready_made_destroy(made);
+    return NULL;
+}
+
+void furrow_ready_made_destroy(furrow_ready_made *made)
+{
+    if (!made) return;
+    natsMsg_Destroy(made->native);
+    free(made);
+}
+
+furrow_status furrow_link_publish_ready(furrow_link *link, furrow_ready_made *made, const char *subject,
+                                        furrow_error *err)
+{
+    furrow_status status = check(link, &(furrow_outgoing){.subject = subject}, err);
+    if (status != FURROW_OK) return status;
+    memcpy(made->subject, subject, strlen(subject) + 1); /* check has measured it */
+    link->buffered += made->bytes;
+    natsStatus sent = natsConnection_PublishMsg(link->conn->native, made->native);
+    return sent == NATS_OK ? FURROW_OK : refused(sent, err);
 }

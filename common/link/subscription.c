@@ -58,7 +58,6 @@ furrow_subscription *furrow_link_subscribe_hooked(furrow_link *link, const char 
         *made = (furrow_subscription){.link = link,
                                       .max_per_turn = options->max_per_turn ? options->max_per_turn : SIZE_MAX,
                                       .fn = fn,
-                                      .overflow = options->overflow,
                                       .arg = arg,
                                       .hooks = hooks};
         made->subject = strdup(subject);
@@ -141,8 +140,6 @@ static void hand_over(furrow_subscription *subscription, furrow_msg *msg, size_t
 {
     if (nth < subscription->max_per_turn) {
         subscription->fn(subscription->arg, msg);
-    } else if (subscription->overflow) {
-        subscription->overflow(subscription->arg, msg);
     } else {
         subscription->dropped++;
         furrow_msg_free(msg);

@@ -46,12 +46,19 @@ static furrow_status wait_turn(furrow_call *call, furrow_error *err)
     furrow_call **at;
     while (*(at = find_running(call))) {
         furrow_call *running = *at;
+        uint64_t until_ns;
+        furrow_status status = furrow_call_begin_wait(call, &until_ns, err);
+        if (status != FURROW_OK) return status;
         furrow_follower follower = {.next = running->followers, .waiter = furrow_waiter_make()};
         running->followers = &follower;
-        if (furrow_wait(&follower.waiter, call->deadline_ns)) continue;
-        unfollow(running, &follower);
-        return furrow_fail(err, FURROW_DEADLINE_EXCEEDED,
-                           "another request with this " FURROW_HEADER_IDEMPOTENCY_KEY " is still being worked on");
+        if (!furrow_wait(&follower.waiter, until_ns)) {
+            unfollow(running, &follower);
+            status =
+                furrow_fail(err, FURROW_DEADLINE_EXCEEDED,
+                            "another request with this " FURROW_HEADER_IDEMPOTENCY_KEY " is still being worked on");
+        }
+        status = furrow_call_end_wait(call, status, until_ns, err);
+        if (status != FURROW_OK) return status;
     }
     call->next = NULL;
     *at = call;

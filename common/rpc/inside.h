@@ -1,6 +1,8 @@
 /**
  * What the parts of the server share: the call and its life. For common/rpc only. Who does what:
- *   server.c       subscriptions, the pool of calls, a call's life from message to reply
+ *   server.c       subscriptions, the pool of calls, the life of a server
+ *   intake.c       a request from its message to its task or its refusal; admission.c decides which, caller.c keeps one
+ *                  caller from taking all
  *   stages.c       what stands between the message and its handler
  *   idempotency.c  the same key, the same answer
  *   reply.c        the answer or the error, in the caller's encoding (status_message.c)
@@ -11,6 +13,8 @@
 #define FURROW_RPC_INSIDE_H
 
 #include "base/buffer.h"
+#include "rpc/admission.h"
+#include "rpc/caller.h"
 #include "rpc/methods.h"
 #include "rpc/server.h"
 
@@ -23,7 +27,8 @@ typedef struct furrow_served {
     const furrow_handlers *handlers;
     furrow_methods methods;
     furrow_subscription *subscription;
-    furrow_method_stats *stats; /* one per method */
+    furrow_method_stats *stats; /* one per method, */
+    furrow_pace *paces;         /* and so here */
 } furrow_served;
 
 /* Waits in another call's line: a node on the waiting task's stack. */
@@ -41,6 +46,11 @@ struct furrow_call {
     furrow_encoding encoding, answer_encoding;
     bool accept_given;
     uint64_t arrival_ns, deadline_ns;
+    uint64_t begun_ns;     /* when it got its place; later by what it waited without one */
+    uint64_t left_ns;      /* when it last left its place */
+    size_t company;        /* calls that ran when it began */
+    furrow_caller *caller; /* while it is among its waiting ones; or NULL */
+    furrow_place place;
     furrow_follower *followers; /* calls with the same idempotency key, waiting for this one */
     struct furrow_call *next;   /* in the pool, or among keyed calls that run */
     size_t versions_len;
@@ -57,13 +67,38 @@ struct furrow_server {
     furrow_call *idle;                     /* pool */
     size_t idle_count, idle_low;           /* and its lowest since the last trim */
     furrow_call *keyed[FURROW_CALL_KEYED]; /* running calls that carry an idempotency key, by its first byte */
-    size_t running;
-    uint64_t arrival_ns; /* of the requests that one read brought; 0 once the first of their tasks has run */
+    furrow_admission admission;
+    furrow_callers callers;
+    size_t live;         /* calls begun and not ended: those that run, and those aside, */
+    size_t aside;        /* which wait for what others hold, */
+    size_t waiting;      /* and of these, who are bounded by max_waiting */
+    bool watching;       /* a task looks after the queue, */
+    furrow_waiter watch; /* and is woken to end */
+    uint64_t refused, expired;
+    uint64_t refused_ns;        /* when the last was */
+    uint64_t refusing_since_ns; /* the first since a call ended; 0: none */
+    furrow_ready_made *busy[2]; /* the refusal of who is too much, by furrow_encoding */
+    uint64_t arrival_ns;        /* of the requests that one read brought; 0 once the first of their tasks has run */
     uint64_t dropped;
     furrow_waiter *drained;
     bool gone; /* destroyed while calls ran: the last of them frees it, and nothing of the owner's is touched */
     furrow_buffer packed; /* the reply being sent; copied by publish */
 };
+
+/* server.c: a zeroed call of the pool, NULL when out of memory; and back, its message freed. */
+furrow_call *furrow_call_take(furrow_server *server);
+void furrow_call_give_back(furrow_call *call);
+/* UNAVAILABLE, with why. */
+furrow_status furrow_server_ready(const furrow_server *server, furrow_error *err) FURROW_MUST_USE;
+/* Some task of the server has ended: was it the last that somebody waits for? */
+void furrow_server_settle(furrow_server *server);
+
+/* intake.c */
+#define FURROW_BUSY_RETRY_MS 100
+void furrow_intake_request(void *served, furrow_msg *msg);
+/* Begins what is in the queue as far as there are places, and refuses who has waited too long. */
+void furrow_intake_admit(furrow_server *server, uint64_t now_ns);
+furrow_error furrow_intake_busy_error(void);
 
 /* stages.c: everything between message and handler; *response is set when OK is returned. */
 furrow_status furrow_call_work(furrow_call *call, ProtobufCMessage **response, furrow_error *err) FURROW_MUST_USE;
@@ -72,6 +107,18 @@ void furrow_call_guess_encoding(furrow_call *call);
 /* May it begin (still, after a wait)? DEADLINE_EXCEEDED, counted, when it is too late; UNAVAILABLE when the server is
  * gone. */
 furrow_status furrow_call_may_begin(furrow_call *call, furrow_error *err) FURROW_MUST_USE;
+
+/*
+ * Around a wait for what others bring: the call leaves its place and may wait until *until_ns. RESOURCE_EXHAUSTED when
+ * too many do; then there is nothing to end. End takes what became of the wait: a DEADLINE_EXCEEDED that is not of the
+ * call's own deadline is UNAVAILABLE with the same text.
+ */
+furrow_status furrow_call_begin_wait(furrow_call *call, uint64_t *until_ns, furrow_error *err) FURROW_MUST_USE;
+furrow_status furrow_call_end_wait(furrow_call *call, furrow_status status, uint64_t until_ns,
+                                   furrow_error *err) FURROW_MUST_USE;
+
+/* Its caller has been sent as many bytes as one may be: RESOURCE_EXHAUSTED, counted. */
+furrow_status furrow_call_refuse_caller(furrow_call *call, int64_t retry_ms, furrow_error *err);
 
 /* idempotency.c */
 typedef furrow_status furrow_call_run(furrow_call *call, const ProtobufCMessage *request, ProtobufCMessage **response,
@@ -82,5 +129,8 @@ furrow_status furrow_call_once(furrow_call *call, const ProtobufCMessage *reques
 /* reply.c */
 void furrow_reply_ok(furrow_call *call, const ProtobufCMessage *response);
 void furrow_reply_error(furrow_call *call, const furrow_error *err);
+/* furrow_intake_busy_error, packed beforehand. */
+void furrow_reply_ready_made(furrow_call *call);
+bool furrow_reply_make_ready(furrow_server *server); /* false when out of memory */
 
 #endif

@@ -3,6 +3,7 @@
  * Nats-Service-Error and -Code, and a google.rpc.Status as body. The common answer, a protobuf body without headers,
  * formats nothing. Depends on wire and link.
  */
+#include "base/clock.h"
 #include "rpc/inside.h"
 #include "rpc/status_message.h"
 #include "wire/json.h"
@@ -49,6 +50,21 @@ static furrow_status encode(const furrow_call *call, const ProtobufCMessage *res
     return FURROW_OK;
 }
 
+/* A read that is refused for its size can be asked for again; a command's outcome is told in any case. */
+static furrow_status check_size(furrow_call *call, furrow_error *err)
+{
+    furrow_server *server = call->served->server;
+    size_t bytes = server->packed.len;
+    int64_t retry_ms;
+    if (bytes < FURROW_CALLER_LARGE) return FURROW_OK;
+    uint64_t now_ns = furrow_clock_now_ns();
+    if (call->method->idempotency != FURROW_NO_SIDE_EFFECTS)
+        furrow_caller_sent(&server->callers, call->msg->reply, bytes, now_ns);
+    else if (!furrow_caller_may_send(&server->callers, call->msg->reply, bytes, now_ns, &retry_ms))
+        return furrow_call_refuse_caller(call, retry_ms, err);
+    return FURROW_OK;
+}
+
 void furrow_reply_ok(furrow_call *call, const ProtobufCMessage *response)
 {
     furrow_header headers[2];
@@ -56,6 +72,7 @@ void furrow_reply_ok(furrow_call *call, const ProtobufCMessage *response)
     size_t count = content_type(call, &headers[0]);
     if (call->versions_len > 0) headers[count++] = (furrow_header){FURROW_HEADER_VERSION, call->versions};
     furrow_status status = encode(call, response, &call->served->server->packed, &err);
+    if (status == FURROW_OK) status = check_size(call, &err);
     if (status == FURROW_OK) {
         status = publish(call, headers, count, &err);
         if (status == FURROW_OK || status == FURROW_UNAVAILABLE) return; /* nobody left to be told */
@@ -81,4 +98,32 @@ void furrow_reply_error(furrow_call *call, const furrow_error *err)
     size_t count = 2 + content_type(call, &headers[2]);
     if (call->versions_len > 0) headers[count++] = (furrow_header){FURROW_HEADER_VERSION, call->versions};
     (void)!publish(call, headers, count, NULL);
+}
+
+bool furrow_reply_make_ready(furrow_server *server)
+{
+    furrow_error err = furrow_intake_busy_error();
+    char number[12];
+    bool made = true;
+    snprintf(number, sizeof number, "%d", (int)err.code);
+    furrow_header headers[] = {{FURROW_HEADER_ERROR, err.text}, {FURROW_HEADER_ERROR_CODE, number}};
+    for (furrow_encoding encoding = FURROW_PROTOBUF; encoding <= FURROW_JSON; encoding++) {
+        furrow_buffer_reset(&server->packed);
+        furrow_status_message_encode(&err, encoding, &server->packed);
+        server->busy[encoding] =
+            furrow_link_make_ready(headers, 2, (furrow_bytes){server->packed.data, server->packed.len});
+        made = made && server->busy[encoding] && !server->packed.failed;
+    }
+    return made;
+}
+
+void furrow_reply_ready_made(furrow_call *call)
+{
+    furrow_server *server = call->served->server;
+    if (call->accept_given) { /* the answer says which encoding it has: these are few */
+        furrow_error err = furrow_intake_busy_error();
+        furrow_reply_error(call, &err);
+        return;
+    }
+    (void)!furrow_link_publish_ready(server->link, server->busy[call->answer_encoding], call->msg->reply, NULL);
 }

@@ -2,15 +2,22 @@
  * The server: requests on a service's subjects become handler calls, each in a task with an arena of its own.
  *
  * One queue subscription `<package>.<Service>.*` per service; an unknown last token is UNIMPLEMENTED. What stands
- * between the message and the handler is the chain: decode, deadline, limit, idempotency, metrics (DESIGN section 2).
+ * between the message and the handler is the chain: admission, deadline, Furrow-After, decode, idempotency key.
  * The common case (protobuf, no headers, success) reads no header and writes none.
  *
  * A request's answer comes in the encoding of the request (its Content-Type, else JSON if byte 0 is '{', else protobuf;
  * so an empty body is answered in protobuf), or in what Accept asks. What is refused says why, with a status:
- *   UNIMPLEMENTED no such method; RESOURCE_EXHAUSTED max_calls run already, or the process's memory budget has no room
- *   for it (each with a retry delay, before anything is read of it); UNAVAILABLE not ready;
+ *   UNIMPLEMENTED no such method; RESOURCE_EXHAUSTED more requests than the service can work on, or the process's
+ * memory budget has no room for it (each with a retry delay, before anything is read of it); UNAVAILABLE not ready;
  *   INVALID_ARGUMENT wrong body, type, header or size; DEADLINE_EXCEEDED too late to begin: the handler did not run.
  * A handler that ends OK after its deadline is answered OK all the same.
+ *
+ * Admission: so many calls run at once as do not slow each other down, between min_calls and max_calls by what they are
+ * measured to take; others queue, max_calls in all and for max_queue_ms at most. Past that the service is overloaded:
+ * the newest goes first, and whoever has queued for 10 ms is refused. A call that waits for what others bring (the
+ * versions of Furrow-After, another call with its idempotency key, its turn on an entity) leaves its place meanwhile;
+ * of the first two max_waiting wait at once, half of them for one caller, and for max_wait_ms at most.
+ *
  * Threads: the loop's.
  */
 #ifndef FURROW_RPC_SERVER_H
@@ -52,13 +59,20 @@ const furrow_command *furrow_call_command(furrow_call *call);
 void furrow_call_wrote(furrow_call *call, const char *entity_subject, uint64_t sequence);
 
 /* Furrow-After pairs of the request are handed to this before the handler runs; it parks until each is satisfied.
- * FAILED_PRECONDITION for a stream this service does not keep. */
+ * DEADLINE_EXCEEDED, with what is missing; a deadline of 0 only asks whether it is. FAILED_PRECONDITION for a stream
+ * this service does not keep. */
 typedef furrow_status furrow_after_fn(void *user, const furrow_version_token *token, uint64_t deadline_ns,
                                       furrow_error *err);
 
 typedef struct furrow_server_options {
     const char *queue;           /* queue group: the service's short name */
-    size_t max_calls;            /* running at once; past it RESOURCE_EXHAUSTED with a retry delay; 0: 1024 */
+    size_t max_calls;            /* running and in the queue; past it RESOURCE_EXHAUSTED with a retry delay; 0: 1024 */
+    size_t min_calls;            /* that run at once however slow they are; 0: 64, or max_calls if that is less */
+    uint32_t max_queue_ms;       /* 0: 2000 */
+    size_t max_waiting;          /* 0: 1024 */
+    uint32_t max_wait_ms;        /* 0: 3000 */
+    size_t caller_bytes;         /* of answers of 16 KiB and more, a second and caller; past it RESOURCE_EXHAUSTED for
+                                    its reads; 0: 4 MiB */
     size_t max_request_bytes;    /* 0: 1 MiB */
     size_t arena_bytes;          /* limit of a request's arena; 0: 8 MiB */
     uint32_t default_timeout_ms; /* of methods that state none; 0: FURROW_RPC_TIMEOUT_MS */
@@ -92,13 +106,24 @@ void furrow_server_trim(furrow_server *server);
 
 /* Per-method statistics, for $SRV.STATS. */
 typedef struct furrow_method_stats {
-    uint64_t requests, errors, expired, processing_ns;
+    uint64_t requests, errors, expired, refused, processing_ns;
     char last_error[160]; /* "NOT_FOUND: …" or "" */
 } furrow_method_stats;
 size_t furrow_server_services(const furrow_server *server);
 const furrow_handlers *furrow_server_service(const furrow_server *server, size_t service);
 const furrow_method_stats *furrow_server_stats(const furrow_server *server, size_t service, size_t method);
-size_t furrow_server_calls(const furrow_server *server); /* running now */
+size_t furrow_server_calls(const furrow_server *server); /* begun and not ended */
+
+/* How the service fares, for health. */
+typedef struct furrow_server_load {
+    size_t running, limit;  /* calls that work, and how many may */
+    size_t queued, waiting; /* requests that have not begun; calls that wait for what others bring */
+    uint64_t refused,
+        expired;      /* since the start: for want of a place or of memory; because their deadline had passed */
+    bool overloaded;  /* it has to refuse some */
+    bool refuses_all; /* for a second it has ended no call and refused whatever came */
+} furrow_server_load;
+void furrow_server_load_of(const furrow_server *server, furrow_server_load *out);
 
 /* Requests dropped unanswered and undone: without a reply subject, or with one that is no inbox. */
 uint64_t furrow_server_dropped(const furrow_server *server);

@@ -1,6 +1,6 @@
 /*
- * The stages between a message and its handler, in order: encoding, readiness, size, deadline, decoding, idempotency
- * key, Furrow-After, and the handler itself. The first that refuses ends the call. Headers are looked at only when the
+ * The stages between a message and its handler, in order: encoding, readiness, size, deadline, Furrow-After, decoding,
+ * idempotency key, and the handler itself. The first that refuses ends the call. Headers are looked at only when the
  * message has any. Depends on wire and link.
  */
 #include "base/clock.h"
@@ -8,8 +8,8 @@
 #include "wire/json.h"
 #include "wire/message.h"
 
-#define KEY_MAX      255
-#define NOT_READY_MS 1000
+#define KEY_MAX       255
+#define WAIT_RETRY_MS 1000
 
 static furrow_status read_accept(furrow_call *call, const char *accept, furrow_error *err)
 {
@@ -42,15 +42,34 @@ static furrow_status read_encoding(furrow_call *call, bool headers, furrow_error
     return status;
 }
 
-static furrow_status check_admission(const furrow_call *call, furrow_error *err)
+furrow_status furrow_call_refuse_caller(furrow_call *call, int64_t retry_ms, furrow_error *err)
+{
+    call->served->stats[call->method_index].refused++;
+    call->served->server->refused++;
+    furrow_fail(
+        err, FURROW_RESOURCE_EXHAUSTED,
+        "this caller has been sent as many bytes as one may be in a second (FURROW_CALLER_BYTES); read what has "
+        "come, then ask again");
+    if (err) err->retry_ms = retry_ms;
+    return FURROW_RESOURCE_EXHAUSTED;
+}
+
+/* A read is refused while its caller has been sent as many bytes as one may be; what it asks for may be large. */
+static furrow_status check_caller(furrow_call *call, furrow_error *err)
+{
+    int64_t retry_ms;
+    if (call->method->idempotency != FURROW_NO_SIDE_EFFECTS ||
+        !furrow_caller_is_full(&call->served->server->callers, call->msg->reply, call->arrival_ns, &retry_ms))
+        return FURROW_OK;
+    return furrow_call_refuse_caller(call, retry_ms, err);
+}
+
+static furrow_status check_admission(furrow_call *call, furrow_error *err)
 {
     const furrow_server_options *options = &call->served->server->options;
-    const char *why = "";
-    if (options->ready && !options->ready(options->user, &why)) {
-        furrow_fail(err, FURROW_UNAVAILABLE, "not ready: %s", why);
-        err->retry_ms = NOT_READY_MS;
-        return FURROW_UNAVAILABLE;
-    }
+    furrow_status status = furrow_server_ready(call->served->server, err);
+    if (status == FURROW_OK) status = check_caller(call, err);
+    if (status != FURROW_OK) return status;
     if (call->msg->data.len > options->max_request_bytes)
         return furrow_fail(err, FURROW_INVALID_ARGUMENT, "the request has %zu bytes; at most %zu are taken",
                            call->msg->data.len, options->max_request_bytes);
@@ -101,6 +120,7 @@ furrow_status furrow_call_may_begin(furrow_call *call, furrow_error *err)
     if (call->served->server->gone) return furrow_fail(err, FURROW_UNAVAILABLE, "the service has ended");
     if (furrow_clock_now_ns() < call->deadline_ns) return FURROW_OK;
     call->served->stats[call->method_index].expired++;
+    call->served->server->expired++;
     return furrow_fail(err, FURROW_DEADLINE_EXCEEDED, "the deadline had passed before work began; nothing was done");
 }
 
@@ -122,6 +142,58 @@ static furrow_status decode(furrow_call *call, ProtobufCMessage **request, furro
                : furrow_message_unpack(call->method->input, call->msg->data, call->arena, request, err);
 }
 
+furrow_status furrow_call_begin_wait(furrow_call *call, uint64_t *until_ns, furrow_error *err)
+{
+    furrow_server *server = call->served->server;
+    uint64_t now_ns = furrow_clock_now_ns(), most_ns = now_ns + server->options.max_wait_ms * FURROW_NS_PER_MS;
+    furrow_caller *caller = furrow_caller_of(&server->callers, call->msg->reply, now_ns);
+    bool many = server->waiting >= server->options.max_waiting;
+    if (many || (caller && caller->waiting >= server->callers.max_waiting)) {
+        furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "as many requests as %s wait here already (FURROW_MAX_WAITING)",
+                    many ? "may" : "one caller may have");
+        if (err) err->retry_ms = WAIT_RETRY_MS;
+        return FURROW_RESOURCE_EXHAUSTED;
+    }
+    *until_ns = most_ns < call->deadline_ns ? most_ns : call->deadline_ns;
+    call->caller = caller;
+    if (caller) caller->waiting++;
+    server->waiting++;
+    call->place.leave(&call->place);
+    return FURROW_OK;
+}
+
+furrow_status furrow_call_end_wait(furrow_call *call, furrow_status status, uint64_t until_ns, furrow_error *err)
+{
+    furrow_server *server = call->served->server;
+    call->place.enter(&call->place);
+    server->waiting--;
+    if (call->caller) call->caller->waiting--;
+    if (status != FURROW_DEADLINE_EXCEEDED || until_ns == call->deadline_ns) return status;
+    /* Not the caller's deadline has passed but ours: nothing was done, and later it may be there. */
+    if (err) {
+        err->code = FURROW_UNAVAILABLE;
+        err->retry_ms = WAIT_RETRY_MS;
+    }
+    return FURROW_UNAVAILABLE;
+}
+
+/* One that is there already takes nobody's place among those who wait. */
+static furrow_status wait_for_version(furrow_call *call, const furrow_version_token *token, furrow_error *err)
+{
+    const furrow_server_options *options = &call->served->server->options;
+    uint64_t until_ns;
+    furrow_error missing = {0};
+    furrow_status status = options->after(options->user, token, 0, &missing);
+    if (status != FURROW_DEADLINE_EXCEEDED) {
+        if (err && status != FURROW_OK) *err = missing;
+        return status;
+    }
+    status = furrow_call_begin_wait(call, &until_ns, err);
+    if (status != FURROW_OK) return status;
+    status = options->after(options->user, token, until_ns, err);
+    return furrow_call_end_wait(call, status, until_ns, err);
+}
+
 static furrow_status wait_after(furrow_call *call, const char *text, furrow_error *err)
 {
     const furrow_server_options *options = &call->served->server->options;
@@ -132,7 +204,7 @@ static furrow_status wait_after(furrow_call *call, const char *text, furrow_erro
     if (status == FURROW_OK && !options->after)
         status = furrow_fail(err, FURROW_FAILED_PRECONDITION, FURROW_HEADER_AFTER ": this service keeps no records");
     for (size_t i = 0; status == FURROW_OK && i < count; i++) {
-        status = options->after(options->user, &tokens[i], call->deadline_ns, err);
+        status = wait_for_version(call, &tokens[i], err);
         if (status == FURROW_OK) status = furrow_call_may_begin(call, err);
     }
     return status;
@@ -153,12 +225,13 @@ furrow_status furrow_call_work(furrow_call *call, ProtobufCMessage **response, f
     ProtobufCMessage *request;
     bool headers = furrow_msg_has_headers(call->msg);
     furrow_status status = admit(call, headers, err);
-    if (status == FURROW_OK) status = decode(call, &request, err);
     if (status == FURROW_OK && headers) {
         read_trace(call);
         status = read_key(call, furrow_msg_header(call->msg, FURROW_HEADER_IDEMPOTENCY_KEY), err);
+        /* Before it is decoded: who waits keeps no memory but the message's. */
         if (status == FURROW_OK) status = wait_after(call, furrow_msg_header(call->msg, FURROW_HEADER_AFTER), err);
     }
+    if (status == FURROW_OK) status = decode(call, &request, err);
     if (status != FURROW_OK) return status;
     return call->command.has_key ? furrow_call_once(call, request, handle, response, err)
                                  : handle(call, request, response, err);

@@ -40,7 +40,23 @@ const furrow_setting furrow_config_table[] = {
     TEXT("FURROW_SEAL_KEY_FILE", seal_key_file, NULL,
          "master key of private fields: 32 bytes or 64 hex digits, mode 0600"),
     TEXT("FURROW_LOG_LEVEL", log_level, "info", "error, warn, info or debug"),
-    NUMBER("FURROW_MAX_CALLS", max_calls, "1024", 1, 30000, "requests worked on at once; more get RESOURCE_EXHAUSTED"),
+    NUMBER("FURROW_MAX_CALLS", max_calls, "1024", 1, 30000,
+           "requests worked on or queued at once; more get RESOURCE_EXHAUSTED"),
+    NUMBER(
+        "FURROW_MIN_CALLS", min_calls, "64", 1, 30000,
+        "requests worked on at once however slow they are; up to FURROW_MAX_CALLS while they are as fast as when few "
+        "run"),
+    NUMBER(
+        "FURROW_QUEUE_MS", queue_ms, "2000", 1, 60000,
+        "longest wait in the queue until RESOURCE_EXHAUSTED; 10 ms once it was full, and then the newest goes first"),
+    NUMBER(
+        "FURROW_MAX_WAITING", max_waiting, "1024", 1, 30000,
+        "requests that wait for a Furrow-After, or for another with their Idempotency-Key, at once; a caller may have "
+        "half of them"),
+    NUMBER("FURROW_WAIT_MS", wait_ms, "3000", 1, 60000, "longest such wait until UNAVAILABLE"),
+    NUMBER("FURROW_CALLER_BYTES", caller_bytes, "4194304", 65536, 1073741824,
+           "bytes a second that one caller is sent in answers of 16 KiB and more; its reads past it get "
+           "RESOURCE_EXHAUSTED"),
     NUMBER("FURROW_MAX_TASKS", max_tasks, "4096", 16, 30000, "tasks at once: requests, batches and reactions"),
     NUMBER("FURROW_MAX_REQUEST_BYTES", max_request_bytes, "1048576", 64, 67108864, "largest request"),
     NUMBER("FURROW_MEMORY_MB", memory_mb, "64", 16, 65536,

@@ -90,8 +90,8 @@ static void endpoint_stats(const furrow_registry *registry, const furrow_method_
     furrow_json_append_string(out, furrow_bytes_of(stats->last_error));
     furrow_buffer_printf(out,
                          ",\"processing_time\":%" PRIu64 ",\"average_processing_time\":%" PRIu64
-                         ",\"data\":{\"expired\":%" PRIu64 "}}",
-                         stats->processing_ns, average, stats->expired);
+                         ",\"data\":{\"expired\":%" PRIu64 ",\"refused\":%" PRIu64 "}}",
+                         stats->processing_ns, average, stats->expired, stats->refused);
 }
 
 /* Every endpoint of every service; `endpoints` is always there, also when empty: the CLI refuses null. */
@@ -126,10 +126,25 @@ static void write_info(const furrow_registry *registry, furrow_buffer *out)
     furrow_buffer_append_byte(out, '}');
 }
 
+void furrow_registry_write_load(const furrow_server_load *load, furrow_buffer *out)
+{
+    furrow_buffer_printf(out,
+                         "\"load\":{\"state\":\"%s\",\"running\":%zu,\"limit\":%zu,\"queued\":%zu,\"waiting\":%zu,"
+                         "\"refused\":%" PRIu64 ",\"expired\":%" PRIu64 "}",
+                         load->refuses_all  ? "refuses all"
+                         : load->overloaded ? "overloaded"
+                                            : "ok",
+                         load->running, load->limit, load->queued, load->waiting, load->refused, load->expired);
+}
+
 static void write_stats(const furrow_registry *registry, furrow_buffer *out)
 {
     identity(registry, "stats", out);
     text_field(out, "started", registry->started);
+    furrow_server_load load;
+    furrow_server_load_of(registry->server, &load);
+    furrow_buffer_append_byte(out, ',');
+    furrow_registry_write_load(&load, out);
     endpoints(registry, true, out);
     furrow_buffer_append_byte(out, '}');
 }

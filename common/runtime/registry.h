@@ -31,4 +31,7 @@ furrow_registry *furrow_registry_create(furrow_link *link, furrow_server *server
                                         const furrow_registry_options *options, furrow_error *err);
 void furrow_registry_destroy(furrow_registry *registry);
 
+/* "load":{…}: how many run, may run, queue, wait, were refused and had expired. */
+void furrow_registry_write_load(const furrow_server_load *load, furrow_buffer *out);
+
 #endif

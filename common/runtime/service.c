@@ -183,15 +183,20 @@ static void write_health(void *user, furrow_buffer *out)
 {
     furrow_service *service = user;
     const char *why = "";
+    furrow_server_load load;
+    furrow_server_load_of(service->server, &load);
     bool ready = is_ready(service, &why);
     if (ready && service->stopping.done) ready = false, why = "stopping";
     if (ready && !service->open) ready = false, why = "not ready yet";
+    if (ready && load.refuses_all) ready = false, why = "overloaded: every request is refused, and none has ended";
     furrow_buffer_printf(out, "{\"status\":\"%s\",\"why\":", ready ? "SERVING" : "NOT_SERVING");
     furrow_json_append_string(out, furrow_bytes_of(why));
     furrow_buffer_printf(
-        out, ",\"service\":\"%s\",\"id\":\"%s\",\"redis\":%s,\"nats_reconnects\":%llu,\"replicas\":[",
-        service->definition->name, service->id, furrow_store_connected(service->store) ? "true" : "false",
+        out, ",\"service\":\"%s\",\"id\":\"%s\",\"redis\":%s,\"nats_reconnects\":%llu,", service->definition->name,
+        service->id, furrow_store_connected(service->store) ? "true" : "false",
         (unsigned long long)(furrow_link_reconnects(service->link) + furrow_link_reconnects(service->log)));
+    furrow_registry_write_load(&load, out);
+    furrow_buffer_append_text(out, ",\"replicas\":[");
     for (size_t i = 0; i < all_replicas(service); i++) {
         furrow_replica *replica = replica_at(service, i);
         furrow_replica_stats stats;
@@ -217,6 +222,11 @@ static furrow_status make_server(furrow_service *service, furrow_error *err)
         furrow_server_create(service->link,
                              &(furrow_server_options){.queue = service->definition->name,
                                                       .max_calls = (size_t)config->max_calls,
+                                                      .min_calls = (size_t)config->min_calls,
+                                                      .max_queue_ms = (uint32_t)config->queue_ms,
+                                                      .max_waiting = (size_t)config->max_waiting,
+                                                      .max_wait_ms = (uint32_t)config->wait_ms,
+                                                      .caller_bytes = (size_t)config->caller_bytes,
                                                       .max_request_bytes = (size_t)config->max_request_bytes,
                                                       .default_timeout_ms = (uint32_t)config->timeout_ms,
                                                       .store = service->store,

@@ -1,0 +1,302 @@
+/*
+ * A request from its message to its task, or to its refusal: who may be answered, what is known of its method, whether
+ * there is memory for it, and when it begins (admission.h). A call's end makes room for the next. What is refused
+ * before its task begins costs no task and no arena; under overload that is most of what comes, and its answer is ready
+ * made. Depends on link.
+ */
+#include "base/budget.h"
+#include "base/clock.h"
+#include "rpc/inside.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define MEMORY_RETRY_MS 250
+#define NEEDS           4 /* times its own size is what a request is expected to take in all */
+#define REFUSES_ALL_MS  1000
+
+static const char too_busy[] = "the service has more requests than it can work on; try again";
+
+static void count_error(furrow_call *call, const furrow_error *err)
+{
+    if (!call->method) return;
+    furrow_method_stats *stats = &call->served->stats[call->method_index];
+    stats->errors++;
+    snprintf(stats->last_error, sizeof stats->last_error, "%s: %.120s", furrow_status_name(err->code), err->text);
+}
+
+/* The service answers nobody, if this goes on. */
+static void count_refusal(furrow_served *served, size_t method, uint64_t now_ns)
+{
+    furrow_server *server = served->server;
+    served->stats[method].refused++;
+    server->refused++;
+    server->refused_ns = now_ns;
+    if (server->refusing_since_ns == 0) server->refusing_since_ns = now_ns;
+}
+
+static void answer(furrow_call *call, furrow_status status, const ProtobufCMessage *response, furrow_error *err)
+{
+    if (status == FURROW_RESOURCE_EXHAUSTED && err->retry_ms == 0 && furrow_budget_tight())
+        err->retry_ms = MEMORY_RETRY_MS; /* it may have been refused memory that others will give back */
+    if (status == FURROW_OK) {
+        furrow_reply_ok(call, response);
+    } else {
+        err->code = status; /* a handler may return a status and say nothing */
+        furrow_reply_error(call, err);
+        count_error(call, err);
+    }
+}
+
+static void count_end(furrow_call *call, uint64_t now_ns)
+{
+    furrow_served *served = call->served;
+    furrow_admission *admission = &served->server->admission;
+    furrow_method_stats *stats = &served->stats[call->method_index];
+    stats->requests++;
+    stats->processing_ns += now_ns - call->arrival_ns;
+    furrow_admission_measure(admission, &served->paces[call->method_index], now_ns - call->begun_ns,
+                             call->company + admission->running);
+    served->server->refusing_since_ns = 0;
+}
+
+static void run_call(void *arg)
+{
+    furrow_call *call = arg;
+    furrow_server *server = call->served->server;
+    furrow_error err = {0};
+    ProtobufCMessage *response = NULL;
+    server->arrival_ns = 0;
+    furrow_task_set_place(&call->place);
+    furrow_status status = furrow_call_work(call, &response, &err);
+    uint64_t now_ns = furrow_clock_now_ns();
+    if (!server->gone) answer(call, status, response, &err);
+    server->admission.running--;
+    count_end(call, now_ns);
+    furrow_call_give_back(call);
+    server->live--;
+    if (server->admission.queued > 0) furrow_intake_admit(server, now_ns);
+    furrow_server_settle(server);
+}
+
+/* Waits for something that others hold: what runs meanwhile is another. */
+static void leave_place(furrow_place *place)
+{
+    furrow_call *call = (furrow_call *)((char *)place - offsetof(furrow_call, place));
+    furrow_server *server = call->served->server;
+    call->left_ns = furrow_clock_now_ns();
+    server->admission.running--;
+    server->aside++;
+    if (server->admission.queued > 0) furrow_intake_admit(server, call->left_ns);
+}
+
+/* It has been admitted: it goes on even if all places have been taken meanwhile. */
+static void enter_place(furrow_place *place)
+{
+    furrow_call *call = (furrow_call *)((char *)place - offsetof(furrow_call, place));
+    furrow_server *server = call->served->server;
+    server->aside--;
+    server->admission.running++;
+    call->begun_ns += furrow_clock_now_ns() - call->left_ns;
+}
+
+/* Refuses without a task. @call is a bare one on the stack. */
+static void refuse(furrow_call *call, furrow_error *err)
+{
+    furrow_reply_error(call, err);
+    count_error(call, err);
+    if (call->method) call->served->stats[call->method_index].requests++;
+    furrow_msg_free(call->msg);
+}
+
+/* The budget has no room for it. Its headers are not looked at: nats.c copies them for that, however many there are. */
+static void refuse_large(furrow_served *served, size_t method, furrow_msg *msg, uint64_t now_ns)
+{
+    furrow_call call = {.served = served, .msg = msg, .method_index = method};
+    furrow_error err;
+    call.method = &served->handlers->service->methods[method];
+    furrow_fail(&err, FURROW_RESOURCE_EXHAUSTED, "the service's memory (FURROW_MEMORY_MB) is in use; try again");
+    err.retry_ms = MEMORY_RETRY_MS;
+    (void)!furrow_header_encoding(NULL, msg->data.data, msg->data.len, &call.answer_encoding, NULL);
+    count_refusal(served, method, now_ns);
+    refuse(&call, &err);
+}
+
+static void refuse_unknown(furrow_served *served, furrow_msg *msg)
+{
+    furrow_call call = {.served = served, .msg = msg};
+    const furrow_service_contract *service = served->handlers->service;
+    char known[140];
+    furrow_error err;
+    furrow_methods_list(&served->methods, known, sizeof known);
+    furrow_fail(&err, FURROW_UNIMPLEMENTED, "%.60s has no method %.40s; it has %s", service->name,
+                furrow_subject_last(msg->subject), known);
+    furrow_call_guess_encoding(&call);
+    refuse(&call, &err);
+}
+
+static void refuse_with(furrow_served *served, size_t method, furrow_msg *msg, furrow_error *err, uint64_t now_ns)
+{
+    furrow_call call = {.served = served, .msg = msg, .method_index = method};
+    call.method = &served->handlers->service->methods[method];
+    furrow_call_guess_encoding(&call);
+    count_refusal(served, method, now_ns);
+    refuse(&call, err);
+}
+
+/* The cheap one: of what comes under overload, most is refused. */
+static void refuse_busy(const furrow_queued *request, uint64_t now_ns)
+{
+    furrow_served *served = request->served;
+    furrow_method_stats *stats = &served->stats[request->method];
+    furrow_call call = {.served = served, .msg = request->msg, .method_index = request->method};
+    call.method = &served->handlers->service->methods[request->method];
+    furrow_call_guess_encoding(&call);
+    furrow_reply_ready_made(&call);
+    stats->requests++;
+    stats->errors++;
+    memcpy(stats->last_error, too_busy, sizeof too_busy);
+    count_refusal(served, request->method, now_ns);
+    furrow_msg_free(request->msg);
+}
+
+furrow_error furrow_intake_busy_error(void)
+{
+    furrow_error err;
+    furrow_fail(&err, FURROW_RESOURCE_EXHAUSTED, "%s", too_busy);
+    err.retry_ms = FURROW_BUSY_RETRY_MS;
+    return err;
+}
+
+/*
+ * A reply subject that is no inbox would let a caller make us write where it may not itself. Without any, nobody would
+ * learn the outcome. Nothing is sent in either case.
+ */
+static bool may_answer(furrow_server *server, furrow_msg *msg)
+{
+    if (msg->reply && furrow_subject_is_inbox(msg->reply)) return true;
+    server->dropped++;
+    furrow_msg_free(msg);
+    return false;
+}
+
+/*
+ * Reading the clock costs as much as a task switch. Requests that came with one read are handed over before any of
+ * their tasks runs, so they share a reading.
+ */
+static uint64_t read_arrival(furrow_server *server)
+{
+    if (server->arrival_ns == 0) server->arrival_ns = furrow_clock_now_ns();
+    return server->arrival_ns;
+}
+
+/* Begins the call in a task of its own, or refuses it. */
+static void begin_call(const furrow_queued *request, uint64_t now_ns)
+{
+    furrow_served *served = request->served;
+    furrow_server *server = served->server;
+    furrow_error err;
+    furrow_call *call = furrow_call_take(server);
+    if (!call) {
+        refuse_busy(request, now_ns);
+        return;
+    }
+    call->served = served;
+    call->method = &served->handlers->service->methods[request->method];
+    call->method_index = request->method;
+    call->msg = request->msg;
+    call->arrival_ns = request->arrival_ns;
+    call->begun_ns = now_ns;
+    call->company = server->admission.running;
+    call->place = (furrow_place){leave_place, enter_place};
+    if (furrow_loop_spawn(furrow_link_loop(server->link), run_call, call, &err) == FURROW_OK) {
+        server->admission.running++;
+        server->live++;
+        return;
+    }
+    call->msg = NULL;
+    server->arrival_ns = 0;
+    furrow_call_give_back(call);
+    err.retry_ms = FURROW_BUSY_RETRY_MS;
+    refuse_with(served, request->method, request->msg, &err, now_ns);
+}
+
+void furrow_intake_admit(furrow_server *server, uint64_t now_ns)
+{
+    furrow_queued request;
+    while (furrow_admission_tired(&server->admission, now_ns, &request)) refuse_busy(&request, now_ns);
+    while (!server->gone && furrow_admission_next(&server->admission, now_ns, &request)) begin_call(&request, now_ns);
+}
+
+/* Calls that come and end look after the queue; this does where none does. */
+static void watch_queue(void *arg)
+{
+    furrow_server *server = arg;
+    while (!server->gone && server->admission.queued > 0) {
+        server->watch = furrow_waiter_make();
+        furrow_wait(&server->watch, furrow_clock_now_ns() + FURROW_ADMISSION_HASTE_MS * FURROW_NS_PER_MS);
+        if (!server->gone) furrow_intake_admit(server, furrow_clock_now_ns());
+    }
+    server->watching = false;
+    furrow_server_settle(server);
+}
+
+static void queue_request(const furrow_queued *request)
+{
+    furrow_served *served = request->served;
+    furrow_server *server = served->server;
+    furrow_queued refused;
+    furrow_error err = {0};
+    uint64_t now_ns = request->arrival_ns;
+    /* Who is not ready does not become so by waiting in a queue behind calls that wait for the same. */
+    if (furrow_server_ready(server, &err) != FURROW_OK) {
+        refuse_with(served, request->method, request->msg, &err, now_ns);
+        return;
+    }
+    if (furrow_admission_queue(&server->admission, request, now_ns, &refused)) refuse_busy(&refused, now_ns);
+    furrow_intake_admit(server, now_ns);
+    if (server->watching || server->admission.queued == 0) return;
+    server->watching = furrow_loop_spawn(furrow_link_loop(server->link), watch_queue, server, &err) == FURROW_OK;
+}
+
+/* One that is too large in itself is told so by its stages, which copy nothing of it. */
+static bool fits(const furrow_server *server, const furrow_msg *msg)
+{
+    return furrow_budget_admits(NEEDS * msg->weight) || msg->data.len > server->options.max_request_bytes;
+}
+
+void furrow_intake_request(void *arg, furrow_msg *msg)
+{
+    furrow_served *served = arg;
+    furrow_server *server = served->server;
+    if (!may_answer(server, msg)) return;
+    size_t method = furrow_methods_find(&served->methods, furrow_subject_last(msg->subject));
+    if (method == FURROW_METHOD_NONE) {
+        refuse_unknown(served, msg);
+        return;
+    }
+    furrow_queued request = {served, method, msg, read_arrival(server)};
+    if (!fits(server, msg))
+        refuse_large(served, method, msg, request.arrival_ns);
+    else if (furrow_admission_free(&server->admission, request.arrival_ns))
+        begin_call(&request, request.arrival_ns);
+    else
+        queue_request(&request);
+}
+
+void furrow_server_load_of(const furrow_server *server, furrow_server_load *out)
+{
+    const furrow_admission *admission = &server->admission;
+    uint64_t now_ns = furrow_clock_now_ns(), since_ns = server->refusing_since_ns;
+    bool lately = now_ns - server->refused_ns < 2 * REFUSES_ALL_MS * FURROW_NS_PER_MS;
+    *out =
+        (furrow_server_load){.running = admission->running,
+                             .limit = admission->limit,
+                             .queued = admission->queued,
+                             .waiting = server->aside,
+                             .refused = server->refused,
+                             .expired = server->expired,
+                             .overloaded = furrow_admission_overloaded(admission, now_ns),
+                             .refuses_all = since_ns != 0 && now_ns - since_ns >= REFUSES_ALL_MS * FURROW_NS_PER_MS &&
+                                            (lately || admission->running >= admission->limit)};
+}
