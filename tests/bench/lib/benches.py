@@ -2,8 +2,13 @@
 What is measured. A benchmark is a function of a world and the scale (quick or full) that yields figures; a figure has a product side,
 a baseline side or a fixed limit, and the minimum or maximum that `run --check` holds it to. Sides run alternately (A B A B); see judge.py.
 """
+import os
+import subprocess
+import sys
+import time
+
 from lib.figure import Absolute, Pair
-from lib.world import World, resident_mb
+from lib.world import World, busy_seconds, cpu_seconds, figures, resident_mb
 
 IN_FLIGHT = 64
 JOBS = 100
@@ -143,6 +148,90 @@ def clock_in(world, scale):
     yield Pair("clock-in", f"{IN_FLIGHT} in flight", "commands/s", product, side("baseline_clockin", "call"), minimum=0.60)
 
 
+OVERLOADS = (2, 10)
+OVERLOADED = {  # name, service, subject and body of the calls that overload
+    "GetEmployee": ("employee", "employee.v1.EmployeeService.GetEmployee", "\n\x08E%d"),
+    "UpdateEmployee": ("employee", "employee.v1.EmployeeService.UpdateEmployee",
+                       '{"employee":{"id":"E%d","crew":"c%n"},"updateMask":"crew"}'),
+}
+OVERLOAD_KEYS = 20_000
+
+
+def overload(world, scale):
+    """What a service still does when more comes than it can do: a read (one Redis round trip) and a write (one durable publish)."""
+    world.fill("employees", OVERLOAD_KEYS)
+    service = world.start_service("employee")
+    world.loader("wait", "EMPLOYEE", "employee")
+    for name, (short_name, subject, body) in OVERLOADED.items():
+        yield from overload_figures(name, Overload(world, scale, service, short_name, subject, body))
+
+
+def overload_figures(name, load):
+    bounded = name == "UpdateEmployee"  # a read is so cheap that at 10 times the rate the machine is full of sending and refusing
+    for times in OVERLOADS:
+        goodput = {2: 0.90, 10: 0.75}[times] if bounded or times == 2 else None
+        yield Pair("overload", f"{name} x{times}, goodput of capacity", "calls/s", load.of(times, "per_s"), load.of("capacity", "per_s"),
+                   minimum=goodput)
+        if goodput is None:
+            continue
+        yield Pair("overload", f"{name} x{times}, p99 admitted, of x0.8", "us", load.of(times, "good_p99_us"), load.of(0.8, "good_p99_us"),
+                   maximum=3)
+        for what, limit in (("refused", 50_000), ("ping", 100_000), ("health", 100_000)):
+            yield Absolute("overload", f"{name} x{times}, p99 {what}", "us", load.of(times, f"{what}_p99_us"), limit, once=False)
+    for share in ("loader", "nats", "redis", "service", "others"):
+        yield Pair("overload", f"{name} x{OVERLOADS[-1]}, share of {share}, of the machine", "%", load.of(OVERLOADS[-1], f"{share}_cpu"),
+                   lambda number: 100, once=True)
+
+
+class Overload:
+    """One run measures the capacity, then each load at once after it, so that all of a pair is of the same minute."""
+
+    def __init__(self, world, scale, service, short_name, subject, body):
+        self.world, self.service, self.short_name = world, service, short_name
+        self.call = ("--subject", subject, "--body", body, "--keys", OVERLOAD_KEYS)
+        self.seconds = 2 if scale.quick else 5
+        self.runs, self.first = [], int(time.time() * 1e6)
+
+    def of(self, load, key):
+        def value(number):
+            while number >= len(self.runs):
+                self.runs.append(self.run())
+            return self.runs[number][load][key]
+        return value
+
+    def run(self):
+        capacity = self.load("--in-flight", IN_FLIGHT)
+        loads = {"capacity": capacity}
+        for times in (0.8, *OVERLOADS):
+            probes = {what: self.probe(subject) for what, subject in (("ping", f"$SRV.PING.{self.short_name}"),
+                                                                      ("health", f"furrow.v1.Health.{self.short_name}"))}
+            loads[times] = self.load("--rate", capacity["per_s"] * times)
+            for what, probe in probes.items():
+                loads[times][f"{what}_p99_us"] = figures(probe.communicate()[0])["good_p99_us"]
+            print(f"overload: {self.call[1]} x{times}: " + " ".join(f"{key}={value:.0f}" for key, value in loads[times].items()), file=sys.stderr)
+        return loads
+
+    def arguments(self, *more):
+        return [str(word) for word in (os.path.join(self.world.bench, "overload"), "--url", self.world.url, "--seconds", self.seconds,
+                                       "--warm-up", 1, *more)]
+
+    def probe(self, subject):
+        return subprocess.Popen(self.arguments("--subject", subject, "--rate", 100), stdout=subprocess.PIPE, text=True)
+
+    def load(self, *how):
+        """The line of the loader, and which share of the machine each program took meanwhile."""
+        self.first += 100_000_000
+        programs = {"nats": self.world.running[0], "redis": self.world.running[1], "service": self.service}
+        before, begun = {name: cpu_seconds(process.pid) for name, process in programs.items()}, (busy_seconds(), time.monotonic())
+        line = figures(self.world.run(*self.arguments(*self.call, "--first", self.first, *how)))
+        elapsed = (time.monotonic() - begun[1]) * os.cpu_count()
+        for name, process in programs.items():
+            line[f"{name}_cpu"] = 100 * (cpu_seconds(process.pid) - before[name]) / elapsed
+        line["loader_cpu"] = 100 * line.pop("cpu") / os.cpu_count()
+        line["others_cpu"] = 100 * (busy_seconds() - begun[0]) / elapsed - sum(line[f"{name}_cpu"] for name in (*programs, "loader"))
+        return line
+
+
 # In this order: those that empty Redis before those that need timesheet's replicas in it.
 ALL = {"echo": echo, "catch-up": catch_up, "redis-bytes": redis_bytes, "memory": memory, "clock-in": clock_in,
-       "hot-entity": hot_entity}
+       "hot-entity": hot_entity, "overload": overload}

@@ -55,8 +55,8 @@ class Pair:
 class Absolute(Pair):
     """The product against a fixed limit: that is the baseline, and the ratio is at most 1."""
 
-    def __init__(self, bench, point, unit, product, limit):
-        super().__init__(bench, point, unit, product, lambda number: limit, maximum=1.0, once=True)
+    def __init__(self, bench, point, unit, product, limit, once=True):
+        super().__init__(bench, point, unit, product, lambda number: limit, maximum=1.0, once=once)
 
 
 def number(value):
