@@ -39,7 +39,7 @@ def script(commands):
     for command, _ in commands:
         if command.endswith("&"):
             text += [f"{command[:-1]} >background 2>&1 &", "until grep -q Subscribing background; do sleep 0.02; done"]
-        elif command.startswith("nats stream view"):
+        elif " stream view " in command:
             text += [f"cat >paged <<'PAGED'\n{command}\nPAGED", "script -qec 'bash paged' /dev/null </dev/null 2>&1"]
         else:
             text += [f"{command} 2>&1"]
