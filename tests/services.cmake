@@ -3,8 +3,8 @@ foreach(service employee location job timesheet)
   furrow_unit_test(test_${service}_domain furrow_domain_${service})
 endforeach()
 furrow_unit_test(test_timestamp furrow_runtime)
-furrow_unit_test(test_states furrow_domain_employee furrow_domain_location furrow_domain_job furrow_domain_timesheet)
-target_include_directories(test_states PRIVATE ${CMAKE_CURRENT_SOURCE_DIR})
+furrow_unit_test(test_state_rules furrow_domain_employee furrow_domain_location furrow_domain_job furrow_domain_timesheet)
+target_include_directories(test_state_rules PRIVATE ${CMAKE_CURRENT_SOURCE_DIR})
 
 # The whole mesh as processes, for tests that talk to it as a stock client does.
 add_library(furrow_test_farm STATIC support/farm.c)
@@ -15,6 +15,7 @@ target_compile_definitions(furrow_test_farm PRIVATE
 add_dependencies(furrow_test_farm employee location job timesheet furrow)
 furrow_integration_test(test_farm furrow_test_farm furrow_proto_employee furrow_proto_location furrow_proto_job furrow_proto_timesheet)
 furrow_integration_test(test_hostile furrow_test_farm furrow_proto_employee furrow_proto_location furrow_proto_job furrow_proto_timesheet)
+furrow_integration_test(test_states furrow_test_farm furrow_proto_employee furrow_proto_location furrow_proto_job furrow_proto_timesheet)
 furrow_integration_test(test_permissions furrow_test_farm)
 furrow_integration_test(test_redis_access furrow_test_farm furrow_store)
 furrow_integration_test(test_redis_outage furrow_test_farm)

@@ -10,7 +10,6 @@
  */
 #include "replica/inside.h"
 
-#include "link/deadletter.h"
 #include "wire/message.h"
 
 #include <stdlib.h>
@@ -197,10 +196,7 @@ static void bury(furrow_intake_batch *batch, size_t at, const char *reason)
     furrow_replica *replica = batch->replica;
     furrow_error err = {0};
     const furrow_js_stored *event = &batch->events[at];
-    uint64_t deadline = furrow_clock_now_ns() + FURROW_REPLICA_CALL_MS * FURROW_NS_PER_MS;
-    furrow_status status =
-        furrow_deadletter_put(replica->link, replica->options.service, event, replica->stream, reason, deadline, &err);
-    if (status == FURROW_OK) {
+    if (furrow_replica_bury(replica, event, reason, &err) == FURROW_OK) {
         batch->fates[at] = FATE_BURIED;
         replica->stats.dead_lettered++;
         replica->notice[0] = '\0';

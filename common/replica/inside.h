@@ -101,6 +101,7 @@ struct furrow_replica {
     furrow_replica_stats stats;
     char text[320];   /* what the state machine says */
     char notice[256]; /* what people should know even of a ready replica, or "" */
+    char letter[640]; /* the reason of the last dead letter, or "" */
     char described[640];
 };
 
@@ -112,6 +113,10 @@ void furrow_replica_set_current(furrow_replica *replica, bool current);
 /* Parks the caller in *@slot until somebody wakes it there, @ms pass or the replica stops. */
 void furrow_replica_rest(furrow_replica *replica, furrow_waiter **slot, uint64_t ms);
 void furrow_replica_rouse(furrow_waiter **slot);
+
+/* Into the dead letters with @event, whose reason people are told. Parks. */
+furrow_status furrow_replica_bury(furrow_replica *replica, const furrow_js_stored *event, const char *reason,
+                                  furrow_error *err) FURROW_MUST_USE;
 
 /* keeper.c: the task, and a nudge to look now. */
 void furrow_replica_keep(void *arg);

@@ -5,8 +5,9 @@
  *
  * One entity has one handler at a time and in order: a slot here, and across processes a lease per id. The lease is
  * kept until it expires even when the handler is done: a process that listed the change before cannot run it again
- * behind our back. Bounded: RUNNING_MAX handlers at once, SLOTS ids that run or wait after a failure. Handlers run only
- * while the replica is ready.
+ * behind our back. A reaction that fails for a reason that will not pass is parked: reported as a dead letter and taken
+ * off the pending ones, so that it costs nobody anything; the entity's next change runs it again. Bounded: RUNNING_MAX
+ * handlers at once, SLOTS ids that run or wait after a failure. Handlers run only while the replica is ready.
  */
 #include "replica/inside.h"
 
@@ -36,6 +37,7 @@ typedef struct reactor_slot {
     furrow_arena *arena;
     uint64_t leased_ns; /* 0: not yet */
     uint64_t due_ns;    /* SLOT_WAITING: not before */
+    unsigned refusals;  /* of this version, in a row, for a reason that will not pass */
     furrow_backoff backoff;
 } reactor_slot;
 
@@ -92,6 +94,32 @@ static void wait_until(reactor_slot *slot, uint64_t ms)
     slot->due_ns = furrow_clock_now_ns() + ms * FURROW_NS_PER_MS;
 }
 
+static bool will_not_pass(furrow_status status)
+{
+    return status == FURROW_DATA_LOSS || status == FURROW_INVALID_ARGUMENT || status == FURROW_INTERNAL ||
+           status == FURROW_NOT_FOUND || status == FURROW_ALREADY_EXISTS || status == FURROW_OUT_OF_RANGE ||
+           status == FURROW_UNIMPLEMENTED;
+}
+
+/* The letter has no body: what is kept of the entity lies in the log under its version, and should not lie anywhere
+ * else. */
+static furrow_status park(reactor_slot *slot, furrow_status failed, furrow_error *err)
+{
+    furrow_replica *replica = slot->reactor->replica;
+    char subject[FURROW_SUBJECT_MAX], reason[sizeof err->text + 80];
+    furrow_status status = furrow_subject_of_entity(replica->entity, slot->id, subject, err);
+    if (status != FURROW_OK) return status;
+    snprintf(reason, sizeof reason, "the reaction failed %u times: %s: %s", slot->refusals, furrow_status_name(failed),
+             err->text);
+    furrow_js_stored letter = {.sequence = slot->reaction.now.version, .subject = subject, .data = {"", 0}};
+    status = furrow_replica_bury(replica, &letter, reason, err);
+    if (status == FURROW_OK) status = furrow_record_reacted(replica->table, &slot->reaction, err);
+    if (status != FURROW_OK) return furrow_wrap(err, "park the reaction");
+    slot->state = SLOT_DONE;
+    replica->stats.parked++;
+    return FURROW_OK;
+}
+
 static void note_failure(reactor_slot *slot, const furrow_error *err)
 {
     furrow_replica *replica = slot->reactor->replica;
@@ -117,6 +145,7 @@ static void run_slot(void *arg)
     } else if (status == FURROW_OK) {
         wait_until(slot, HELD_RETRY_MS); /* another process is at it */
     }
+    if (will_not_pass(status) && ++slot->refusals >= FURROW_REACTION_TRIES) status = park(slot, status, &err);
     if (status != FURROW_OK) note_failure(slot, &err);
     furrow_arena_reset(slot->arena);
     reactor->running--;
@@ -149,6 +178,7 @@ static reactor_slot *slot_take(furrow_reactor *reactor, const char *id, uint64_t
     if (!found->arena) return NULL;
     found->reactor = reactor;
     found->state = SLOT_FREE;
+    found->refusals = 0;
     found->backoff = (furrow_backoff){.base_ms = RETRY_MIN_MS, .max_ms = RETRY_MAX_MS};
     snprintf(found->id, sizeof found->id, "%s", id);
     return found;
@@ -165,6 +195,7 @@ static bool start(reactor_slot *slot, const furrow_record_reaction *reaction)
 {
     furrow_reactor *reactor = slot->reactor;
     furrow_arena_reset(slot->arena);
+    if (slot->reaction.now.version != reaction->now.version) slot->refusals = 0;
     slot->reaction = *reaction;
     slot->reaction.id = slot->id;
     if (!keep_record(&slot->reaction.before, slot->arena) || !keep_record(&slot->reaction.now, slot->arena))

@@ -5,6 +5,7 @@
 #include "replica/inside.h"
 
 #include "base/hash.h"
+#include "link/deadletter.h"
 #include "wire/message.h"
 
 #include <stdio.h>
@@ -48,6 +49,16 @@ void furrow_replica_set_current(furrow_replica *replica, bool current)
 {
     if (current || replica->current) replica->known_ns = furrow_clock_now_ns();
     replica->current = current;
+}
+
+furrow_status furrow_replica_bury(furrow_replica *replica, const furrow_js_stored *event, const char *reason,
+                                  furrow_error *err)
+{
+    uint64_t deadline = furrow_clock_now_ns() + FURROW_REPLICA_CALL_MS * FURROW_NS_PER_MS;
+    furrow_status status =
+        furrow_deadletter_put(replica->link, replica->options.service, event, replica->stream, reason, deadline, err);
+    if (status == FURROW_OK) snprintf(replica->letter, sizeof replica->letter, "%s: %s", event->subject, reason);
+    return status;
 }
 
 /* ---- create ---- */
@@ -277,6 +288,11 @@ const char *furrow_replica_describe(furrow_replica *replica)
     snprintf(replica->described, sizeof replica->described, "%s%s%s", replica->text, replica->notice[0] ? "; " : "",
              replica->notice);
     return replica->described;
+}
+
+const char *furrow_replica_last_letter(const furrow_replica *replica)
+{
+    return replica->letter;
 }
 
 void furrow_replica_stats_of(const furrow_replica *replica, furrow_replica_stats *out)

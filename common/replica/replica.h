@@ -50,7 +50,13 @@ typedef struct furrow_change {
     const ProtobufCMessage *before, *now;
     uint64_t version; /* of now */
 } furrow_change;
-/* Runs in a task, may park and write entities. Other than OK: tried again with back-off. */
+/*
+ * Runs in a task, may park and write entities. Other than OK: tried again with back-off, as long as it may pass
+ * (UNAVAILABLE, FAILED_PRECONDITION, …). What will not (DATA_LOSS, INVALID_ARGUMENT, INTERNAL, NOT_FOUND,
+ * ALREADY_EXISTS, OUT_OF_RANGE, UNIMPLEMENTED) is tried FURROW_REACTION_TRIES times, then parked: a dead letter without
+ * a body says why, and the reaction runs again with the entity's next change.
+ */
+#define FURROW_REACTION_TRIES 5
 typedef furrow_status furrow_react_fn(void *user, const furrow_change *change, furrow_arena *arena, furrow_error *err);
 
 /*
@@ -91,10 +97,15 @@ const char *furrow_replica_describe(furrow_replica *replica);
 
 typedef struct furrow_replica_stats {
     uint64_t received, applied, stale, dead_lettered, replayed, reactions, reaction_failures;
+    uint64_t parked;   /* reactions that were given up, each with a dead letter */
     uint64_t position; /* last stored */
     uint64_t age_ns;   /* since we last knew that nothing was missing; 0 when current */
 } furrow_replica_stats;
 void furrow_replica_stats_of(const furrow_replica *replica, furrow_replica_stats *out);
+
+/* Of the last dead letter of this process, an event's or a reaction's: "<subject>: <reason>"; "" when there was none.
+ */
+const char *furrow_replica_last_letter(const furrow_replica *replica);
 
 /* Parks until the record @id has at least @version or the replica's position has passed it. DEADLINE_EXCEEDED. */
 furrow_status furrow_replica_wait(furrow_replica *replica, const char *id, uint64_t version, uint64_t deadline_ns,

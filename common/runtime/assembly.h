@@ -29,6 +29,7 @@ struct furrow_service {
     int exit_code;
     char reported[512];                                         /* the readiness text last logged */
     uint64_t link_complaints, log_complaints, store_complaints; /* how many of each had been logged */
+    uint64_t *letters;                                          /* the same of each replica's dead letters */
 };
 
 /* Makes and starts everything; on failure what was made is left for destroy. In a task. */

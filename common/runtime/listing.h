@@ -17,8 +17,20 @@ typedef struct furrow_listing {
     const void *request;
 } furrow_listing;
 
-/* Messages live in @arena and carry none of the log's bookkeeping; *next is "" at the end. */
-furrow_status furrow_listing_read(const furrow_listing *listing, furrow_arena *arena, ProtobufCMessage ***messages,
-                                  size_t *count, char **next, furrow_error *err) FURROW_MUST_USE;
+/* All of it lives in the arena. */
+typedef struct furrow_page {
+    ProtobufCMessage **messages; /* without the log's bookkeeping */
+    size_t count;
+    char **damaged_ids; /* what would be on the page, but its stored state breaks the rules of its entity */
+    size_t damaged_count;
+    char *next; /* "" at the end */
+} furrow_page;
+
+/**
+ * One damaged state must not hide all others, nor be passed over in silence: it is left out, and its id is told
+ * instead. Whether it would have matched nobody can tell, so each is told that the index leads to.
+ */
+furrow_status furrow_listing_read(const furrow_listing *listing, furrow_arena *arena, furrow_page *out,
+                                  furrow_error *err) FURROW_MUST_USE;
 
 #endif

@@ -207,10 +207,14 @@ static void write_health(void *user, furrow_buffer *out)
                                  : service->definition->replicas[i - service->entity_count].contract->stream,
                              state_name(furrow_replica_state_of(replica)));
         furrow_json_append_string(out, furrow_bytes_of(furrow_replica_describe(replica)));
-        furrow_buffer_printf(out, ",\"position\":%llu,\"applied\":%llu,\"dead_lettered\":%llu,\"age_ms\":%llu}",
+        furrow_buffer_printf(out,
+                             ",\"position\":%llu,\"applied\":%llu,\"dead_lettered\":%llu,"
+                             "\"parked\":%llu,\"age_ms\":%llu,\"last_letter\":",
                              (unsigned long long)stats.position, (unsigned long long)stats.applied,
-                             (unsigned long long)stats.dead_lettered,
+                             (unsigned long long)stats.dead_lettered, (unsigned long long)stats.parked,
                              (unsigned long long)(stats.age_ns / FURROW_NS_PER_MS));
+        furrow_json_append_string(out, furrow_bytes_of(furrow_replica_last_letter(replica)));
+        furrow_buffer_append_byte(out, '}');
     }
     furrow_buffer_append_text(out, "]}");
 }
@@ -296,8 +300,9 @@ furrow_status furrow_assembly_make(furrow_service *service, furrow_error *err)
     service->own = calloc(service->entity_count + 1, sizeof(furrow_replica *));
     service->entities = calloc(service->entity_count + 1, sizeof(furrow_entity *));
     service->replicas = calloc(service->replica_count + 1, sizeof(furrow_replica *));
+    service->letters = calloc(all_replicas(service) + 1, sizeof *service->letters);
     service->metadata = calloc(all_replicas(service) + 1, sizeof *service->metadata);
-    if (!service->own || !service->entities || !service->replicas || !service->metadata)
+    if (!service->own || !service->entities || !service->replicas || !service->letters || !service->metadata)
         return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "out of memory");
     take_id(service);
     furrow_status status = connect_links(service, err);
@@ -332,6 +337,7 @@ void furrow_assembly_destroy(furrow_service *service)
     free(service->own);
     free(service->entities);
     free(service->replicas);
+    free(service->letters);
     free(service->metadata);
 }
 
@@ -352,8 +358,24 @@ static bool open_server(furrow_service *service, const char **why)
     return status == FURROW_OK;
 }
 
+/* Dead letters wait for somebody who looks at them: that there are new ones is worth a line. */
+static void report_letters(furrow_service *service)
+{
+    for (size_t i = 0; i < all_replicas(service); i++) {
+        furrow_replica_stats stats;
+        furrow_replica_stats_of(replica_at(service, i), &stats);
+        uint64_t count = stats.dead_lettered + stats.parked;
+        if (count == service->letters[i]) continue;
+        furrow_logger(FURROW_LOG_ERROR, "dead letter", "count=%llu last=%s",
+                      (unsigned long long)(count - service->letters[i]),
+                      furrow_replica_last_letter(replica_at(service, i)));
+        service->letters[i] = count;
+    }
+}
+
 void furrow_assembly_report(furrow_service *service)
 {
+    report_letters(service);
     uint64_t count;
     const char *complaint = furrow_link_complaint(service->link, &count);
     report_refused("NATS", complaint, count, &service->link_complaints);

@@ -11,8 +11,12 @@ Google__Protobuf__Timestamp *furrow_timestamp_new(int64_t wall_ns, furrow_arena 
     Google__Protobuf__Timestamp *timestamp = furrow_arena_alloc(arena, sizeof *timestamp);
     if (!timestamp) return NULL;
     google__protobuf__timestamp__init(timestamp);
-    timestamp->seconds = wall_ns / NS - (wall_ns % NS < 0); /* nanos count forward, before 1970 too */
-    timestamp->nanos = (int32_t)(wall_ns - timestamp->seconds * NS);
+    timestamp->seconds = wall_ns / NS;
+    timestamp->nanos = (int32_t)(wall_ns % NS);
+    if (timestamp->nanos < 0) { /* before 1970: they count forward all the same */
+        timestamp->seconds--;
+        timestamp->nanos += FURROW_MOMENT_NANOS;
+    }
     return timestamp;
 }
 

@@ -188,12 +188,16 @@ furrow_status employee_list_employees(furrow_call *call, const Employee__V1__Lis
                               .page_token = request->page_token,
                               .matches = matches,
                               .request = request};
-    furrow_status status =
-        furrow_listing_read(&listing, furrow_call_arena(call), (ProtobufCMessage ***)&response->employees,
-                            &response->n_employees, &response->next_page_token, err);
-    for (size_t i = 0; status == FURROW_OK && i < response->n_employees; i++)
-        response->employees[i]->private_ = (ProtobufCBinaryData){0};
-    return status;
+    furrow_page page;
+    furrow_status status = furrow_listing_read(&listing, furrow_call_arena(call), &page, err);
+    if (status != FURROW_OK) return status;
+    response->employees = (Employee__V1__Employee **)page.messages;
+    response->n_employees = page.count;
+    response->damaged_ids = page.damaged_ids;
+    response->n_damaged_ids = page.damaged_count;
+    response->next_page_token = page.next;
+    for (size_t i = 0; i < response->n_employees; i++) response->employees[i]->private_ = (ProtobufCBinaryData){0};
+    return FURROW_OK;
 }
 
 static furrow_status decide_update(void *arg, const furrow_state *current, furrow_arena *arena, furrow_decision *out,

@@ -129,8 +129,15 @@ furrow_status job_list_jobs(furrow_call *call, const Job__V1__ListJobsRequest *r
                               .page_token = request->page_token,
                               .matches = matches,
                               .request = request};
-    return furrow_listing_read(&listing, furrow_call_arena(call), (ProtobufCMessage ***)&response->jobs,
-                               &response->n_jobs, &response->next_page_token, err);
+    furrow_page page;
+    furrow_status status = furrow_listing_read(&listing, furrow_call_arena(call), &page, err);
+    if (status != FURROW_OK) return status;
+    response->jobs = (Job__V1__Job **)page.messages;
+    response->n_jobs = page.count;
+    response->damaged_ids = page.damaged_ids;
+    response->n_damaged_ids = page.damaged_count;
+    response->next_page_token = page.next;
+    return FURROW_OK;
 }
 
 static furrow_status decide_status(void *arg, const furrow_state *current, furrow_arena *arena, furrow_decision *out,

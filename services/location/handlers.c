@@ -154,8 +154,15 @@ furrow_status location_list_locations(furrow_call *call, const Location__V1__Lis
                               .page_token = request->page_token,
                               .matches = matches,
                               .request = request};
-    return furrow_listing_read(&listing, furrow_call_arena(call), (ProtobufCMessage ***)&response->locations,
-                               &response->n_locations, &response->next_page_token, err);
+    furrow_page page;
+    furrow_status status = furrow_listing_read(&listing, furrow_call_arena(call), &page, err);
+    if (status != FURROW_OK) return status;
+    response->locations = (Location__V1__Location **)page.messages;
+    response->n_locations = page.count;
+    response->damaged_ids = page.damaged_ids;
+    response->n_damaged_ids = page.damaged_count;
+    response->next_page_token = page.next;
+    return FURROW_OK;
 }
 
 static furrow_status decide_move(void *arg, const furrow_state *current, furrow_arena *arena, furrow_decision *out,

@@ -252,7 +252,8 @@ furrow_status clock_on_employee_change(void *user, const furrow_change *change, 
                               .fence = is_active(change->before)};
     int64_t last_ns = context.stroke.now_ns + TIMESHEET_FUTURE_S * (int64_t)FURROW_NS_PER_S;
     int64_t at_ns = context.stroke.now_ns - TIMESHEET_PAST_S * (int64_t)FURROW_NS_PER_S;
-    for (furrow_status status; at_ns <= last_ns; at_ns = context.stroke.window.end_ns) {
+    furrow_status status = FURROW_OK, damaged = FURROW_OK;
+    for (; at_ns <= last_ns; at_ns = context.stroke.window.end_ns) {
         context.stroke.window = workday_window_at(at_ns, hour);
         workday_day_id(change->id, &context.stroke.window, day_id);
         furrow_command command = furrow_service_command(SIDE_WRITE_MS);
@@ -260,7 +261,9 @@ furrow_status clock_on_employee_change(void *user, const furrow_change *change, 
             .id = day_id, .command = &command, .from_log = true, .decide = decide_ending, .arg = &context};
         furrow_written written;
         status = furrow_entity_write(days(service), &write, arena, &written, err);
-        if (status != FURROW_OK) return furrow_wrap(err, "close day %s", day_id);
+        if (status != FURROW_OK) furrow_wrap(err, "close day %s", day_id);
+        if (status != FURROW_OK && status != FURROW_DATA_LOSS) return status;
+        if (status == FURROW_DATA_LOSS) damaged = status; /* the other days are closed all the same */
     }
-    return FURROW_OK;
+    return damaged;
 }

@@ -164,6 +164,10 @@ static furrow_status add_names(furrow_call *call, Timesheet__V1__ListDaysRespons
     for (size_t i = 0; status == FURROW_OK && i < response->n_days; i++) {
         ProtobufCMessage *message;
         status = furrow_replica_unpack(employees, reads[i].id, &reads[i].record, arena, &message, err);
+        if (status == FURROW_DATA_LOSS) { /* the day is good: of its employee no name is known here */
+            status = FURROW_OK;
+            message = NULL;
+        }
         if (status == FURROW_OK && message)
             response->days[i]->employee_name = ((Timesheet__V1__Employee *)message)->display_name;
     }
@@ -182,18 +186,19 @@ furrow_status timesheet_list_days(furrow_call *call, const Timesheet__V1__ListDa
                               .page_token = request->page_token,
                               .matches = matches,
                               .request = request};
-    ProtobufCMessage **page;
-    size_t count = 0;
+    furrow_page page;
     furrow_status status = request->date[0] ? furrow_input_date("date", request->date, err) : FURROW_OK;
     if (status == FURROW_OK && !by_employee && !request->date[0])
         status = furrow_fail_field(err, "employee_id", "or date is required: whose days, or which day's?");
-    if (status == FURROW_OK)
-        status = furrow_listing_read(&listing, arena, &page, &count, &response->next_page_token, err);
+    if (status == FURROW_OK) status = furrow_listing_read(&listing, arena, &page, err);
     if (status != FURROW_OK) return status;
-    response->days = furrow_arena_alloc(arena, (count + 1) * sizeof(*response->days));
+    response->damaged_ids = page.damaged_ids;
+    response->n_damaged_ids = page.damaged_count;
+    response->next_page_token = page.next;
+    response->days = furrow_arena_alloc(arena, (page.count + 1) * sizeof(*response->days));
     if (!response->days) return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "ask for smaller pages");
-    for (; status == FURROW_OK && response->n_days < count; response->n_days++)
-        status =
-            summarise((Timesheet__V1__WorkDay *)page[response->n_days], arena, &response->days[response->n_days], err);
+    for (; status == FURROW_OK && response->n_days < page.count; response->n_days++)
+        status = summarise((Timesheet__V1__WorkDay *)page.messages[response->n_days], arena,
+                           &response->days[response->n_days], err);
     return status == FURROW_OK ? add_names(call, response, err) : status;
 }

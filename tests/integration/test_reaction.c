@@ -21,6 +21,8 @@ typedef struct log_of_changes {
     size_t count;
     int fail;           /* so many calls are to fail first */
     const char *broken; /* and all calls for this id */
+    furrow_status refusal;
+    unsigned refused;
     size_t running, most;
     bool slow;
 } log_of_changes;
@@ -34,8 +36,10 @@ static furrow_status note(void *user, const furrow_change *change, furrow_arena 
 {
     log_of_changes *log = user;
     (void)arena;
-    if (log->broken && strcmp(change->id, log->broken) == 0)
-        return furrow_fail(err, FURROW_INTERNAL, "this one never works");
+    if (log->broken && strcmp(change->id, log->broken) == 0) {
+        log->refused++;
+        return furrow_fail(err, log->refusal ? log->refusal : FURROW_UNAVAILABLE, "this one never works");
+    }
     if (log->fail > 0 && log->fail--) return furrow_fail(err, FURROW_UNAVAILABLE, "not yet");
     log->running++;
     if (log->running > log->most) log->most = log->running;
@@ -163,6 +167,103 @@ START_TEST(a_failing_reaction_is_tried_again_and_holds_up_nobody)
 }
 END_TEST
 
+/* The letter of @id's parked reaction as it lies in the stream. */
+static furrow_js_stored letter_of(test_mesh *mesh, furrow_arena *arena, const char *id, uint64_t version)
+{
+    furrow_js_stored letter = {0};
+    char subject[64], sequence[24];
+    furrow_error err = {0};
+    ck_assert_int_eq(furrow_js_get_last(mesh->link, "DEADLETTER", "deadletter.timesheet.PERSON",
+                                        furrow_clock_now_ns() + 10 * FURROW_NS_PER_S, arena, &letter, &err),
+                     FURROW_OK);
+    snprintf(subject, sizeof subject, "replicatest.v1.Person.%s", id);
+    snprintf(sequence, sizeof sequence, "%llu", (unsigned long long)version);
+    ck_assert_str_eq(furrow_js_stored_header(&letter, "Furrow-Subject", arena), subject);
+    ck_assert_str_eq(furrow_js_stored_header(&letter, "Furrow-Sequence", arena), sequence);
+    ck_assert_uint_eq(letter.data.len, 0);
+    return letter;
+}
+
+/* What will not pass is not tried for ever: told once, then left alone until the entity changes. */
+static void is_parked(test_mesh *mesh)
+{
+    static const furrow_status refusals[] = {FURROW_DATA_LOSS, FURROW_INVALID_ARGUMENT, FURROW_INTERNAL,
+                                             FURROW_NOT_FOUND};
+    static log_of_changes log = {.broken = "bad"};
+    furrow_replica *replica = reacting(mesh, &log);
+    FURROW_AUTO(furrow_arena) arena = furrow_arena_create(0);
+    furrow_replica_stats stats = {0};
+    mesh_await_ready(replica);
+    for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "Zoe %zu", i);
+        log.refusal = refusals[i];
+        uint64_t version = mesh_put(mesh, "bad", name, 1);
+        AWAIT((furrow_replica_stats_of(replica, &stats), stats.parked == i + 1));
+        ck_assert_uint_eq(log.refused, (i + 1) * FURROW_REACTION_TRIES);
+        furrow_js_stored letter = letter_of(mesh, arena, "bad", version);
+        const char *reason = furrow_js_stored_header(&letter, "Furrow-Reason", arena);
+        ck_assert_msg(strstr(reason, "this one never works") && strstr(reason, furrow_status_name(refusals[i])), "%s",
+                      reason);
+        ck_assert_ptr_nonnull(strstr(furrow_replica_last_letter(replica), "this one never works"));
+    }
+    uint64_t version = mesh_put(mesh, "e1", "Ana", 1);
+    AWAIT(arrived(&log, "e1", version));
+    ck_assert_uint_eq(log.refused, sizeof refusals / sizeof *refusals * FURROW_REACTION_TRIES);
+    log.broken = NULL;
+    version = mesh_put(mesh, "bad", "Bo", 1);
+    AWAIT(arrived(&log, "bad", version));
+    ck_assert(mesh_ready(replica));
+    mesh_end(replica);
+}
+
+START_TEST(a_reaction_that_will_never_work_is_parked_and_told)
+{
+    mesh_run(NULL, is_parked);
+}
+END_TEST
+
+static furrow_status no_zoes(const ProtobufCMessage *person, furrow_error *err)
+{
+    if (strcmp(((const test_person_part *)person)->display_name, "Zoe") != 0) return FURROW_OK;
+    return furrow_fail_field(err, "display_name", "is Zoe");
+}
+
+/* A state that breaks the rules: no handler sees it, neither as now nor as before. */
+static void is_not_seen(test_mesh *mesh)
+{
+    static log_of_changes log;
+    furrow_replica_stats stats = {0};
+    furrow_replica *replica =
+        mesh_replica(mesh, (furrow_replica_options){.react = note, .rules = no_zoes, .user = &log});
+    FURROW_AUTO(furrow_arena) arena = furrow_arena_create(0);
+    mesh_await_ready(replica);
+    uint64_t version = mesh_put(mesh, "e1", "Ana", 1);
+    AWAIT(arrived(&log, "e1", version));
+    version = mesh_put(mesh, "e1", "Zoe", 1);
+    uint64_t other = mesh_put(mesh, "e2", "Bo", 1);
+    AWAIT((furrow_replica_stats_of(replica, &stats), stats.parked == 1));
+    AWAIT(arrived(&log, "e2", other));
+    furrow_js_stored letter = letter_of(mesh, arena, "e1", version);
+    ck_assert_ptr_nonnull(strstr(furrow_js_stored_header(&letter, "Furrow-Reason", arena), "display_name: is Zoe"));
+    ProtobufCMessage *person = NULL;
+    furrow_error err = {0};
+    ck_assert_int_eq(furrow_replica_get(replica, "e1", arena, &person, NULL, &err), FURROW_DATA_LOSS);
+    ck_assert_int_eq(furrow_replica_get(replica, "e2", arena, &person, NULL, &err), FURROW_OK);
+    version = mesh_put(mesh, "e1", "Eva", 1);
+    AWAIT(arrived(&log, "e1", version));
+    ck_assert_str_eq(last_of(&log, "e1")->now, "Eva");
+    ck_assert_str_eq(last_of(&log, "e1")->before, "");
+    ck_assert_uint_eq(log.count, 3);
+    mesh_end(replica);
+}
+
+START_TEST(a_state_that_breaks_a_rule_reaches_no_handler)
+{
+    mesh_run(NULL, is_not_seen);
+}
+END_TEST
+
 /* In a child: a line per call into MESH_FILE; then it may hang, to be killed before it has returned. */
 static furrow_status note_in_file(void *user, const furrow_change *change, furrow_arena *arena, furrow_error *err)
 {
@@ -257,6 +358,8 @@ int main(void)
     tcase_add_test(tests, a_handler_gets_before_and_now);
     tcase_add_test(tests, one_entity_is_handled_in_order_and_several_at_once);
     tcase_add_test(tests, a_failing_reaction_is_tried_again_and_holds_up_nobody);
+    tcase_add_test(tests, a_reaction_that_will_never_work_is_parked_and_told);
+    tcase_add_test(tests, a_state_that_breaks_a_rule_reaches_no_handler);
     tcase_add_test(tests, a_reaction_cut_short_by_a_crash_runs_again);
     tcase_add_test(tests, two_processes_share_the_reactions);
     suite_add_tcase(suite, tests);

@@ -5,6 +5,8 @@
 #ifndef FURROW_TEST_STATES_H
 #define FURROW_TEST_STATES_H
 
+#include <stddef.h>
+
 /* With @field not NULL: breaks a rule about it. */
 typedef struct test_state {
     const char *json, *field;
@@ -104,30 +106,30 @@ static const test_state key_states[] = {
     {"{\"id\":\"E1\"}", "wrapped"},
 };
 
-#define JOB(rest)  "{\"id\":\"J2\",\"code\":\"C\",\"name\":\"N\"," UPDATED "," rest "}"
-#define HOURLY     "\"pay\":{\"type\":\"PAY_TYPE_HOURLY\"}"
-#define HARVEST    "\"kind\":\"JOB_KIND_HARVEST\""
-#define JOB_OPEN   "\"status\":\"JOB_STATUS_OPEN\""
-#define PAID(pay)  JOB(HARVEST "," JOB_OPEN ",\"pay\":{" pay "}")
-#define REST_OF_IT HARVEST "," JOB_OPEN "," HOURLY
+#define THE_JOB(rest) "{\"id\":\"J2\",\"code\":\"C\",\"name\":\"N\"," UPDATED "," rest "}"
+#define HOURLY        "\"pay\":{\"type\":\"PAY_TYPE_HOURLY\"}"
+#define HARVEST       "\"kind\":\"JOB_KIND_HARVEST\""
+#define JOB_OPEN      "\"status\":\"JOB_STATUS_OPEN\""
+#define PAID(pay)     THE_JOB(HARVEST "," JOB_OPEN ",\"pay\":{" pay "}")
+#define REST_OF_IT    HARVEST "," JOB_OPEN "," HOURLY
 
 static const test_state job_states[] = {
-    {JOB(REST_OF_IT), NULL},
-    {JOB(HARVEST "," HOURLY ",\"status\":\"JOB_STATUS_CLOSED\",\"locationIds\":[\"B1\",\"B2\"]"), NULL},
+    {THE_JOB(REST_OF_IT), NULL},
+    {THE_JOB(HARVEST "," HOURLY ",\"status\":\"JOB_STATUS_CLOSED\",\"locationIds\":[\"B1\",\"B2\"]"), NULL},
     {PAID("\"type\":\"PAY_TYPE_PIECE\",\"unit\":\"bin\",\"rateCents\":1"), NULL},
-    {JOB(HARVEST "," JOB_OPEN), "pay"},
+    {THE_JOB(HARVEST "," JOB_OPEN), "pay"},
     {PAID("\"unit\":\"bin\""), "pay.type"},
     {PAID("\"type\":3"), "pay.type"},
     {PAID("\"type\":\"PAY_TYPE_HOURLY\",\"rateCents\":1"), "pay"},
     {PAID("\"type\":\"PAY_TYPE_PIECE\",\"rateCents\":1"), "pay.unit"},
     {PAID("\"type\":\"PAY_TYPE_PIECE\",\"unit\":\"bin\""), "pay.rate_cents"},
     {PAID("\"type\":\"PAY_TYPE_PIECE\",\"unit\":\"bin\",\"rateCents\":\"-9223372036854775808\""), "pay.rate_cents"},
-    {JOB(JOB_OPEN "," HOURLY), "kind"},
-    {JOB(JOB_OPEN "," HOURLY ",\"kind\":2147483647"), "kind"},
-    {JOB(HARVEST "," HOURLY), "status"},
-    {JOB(HARVEST "," HOURLY ",\"status\":3"), "status"},
-    {JOB(REST_OF_IT ",\"locationIds\":[\"B1\",\"\"]"), "location_ids[1]"},
-    {JOB(REST_OF_IT ",\"locationIds\":[\"*\"]"), "location_ids[0]"},
+    {THE_JOB(JOB_OPEN "," HOURLY), "kind"},
+    {THE_JOB(JOB_OPEN "," HOURLY ",\"kind\":2147483647"), "kind"},
+    {THE_JOB(HARVEST "," HOURLY), "status"},
+    {THE_JOB(HARVEST "," HOURLY ",\"status\":3"), "status"},
+    {THE_JOB(REST_OF_IT ",\"locationIds\":[\"B1\",\"\"]"), "location_ids[1]"},
+    {THE_JOB(REST_OF_IT ",\"locationIds\":[\"*\"]"), "location_ids[0]"},
     {"{\"id\":\"J2\",\"name\":\"N\"," UPDATED "," REST_OF_IT "}", "code"},
     {"{\"id\":\"J2\",\"code\":\"C\"," UPDATED "," REST_OF_IT "}", "name"},
     {"{\"id\":\"J2\",\"code\":\"C\",\"name\":\"N\"," REST_OF_IT "}", "updated_at"},
