@@ -25,6 +25,13 @@ die()
     exit 1
 }
 
+# The folder may be anywhere, and --wipe removes it whole: never one with something of somebody else's in it.
+own_run()
+{
+    [ -e "$run/nats.port" ] || [ -z "$(ls -A "$run" 2>/dev/null)" ] ||
+        die "FURROW_RUN: $run has other files in it: name a new folder, or an empty one"
+}
+
 # Processes. Of each, .run/NAME.pid has the id and .run/NAME.as what tells it from others:
 #   line 1   when it began, and in which life of the machine: the same id a second time is another process
 #   line 2   what it was started as: see fingerprint
@@ -126,9 +133,11 @@ CONF
 # Ports, keys and configuration, made once and kept.
 prepare()
 {
+    own_run
+    mkdir -p "$run"
+    [ -s "$run/nats.port" ] || free_port "${FURROW_DEV_NATS_PORT:-4222}" >"$run/nats.port"
     mkdir -p "$run/nats" "$run/redis"
     chmod 700 "$run"
-    [ -s "$run/nats.port" ] || free_port "${FURROW_DEV_NATS_PORT:-4222}" >"$run/nats.port"
     [ ! -e "$run/employee.seal" ] || die "$run is of a mesh without keys of its own: config/dev/down --wipe, then again"
     furrow keys "$run/keys"
     (umask 077 && furrow permissions --format nats --keys "$run/keys" >"$run/accounts.conf" &&

@@ -248,7 +248,17 @@ exec {self.dev.bin}/cli/furrow.real "$@"
         self.assertEqual(said.count("150 clocked in, 0 were already, 0 failures"), 2, said)
         self.assertIn("timesheet:{Employee}:E2-00001", said)
 
-    def test_8_down_ends_all_that_was_started(self):
+    def test_8_a_folder_with_other_files_is_left_alone(self):
+        with tempfile.TemporaryDirectory() as home:
+            letter = pathlib.Path(home) / "letter"
+            letter.write_text("dear")
+            for script in [["up"], ["down", "--wipe"]]:
+                code, said = self.dev.script(*script, FURROW_RUN=home)
+                self.assertEqual(code, 1, said)
+                self.assertIn("has other files in it", said)
+            self.assertEqual(list(pathlib.Path(home).iterdir()), [letter])
+
+    def test_9_down_ends_all_that_was_started(self):
         pids = self.dev.pids()
         code, said = self.dev.script("down")
         self.assertEqual((code, said), (0, "down\n"))
