@@ -6,7 +6,10 @@
 
 #include "wire/message.h"
 
+#include <arpa/inet.h>
 #include <stdio.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 typedef struct tally {
     size_t ended, ok;
@@ -266,6 +269,40 @@ START_TEST(one_inbox_gets_so_many_bytes_a_second_and_others_are_served)
 }
 END_TEST
 
+/* Asks for 300 answers of 200 KB and never reads one. */
+static int ask_and_never_read(rpc_world *world)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET,
+                                  .sin_port = htons((uint16_t)furrow_test_server_port(world->nats)),
+                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    static char text[64 * 1024];
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    size_t len =
+        (size_t)snprintf(text, sizeof text, "CONNECT {\"verbose\":false,\"headers\":true}\r\nSUB _INBOX.raw.> 1\r\n");
+    for (int i = 0; i < 300; i++)
+        len += (size_t)snprintf(text + len, sizeof text - len,
+                                "PUB " PROBE "Large _INBOX.raw.%d 16\r\n{\"bytes\":200000}\r\n", i);
+    ck_assert_int_eq(connect(fd, (struct sockaddr *)&address, sizeof address), 0);
+    ck_assert_int_eq(write(fd, text, len), (ssize_t)len);
+    return fd;
+}
+
+static void held_up_body(rpc_world *world)
+{
+    int fd = ask_and_never_read(world);
+    const furrow_method_stats *large = furrow_server_stats(world->server, 0, RPCTEST_V1_PROBE_SERVICE_LARGE);
+    ck_assert(FURROW_TEST_EVENTUALLY_IN_TASK(large->requests == 300, PATIENCE_MS));
+    for (int i = 0; i < 50; i++)
+        ck_assert_ok(rpc_world_echo(world, "served", &(furrow_call_options){.timeout_ms = 4000}, failure));
+    close(fd);
+}
+
+START_TEST(who_reads_nothing_holds_up_nobody_else)
+{
+    rpc_world_run(&(rpc_world_options){.client = {.max_attempts = 1}}, held_up_body);
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {requests_that_wait_for_a_version_hold_no_place_of_those_that_work,
@@ -275,6 +312,7 @@ int main(void)
                                   what_comes_in_a_burst_queues_and_is_served,
                                   a_service_whose_places_are_all_held_refuses_after_a_while_and_says_so,
                                   a_refusal_has_its_status_and_delay_in_the_callers_encoding,
-                                  one_inbox_gets_so_many_bytes_a_second_and_others_are_served};
+                                  one_inbox_gets_so_many_bytes_a_second_and_others_are_served,
+                                  who_reads_nothing_holds_up_nobody_else};
     return rpc_world_main("rpc_load", tests, sizeof tests / sizeof *tests);
 }
