@@ -64,7 +64,7 @@ bool furrow_admission_queue(furrow_admission *admission, const furrow_queued *re
 
 bool furrow_admission_next(furrow_admission *admission, uint64_t now_ns, furrow_queued *next)
 {
-    if (admission->queued == 0 || admission->running >= admission->limit) return false;
+    if (admission->queued == 0 || admission->running >= furrow_admission_places(admission)) return false;
     if (furrow_admission_overloaded(admission, now_ns))
         pop_newest(admission, next);
     else

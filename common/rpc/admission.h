@@ -8,7 +8,9 @@
  *
  * Places adapt: `limit`, between floor and most, falls when calls take more than SLOW times as long as they do when the
  * service is calm, and rises when the queue could use more places and calls are not slow. What is usual is measured for
- * each method by itself. More calls at once than a service can work on only make each of them slower.
+ * each method by itself. More calls at once than a service can work on only make each of them slower. But where a turn
+ * of the loop brings so many requests that refusing them is most of what it does, a part of them begins whatever the
+ * limit: else a service that is swamped would do nothing but refuse.
  *
  * The queue takes what comes in bursts: first come, first served, up to `most` calls with those that run. Once it was
  * full, or somebody has waited for patience_ns in vain, the service is overloaded, until it has refused nobody for
@@ -24,6 +26,7 @@
 
 #define FURROW_ADMISSION_HASTE_MS 10  /* the longest wait in the queue of an overloaded service */
 #define FURROW_ADMISSION_CALM_MS  100 /* without a refusal until it is not overloaded any more */
+#define FURROW_ADMISSION_PART     4   /* of what a turn brings, one in so many begins in any case */
 
 /* A request in the queue. */
 typedef struct furrow_queued {
@@ -41,6 +44,7 @@ typedef struct furrow_pace {
 typedef struct furrow_admission {
     size_t floor, most; /* bounds of limit */
     size_t limit, running;
+    size_t arrived, swamp; /* requests in this turn of the loop; calls that begin because of those of the last one */
     uint64_t patience_ns;
     furrow_queued *ring; /* `most` places, the oldest at head */
     size_t head, queued;
@@ -59,10 +63,24 @@ static inline bool furrow_admission_overloaded(const furrow_admission *admission
     return now_ns < admission->overloaded_until_ns;
 }
 
+/* Calls that may run now. */
+static inline size_t furrow_admission_places(const furrow_admission *admission)
+{
+    return admission->swamp > admission->limit ? admission->swamp : admission->limit;
+}
+
+/* Another turn begins to bring requests. */
+static inline void furrow_admission_turn(furrow_admission *admission)
+{
+    size_t part = admission->arrived / FURROW_ADMISSION_PART;
+    admission->swamp = part < admission->most ? part : admission->most;
+    admission->arrived = 0;
+}
+
 /* May a request that arrives now begin at once? Then running is the caller's to count. */
 static inline bool furrow_admission_free(const furrow_admission *admission, uint64_t now_ns)
 {
-    return admission->running < admission->limit &&
+    return admission->running < furrow_admission_places(admission) &&
            (admission->queued == 0 || furrow_admission_overloaded(admission, now_ns));
 }
 

@@ -78,7 +78,8 @@ struct furrow_server {
     uint64_t refused_ns;        /* when the last was */
     uint64_t refusing_since_ns; /* the first since a call ended; 0: none */
     furrow_ready_made *busy[2]; /* the refusal of who is too much, by furrow_encoding */
-    uint64_t arrival_ns;        /* of the requests that one read brought; 0 once the first of their tasks has run */
+    uint64_t arrival_ns;        /* of the requests that one read brought; 0 once the first of their tasks has run, */
+    furrow_hook turn_end;       /* or the turn has ended without */
     uint64_t dropped;
     furrow_waiter *drained;
     bool gone; /* destroyed while calls ran: the last of them frees it, and nothing of the owner's is touched */
@@ -97,6 +98,7 @@ void furrow_server_settle(furrow_server *server);
 #define FURROW_BUSY_RETRY_MS 100
 void furrow_intake_request(void *served, furrow_msg *msg);
 /* Begins what is in the queue as far as there are places, and refuses who has waited too long. */
+void furrow_intake_turn_end(furrow_hook *hook);
 void furrow_intake_admit(furrow_server *server, uint64_t now_ns);
 furrow_error furrow_intake_busy_error(void);
 

@@ -186,8 +186,20 @@ static bool may_answer(furrow_server *server, furrow_msg *msg)
  */
 static uint64_t read_arrival(furrow_server *server)
 {
-    if (server->arrival_ns == 0) server->arrival_ns = furrow_clock_now_ns();
+    if (server->arrival_ns == 0) {
+        server->arrival_ns = furrow_clock_now_ns();
+        furrow_admission_turn(&server->admission);
+        furrow_loop_defer(furrow_link_loop(server->link), &server->turn_end);
+    }
+    server->admission.arrived++;
     return server->arrival_ns;
+}
+
+void furrow_intake_turn_end(furrow_hook *hook)
+{
+    furrow_server *server = (furrow_server *)((char *)hook - offsetof(furrow_server, turn_end));
+    server->arrival_ns = 0; /* also when none of them has begun */
+    furrow_server_settle(server);
 }
 
 /* Begins the call in a task of its own, or refuses it. */
@@ -298,5 +310,5 @@ void furrow_server_load_of(const furrow_server *server, furrow_server_load *out)
                              .expired = server->expired,
                              .overloaded = furrow_admission_overloaded(admission, now_ns),
                              .refuses_all = since_ns != 0 && now_ns - since_ns >= REFUSES_ALL_MS * FURROW_NS_PER_MS &&
-                                            (lately || admission->running >= admission->limit)};
+                                            (lately || admission->running >= furrow_admission_places(admission))};
 }

@@ -46,6 +46,7 @@ furrow_server *furrow_server_create(furrow_link *link, const furrow_server_optio
         return NULL;
     }
     server->link = link;
+    server->turn_end.fn = furrow_intake_turn_end;
     server->options = *options;
     server->options.queue = server->queue = options->queue ? strdup(options->queue) : NULL;
     set_defaults(&server->options);
@@ -96,7 +97,7 @@ static void free_server(furrow_server *server)
 void furrow_server_settle(furrow_server *server)
 {
     if (server->live > 0 || server->admission.queued > 0) return;
-    if (server->gone && !server->watching)
+    if (server->gone && !server->watching && !server->turn_end.queued)
         free_server(server);
     else if (!server->gone && server->drained)
         furrow_waiter_done(server->drained);

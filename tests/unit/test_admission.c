@@ -164,9 +164,24 @@ START_TEST(methods_only_seen_in_a_crowd_do_not_count)
 }
 END_TEST
 
+START_TEST(a_part_of_a_flood_begins_whatever_the_limit)
+{
+    admission.arrived = 28;
+    furrow_admission_turn(&admission);
+    for (size_t i = 0; i < 7; i++) ck_assert_int_eq(arrive(i), -1);
+    ck_assert_uint_eq(admission.running, 7);
+    arrive(7);
+    ck_assert_uint_eq(admission.queued, 1);
+    furrow_admission_turn(&admission);
+    admission.running = 4;
+    ck_assert_int_eq(begin_next(), -1);
+}
+END_TEST
+
 int main(void)
 {
-    const TTest *const tests[] = {a_burst_queues_and_is_served_in_its_order,
+    const TTest *const tests[] = {a_part_of_a_flood_begins_whatever_the_limit,
+                                  a_burst_queues_and_is_served_in_its_order,
                                   past_the_bound_the_oldest_is_refused_and_the_newest_begins,
                                   who_finds_only_running_calls_is_refused_itself,
                                   nobody_waits_longer_than_the_queues_patience,

@@ -113,7 +113,7 @@ class World:
 
     def provision(self):
         if "streams" not in self.filled:
-            self.furrow("provision")
+            self.furrow("provision", "--single-account")
             self.filled.add("streams")
 
     def fill(self, what, count):
