@@ -49,6 +49,9 @@ furrow_status furrow_js_stored_parse(furrow_bytes json, furrow_js_stored_reply *
 furrow_status furrow_js_stored_decode(const furrow_js_stored_reply *reply, furrow_arena *arena, furrow_js_stored *out,
                                       furrow_error *err) FURROW_MUST_USE;
 
+/* A reply to DIRECT.GET; lent from @msg. False: it is none (no such message, or another status). */
+bool furrow_js_stored_direct(const furrow_msg *msg, furrow_js_stored *out);
+
 /* "2026-11-23T06:00:00.123Z" as wall-clock nanoseconds; 0 when it is no such text. */
 int64_t furrow_js_parse_time(const char *text);
 

@@ -214,6 +214,8 @@ void furrow_message_pool_release(furrow_message_pool *pool);
 furrow_msg *furrow_message_wrap(furrow_message_pool *pool, natsMsg *native);
 /* Frees @native as furrow_msg_free does. */
 void furrow_message_discard(furrow_message_pool *pool, natsMsg *native);
+/* The last value of header @name, or NULL. Lent. */
+const char *furrow_message_last_header(const furrow_msg *msg, const char *name);
 /* Its Status header when it is a status message of the server (no body), else 0. */
 int furrow_message_status(const furrow_msg *msg);
 

@@ -162,6 +162,15 @@ void furrow_msg_each_header(const furrow_msg *msg, void (*fn)(void *arg, const c
 }
 
 /* Three digits, as in HTTP; what else calls itself a status is none. */
+const char *furrow_message_last_header(const furrow_msg *msg, const char *name)
+{
+    const char **values = NULL, *last = NULL;
+    int count = 0;
+    if (natsMsgHeader_Values(msg->native, name, &values, &count) == NATS_OK && count > 0) last = values[count - 1];
+    free((void *)values);
+    return last;
+}
+
 int furrow_message_status(const furrow_msg *msg)
 {
     const char *status = msg->data.len == 0 ? furrow_msg_header(msg, "Status") : NULL;

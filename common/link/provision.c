@@ -144,6 +144,7 @@ static furrow_status compare_stream(const jsStreamConfig *have, const jsStreamCo
         DIFFERS("max_age", have->MaxAge == want->MaxAge, CHANGEABLE),
         DIFFERS("num_replicas", have->Replicas == want->Replicas, CHANGEABLE),
         DIFFERS("duplicate_window", have->Duplicates == want->Duplicates, CHANGEABLE),
+        DIFFERS("allow_direct", have->AllowDirect == want->AllowDirect, CHANGEABLE),
     };
     return judge(differences, sizeof differences / sizeof differences[0], "stream", want->Name, change_it, err);
 }
@@ -160,6 +161,7 @@ static void merge_stream(jsStreamConfig *into, const jsStreamConfig *want)
     into->MaxAge = want->MaxAge;
     into->Replicas = want->Replicas;
     into->Duplicates = want->Duplicates;
+    into->AllowDirect = want->AllowDirect;
     into->DenyDelete = want->DenyDelete;
     into->DenyPurge = want->DenyPurge;
 }
@@ -255,6 +257,7 @@ static void init_stream(jsStreamConfig *config, const char *name, const char **s
     config->MaxAge = 0;
     config->Replicas = replicas ? replicas : 1;
     config->Duplicates = DUPLICATE_WINDOW;
+    config->AllowDirect = true; /* for replays: a read that is not the leader's work */
 }
 
 furrow_status furrow_provision_entity(furrow_provisioner *provisioner, const furrow_entity_contract *entity,

@@ -15,6 +15,11 @@
  * still while its question is on its way (`end` may come nearer). An answer from past a lane's end proves that there is
  * nothing from the question up to it: that ends all lanes in between, too.
  *
+ * Questions go to $JS.API.DIRECT.GET, which costs the server a third of the API of JetStream's leader, where the stream
+ * and our rights allow it. Any replica may answer, also one that lags: what it has, and what it knows to be gone, is
+ * so; that there is nothing more, only the leader knows, so that answer is asked for again there. After trouble the
+ * other way is tried.
+ *
  * Answers become messages when they are handed over; until then they wait as they came. on_answer runs outside of the
  * task, whatever that is doing; it asks the next question itself. When the task leaves early, the last answer frees the
  * reader.
@@ -46,19 +51,24 @@ typedef struct reader reader;
 
 typedef struct read_lane {
     reader *reader;
-    uint64_t next, end; /* next > end: done */
-    bool asking;
+    uint64_t next, end;  /* next > end: done */
+    bool asking, direct; /* by direct get */
+    bool ask_leader;     /* next: it alone knows */
 } read_lane;
 
 typedef struct read_answer {
     furrow_msg *msg;
-    furrow_js_stored_reply stored; /* borrowed from it */
+    bool direct;
+    uint64_t sequence;
+    furrow_js_stored_reply stored; /* borrowed from it, as is … */
+    furrow_js_stored whole;        /* … this, of a direct get */
 } read_answer;
 
 struct reader {
     furrow_link *link;
     const furrow_js_read_options *options;
-    char subject[FURROW_SUBJECT_MAX];
+    char subject[FURROW_SUBJECT_MAX], direct_subject[FURROW_SUBJECT_MAX];
+    bool direct;
     uint64_t end;              /* of the reading; comes nearer when the log ends before it */
     uint64_t from, to, beyond; /* the window; the first message after it, or 0 while unknown */
     size_t found;              /* in this window */
@@ -68,7 +78,8 @@ struct reader {
     size_t count;
     size_t bytes, largest; /* of what waits; of an answer, lately */
     furrow_js_stored batch[WAITING_MAX];
-    furrow_arena *arena; /* what the batch lives in */
+    furrow_msg *lent[WAITING_MAX]; /* what the batch lives in, … */
+    furrow_arena *arena;           /* … and what was decoded */
     furrow_waiter waiter;
     furrow_backoff backoff;
     uint64_t heard_ns;     /* when an answer came, or we were busy ourselves */
@@ -156,7 +167,9 @@ static void ask_for_next(reader *self, read_lane *lane)
     if (left_of(lane) == 0) take_over(self, lane);
     if (left_of(lane) == 0 || !has_room(self)) return;
     snprintf(body, sizeof body, "{\"seq\":%" PRIu64 ",\"next_by_subj\":\">\"}", lane->next);
-    furrow_outgoing out = {.subject = self->subject, .data = furrow_bytes_of(body)};
+    lane->direct = self->direct && !lane->ask_leader;
+    furrow_outgoing out = {.subject = lane->direct ? self->direct_subject : self->subject,
+                           .data = furrow_bytes_of(body)};
     uint64_t deadline_ns = furrow_clock_now_ns() + ANSWER_MS * FURROW_NS_PER_MS;
     self->trouble = furrow_link_request_async(self->link, &out, deadline_ns, on_answer, lane, &self->error);
     if (self->trouble != FURROW_OK) return;
@@ -172,7 +185,8 @@ static void ask_all(reader *self)
 /* Keeps @msg if it belongs to the lane. */
 static furrow_status take_message(reader *self, read_lane *lane, read_answer answer, furrow_error *err)
 {
-    uint64_t sequence = answer.stored.sequence;
+    uint64_t sequence = answer.sequence;
+    lane->ask_leader = false;
     if (sequence <= lane->end && sequence >= lane->next) {
         self->waiting[self->count++] = answer;
         self->bytes += answer.msg->data.len;
@@ -206,11 +220,22 @@ static furrow_status take_refusal(reader *self, read_lane *lane, furrow_bytes js
 
 static furrow_status take_answer(reader *self, read_lane *lane, furrow_msg *msg, furrow_error *err)
 {
-    read_answer answer = {.msg = msg};
+    read_answer answer = {.msg = msg, .direct = lane->direct};
     self->largest -= self->largest / 64;
     if (msg->data.len > self->largest) self->largest = msg->data.len;
-    if (furrow_js_stored_parse(msg->data, &answer.stored, err) == FURROW_OK)
+    if (lane->direct && furrow_js_stored_direct(msg, &answer.whole)) {
+        answer.sequence = answer.whole.sequence;
         return take_message(self, lane, answer, err);
+    }
+    if (lane->direct) {
+        lane->ask_leader = true;
+        furrow_msg_free(msg);
+        return FURROW_OK;
+    }
+    if (furrow_js_stored_parse(msg->data, &answer.stored, err) == FURROW_OK) {
+        answer.sequence = answer.stored.sequence;
+        return take_message(self, lane, answer, err);
+    }
     furrow_status status = take_refusal(self, lane, msg->data, err);
     furrow_msg_free(msg);
     return status;
@@ -242,7 +267,7 @@ static void on_answer(void *arg, furrow_status status, const char *text, furrow_
 /* ---- the task ---- */
 
 /* Makes messages of what waits, so many as belong into one batch. */
-static furrow_status decode_batch(reader *self, size_t *count, furrow_error *err)
+static furrow_status fill_batch(reader *self, size_t *count, furrow_error *err)
 {
     size_t taken = 0, bytes = 0;
     furrow_status status = FURROW_OK;
@@ -251,9 +276,13 @@ static furrow_status decode_batch(reader *self, size_t *count, furrow_error *err
         read_answer *answer = &self->waiting[taken];
         bytes += answer->msg->data.len;
         if (taken > 0 && bytes > BYTES_MAX) break;
-        status = furrow_js_stored_decode(&answer->stored, self->arena, &self->batch[taken], err);
+        if (answer->direct) {
+            self->batch[taken] = answer->whole;
+        } else {
+            status = furrow_js_stored_decode(&answer->stored, self->arena, &self->batch[taken], err);
+        }
+        self->lent[taken] = answer->msg;
         self->bytes -= answer->msg->data.len;
-        furrow_msg_free(answer->msg);
     }
     self->count -= taken;
     memmove(self->waiting, self->waiting + taken, self->count * sizeof self->waiting[0]);
@@ -265,13 +294,13 @@ static furrow_status decode_batch(reader *self, size_t *count, furrow_error *err
 static furrow_status hand_over(reader *self, furrow_js_read_fn *fn, void *arg, furrow_error *err)
 {
     size_t count;
-    furrow_status status = decode_batch(self, &count, err);
-    if (status != FURROW_OK) return status;
+    furrow_status status = fill_batch(self, &count, err);
     ask_all(self);
     bool last = self->count == 0 && all_done(self);
     uint64_t whole = self->beyond ? self->beyond - 1 : self->to; /* the window, and the gap after it */
     if (whole > self->end) whole = self->end;
-    status = fn(arg, self->batch, count, last ? whole : self->from - 1, err);
+    if (status == FURROW_OK) status = fn(arg, self->batch, count, last ? whole : self->from - 1, err);
+    for (size_t i = 0; i < count; i++) furrow_msg_free(self->lent[i]);
     self->heard_ns = furrow_clock_now_ns();
     furrow_backoff_reset(&self->backoff);
     return status;
@@ -282,13 +311,14 @@ static furrow_status rest_from_trouble(reader *self, furrow_error *err)
 {
     uint64_t patience_ms = self->options->patience_ms ? self->options->patience_ms : PATIENCE_MS;
     uint64_t until = self->heard_ns + patience_ms * FURROW_NS_PER_MS;
-    bool passes = self->trouble == FURROW_UNAVAILABLE || self->trouble == FURROW_DEADLINE_EXCEEDED ||
+    bool passes = self->direct || self->trouble == FURROW_UNAVAILABLE || self->trouble == FURROW_DEADLINE_EXCEEDED ||
                   self->trouble == FURROW_RESOURCE_EXHAUSTED;
     if (!passes) return furrow_fail(err, self->trouble, "read %s: %s", self->options->stream, self->error.text);
     if (furrow_clock_now_ns() >= until || !furrow_link_wait_connected(self->link, until))
         return furrow_fail(err, FURROW_DEADLINE_EXCEEDED, "read of %s stopped after sequence %" PRIu64 ": %.160s",
                            self->options->stream, self->from - 1, self->error.text);
     furrow_task_sleep_ms(furrow_backoff_next_ms(&self->backoff));
+    self->direct = !self->direct;
     self->trouble = FURROW_OK;
     return FURROW_OK;
 }
@@ -353,6 +383,8 @@ furrow_status furrow_js_read(furrow_link *link, const furrow_js_read_options *op
     self->heard_ns = furrow_clock_now_ns();
     self->backoff = (furrow_backoff){.base_ms = RETRY_MIN_MS, .max_ms = RETRY_MAX_MS};
     furrow_js_api_subject(link, "STREAM.MSG.GET", options->stream, NULL, self->subject);
+    furrow_js_api_subject(link, "DIRECT.GET", options->stream, NULL, self->direct_subject);
+    self->direct = true;
     furrow_status status = read_windows(self, fn, arg, err);
     leave_reader(self);
     return status;

@@ -1,9 +1,10 @@
 /*
- * Stored messages: the reply to STREAM.MSG.GET, and what is the same of a message that a pull delivered. A reply is
- * JSON with body and headers in base64; it is walked once. May depend on: api, wire/json, wire/subject, libsodium
- * (base64).
+ * Stored messages: the replies to STREAM.MSG.GET and to DIRECT.GET, and what is the same of a message that a pull
+ * delivered. The first is JSON with body and headers in base64; it is walked once. May depend on: api, wire/json,
+ * wire/subject, libsodium (base64).
  */
 #include "link/api.h"
+#include "link/internal.h"
 
 #include "base/number.h"
 #include "wire/subject.h"
@@ -91,6 +92,26 @@ furrow_status furrow_js_stored_decode(const furrow_js_stored_reply *reply, furro
                               .data = data,
                               .headers = text_of(headers)};
     return FURROW_OK;
+}
+
+/*
+ * ADR-31: the message as it is, with headers of the server's behind its own. An event's own header of such a name comes
+ * before, and counts for nothing.
+ */
+bool furrow_js_stored_direct(const furrow_msg *msg, furrow_js_stored *out)
+{
+    const char *sequence = furrow_message_last_header(msg, "Nats-Sequence");
+    const char *subject = furrow_message_last_header(msg, "Nats-Subject");
+    const char *time = furrow_message_last_header(msg, "Nats-Time-Stamp");
+    uint64_t number = 0;
+    if (!sequence || !subject || !time || !furrow_number_parse(furrow_bytes_of(sequence), UINT64_MAX, &number))
+        return false;
+    *out = (furrow_js_stored){.sequence = number,
+                              .timestamp_ns = furrow_js_parse_time(time),
+                              .subject = subject,
+                              .data = msg->data,
+                              .delivered = msg};
+    return number > 0;
 }
 
 bool furrow_js_stored_of(const furrow_msg *msg, furrow_js_stored *out)

@@ -21,6 +21,7 @@ static const char *const reads[] = {"INFO",
                                     "STREAM.LIST",
                                     "STREAM.INFO.*",
                                     "STREAM.MSG.GET.*",
+                                    "DIRECT.GET.>",
                                     "CONSUMER.NAMES.*",
                                     "CONSUMER.LIST.*",
                                     "CONSUMER.INFO.*.*"};
@@ -158,6 +159,7 @@ static void reach_stream(rights *all, const char *reader, const char *owner, con
 {
     reach(all, reader, owner, false, "$JS.API.STREAM.INFO.%s", stream);
     reach(all, reader, owner, false, "$JS.API.STREAM.MSG.GET.%s", stream);
+    reach(all, reader, owner, false, "$JS.API.DIRECT.GET.%s", stream);
     reach(all, reader, owner, false, "$JS.API.CONSUMER.INFO.%s.%s", stream, reader);
     reach(all, reader, owner, true, "$JS.API.CONSUMER.MSG.NEXT.%s.%s", stream, reader);
     reach(all, reader, owner, false, "$JS.ACK.%s.%s.>", stream, reader);

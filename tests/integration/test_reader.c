@@ -231,19 +231,17 @@ START_TEST(the_reader_of_a_missing_stream_says_so)
 }
 END_TEST
 
-/* With no right but to ask one stream for messages. */
-static void least_rights_body(stream_world *world)
+static void read_as(stream_world *world, const char *user, bool complains)
 {
     furrow_error err = {0};
     furrow_link *first = world->link;
-    stream_fill(world, 1000, 1000);
     furrow_link_options options = {
-        .url = furrow_test_server_url(world->nats), .user = "reader", .password = "p", .inbox_prefix = "_INBOX_reader"};
+        .url = furrow_test_server_url(world->nats), .user = user, .password = "p", .inbox_prefix = "_INBOX_reader"};
     world->link = furrow_link_create(world->loop, &options, &err);
     ck_assert(furrow_link_wait_connected(world->link, stream_within_ms(STREAM_PATIENCE_MS)));
     reading all = read_range(world, (reading){0}, 1, 1000, FURROW_OK);
     ck_assert_uint_eq(all.count, 1000);
-    ck_assert_str_eq(furrow_link_complaint(world->link, NULL), "");
+    ck_assert_int_eq(furrow_link_complaint(world->link, NULL)[0] != '\0', complains);
     furrow_js_read_options other = {.stream = "OTHER", .start_seq = 1, .end_seq = 10};
     ck_assert_int_eq(furrow_js_read(world->link, &other, on_read, &all, &err), FURROW_PERMISSION_DENIED);
     ck_assert_ptr_nonnull(strstr(err.text, "no permission"));
@@ -251,12 +249,74 @@ static void least_rights_body(stream_world *world)
     world->link = first;
 }
 
+/* The right to ask one stream for messages is all it needs; of the leader alone, where that is all there is. */
+static void least_rights_body(stream_world *world)
+{
+    stream_fill(world, 1000, 1000);
+    read_as(world, "reader", false);
+    read_as(world, "leader", true);
+}
+
 START_TEST(the_reader_needs_the_right_to_ask_for_messages_and_no_other)
 {
     stream_run_on("no_auth_user: all\naccounts { A { jetstream: enabled, users: [ {user: all, password: p}\n"
                   "  {user: reader, password: p, permissions: {subscribe: \"_INBOX_reader.>\",\n"
+                  "    publish: [\"$JS.API.STREAM.MSG.GET.THING\", \"$JS.API.DIRECT.GET.THING\"]}}\n"
+                  "  {user: leader, password: p, permissions: {subscribe: \"_INBOX_reader.>\",\n"
                   "    publish: \"$JS.API.STREAM.MSG.GET.THING\"}} ] } }\n",
                   least_rights_body);
+}
+END_TEST
+
+/* As a stream from before: its leader is asked, for the first questions fail. */
+static void no_direct_body(stream_world *world)
+{
+    furrow_error err = {0};
+    furrow_msg *reply = NULL;
+    furrow_outgoing update = {
+        .subject = "$JS.API.STREAM.UPDATE.THING",
+        .data = furrow_bytes_of("{\"name\":\"THING\",\"subjects\":[\"t.v1.Thing.*\"],\"retention\":\"limits\","
+                                "\"max_consumers\":-1,\"max_msgs\":-1,\"max_bytes\":-1,\"max_age\":0,"
+                                "\"max_msgs_per_subject\":2,\"discard\":\"old\",\"storage\":\"file\","
+                                "\"num_replicas\":1,\"duplicate_window\":120000000000,"
+                                "\"deny_delete\":true,\"deny_purge\":true,\"allow_direct\":false}")};
+    stream_fill(world, 1000, 1000);
+    ck_assert_int_eq(furrow_link_request(world->link, &update, stream_within_ms(STREAM_PATIENCE_MS), &reply, &err),
+                     FURROW_OK);
+    ck_assert_msg(memmem(reply->data.data, reply->data.len, "\"error\"", 7) == NULL, "%.*s", (int)reply->data.len,
+                  (const char *)reply->data.data);
+    furrow_msg_free(reply);
+    reading all = read_range(world, (reading){0}, 1, 1000, FURROW_OK);
+    ck_assert_uint_eq(all.count, 1000);
+    ck_assert_msg(stream_provision(world, &stream_thing, NULL, &err) == FURROW_OK, "%s",
+                  err.text); /* turns it on again */
+}
+
+START_TEST(a_stream_without_direct_gets_is_read_from_its_leader)
+{
+    stream_run(true, no_direct_body);
+}
+END_TEST
+
+/* An event may carry headers of the names that the server uses: they are the event's, not its place. */
+static void forged_body(stream_world *world)
+{
+    furrow_header headers[] = {{"Nats-Sequence", "7"}, {"Nats-Subject", "t.v1.Thing.other"}, {"Status", "404"}};
+    furrow_js_publish_options options = {.expected_seq = FURROW_JS_ANY_SEQUENCE, .headers = headers, .header_count = 3};
+    furrow_js_puback ack;
+    for (int i = 0; i < 10; i++)
+        ck_assert_int_eq(furrow_js_publish(world->link, i % 2 ? "t.v1.Thing.a" : "t.v1.Thing.b", (furrow_bytes){"", 0},
+                                           &options, stream_within_ms(STREAM_PATIENCE_MS), &ack, NULL),
+                         FURROW_OK);
+    reading all = read_range(world, (reading){0}, 1, 10, FURROW_OK);
+    ck_assert_uint_eq(all.count, 4);
+    ck_assert_uint_eq(all.first, 7);
+    ck_assert_uint_eq(all.last, 10);
+}
+
+START_TEST(headers_of_an_event_do_not_say_where_it_is)
+{
+    stream_run(true, forged_body);
 }
 END_TEST
 
@@ -271,6 +331,8 @@ int main(void)
     tcase_add_test(tests, answers_that_do_not_come_are_asked_for_again);
     tcase_add_test(tests, large_messages_come_a_few_at_a_time);
     tcase_add_test(tests, the_reader_needs_the_right_to_ask_for_messages_and_no_other);
+    tcase_add_test(tests, a_stream_without_direct_gets_is_read_from_its_leader);
+    tcase_add_test(tests, headers_of_an_event_do_not_say_where_it_is);
     tcase_add_test(tests, the_reader_knows_the_end_when_it_is_a_gap);
     tcase_add_test(tests, the_reader_goes_on_after_the_server_was_killed);
     tcase_add_test(tests, the_reader_of_a_missing_stream_says_so);
