@@ -1,4 +1,5 @@
 """Rendering the chart: helm as a function, and its output as objects. For the check_*.py beside it, which share `check`."""
+import json
 import os
 import pathlib
 import subprocess
@@ -44,6 +45,15 @@ class Helm:
 
     def objects(self, scenario, *arguments, **options):
         return parse(self.template(scenario, *arguments, **options))
+
+
+def permissions_with(service):
+    """What `furrow permissions` would print if there were one more service, with no rights at all."""
+    permissions = json.loads((CHART / "files/permissions.json").read_text())
+    permissions["accounts"]["MESH"]["users"].append({"name": service, "permissions": {}})
+    permissions["accounts"][service] = {"jetstream": "enabled", "users": [{"name": f"{service}.log", "permissions": {}}], "exports": [], "imports": []}
+    permissions["redis"][service] = f"~{service}:* +get"
+    return permissions
 
 
 class Loader(yaml.SafeLoader):

@@ -1,5 +1,6 @@
 """The rendered production, run against a NATS and a Redis that somebody else brought: NATS with TLS, client certificates and NKeys, Redis with ACL
-users. Keys, accounts and users come from `furrow keys` and `furrow permissions`, and the Secret is the folder of keys, as README.md says.
+users. Keys, accounts and users come from `furrow keys` and `furrow permissions`, and the Secret is the folder of keys, as README.md says. Once with an
+account for each service, once with one for all, which must give up what README.md says it gives up.
 """
 import json
 import os
@@ -33,17 +34,18 @@ def make_certificates(folder):
 
 
 class Production:
-    def __init__(self, helm, build, nats_server, folder):
-        self.folder = pathlib.Path(folder)
+    def __init__(self, helm, build, tools, folder, single=False):
+        self.folder, self.nats_cli, self.single = pathlib.Path(folder), str(tools / "bin/nats"), single
         self.port = {"nats": free_port(), "monitor": free_port(), "redis": free_port()}
         self.tool = str(build / "services/cli/furrow")
         self.furrow("keys", f"{folder}/keys")
         make_certificates(folder)
         hosts = {f"nats-{n}.nats.svc:4222": f"127.0.0.1:{self.port['nats']}" for n in range(3)}
         hosts["redis.data.svc:6380"] = f"127.0.0.1:{self.port['redis']}"
-        self.objects = helm.objects("production", "--set", "provision.streamReplicas=1,provision.waitSeconds=10")
+        values = f"provision.streamReplicas=1,provision.waitSeconds=10,nats.singleAccount={str(single).lower()}"
+        self.objects = helm.objects("production", "--set", values)
         self.kubelet = Kubelet(self.objects, build, hosts, folder, self.make_secrets())
-        self.nats_server = self.kubelet.install(nats_server)
+        self.nats_server = self.kubelet.install(tools / "bin/nats-server")
         self.pods = {component(owner): pod for owner, pod in pods(self.objects)}
 
     def furrow(self, *words):
@@ -60,7 +62,8 @@ class Production:
             self.kubelet.processes[name] = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, preexec_fn=die_with(os.getpid()))
 
     def start_servers(self):
-        (self.folder / "accounts.conf").write_text(self.furrow("permissions", "--format", "nats", "--keys", f"{self.folder}/keys"))
+        single = ["--single-account"] if self.single else []
+        (self.folder / "accounts.conf").write_text(self.furrow("permissions", "--format", "nats", "--keys", f"{self.folder}/keys", *single))
         (self.folder / "users.acl").write_text(self.furrow("permissions", "--format", "redis", "--keys", f"{self.folder}/keys"))
         (self.folder / "nats.conf").write_text(f"""
             listen: "127.0.0.1:{self.port['nats']}"
@@ -85,6 +88,15 @@ class Production:
         done = subprocess.run([self.kubelet.programs["/usr/bin/furrow"], "call", method, json.dumps(request)], env=env, capture_output=True, text=True, timeout=60)
         check(f"{method} as client", done.returncode == 0, done.stdout + done.stderr)
         return json.JSONDecoder().raw_decode(done.stdout[done.stdout.index("{"):])[0]
+
+    def nats(self, user, *words):
+        """The stock CLI, as @user."""
+        prefix = f"_INBOX_{user.split('.')[0]}"
+        tls = ["--tlsca", f"{self.folder}/ca.crt", "--tlscert", f"{self.folder}/client.crt", "--tlskey", f"{self.folder}/client.key"]
+        done = subprocess.run([self.nats_cli, "--server", f"nats://127.0.0.1:{self.port['nats']}", "--nkey", f"{self.folder}/keys/{user}.nk", "--inbox-prefix", prefix,
+                               *tls, *words], env={"HOME": str(self.folder)}, capture_output=True, text=True, timeout=60)
+        check(f"nats {' '.join(words)} as {user}", done.returncode == 0, done.stdout + done.stderr)
+        return done.stdout
 
     def logs(self):
         return "\n".join(f"--- {file.name}\n{file.read_text(errors='replace')[-1500:]}" for file in sorted(self.folder.glob("*.log")))
@@ -111,6 +123,20 @@ def check_calls(production):
     made = production.call("employee.v1.EmployeeService.HireEmployee", {"givenName": "Ana", "familyName": "Luna", "badge": "777"})["employee"]
     read = production.call("employee.v1.EmployeeService.GetEmployee", {"id": made["id"]})["employee"]
     check("what was written is read", read == made, read)
+
+
+def check_answers(production):
+    """An answer of JetStream, sent onto an employee by timesheet's key: harmless, unless both are in one account."""
+    domain = [] if production.single else ["--js-domain", "employee"]
+    api, user = ("$JS.API", "timesheet") if production.single else ("$JS.employee.API", "timesheet.log")
+
+    def count():
+        return json.loads(production.nats("operator", *domain, "stream", "info", "EMPLOYEE", "--json"))["state"]["last_seq"]
+
+    before = count()
+    production.nats(user, "pub", f"{api}.CONSUMER.MSG.NEXT.EMPLOYEE.timesheet", '{"batch":1,"no_wait":true}', "--reply", "employee.v1.Employee.attacked")
+    check("in one account, timesheet's key stores something as an employee's state" if production.single else "timesheet's key changes nothing of employee's",
+          count() == before + production.single, before)
 
 
 def check_lag(production):
@@ -145,12 +171,11 @@ def grace_of(production, name):
 
 
 def main(tools, build):
-    with tempfile.TemporaryDirectory(prefix="furrow-chart-") as folder:
-        production = Production(chart.Helm(tools), build, tools / "bin/nats-server", folder)
-        with running(production):
-            production.start_servers()
-            check_mesh(production)
-            check_calls(production)
-            check_lag(production)
-            check_one_of_two(production)
-            check_end(production)
+    for single, checks in ((False, [check_mesh, check_calls, check_answers, check_lag, check_one_of_two, check_end]),
+                           (True, [check_mesh, check_calls, check_lag, check_answers])):
+        with tempfile.TemporaryDirectory(prefix="furrow-chart-") as folder:
+            production = Production(chart.Helm(tools), build, tools, folder, single)
+            with running(production):
+                production.start_servers()
+                for one in checks:
+                    one(production)

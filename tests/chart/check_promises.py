@@ -48,7 +48,7 @@ def services_of(objects):
 def check_secrets(scenario, objects):
     """Least privilege: a pod sees what is its own user's."""
     services = {name: {key for _, key in secret_keys(one["spec"]["template"])} for name, one in services_of(objects).items()}
-    own = {name: {f"{name}.nk", f"{name}.nats", f"{name}.redis", "ca.crt", "tls.crt", "tls.key"} | SEALED.get(name, set()) for name in services}
+    own = {name: {f"{name}.nk", f"{name}.log.nk", f"{name}.nats", f"{name}.log.nats", f"{name}.redis", "ca.crt", "tls.crt", "tls.key"} | SEALED.get(name, set()) for name in services}
     none(f"{scenario}: a service sees its own secrets and no other's", [(name, seen - own[name]) for name, seen in services.items() if not seen <= own[name]])
     none(f"{scenario}: and all that it needs", [(name, seen) for name, seen in services.items() if not {f"{name}.redis"} | SEALED.get(name, set()) <= seen])
     made = {one["metadata"]["name"]: one["data"] for one in objects if one["kind"] == "Secret"}
@@ -137,14 +137,16 @@ def check_outside(helm):
     deployment = services_of(helm.objects("many-services"))["harvest"]
     [container] = containers(deployment["spec"]["template"])
     check("an outside service: its image, its name as user, its Secrets", container["image"] == "registry.example.com/farm/harvest:2.3" and
-          env_of(container)["FURROW_REDIS_USER"] == "harvest" and set(secret_keys(deployment["spec"]["template"])) == {("harvest", "harvest.nk"), ("harvest", "harvest.redis")})
-    users = json.loads((CHART / "files/permissions.json").read_text())["users"] + [{"name": "harvest", "nats": {}, "redis": "~harvest:* +get"}]
+          env_of(container)["FURROW_REDIS_USER"] == "harvest" and set(secret_keys(deployment["spec"]["template"])) ==
+          {("harvest", "harvest.nk"), ("harvest", "harvest.log.nk"), ("harvest", "harvest.redis")})
     with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
-        json.dump({"users": users}, file)
+        json.dump(chart.permissions_with("harvest"), file)
         file.flush()
         objects = helm.objects("trial", "--set", "services.harvest.replicas=1", "--set-file", f"trial.permissions={file.name}")
-    check("and in a trial, a NATS user with what it was given", '{user: "harvest", password: $PASSWORD_HARVEST, permissions: {}}' in
-          find(objects, "ConfigMap", "furrow-nats")["data"]["nats.conf"])
+    conf = find(objects, "ConfigMap", "furrow-nats")["data"]["nats.conf"]
+    none("and in a trial, an account and two users, with what it was given", [text for text in (
+        '"harvest": {', '{user: "harvest", password: $PASSWORD_HARVEST, permissions: {}}', '{user: "harvest.log", password: $PASSWORD_HARVEST_log, permissions: {}}')
+        if text not in conf])
 
 
 # Keys and values of these are Kubernetes' or the user's to choose.
@@ -215,6 +217,15 @@ def check_image(helm):
     check("and run what the image has in /usr/bin", "--prefix /usr " in dockerfile and commands == {f"/usr/bin/{name}" for name in ["furrow", *SERVICES]}, commands)
 
 
+def check_limits(helm):
+    """What keeps a slow client from holding up others is the same wherever a nats.conf is written or recommended."""
+    dev = re.search(r"^nats_limits\(\)$.*?^CONF$", (ROOT / "config/dev/mesh.sh").read_text(), re.M | re.S)[0]
+    limits = re.findall(r"^(?:write_deadline|max_pending|ping_\w+): .*$", dev, re.M)
+    trial = find(helm.objects("trial"), "ConfigMap", "furrow-nats")["data"]["nats.conf"].splitlines()
+    readme = (CHART / "README.md").read_text().splitlines()
+    none(f"the trial and README.md have the limits of config/dev: {', '.join(limits)}", [one for one in limits or ["none"] if one not in trial or one not in readme])
+
+
 def check_readme(helm):
     """The values and the install commands of README.md render."""
     readme = (CHART / "README.md").read_text()
@@ -243,4 +254,5 @@ def main(tools, build):
     check_permissions(build)
     check_version()
     check_image(helm)
+    check_limits(helm)
     check_readme(helm)

@@ -23,6 +23,8 @@ BY_THE_SCHEMA = [
     ("trial", ["--set-string", "services.job.podLabels.helm\\.sh/chart=x"], ["helm.sh/chart"]),
     ("trial", ["--set", "services.job.settings.FURROW_DRAIN_MS=5"], ["FURROW_DRAIN_MS"]),
     ("trial", ["--set", "services.job.settings.FURROW_NATS_URL=nats://elsewhere"], ["FURROW_NATS_URL"]),
+    ("trial", ["--set", "services.job.settings.FURROW_NATS_LOG_USER=me"], ["FURROW_NATS_LOG_USER"]),
+    ("trial", ["--set", "services.MESH.replicas=1"], ["MESH"]),
     ("trial", ["--set", "services.job.settings.log-level=debug"], ["log-level"]),
     ("trial", ["--set", "services.job.resources.limits.memory=lots"], ["/services/job/resources/limits/memory"]),
     ("trial", ["--set", "services.job.resources.limit.memory=1Gi"], ["/services/job/resources", "limit"]),
@@ -35,6 +37,7 @@ BY_THE_SCHEMA = [
     ("production", ["--set", "nats.url=http://nats:4222"], ["/nats/url"]),
     ("production", ["--set", "nats.url=nats://me:secret@nats:4222"], ["/nats/url"]),
     ("production", ["--set", "redis.url=rediss://redis:6379"], ["/redis/url"]),
+    ("production", ["--set", "nats.singleAccount=maybe"], ["/nats/singleAccount"]),
     ("production", ["--set", "nats.tls.enabled=true"], ["/nats/tls", "enabled"]),
     ("production", ["--set", "networkPolicy.redis.to[0].cidr=10.0.0.0/8"], ["/networkPolicy/redis/to/0", "cidr"]),
     ("production", ["--set", "services.timesheet.autoscaling.enabled=true"], ["/services/timesheet"]),
@@ -53,6 +56,8 @@ BY_THE_TEMPLATES = [
     ("production", ["--set", "keda.monitoringEndpoint="], ["keda.monitoringEndpoint is empty"]),
     ("production", ["--set", "services.employee.autoscaling.minReplicas=11"], ["services.employee.autoscaling", "minReplicas 11 is more than maxReplicas 10"]),
     ("trial", ["--set", "services.job.keda.enabled=true"], ["services.job.keda.streams is empty"]),
+    ("production", ["--set", "services.timesheet.keda.streams.BIN.lagThreshold=5"], ["services.timesheet.keda.streams.BIN.account is empty"]),
+    ("trial", ["--set-string", "trial.permissions=something else"], ["trial.permissions has no accounts"]),
     ("trial", ["--set", "services.harvest.replicas=1"], ["services.harvest: a trial has no permissions", "trial.permissions"]),
 ]
 

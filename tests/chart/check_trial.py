@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 
+import attack
 import chart
 from chart import check, component, containers, pods
 from kubelet import Kubelet, free_port, running
@@ -125,11 +126,14 @@ def check_notes(trial, helm, nats):
     """What NOTES.txt tells to type, typed: with the stock CLI."""
     done = helm.run("install", chart.RELEASE, str(chart.CHART), "-n", chart.NAMESPACE, "--dry-run=client", *helm.values("trial"))
     check("helm install --dry-run ends with NOTES", done.returncode == 0 and "NOTES:" in done.stdout, done.stderr)
-    [line] = [line for line in done.stdout.split("NOTES:")[1].splitlines() if line.startswith("  nats ")]
-    env = {"NATS_URL": f"nats://127.0.0.1:{trial.port['nats']}", "HOME": str(trial.kubelet.folder), "NATS_USER": "client",
-           "NATS_PASSWORD": trial.kubelet.secret(f"{chart.RELEASE}-trial", "client.nats").decode()}
-    said = subprocess.run([nats, *shlex.split(line)[1:]], env=env, capture_output=True, text=True, timeout=30)
-    check(f"NOTES' command answers: {line.strip()}", said.returncode == 0 and '"employees"' in said.stdout, said.stdout + said.stderr)
+    said = {"req": '"employees"', "micro": "timesheet", "--js-domain": "EMPLOYEE"}
+    for line in [line for line in done.stdout.split("NOTES:")[1].splitlines() if line.startswith("  nats ")]:
+        user = line.split("--user ")[1].split()[0] if "--user " in line else "client"
+        env = {"NATS_URL": f"nats://127.0.0.1:{trial.port['nats']}", "HOME": str(trial.kubelet.folder), "NATS_USER": user,
+               "NATS_PASSWORD": trial.kubelet.secret(f"{chart.RELEASE}-trial", f"{user}.nats").decode()}
+        done = subprocess.run([nats, *shlex.split(line)[1:]], env=env, capture_output=True, text=True, timeout=30)
+        [want] = [text for word, text in said.items() if word in line.split()]
+        check(f"NOTES' command answers: {line.strip()}", done.returncode == 0 and want in done.stdout, done.stdout + done.stderr)
 
 
 def check_calls(trial):
@@ -143,6 +147,27 @@ def check_calls(trial):
     code, text = trial.furrow(None, "call", "--timeout", "1000", "employee.v1.EmployeeService.GetEmployee", json.dumps({"id": employee}))
     check("nobody connects without a name", code != 0 and "uthoriz" in text, text)
     check("nats-server logged the refusal", "Publish Violation" in trial.kubelet.log("nats"), trial.kubelet.log("nats"))
+
+
+def check_accounts(trial):
+    """One user's key does nothing to what is another service's, whatever it asks and wherever it has the answer sent."""
+    port, permissions = trial.port["nats"], json.loads((chart.CHART / "files/permissions.json").read_text())
+    password = {user: trial.kubelet.secret(f"{chart.RELEASE}-trial", f"{user}.nats").decode() for _, user, _ in attack.users(permissions)}
+    streams = attack.entities(permissions)
+    before = attack.states(port, permissions, password["operator"])
+    check("the attack knows every stream of entities", len(before) > len(SERVICES) and {owner for owner, _ in before} == {owner for owner, _ in streams}, before)
+    for account, user, allowed in attack.users(permissions):
+        if user == "operator":
+            continue
+        count = attack.attack(port, permissions, password[user], account, user, allowed)
+        after = attack.states(port, permissions, password["operator"])
+        changed = {name: (before[name], after[name]) for name in before if before[name] != after[name]}
+        check(f"{count} requests of {user}, answered onto others' entities: nothing of theirs has changed", count and not changed, changed)
+    for user in (f"{name}.log" for name in SERVICES):
+        other = [(owner, subject) for owner, subject in streams if f"{owner}.log" != user]
+        harm = [subject for _, subject in other] + [f"$JS.{owner}.API.{verb}" for owner, _ in other for verb in ("STREAM.PURGE.X", "STREAM.NAMES", "CONSUMER.CREATE.X.spy")]
+        allowed = list(attack.refused(port, password[user], user, harm))
+        check(f"{user} may neither publish others' events nor manage their streams", not allowed, allowed)
 
 
 def check_liveness(trial):
@@ -194,6 +219,7 @@ def main(tools, build):
             check_test_pod(trial)
             check_calls(trial)
             check_notes(trial, helm, tools / "bin/nats")
+            check_accounts(trial)
             check_liveness(trial)
             check_settings(trial)
             check_end(trial)

@@ -126,7 +126,12 @@ redis://{{ include "furrow.fullname" .root }}-redis:6379
 {{- required "redis.existingSecret is empty: name the Secret with the Redis passwords that `furrow keys` makes" (default .root.Values.redis.existingSecret .own) -}}
 {{- end -}}
 
-{{/* How a user of NATS signs in, as environment. dict "root" $ "user" name */}}
+{{/* Not empty when all users and streams are in one account of NATS. */}}
+{{- define "furrow.singleAccount" -}}
+{{- if and .Values.nats.singleAccount (not .Values.trial.enabled) -}}yes{{- end -}}
+{{- end -}}
+
+{{/* How a user of NATS signs in, as environment. dict "root" $ "user" name "log" (a service: it has a second user, for its log) */}}
 {{- define "furrow.natsEnv" -}}
 - name: FURROW_NATS_URL
   value: {{ include "furrow.natsUrl" .root | quote }}
@@ -137,9 +142,19 @@ redis://{{ include "furrow.fullname" .root }}-redis:6379
   value: {{ .user }}
 - name: FURROW_NATS_PASSWORD_FILE
   value: /etc/furrow/nats/password
+{{- if .log }}
+- name: FURROW_NATS_LOG_USER
+  value: {{ .user }}.log
+- name: FURROW_NATS_LOG_PASSWORD_FILE
+  value: /etc/furrow/nats/log.password
+{{- end }}
 {{- else }}
 - name: FURROW_NATS_NKEY
   value: /etc/furrow/nats/nkey
+{{- if and .log (not (include "furrow.singleAccount" .root)) }}
+- name: FURROW_NATS_LOG_NKEY
+  value: /etc/furrow/nats/log.nkey
+{{- end }}
 {{- with .root.Values.nats.tls }}
 {{- if .existingSecret }}
 - name: FURROW_NATS_CA
@@ -167,7 +182,7 @@ redis://{{ include "furrow.fullname" .root }}-redis:6379
 {{- end }}
 {{- end -}}
 
-{{/* dict "root" $ "user" name "own" (the service's own Secret, may be empty) */}}
+{{/* dict "root" $ "user" name "log" (as above) "own" (the service's own Secret, may be empty) */}}
 {{- define "furrow.natsVolumes" -}}
 {{- if .root.Values.trial.enabled }}
 - name: nats
@@ -176,6 +191,9 @@ redis://{{ include "furrow.fullname" .root }}-redis:6379
     defaultMode: 0400
     items:
       - {key: {{ .user }}.nats, path: password}
+      {{- if .log }}
+      - {key: {{ .user }}.log.nats, path: log.password}
+      {{- end }}
 {{- else }}
 - name: nats
   secret:
@@ -183,6 +201,9 @@ redis://{{ include "furrow.fullname" .root }}-redis:6379
     defaultMode: 0400
     items:
       - {key: {{ .user }}.nk, path: nkey}
+      {{- if and .log (not (include "furrow.singleAccount" .root)) }}
+      - {key: {{ .user }}.log.nk, path: log.nkey}
+      {{- end }}
 {{- with .root.Values.nats.tls }}
 {{- if .existingSecret }}
 - name: tls
@@ -235,14 +256,37 @@ imagePullSecrets:
 {{- end }}
 {{- end -}}
 
-{{/* Users and their permissions, for the NATS and Redis of a trial: JSON as `furrow permissions` prints it. */}}
+{{/* Accounts, users and their permissions, for the NATS and Redis of a trial: JSON as `furrow permissions` prints it. */}}
 {{- define "furrow.permissions" -}}
 {{- default (.Files.Get "files/permissions.json") .Values.trial.permissions -}}
 {{- end -}}
 
-{{/* A user's name as part of an environment variable's. */}}
+{{/* The names of all users of NATS in them, as a YAML list. */}}
+{{- define "furrow.natsUsers" -}}
+{{- $names := list -}}
+{{- range $account := (include "furrow.permissions" . | fromJson).accounts -}}
+{{- range $account.users -}}{{- $names = append $names .name -}}{{- end -}}
+{{- end -}}
+{{- toYaml $names -}}
+{{- end -}}
+
+{{/* A user's name as part of an environment variable's. No name has capitals, so "a.log" and "a-log" stay two. */}}
 {{- define "furrow.variable" -}}
-PASSWORD_{{ . | upper | replace "-" "_" }}
+PASSWORD_{{ trimSuffix ".log" . | upper | replace "-" "_" }}{{ if hasSuffix ".log" . }}_log{{ end }}
+{{- end -}}
+
+{{/* The account that holds a stream. dict "root" $ "service" name "stream" name "account" (what its values say, may be empty) */}}
+{{- define "furrow.accountOf" -}}
+{{- $info := printf "$JS.API.STREAM.INFO.%s" .stream -}}
+{{- $owner := .account | default "" -}}
+{{- if include "furrow.singleAccount" .root -}}
+{{- $owner = .root.Values.keda.account -}}
+{{- else if not $owner -}}
+{{- range $name, $account := (include "furrow.permissions" .root | fromJson).accounts -}}
+{{- range $account.users -}}{{- if has $info (.permissions.publish.allow | default list) -}}{{- $owner = $name -}}{{- end -}}{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- required (printf "services.%s.keda.streams.%s.account is empty: name the NATS account of the service that owns the stream" .service .stream) $owner -}}
 {{- end -}}
 
 {{/* A probe of the instance in the same container, as a JSON list. The tool gives up a second before the kubelet does. dict "kind" "name" "probes" */}}

@@ -6,16 +6,36 @@ http_port: 8222
 jetstream {
   store_dir: /data
 }
-# Every user may do what the contracts ask of it and nothing else; nobody is anonymous.
+# Who does not read what it is sent is cut off, before others wait for it; who is silent is asked whether it lives.
+write_deadline: "2s"
+max_pending: 32MB
+ping_interval: "10s"
+ping_max: 2
+# Each service's log is in an account of its own, calls go through MESH. Every user may do what the contracts ask of it and nothing else; nobody is
+# anonymous.
 accounts {
-  FURROW {
+  {{- range $name, $account := (include "furrow.permissions" . | fromJson).accounts }}
+  {{ $name | quote }}: {
+    {{- if $account.jetstream }}
     jetstream: enabled
+    {{- end }}
     users: [
-      {{- range (include "furrow.permissions" . | fromJson).users }}
-      {user: {{ .name | quote }}, password: ${{ include "furrow.variable" .name }}, permissions: {{ toRawJson .nats }}}
+      {{- range $account.users }}
+      {user: {{ .name | quote }}, password: ${{ include "furrow.variable" .name }}, permissions: {{ toRawJson .permissions }}}
+      {{- end }}
+    ]
+    exports: [
+      {{- range $account.exports }}
+      {{ toRawJson . }}
+      {{- end }}
+    ]
+    imports: [
+      {{- range $account.imports }}
+      {{ toRawJson . }}
       {{- end }}
     ]
   }
+  {{- end }}
   SYS {}
 }
 system_account: SYS
