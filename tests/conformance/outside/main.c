@@ -8,8 +8,17 @@
 
 #define GRAMS_MAX 2000000
 
+/* What every state of a bin satisfies, whoever put it into the log: nothing else is ever used here. */
+static furrow_status check_bin(const ProtobufCMessage *state, furrow_error *err)
+{
+    const Harvest__V1__Bin *bin = (const Harvest__V1__Bin *)state;
+    furrow_status status = furrow_subject_check_id(bin->employee_id, strlen(bin->employee_id), "employee_id", err);
+    return status == FURROW_OK ? furrow_input_range("grams", bin->grams, 1, GRAMS_MAX, err) : status;
+}
+
 static const furrow_handlers *const handlers[] = {&harvest_v1_harvest_service_handlers, NULL};
-static const furrow_service_entity_definition entities[] = {{.contract = &harvest_v1_bin_entity}, {0}};
+static const furrow_service_entity_definition entities[] = {{.contract = &harvest_v1_bin_entity, .rules = check_bin},
+                                                            {0}};
 static const furrow_service_replica_definition replicas[] = {{.contract = &harvest_v1_employee_replica}, {0}};
 
 static const furrow_service_definition definition = {
