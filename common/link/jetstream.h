@@ -108,7 +108,8 @@ typedef struct furrow_js_pull furrow_js_pull;
 typedef struct furrow_js_pull_options {
     const char *stream, *consumer;
     size_t batch;        /* messages a request asks for; 0: 1000 */
-    size_t max_in_hand;  /* delivered and not yet released; 0: 4 batches */
+    size_t max_in_hand;  /* delivered and not yet released; 0: 4 batches. 8 MiB at most are in hand, too, and what two
+                            requests of 4 MiB then still bring; less when the process is short of memory (budget.h) */
     uint64_t expires_ms; /* 0: 30000; idle heartbeat is a quarter of it */
     uint64_t gather_ms;  /* messages come together for so long (half a second when idle); 0: each at once */
 } furrow_js_pull_options;

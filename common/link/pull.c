@@ -11,6 +11,10 @@
  * requests must have expired, or when nothing was heard for two heartbeats, or after a reconnect. Overestimates heal
  * that way, underestimates cost a larger queue, bounded by the next batch.
  *
+ * Bytes are bounded as well as messages: a request says how many it takes at most, and none goes out while too many are
+ * in hand. A message for which a request has no room left ends it. When the process is short of memory the pull asks
+ * for little at a time, and never for nothing: what it brings is what others may be waiting for.
+ *
  * With gather_ms messages are left to come together, since what is delivered one by one costs the server a wake-up and
  * a write each: what is there is asked for, no more (no_wait), one request at a time, at once after a full batch, else
  * after gather_ms; while nothing comes, ever later, up to GATHER_IDLE_MS. A request that brings less than a batch ends
@@ -35,8 +39,13 @@
 #define RETRY_MIN_MS    50
 #define RETRY_MAX_MS    5000
 #define INFO_TIMEOUT_MS 5000
-#define REQUEST_MAX     160
+#define REQUEST_MAX     192
 #define GATHER_IDLE_MS  500
+#define HELD_BYTES_MAX  ((size_t)8 << 20) /* in hand: past it nothing is asked for */
+#define ASKED_BYTES     ((size_t)4 << 20) /* by one request */
+#define MESSAGE_BESIDE  (64u << 10)       /* that the server counts with a message of the largest size */
+#define TIGHT_DIVISOR   10                /* of batches, when memory is short */
+#define TIGHT_HELD_MAX  ((size_t)1 << 20)
 
 struct furrow_js_pull {
     furrow_link *link;
@@ -50,7 +59,9 @@ struct furrow_js_pull {
     furrow_js_state_fn *state;
     void *arg;
 
-    size_t in_hand, outstanding;
+    size_t in_hand, held_bytes, outstanding;
+    size_t asked_bytes;          /* by the newest request */
+    size_t largest;              /* a message did not fit into so many bytes: ask for more */
     uint64_t asked_ms, heard_ms; /* loop time of the last request and of the last sign of the server */
     furrow_status failing;       /* OK: flowing */
     furrow_status reported;      /* what `state` was told last */
@@ -66,25 +77,45 @@ static uint64_t now_ms(const furrow_js_pull *pull)
     return uv_now(furrow_loop_uv(pull->link->loop));
 }
 
+/* Never less than one message may have: it would never come. */
+static size_t bytes_to_ask(const furrow_js_pull *pull)
+{
+    size_t bytes = furrow_budget_tight() ? 0 : ASKED_BYTES, least = pull->link->max_payload + MESSAGE_BESIDE;
+    if (least < 2 * pull->largest) least = 2 * pull->largest;
+    return bytes > least ? bytes : least;
+}
+
 static void format_request(const furrow_js_pull *pull, size_t want, char out[REQUEST_MAX])
 {
-    if (pull->gather_ms) {
-        snprintf(out, REQUEST_MAX, "{\"batch\":%zu,\"no_wait\":true}", want);
-        return;
-    }
-    snprintf(out, REQUEST_MAX, "{\"batch\":%zu,\"expires\":%" PRIu64 "000000,\"idle_heartbeat\":%" PRIu64 "000000}",
-             want, pull->expires_ms, pull->expires_ms / 4);
+    int len = snprintf(out, REQUEST_MAX, "{\"batch\":%zu,\"max_bytes\":%zu,", want, pull->asked_bytes);
+    if (pull->gather_ms)
+        snprintf(out + len, REQUEST_MAX - (size_t)len, "\"no_wait\":true}");
+    else
+        snprintf(out + len, REQUEST_MAX - (size_t)len,
+                 "\"expires\":%" PRIu64 "000000,\"idle_heartbeat\":%" PRIu64 "000000}", pull->expires_ms,
+                 pull->expires_ms / 4);
+}
+
+/* How many more messages may be asked for now; 0: none. */
+static size_t credit_of(const furrow_js_pull *pull)
+{
+    size_t taken = pull->in_hand + pull->outstanding, batch = pull->batch;
+    bool tight = furrow_budget_tight();
+    if (taken >= pull->max_in_hand || pull->held_bytes >= (tight ? TIGHT_HELD_MAX : HELD_BYTES_MAX)) return 0;
+    if ((tight || pull->gather_ms) && pull->outstanding > 0) return 0;
+    if (tight) batch = batch / TIGHT_DIVISOR + 1;
+    size_t credit = pull->max_in_hand - taken, want = credit < batch ? credit : batch;
+    size_t worth = batch < pull->max_in_hand / 4 + 1 ? batch : pull->max_in_hand / 4 + 1;
+    return pull->outstanding > pull->batch || want < worth ? 0 : want;
 }
 
 static void ask(furrow_js_pull *pull)
 {
-    size_t taken = pull->in_hand + pull->outstanding;
-    if (pull->stopped || pull->failing != FURROW_OK || !pull->link->connected || taken >= pull->max_in_hand) return;
-    if (pull->gather_ms && pull->outstanding > 0) return;
-    size_t credit = pull->max_in_hand - taken, want = credit < pull->batch ? credit : pull->batch;
-    size_t worth = pull->batch < pull->max_in_hand / 4 + 1 ? pull->batch : pull->max_in_hand / 4 + 1;
-    if (pull->outstanding > pull->batch || want < worth) return;
+    if (pull->stopped || pull->failing != FURROW_OK || !pull->link->connected) return;
+    size_t want = credit_of(pull);
+    if (want == 0) return;
     char body[REQUEST_MAX];
+    pull->asked_bytes = bytes_to_ask(pull);
     format_request(pull, want, body);
     furrow_outgoing out = {.subject = pull->next, .data = furrow_bytes_of(body)};
     if (furrow_link_send(pull->link, &out, pull->inbox, NULL) != FURROW_OK) return; /* the timer asks again */
@@ -205,7 +236,8 @@ static void on_status(furrow_js_pull *pull, const furrow_msg *msg)
     } conflicts[] = {{"leadership", FURROW_OK},
                      {"shutdown", FURROW_UNAVAILABLE},
                      {"deleted", FURROW_NOT_FOUND},
-                     {"exceeded", FURROW_RESOURCE_EXHAUSTED}};
+                     {"exceeded", FURROW_RESOURCE_EXHAUSTED},
+                     {"MaxBytes", FURROW_OK}};
     int code = furrow_message_status(msg);
     const char *text = furrow_msg_header(msg, "Description"),
                *unfilled = furrow_msg_header(msg, "Nats-Pending-Messages");
@@ -214,6 +246,9 @@ static void on_status(furrow_js_pull *pull, const furrow_msg *msg)
     if (code == 100 || code == 0) return; /* heartbeat */
     for (size_t i = 0; code == 409 && i < sizeof conflicts / sizeof conflicts[0]; i++)
         if (strcasestr(text, conflicts[i].part)) status = conflicts[i].status;
+    /* The next message has no room: ask again, for more if nothing at all had. */
+    if (code == 409 && status == FURROW_OK && strcasestr(text, "MaxBytes"))
+        pull->largest = pull->in_hand == 0 && pull->count == 0 ? pull->asked_bytes : 0;
     if (status == FURROW_OK) {
         if (!pull->gather_ms) {
             uint64_t left = pull->batch;
@@ -249,6 +284,8 @@ static void on_message(void *arg, furrow_msg *msg)
     subtract(pull, 1);
     pull->rest_ms = pull->gather_ms;
     pull->in_hand++;
+    pull->held_bytes += msg->weight;
+    pull->largest = 0;
     pull->messages[pull->count++] = msg;
     if (pull->count == HANDOVER_MAX) hand_over(pull);
 }
@@ -330,7 +367,9 @@ furrow_js_pull *furrow_js_pull_create(furrow_link *link, const furrow_js_pull_op
 void furrow_js_pull_release(furrow_js_pull *pull, size_t count)
 {
     FURROW_REQUIRE(count <= pull->in_hand);
+    if (count > 0) pull->held_bytes -= pull->held_bytes / pull->in_hand * count; /* which they were is not said */
     pull->in_hand -= count;
+    if (pull->in_hand == 0) pull->held_bytes = 0;
     ask_all(pull);
 }
 

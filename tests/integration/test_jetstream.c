@@ -2,6 +2,7 @@
  * JetStream over the link, against a real nats-server: compare-and-set, message ids, the pull, and what becomes of them
  * when the server is killed. (The side reader: test_reader.c.)
  */
+#include "base/budget.h"
 #include "stream_world.h"
 #include "support/wait.h"
 
@@ -239,6 +240,40 @@ START_TEST(a_pull_never_has_more_in_hand_than_its_bound)
 }
 END_TEST
 
+/* Thousands of small messages may be in hand, but not thousands of large ones. */
+static void bytes_body(stream_world *world)
+{
+    enum { MESSAGES = 60, BYTES = 900000 };
+    static char text[BYTES + 1];
+    puller self = {.hold = true};
+    size_t before = furrow_budget_stats_of_process().used;
+    memset(text, 'x', BYTES);
+    for (int i = 0; i < MESSAGES; i++) {
+        char id[16];
+        snprintf(id, sizeof id, "m%d", i);
+        ck_assert_int_eq(stream_put(world, id, text, NULL, FURROW_JS_ANY_SEQUENCE, NULL, NULL), FURROW_OK);
+    }
+    start_pull(world, &self, (furrow_js_pull_options){0});
+    self.hold = true;
+    ck_assert(FURROW_TEST_EVENTUALLY_IN_TASK(self.taken >= 9, STREAM_PATIENCE_MS));
+    ck_assert_int_eq(furrow_link_flush(world->link, stream_within_ms(STREAM_PATIENCE_MS), NULL), FURROW_OK);
+    ck_assert_uint_le(self.taken, 18); /* of the first 8 MiB and what was asked for with them */
+    ck_assert_uint_le(furrow_budget_stats_of_process().used, before + (24 << 20));
+    furrow_budget_set_limit(furrow_budget_stats_of_process().used + 1000); /* short of memory: little, not nothing */
+    self.hold = false;
+    furrow_js_pull_release(self.pull, self.in_hand);
+    ck_assert(FURROW_TEST_EVENTUALLY_IN_TASK(self.taken == MESSAGES, STREAM_PATIENCE_MS));
+    ck_assert_uint_eq(self.states, 0);
+    furrow_js_pull_destroy(self.pull);
+    furrow_budget_set_limit(0);
+}
+
+START_TEST(a_pull_of_large_messages_is_bounded_by_their_bytes)
+{
+    stream_run(true, bytes_body);
+}
+END_TEST
+
 static void gathering_body(stream_world *world)
 {
     puller self = {0};
@@ -412,6 +447,7 @@ int main(void)
     tcase_add_test(tests, what_is_stored_is_read_back);
     tcase_add_test(tests, a_pull_drains_and_acks_a_hundred_thousand);
     tcase_add_test(tests, a_pull_never_has_more_in_hand_than_its_bound);
+    tcase_add_test(tests, a_pull_of_large_messages_is_bounded_by_their_bytes);
     tcase_add_test(tests, a_gathering_pull_brings_all_of_it_in_few_batches);
     tcase_add_test(tests, an_idle_pull_asks_again_when_its_requests_expire);
     tcase_add_test(tests, a_pull_goes_on_after_the_server_was_killed);
