@@ -91,6 +91,12 @@ static bool same_text(const char *a, const char *b)
     return strcmp(a ? a : "", b ? b : "") == 0;
 }
 
+/* NATS writes "none" as -1 or 0. */
+static bool same_limit(int64_t a, int64_t b)
+{
+    return a == b || (a <= 0 && b <= 0);
+}
+
 static furrow_status failed(natsStatus status, jsErrCode code, const char *kind, const char *name, furrow_error *err)
 {
     char doing[160];
@@ -139,8 +145,9 @@ static furrow_status compare_stream(const jsStreamConfig *have, const jsStreamCo
         DIFFERS("subjects", same_subjects, CHANGEABLE),
         DIFFERS("description", same_text(have->Description, want->Description), CHANGEABLE),
         DIFFERS("max_msgs_per_subject", have->MaxMsgsPerSubject == want->MaxMsgsPerSubject, CHANGEABLE),
-        DIFFERS("max_msgs", have->MaxMsgs <= 0, CHANGEABLE),
-        DIFFERS("max_bytes", have->MaxBytes <= 0, CHANGEABLE),
+        DIFFERS("max_msgs", same_limit(have->MaxMsgs, want->MaxMsgs), CHANGEABLE),
+        DIFFERS("max_bytes", same_limit(have->MaxBytes, want->MaxBytes), CHANGEABLE),
+        DIFFERS("discard", have->Discard == want->Discard, CHANGEABLE),
         DIFFERS("max_age", have->MaxAge == want->MaxAge, CHANGEABLE),
         DIFFERS("num_replicas", have->Replicas == want->Replicas, CHANGEABLE),
         DIFFERS("duplicate_window", have->Duplicates == want->Duplicates, CHANGEABLE),
@@ -158,6 +165,7 @@ static void merge_stream(jsStreamConfig *into, const jsStreamConfig *want)
     into->MaxMsgsPerSubject = want->MaxMsgsPerSubject;
     into->MaxMsgs = want->MaxMsgs;
     into->MaxBytes = want->MaxBytes;
+    into->Discard = want->Discard;
     into->MaxAge = want->MaxAge;
     into->Replicas = want->Replicas;
     into->Duplicates = want->Duplicates;
@@ -289,13 +297,17 @@ furrow_status furrow_provision_replica(furrow_provisioner *provisioner, const fu
     return ensure_consumer(provisioner, replica->stream, replica->service, description, err);
 }
 
-furrow_status furrow_provision_deadletter(furrow_provisioner *provisioner, uint32_t default_replicas, furrow_error *err)
+furrow_status furrow_provision_deadletter(furrow_provisioner *provisioner, uint32_t default_replicas, int64_t max_bytes,
+                                          furrow_error *err)
 {
     jsStreamConfig config;
     const char *subjects[] = {"deadletter.>"};
     init_stream(&config, "DEADLETTER", subjects, "events that a replica could not apply, with their reasons",
                 default_replicas);
     config.MaxMsgsPerSubject = -1;
+    config.MaxMsgs = FURROW_DEADLETTER_MESSAGES;
+    config.MaxBytes = max_bytes ? max_bytes : FURROW_DEADLETTER_BYTES;
+    config.Discard = js_DiscardNew;
     config.Storage = js_FileStorage;
     return ensure_stream(provisioner, &config, err);
 }

@@ -37,8 +37,15 @@ furrow_status furrow_provision_entity(furrow_provisioner *provisioner, const fur
 furrow_status furrow_provision_replica(furrow_provisioner *provisioner, const furrow_replica_contract *replica,
                                        furrow_error *err) FURROW_MUST_USE;
 
-/* The DEADLETTER stream (subjects deadletter.>). */
-furrow_status furrow_provision_deadletter(furrow_provisioner *provisioner, uint32_t default_replicas,
+#define FURROW_DEADLETTER_BYTES    ((int64_t)256 << 20)
+#define FURROW_DEADLETTER_MESSAGES 100000
+
+/*
+ * The DEADLETTER stream (subjects deadletter.>), of at most FURROW_DEADLETTER_MESSAGES and @max_bytes (0:
+ * FURROW_DEADLETTER_BYTES). When it is full it takes no more and loses nothing: an event for which there is no room
+ * stays with its consumer, which says so in its health, until somebody has looked at some and purged them.
+ */
+furrow_status furrow_provision_deadletter(furrow_provisioner *provisioner, uint32_t default_replicas, int64_t max_bytes,
                                           furrow_error *err) FURROW_MUST_USE;
 
 #endif

@@ -237,7 +237,8 @@ static void on_status(furrow_js_pull *pull, const furrow_msg *msg)
                      {"shutdown", FURROW_UNAVAILABLE},
                      {"deleted", FURROW_NOT_FOUND},
                      {"exceeded", FURROW_RESOURCE_EXHAUSTED},
-                     {"MaxBytes", FURROW_OK}};
+                     {"MaxBytes", FURROW_OK},
+                     {"Completed", FURROW_OK}}; /* newer servers: all that a request with max_bytes asked for came */
     int code = furrow_message_status(msg);
     const char *text = furrow_msg_header(msg, "Description"),
                *unfilled = furrow_msg_header(msg, "Nats-Pending-Messages");
@@ -247,11 +248,10 @@ static void on_status(furrow_js_pull *pull, const furrow_msg *msg)
     for (size_t i = 0; code == 409 && i < sizeof conflicts / sizeof conflicts[0]; i++)
         if (strcasestr(text, conflicts[i].part)) status = conflicts[i].status;
     /* The next message has no room: ask again, for more if nothing at all had. */
-    if (code == 409 && status == FURROW_OK && strcasestr(text, "MaxBytes"))
-        pull->largest = pull->in_hand == 0 && pull->count == 0 ? pull->asked_bytes : 0;
+    if (code == 409 && strcasestr(text, "MaxBytes") && pull->in_hand == 0) pull->largest = pull->asked_bytes;
     if (status == FURROW_OK) {
         if (!pull->gather_ms) {
-            uint64_t left = pull->batch;
+            uint64_t left = strcasestr(text, "Completed") ? 0 : pull->batch;
             if (unfilled) (void)furrow_number_parse(furrow_bytes_of(unfilled), SIZE_MAX, &left);
             subtract(pull, (size_t)left);
         } else if (code == 404 && pull->rest_ms < GATHER_IDLE_MS) {

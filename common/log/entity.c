@@ -42,6 +42,11 @@ const furrow_entity_contract *furrow_entity_about(const furrow_entity *entity)
     return entity->contract;
 }
 
+size_t furrow_entity_waiting(const furrow_entity *entity)
+{
+    return entity->turns.waiting;
+}
+
 furrow_table *furrow_entity_table(const furrow_entity *entity)
 {
     return entity->table;

@@ -66,6 +66,8 @@ typedef struct furrow_entity_options {
 furrow_entity *furrow_entity_create(const furrow_entity_options *options, furrow_error *err);
 void furrow_entity_destroy(furrow_entity *entity);
 const furrow_entity_contract *furrow_entity_about(const furrow_entity *entity);
+/* How many writers wait for their turn now. */
+size_t furrow_entity_waiting(const furrow_entity *entity);
 furrow_table *furrow_entity_table(const furrow_entity *entity);
 
 /* A state of an entity, in the arena it was read into. */

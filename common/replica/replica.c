@@ -283,6 +283,11 @@ furrow_replica_state furrow_replica_state_of(const furrow_replica *replica)
     return exchanged ? FURROW_REPLICA_CATCHING_UP : replica->state;
 }
 
+const char *furrow_replica_notice(const furrow_replica *replica)
+{
+    return replica->notice;
+}
+
 const char *furrow_replica_describe(furrow_replica *replica)
 {
     snprintf(replica->described, sizeof replica->described, "%s%s%s", replica->text, replica->notice[0] ? "; " : "",
@@ -298,6 +303,8 @@ const char *furrow_replica_last_letter(const furrow_replica *replica)
 void furrow_replica_stats_of(const furrow_replica *replica, furrow_replica_stats *out)
 {
     *out = replica->stats;
+    out->waiting = replica->waiter_count;
+    out->waiting_max = FURROW_REPLICA_WAITERS;
     out->age_ns = replica->current ? 0 : furrow_clock_now_ns() - replica->known_ns;
 }
 

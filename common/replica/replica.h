@@ -92,14 +92,18 @@ void furrow_replica_drain(furrow_replica *replica, uint64_t deadline_ns);
 void furrow_replica_destroy(furrow_replica *replica);
 
 furrow_replica_state furrow_replica_state_of(const furrow_replica *replica);
+/* What people should look at although it may be ready: a reaction that fails, a dead letter that cannot be stored. "":
+ * nothing. */
+const char *furrow_replica_notice(const furrow_replica *replica);
 /* For people: "waiting for stream EMPLOYEE: not found; run furrow provision", "catching up 120000/1000000", "ready". */
 const char *furrow_replica_describe(furrow_replica *replica);
 
 typedef struct furrow_replica_stats {
     uint64_t received, applied, stale, dead_lettered, replayed, reactions, reaction_failures;
-    uint64_t parked;   /* reactions that were given up, each with a dead letter */
-    uint64_t position; /* last stored */
-    uint64_t age_ns;   /* since we last knew that nothing was missing; 0 when current */
+    uint64_t parked;             /* reactions that were given up, each with a dead letter */
+    uint64_t position;           /* last stored */
+    uint64_t age_ns;             /* since we last knew that nothing was missing; 0 when current */
+    size_t waiting, waiting_max; /* calls of furrow_replica_wait, and how many there may be */
 } furrow_replica_stats;
 void furrow_replica_stats_of(const furrow_replica *replica, furrow_replica_stats *out);
 

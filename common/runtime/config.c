@@ -63,6 +63,8 @@ const furrow_setting furrow_config_table[] = {
            "memory that work at hand may take beside that of an idle process; past it RESOURCE_EXHAUSTED"),
     NUMBER("FURROW_ENTITY_WAITERS", entity_waiters, "1024", 1, 30000,
            "writers that wait for their turn, per entity type; past it RESOURCE_EXHAUSTED"),
+    NUMBER("FURROW_DEADLETTER_MB", deadletter_mb, "256", 1, 1048576,
+           "room that furrow provision gives to dead letters; when it is full, events that need it wait"),
     NUMBER("FURROW_TIMEOUT_MS", timeout_ms, "5000", 1, 600000, "deadline of a request that brings none"),
     NUMBER("FURROW_DRAIN_MS", drain_ms, "10000", 0, 600000, "longest wait for begun work after SIGTERM"),
     NUMBER("FURROW_REPLICA_BATCH", replica_batch, "1000", 1, 10000, "events a replica asks for at a time"),

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/logger.h"
 #include "link/jetstream.h"
+#include "runtime/alarm.h"
 #include "runtime/assembly.h"
 #include "runtime/config.h"
 #include "wire/json.h"
@@ -191,6 +192,8 @@ static void write_health(void *user, furrow_buffer *out)
     if (ready && load.refuses_all) ready = false, why = "overloaded: every request is refused, and none has ended";
     furrow_buffer_printf(out, "{\"status\":\"%s\",\"why\":", ready ? "SERVING" : "NOT_SERVING");
     furrow_json_append_string(out, furrow_bytes_of(why));
+    furrow_buffer_append_text(out, ",\"alarms\":");
+    furrow_alarm_write(service, out);
     furrow_buffer_printf(
         out, ",\"service\":\"%s\",\"id\":\"%s\",\"redis\":%s,\"nats_reconnects\":%llu,", service->definition->name,
         service->id, furrow_store_connected(service->store) ? "true" : "false",

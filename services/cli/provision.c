@@ -18,7 +18,8 @@
 typedef struct provisioning {
     furrow_provisioner *provisioner;
     uint32_t replicas;
-    bool single; /* one account for all */
+    int64_t letter_bytes; /* room for dead letters, of each service */
+    bool single;          /* one account for all */
 } provisioning;
 
 /* What follows is made in the account of @service. */
@@ -34,7 +35,8 @@ static furrow_status provision_dead_letters(const provisioning *on, furrow_error
     furrow_status status = FURROW_OK;
     for (size_t i = 0; status == FURROW_OK && i < count; i++) {
         status = turn_to(on, services[i], err);
-        if (status == FURROW_OK) status = furrow_provision_deadletter(on->provisioner, on->replicas, err);
+        if (status == FURROW_OK)
+            status = furrow_provision_deadletter(on->provisioner, on->replicas, on->letter_bytes, err);
         if (status != FURROW_OK) return furrow_wrap(err, "account of %s", services[i]);
     }
     return status;
@@ -129,6 +131,7 @@ static int provision_redis(cli *tool, int64_t wait_s)
 int cli_provision(cli *tool)
 {
     provisioning on = {.replicas = (uint32_t)cli_option_number(tool, "--replicas", 1, 1, 5),
+                       .letter_bytes = tool->config.deadletter_mb << 20,
                        .single = cli_flag(tool, "--single-account")};
     int64_t wait_s = cli_option_number(tool, "--wait", 0, 0, 3600);
     const char *only = cli_option(tool, "--only", "");

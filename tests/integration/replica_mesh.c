@@ -83,11 +83,16 @@ static void connect_mesh(test_mesh *mesh, const char *nats_url, const char *redi
 
 void mesh_provision(test_mesh *mesh)
 {
+    mesh_provision_letters(mesh, 0);
+}
+
+void mesh_provision_letters(test_mesh *mesh, int64_t max_bytes)
+{
     furrow_error err = {0};
     furrow_link_options options = {.url = furrow_test_server_url(mesh->nats)};
     furrow_provisioner *provisioner = furrow_provisioner_create(&options, 5000, &err);
     ck_assert_msg(provisioner != NULL, "%s", err.text);
-    must(furrow_provision_deadletter(provisioner, 1, &err), &err);
+    must(furrow_provision_deadletter(provisioner, 1, max_bytes, &err), &err);
     must(furrow_provision_entity(provisioner, &mesh_person, 1, &err), &err);
     must(furrow_provision_replica(provisioner, &mesh_part, &err), &err);
     furrow_provisioner_destroy(provisioner);

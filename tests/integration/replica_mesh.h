@@ -42,6 +42,8 @@ typedef struct mesh_options {
 /* Starts all, runs @body in a task, ends all. */
 void mesh_run(const mesh_options *options, void (*body)(test_mesh *mesh));
 void mesh_provision(test_mesh *mesh);
+/* The same with room for so many bytes of dead letters; 0: as usual. */
+void mesh_provision_letters(test_mesh *mesh, int64_t max_bytes);
 
 /* main() of a test program: runs @suite, or a child's part (see mesh_child). */
 int mesh_main(Suite *suite, furrow_react_fn *child_react);

@@ -428,6 +428,14 @@ static void wrong_input(farm *f)
                                              FARM_PATIENCE_MS));
     ck_assert_uint_gt(strlen(furrow_js_stored_header(&letter, "Furrow-Reason", f->arena)), 5);
     ck_assert_str_eq(furrow_js_stored_header(&letter, "Furrow-Subject", f->arena), "employee.v1.Employee.bad");
+    char *health = NULL;
+    ck_assert(
+        FURROW_TEST_EVENTUALLY_IN_TASK(farm_call(f, "furrow.v1.Health.timesheet", "", &health, &err) == FURROW_OK &&
+                                           strstr(health, "\"alarms\":[\"dead letters: 1 events of EMPLOYEE"),
+                                       FARM_PATIENCE_MS));
+    ck_assert_int_eq(farm_tool(f, &health, (const char *const[]){"health", "timesheet", NULL}), 0); /* it serves */
+    ck_assert_ptr_nonnull(strstr(health, "dead letters"));
+    free(health);
 }
 
 START_TEST(wrong_input_to_every_method_gets_a_status_and_poison_goes_aside)

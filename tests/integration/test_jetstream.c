@@ -427,8 +427,8 @@ START_TEST(provisioning_twice_is_once_and_differences_are_named)
     ck_assert_ptr_nonnull(strstr(err.text, "storage"));
     furrow_link_options options = {.url = furrow_test_server_url(world.nats)};
     furrow_provisioner *provisioner = furrow_provisioner_create(&options, STREAM_PATIENCE_MS, &err);
-    ck_assert_int_eq(furrow_provision_deadletter(provisioner, 1, &err), FURROW_OK);
-    ck_assert_int_eq(furrow_provision_deadletter(provisioner, 1, &err), FURROW_OK);
+    ck_assert_int_eq(furrow_provision_deadletter(provisioner, 1, 0, &err), FURROW_OK);
+    ck_assert_int_eq(furrow_provision_deadletter(provisioner, 1, 0, &err), FURROW_OK);
     furrow_provisioner_destroy(provisioner);
     furrow_test_server_stop(world.nats);
     ck_assert_ptr_null(furrow_provisioner_create(&options, 500, &err));

@@ -77,6 +77,41 @@ START_TEST(an_empty_message_without_an_owners_headers_deletes_nothing)
 }
 END_TEST
 
+/* A full stream of dead letters refuses; what has no room there is kept by the log, and brought again. */
+static void letters_have_no_room(test_mesh *mesh)
+{
+    enum { POISON = 5 };
+    furrow_replica *replica = mesh_replica(mesh, (furrow_replica_options){0});
+    mesh_await_ready(replica);
+    mesh_provision_letters(mesh, 700);
+    for (int i = 0; i < POISON; i++) {
+        char subject[64];
+        snprintf(subject, sizeof subject, "replicatest.v1.Person.bad%d", i);
+        mesh_publish(mesh, subject, (furrow_bytes){"\x0a\xff\xff", 3});
+    }
+    mesh_put(mesh, "e2", "Bo", 1);
+    AWAIT(furrow_replica_notice(replica)[0] != '\0');
+    ck_assert_ptr_nonnull(strstr(furrow_replica_notice(replica), "dead letter"));
+    FURROW_AUTO(furrow_arena) arena = furrow_arena_create(0);
+    ProtobufCMessage *kept = NULL;
+    furrow_error err = {0};
+    AWAIT(furrow_replica_get(replica, "e2", arena, &kept, NULL, &err) == FURROW_OK && kept); /* the rest flows on */
+    ck_assert_uint_lt(mesh_last_seq(mesh, "DEADLETTER"), POISON);
+    ck_assert(!mesh_at_rest(mesh, "timesheet"));
+    mesh_provision(mesh); /* room again */
+    mesh_await_rest(mesh, "timesheet");
+    ck_assert_uint_eq(mesh_last_seq(mesh, "DEADLETTER"), POISON);
+    ck_assert_uint_ge(stats_of(replica).dead_lettered, POISON); /* one that came twice is stored once */
+    ck_assert_str_eq(furrow_replica_notice(replica), "");
+    mesh_end(replica);
+}
+
+START_TEST(an_event_for_which_the_dead_letters_have_no_room_waits_and_health_says_so)
+{
+    mesh_run(NULL, letters_have_no_room);
+}
+END_TEST
+
 static int restores_asked;
 
 static furrow_status restore_at_the_second_call(void *user, const furrow_entity_contract *own, const char *id,
@@ -114,6 +149,7 @@ int main(void)
     TCase *tests = tcase_create("poison");
     tcase_set_timeout(tests, 90);
     tcase_add_test(tests, an_empty_message_without_an_owners_headers_deletes_nothing);
+    tcase_add_test(tests, an_event_for_which_the_dead_letters_have_no_room_waits_and_health_says_so);
     tcase_add_test(tests, an_owner_is_told_of_an_event_that_is_no_state_until_it_has_put_that_right);
     suite_add_tcase(suite, tests);
     return mesh_main(suite, NULL);
