@@ -27,6 +27,7 @@ struct furrow_service {
     bool open;              /* it has been ready, and takes requests since */
     furrow_waiter stopping; /* done when a signal asks for the end */
     int exit_code;
+    char redis_why[288];                                        /* why Redis is not there, when somebody asked last */
     char reported[512];                                         /* the readiness text last logged */
     uint64_t link_complaints, log_complaints, store_complaints; /* how many of each had been logged */
     uint64_t *letters;                                          /* the same of each replica's dead letters */

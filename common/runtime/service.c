@@ -138,13 +138,21 @@ static size_t all_replicas(const furrow_service *service)
     return service->entity_count + service->replica_count;
 }
 
+static const char *describe_redis(furrow_service *service)
+{
+    const char *why = furrow_store_last_error(service->store);
+    bool named = furrow_bytes_after(why, "Redis ") != NULL;
+    snprintf(service->redis_why, sizeof service->redis_why, "%s%s",
+             named ? "" : "Redis: ", why[0] ? why : "not connected yet");
+    return service->redis_why;
+}
+
 /* Not ready without Redis, nor until every replica is: an answer from half a view would be wrong, not late. */
 static bool is_ready(void *user, const char **why)
 {
     furrow_service *service = user;
     if (!furrow_store_connected(service->store)) {
-        *why = furrow_store_last_error(service->store);
-        if (!(*why)[0]) *why = "waiting for Redis";
+        *why = describe_redis(service);
         return false;
     }
     for (size_t i = 0; i < all_replicas(service); i++) {

@@ -205,7 +205,7 @@ local function clear(K, A)
   for i = 1, n do
     if head[i] ~= A[i] then return 0 end
   end
-  redis.call('UNLINK', unpack(K, 2))
+  if #K > 1 then redis.call('UNLINK', unpack(K, 2)) end
   redis.call('LTRIM', K[1], n, -1)
   return 1
 end

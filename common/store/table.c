@@ -133,8 +133,10 @@ static size_t take_keys(const furrow_table *table, const furrow_value *elements,
         while (at < end) {
             const char *space = memchr(at, ' ', (size_t)(end - at));
             size_t len = (size_t)((space ? space : end) - at);
-            if (keys) furrow_pipeline_arg_pair(keys, table->prefix, (furrow_bytes){at, len});
-            taken++;
+            if (furrow_id_valid(at, len)) { /* nothing else is a record */
+                if (keys) furrow_pipeline_arg_pair(keys, table->prefix, (furrow_bytes){at, len});
+                taken++;
+            }
             at += len + 1;
         }
     }

@@ -7,6 +7,7 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 run=$(realpath -m "${FURROW_RUN:-$root/.run}")
 bin=$(realpath -m "${FURROW_BIN:-$root/build/dev/services}")
 services=(employee location job timesheet)
+unset FURROW_REDIS_PASSWORD_FILE # of a shell that read .run/env, and the mesh was wiped since
 export FURROW_TIME_ZONE=${FURROW_TIME_ZONE:-America/Los_Angeles}
 
 # A heading: bold on a terminal, unless NO_COLOR (https://no-color.org) or a terminal that cannot.

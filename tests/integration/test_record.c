@@ -371,6 +371,42 @@ START_TEST(clearing_a_table_takes_all_of_it_and_nothing_else)
 }
 END_TEST
 
+/* One by one, in batches, as tombstones, and again after a clear: what is listed is what there is. */
+static void clear_again_body(store_world *world)
+{
+    static furrow_record_write writes[450];
+    ck_assert(store_world_connected(world->store));
+    for (int indexed = 0; indexed < 2; indexed++) {
+        furrow_table *table = store_world_table(world, world->store, "Worker", indexed ? "status" : "", indexed);
+        for (int round = 0; round < 3; round++) {
+            for (size_t i = 0; i < 450; i++) {
+                const char *id = furrow_arena_printf(world->arena, "w%zu", i);
+                furrow_bytes body = i % 7 ? store_world_worker(world, id, "n", 1, "") : (furrow_bytes){"", 0};
+                writes[i] = (furrow_record_write){furrow_bytes_of(id), i + 1, body};
+            }
+            for (size_t i = 0; i < 30; i++) ck_assert_ok(furrow_record_apply(table, writes + i, 1, NULL, failure));
+            ck_assert_ok(furrow_record_apply(table, writes, 450, NULL, failure)); /* some are there already */
+            ck_assert_ok(furrow_record_apply(table, writes, 450, NULL, failure)); /* all are: listed once */
+            ck_assert_int_eq(store_world_number(world, "LLEN test:{Worker}:@ids"), 30 + 3);
+            ck_assert_ok(furrow_table_clear(table, failure));
+            ck_assert_int_eq(store_world_number(world, "DBSIZE"), 0);
+        }
+        /* What is no id in the list is no record of ours. */
+        store_world_text(world, "SET test:{Worker}:@x 1");
+        ck_assert_int_eq(store_world_number(world, "RPUSH test:{Worker}:@ids @x {}"), 2);
+        ck_assert_ok(furrow_table_clear(table, failure));
+        ck_assert_int_eq(store_world_number(world, "EXISTS test:{Worker}:@x test:{Worker}:@ids"), 1);
+        ck_assert_int_eq(store_world_number(world, "UNLINK test:{Worker}:@x"), 1);
+        furrow_table_destroy(table);
+    }
+}
+
+START_TEST(what_a_clear_goes_by_is_what_there_is)
+{
+    store_world_run(NULL, clear_again_body);
+}
+END_TEST
+
 static void remember_body(store_world *world)
 {
     furrow_value value;
@@ -402,6 +438,7 @@ int main(void)
         a_marker_is_moved_on_only_from_what_it_is_known_to_be,
         a_lease_has_one_holder_until_it_ends,
         clearing_a_table_takes_all_of_it_and_nothing_else,
+        what_a_clear_goes_by_is_what_there_is,
         the_first_remembered_value_stands,
     };
     return store_world_main("record", tests, sizeof tests / sizeof tests[0]);
