@@ -1,10 +1,12 @@
 /* See bare.h. */
 #include "bare.h"
+#include "measure.h"
 
 #include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 void bare_die(const char *what, const char *why)
 {
@@ -43,8 +45,17 @@ static natsStatus on_detach(void *user)
     return NATS_OK;
 }
 
+/* On a thread of nats.c's. */
+static void on_error(natsConnection *native, natsSubscription *sub, natsStatus status, void *arg)
+{
+    const char *text = NULL;
+    (void)natsConnection_GetLastError(native, &text);
+    if (status == NATS_NOT_PERMITTED) bare_die("nats", text ? text : "refused");
+}
+
 void bare_connect(bare_nats *nats, const char *url)
 {
+    char prefix[64];
     natsOptions *options = NULL;
     natsConnection *native = NULL;
     natsInbox *inbox = NULL;
@@ -52,11 +63,13 @@ void bare_connect(bare_nats *nats, const char *url)
     bare_check(natsOptions_SetURL(options, url), "url");
     bare_check(natsOptions_SetSendAsap(options, true), "send asap");
     bare_check(natsOptions_SetAllowReconnect(options, false), "no reconnect");
+    bare_check(natsOptions_SetErrorHandler(options, on_error, NULL), "error handler");
     bare_check(natsOptions_SetEventLoop(options, nats, on_attach, on_read, on_write, on_detach), "event loop");
     bare_check(natsConnection_Connect(&native, options), "connect");
     natsOptions_Destroy(options);
     bare_check(natsInbox_Create(&inbox), "inbox");
-    snprintf(nats->inbox, sizeof nats->inbox, "%s", inbox);
+    measure_inbox(url, prefix);
+    snprintf(nats->inbox, sizeof nats->inbox, "%s%s", prefix, strrchr(inbox, '.'));
     natsInbox_Destroy(inbox);
 }
 
@@ -79,36 +92,42 @@ natsMsg *bare_next(natsSubscription *sub)
     return NULL;
 }
 
-redisContext *bare_redis(const char *path)
+redisContext *bare_redis(const char *where)
 {
-    redisContext *redis = redisConnectUnix(path);
-    if (!redis || redis->err) bare_die(path, redis ? redis->errstr : "out of memory");
+    measure_redis of = measure_redis_of(where);
+    redisContext *redis = redisConnectUnix(of.path);
+    if (!redis || redis->err) bare_die(of.path, redis ? redis->errstr : "out of memory");
+    redisReply *reply = of.user[0] ? redisCommand(redis, "AUTH %s %s", of.user, of.password) : NULL;
+    if (of.user[0] && (!reply || reply->type == REDIS_REPLY_ERROR))
+        bare_die(of.user, reply ? reply->str : redis->errstr);
+    freeReplyObject(reply);
+    redis->flags &= ~REDIS_BLOCK;
+    fcntl(redis->fd, F_SETFL, fcntl(redis->fd, F_GETFL) | O_NONBLOCK);
     return redis;
 }
 
-void bare_load_script(redisContext *redis, const char *script, char sha1[41])
-{
-    redisReply *loaded = redisCommand(redis, "SCRIPT LOAD %s", script);
-    if (!loaded || loaded->type != REDIS_REPLY_STRING) bare_die("script", loaded ? loaded->str : redis->errstr);
-    snprintf(sha1, 41, "%s", loaded->str);
-    freeReplyObject(loaded);
-    redis->flags &= ~REDIS_BLOCK;
-    fcntl(redis->fd, F_SETFL, fcntl(redis->fd, F_GETFL) | O_NONBLOCK);
-}
+enum { FDS_MAX = 3 }; /* Redis, and two of NATS */
 
 void bare_turn(bare_nats *nats, redisContext *redis, int wanted)
 {
     int all_sent = 1;
+    struct pollfd fds[FDS_MAX];
+    nfds_t count = 1;
     if (redis && redisBufferWrite(redis, &all_sent) != REDIS_OK) bare_die("redis", redis->errstr);
-    if (nats->want_write) natsConnection_ProcessWriteEvent(nats->native);
-    struct pollfd fds[2] = {
-        {.fd = nats->fd, .events = (short)((wanted & BARE_NATS ? POLLIN : 0) | (nats->want_write ? POLLOUT : 0))},
-        {.fd = redis ? redis->fd : -1,
-         .events = (short)((wanted & BARE_REDIS ? POLLIN : 0) | (all_sent ? 0 : POLLOUT))}};
-    if (poll(fds, 2, -1) < 0) bare_die("poll", "failed");
-    if (fds[1].revents & (POLLIN | POLLHUP) && redisBufferRead(redis) != REDIS_OK) bare_die("redis", redis->errstr);
-    if (fds[0].revents & (POLLIN | POLLHUP)) natsConnection_ProcessReadEvent(nats->native);
-    if (nats->closed) bare_die("nats", "connection closed");
+    fds[0] = (struct pollfd){.fd = redis ? redis->fd : -1,
+                             .events = (short)((wanted & BARE_REDIS ? POLLIN : 0) | (all_sent ? 0 : POLLOUT))};
+    for (bare_nats *each = nats; each && count < FDS_MAX; each = each->also) {
+        if (each->want_write) natsConnection_ProcessWriteEvent(each->native);
+        fds[count++] = (struct pollfd){
+            .fd = each->fd, .events = (short)((wanted & BARE_NATS ? POLLIN : 0) | (each->want_write ? POLLOUT : 0))};
+    }
+    if (poll(fds, count, -1) < 0) bare_die("poll", "failed");
+    if (fds[0].revents & (POLLIN | POLLHUP) && redisBufferRead(redis) != REDIS_OK) bare_die("redis", redis->errstr);
+    count = 1;
+    for (bare_nats *each = nats; each && count < FDS_MAX; each = each->also) {
+        if (fds[count++].revents & (POLLIN | POLLHUP)) natsConnection_ProcessReadEvent(each->native);
+        if (each->closed) bare_die("nats", "connection closed");
+    }
 }
 
 void bare_flush(bare_nats *nats)

@@ -1,6 +1,6 @@
 /**
  * nats.c and hiredis as a program without Furrow drives them best (FLOOR: event-loop mode on both sides): one
- * connection each, SendAsap, synchronous subscriptions drained after each read, all output of a turn in one write, one
+ * connection each (or two of nats.c, where two accounts are reached), SendAsap, synchronous subscriptions drained after each read, all output of a turn in one write, one
  * poll(2) for both. The baselines share this. Whatever fails ends the program with the reason. Depends on nats.c,
  * hiredis and the C library. Threads: one.
  */
@@ -12,15 +12,17 @@
 #include <stdbool.h>
 
 typedef struct bare_nats {
+    struct bare_nats *also; /* another connection that takes its turn with this one, or NULL */
     natsConnection *native;
     int fd;
     bool want_write, closed;
-    char inbox[64]; /* prefix of our own, for any use */
+    char inbox[96]; /* prefix of our own, for any use */
 } bare_nats;
 
 _Noreturn void bare_die(const char *what, const char *why);
 void bare_check(natsStatus status, const char *what);
 
+/* As the user whom @url names; what the server refuses that user ends the program. */
 void bare_connect(bare_nats *nats, const char *url);
 
 /* Without a limit on what is pending; @queue may be NULL. */
@@ -29,11 +31,8 @@ natsSubscription *bare_subscribe(bare_nats *nats, const char *subject, const cha
 /* The next message of @sub that is there already, or NULL. Ends the program when a request had no responder. */
 natsMsg *bare_next(natsSubscription *sub);
 
-/* Non-blocking, over the unix socket @path. */
-redisContext *bare_redis(const char *path);
-
-/* The sha1 of @script, loaded; before bare_redis's connection is used otherwise. */
-void bare_load_script(redisContext *redis, const char *script, char sha1[41]);
+/* Non-blocking, over a unix socket; see measure_redis_of. */
+redisContext *bare_redis(const char *where);
 
 /* What a turn may take in. */
 enum { BARE_NATS = 1, BARE_REDIS = 2 };

@@ -11,7 +11,7 @@
  *   baseline_catchup plain --redis /run/redis.sock --stream … --consumer … --events …
  *   drains the same way, but stores each record by a plain SET: what a string with version and fields takes in Redis.
  *
- * The stream and the durable consumer must be there.
+ * The stream, the durable consumer and lib/bare.lua must be there; --api: where another account's JetStream is imported.
  */
 #include "bare.h"
 #include "measure.h"
@@ -28,15 +28,8 @@
 #define VALUE_MAX 512
 #define KEPT      (1u << 1 | 1u << 2 | 1u << 6) /* by field number */
 
-/* Keys: records; arguments: their new values, each 8 bytes of version and the fields. */
-static const char script[] = "local old = redis.call('MGET', unpack(KEYS)) local set, n = {}, 0 "
-                             "for i, key in ipairs(KEYS) do local new = ARGV[i] "
-                             "if not old[i] or string.sub(old[i], 1, 8) < string.sub(new, 1, 8) then "
-                             "set[n + 1] = key set[n + 2] = new n = n + 2 end end "
-                             "if n > 0 then redis.call('MSET', unpack(set)) end return n / 2";
-
 typedef struct settings {
-    const char *url, *redis, *stream, *consumer;
+    const char *url, *redis, *api, *stream, *consumer;
     size_t events;
     bool plain;
 } settings;
@@ -50,7 +43,7 @@ typedef struct drainer {
     const settings *set;
     bare_nats nats;
     natsSubscription *inbox;
-    char next[160], sha1[41];
+    char next[160];
     redisContext *redis;
     batch batches[IN_FLIGHT + 1]; /* a ring: those being applied, and the last one, being filled */
     size_t first, flying, done, asked;
@@ -128,7 +121,7 @@ static void send_upsert(drainer *self, batch *what)
     const char *argv[3 + 2 * BATCH];
     size_t lens[3 + 2 * BATCH];
     char count[16];
-    argv[0] = "EVALSHA", lens[0] = 7, argv[1] = self->sha1, lens[1] = 40;
+    argv[0] = "FCALL", lens[0] = 5, argv[1] = "bare_upsert_batch", lens[1] = 17; /* lib/bare.lua */
     argv[2] = count, lens[2] = (size_t)snprintf(count, sizeof count, "%zu", what->count);
     for (size_t i = 0; i < what->count; i++) {
         argv[3 + i] = keys[i], lens[3 + i] = make_key(self, what->messages[i], keys[i], sizeof keys[i]);
@@ -200,10 +193,9 @@ static void drain(const settings *set)
     static drainer self;
     self.set = set;
     self.redis = bare_redis(set->redis);
-    bare_load_script(self.redis, script, self.sha1);
     bare_connect(&self.nats, set->url);
     self.inbox = bare_subscribe(&self.nats, self.nats.inbox, NULL);
-    snprintf(self.next, sizeof self.next, "$JS.API.CONSUMER.MSG.NEXT.%s.%s", set->stream, set->consumer);
+    snprintf(self.next, sizeof self.next, "%s.CONSUMER.MSG.NEXT.%s.%s", set->api, set->stream, set->consumer);
     uint64_t begun = measure_now_ns();
     for (int i = 0; i < PULLS; i++) pull(&self);
     while (self.done < set->events) turn(&self);
@@ -214,10 +206,10 @@ static void drain(const settings *set)
 
 int main(int argc, char **argv)
 {
-    static const struct option options[] = {{"url", 1, NULL, 'u'},    {"redis", 1, NULL, 'r'},
-                                            {"stream", 1, NULL, 's'}, {"consumer", 1, NULL, 'c'},
-                                            {"events", 1, NULL, 'n'}, {NULL, 0, NULL, 0}};
-    settings set = {.url = "nats://127.0.0.1:4222", .stream = "EMPLOYEE", .consumer = "bare"};
+    static const struct option options[] = {{"url", 1, NULL, 'u'}, {"redis", 1, NULL, 'r'},    {"stream", 1, NULL, 's'},
+                                            {"api", 1, NULL, 'a'}, {"consumer", 1, NULL, 'c'}, {"events", 1, NULL, 'n'},
+                                            {NULL, 0, NULL, 0}};
+    settings set = {.url = "nats://127.0.0.1:4222", .api = "$JS.API", .stream = "EMPLOYEE", .consumer = "timesheet"};
     for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
         switch (option) {
         case 'u':
@@ -228,6 +220,9 @@ int main(int argc, char **argv)
             break;
         case 's':
             set.stream = optarg;
+            break;
+        case 'a':
+            set.api = optarg;
             break;
         case 'c':
             set.consumer = optarg;

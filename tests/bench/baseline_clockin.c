@@ -4,11 +4,12 @@
  * keeps them and the employee's day in one MGET; publishes the new day with the expected subject sequence and waits for
  * the ack; upserts the day, versioned, with its three index entries in the same script; and answers with it.
  *
- *   baseline_clockin serve --url U --redis /run/redis.sock
+ *   baseline_clockin serve --url U [--log-url U] --redis /run/redis.sock
  *   baseline_clockin call --url U --in-flight 64 --calls 100000 --first 0 [--jobs 100]
  *   -> baseline_clockin in_flight=64 calls=100000 per_s=20000 p50_us=3000.0 p99_us=5000.0 cpu_us=2.00
  *
- * Employees E<first> and on, each clocked in once; the stream BARE_DAY must be there, and the replicas in Redis.
+ * Employees E<first> and on, each clocked in once; the stream BARE_DAY (proto/bare) and lib/bare.lua must be there, and timesheet's
+ * replicas in Redis.
  */
 #include "bare.h"
 #include "measure.h"
@@ -20,19 +21,13 @@
 #include <string.h>
 #include <time.h>
 
-#define SUBJECT   "bare.v1.TimesheetService.ClockIn"
+#define SUBJECT   "bare.v1.BareService.ClockIn"
 #define SLOTS     1024
 #define READS     4 /* employee, job, location, day */
 #define EVENT_MAX 1024
 
-/* Keys: the record, its indexes; arguments: its new value, their members. */
-static const char script[] = "local old = redis.call('GET', KEYS[1]) "
-                             "if old and string.sub(old, 1, 8) >= string.sub(ARGV[1], 1, 8) then return 0 end "
-                             "redis.call('SET', KEYS[1], ARGV[1]) "
-                             "for i = 2, #KEYS do redis.call('ZADD', KEYS[i], '0', ARGV[i]) end return 1";
-
 typedef struct settings {
-    const char *url, *redis;
+    const char *url, *log_url, *redis;
     size_t in_flight, calls, warm_up, first, jobs;
 } settings;
 
@@ -48,11 +43,11 @@ typedef struct slot {
 } slot;
 
 typedef struct server {
-    bare_nats nats;
+    bare_nats nats, log; /* calls; events, in an account of their own */
     redisContext *redis;
     natsSubscription *requests, *acks;
     slot slots[SLOTS], *free, *waiting, **last; /* Redis answers in the order of its commands */
-    char sha1[41], date[16], day[16];
+    char date[16], day[16];
 } server;
 
 static void wait_for_redis(server *self, slot *what)
@@ -88,7 +83,7 @@ static void take_request(server *self, natsMsg *msg)
                               (size_t)snprintf(keys[0], sizeof keys[0], "timesheet:{Employee}:%s", what->employee_id),
                               (size_t)snprintf(keys[1], sizeof keys[1], "timesheet:{Job}:%s", what->job_id),
                               (size_t)snprintf(keys[2], sizeof keys[2], "timesheet:{Location}:%s", what->location_id),
-                              (size_t)snprintf(keys[3], sizeof keys[3], "bare:{WorkDay}:%s", what->day_id)};
+                              (size_t)snprintf(keys[3], sizeof keys[3], "timesheet:{BareDay}:%s", what->day_id)};
     command(self, what, 1 + READS, argv, lens);
 }
 
@@ -116,18 +111,18 @@ static void pack_event(slot *what, Timesheet__V1__WorkDay *day)
 
 static void publish(server *self, slot *what, const redisReply *read)
 {
-    char subject[160], reply[96];
+    char subject[160], reply[128];
     natsMsg *event = NULL;
     for (size_t i = 0; i < READS - 1; i++)
         if (read->elements != READS || read->element[i]->type != REDIS_REPLY_STRING)
             bare_die("clock-in", "the replicas miss something");
     if (read->element[READS - 1]->type != REDIS_REPLY_NIL) bare_die(what->day_id, "is there already");
     with_day(self, what, pack_event);
-    snprintf(subject, sizeof subject, "bare.v1.WorkDay.%s", what->day_id);
-    snprintf(reply, sizeof reply, "%s.%zu", self->nats.inbox, (size_t)(what - self->slots));
+    snprintf(subject, sizeof subject, "bare.v1.BareDay.%s", what->day_id);
+    snprintf(reply, sizeof reply, "%s.%zu", self->log.inbox, (size_t)(what - self->slots));
     bare_check(natsMsg_Create(&event, subject, reply, (const char *)what->event, (int)what->event_len), "event");
     bare_check(natsMsgHeader_Set(event, "Nats-Expected-Last-Subject-Sequence", "0"), "header");
-    bare_check(natsConnection_PublishMsg(self->nats.native, event), "publish");
+    bare_check(natsConnection_PublishMsg(self->log.native, event), "publish");
     natsMsg_Destroy(event);
 }
 
@@ -139,21 +134,21 @@ static void upsert(server *self, slot *what)
     memcpy(value + 8, what->event, what->event_len);
     size_t employee_len = (size_t)snprintf(employee, sizeof employee, "%s%c%s", what->employee_id, 0, what->day_id);
     size_t date_len = (size_t)snprintf(date, sizeof date, "%s%c%s", self->date, 0, what->day_id);
-    const char *argv[] = {"EVALSHA",
-                          self->sha1,
+    const char *argv[] = {"FCALL",
+                          "bare_upsert_day", /* lib/bare.lua */
                           "4",
                           key,
-                          "bare:{WorkDay}:@by:employee_id",
-                          "bare:{WorkDay}:@by:date",
-                          "bare:{WorkDay}:@by:open_employee_id",
+                          "timesheet:{BareDay}:@by:employee_id",
+                          "timesheet:{BareDay}:@by:date",
+                          "timesheet:{BareDay}:@by:open_employee_id",
                           (const char *)value,
                           employee,
                           date,
                           employee};
-    size_t lens[] = {7,
-                     40,
+    size_t lens[] = {5,
+                     15,
                      1,
-                     (size_t)snprintf(key, sizeof key, "bare:{WorkDay}:%s", what->day_id),
+                     (size_t)snprintf(key, sizeof key, "timesheet:{BareDay}:%s", what->day_id),
                      strlen(argv[4]),
                      strlen(argv[5]),
                      strlen(argv[6]),
@@ -211,7 +206,7 @@ static void take_redis_answer(server *self, redisReply *reply)
 static void serve(const settings *set)
 {
     static server self;
-    char wildcard[80];
+    char wildcard[128];
     time_t now = time(NULL);
     strftime(self.date, sizeof self.date, "%Y-%m-%d", gmtime(&now));
     strftime(self.day, sizeof self.day, "%Y%m%d", gmtime(&now));
@@ -219,11 +214,12 @@ static void serve(const settings *set)
     for (size_t i = 0; i < SLOTS; i++) self.slots[i].next = i + 1 < SLOTS ? &self.slots[i + 1] : NULL;
     self.free = self.slots;
     self.redis = bare_redis(set->redis);
-    bare_load_script(self.redis, script, self.sha1);
     bare_connect(&self.nats, set->url);
-    snprintf(wildcard, sizeof wildcard, "%s.*", self.nats.inbox);
+    bare_connect(&self.log, set->log_url ? set->log_url : set->url);
+    self.nats.also = &self.log;
+    snprintf(wildcard, sizeof wildcard, "%s.*", self.log.inbox);
     self.requests = bare_subscribe(&self.nats, SUBJECT, "bare");
-    self.acks = bare_subscribe(&self.nats, wildcard, NULL);
+    self.acks = bare_subscribe(&self.log, wildcard, NULL);
     printf("ready\n");
     fflush(stdout);
     for (;;) {
@@ -245,7 +241,7 @@ typedef struct caller {
 
 static void call(caller *self, size_t place)
 {
-    char employee[24], job[24], location[24], reply[96];
+    char employee[24], job[24], location[24], reply[128];
     uint8_t body[96];
     size_t n = self->measure.started;
     if (!measure_start(&self->measure)) return;
@@ -275,7 +271,7 @@ static void take_reply(caller *self, natsMsg *msg)
 static void run_client(const settings *set)
 {
     static caller self;
-    char wildcard[80];
+    char wildcard[128];
     self.set = set;
     measure_init(&self.measure, set->warm_up, set->calls);
     bare_connect(&self.nats, set->url);
@@ -292,22 +288,27 @@ static void run_client(const settings *set)
 
 static _Noreturn void usage(void)
 {
-    fprintf(stderr, "usage: baseline_clockin serve|call [--url U] [--redis SOCKET] [--in-flight N] [--calls M] "
-                    "[--warm-up M] [--first N] "
-                    "[--jobs N]\n");
+    fprintf(stderr,
+            "usage: baseline_clockin serve|call [--url U] [--log-url U] [--redis SOCKET] [--in-flight N] [--calls M] "
+            "[--warm-up M] [--first N] "
+            "[--jobs N]\n");
     exit(2);
 }
 
 int main(int argc, char **argv)
 {
     static const struct option options[] = {
-        {"url", 1, NULL, 'u'},     {"redis", 1, NULL, 'r'}, {"in-flight", 1, NULL, 'n'}, {"calls", 1, NULL, 'm'},
-        {"warm-up", 1, NULL, 'w'}, {"first", 1, NULL, 'f'}, {"jobs", 1, NULL, 'j'},      {NULL, 0, NULL, 0}};
+        {"url", 1, NULL, 'u'},       {"log-url", 1, NULL, 'l'}, {"redis", 1, NULL, 'r'},
+        {"in-flight", 1, NULL, 'n'}, {"calls", 1, NULL, 'm'},   {"warm-up", 1, NULL, 'w'},
+        {"first", 1, NULL, 'f'},     {"jobs", 1, NULL, 'j'},    {NULL, 0, NULL, 0}};
     settings set = {.url = "nats://127.0.0.1:4222", .in_flight = 64, .calls = 10000, .jobs = 1};
     for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
         switch (option) {
         case 'u':
             set.url = optarg;
+            break;
+        case 'l':
+            set.log_url = optarg;
             break;
         case 'r':
             set.redis = optarg;

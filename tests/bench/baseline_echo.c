@@ -28,7 +28,7 @@ static void serve(const settings *set)
 {
     bare_nats nats = {0};
     bare_connect(&nats, set->url);
-    natsSubscription *sub = bare_subscribe(&nats, set->subject, "echo");
+    natsSubscription *sub = bare_subscribe(&nats, set->subject, "bare");
     printf("ready\n");
     fflush(stdout);
     for (;;) {
@@ -49,7 +49,7 @@ typedef struct caller {
 
 static void call(caller *client, size_t slot)
 {
-    char reply[96];
+    char reply[128];
     if (!measure_start(&client->measure)) return;
     snprintf(reply, sizeof reply, "%s.%zu", client->nats.inbox, slot);
     client->started_ns[slot] = measure_now_ns();
@@ -70,7 +70,7 @@ static void take_reply(caller *client, natsMsg *msg)
 static void run_client(const settings *set)
 {
     static caller client;
-    char wildcard[80];
+    char wildcard[128];
     client.set = set;
     measure_init(&client.measure, set->warm_up, set->calls);
     bare_connect(&client.nats, set->url);
@@ -96,7 +96,7 @@ int main(int argc, char **argv)
 {
     static char payload[PAYLOAD + 1];
     memset(payload, 'x', PAYLOAD);
-    settings set = {"nats://127.0.0.1:4222", "bench.echo", payload, 1, 100000, 0};
+    settings set = {"nats://127.0.0.1:4222", "bare.v1.BareService.Echo", payload, 1, 100000, 0};
     static const struct option options[] = {
         {"url", 1, NULL, 'u'},     {"subject", 1, NULL, 's'}, {"in-flight", 1, NULL, 'n'}, {"calls", 1, NULL, 'm'},
         {"warm-up", 1, NULL, 'w'}, {"body", 1, NULL, 'b'},    {NULL, 0, NULL, 0}};

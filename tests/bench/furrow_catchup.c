@@ -2,12 +2,14 @@
  * Furrow's side of the catch-up: what timesheet keeps of an employee, 3 of 14 fields of 200-byte events, from an empty
  * Redis to READY through the durable. Its baseline is baseline_catchup.
  *
- *   furrow_catchup --url nats://127.0.0.1:4222 --redis unix:///run/redis.sock --service bench1
+ *   furrow_catchup --url nats://127.0.0.1:4222 --redis /run/redis.sock --service timesheet [--account employee]
  *   -> furrow_catchup events=1000000 replayed=0 seconds=3.100 per_s=322000
  *
  * The stream EMPLOYEE and the service's durable on it must be there.
  */
 #include "base/clock.h"
+#include "link/jetstream.h"
+#include "measure.h"
 #include "replica/replica.h"
 #include "timesheet/v1/timesheet.furrow.h"
 
@@ -20,7 +22,7 @@
 
 typedef struct settings {
     furrow_loop *loop;
-    const char *url, *redis, *service;
+    const char *url, *redis, *service, *account; /* account: the stream is another's, see furrow_js_import */
     int failed;
 } settings;
 
@@ -30,7 +32,7 @@ static int fail(const char *what, const furrow_error *err)
     return 1;
 }
 
-static int measure(furrow_link *link, furrow_store *store, const settings *set)
+static int catch_up(furrow_link *link, furrow_store *store, const settings *set)
 {
     furrow_error err = {0};
     furrow_replica_options options = {
@@ -58,12 +60,25 @@ static void run(void *arg)
 {
     settings *set = arg;
     furrow_error err = {0};
+    char inbox[64], url[160];
+    measure_redis redis = measure_redis_of(set->redis);
     set->failed = 1;
-    furrow_link *link = furrow_link_create(set->loop, &(furrow_link_options){.url = set->url, .name = "bench"}, &err);
+    measure_inbox(set->url, inbox);
+    snprintf(url, sizeof url, "unix://%s", redis.path);
+    furrow_link *link = furrow_link_create(
+        set->loop, &(furrow_link_options){.url = set->url, .name = "bench", .inbox_prefix = inbox}, &err);
     furrow_store *store =
-        link ? furrow_store_create(set->loop, &(furrow_store_options){.url = set->redis}, &err) : NULL;
-    if (store)
-        set->failed = measure(link, store, set);
+        link ? furrow_store_create(set->loop,
+                                   &(furrow_store_options){.url = url,
+                                                           .user = redis.user[0] ? redis.user : NULL,
+                                                           .password = redis.user[0] ? redis.password : NULL},
+                                   &err)
+             : NULL;
+    if (store && set->account &&
+        furrow_js_import(link, timesheet_v1_employee_replica.stream, set->account, &err) != FURROW_OK)
+        fail("import", &err);
+    else if (store)
+        set->failed = catch_up(link, store, set);
     else
         fail("connect", &err);
     furrow_link_destroy(link);
@@ -73,8 +88,8 @@ static void run(void *arg)
 int main(int argc, char **argv)
 {
     static const struct option options[] = {
-        {"url", 1, NULL, 'u'}, {"redis", 1, NULL, 'r'}, {"service", 1, NULL, 's'}, {0}};
-    settings set = {.service = "bench1"};
+        {"url", 1, NULL, 'u'}, {"redis", 1, NULL, 'r'}, {"service", 1, NULL, 's'}, {"account", 1, NULL, 'a'}, {0}};
+    settings set = {.service = "timesheet"};
     furrow_error err = {0};
     for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
         switch (option) {
@@ -86,6 +101,9 @@ int main(int argc, char **argv)
             break;
         case 's':
             set.service = optarg;
+            break;
+        case 'a':
+            set.account = optarg;
             break;
         default:
             return 2;

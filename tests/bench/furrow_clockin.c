@@ -76,10 +76,12 @@ static void run(void *arg)
 {
     const settings *set = arg;
     furrow_error err;
+    char inbox[64];
     caller all = {.set = set, .finished = furrow_waiter_make()};
+    measure_inbox(set->url, inbox);
     slot *slots = calloc(set->in_flight, sizeof *slots);
-    furrow_link *link =
-        furrow_link_create(set->loop, &(furrow_link_options){.url = set->url, .name = "furrow_clockin"}, &err);
+    furrow_link *link = furrow_link_create(
+        set->loop, &(furrow_link_options){.url = set->url, .name = "furrow_clockin", .inbox_prefix = inbox}, &err);
     if (!slots || !link || !(all.client = furrow_client_create(link, NULL, &err))) die("client", &err);
     if (!furrow_link_wait_connected(link, furrow_clock_now_ns() + CONNECT_NS))
         die("connect", &(furrow_error){.text = "no server there"});

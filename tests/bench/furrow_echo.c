@@ -149,8 +149,10 @@ static void run(void *arg)
 {
     const settings *set = arg;
     furrow_error err;
-    furrow_link *link =
-        furrow_link_create(set->loop, &(furrow_link_options){.url = set->url, .name = "furrow_echo"}, &err);
+    char inbox[64];
+    measure_inbox(set->url, inbox);
+    furrow_link *link = furrow_link_create(
+        set->loop, &(furrow_link_options){.url = set->url, .name = "furrow_echo", .inbox_prefix = inbox}, &err);
     if (!link) die("link", &err);
     if (!furrow_link_wait_connected(link, furrow_clock_now_ns() + CONNECT_NS))
         die("connect", &(furrow_error){.text = "no server there"});

@@ -2,18 +2,18 @@
  * The write path: compare-and-set writes of 200-byte entities with so many in flight, each on another of 100,000
  * entities.
  *
- *   furrow_entity --url nats://127.0.0.1:4222 --redis unix:///run/redis.sock --way whole --window 256 --writes 200000
+ *   furrow_entity --url nats://127.0.0.1:4222 --redis /run/redis.sock --way whole --window 256 --writes 200000
  *   -> furrow_entity whole window=256 writes=200000 failed=0 aborted=0 seconds=3.100 per_s=64500 cpu_us=7.10
  *
  * Ways: "publish" is the link's publish with an expected sequence alone (FLOOR.md's case); "whole" is the entity's
  * write: read from Redis, decide, publish with CloudEvents headers, apply to Redis; "keyed" is the same with an
  * idempotency key; "hot" is "whole" on one entity, which --entity names, so that two programs can meet there (--begin
- * waits until that wall-clock second). The stream is made by the program.
+ * waits until that wall-clock second). The stream and the functions must be there.
  */
 #include "base/clock.h"
 #include "employee/v1/employee.furrow.h"
-#include "link/provision.h"
 #include "log/entity.h"
+#include "measure.h"
 #include "wire/message.h"
 
 #include <getopt.h>
@@ -109,7 +109,7 @@ static double cpu_us(void)
            (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec);
 }
 
-static void measure(void)
+static void run_writers(void)
 {
     int64_t early_ns = the.begin * (int64_t)FURROW_NS_PER_S - furrow_clock_wall_ns();
     if (early_ns > 0) furrow_task_sleep_ms((uint64_t)early_ns / FURROW_NS_PER_MS);
@@ -125,30 +125,32 @@ static void measure(void)
     if (the.failed) fprintf(stderr, "furrow_entity: %s\n", the.first_error);
 }
 
-static bool provision(furrow_error *err)
-{
-    furrow_provisioner *provisioner = furrow_provisioner_create(&(furrow_link_options){.url = the.url}, 5000, err);
-    bool made = provisioner && furrow_provision_entity(provisioner, &employee_v1_employee_entity, 1, err) == FURROW_OK;
-    furrow_provisioner_destroy(provisioner);
-    return made;
-}
-
 static void run(void *arg)
 {
     furrow_error *err = arg;
     const furrow_entity_contract *contract = &employee_v1_employee_entity;
     uint64_t deadline = furrow_clock_now_ns() + CONNECT_NS;
-    the.link = furrow_link_create(the.loop, &(furrow_link_options){.url = the.url, .name = "bench"}, err);
-    furrow_store *store = furrow_store_create(the.loop, &(furrow_store_options){.url = the.redis}, err);
+    char inbox[64], url[160];
+    measure_redis redis = measure_redis_of(the.redis);
+    measure_inbox(the.url, inbox);
+    snprintf(url, sizeof url, "unix://%s", redis.path);
+    the.link = furrow_link_create(the.loop,
+                                  &(furrow_link_options){.url = the.url, .name = "bench", .inbox_prefix = inbox}, err);
+    furrow_store *store = furrow_store_create(
+        the.loop,
+        &(furrow_store_options){
+            .url = url, .user = redis.user[0] ? redis.user : NULL, .password = redis.user[0] ? redis.password : NULL},
+        err);
     if (!the.link || !store || !furrow_link_wait_connected(the.link, deadline) ||
         !furrow_store_wait_connected(store, deadline))
         return;
     furrow_table_options about = {
-        .service = "bench", .entity = contract->short_name, .descriptor = contract->descriptor};
+        .service = contract->owner, .entity = contract->short_name, .descriptor = contract->descriptor};
     furrow_table *table = furrow_table_create(store, &about, err);
     the.entity = furrow_entity_create(
-        &(furrow_entity_options){.contract = contract, .link = the.link, .table = table, .service = "bench"}, err);
-    measure();
+        &(furrow_entity_options){.contract = contract, .link = the.link, .table = table, .service = contract->owner},
+        err);
+    run_writers();
     furrow_entity_destroy(the.entity);
     furrow_table_destroy(table);
     furrow_store_destroy(store);
@@ -183,8 +185,7 @@ int main(int argc, char **argv)
     if (!read_options(argc, argv)) return 2;
     the.versions = calloc(ENTITIES, sizeof *the.versions);
     the.loop = furrow_loop_create(NULL, &err);
-    if (!the.versions || !the.loop || !provision(&err) ||
-        furrow_loop_run_task(the.loop, run, &err, &err) != FURROW_OK || err.text[0]) {
+    if (!the.versions || !the.loop || furrow_loop_run_task(the.loop, run, &err, &err) != FURROW_OK || err.text[0]) {
         fprintf(stderr, "furrow_entity: %s\n", err.text);
         return 1;
     }

@@ -1,11 +1,12 @@
 /*
- * Fills what a benchmark works on, quickly: entities published through bare nats.c, streams and consumers made by the
- * provisioner.
+ * Fills what a benchmark works on, quickly: entities published through bare nats.c, durables made anew.
  *
- *   loader --url U durables EMPLOYEE bare1 bare2 …    durables as a replica's, each under a name of its own
- *   loader --url U days                               BARE_DAY on bare.v1.WorkDay.*: WORK_DAY's like for a bare program
- *   loader --url U fill employees|jobs|locations N    entities E0000000, J0000000, L0000000 and on; employees of 200
- * bytes loader --url U wait EMPLOYEE timesheet            until the durable has delivered all and nothing is unacked
+ *   loader --url U renew EMPLOYEE timesheet           the durable of a replica, from the beginning again
+ *   loader --url U fill employees|jobs|locations N    entities E0000000, J0000000, L0000000 and on; employees of 200 bytes
+ *   loader --url U wait EMPLOYEE timesheet            until the durable has delivered all and nothing is unacked
+ *
+ * With accounts U is the operator's, and --writers the URL of who writes a service's log, with %s for the service:
+ * nats://%s.log:password@host:port.
  *
  * May depend on: nats.c, common/link's provisioner, the contracts.
  */
@@ -87,17 +88,40 @@ static const struct kind {
     {"locations", 'L', &location_v1_location_entity, make_location},
 };
 
+/* Of the service whose log it is: "" for all that is in one account. */
 typedef struct jetstream {
     natsConnection *native;
     jsCtx *js;
 } jetstream;
 
-static jetstream connect_to(const char *url)
+typedef struct settings {
+    const char *url, *writers; /* whose place is taken by the operator; the URL of a log's user, "%s" is the service */
+} settings;
+
+static const settings *the;
+
+static bool has_accounts(void)
+{
+    return the->writers != NULL;
+}
+
+static jetstream connect_to(const char *service)
 {
     jetstream to;
-    bare_check(natsConnection_ConnectTo(&to.native, url), "connect");
-    bare_check(natsConnection_JetStream(&to.js, to.native, NULL), "jetstream");
+    char prefix[96];
+    jsOptions options;
+    bare_check(natsConnection_ConnectTo(&to.native, the->url), "connect");
+    bare_check(jsOptions_Init(&options), "jetstream");
+    snprintf(prefix, sizeof prefix, "$JS.%s.API", service);
+    if (has_accounts()) options.Prefix = prefix;
+    bare_check(natsConnection_JetStream(&to.js, to.native, &options), "jetstream");
     return to;
+}
+
+static void disconnect(jetstream *from)
+{
+    jsCtx_Destroy(from->js);
+    natsConnection_Destroy(from->native);
 }
 
 static uint64_t stored(const jetstream *to, const char *stream)
@@ -109,27 +133,50 @@ static uint64_t stored(const jetstream *to, const char *stream)
     return last;
 }
 
-static void fill(const char *url, const struct kind *kind, size_t count)
+static const char *owner_of(const char *stream)
 {
-    jetstream to = connect_to(url);
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
+        if (strcmp(kinds[i].entity->stream, stream) == 0) return kinds[i].entity->owner;
+    return timesheet_v1_work_day_entity.owner;
+}
+
+/* As who owns the entities: nobody else may write them. */
+static natsConnection *connect_writer(const char *service)
+{
+    char url[256];
+    natsConnection *writer = NULL;
+    snprintf(url, sizeof url, "%s", the->url);
+    if (has_accounts()) {
+        const char *hole = strstr(the->writers, "%s");
+        if (!hole) bare_die(the->writers, "has no %s");
+        snprintf(url, sizeof url, "%.*s%s%s", (int)(hole - the->writers), the->writers, service, hole + 2);
+    }
+    bare_check(natsConnection_ConnectTo(&writer, url), url);
+    return writer;
+}
+
+static void fill(const struct kind *kind, size_t count)
+{
+    jetstream to = connect_to(kind->entity->owner);
+    natsConnection *writer = connect_writer(kind->entity->owner);
     char subject[128];
     uint8_t event[EVENT_MAX];
     uint64_t wanted = stored(&to, kind->entity->stream) + count;
     for (size_t n = 0; n < count; n++) {
         size_t size = kind->make(n, event);
         snprintf(subject, sizeof subject, "%s.%c%07zu", kind->entity->name, kind->letter, n);
-        bare_check(natsConnection_Publish(to.native, subject, event, (int)size), "publish");
-        if (n % FLUSH_EVERY == FLUSH_EVERY - 1) bare_check(natsConnection_Flush(to.native), "flush");
+        bare_check(natsConnection_Publish(writer, subject, event, (int)size), "publish");
+        if (n % FLUSH_EVERY == FLUSH_EVERY - 1) bare_check(natsConnection_Flush(writer), "flush");
     }
-    bare_check(natsConnection_Flush(to.native), "flush");
+    bare_check(natsConnection_Flush(writer), "flush");
     while (stored(&to, kind->entity->stream) < wanted) nats_Sleep(LOOK_EVERY_MS);
-    jsCtx_Destroy(to.js);
-    natsConnection_Destroy(to.native);
+    natsConnection_Destroy(writer);
+    disconnect(&to);
 }
 
-static void wait_for(const char *url, const char *stream, const char *durable)
+static void wait_for(const char *stream, const char *durable)
 {
-    jetstream to = connect_to(url);
+    jetstream to = connect_to(owner_of(stream));
     uint64_t deadline = measure_now_ns() + PATIENCE_S * 1000000000ull;
     for (bool at_rest = false; !at_rest; nats_Sleep(LOOK_EVERY_MS)) {
         jsConsumerInfo *info = NULL;
@@ -138,56 +185,53 @@ static void wait_for(const char *url, const char *stream, const char *durable)
         jsConsumerInfo_Destroy(info);
         if (measure_now_ns() > deadline) bare_die(durable, "does not catch up");
     }
-    jsCtx_Destroy(to.js);
-    natsConnection_Destroy(to.native);
+    disconnect(&to);
 }
 
-static furrow_provisioner *provisioner_of(const char *url)
+/* The durable of a replica, from the beginning again. */
+static void renew(const char *stream, const char *durable)
 {
     furrow_error err;
-    furrow_provisioner *made = furrow_provisioner_create(&(furrow_link_options){.url = url}, CONNECT_MS, &err);
-    if (!made) bare_die("provision", err.text);
-    return made;
-}
-
-static void make_durables(const char *url, const char *stream, char **names, int count)
-{
-    furrow_error err;
-    furrow_provisioner *provisioner = provisioner_of(url);
-    for (int i = 0; i < count; i++) {
-        furrow_replica_contract contract = {.service = names[i], .stream = stream, .keeps = "id,display_name,status"};
-        if (furrow_provision_replica(provisioner, &contract, &err) != FURROW_OK) bare_die(names[i], err.text);
-    }
-    furrow_provisioner_destroy(provisioner);
-}
-
-static void make_days(const char *url)
-{
-    furrow_error err;
-    furrow_provisioner *provisioner = provisioner_of(url);
-    furrow_entity_contract contract = timesheet_v1_work_day_entity;
-    contract.name = "bare.v1.WorkDay", contract.owner = "bare", contract.stream = "BARE_DAY",
-    contract.subjects = "bare.v1.WorkDay.*";
-    if (furrow_provision_entity(provisioner, &contract, 1, &err) != FURROW_OK) bare_die("BARE_DAY", err.text);
+    const char *owner = owner_of(stream);
+    jetstream to = connect_to(owner);
+    natsStatus status = js_DeleteConsumer(to.js, stream, durable, NULL, NULL);
+    if (status != NATS_OK && status != NATS_NOT_FOUND) bare_check(status, durable);
+    disconnect(&to);
+    char inbox[64];
+    measure_inbox(the->url, inbox);
+    furrow_link_options options = {.url = the->url, .inbox_prefix = inbox};
+    furrow_provisioner *provisioner = furrow_provisioner_create(&options, CONNECT_MS, &err);
+    furrow_replica_contract contract = {
+        .service = durable, .owner = owner, .stream = stream, .keeps = "id,display_name,status"};
+    if (!provisioner || furrow_provisioner_use(provisioner, has_accounts() ? owner : NULL, &err) != FURROW_OK ||
+        furrow_provision_replica(provisioner, &contract, &err) != FURROW_OK)
+        bare_die(durable, err.text);
     furrow_provisioner_destroy(provisioner);
 }
 
 static _Noreturn void usage(void)
 {
-    fprintf(
-        stderr,
-        "usage: loader --url U durables STREAM NAME… | days | fill employees|jobs|locations N | wait STREAM DURABLE\n");
+    fprintf(stderr, "usage: loader --url U [--writers U] renew STREAM DURABLE | fill employees|jobs|locations N | "
+                    "wait STREAM DURABLE\n");
     exit(2);
 }
 
 int main(int argc, char **argv)
 {
-    if (argc < 4 || strcmp(argv[1], "--url") != 0) usage();
-    const char *url = argv[2], *verb = argv[3];
-    if (strcmp(verb, "durables") == 0 && argc > 5) return make_durables(url, argv[4], argv + 5, argc - 5), 0;
-    if (strcmp(verb, "days") == 0 && argc == 4) return make_days(url), 0;
-    if (strcmp(verb, "wait") == 0 && argc == 6) return wait_for(url, argv[4], argv[5]), 0;
-    for (size_t i = 0; strcmp(verb, "fill") == 0 && argc == 6 && i < sizeof kinds / sizeof kinds[0]; i++)
-        if (strcmp(argv[4], kinds[i].name) == 0) return fill(url, &kinds[i], measure_number(argv[5])), 0;
+    settings set = {.url = NULL};
+    the = &set;
+    for (; argc > 2 && argv[1][0] == '-'; argc -= 2, argv += 2) {
+        if (strcmp(argv[1], "--url") == 0)
+            set.url = argv[2];
+        else if (strcmp(argv[1], "--writers") == 0)
+            set.writers = argv[2];
+        else
+            usage();
+    }
+    if (!set.url || argc != 4) usage();
+    if (strcmp(argv[1], "renew") == 0) return renew(argv[2], argv[3]), 0;
+    if (strcmp(argv[1], "wait") == 0) return wait_for(argv[2], argv[3]), 0;
+    for (size_t i = 0; strcmp(argv[1], "fill") == 0 && i < sizeof kinds / sizeof kinds[0]; i++)
+        if (strcmp(argv[2], kinds[i].name) == 0) return fill(&kinds[i], measure_number(argv[3])), 0;
     usage();
 }

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <time.h>
 
@@ -90,4 +91,23 @@ size_t measure_number(const char *text)
         exit(2);
     }
     return number;
+}
+
+void measure_inbox(const char *url, char out[64])
+{
+    const char *user = strstr(url, "://"), *at = strchr(url, '@');
+    user = user && at ? user + 3 : NULL;
+    snprintf(out, 64, "_INBOX%s%.*s", user ? "_" : "", user ? (int)strcspn(user, ".:@") : 0, user ? user : "");
+}
+
+measure_redis measure_redis_of(const char *text)
+{
+    measure_redis redis = {.user = ""};
+    const char *at = strchr(text, '@'), *colon = strchr(text, ':');
+    if (at && colon && colon < at) {
+        snprintf(redis.user, sizeof redis.user, "%.*s", (int)(colon - text), text);
+        snprintf(redis.password, sizeof redis.password, "%.*s", (int)(at - colon - 1), colon + 1);
+    }
+    snprintf(redis.path, sizeof redis.path, "%s", at ? at + 1 : text);
+    return redis;
 }

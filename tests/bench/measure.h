@@ -34,6 +34,18 @@ bool measure_is_done(const measure *self);
 /* "<program> in_flight=256 calls=1000000 per_s=430000 p50_us=505.0 p99_us=900.0 cpu_us=1.20" */
 void measure_print(measure *self, const char *program, size_t in_flight);
 
+/*
+ * The inbox prefix that permissions give the user whom @url names: "_INBOX_timesheet" for
+ * nats://timesheet.log:password@host:port, "_INBOX" where it names nobody.
+ */
+void measure_inbox(const char *url, char out[64]);
+
+/* A Redis of the command line: "/run/redis.sock", or "user:password@/run/redis.sock". */
+typedef struct measure_redis {
+    char user[48], password[96], path[128]; /* user "": nobody */
+} measure_redis;
+measure_redis measure_redis_of(const char *text);
+
 /* A number of the command line; ends the program with a message when @text is none. */
 size_t measure_number(const char *text);
 

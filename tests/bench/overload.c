@@ -59,7 +59,7 @@ typedef struct overload {
     int fd;
     char *out, *in;
     size_t out_at, out_len, in_len;
-    char inbox[32];
+    char inbox[80];
     uint64_t due_ns[SLOTS]; /* of the request in the slot */
     uint32_t free[SLOTS];   /* slots, the last used first: the server remembers reply subjects that come again */
     size_t free_count, outstanding;
@@ -101,7 +101,8 @@ static double percentile(latencies *all, unsigned percent)
 static int connect_to(const char *url)
 {
     char host[256], port[16];
-    if (sscanf(url, "nats://%255[^:]:%15[0-9]", host, port) != 2) die(url, "is not nats://host:port");
+    const char *at = strchr(url, '@'), *from = at ? at + 1 : url + strlen("nats://");
+    if (strlen(url) < 8 || sscanf(from, "%255[^:]:%15[0-9]", host, port) != 2) die(url, "is not nats://host:port");
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *found = NULL;
     if (getaddrinfo(host, port, &hints, &found) != 0) die(url, "no such host");
     int fd = socket(found->ai_family, SOCK_STREAM, 0), on = 1;
@@ -131,12 +132,17 @@ static void expect(overload *self, const char *what)
 
 static void sign_in(overload *self)
 {
-    char text[256];
+    char text[512], user[64] = "", password[64] = "", prefix[64];
+    (void)!sscanf(self->set->url, "nats://%63[^:@]:%63[^@]@", user, password);
+    measure_inbox(self->set->url, prefix);
     self->fd = connect_to(self->set->url);
     expect(self, "INFO ");
-    send_all(self->fd, "CONNECT {\"verbose\":false,\"pedantic\":false,\"headers\":true,\"no_responders\":true,"
-                       "\"lang\":\"c\",\"version\":\"0\",\"protocol\":1,\"name\":\"overload\"}\r\n");
-    snprintf(self->inbox, sizeof self->inbox, "_INBOX.o%d", (int)getpid());
+    snprintf(text, sizeof text,
+             "CONNECT {\"verbose\":false,\"pedantic\":false,\"headers\":true,\"no_responders\":true,\"user\":\"%s\","
+             "\"pass\":\"%s\",\"lang\":\"c\",\"version\":\"0\",\"protocol\":1,\"name\":\"overload\"}\r\n",
+             password[0] ? user : "", password);
+    send_all(self->fd, text);
+    snprintf(self->inbox, sizeof self->inbox, "%s.o%d", prefix, (int)getpid());
     snprintf(text, sizeof text, "SUB %s.* 1\r\nPING\r\n", self->inbox);
     send_all(self->fd, text);
     expect(self, "PONG");

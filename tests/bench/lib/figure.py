@@ -16,6 +16,7 @@ class Pair:
         self.product, self.baseline = product, baseline
         self.minimum, self.maximum, self.once = minimum, maximum, once
         self.pairs = []
+        self.plain = None  # the same figure without accounts and permissions
 
     def measure(self, pairs, again):
         """@again: further pairs, up to three, while the best does not do."""
@@ -34,6 +35,10 @@ class Pair:
     def median(self):
         return sorted(self.pairs, key=lambda pair: pair[0] / pair[1])[len(self.pairs) // 2]
 
+    def median_ratio(self):
+        value, baseline = self.median()
+        return value / baseline
+
     def ok(self):
         return not (self.minimum and self.best() < self.minimum) and not (self.maximum and self.best() > self.maximum)
 
@@ -42,13 +47,15 @@ class Pair:
 
     def row(self):
         value, baseline = self.median()
-        return [self.bench, self.point, number(value), number(baseline), self.unit, f"{value / baseline:.2f}", f"{self.best():.2f}", self.bound(),
+        plain = "" if not self.plain else "{:.2f}".format(self.plain.median_ratio())
+        return [self.bench, self.point, number(value), number(baseline), self.unit, f"{value / baseline:.2f}", f"{self.best():.2f}", plain, self.bound(),
                 "ok" if self.ok() else "MISSED"]
 
     def json(self):
         value, baseline = self.median()
         return json.dumps({"bench": self.bench, "point": self.point, "value": round(value, 3), "unit": self.unit,
                            "baseline": round(baseline, 3), "ratio": round(value / baseline, 4), "best": round(self.best(), 4),
+                           "without_permissions": self.plain and round(self.plain.median_ratio(), 4),
                            "pairs": len(self.pairs), "bound": self.bound() or None, "ok": self.ok()})
 
 

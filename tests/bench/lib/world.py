@@ -4,6 +4,7 @@ temporary directory, and whatever programs a benchmark starts in it. All of them
 killed (PR_SET_PDEATHSIG through setpriv).
 """
 import os
+import re
 import shutil
 import signal
 import socket
@@ -12,6 +13,9 @@ import tempfile
 import time
 
 PATIENCE_S = 60
+PASSWORD = "bench"
+HERE = os.path.dirname(os.path.abspath(__file__))
+MESH_SH = os.path.join(HERE, "..", "..", "..", "config", "dev", "mesh.sh")
 
 
 class Failure(Exception):
@@ -44,13 +48,18 @@ def figures(text):
 
 
 class World:
-    """To be used with `with`, or closed."""
+    """
+    To be used with `with`, or closed. @shipped: with the accounts, permissions, users and limits of config/dev/up, and the bench's own
+    contracts among those of the mesh; else one account that everybody may do everything in. Users sign in by password instead of NKey, so
+    that a URL is all a bare program needs.
+    """
 
-    def __init__(self, build):
-        self.build = build
+    def __init__(self, build, shipped=True):
+        self.build, self.shipped = build, shipped
         self.bench = os.path.join(build, "tests", "bench")
         self.services = os.path.join(build, "services")
         self.dir = tempfile.mkdtemp(prefix="furrow-bench-")
+        self.keys = os.path.join(self.dir, "keys")
         self.running = []
         self.filled = set()
         self.redis_socket = os.path.join(self.dir, "redis.sock")
@@ -60,16 +69,56 @@ class World:
             self.close()
             raise
 
+    def _permissions(self, server, file):
+        with open(os.path.join(self.dir, file), "w") as out:
+            out.write(re.sub(r"# (\S+)\n(\s+)\{\"nkey\": \"U\w+\"", rf'# \1\n\2{{"user": "\1", "password": "{PASSWORD}"',
+                             self.furrow("permissions", "--format", server, "--keys", self.keys, env=self.contracts())))
+
     def _start_servers(self):
-        port = free_port()
-        self.url = f"nats://127.0.0.1:{port}"
-        nats = [os.environ.get("FURROW_NATS_SERVER") or find_program("nats-server"), "-a", "127.0.0.1", "-p", str(port), "-js", "-sd", self.dir]
+        self.port = free_port()
+        nats_limits, redis_more = "", []
+        if self.shipped:
+            self.furrow("keys", self.keys, env=self.contracts())
+            self._permissions("nats", "accounts.conf")
+            self._permissions("redis", "redis.acl")
+            nats_limits = "include accounts.conf\n" + subprocess.run(["bash", "-c", f". {MESH_SH} && nats_limits"], check=True, text=True,
+                                                                     stdout=subprocess.PIPE).stdout
+            redis_more = ["--aclfile", os.path.join(self.dir, "redis.acl")]
+        with open(os.path.join(self.dir, "nats.conf"), "w") as out:
+            out.write(f'listen: "127.0.0.1:{self.port}"\njetstream {{ store_dir: "{self.dir}" }}\n{nats_limits}')
+        nats = [os.environ.get("FURROW_NATS_SERVER") or find_program("nats-server"), "-c", os.path.join(self.dir, "nats.conf")]
         redis = [os.environ.get("FURROW_REDIS_SERVER") or find_program("redis-server"), "--port", "0", "--unixsocket", self.redis_socket,
-                 "--dir", self.dir, "--save", "", "--appendonly", "no"]
+                 "--dir", self.dir, "--save", "", "--appendonly", "no", *redis_more]
         # By its log: whoever else may have the port by now, it is not ours.
         self.start(*nats, until="Server is ready")
         self.start(*redis, until="eady to accept connections")
-        self.redis = Redis(self.redis_socket)
+        self.redis = Redis(self.redis_socket, *(["operator", self.password("operator")] if self.shipped else []))
+        with open(os.path.join(HERE, "bare.lua")) as library:
+            self.redis.command("FUNCTION", "LOAD", library.read())
+
+    def password(self, user):
+        """Of a user of Redis."""
+        with open(os.path.join(self.keys, f"{user}.redis")) as file:
+            return file.read().strip()
+
+    def nats(self, user):
+        """The URL by which @user signs in."""
+        return f"nats://{user}:{PASSWORD}@127.0.0.1:{self.port}" if self.shipped else f"nats://127.0.0.1:{self.port}"
+
+    def redis_of(self, service):
+        """How a bench program reaches Redis as @service."""
+        return f"{service}:{self.password(service)}@{self.redis_socket}" if self.shipped else self.redis_socket
+
+    def contracts(self):
+        return {"FURROW_CONTRACTS": ":".join(os.path.join(self.bench, f"furrow_proto_{name}_contracts.so") for name in ("bench", "bare"))}
+
+    def settings(self, user):
+        """What the tool or a service needs to be @user."""
+        env = {"FURROW_NATS_URL": f"nats://127.0.0.1:{self.port}", "FURROW_REDIS_URL": f"unix://{self.redis_socket}", **self.contracts()}
+        if self.shipped:
+            env |= {"FURROW_NATS_USER": user, "FURROW_NATS_PASSWORD": PASSWORD, "FURROW_NATS_INBOX": f"_INBOX_{user}", "FURROW_REDIS_USER": user,
+                    "FURROW_REDIS_PASSWORD_FILE": os.path.join(self.keys, f"{user}.redis")}
+        return env
 
     def start(self, *argv, until=None, env=None):
         """Starts a program in the background; waits for @until in its output."""
@@ -93,11 +142,11 @@ class World:
     def start_bench(self, program, *args, until="ready"):
         return self.start(os.path.join(self.bench, program), *args, until=until)
 
-    def run(self, path, *args):
+    def run(self, path, *args, env=None):
         """Runs a program to its end; its output."""
         argv = ["setpriv", "--pdeathsig", "KILL", path, *map(str, args)]
-        env = {**os.environ, "FURROW_NATS_URL": self.url, "FURROW_REDIS_URL": f"unix://{self.redis_socket}"}
-        done = subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=env)
+        done = subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                              env={**os.environ, **(self.settings("operator") if env is None else env)})
         if done.returncode != 0:
             raise Failure(f"{' '.join(argv[3:])} failed:\n{done.stdout[-2000:]}")
         return done.stdout
@@ -106,14 +155,15 @@ class World:
         return figures(self.run(os.path.join(self.bench, program), *args))
 
     def loader(self, *args):
-        self.run(os.path.join(self.bench, "loader"), "--url", self.url, *args)
+        writers = ["--writers", self.nats("%s.log")] if self.shipped else []
+        self.run(os.path.join(self.bench, "loader"), "--url", self.nats("operator"), *writers, *args)
 
-    def furrow(self, *args):
-        return self.run(os.path.join(self.services, "cli", "furrow"), *args)
+    def furrow(self, *args, env=None):
+        return self.run(os.path.join(self.services, "cli", "furrow"), *args, env=env)
 
     def provision(self):
         if "streams" not in self.filled:
-            self.furrow("provision", "--single-account")
+            self.furrow("provision", *([] if self.shipped else ["--single-account"]))
             self.filled.add("streams")
 
     def fill(self, what, count):
@@ -123,13 +173,15 @@ class World:
             self.loader("fill", what, count)
             self.filled.add(what)
 
+    def secrets(self, name):
+        """The files that a service needs whoever it is."""
+        self.furrow("keys", self.keys, env=self.contracts())  # what is there stays
+        path = os.path.join(self.keys, f"{name}.seal")
+        return {"FURROW_SEAL_KEY_FILE": path} if os.path.exists(path) else {}
+
     def start_service(self, name):
-        seal = os.path.join(self.dir, "seal")
-        with open(os.open(seal, os.O_WRONLY | os.O_CREAT, 0o600), "w") as out:
-            out.write("5e" * 32)
-        service = self.start(os.path.join(self.services, name),
-                             env={"FURROW_NATS_URL": self.url, "FURROW_REDIS_URL": f"unix://{self.redis_socket}",
-                                  "FURROW_SEAL_KEY_FILE": seal})
+        log = {"FURROW_NATS_LOG_USER": f"{name}.log", "FURROW_NATS_LOG_PASSWORD": PASSWORD} if self.shipped else {}
+        service = self.start(os.path.join(self.services, name), env={**self.settings(name), **log, **self.secrets(name)})
         self.furrow("health", "--wait", PATIENCE_S, name)
         return service
 
@@ -172,13 +224,15 @@ def busy_seconds():
 class Redis:
     """As much of a client as the benchmarks need: one command, one answer that is text or a number."""
 
-    def __init__(self, path):
+    def __init__(self, path, *user_and_password):
         self.socket = socket.socket(socket.AF_UNIX)
         self.socket.connect(path)
         self.input = self.socket.makefile("rb")
+        if user_and_password:
+            self.command("AUTH", *user_and_password)
 
     def command(self, *words):
-        self.socket.sendall(b"*%d\r\n" % len(words) + b"".join(b"$%d\r\n%s\r\n" % (len(word), word.encode()) for word in words))
+        self.socket.sendall(b"*%d\r\n" % len(words) + b"".join(b"$%d\r\n%s\r\n" % (len(word), word) for word in map(str.encode, words)))
         line = self.input.readline().decode().strip()
         kind, rest = line[0], line[1:]
         if kind == "-":
