@@ -1,5 +1,5 @@
 # Tests of common/base.
-foreach(name status arena budget buffer clock id number settings backoff logger)
+foreach(name status arena budget buffer clock id number secret settings backoff logger)
   furrow_unit_test(test_${name} furrow_base)
 endforeach()
 foreach(name task loop)

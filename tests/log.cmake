@@ -18,7 +18,7 @@ add_library(furrow_log_world STATIC integration/log_world.c integration/log_prox
 target_include_directories(furrow_log_world PUBLIC ${CMAKE_CURRENT_SOURCE_DIR}/integration)
 target_link_libraries(furrow_log_world PUBLIC furrow_log furrow_log_test_proto furrow_test_support PkgConfig::CHECK)
 
-foreach(name test_entity test_entity_rules test_entity_repeats test_entity_faults test_entity_hot test_entity_poison test_claim
-        test_seal)
+foreach(name test_entity test_entity_rules test_entity_repeats test_entity_faults test_entity_hot test_entity_poison
+        test_entity_erase test_claim test_seal)
   furrow_integration_test(${name} furrow_log_world)
 endforeach()

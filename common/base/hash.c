@@ -7,9 +7,15 @@
 
 void furrow_hash(const furrow_bytes parts[], size_t count, uint8_t out[FURROW_HASH_BYTES])
 {
+    furrow_hash_keyed(NULL, 0, parts, count, out);
+}
+
+void furrow_hash_keyed(const uint8_t *key, size_t key_len, const furrow_bytes parts[], size_t count,
+                       uint8_t out[FURROW_HASH_BYTES])
+{
     crypto_generichash_state state;
     FURROW_REQUIRE(sodium_init() >= 0); /* idempotent, and safe from any thread */
-    crypto_generichash_init(&state, NULL, 0, FURROW_HASH_BYTES);
+    crypto_generichash_init(&state, key, key_len, FURROW_HASH_BYTES);
     for (size_t i = 0; i < count; i++) {
         uint8_t length[8];
         for (int byte = 0; byte < 8; byte++) length[byte] = (uint8_t)((uint64_t)parts[i].len >> (8 * byte));

@@ -8,6 +8,9 @@
 #define FURROW_HASH_HEX   33 /* with its NUL */
 
 void furrow_hash(const furrow_bytes parts[], size_t count, uint8_t out[FURROW_HASH_BYTES]);
+/* The same with a key of 16 to 64 bytes: who does not have it cannot try what might have been hashed. */
+void furrow_hash_keyed(const uint8_t *key, size_t key_len, const furrow_bytes parts[], size_t count,
+                       uint8_t out[FURROW_HASH_BYTES]);
 void furrow_hash_hex(const uint8_t hash[FURROW_HASH_BYTES], char out[FURROW_HASH_HEX]);
 
 #endif

@@ -1,8 +1,7 @@
 /*
  * See deadletter.h. The event's own headers travel along, but for those of NATS itself (a message id or an expected
- * sequence would be obeyed again), those that no publish takes and those in excess of HEADERS_MAX. An event so large
- * that it would not fit with the added headers leaves its body behind and says so: it still is in its stream under its
- * sequence. May depend on jetstream and wire.
+ * sequence would be obeyed again), those that no publish takes and those in excess of HEADERS_MAX. May depend on
+ * jetstream and wire.
  */
 #include "link/deadletter.h"
 
@@ -72,14 +71,9 @@ furrow_status furrow_deadletter_put(furrow_link *link, const char *service, cons
     add(&letter, "Furrow-Sequence", letter.sequence);
     bool fits = furrow_header_value_valid(event->subject);
     add(&letter, "Furrow-Subject", fits ? event->subject : "left out: longer than a header may be");
-    furrow_bytes body = event->data;
-    if (body.len + letter.bytes + strlen(id) + 64 > furrow_link_max_payload(link)) {
-        add(&letter, "Furrow-Body", "left out: too large with these headers");
-        body.len = 0;
-    }
     furrow_js_publish_options options = {
         .msg_id = id, .expected_seq = FURROW_JS_ANY_SEQUENCE, .headers = letter.headers, .header_count = letter.count};
     furrow_js_puback ack;
-    furrow_status status = furrow_js_publish(link, subject, body, &options, deadline_ns, &ack, err);
+    furrow_status status = furrow_js_publish(link, subject, (furrow_bytes){NULL, 0}, &options, deadline_ns, &ack, err);
     return status == FURROW_OK ? FURROW_OK : furrow_wrap(err, "store on %s", subject);
 }

@@ -58,24 +58,21 @@ static claim_fields find_fields(const ProtobufCMessageDescriptor *descriptor)
                           find_string(descriptor, "holder")};
 }
 
-static void make_id(const char *value, char out[FURROW_ID_SIZE])
+static void make_id(const furrow_secret *secret, const char *value, char out[FURROW_ID_SIZE])
 {
     uint8_t hash[FURROW_HASH_BYTES];
     furrow_bytes part = furrow_bytes_of(value);
-    furrow_hash(&part, 1, hash);
+    furrow_secret_hash(secret, "claim", &part, 1, hash);
     furrow_id_from_hash(hash, out);
 }
 
 furrow_status furrow_claim_check_state(const ProtobufCMessage *claim, furrow_error *err)
 {
-    char id[FURROW_ID_SIZE];
     claim_fields fields = find_fields(claim->descriptor);
     if (!fields.id || !fields.value || !fields.holder)
         return furrow_fail(err, FURROW_INTERNAL, "it lacks id, value or holder");
     const char *holder = text_of(claim, fields.holder);
     if (!text_of(claim, fields.value)[0]) return furrow_fail_field(err, "value", "is required");
-    make_id(text_of(claim, fields.value), id);
-    if (strcmp(text_of(claim, fields.id), id) != 0) return furrow_fail_field(err, "id", "is not that of its value");
     return furrow_subject_check_id(holder, strlen(holder), "holder", err);
 }
 
@@ -88,7 +85,9 @@ static furrow_status begin(const furrow_claim_request *request, claim_job *job, 
     job->fields = find_fields(contract->descriptor);
     if (!job->fields.id || !job->fields.value || !job->fields.holder)
         return furrow_fail(err, FURROW_INTERNAL, "%s is no claim: it lacks id, value or holder", contract->name);
-    make_id(request->value, job->id);
+    if (!request->claims->secret)
+        return furrow_fail(err, FURROW_INTERNAL, "%s needs a secret to make ids of values", contract->name);
+    make_id(request->claims->secret, request->value, job->id);
     return FURROW_OK;
 }
 
@@ -244,9 +243,9 @@ static furrow_status decide_release(void *arg, const furrow_state *current, furr
 furrow_status furrow_claim_release(const furrow_claim_request *request, furrow_arena *arena, furrow_error *err)
 {
     claim_job job;
-    furrow_written written;
+    furrow_erased erased;
     furrow_status status = begin(request, &job, err);
     if (status != FURROW_OK) return status;
     furrow_write write = {.id = job.id, .command = &job.command, .decide = decide_release, .arg = &job};
-    return furrow_entity_write(request->claims, &write, arena, &written, err);
+    return furrow_entity_erase(request->claims, &write, arena, &erased, err);
 }

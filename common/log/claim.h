@@ -1,7 +1,7 @@
 /**
  * Claims: uniqueness of a value across entities (one badge number, one employee). A claim is an internal entity whose
- * id is a hash of the value and whose state names the holder; it is won by compare-and-set before the holder is
- * written.
+ * id is a hash of the value, keyed with the owner's secret, and whose state names the holder; it is won by
+ * compare-and-set before the holder is written.
  *
  * The claim message has: string id = 1; string value = 2; string holder = 3.
  *
@@ -35,7 +35,8 @@ typedef struct furrow_claim_request {
     bool (*holds)(const furrow_state *state, const char *value);
 } furrow_claim_request;
 
-/* The rules of every claim entity, for its definition: it has a value and a holder, and its id is its value's. */
+/* The rules of every claim entity, for its definition: it has a value and a holder. (That its id is its
+ * value's cannot be told without the secret.) */
 furrow_status furrow_claim_check_state(const ProtobufCMessage *claim, furrow_error *err);
 
 /*
@@ -46,7 +47,8 @@ furrow_status furrow_claim_take(const furrow_claim_request *request, furrow_aren
                                 furrow_error *err) FURROW_MUST_USE;
 
 /*
- * Gives it back if @holder has it and has been written since without the value; OK otherwise too. Call it after the
+ * Gives it back if @holder has it and has been written since without the value, and erases it, so that the log does not
+ * tell who held what; OK otherwise too. Call it after the
  * write that gave the value up. A claim that was not given back costs the next taker a look at the holder, nothing
  * else.
  */

@@ -22,6 +22,7 @@ furrow_entity *furrow_entity_create(const furrow_entity_options *options, furrow
     entity->contract = options->contract;
     entity->link = options->link;
     entity->table = options->table;
+    entity->secret = options->secret;
     entity->rules = (furrow_rules){.entity = options->contract->name,
                                    .stream = options->contract->stream,
                                    .descriptor = options->contract->descriptor,

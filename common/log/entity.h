@@ -41,6 +41,7 @@
 #ifndef FURROW_LOG_ENTITY_H
 #define FURROW_LOG_ENTITY_H
 
+#include "base/secret.h"
 #include "link/jetstream.h"
 #include "store/record.h"
 #include "wire/command.h"
@@ -60,7 +61,8 @@ typedef struct furrow_entity_options {
     furrow_table *table;    /* of the own records; shared with the owner's replica of itself */
     const char *service;    /* ce-source: "/<service>" */
     furrow_rules_fn *rules; /* what every state satisfies: read ones are checked, and those to be written; or NULL */
-    size_t max_waiting;     /* 0: FURROW_ENTITY_WAITING */
+    const furrow_secret *secret; /* lent; the ids of claims are hashed with it: only an entity of claims needs it */
+    size_t max_waiting;          /* 0: FURROW_ENTITY_WAITING */
 } furrow_entity_options;
 /* The service's name is copied, the contract lent. INTERNAL when the contract's message has no `string id`. */
 furrow_entity *furrow_entity_create(const furrow_entity_options *options, furrow_error *err);
@@ -141,6 +143,25 @@ typedef struct furrow_written {
  */
 furrow_status furrow_entity_write(furrow_entity *entity, const furrow_write *write, furrow_arena *arena,
                                   furrow_written *out, furrow_error *err) FURROW_MUST_USE;
+
+/* What an erasure came to. */
+typedef struct furrow_erased {
+    furrow_written written; /* as the deletion itself */
+    uint32_t states;        /* earlier messages of the entity that the log held, and holds no more */
+} furrow_erased;
+
+/**
+ * A deletion that leaves nothing behind: as furrow_entity_write, whose decision deletes; then, if the entity is deleted
+ * (now or from before), tombstones push out every earlier state that the log keeps of it, and Redis holds neither its
+ * record nor results that were remembered of it. OK says that nothing is left. May be asked again, and must be after an
+ * error: it finishes what was begun. Parks.
+ *
+ * What it cannot reach: bytes that nats-server or Redis have let go of but not yet overwritten on disk, and backups.
+ *
+ * Errors: those of furrow_entity_write; UNAVAILABLE with "not all of it is erased yet" (it is deleted already).
+ */
+furrow_status furrow_entity_erase(furrow_entity *entity, const furrow_write *write, furrow_arena *arena,
+                                  furrow_erased *out, furrow_error *err) FURROW_MUST_USE;
 
 /* The id a create gets: derived from the command's key if it has one (so a retry finds the first), else a fresh ULID.
  */

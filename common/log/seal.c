@@ -5,12 +5,12 @@
  *   sealed   = version, nonce, XChaCha20-Poly1305(plain) under the entity's key,   bound to "<entity>.<id>"
  *   wrapped  = version, nonce, XChaCha20-Poly1305(key) under the master key,       bound to "<key entity>.<id>"
  *
- * Random nonces of 192 bits do not meet. May depend on entity, write, masterkey, libsodium.
+ * Random nonces of 192 bits do not meet. May depend on entity, write, keyfile, libsodium.
  */
 #include "log/seal.h"
 
 #include "base/clock.h"
-#include "log/masterkey.h"
+#include "base/keyfile.h"
 #include "log/write.h"
 #include "wire/message.h"
 
@@ -24,7 +24,7 @@
 #define OVERHEAD  (1 + NONCE + TAG)
 #define WRAPPED   (OVERHEAD + KEY_BYTES)
 
-_Static_assert(KEY_BYTES == FURROW_MASTERKEY_BYTES, "the master key wraps with the same cipher");
+_Static_assert(KEY_BYTES == FURROW_KEYFILE_BYTES, "the master key wraps with the same cipher");
 
 struct furrow_sealer {
     furrow_entity *keys;
@@ -48,7 +48,10 @@ furrow_sealer *furrow_sealer_create(furrow_entity *keys, const char *key_file, f
     }
     sealer->keys = keys;
     sealer->wrapped_field = wrapped;
-    sealer->master = furrow_masterkey_load(key_file, err);
+    sealer->master = key_file && key_file[0] ? furrow_keyfile_load(key_file, "master key", err) : NULL;
+    if (!key_file || !key_file[0])
+        (void)furrow_fail(err, FURROW_FAILED_PRECONDITION,
+                          "private fields need a master key: set FURROW_SEAL_KEY_FILE");
     if (sealer->master) return sealer;
     free(sealer);
     return NULL;
@@ -193,23 +196,16 @@ furrow_status furrow_unseal(furrow_sealer *sealer, const char *entity, const cha
 static furrow_status decide_tombstone(void *arg, const furrow_state *current, furrow_arena *arena, furrow_decision *out,
                                       furrow_error *err)
 {
-    out->remove = true;
+    out->remove = !current->deleted;
     return FURROW_OK;
 }
 
-/* The log keeps the last `history` states of a key, so as many tombstones push the wrapped key out of it. */
 furrow_status furrow_seal_erase(furrow_sealer *sealer, const char *id, const furrow_command *command,
                                 furrow_arena *arena, furrow_error *err)
 {
     furrow_command side = keyless(command);
-    furrow_written written;
+    furrow_erased erased;
     furrow_write write = {.id = id, .command = &side, .from_log = true, .decide = decide_tombstone};
-    uint32_t history = furrow_entity_about(sealer->keys)->history;
-    for (uint32_t i = 0; i < history || i == 0; i++) {
-        furrow_status status = furrow_entity_write(sealer->keys, &write, arena, &written, err);
-        if (status != FURROW_OK) return furrow_wrap(err, "erase the key of %s", id);
-        write.known = &written.state;
-        write.from_log = false;
-    }
-    return FURROW_OK;
+    furrow_status status = furrow_entity_erase(sealer->keys, &write, arena, &erased, err);
+    return status == FURROW_OK ? status : furrow_wrap(err, "erase the key of %s", id);
 }

@@ -170,7 +170,9 @@ static void apply(const write_job *job, const furrow_state *from, uint64_t versi
     furrow_record_write write = {.id = furrow_bytes_of(job->write->id), .version = version, .body = body};
     if (!from->message || from->body.len > 0) write.known = &known;
     uint64_t deadline = furrow_task_set_deadline(furrow_clock_now_ns() + FURROW_ENTITY_APPLY_MS * FURROW_NS_PER_MS);
-    (void)!furrow_record_apply(job->entity->table, &write, 1, NULL, NULL);
+    furrow_status status = furrow_record_apply(job->entity->table, &write, 1, NULL, NULL);
+    if (status == FURROW_OK && body.len == 0) /* remembered results tell of it */
+        (void)!furrow_store_forget(furrow_table_store(job->entity->table), job->entity->source + 1, job->subject, NULL);
     (void)furrow_task_set_deadline(deadline);
 }
 

@@ -10,11 +10,13 @@
 #include "log/window.h"
 
 #define FURROW_ENTITY_SOURCE_MAX 72
+#define FURROW_ENTITY_LOG_BYTES  ((size_t)64 << 20) /* an arena that takes any message of the log */
 
 struct furrow_entity {
     const furrow_entity_contract *contract;
     furrow_link *link;
     furrow_table *table;
+    const furrow_secret *secret; /* or NULL */
     furrow_rules rules;
     furrow_turns turns;
     char source[FURROW_ENTITY_SOURCE_MAX]; /* ce-source */

@@ -51,18 +51,19 @@ struct furrow_intake_batch {
 
 /* rule 6: an entity has a non-empty id equal to its subject's token. Unpacking also proves that readers will be able
  * to. Of an own entity a state that breaks its rules is none either: it must not become the last good one. */
-static furrow_status check_body(furrow_intake_batch *batch, uint64_t version, furrow_bytes body, furrow_bytes id,
-                                furrow_error *err)
+static furrow_status check_body(furrow_intake_batch *batch, furrow_bytes body, furrow_bytes id, furrow_error *err)
 {
     furrow_replica *replica = batch->replica;
     ProtobufCMessage *message;
     furrow_arena_reset(batch->arena);
-    if (replica->options.own) /* the id ends its subject, and so with a NUL */
-        return furrow_rules_unpack(&replica->rules, id.data, version, body, batch->arena, &message, err);
     furrow_status status = furrow_message_unpack(replica->about.descriptor, body, batch->arena, &message, err);
     if (status != FURROW_OK) return status;
     const char *inside = *(char *const *)((const char *)message + replica->rules.id->offset);
-    if (inside && furrow_bytes_is(id, inside)) return FURROW_OK;
+    furrow_error why = {0};
+    bool same = inside && furrow_bytes_is(id, inside);
+    if (same && (!replica->options.own || !replica->rules.check || replica->rules.check(message, &why) == FURROW_OK))
+        return FURROW_OK;
+    if (same) return furrow_fail(err, FURROW_INVALID_ARGUMENT, "the state breaks the rule of its field %s", why.field);
     return furrow_fail(err, FURROW_INVALID_ARGUMENT, "the event's id is \"%.64s\", its subject's is \"%.*s\"",
                        inside ? inside : "", (int)id.len, (const char *)id.data);
 }
@@ -100,7 +101,7 @@ static furrow_status read_event(furrow_intake_batch *batch, const furrow_js_stor
             furrow_js_stored_check_deletion(event, batch->replica->entity, own ? own->owner : NULL, batch->arena, err);
     } else if (status == FURROW_OK) {
         status = project(batch, event, &write.body, err);
-        if (status == FURROW_OK) status = check_body(batch, event->sequence, write.body, write.id, err);
+        if (status == FURROW_OK) status = check_body(batch, write.body, write.id, err);
     }
     if (status == FURROW_OK) *out = write;
     return status;
@@ -172,6 +173,7 @@ static furrow_status write_some(furrow_intake_batch *batch, size_t first, size_t
     for (unsigned refused = 0;;) {
         size_t applied = 0;
         furrow_status status = furrow_record_apply(replica->table, batch->writes + first, count, &applied, err);
+        if (status == FURROW_OK) status = furrow_owner_forget(replica, batch->writes + first, count, err);
         if (status == FURROW_OK) {
             replica->stats.applied += applied;
             replica->stats.stale += count - applied;

@@ -144,6 +144,10 @@ furrow_status furrow_intake_replay(furrow_replica *replica, const furrow_js_stor
 furrow_status furrow_owner_restore(furrow_replica *replica, const furrow_js_stored *event,
                                    furrow_error *err) FURROW_MUST_USE;
 
+/* Own entities among @writes that were deleted: what Redis remembers of them goes too. */
+furrow_status furrow_owner_forget(furrow_replica *replica, const furrow_record_write writes[], size_t count,
+                                  furrow_error *err) FURROW_MUST_USE;
+
 /* repair.c. claim: are we the one process that repairs? Keeps the lease until release. */
 furrow_status furrow_repair_claim(furrow_replica *replica, bool *held, furrow_error *err) FURROW_MUST_USE;
 void furrow_repair_release(furrow_replica *replica);

@@ -42,5 +42,5 @@ void furrow_call_wrote(furrow_call *call, const char *entity_subject, uint64_t s
     if (len > 0 && (size_t)len < room)
         call->versions_len += (size_t)len;
     else
-        *end = '\0'; /* a version that does not fit whole is left out */
+        *end = '\0', call->versions_cut = true; /* a version that does not fit whole is left out */
 }

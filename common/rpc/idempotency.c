@@ -1,7 +1,8 @@
 /*
  * Idempotency keys: the same key answers the same result for a day. What took effect is remembered in the store with
- * the request's hash and the versions it made; the log itself refuses a second effect also when the store forgot (see
- * log/entity.h). A second request with a key that is being worked on waits for the first.
+ * the request's hash and the versions it made, sealed with the service's secret, until one of the entities it wrote is
+ * deleted; the log itself refuses a second effect also when the store forgot (see log/entity.h). A second request with
+ * a key that is being worked on waits for the first.
  *
  * Invariant: at most one call of a key is in server->keyed; others of that key are its followers. Depends on store and
  * wire.
@@ -13,13 +14,15 @@
 
 #define REMEMBER_S  (24 * 3600)
 #define REMEMBER_MS 250 /* what is done does not wait longer for Redis */
+#define PURPOSE     "remembered result"
 
 /* The message, not its bytes: JSON with other spaces is the same request. */
 static furrow_status hash_request(furrow_call *call, const ProtobufCMessage *request, furrow_error *err)
 {
     furrow_bytes parts[2] = {furrow_bytes_of(call->method->subject)};
     furrow_status status = furrow_message_pack(request, call->arena, &parts[1], err);
-    if (status == FURROW_OK) furrow_hash(parts, 2, call->command.request);
+    if (status == FURROW_OK)
+        furrow_secret_hash(call->served->server->options.secret, "request", parts, 2, call->command.request);
     return status;
 }
 
@@ -101,25 +104,61 @@ static furrow_status recall(furrow_call *call, const char *name, ProtobufCMessag
     furrow_value value;
     furrow_status status = furrow_store_recall(options->store, options->queue, name, call->arena, &value, err);
     if (status != FURROW_OK) return furrow_wrap(err, "look up the " FURROW_HEADER_IDEMPOTENCY_KEY);
-    if (value.kind != FURROW_VALUE_TEXT || value.text.len < FURROW_HASH_BYTES) return FURROW_OK;
-    return take_remembered(call, value.text, response, err);
+    if (value.kind != FURROW_VALUE_TEXT || value.text.len < FURROW_SECRET_OVERHEAD + FURROW_HASH_BYTES)
+        return FURROW_OK;
+    size_t len = value.text.len - FURROW_SECRET_OVERHEAD;
+    uint8_t *plain = furrow_arena_alloc(call->arena, len);
+    if (!plain) return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "the request's memory is used up");
+    if (!furrow_secret_open(options->secret, PURPOSE, name, value.text, plain)) return FURROW_OK; /* none of ours */
+    return take_remembered(call, (furrow_bytes){plain, len}, response, err);
 }
 
-/* The command has taken effect: that it could not be remembered here does not make it fail. */
+/* The subjects of "subject=sequence,…", as strings of their own. */
+static bool list_subjects(const furrow_call *call, const char *of[FURROW_REMEMBERED_OF_MAX], size_t *count)
+{
+    char *at = furrow_arena_memdup(call->arena, call->versions, call->versions_len);
+    *count = 0;
+    while (at && *at) {
+        if (*count == FURROW_REMEMBERED_OF_MAX) return false;
+        of[(*count)++] = at;
+        at += strcspn(at, "=");
+        if (*at) *at++ = '\0';
+        at += strcspn(at, ",");
+        if (*at) at++;
+    }
+    return at != NULL;
+}
+
+/* The request's hash, the versions as text with its NUL, the response; in the arena. */
+static furrow_bytes pack_result(const furrow_call *call, const char *name, const ProtobufCMessage *response)
+{
+    size_t head = FURROW_HASH_BYTES + call->versions_len + 1;
+    size_t len = head + protobuf_c_message_get_packed_size(response);
+    uint8_t *plain = furrow_arena_alloc(call->arena, len);
+    uint8_t *sealed = furrow_arena_alloc(call->arena, len + FURROW_SECRET_OVERHEAD);
+    if (!plain || !sealed) return (furrow_bytes){NULL, 0};
+    memcpy(plain, call->command.request, FURROW_HASH_BYTES);
+    memcpy(plain + FURROW_HASH_BYTES, call->versions, call->versions_len);
+    plain[head - 1] = '\0';
+    protobuf_c_message_pack(response, plain + head);
+    furrow_secret_seal(call->served->server->options.secret, PURPOSE, name, (furrow_bytes){plain, len}, sealed);
+    return (furrow_bytes){sealed, len + FURROW_SECRET_OVERHEAD};
+}
+
+/*
+ * The command has taken effect: that it could not be remembered here does not make it fail. An answer that tells of
+ * more entities than can be listed is not remembered: it could outlive one of them.
+ */
 static void remember(furrow_call *call, const char *name, const ProtobufCMessage *response)
 {
     const furrow_server_options *options = &call->served->server->options;
-    size_t body = protobuf_c_message_get_packed_size(response);
-    size_t head = FURROW_HASH_BYTES + call->versions_len + 1;
-    uint8_t *value = furrow_arena_alloc(call->arena, head + body);
-    if (!value) return;
-    memcpy(value, call->command.request, FURROW_HASH_BYTES);
-    memcpy(value + FURROW_HASH_BYTES, call->versions, call->versions_len);
-    value[head - 1] = '\0';
-    protobuf_c_message_pack(response, value + head);
+    const char *of[FURROW_REMEMBERED_OF_MAX];
+    furrow_remembered what = {.service = options->queue, .key = name, .of = of};
+    if (call->versions_cut || !list_subjects(call, of, &what.of_count)) return;
+    what.value = pack_result(call, name, response);
+    if (!what.value.data) return;
     uint64_t deadline = furrow_task_set_deadline(furrow_clock_now_ns() + REMEMBER_MS * FURROW_NS_PER_MS);
-    (void)!furrow_store_remember(options->store, options->queue, name, (furrow_bytes){value, head + body}, REMEMBER_S,
-                                 NULL);
+    (void)!furrow_store_remember(options->store, &what, REMEMBER_S, NULL);
     (void)furrow_task_set_deadline(deadline);
 }
 
@@ -140,9 +179,6 @@ static furrow_status run_once(furrow_call *call, const ProtobufCMessage *request
 furrow_status furrow_call_once(furrow_call *call, const ProtobufCMessage *request, furrow_call_run *run,
                                ProtobufCMessage **response, furrow_error *err)
 {
-    if (!call->served->server->options.store)
-        return furrow_fail(err, FURROW_FAILED_PRECONDITION,
-                           "this service remembers no results: leave " FURROW_HEADER_IDEMPOTENCY_KEY " out");
     furrow_status status = hash_request(call, request, err);
     if (status == FURROW_OK) status = wait_turn(call, err);
     if (status != FURROW_OK) return status;

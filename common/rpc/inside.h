@@ -54,6 +54,7 @@ struct furrow_call {
     furrow_follower *followers; /* calls with the same idempotency key, waiting for this one */
     struct furrow_call *next;   /* in the pool, or among keyed calls that run */
     size_t versions_len;
+    bool versions_cut; /* one did not fit */
     furrow_command command;
     char versions[FURROW_CALL_VERSIONS]; /* stands behind what a fresh call must have zeroed */
 };

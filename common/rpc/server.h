@@ -23,6 +23,7 @@
 #ifndef FURROW_RPC_SERVER_H
 #define FURROW_RPC_SERVER_H
 
+#include "base/secret.h"
 #include "link/link.h"
 #include "rpc/timeout.h"
 #include "store/store.h"
@@ -55,7 +56,8 @@ const char *furrow_call_metadata(furrow_call *call, const char *key); /* header 
 const furrow_command *furrow_call_command(furrow_call *call);
 
 /* Tells the caller which version its command made: "Furrow-Version: <subject>=<sequence>[,…]". 511 bytes in all; a
- * version that does not fit is left out. */
+ * version that does not fit is left out. Name every entity that the answer tells something of: a remembered answer goes
+ * when one of them is deleted. */
 void furrow_call_wrote(furrow_call *call, const char *entity_subject, uint64_t sequence);
 
 /* Furrow-After pairs of the request are handed to this before the handler runs; it parks until each is satisfied.
@@ -77,7 +79,8 @@ typedef struct furrow_server_options {
     size_t arena_bytes;          /* limit of a request's arena; 0: 8 MiB */
     uint32_t default_timeout_ms; /* of methods that state none; 0: FURROW_RPC_TIMEOUT_MS */
     uint32_t max_timeout_ms;     /* a caller's Grpc-Timeout counts up to this; 0: 10 minutes */
-    furrow_store *store;         /* remembers results of idempotency keys for a day; NULL: no Idempotency-Key support */
+    furrow_store *store;         /* remembers results of idempotency keys for a day, … */
+    const furrow_secret *secret; /* … sealed with it; NULL of either: no Idempotency-Key support */
     furrow_after_fn *after;      /* NULL: Furrow-After is FAILED_PRECONDITION */
     bool (*ready)(void *user, const char **why); /* NULL or false: requests answer UNAVAILABLE with why */
     void *user;

@@ -83,13 +83,17 @@ static furrow_status check_admission(furrow_call *call, furrow_error *err)
 static furrow_status read_key(furrow_call *call, const char *key, furrow_error *err)
 {
     if (!key || call->method->idempotency == FURROW_NO_SIDE_EFFECTS) return FURROW_OK;
+    const furrow_server_options *options = &call->served->server->options;
     size_t len = strlen(key);
+    if (!options->store || !options->secret)
+        return furrow_fail(err, FURROW_FAILED_PRECONDITION,
+                           "this service remembers no results: leave " FURROW_HEADER_IDEMPOTENCY_KEY " out");
     if (len == 0 || len > KEY_MAX)
         return furrow_fail(err, FURROW_INVALID_ARGUMENT,
                            FURROW_HEADER_IDEMPOTENCY_KEY " has %zu characters; allowed are 1 to %d", len, KEY_MAX);
     furrow_bytes parts[] = {
         furrow_bytes_of(call->method->subject), furrow_subject_inbox_prefix(call->msg->reply), {key, len}};
-    furrow_hash(parts, 3, call->command.key);
+    furrow_secret_hash(options->secret, "idempotency key", parts, 3, call->command.key);
     call->command.has_key = true;
     return FURROW_OK;
 }

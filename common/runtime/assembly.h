@@ -15,6 +15,7 @@ struct furrow_service {
     furrow_link *log;  /* own streams, dead letters, and the consumers on others' streams: the service's own account */
     furrow_store *store;
     furrow_client *client;
+    furrow_secret *secret;
     furrow_sealer *sealer;
     furrow_server *server;
     furrow_registry *registry;

@@ -31,6 +31,16 @@ static size_t count_replicas(const furrow_service_definition *definition)
     return count;
 }
 
+static furrow_status load_secret(furrow_service *service, furrow_error *err)
+{
+    if (!service->config.secret_file)
+        return furrow_fail(err, FURROW_FAILED_PRECONDITION,
+                           "FURROW_SECRET_FILE is not set: %s needs a secret of its own, as `furrow keys` makes it",
+                           service->definition->name);
+    service->secret = furrow_secret_load(service->config.secret_file, err);
+    return service->secret ? FURROW_OK : furrow_wrap(err, "FURROW_SECRET_FILE");
+}
+
 static furrow_status connect_links(furrow_service *service, furrow_error *err)
 {
     const furrow_config *config = &service->config;
@@ -100,6 +110,7 @@ static furrow_status make_entities(furrow_service *service, furrow_error *err)
             furrow_entity_create(&(furrow_entity_options){.contract = contract,
                                                           .link = service->log,
                                                           .table = furrow_replica_table(service->own[i]),
+                                                          .secret = service->secret,
                                                           .service = definition->name,
                                                           .rules = rules,
                                                           .max_waiting = (size_t)service->config.entity_waiters},
@@ -245,6 +256,7 @@ static furrow_status make_server(furrow_service *service, furrow_error *err)
                                                       .max_request_bytes = (size_t)config->max_request_bytes,
                                                       .default_timeout_ms = (uint32_t)config->timeout_ms,
                                                       .store = service->store,
+                                                      .secret = service->secret,
                                                       .after = wait_after,
                                                       .ready = is_ready,
                                                       .user = service},
@@ -316,7 +328,8 @@ furrow_status furrow_assembly_make(furrow_service *service, furrow_error *err)
     if (!service->own || !service->entities || !service->replicas || !service->letters || !service->metadata)
         return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "out of memory");
     take_id(service);
-    furrow_status status = connect_links(service, err);
+    furrow_status status = load_secret(service, err);
+    if (status == FURROW_OK) status = connect_links(service, err);
     if (status == FURROW_OK) status = make_entities(service, err);
     if (status == FURROW_OK) status = make_server(service, err);
     if (status == FURROW_OK) status = make_registry(service, err);
@@ -345,6 +358,7 @@ void furrow_assembly_destroy(furrow_service *service)
     if (service->link) furrow_link_destroy(service->link);
     if (service->log) furrow_link_destroy(service->log);
     if (service->store) furrow_store_destroy(service->store);
+    furrow_secret_destroy(service->secret);
     free(service->own);
     free(service->entities);
     free(service->replicas);

@@ -20,6 +20,7 @@ local TOMBSTONE_SECONDS = 604800 -- FURROW_TOMBSTONE_SECONDS in record.h
 local BATCH = 1000 -- records of one call
 local INDEXES = 26 -- an index is a letter
 local ENTRIES = 100000 -- index entries of one record
+local ENTITIES = 16 -- that a remembered value tells of: FURROW_REMEMBERED_OF_MAX in record.h
 local STEP = 1000 -- index entries that one command takes
 
 -- The whole number from @least to @most that @text is.
@@ -210,6 +211,28 @@ local function clear(K, A)
   return 1
 end
 
+--[[
+What an idempotency key answered. KEYS: the value's; then, for each entity that it tells something of, the record and
+the list of such values. ARGV: the value, its time to live and the time now, in seconds. Nothing is kept when there is a
+value, or when one of the entities is a tombstone: a record of 8 bytes. Answers 1 if the value was kept.
+]]
+local function remember(K, A)
+  local call = redis.call
+  local ttl, now = whole(A[2], 1, 1e9), whole(A[3], 0, 1e12)
+  whole((#K - 1) / 2, 0, ENTITIES)
+  for i = 2, #K, 2 do
+    local record = call('GET', K[i])
+    if record and #record == 8 then return 0 end
+  end
+  for i = 3, #K, 2 do
+    local gone = call('ZRANGEBYSCORE', K[i], '-inf', now, 'LIMIT', 0, STEP)
+    if #gone > 0 then call('ZREM', K[i], unpack(gone)) end
+    call('ZADD', K[i], now + ttl, K[1])
+    call('EXPIRE', K[i], ttl)
+  end
+  return call('SET', K[1], A[1], 'NX', 'EX', ttl) and 1 or 0
+end
+
 -- That Redis answers, knows this library, and lets us call it.
 local function ping()
   return 1
@@ -220,6 +243,7 @@ redis.register_function('@FURROW_LIBRARY@_apply', apply)
 redis.register_function('@FURROW_LIBRARY@_mark', mark)
 redis.register_function('@FURROW_LIBRARY@_move', move)
 redis.register_function('@FURROW_LIBRARY@_lease', lease)
+redis.register_function('@FURROW_LIBRARY@_remember', remember)
 -- What these two do is how a full Redis gets room again.
 redis.register_function{function_name = '@FURROW_LIBRARY@_reacted', callback = reacted, flags = {'allow-oom'}}
 redis.register_function{function_name = '@FURROW_LIBRARY@_clear', callback = clear, flags = {'allow-oom'}}

@@ -154,8 +154,19 @@ furrow_status furrow_table_lease(furrow_table *table, const char *what, const ch
 
 /* Small values with an expiry, for idempotency results: "<service>:@idem:<key>". The first value remembered
  * stands until it expires; recall yields it, or FURROW_VALUE_NIL. */
-furrow_status furrow_store_remember(furrow_store *store, const char *service, const char *key, furrow_bytes value,
-                                    uint64_t ttl_s, furrow_error *err) FURROW_MUST_USE;
+#define FURROW_REMEMBERED_OF_MAX 16
+typedef struct furrow_remembered {
+    const char *service, *key;
+    furrow_bytes value;
+    const char *const *of; /* subjects of the service's own entities that the value tells something of */
+    size_t of_count;
+} furrow_remembered;
+/* Nothing is kept of an entity that is a tombstone in Redis. */
+furrow_status furrow_store_remember(furrow_store *store, const furrow_remembered *what, uint64_t ttl_s,
+                                    furrow_error *err) FURROW_MUST_USE;
+/* Whatever is remembered of the entity of @subject, once its tombstone is in Redis. */
+furrow_status furrow_store_forget(furrow_store *store, const char *service, const char *subject,
+                                  furrow_error *err) FURROW_MUST_USE;
 furrow_status furrow_store_recall(furrow_store *store, const char *service, const char *key, furrow_arena *arena,
                                   furrow_value *out, furrow_error *err) FURROW_MUST_USE;
 

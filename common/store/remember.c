@@ -1,41 +1,108 @@
-/* Small values with an expiry (see record.h): what an idempotency key answered. The first value of a key stands until
- * it expires. */
+/*
+ * Small values with an expiry (see record.h): what an idempotency key answered. The first value of a key stands until
+ * it expires. Of each entity that a value tells something of there is a list of such values, a sorted set by the second
+ * in which each expires, so that they go when the entity does.
+ *
+ * Invariant: who forgets comes after the tombstone of the entity is in Redis, and a value is stored only while there is
+ * none, in one step with its place in the list; so none stays behind. May depend on pipeline.
+ */
+#include "store/pipeline.h"
+#include "store/library.h"
 #include "store/record.h"
 
-#include <stdio.h>
+#include "base/clock.h"
 
-static furrow_status name_key(const char *service, const char *key, furrow_arena *arena, furrow_bytes *out,
-                              furrow_error *err)
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#define ARENA_BYTES ((size_t)16 << 20)
+#define FORGET_MAX  100 /* in one command: members 0 to 99 */
+
+static furrow_status no_memory(furrow_error *err)
 {
-    const char *name = furrow_arena_printf(arena, "%s:@idem:%s", service, key);
-    if (!name)
-        return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "an idempotency key does not fit the request's memory");
-    *out = furrow_bytes_of(name);
-    return FURROW_OK;
+    return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "a remembered result does not fit the request's memory");
 }
 
-furrow_status furrow_store_remember(furrow_store *store, const char *service, const char *key, furrow_bytes value,
-                                    uint64_t ttl_s, furrow_error *err)
+static furrow_bytes text_of(const char *text)
 {
-    FURROW_AUTO(furrow_arena) arena = furrow_arena_create(4096);
-    if (!arena) return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "out of memory");
-    furrow_bytes name;
-    char ttl[24];
-    furrow_status status = name_key(service, key, arena, &name, err);
-    if (status) return status;
-    snprintf(ttl, sizeof ttl, "%llu", (unsigned long long)ttl_s);
-    const furrow_bytes argv[] = {
-        FURROW_BYTES_LITERAL("SET"), name, value, FURROW_BYTES_LITERAL("NX"), FURROW_BYTES_LITERAL("EX"),
-        furrow_bytes_of(ttl)};
-    return furrow_store_command(store, argv, 6, arena, NULL, err);
+    return text ? furrow_bytes_of(text) : (furrow_bytes){NULL, 0};
+}
+
+static furrow_bytes value_key(const char *service, const char *key, furrow_arena *arena)
+{
+    return text_of(furrow_arena_printf(arena, "%s:@idem:%s", service, key));
+}
+
+static furrow_bytes list_key(const char *service, const char *subject, furrow_arena *arena)
+{
+    return text_of(furrow_arena_printf(arena, "%s:@idem:of:%s", service, subject));
+}
+
+/* "employee.v1.Employee.E1" is kept at "<service>:{Employee}:E1". */
+static furrow_bytes record_key(const char *service, const char *subject, furrow_arena *arena)
+{
+    const char *id = strrchr(subject, '.'), *name = id;
+    while (name && name > subject && name[-1] != '.') name--;
+    int len = name ? (int)(id - name) : 0;
+    return text_of(furrow_arena_printf(arena, "%s:{%.*s}:%s", service, len, name ? name : "", id ? id + 1 : ""));
+}
+
+furrow_status furrow_store_remember(furrow_store *store, const furrow_remembered *what, uint64_t ttl_s,
+                                    furrow_error *err)
+{
+    FURROW_AUTO(furrow_arena) arena = furrow_arena_create(ARENA_BYTES);
+    furrow_bytes keys[1 + 2 * FURROW_REMEMBERED_OF_MAX];
+    char ttl[24], now[24];
+    size_t count = 1;
+    if (!arena) return no_memory(err);
+    FURROW_REQUIRE(what->of_count <= FURROW_REMEMBERED_OF_MAX);
+    keys[0] = value_key(what->service, what->key, arena);
+    for (size_t i = 0; i < what->of_count; i++) {
+        keys[count++] = record_key(what->service, what->of[i], arena);
+        keys[count++] = list_key(what->service, what->of[i], arena);
+    }
+    for (size_t i = 0; i < count; i++)
+        if (!keys[i].data) return no_memory(err);
+    snprintf(ttl, sizeof ttl, "%" PRIu64, ttl_s);
+    snprintf(now, sizeof now, "%lld", (long long)(furrow_clock_wall_ns() / (int64_t)FURROW_NS_PER_S));
+    const furrow_bytes args[] = {what->value, furrow_bytes_of(ttl), furrow_bytes_of(now)};
+    return furrow_pipeline_ask(store, FURROW_FUNCTION("remember"), keys, count, args, 3, NULL, NULL, err);
 }
 
 furrow_status furrow_store_recall(furrow_store *store, const char *service, const char *key, furrow_arena *arena,
                                   furrow_value *out, furrow_error *err)
 {
-    furrow_bytes name;
-    furrow_status status = name_key(service, key, arena, &name, err);
-    if (status) return status;
-    const furrow_bytes argv[] = {FURROW_BYTES_LITERAL("GET"), name};
+    const furrow_bytes argv[] = {FURROW_BYTES_LITERAL("GET"), value_key(service, key, arena)};
+    if (!argv[1].data) return no_memory(err);
     return furrow_store_command(store, argv, 2, arena, out, err);
+}
+
+/* The list's members go after the values they name: one that is listed can be found again until it is gone. */
+static furrow_status forget_some(furrow_store *store, furrow_bytes list, furrow_arena *arena, size_t *count,
+                                 furrow_error *err)
+{
+    furrow_bytes argv[2 + FORGET_MAX];
+    furrow_value listed;
+    const furrow_bytes ask[] = {FURROW_BYTES_LITERAL("ZRANGE"), list, FURROW_BYTES_LITERAL("0"),
+                                FURROW_BYTES_LITERAL("99")};
+    furrow_status status = furrow_store_command(store, ask, 4, arena, &listed, err);
+    *count = status == FURROW_OK ? listed.count : 0;
+    if (*count == 0) return status;
+    for (size_t i = 0; i < listed.count && i < FORGET_MAX; i++) argv[2 + i] = listed.items[i].text;
+    argv[1] = FURROW_BYTES_LITERAL("UNLINK");
+    status = furrow_store_command(store, argv + 1, 1 + listed.count, arena, NULL, err);
+    if (status != FURROW_OK) return status;
+    argv[0] = FURROW_BYTES_LITERAL("ZREM");
+    argv[1] = list;
+    return furrow_store_command(store, argv, 2 + listed.count, arena, NULL, err);
+}
+
+furrow_status furrow_store_forget(furrow_store *store, const char *service, const char *subject, furrow_error *err)
+{
+    FURROW_AUTO(furrow_arena) arena = furrow_arena_create(ARENA_BYTES);
+    furrow_bytes list = arena ? list_key(service, subject, arena) : (furrow_bytes){NULL, 0};
+    furrow_status status = list.data ? FURROW_OK : no_memory(err);
+    for (size_t count = 1; status == FURROW_OK && count > 0;) status = forget_some(store, list, arena, &count, err);
+    return status;
 }

@@ -10,10 +10,11 @@
 #define FURROW_TRACEPARENT_SIZE 56
 
 typedef struct furrow_command {
-    bool has_key;                       /* the caller sent an Idempotency-Key */
-    uint8_t key[FURROW_HASH_BYTES];     /* hash(method, caller's inbox prefix, Idempotency-Key) */
-    uint8_t request[FURROW_HASH_BYTES]; /* hash(method, request bytes): same key, other request is INVALID_ARGUMENT */
-    uint64_t deadline_ns;               /* absolute monotonic; 0 means none */
+    bool has_key;                   /* the caller sent an Idempotency-Key */
+    uint8_t key[FURROW_HASH_BYTES]; /* hashed with the owner's secret: method, caller's inbox prefix, Idempotency-Key */
+    uint8_t
+        request[FURROW_HASH_BYTES]; /* the same of method and request: same key, other request is INVALID_ARGUMENT */
+    uint64_t deadline_ns;           /* absolute monotonic; 0 means none */
     char traceparent[FURROW_TRACEPARENT_SIZE]; /* or "" */
 } furrow_command;
 

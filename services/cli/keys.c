@@ -13,7 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define SEAL_BYTES     32
+#define KEY_BYTES      32
 #define PASSWORD_BYTES 24
 #define CLIENTS_MAX    64 /* made at a time */
 
@@ -57,17 +57,21 @@ static bool make_password(cli *tool, const char *folder, const char *user)
     return good;
 }
 
-/* The master key of private fields, for whoever owns some. */
-static bool make_seal(cli *tool, const char *folder, const char *service)
+static bool make_random(cli *tool, const char *folder, const char *service, const char *kind)
 {
     char path[CLI_PATH_MAX];
-    unsigned char key[SEAL_BYTES];
-    if (!cli_seals(service)) return true;
-    cli_key_path(path, folder, service, "seal");
+    unsigned char key[KEY_BYTES];
+    cli_key_path(path, folder, service, kind);
     randombytes_buf(key, sizeof key);
     bool good = make(tool, path, key, sizeof key);
     sodium_memzero(key, sizeof key);
     return good;
+}
+
+/* The master key of private fields, for whoever owns some. */
+static bool make_seal(cli *tool, const char *folder, const char *service)
+{
+    return !cli_seals(service) || make_random(tool, folder, service, "seal");
 }
 
 /* A service's are two: one to answer calls, one to work on its log. */
@@ -76,7 +80,7 @@ static bool make_service(cli *tool, const char *folder, const char *service)
     char log[RIGHTS_NAME_MAX];
     snprintf(log, sizeof log, "%s" CLI_LOG_USER, service);
     return make_nkey(tool, folder, service) && make_nkey(tool, folder, log) && make_password(tool, folder, service) &&
-           make_seal(tool, folder, service);
+           make_random(tool, folder, service, "secret") && make_seal(tool, folder, service);
 }
 
 /* --client NAME, as often as it is given. */

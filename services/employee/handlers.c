@@ -293,6 +293,30 @@ static furrow_status decide_erase(void *arg, const furrow_state *current, furrow
     return status;
 }
 
+/* Claims are given back when a badge is given up; what was left over then is found by its holder. */
+static furrow_status erase_badges(command_context *context, furrow_error *err)
+{
+    furrow_arena *arena = furrow_call_arena(context->call);
+    furrow_listing listing = {
+        .entity = furrow_service_entity(furrow_service_of(context->call), &employee_v1_badge_claim_entity),
+        .query = {.index = "holder", .value = furrow_bytes_of(context->id)},
+        .page_token = ""};
+    furrow_status status = FURROW_OK;
+    do {
+        furrow_page page;
+        status = furrow_listing_read(&listing, arena, &page, err);
+        for (size_t i = 0; status == FURROW_OK && i < page.count; i++) {
+            const char *badge = ((const Employee__V1__BadgeClaim *)page.messages[i])->value;
+            furrow_claim_request claim = claim_of(context->call, badge, context->id);
+            status = furrow_claim_release(&claim, arena, err);
+        }
+        if (status == FURROW_OK) listing.page_token = page.next;
+    } while (status == FURROW_OK && listing.page_token[0]);
+    return status == FURROW_OK
+               ? status
+               : furrow_wrap(err, "employee %s is erased, but for a badge's claim: ask again", context->id);
+}
+
 furrow_status employee_erase_employee(furrow_call *call, const Employee__V1__EraseEmployeeRequest *request,
                                       Employee__V1__EraseEmployeeResponse *response, furrow_error *err)
 {
@@ -304,10 +328,13 @@ furrow_status employee_erase_employee(furrow_call *call, const Employee__V1__Era
                           .from_log = true,
                           .decide = decide_erase,
                           .arg = &context};
-    furrow_written written;
-    status = furrow_entity_write(employees(call), &write, furrow_call_arena(call), &written, err);
-    if (status == FURROW_OK) furrow_call_wrote(call, written.subject, written.state.version);
-    return status;
+    furrow_erased erased;
+    status = furrow_entity_erase(employees(call), &write, furrow_call_arena(call), &erased, err);
+    if (status == FURROW_OK && erased.written.state.deleted) status = erase_badges(&context, err);
+    if (status != FURROW_OK) return status;
+    furrow_call_wrote(call, erased.written.subject, erased.written.state.version);
+    response->states = (int32_t)erased.states;
+    return FURROW_OK;
 }
 
 furrow_status employee_get_employee_private(furrow_call *call, const Employee__V1__GetEmployeePrivateRequest *request,

@@ -48,9 +48,9 @@ def services_of(objects):
 def check_secrets(scenario, objects):
     """Least privilege: a pod sees what is its own user's."""
     services = {name: {key for _, key in secret_keys(one["spec"]["template"])} for name, one in services_of(objects).items()}
-    own = {name: {f"{name}.nk", f"{name}.log.nk", f"{name}.nats", f"{name}.log.nats", f"{name}.redis", "ca.crt", "tls.crt", "tls.key"} | SEALED.get(name, set()) for name in services}
+    own = {name: {f"{name}.nk", f"{name}.log.nk", f"{name}.nats", f"{name}.log.nats", f"{name}.redis", f"{name}.secret", "ca.crt", "tls.crt", "tls.key"} | SEALED.get(name, set()) for name in services}
     none(f"{scenario}: a service sees its own secrets and no other's", [(name, seen - own[name]) for name, seen in services.items() if not seen <= own[name]])
-    none(f"{scenario}: and all that it needs", [(name, seen) for name, seen in services.items() if not {f"{name}.redis"} | SEALED.get(name, set()) <= seen])
+    none(f"{scenario}: and all that it needs", [(name, seen) for name, seen in services.items() if not {f"{name}.redis", f"{name}.secret"} | SEALED.get(name, set()) <= seen])
     made = {one["metadata"]["name"]: one["data"] for one in objects if one["kind"] == "Secret"}
     if made:
         none(f"{scenario}: every reference to a Secret is met", [(where, key) for _, pod in pods(objects) for where, key in secret_keys(pod) if key not in made.get(where, {})])
@@ -138,7 +138,7 @@ def check_outside(helm):
     [container] = containers(deployment["spec"]["template"])
     check("an outside service: its image, its name as user, its Secrets", container["image"] == "registry.example.com/farm/harvest:2.3" and
           env_of(container)["FURROW_REDIS_USER"] == "harvest" and set(secret_keys(deployment["spec"]["template"])) ==
-          {("harvest", "harvest.nk"), ("harvest", "harvest.log.nk"), ("harvest", "harvest.redis")})
+          {("harvest", "harvest.nk"), ("harvest", "harvest.log.nk"), ("harvest", "harvest.redis"), ("harvest", "harvest.secret")})
     with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
         json.dump(chart.permissions_with("harvest"), file)
         file.flush()

@@ -5,7 +5,7 @@
 #include "fuzz.h"
 
 #include "link/nkey.h"
-#include "log/masterkey.h"
+#include "base/keyfile.h"
 
 #include <fcntl.h>
 #include <sodium.h>
@@ -46,18 +46,18 @@ static bool rest_is_line_end(const uint8_t *data, size_t size)
     return true;
 }
 
-static void check_masterkey(const uint8_t *data, size_t size)
+static void check_keyfile(const uint8_t *data, size_t size)
 {
-    char hex[2 * FURROW_MASTERKEY_BYTES + 1];
-    uint8_t *key = furrow_masterkey_load(path, NULL);
+    char hex[2 * FURROW_KEYFILE_BYTES + 1];
+    uint8_t *key = furrow_keyfile_load(path, "key", NULL);
     if (!key) return;
-    sodium_bin2hex(hex, sizeof hex, key, FURROW_MASTERKEY_BYTES);
-    if (size == FURROW_MASTERKEY_BYTES)
+    sodium_bin2hex(hex, sizeof hex, key, FURROW_KEYFILE_BYTES);
+    if (size == FURROW_KEYFILE_BYTES)
         FURROW_REQUIRE(memcmp(key, data, size) == 0);
     else
         FURROW_REQUIRE(size >= sizeof hex - 1 && strncasecmp((const char *)data, hex, sizeof hex - 1) == 0 &&
                        rest_is_line_end(data + sizeof hex - 1, size - (sizeof hex - 1)));
-    FURROW_REQUIRE(!sodium_is_zero(key, FURROW_MASTERKEY_BYTES));
+    FURROW_REQUIRE(!sodium_is_zero(key, FURROW_KEYFILE_BYTES));
     sodium_free(key);
 }
 
@@ -65,6 +65,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     fill_file(data, size);
     check_nkey();
-    check_masterkey(data, size);
+    check_keyfile(data, size);
     return 0;
 }

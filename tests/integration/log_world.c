@@ -110,16 +110,28 @@ static furrow_status counter_rules(const ProtobufCMessage *state, furrow_error *
     return furrow_fail_field(err, "value", "is forbidden");
 }
 
+/* A test is a process of its own; so are those of three processes of one service. */
+const furrow_secret *log_secret(void)
+{
+    static const uint8_t bytes[FURROW_SECRET_BYTES] = "the secret of these tests";
+    static furrow_secret *made;
+    if (!made) made = furrow_secret_create(bytes, NULL);
+    return made;
+}
+
 static furrow_entity *make_entity(const furrow_entity_contract *contract, furrow_link *link, furrow_table *table)
 {
     furrow_error err = {0};
     furrow_rules_fn *rules = contract == &log_counter ? counter_rules
                              : contract == &log_claim ? furrow_claim_check_state
                                                       : NULL;
-    furrow_entity *entity = furrow_entity_create(
-        &(furrow_entity_options){
-            .contract = contract, .link = link, .table = table, .service = "counting", .rules = rules},
-        &err);
+    furrow_entity *entity = furrow_entity_create(&(furrow_entity_options){.contract = contract,
+                                                                          .link = link,
+                                                                          .table = table,
+                                                                          .service = "counting",
+                                                                          .secret = log_secret(),
+                                                                          .rules = rules},
+                                                 &err);
     ck_assert_msg(entity != NULL, "%s", err.text);
     return entity;
 }

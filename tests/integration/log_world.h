@@ -43,6 +43,7 @@ void log_run_child(const char *nats_url, const char *redis_url, void (*body)(log
 /* Connects `link` anew, to @url; its counters too. */
 void log_reconnect_through(log_world *world, const char *url);
 
+const furrow_secret *log_secret(void); /* the service's */
 uint64_t log_soon(void);
 furrow_command log_command(void);
 /* With the key hash(@key) and the request hash(@request). */

@@ -108,6 +108,7 @@ void rpc_world_serve(rpc_world *world, const furrow_server_options *options)
     mine.queue = "rpctest";
     mine.user = world;
     mine.store = world->store;
+    mine.secret = world->secret;
     mine.ready = is_ready;
     furrow_error err = {0};
     world->server = furrow_server_create(world->link, &mine, &err);
@@ -172,7 +173,9 @@ static void body_task(void *arg)
 void rpc_world_run(const rpc_world_options *options, void (*body)(rpc_world *world))
 {
     static const rpc_world_options defaults;
-    rpc_world world = {.body = body, .arena = furrow_arena_create(256 << 20)};
+    static const uint8_t secret[FURROW_SECRET_BYTES] = "the secret of these tests";
+    rpc_world world = {
+        .body = body, .arena = furrow_arena_create(256 << 20), .secret = furrow_secret_create(secret, NULL)};
     setting set = {&world, options ? options : &defaults};
     world.nats = furrow_test_nats_start(&(furrow_test_nats_options){.no_jetstream = true});
     if (set.options->redis)
@@ -182,6 +185,7 @@ void rpc_world_run(const rpc_world_options *options, void (*body)(rpc_world *wor
     ck_assert_ok(furrow_loop_run_task(world.loop, body_task, &set, failure));
     furrow_loop_destroy(world.loop);
     furrow_arena_destroy(world.arena);
+    furrow_secret_destroy(world.secret);
     furrow_test_server_destroy(world.nats);
     furrow_test_server_destroy(world.redis);
 }

@@ -35,6 +35,7 @@ typedef struct rpc_world {
     furrow_loop *loop;
     furrow_link *link, *caller; /* the server's connection and the client's */
     furrow_store *store;
+    furrow_secret *secret;
     furrow_server *server;
     furrow_client *client;
     furrow_arena *arena; /* the test's own */

@@ -88,7 +88,7 @@ static furrow_state claim_state(log_world *world, const char *badge)
     char id[FURROW_ID_SIZE];
     furrow_state state;
     furrow_bytes part = furrow_bytes_of(badge);
-    furrow_hash(&part, 1, hash);
+    furrow_secret_hash(log_secret(), "claim", &part, 1, hash);
     furrow_id_from_hash(hash, id);
     log_must(furrow_entity_load_log(world->claims, id, world->arena, &state, &err), &err);
     return state;

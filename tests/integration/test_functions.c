@@ -9,13 +9,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const functions[] = {"upsert", "apply", "reacted", "mark", "move", "lease", "clear", "ping"};
+static const char *const functions[] = {"upsert", "apply", "reacted",  "mark", "move",
+                                        "lease",  "clear", "remember", "ping"};
 enum { FUNCTIONS = sizeof functions / sizeof *functions };
 
 /* What furrow permissions gives to a service called "test". */
 #define RULES                                                                                                          \
     "ACL SETUSER test on >secret resetkeys ~test:* -@all +info +ping +fcall +get +mget +set +mset +unlink +hget "      \
-    "+hmget +hset +hsetnx +hdel +hscan +llen +lrange +ltrim +rpush +zadd +zrem +zrangebylex"
+    "+hmget +hset +hsetnx +hdel +hscan +llen +lrange +ltrim +rpush +zadd +zrem "                                       \
+    "+zrangebylex +expire +zrange +zrangebyscore"
 
 static furrow_store *open_provisioning(store_world *world)
 {
@@ -173,6 +175,9 @@ static void foreign_body(store_world *world)
         {"lease", {"1", "other:{W}:@lease:repair", "me", "1000"}},
         {"clear", {"2", "test:{W}:@ids", "other:{W}:a", "a"}},
         {"clear", {"2", "other:{W}:@ids", "test:{W}:a", "a"}},
+        {"remember", {"1", "other:@idem:k", "x", "60", "1"}},
+        {"remember", {"3", "test:@idem:k", "other:{W}:a", "test:@idem:of:a", "x", "60", "1"}},
+        {"remember", {"3", "test:@idem:k", "test:{W}:a", "other:@idem:of:a", "x", "60", "1"}},
     };
     furrow_error err = {0};
     furrow_store *store = open_service(world);

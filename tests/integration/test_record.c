@@ -413,8 +413,10 @@ static void remember_body(store_world *world)
     ck_assert(store_world_connected(world->store));
     ck_assert_ok(furrow_store_recall(world->store, "test", "k", world->arena, &value, failure));
     ck_assert_int_eq(value.kind, FURROW_VALUE_NIL);
-    ck_assert_ok(furrow_store_remember(world->store, "test", "k", text("first"), 86400, failure));
-    ck_assert_ok(furrow_store_remember(world->store, "test", "k", text("second"), 86400, failure));
+    furrow_remembered what = {.service = "test", .key = "k", .value = text("first")};
+    ck_assert_ok(furrow_store_remember(world->store, &what, 86400, failure));
+    what.value = text("second");
+    ck_assert_ok(furrow_store_remember(world->store, &what, 86400, failure));
     ck_assert_ok(furrow_store_recall(world->store, "test", "k", world->arena, &value, failure));
     ck_assert_str_eq(value.text.data, "first");
     ck_assert_int_gt(store_world_number(world, "TTL test:@idem:k"), 86000);
@@ -423,6 +425,64 @@ static void remember_body(store_world *world)
 START_TEST(the_first_remembered_value_stands)
 {
     store_world_run(NULL, remember_body);
+}
+END_TEST
+
+static bool remembers(store_world *world, const char *key)
+{
+    furrow_value value;
+    ck_assert_ok(furrow_store_recall(world->store, "test", key, world->arena, &value, failure));
+    return value.kind == FURROW_VALUE_TEXT;
+}
+
+static void forget_body(store_world *world)
+{
+    static const char *const one[] = {"shop.v1.Item.a"}, *const two[] = {"shop.v1.Item.a", "shop.v1.Other.b"};
+    furrow_remembered what = {.service = "test", .key = "of a", .value = text("x"), .of = one, .of_count = 1};
+    ck_assert(store_world_connected(world->store));
+    ck_assert_ok(furrow_store_remember(world->store, &what, 86400, failure));
+    what = (furrow_remembered){.service = "test", .key = "of both", .value = text("x"), .of = two, .of_count = 2};
+    ck_assert_ok(furrow_store_remember(world->store, &what, 86400, failure));
+    what = (furrow_remembered){.service = "test", .key = "of b", .value = text("x"), .of = two + 1, .of_count = 1};
+    ck_assert_ok(furrow_store_remember(world->store, &what, 86400, failure));
+    ck_assert_int_gt(store_world_number(world, "TTL test:@idem:of:shop.v1.Item.a"), 86000);
+
+    /* All that tells of a goes, and the list; what tells of others stays. */
+    ck_assert_ok(furrow_store_forget(world->store, "test", "shop.v1.Item.a", failure));
+    ck_assert(!remembers(world, "of a") && !remembers(world, "of both") && remembers(world, "of b"));
+    ck_assert_int_eq(store_world_number(world, "EXISTS test:@idem:of:shop.v1.Item.a"), 0);
+    ck_assert_ok(furrow_store_forget(world->store, "test", "shop.v1.Item.a", failure));
+
+    /* And once a tombstone is there nothing of it is remembered any more. */
+    store_world_number(world, "SETRANGE test:{Item}:a 0 12345678");
+    what = (furrow_remembered){.service = "test", .key = "late", .value = text("x"), .of = two, .of_count = 2};
+    ck_assert_ok(furrow_store_remember(world->store, &what, 86400, failure));
+    ck_assert(!remembers(world, "late"));
+}
+
+START_TEST(what_is_remembered_of_an_entity_goes_with_it)
+{
+    store_world_run(NULL, forget_body);
+}
+END_TEST
+
+static void many_forgotten_body(store_world *world)
+{
+    static const char *const of[] = {"shop.v1.Item.a"};
+    char key[16];
+    ck_assert(store_world_connected(world->store));
+    for (int i = 0; i < 2500; i++) {
+        snprintf(key, sizeof key, "k%d", i);
+        furrow_remembered what = {.service = "test", .key = key, .value = text("x"), .of = of, .of_count = 1};
+        ck_assert_ok(furrow_store_remember(world->store, &what, 86400, failure));
+    }
+    ck_assert_ok(furrow_store_forget(world->store, "test", of[0], failure));
+    ck_assert_int_eq(store_world_number(world, "DBSIZE"), 0);
+}
+
+START_TEST(any_number_of_remembered_values_is_forgotten)
+{
+    store_world_run(NULL, many_forgotten_body);
 }
 END_TEST
 
@@ -440,6 +500,8 @@ int main(void)
         clearing_a_table_takes_all_of_it_and_nothing_else,
         what_a_clear_goes_by_is_what_there_is,
         the_first_remembered_value_stands,
+        what_is_remembered_of_an_entity_goes_with_it,
+        any_number_of_remembered_values_is_forgotten,
     };
     return store_world_main("record", tests, sizeof tests / sizeof tests[0]);
 }

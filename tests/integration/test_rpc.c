@@ -27,6 +27,7 @@ typedef struct test_world {
     furrow_loop *loop;
     furrow_link *link;
     furrow_store *store;
+    furrow_secret *secret;
     furrow_server *server;
     furrow_client *client;
     furrow_arena *arena;
@@ -104,7 +105,9 @@ static void serve(test_world *world, furrow_server_options options)
     furrow_error err = {0};
     options.queue = "job";
     options.user = world;
+    static const uint8_t secret[FURROW_SECRET_BYTES] = "the secret of these tests";
     options.store = world->store;
+    options.secret = world->secret = world->secret ? world->secret : furrow_secret_create(secret, &err);
     options.ready = is_ready;
     world->server = furrow_server_create(world->link, &options, &err);
     ck_assert_msg(world->server && furrow_server_add(world->server, &handlers, &err) == FURROW_OK &&
@@ -132,6 +135,7 @@ static void body_task(void *arg)
     furrow_server_destroy(world->server);
     furrow_link_destroy(world->link);
     furrow_store_destroy(world->store);
+    furrow_secret_destroy(world->secret);
 }
 
 static void run(void (*body)(test_world *world))

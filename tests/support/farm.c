@@ -152,7 +152,7 @@ void farm_run_single_account(void (*body)(farm *f))
 /* What @user needs, its own keys and nobody else's. */
 static const char *const *environment(farm *f, const char *user)
 {
-    const char **env = furrow_arena_alloc(f->arena, 9 * sizeof *env), **next = env;
+    const char **env = furrow_arena_alloc(f->arena, 10 * sizeof *env), **next = env;
     const char *log = farm_text(f, "%s.log", user);
     *next++ = farm_text(f, "FURROW_NATS_URL=%s", furrow_test_server_url(f->nats));
     *next++ = farm_text(f, "FURROW_NATS_NKEY=%s", key_path(f, user, "nk"));
@@ -162,6 +162,8 @@ static const char *const *environment(farm *f, const char *user)
     *next++ = farm_text(f, "FURROW_REDIS_USER=%s", user);
     *next++ = farm_text(f, "FURROW_REDIS_PASSWORD_FILE=%s", key_path(f, user, "redis"));
     *next++ = "FURROW_TIME_ZONE=UTC";
+    if (access(key_path(f, user, "secret"), R_OK) == 0)
+        *next++ = farm_text(f, "FURROW_SECRET_FILE=%s", key_path(f, user, "secret"));
     if (access(key_path(f, user, "seal"), R_OK) == 0)
         *next++ = farm_text(f, "FURROW_SEAL_KEY_FILE=%s", key_path(f, user, "seal"));
     *next = NULL;

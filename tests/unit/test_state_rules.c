@@ -43,10 +43,10 @@ START_TEST(an_employee_is_employed_or_has_left)
 }
 END_TEST
 
-START_TEST(a_claim_is_named_after_its_value)
+START_TEST(a_claim_has_a_value_and_a_holder)
 {
     static const test_state states[] = {
-        {"{\"id\":\"C\",\"value\":\"7\",\"holder\":\"E1\"}", "id"},
+        {"{\"id\":\"C\",\"value\":\"7\",\"holder\":\"E 1\"}", "holder"},
         {"{\"id\":\"C\",\"holder\":\"E1\"}", "value"},
     };
     CHECK_STATES(employee__v1__badge_claim__descriptor, furrow_claim_check_state, states);
@@ -101,7 +101,7 @@ int main(void)
     suite_add_tcase(suite, tests);
     tcase_add_test(tests, a_day_is_whole_in_order_and_within_itself);
     tcase_add_test(tests, an_employee_is_employed_or_has_left);
-    tcase_add_test(tests, a_claim_is_named_after_its_value);
+    tcase_add_test(tests, a_claim_has_a_value_and_a_holder);
     tcase_add_test(tests, a_job_is_paid_and_open_or_closed);
     tcase_add_test(tests, a_place_stands_where_its_kind_may);
     tcase_add_test(tests, a_tree_has_no_cycle);

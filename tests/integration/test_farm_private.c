@@ -1,0 +1,132 @@
+/* Private data of the farm: what a keyed command leaves behind, and what is left of somebody who was erased. */
+#include "support/farm.h"
+
+#include "link/jetstream.h"
+#include "wire/json.h"
+
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define EMPLOYEE "employee.v1.EmployeeService."
+
+static furrow_error err;
+
+static char *must(farm *f, const char *method, const char *json, const char *key)
+{
+    char *answer = NULL;
+    ck_assert_msg(farm_call_with(f, method, json, key, &answer, &err) == FURROW_OK, "%s %s: %s", method, json,
+                  err.text);
+    return answer;
+}
+
+/* Whatever tells of the person, as it would stand in bytes. */
+static const char *const secrets[] = {"TAX-123-45", "1980-02-29",      "Guadalupe", "Ramos",
+                                      "5595550123", "12 Orchard Lane", "BADGE-77"};
+enum { SECRETS = sizeof secrets / sizeof *secrets, CLEAR = 2 /* the first so many never are in clear */ };
+
+static void check_stream(farm *f, const char *stream, size_t count)
+{
+    furrow_js_stream_state about;
+    ck_assert_int_eq(furrow_js_stream_info(farm_log(f, FARM_EMPLOYEE), stream, farm_within_ms(5000), &about, &err),
+                     FURROW_OK);
+    for (uint64_t seq = about.first_seq; seq <= about.last_seq; seq++) {
+        furrow_js_stored stored;
+        if (furrow_js_get(farm_log(f, FARM_EMPLOYEE), stream, seq, farm_within_ms(5000), f->arena, &stored, &err) !=
+            FURROW_OK)
+            continue;
+        for (size_t i = 0; i < count; i++) {
+            ck_assert_msg(!memmem(stored.data.data, stored.data.len, secrets[i], strlen(secrets[i])), "%s %llu: %s",
+                          stream, (unsigned long long)seq, secrets[i]);
+            ck_assert_msg(!stored.headers || !strstr(stored.headers, secrets[i]), "%s headers: %s", stream, secrets[i]);
+        }
+    }
+}
+
+/* Redis as it would be saved: every key and value. */
+static char *redis_all(farm *f)
+{
+    char *text = NULL;
+    char *command = farm_text(f,
+                              "cli() { %s \"$@\" </dev/null 2>&1; }; cli --scan | while read -r key; do echo \"$key\"; "
+                              "cli get \"$key\"; cli zrange \"$key\" 0 -1; cli hgetall \"$key\"; "
+                              "cli lrange \"$key\" 0 -1; done | grep -av WRONGTYPE | tr -d '\\000'",
+                              farm_redis_cli(f, "operator"));
+    const char *const argv[] = {"sh", "-c", command, NULL};
+    (void)furrow_test_run(&(furrow_test_process_options){.argv = argv}, 20000, &text);
+    ck_assert_ptr_nonnull(text);
+    return text;
+}
+
+static void check_redis(farm *f, size_t count)
+{
+    char *text = redis_all(f);
+    ck_assert_msg(strstr(text, "employee:{Employee}:E1") != NULL, "%s", text);
+    for (size_t i = 0; i < count; i++) ck_assert_msg(!strstr(text, secrets[i]), "Redis: %s", secrets[i]);
+    free(text);
+}
+
+static const char hire[] = "{\"id\":\"E1\",\"givenName\":\"Guadalupe\",\"familyName\":\"Ramos\",\"badge\":\"BADGE-77\","
+                           "\"contact\":{\"phone\":\"+15595550123\",\"address\":\"12 Orchard Lane\"},"
+                           "\"private\":{\"taxId\":\"TAX-123-45\",\"birthDate\":\"1980-02-29\"}}";
+static const char private_fields[] =
+    "{\"id\":\"E1\",\"private\":{\"taxId\":\"TAX-123-45\",\"birthDate\":\"1980-02-29\"}}";
+
+static void erased(farm *f)
+{
+    char *answer = NULL;
+    farm_start_all(f, 2);
+    must(f, EMPLOYEE "HireEmployee", hire, "hire-1");
+    for (int i = 0; i < 3; i++)
+        must(f, EMPLOYEE "UpdateEmployee",
+             farm_text(f, "{\"employee\":{\"id\":\"E1\",\"crew\":\"c%d\"},\"updateMask\":\"crew\"}", i), NULL);
+    must(f, EMPLOYEE "UpdateEmployeePrivate", private_fields, "private-1");
+    ck_assert_ptr_nonnull(strstr(must(f, EMPLOYEE "UpdateEmployeePrivate", private_fields, "private-1"), "TAX-123-45"));
+    check_redis(f, CLEAR);
+    check_stream(f, "EMPLOYEE", CLEAR);
+
+    /* A stranger's message makes dead letters of the owner and of those who keep some of it. */
+    furrow_js_puback ack;
+    furrow_js_publish_options any = {.expected_seq = FURROW_JS_ANY_SEQUENCE};
+    ck_assert_int_eq(furrow_js_publish(farm_log(f, FARM_EMPLOYEE), "employee.v1.Employee.E1",
+                                       furrow_bytes_of("\x0a\x02"
+                                                       "E2\x1a\x09Guadalupe"),
+                                       &any, farm_within_ms(5000), &ack, &err),
+                     FURROW_OK);
+    must(f, EMPLOYEE "TerminateEmployee", "{\"id\":\"E1\"}", "terminate-1");
+    char *said = must(f, EMPLOYEE "EraseEmployee", "{\"id\":\"E1\"}", "erase-1");
+    ck_assert_msg(strstr(said, "\"states\":4"), "%s", said);
+
+    check_redis(f, SECRETS);
+    check_stream(f, "EMPLOYEE", SECRETS);
+    check_stream(f, "BADGE_CLAIM", SECRETS);
+    check_stream(f, "EMPLOYEE_KEY", SECRETS);
+
+    /* Who kept the keys hears nothing of the person any more; nobody comes back. */
+    ck_assert_int_ne(farm_call_with(f, EMPLOYEE "UpdateEmployeePrivate", private_fields, "private-1", &answer, &err),
+                     FURROW_OK);
+    ck_assert_int_ne(farm_call_with(f, EMPLOYEE "HireEmployee", hire, "hire-1", &answer, &err), FURROW_OK);
+    must(f, EMPLOYEE "EraseEmployee", "{\"id\":\"E1\"}", NULL);
+    check_redis(f, SECRETS);
+    check_stream(f, "EMPLOYEE", SECRETS);
+}
+
+START_TEST(of_an_erased_employee_nothing_is_left)
+{
+    farm_run(erased);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("farm_private");
+    TCase *tests = tcase_create("private data");
+    tcase_set_timeout(tests, 120);
+    tcase_add_test(tests, of_an_erased_employee_nothing_is_left);
+    suite_add_tcase(suite, tests);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed > 0;
+}
