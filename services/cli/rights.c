@@ -162,8 +162,13 @@ static void reach_stream(rights *all, const char *reader, const char *owner, con
     reach(all, reader, owner, false, "$JS.API.DIRECT.GET.%s", stream);
     reach(all, reader, owner, false, "$JS.API.CONSUMER.INFO.%s.%s", stream, reader);
     reach(all, reader, owner, true, "$JS.API.CONSUMER.MSG.NEXT.%s.%s", stream, reader);
-    reach(all, reader, owner, false, "$JS.ACK.%s.%s.>", stream, reader);
-    reach(all, reader, owner, false, "$JS.ACK.*.*.%s.%s.>", stream, reader); /* as servers from 2.14 on may write it */
+    /*
+     * As many tokens as servers write, in the first form, and in the second, which they may from 2.14 on. With fewer the
+     * second would grant $JS.ACK.<stream>.<another reader>.<stream>.<reader>.1.1.1: an ack of the first form, of
+     * another's durable, which can ask for its messages (+NXT).
+     */
+    reach(all, reader, owner, false, "$JS.ACK.%s.%s.*.*.*.*.*", stream, reader);
+    reach(all, reader, owner, false, "$JS.ACK.*.*.%s.%s.*.*.*.*.>", stream, reader);
     grant(&log_user(all, reader)->publish, "deadletter.%s.%s", reader, stream);
 }
 

@@ -112,13 +112,20 @@ static void try_api(farm *f, furrow_link *link, const char *prefix, const char *
     refused(f, link, farm_text(f, "%s.STREAM.MSG.GET.%s", prefix, stream));
 }
 
-/* By the name it has in its owner's account, and in one that imports it. */
-static void try_stream(farm *f, furrow_link *link, const char *other, const char *stream, bool readable)
+/*
+ * By the name it has in its owner's account, and in one that imports it; and the acks of @other's durable, which pull
+ * from it, too (+NXT). The last two are shifted: an ack of the newer form, of @own's durable, that reads as one of the
+ * older form of @other's.
+ */
+static void try_stream(farm *f, furrow_link *link, const char *own, const char *other, const char *stream,
+                       bool readable)
 {
     try_api(f, link, "$JS.API", other, stream, false);
     try_api(f, link, farm_text(f, "$JS.%s.API", other), other, stream, readable);
     refused(f, link, farm_text(f, "$JS.ACK.%s.%s.1.1.1.1700000000000000000.0", stream, other));
     refused(f, link, farm_text(f, "$JS.ACK._.hash.%s.%s.1.1.1.1700000000000000000.0", stream, other));
+    refused(f, link, farm_text(f, "$JS.ACK.%s.%s.%s.%s.1.1.1", stream, other, stream, own));
+    refused(f, link, farm_text(f, "$JS.ACK.%s.%s.%s.%s.1", stream, other, stream, own));
 }
 
 /* Each line of @commands is refused; Redis logs each, by user. */
@@ -164,7 +171,11 @@ static void try_as(farm *f, int one, const char *user, bool of_log)
         /* Who answers calls answers everybody; where an answer is awaited nobody can guess. */
         if (of_log) refused(f, link, farm_text(f, "_INBOX_%s.forged", other->name));
         for (size_t i = 0; i < STREAMS_MAX && other->streams[i]; i++)
-            try_stream(f, link, other->name, other->streams[i], of_log && keeps && i == 0);
+            try_stream(f, link, facts[one].name, other->name, other->streams[i], of_log && keeps && i == 0);
+        for (size_t i = 0; i < STREAMS_MAX && facts[one].streams[i]; i++)
+            refused(f, link,
+                    farm_text(f, "$JS.ACK.%s.%s.%s.%s.1.1.1", facts[one].streams[i], other->name, facts[one].streams[i],
+                              facts[one].name));
     }
     /* Its own streams are not its to shape either. */
     refused(f, link, farm_text(f, "$JS.API.STREAM.DELETE.%s", facts[one].streams[0]));
@@ -225,7 +236,7 @@ static void as_client(farm *f, const char *user, const char *other)
         refused(f, link, facts[s].event);
         refused_to_hear(f, link, facts[s].event);
         refused_to_hear(f, link, facts[s].method);
-        try_stream(f, link, facts[s].name, facts[s].streams[0], false);
+        try_stream(f, link, user, facts[s].name, facts[s].streams[0], false);
     }
     furrow_link_destroy(link);
     /* It has no user of Redis. */
