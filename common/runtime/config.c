@@ -37,9 +37,9 @@ const furrow_setting furrow_config_table[] = {
            "without an answer for so long Redis counts as hung: not ready, and calls get UNAVAILABLE"),
     TEXT("FURROW_INSTANCE_ID", instance_id, NULL,
          "this instance's id in $SRV and in health, as a pod's name; default: a new one each start"),
-    TEXT("FURROW_SECRET_FILE", secret_file, NULL,
-         "secret of the service, of which ids are made: 32 bytes or 64 hex digits, mode 0600; keep it as long as the "
-         "data"),
+    TEXT("FURROW_HASH_KEY_FILE", hash_key_file, NULL,
+         "secret that ids and fingerprints are hashed with: 32 bytes or 64 hex digits, mode 0600; keep it as long as\n"
+         "the data; default: FURROW_SEAL_KEY_FILE"),
     TEXT("FURROW_SEAL_KEY_FILE", seal_key_file, NULL,
          "master key of private fields: 32 bytes or 64 hex digits, mode 0600"),
     TEXT("FURROW_LOG_LEVEL", log_level, "info", "error, warn, info or debug"),

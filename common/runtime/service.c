@@ -31,14 +31,21 @@ static size_t count_replicas(const furrow_service_definition *definition)
     return count;
 }
 
+/* What hashes are keyed with. By default the master key of private fields, used under other names. */
 static furrow_status load_secret(furrow_service *service, furrow_error *err)
 {
-    if (!service->config.secret_file)
-        return furrow_fail(err, FURROW_FAILED_PRECONDITION,
-                           "FURROW_SECRET_FILE is not set: %s needs a secret of its own, as `furrow keys` makes it",
-                           service->definition->name);
-    service->secret = furrow_secret_load(service->config.secret_file, err);
-    return service->secret ? FURROW_OK : furrow_wrap(err, "FURROW_SECRET_FILE");
+    static const uint8_t known_to_all[FURROW_SECRET_BYTES];
+    const furrow_config *config = &service->config;
+    const char *path = config->hash_key_file ? config->hash_key_file : config->seal_key_file;
+    if (path) {
+        service->secret = furrow_secret_load(path, err);
+        return service->secret ? FURROW_OK : furrow_wrap(err, "FURROW_HASH_KEY_FILE");
+    }
+    /* Nothing private is hashed here (who owns private fields has a seal key), so it can be done without. */
+    furrow_logger(FURROW_LOG_WARN, "no hash key", "what=%s",
+                  "FURROW_HASH_KEY_FILE is not set: whoever reads the log can try which idempotency keys were used");
+    service->secret = furrow_secret_create(known_to_all, err);
+    return service->secret ? FURROW_OK : furrow_wrap(err, "hash key");
 }
 
 static furrow_status connect_links(furrow_service *service, furrow_error *err)

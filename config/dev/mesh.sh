@@ -198,7 +198,7 @@ start_service()
 {
     local name=$1 settings
     settings=(FURROW_NATS_NKEY="$run/keys/$name.nk" FURROW_NATS_LOG_NKEY="$run/keys/$name.log.nk"
-        FURROW_REDIS_USER="$name" FURROW_REDIS_PASSWORD_FILE="$run/keys/$name.redis" FURROW_SECRET_FILE="$run/keys/$name.secret")
+        FURROW_REDIS_USER="$name" FURROW_REDIS_PASSWORD_FILE="$run/keys/$name.redis" FURROW_HASH_KEY_FILE="$run/keys/$name.secret")
     [ ! -e "$run/keys/$name.seal" ] || settings+=(FURROW_SEAL_KEY_FILE="$run/keys/$name.seal")
     # Its settings are a file too, of which a change is seen.
     (export "${settings[@]}" && env | grep '^FURROW_' | sort >"$run/$name.env" &&

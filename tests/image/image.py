@@ -74,7 +74,7 @@ def check_service(root, mesh):
         os.link(file, shared / file.name)
     env = dict(FURROW_NATS_URL=mesh.url, FURROW_NATS_NKEY="/shared/location.nk", FURROW_REDIS_URL="unix:///shared/redis.sock",
                FURROW_REDIS_USER="location", FURROW_REDIS_PASSWORD_FILE="/shared/location.redis",
-               FURROW_SECRET_FILE="/shared/location.secret", FURROW_INSTANCE_ID="pod-1", FURROW_NATS_INBOX="_INBOX_location")
+               FURROW_HASH_KEY_FILE="/shared/location.secret", FURROW_INSTANCE_ID="pod-1", FURROW_NATS_INBOX="_INBOX_location")
     mesh.stop("location")
     with open(mesh.dir / "location.log", "ab") as log:
         mesh.processes["location"] = subprocess.Popen(["/usr/bin/location"], env=env, stdin=subprocess.DEVNULL, stdout=log, stderr=log,

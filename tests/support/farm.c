@@ -163,7 +163,7 @@ static const char *const *environment(farm *f, const char *user)
     *next++ = farm_text(f, "FURROW_REDIS_PASSWORD_FILE=%s", key_path(f, user, "redis"));
     *next++ = "FURROW_TIME_ZONE=UTC";
     if (access(key_path(f, user, "secret"), R_OK) == 0)
-        *next++ = farm_text(f, "FURROW_SECRET_FILE=%s", key_path(f, user, "secret"));
+        *next++ = farm_text(f, "FURROW_HASH_KEY_FILE=%s", key_path(f, user, "secret"));
     if (access(key_path(f, user, "seal"), R_OK) == 0)
         *next++ = farm_text(f, "FURROW_SEAL_KEY_FILE=%s", key_path(f, user, "seal"));
     *next = NULL;

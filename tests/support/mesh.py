@@ -116,7 +116,7 @@ class Mesh:
         env = dict(os.environ, FURROW_NATS_URL=self.url, FURROW_NATS_NKEY=self.nkey(name), FURROW_NATS_LOG_NKEY=self.nkey(f"{name}.log"),
                    FURROW_REDIS_URL=f"unix://{self.dir}/redis.sock",
                    FURROW_REDIS_USER=name, FURROW_REDIS_PASSWORD_FILE=str(self.keys / f"{name}.redis"),
-                   FURROW_SECRET_FILE=str(self.keys / f"{name}.secret"), FURROW_TIME_ZONE="UTC")
+                   FURROW_HASH_KEY_FILE=str(self.keys / f"{name}.secret"), FURROW_TIME_ZONE="UTC")
         seal = self.keys / f"{name}.seal"
         return env | {"FURROW_SEAL_KEY_FILE": str(seal)} if seal.exists() else env
 
