@@ -23,8 +23,8 @@
  * hashes of the last FURROW_ENTITY_COMMANDS commands with a key, whichever they wrote: inside of the entity's bytes as
  * field 2047, which no entity may declare, and in a tombstone as header Furrow-Commands. See log/window.h. Whoever
  * reads a message sees none of it: unpacking takes it off into furrow_state.window, writing puts it back. A repeated
- * command is answered from the state it made while the log has it, else from the present one; the same key with another
- * request is INVALID_ARGUMENT. One command writes one entity once: a second write under the same key counts as
+ * command is answered from the state it made while the log has it, else from the present one, or with NOT_FOUND if the
+ * entity is deleted by now (unless it is what `removes`); the same key with another request is INVALID_ARGUMENT. One command writes one entity once: a second write under the same key counts as
  * repeated.
  *
  * Events: subject <entity>.<id>, body the entity's bytes, CloudEvents headers in binary mode, traceparent. An empty
@@ -120,6 +120,7 @@ typedef struct furrow_write {
     const furrow_command *command; /* deadline, idempotency, trace */
     const furrow_state *known;     /* the state already read in bulk, or NULL: load it */
     bool from_log;                 /* start from the newest state of the log instead of Redis */
+    bool removes;                  /* the decision deletes: a deletion answers it when it is repeated */
     furrow_decide_fn *decide;
     void *arg;
 } furrow_write;

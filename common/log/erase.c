@@ -48,7 +48,8 @@ static furrow_status write_more(erase_job *job, furrow_arena *arena, furrow_writ
     furrow_command side = *job->write->command;
     side.has_key = false; /* the key belongs to the deletion itself */
     side.deadline_ns = job->deadline_ns;
-    furrow_write write = {.id = job->write->id, .command = &side, .from_log = true, .decide = decide_again, .arg = job};
+    furrow_write write = {
+        .id = job->write->id, .command = &side, .from_log = true, .removes = true, .decide = decide_again, .arg = job};
     furrow_written written;
     furrow_status status = furrow_entity_write(job->entity, &write, arena, &written, err);
     if (status == FURROW_OK) out->state = written.state;
@@ -82,9 +83,11 @@ furrow_status furrow_entity_erase(furrow_entity *entity, const furrow_write *wri
 {
     erase_job job = {.entity = entity, .write = write, .deadline_ns = furrow_entity_deadline(write->command)};
     furrow_erased erased = {.states = 0};
+    furrow_write deletion = *write;
+    deletion.removes = true;
     furrow_status status = furrow_subject_of_entity(entity->contract->name, write->id, job.subject, err);
     if (status == FURROW_OK) status = count_left(&job, &erased.states, err);
-    if (status == FURROW_OK) status = furrow_entity_write(entity, write, arena, &erased.written, err);
+    if (status == FURROW_OK) status = furrow_entity_write(entity, &deletion, arena, &erased.written, err);
     /* A repeated command answers what it made then; what is to be cleaned is what is there now. */
     if (status == FURROW_OK && erased.written.repeated)
         status = furrow_entity_newest(entity, write->id, job.deadline_ns, arena, &erased.written.state, err);

@@ -68,11 +68,19 @@ static furrow_status state_at(const write_job *job, uint64_t sequence, const fur
     return status == FURROW_DATA_LOSS ? FURROW_OK : status;
 }
 
+/* Who wrote a state is owed one: where it is gone and the entity too, that is the answer, and no OK without a state. */
+static furrow_status owe_state(const write_job *job, const furrow_state *state, furrow_error *err)
+{
+    if (!state->deleted || job->write->removes) return FURROW_OK;
+    return furrow_fail(err, FURROW_NOT_FOUND, "%s is deleted: this command took effect before that", job->subject);
+}
+
 static furrow_status answer_repeated(const write_job *job, const furrow_state *state, const furrow_window_entry *entry,
                                      furrow_written *out, furrow_error *err)
 {
     furrow_status status = check_same(entry, job, err);
     if (status == FURROW_OK) status = state_at(job, entry->sequence, state, &out->state, err);
+    if (status == FURROW_OK) status = owe_state(job, &out->state, err);
     out->repeated = true;
     return status;
 }
@@ -88,7 +96,8 @@ static furrow_status answer_duplicate(const write_job *job, uint64_t sequence, f
     const furrow_window_entry *entry = furrow_window_find(out->state.window, job->command);
     if (!entry) entry = furrow_window_find(newest.window, job->command);
     out->repeated = true;
-    return entry ? check_same(entry, job, err) : FURROW_OK;
+    if (entry) status = check_same(entry, job, err);
+    return status == FURROW_OK ? owe_state(job, &out->state, err) : status;
 }
 
 static furrow_status check_next(const write_job *job, const ProtobufCMessage *next, furrow_error *err)

@@ -268,7 +268,8 @@ static furrow_status decide(void *arg, const furrow_state *current, furrow_arena
 static furrow_status write_change(furrow_entity *entity, furrow_arena *arena, change_request change,
                                   const furrow_command *command, furrow_written *out, furrow_error *err)
 {
-    furrow_write write = {.id = change.id, .command = command, .decide = decide, .arg = &change};
+    furrow_write write = {
+        .id = change.id, .command = command, .removes = change.remove, .decide = decide, .arg = &change};
     return furrow_entity_write(entity, &write, arena, out, err);
 }
 

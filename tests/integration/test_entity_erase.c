@@ -219,6 +219,27 @@ START_TEST(an_erasure_among_writers_comes_to_its_end)
 }
 END_TEST
 
+/* Neither the state that it made nor any later one is there to answer with. */
+static void repeated_after(log_world *world)
+{
+    furrow_command keyed = log_keyed("add", "c1");
+    log_must(log_add(world->counters, world->arena, "c1", 1, &keyed, &written, &err), &err);
+    erase(world);
+    for (int i = 0; i < 2; i++) {
+        ck_assert_int_eq(log_add(world->counters, world->arena, "c1", 1, &keyed, &written, &err), FURROW_NOT_FOUND);
+        ck_assert_ptr_nonnull(strstr(err.text, "took effect"));
+        log_await_window_closed(world);
+    }
+    furrow_command other = log_keyed("add", "another request");
+    ck_assert_int_eq(log_add(world->counters, world->arena, "c1", 1, &other, &written, &err), FURROW_INVALID_ARGUMENT);
+}
+
+START_TEST(what_is_repeated_after_an_erasure_is_told_so)
+{
+    log_run(repeated_after);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("entity_erase");
@@ -228,6 +249,7 @@ int main(void)
     tcase_add_test(cases, an_erasure_that_was_cut_short_is_finished_by_the_next);
     tcase_add_test(cases, strangers_bytes_are_erased_as_well);
     tcase_add_test(cases, what_could_not_be_erased_is_said);
+    tcase_add_test(cases, what_is_repeated_after_an_erasure_is_told_so);
     tcase_add_test(cases, an_erasure_deletes_what_its_decision_deletes_and_no_more);
     tcase_add_test(cases, what_never_was_needs_no_erasure);
     tcase_add_test(cases, an_erasure_among_writers_comes_to_its_end);

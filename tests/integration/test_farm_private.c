@@ -117,12 +117,42 @@ START_TEST(of_an_erased_employee_nothing_is_left)
 }
 END_TEST
 
+/* The commands of a life, each once more after it is forgotten: each is answered, and none ends the service. */
+static void repeated(farm *f)
+{
+    static const char hire_plain[] = "{\"id\":\"E1\",\"givenName\":\"A\",\"familyName\":\"B\",\"badge\":\"7\"}";
+    static const struct {
+        const char *method, *body, *key;
+    } life[] = {
+        {EMPLOYEE "HireEmployee", hire_plain, "k1"},
+        {EMPLOYEE "UpdateEmployee", "{\"employee\":{\"id\":\"E1\",\"crew\":\"c\"},\"updateMask\":\"crew\"}", "k2"},
+        {EMPLOYEE "UpdateEmployeePrivate", private_fields, "k3"},
+        {EMPLOYEE "TerminateEmployee", "{\"id\":\"E1\"}", "k4"},
+        {EMPLOYEE "RehireEmployee", "{\"id\":\"E1\",\"badge\":\"8\"}", "k5"},
+        {EMPLOYEE "TerminateEmployee", "{\"id\":\"E1\"}", "k6"}};
+    char *answer = NULL;
+    farm_start_all(f, 1);
+    for (size_t i = 0; i < sizeof life / sizeof *life; i++) must(f, life[i].method, life[i].body, life[i].key);
+    must(f, EMPLOYEE "EraseEmployee", "{\"id\":\"E1\"}", "erase");
+    for (size_t i = 0; i < sizeof life / sizeof *life; i++)
+        ck_assert_msg(farm_call_with(f, life[i].method, life[i].body, life[i].key, &answer, &err) == FURROW_NOT_FOUND,
+                      "%s: %s: %s", life[i].method, furrow_status_name(err.code), err.text);
+    must(f, EMPLOYEE "EraseEmployee", "{\"id\":\"E1\"}", "erase");
+}
+
+START_TEST(of_an_erased_employee_every_repeated_command_is_answered)
+{
+    farm_run(repeated);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("farm_private");
     TCase *tests = tcase_create("private data");
     tcase_set_timeout(tests, 120);
     tcase_add_test(tests, of_an_erased_employee_nothing_is_left);
+    tcase_add_test(tests, of_an_erased_employee_every_repeated_command_is_answered);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
