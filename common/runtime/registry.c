@@ -141,10 +141,6 @@ static void write_stats(const furrow_registry *registry, furrow_buffer *out)
 {
     identity(registry, "stats", out);
     text_field(out, "started", registry->started);
-    furrow_server_load load;
-    furrow_server_load_of(registry->server, &load);
-    furrow_buffer_append_byte(out, ',');
-    furrow_registry_write_load(&load, out);
     endpoints(registry, true, out);
     furrow_buffer_append_byte(out, '}');
 }
