@@ -16,15 +16,9 @@
 #define REPLIES "_R_.>" /* how nats-server calls the inbox of a request that came from another account */
 
 /* What only reads of `$JS.API.`, as far as the stock CLI asks for it. */
-static const char *const reads[] = {"INFO",
-                                    "STREAM.NAMES",
-                                    "STREAM.LIST",
-                                    "STREAM.INFO.*",
-                                    "STREAM.MSG.GET.*",
-                                    "DIRECT.GET.>",
-                                    "CONSUMER.NAMES.*",
-                                    "CONSUMER.LIST.*",
-                                    "CONSUMER.INFO.*.*"};
+static const char *const reads[] = {
+    "INFO",         "STREAM.NAMES",     "STREAM.LIST",     "STREAM.INFO.*",    "STREAM.MSG.GET.*",
+    "DIRECT.GET.>", "CONSUMER.NAMES.*", "CONSUMER.LIST.*", "CONSUMER.INFO.*.*"};
 
 /* One more element at the end of an array, zeroed. What pointed into it before does not any more. */
 static void *add_element(void *array, size_t *count, size_t size)
