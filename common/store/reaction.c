@@ -12,6 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define STEPS_MAX 1000
+
 /* [cursor, [id, old, id, old, ...]]. What is no id was not put there by us, and could not be looked up. */
 furrow_status furrow_reaction_page(const furrow_value *answer, uint64_t *cursor, furrow_value *pairs, furrow_error *err)
 {
@@ -48,17 +50,21 @@ static furrow_status scan(furrow_table *table, size_t max, furrow_arena *arena, 
     return status ? status : furrow_reaction_page(&answer, &table->reaction_cursor, out, err);
 }
 
-/* At least one pending reaction, unless once round the hash there is none. */
+/*
+ * At least one pending reaction, unless once round the hash there is none. How many steps a round takes is Redis's to
+ * say, so one look takes STEPS_MAX at most; the next goes on where it ended.
+ */
 static furrow_status find_pending(furrow_table *table, size_t max, furrow_arena *arena, furrow_value *out,
                                   furrow_error *err)
 {
     int rounds = table->reaction_cursor == 0 ? 1 : 2; /* begun in the middle: the rest, and then all of it */
-    do {
+    for (int step = 0; step < STEPS_MAX; step++) {
         furrow_status status = scan(table, max, arena, out, err);
         if (status || out->count > 0) return status;
-        if (table->reaction_cursor == 0) rounds--;
-    } while (rounds > 0);
-    return FURROW_OK;
+        if (table->reaction_cursor == 0 && --rounds == 0) return FURROW_OK;
+    }
+    return furrow_fail(err, FURROW_UNAVAILABLE, "redis: HSCAN of %s found no pending reaction in %d steps, and no end",
+                       (const char *)table->reactions_key.data, STEPS_MAX);
 }
 
 static furrow_status read_now(furrow_table *table, furrow_record_reaction *reactions, size_t count, furrow_arena *arena,

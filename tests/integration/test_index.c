@@ -427,6 +427,46 @@ START_TEST(reactions_that_fail_do_not_hide_the_others)
 }
 END_TEST
 
+/* A hash full of what is no id: each look for pending reactions ends, and those after it find what is there. */
+static void endless_body(store_world *world)
+{
+    enum { STRAYS = 20000 };
+    furrow_error err = {0};
+    furrow_record_reaction *list;
+    size_t count = 0, looks = 0;
+    ck_assert(store_world_connected(world->store));
+    furrow_table *table = store_world_table(world, world->store, "Worker", "", true);
+    furrow_bytes argv[2 + 200] = {FURROW_BYTES_LITERAL("HSET"), FURROW_BYTES_LITERAL("test:{Worker}:@reactions")};
+    for (size_t i = 0; i < STRAYS; i += 100) {
+        furrow_arena_reset(world->arena);
+        for (size_t j = 0; j < 100; j++) {
+            argv[2 + 2 * j] = furrow_bytes_of(furrow_arena_printf(world->arena, "no id %zu", i + j));
+            argv[3 + 2 * j] = furrow_bytes_of("x");
+        }
+        ck_assert_ok(furrow_store_command(world->store, argv, 202, world->arena, NULL, failure));
+    }
+    furrow_record_write write = {furrow_bytes_of("w1"), 1, store_world_worker(world, "w1", "n", 0, "")};
+    ck_assert_ok(furrow_record_apply(table, &write, 1, NULL, failure));
+    for (; count == 0 && looks < STRAYS; looks++) {
+        int64_t before = store_world_info(world, "total_commands_processed");
+        furrow_arena_reset(world->arena);
+        furrow_status status = furrow_record_reactions(table, 1, world->arena, &list, &count, &err);
+        ck_assert_int_le(store_world_info(world, "total_commands_processed") - before, 1100);
+        if (status != FURROW_OK)
+            ck_assert_msg(status == FURROW_UNAVAILABLE && strstr(err.text, "HSCAN"), "%s", err.text);
+    }
+    ck_assert_uint_gt(looks, 0);
+    ck_assert_uint_eq(count, 1);
+    ck_assert_str_eq(list[0].id, "w1");
+    furrow_table_destroy(table);
+}
+
+START_TEST(a_look_for_reactions_ends_and_the_next_goes_on)
+{
+    store_world_run(NULL, endless_body);
+}
+END_TEST
+
 /* Applies one write with @known as what is stored; how many applied, and how many reads Redis was asked for. */
 static size_t put_known(store_world *world, furrow_table *table, uint64_t version, const char *name,
                         const furrow_record *known, int64_t *reads)
@@ -479,6 +519,7 @@ int main(void)
         bytes_that_are_no_message_are_refused_before_anything_is_written,
         a_pending_reaction_holds_the_oldest_record_unseen,
         reactions_that_fail_do_not_hide_the_others,
+        a_look_for_reactions_ends_and_the_next_goes_on,
         what_a_write_knows_saves_a_read_and_does_no_harm_when_wrong,
     };
     return store_world_main("index", tests, sizeof tests / sizeof tests[0]);
