@@ -3,7 +3,8 @@
  * entities.
  *
  *   furrow_entity --url nats://127.0.0.1:4222 --redis /run/redis.sock --way whole --window 256 --writes 200000
- *   -> furrow_entity whole window=256 writes=200000 failed=0 aborted=0 seconds=3.100 per_s=64500 cpu_us=7.10
+ *   -> furrow_entity whole window=256 writes=200000 failed=0 aborted=0 seconds=3.100 per_s=64500 longest_ms=9
+ *      cpu_us=7.10
  *
  * Ways: "publish" is the link's publish with an expected sequence alone (FLOOR.md's case); "whole" is the entity's
  * write: read from Redis, decide, publish with CloudEvents headers, apply to Redis; "keyed" is the same with an
@@ -38,7 +39,8 @@ typedef struct bench {
     enum way way;
     long writes, window, next, failed, aborted, begin;
     int running;
-    uint64_t *versions; /* of each entity, for "publish" */
+    uint64_t longest_ns; /* of a write */
+    uint64_t *versions;  /* of each entity, for "publish" */
     char first_error[256];
 } bench;
 
@@ -93,8 +95,11 @@ static void worker(void *arg)
             snprintf(id, sizeof id, "%s", the.hot);
         else
             snprintf(id, sizeof id, "%d-%s-%ld", (int)getpid(), way_names[the.way], the.way == HOT ? 0 : slot);
+        uint64_t begun = furrow_clock_now_ns();
         furrow_status status = the.way == PUBLISH ? publish(id, slot, &err) : write_entity(id, number, arena, &err);
         if (status != FURROW_OK && the.failed++ == 0) snprintf(the.first_error, sizeof the.first_error, "%s", err.text);
+        uint64_t took = furrow_clock_now_ns() - begun;
+        if (took > the.longest_ns) the.longest_ns = took;
         the.aborted += status == FURROW_ABORTED;
         furrow_arena_reset(arena);
     }
@@ -119,9 +124,10 @@ static void run_writers(void)
     for (long i = 0; i < the.window; i++) the.running += furrow_loop_spawn(the.loop, worker, NULL, &err) == FURROW_OK;
     while (the.running > 0) furrow_task_sleep_ms(1);
     double seconds = (double)(furrow_clock_now_ns() - begun) / 1e9;
-    printf("furrow_entity %s window=%ld writes=%ld failed=%ld aborted=%ld seconds=%.3f per_s=%.0f cpu_us=%.2f\n",
+    printf("furrow_entity %s window=%ld writes=%ld failed=%ld aborted=%ld seconds=%.3f per_s=%.0f longest_ms=%.0f "
+           "cpu_us=%.2f\n",
            way_names[the.way], the.window, the.writes, the.failed, the.aborted, seconds, (double)the.writes / seconds,
-           (cpu_us() - cpu) / (double)the.writes);
+           (double)the.longest_ns / 1e6, (cpu_us() - cpu) / (double)the.writes);
     if (the.failed) fprintf(stderr, "furrow_entity: %s\n", the.first_error);
 }
 
