@@ -16,7 +16,6 @@
 #include "wire/projection.h"
 
 #define FURROW_REPLICA_WORKERS 8    /* batches of FURROW_RECORD_BATCH events on their way to Redis at once */
-#define FURROW_REPLICA_WAITERS 4096 /* calls that wait for a version at once */
 #define FURROW_REPLICA_CALL_MS 5000 /* a question to NATS */
 #define FURROW_REPLICA_TICK_MS 1000 /* how often a ready replica looks after its marker and stores its position */
 

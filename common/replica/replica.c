@@ -13,6 +13,7 @@
 #include <string.h>
 
 #define DEFAULT_BATCH   1000
+#define DEFAULT_WAITING 4096
 #define DEFAULT_IN_HAND 4000
 #define DRAIN_LOOK_MS   5
 #define LAYOUT          "1" /* of records in Redis: another one is another shape */
@@ -120,6 +121,7 @@ static furrow_status set_up(furrow_replica *replica, furrow_error *err)
     options->instance = strdup(options->instance);
     if (!options->service || !options->instance) return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "out of memory");
     if (!options->batch) options->batch = DEFAULT_BATCH;
+    if (!options->max_waiting) options->max_waiting = DEFAULT_WAITING;
     if (!options->max_in_hand) options->max_in_hand = DEFAULT_IN_HAND;
     if (options->max_in_hand < options->batch) options->max_in_hand = options->batch;
     take_contract(replica);
@@ -304,7 +306,7 @@ void furrow_replica_stats_of(const furrow_replica *replica, furrow_replica_stats
 {
     *out = replica->stats;
     out->waiting = replica->waiter_count;
-    out->waiting_max = FURROW_REPLICA_WAITERS;
+    out->waiting_max = replica->options.max_waiting;
     out->age_ns = replica->current ? 0 : furrow_clock_now_ns() - replica->known_ns;
 }
 

@@ -77,6 +77,7 @@ typedef struct furrow_replica_options {
     void *user;
     size_t batch;       /* events a pull asks for; 0: 1000 */
     size_t max_in_hand; /* events fetched and not yet acked; 0: 4000 */
+    size_t max_waiting; /* calls of furrow_replica_wait at once; 0: 4096 */
 } furrow_replica_options;
 
 furrow_replica *furrow_replica_create(furrow_link *link, furrow_store *store, const furrow_replica_options *options,
@@ -111,7 +112,8 @@ void furrow_replica_stats_of(const furrow_replica *replica, furrow_replica_stats
  */
 const char *furrow_replica_last_letter(const furrow_replica *replica);
 
-/* Parks until the record @id has at least @version or the replica's position has passed it. DEADLINE_EXCEEDED. */
+/* Parks until the record @id has at least @version or the replica's position has passed it. DEADLINE_EXCEEDED;
+ * RESOURCE_EXHAUSTED at once when max_waiting do. */
 furrow_status furrow_replica_wait(furrow_replica *replica, const char *id, uint64_t version, uint64_t deadline_ns,
                                   furrow_error *err) FURROW_MUST_USE;
 

@@ -1,5 +1,5 @@
 /*
- * Idempotency keys: the same key answers the same result for a day. What took effect is remembered in the store with
+ * Idempotency keys: the same key answers the same result for a day, or until max_results newer ones are kept. What took effect is remembered in the store with
  * the request's hash and the versions it made, sealed with the service's secret, until one of the entities it wrote is
  * deleted; the log itself refuses a second effect also when the store forgot (see log/entity.h). A second request with
  * a key that is being worked on waits for the first.
@@ -153,12 +153,12 @@ static void remember(furrow_call *call, const char *name, const ProtobufCMessage
 {
     const furrow_server_options *options = &call->served->server->options;
     const char *of[FURROW_REMEMBERED_OF_MAX];
-    furrow_remembered what = {.service = options->queue, .key = name, .of = of};
+    furrow_remembered what = {.service = options->queue, .key = name, .of = of, .max = options->max_results};
     if (call->versions_cut || !list_subjects(call, of, &what.of_count)) return;
     what.value = pack_result(call, name, response);
     if (!what.value.data) return;
     uint64_t deadline = furrow_task_set_deadline(furrow_clock_now_ns() + REMEMBER_MS * FURROW_NS_PER_MS);
-    (void)!furrow_store_remember(options->store, &what, REMEMBER_S, NULL);
+    (void)!furrow_store_remember(options->store, &what, REMEMBER_S, &call->served->server->results, NULL);
     (void)furrow_task_set_deadline(deadline);
 }
 

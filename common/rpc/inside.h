@@ -76,6 +76,7 @@ struct furrow_server {
     bool watching;       /* a task looks after the queue, */
     furrow_waiter watch; /* and is woken to end */
     uint64_t refused, expired;
+    size_t results;             /* that were remembered when the last was */
     uint64_t refused_ns;        /* when the last was */
     uint64_t refusing_since_ns; /* the first since a call ended; 0: none */
     furrow_ready_made *busy[2]; /* the refusal of who is too much, by furrow_encoding */

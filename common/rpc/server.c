@@ -253,6 +253,11 @@ size_t furrow_server_calls(const furrow_server *server)
     return server->live;
 }
 
+size_t furrow_server_results(const furrow_server *server)
+{
+    return server->results;
+}
+
 uint64_t furrow_server_dropped(const furrow_server *server)
 {
     return server->dropped;

@@ -36,6 +36,7 @@ static void check_process(const furrow_service *service, alarms *self)
     const furrow_config *config = &service->config;
     furrow_budget_stats memory = furrow_budget_stats_of_process();
     size_t calls = furrow_server_calls(service->server), tasks = furrow_loop_tasks(service->loop);
+    size_t results = furrow_server_results(service->server);
     if (is_near(memory.used, memory.admitted_max))
         raise_alarm(self, "memory: %zu of the %zu MB that new requests may take are in use (FURROW_MEMORY_MB)",
                     memory.used >> 20, memory.admitted_max >> 20);
@@ -43,6 +44,9 @@ static void check_process(const furrow_service *service, alarms *self)
         raise_alarm(self, "calls: %zu of %lld run (FURROW_MAX_CALLS)", calls, (long long)config->max_calls);
     if (is_near(tasks, (size_t)config->max_tasks))
         raise_alarm(self, "tasks: %zu of %lld run (FURROW_MAX_TASKS)", tasks, (long long)config->max_tasks);
+    if (is_near(results, (size_t)config->results_max))
+        raise_alarm(self, "results: %zu of %lld are remembered, and then the oldest go (FURROW_RESULTS_MAX)", results,
+                    (long long)config->results_max);
 }
 
 static void check_replica(const furrow_replica *replica, const char *stream, alarms *self)
@@ -53,7 +57,8 @@ static void check_replica(const furrow_replica *replica, const char *stream, ala
         raise_alarm(self, "dead letters: %llu events of %s since the start: see stream DEADLETTER",
                     (unsigned long long)stats.dead_lettered, stream);
     if (is_near(stats.waiting, stats.waiting_max))
-        raise_alarm(self, "waiting: %zu of %zu calls wait for events of %s", stats.waiting, stats.waiting_max, stream);
+        raise_alarm(self, "waiting: %zu of %zu calls wait for events of %s (FURROW_REPLICA_WAITERS)", stats.waiting,
+                    stats.waiting_max, stream);
     if (furrow_replica_notice(replica)[0]) raise_alarm(self, "%s: %s", stream, furrow_replica_notice(replica));
 }
 

@@ -66,6 +66,8 @@ const furrow_setting furrow_config_table[] = {
            "memory that work at hand may take beside that of an idle process; past it RESOURCE_EXHAUSTED"),
     NUMBER("FURROW_ENTITY_WAITERS", entity_waiters, "1024", 1, 30000,
            "writers that wait for their turn, per entity type; past it RESOURCE_EXHAUSTED"),
+    NUMBER("FURROW_RESULTS_MAX", results_max, "100000", 1, 100000000,
+           "answers of idempotency keys that Redis remembers, for a day each; of more the oldest go"),
     NUMBER("FURROW_DEADLETTER_MB", deadletter_mb, "256", 1, 1048576,
            "room that furrow provision gives to dead letters; when it is full, events that need it wait"),
     NUMBER("FURROW_TIMEOUT_MS", timeout_ms, "5000", 1, 600000, "deadline of a request that brings none"),
@@ -73,6 +75,8 @@ const furrow_setting furrow_config_table[] = {
     NUMBER("FURROW_REPLICA_BATCH", replica_batch, "1000", 1, 10000, "events a replica asks for at a time"),
     NUMBER("FURROW_REPLICA_IN_HAND", replica_in_hand, "4000", 1, 100000,
            "events fetched and not yet acked, per replica"),
+    NUMBER("FURROW_REPLICA_WAITERS", replica_waiters, "4096", 1, 30000,
+           "calls that wait for an event to arrive, per replica; past it RESOURCE_EXHAUSTED"),
 };
 const size_t furrow_config_count = sizeof furrow_config_table / sizeof *furrow_config_table;
 

@@ -81,6 +81,7 @@ static furrow_status make_replica(furrow_service *service, furrow_replica_option
     options.user = service;
     options.batch = (size_t)service->config.replica_batch;
     options.max_in_hand = (size_t)service->config.replica_in_hand;
+    options.max_waiting = (size_t)service->config.replica_waiters;
     *out = furrow_replica_create(service->log, service->store, &options, err);
     return *out ? FURROW_OK
                 : furrow_wrap(err, "replica of %s", options.own ? options.own->name : options.contract->entity);
@@ -264,6 +265,7 @@ static furrow_status make_server(furrow_service *service, furrow_error *err)
                                                       .default_timeout_ms = (uint32_t)config->timeout_ms,
                                                       .store = service->store,
                                                       .secret = service->secret,
+                                                      .max_results = (size_t)config->results_max,
                                                       .after = wait_after,
                                                       .ready = is_ready,
                                                       .user = service},

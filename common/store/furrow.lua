@@ -8,8 +8,9 @@ The library's name holds a hash of this text (see CMakeLists.txt), and so do the
 live side by side while services are replaced one after the other, and one text never takes the place of another.
 
 Rules, which tests/integration/test_functions.c tries to break:
-  - A function touches the keys it is given and no other. Redis checks each command of a function against the rights
-    of the user who called, too.
+  - A function touches the keys it is given and no other, but for values that `remember` drops: what names them stands
+    in a list that it is given, and all of it lies beside that list. Redis checks each command of a function against the rights of the
+    user who called, too.
   - Its work is bounded by its arguments. Counts that come as arguments are whole numbers with a bound; no loop ends
     by what is stored.
   - Records are written last. Where Redis stops a function before that (a key of a wrong type), their versions are
@@ -22,6 +23,7 @@ local INDEXES = 26 -- an index is a letter
 local ENTRIES = 100000 -- index entries of one record
 local ENTITIES = 16 -- that a remembered value tells of: FURROW_REMEMBERED_OF_MAX in record.h
 local STEP = 1000 -- index entries that one command takes
+local DROPPED = 100 -- remembered values that one call takes away
 
 -- The whole number from @least to @most that @text is.
 local function whole(text, least, most)
@@ -212,25 +214,65 @@ local function clear(K, A)
 end
 
 --[[
-What an idempotency key answered. KEYS: the value's; then, for each entity that it tells something of, the record and
-the list of such values. ARGV: the value, its time to live and the time now, in seconds. Nothing is kept when there is a
-value, or when one of the entities is a tombstone: a record of 8 bytes. Answers 1 if the value was kept.
+Adds @member to @list, a sorted set by when members expire, and takes out some that have. So the list is as long as what
+it lists, and goes when the last of that has gone.
+]]
+local function list_until(list, member, now, expires, ttl)
+  local gone = redis.call('ZRANGEBYSCORE', list, '-inf', now, 'LIMIT', 0, STEP)
+  if #gone > 0 then redis.call('ZREM', list, unpack(gone)) end
+  redis.call('ZADD', list, expires, member)
+  redis.call('EXPIRE', list, ttl)
+end
+
+-- Takes away remembered values by their members of the list @kept; see remember.
+local function drop(kept, prefix, members)
+  local call = redis.call
+  for i = 1, #members do
+    local key, subjects = string.match(members[i], '^(%S+)(.*)$')
+    call('UNLINK', prefix .. (key or ''))
+    local count = 0
+    for subject in string.gmatch(subjects or '', '%S+') do
+      call('ZREM', prefix .. 'of:' .. subject, members[i])
+      count = count + 1
+      if count == ENTITIES then break end
+    end
+  end
+  call('ZREM', kept, unpack(members))
+end
+
+--[[
+What an idempotency key answered. KEYS: the value's; the list of all there are, "<prefix>@kept"; then, for each entity
+that the value tells something of, the record and the list of such values, "<prefix>of:<subject>". ARGV: the value, its
+time to live in seconds, the time now in microseconds, and how many there may be. Nothing is kept when there is a value,
+or when one of the entities is a tombstone: a record of 8 bytes. Past the bound the oldest go, out of all lists. Answers
+how many there are.
+
+In a list a value is its key without the prefix, then the subjects it is listed under, with spaces between: so who finds
+it in one list finds it in all.
 ]]
 local function remember(K, A)
-  local call = redis.call
-  local ttl, now = whole(A[2], 1, 1e9), whole(A[3], 0, 1e12)
-  whole((#K - 1) / 2, 0, ENTITIES)
-  for i = 2, #K, 2 do
-    local record = call('GET', K[i])
-    if record and #record == 8 then return 0 end
-  end
+  local call, sub = redis.call, string.sub
+  local ttl, now, most = whole(A[2], 1, 1e9), whole(A[3], 0, 1e16), whole(A[4], 1, 1e9)
+  local seconds, prefix = math.floor(now / 1e6), sub(K[2] or '', 1, -6)
+  whole((#K - 2) / 2, 0, ENTITIES)
+  if K[2] ~= prefix .. '@kept' or sub(K[1], 1, #prefix) ~= prefix then error('a value beside its list was expected') end
   for i = 3, #K, 2 do
-    local gone = call('ZRANGEBYSCORE', K[i], '-inf', now, 'LIMIT', 0, STEP)
-    if #gone > 0 then call('ZREM', K[i], unpack(gone)) end
-    call('ZADD', K[i], now + ttl, K[1])
-    call('EXPIRE', K[i], ttl)
+    local record = call('GET', K[i])
+    if record and #record == 8 then return call('ZCARD', K[2]) end
   end
-  return call('SET', K[1], A[1], 'NX', 'EX', ttl) and 1 or 0
+  local member = sub(K[1], #prefix + 1)
+  for i = 4, #K, 2 do
+    if sub(K[i], 1, #prefix + 3) ~= prefix .. 'of:' then error('the list of an entity was expected') end
+    member = member .. ' ' .. sub(K[i], #prefix + 4)
+  end
+  for i = 4, #K, 2 do list_until(K[i], member, seconds, seconds + ttl, ttl) end
+  if not call('SET', K[1], A[1], 'NX', 'EX', ttl) then return call('ZCARD', K[2]) end
+  list_until(K[2], member, now, now + ttl * 1e6, ttl)
+  local count = call('ZCARD', K[2])
+  if count <= most then return count end
+  local oldest = call('ZRANGE', K[2], 0, math.min(count - most, DROPPED) - 1)
+  drop(K[2], prefix, oldest)
+  return count - #oldest
 end
 
 -- That Redis answers, knows this library, and lets us call it.

@@ -90,7 +90,8 @@ typedef struct furrow_record_reaction {
     const char *id;
     furrow_record before, now;
 } furrow_record_reaction;
-/* At most @max pending ones, in @arena. */
+/* At most @max pending ones, in @arena. UNAVAILABLE, also: none was found in the steps that one look may take; the next
+ * goes on from there. */
 furrow_status furrow_record_reactions(furrow_table *table, size_t max, furrow_arena *arena,
                                       furrow_record_reaction **out, size_t *count, furrow_error *err) FURROW_MUST_USE;
 /* @reaction has run: forgets it, or, when the record is newer by now, keeps it pending with `before` = the @now that it
@@ -155,14 +156,16 @@ furrow_status furrow_table_lease(furrow_table *table, const char *what, const ch
 /* Small values with an expiry, for idempotency results: "<service>:@idem:<key>". The first value remembered
  * stands until it expires; recall yields it, or FURROW_VALUE_NIL. */
 #define FURROW_REMEMBERED_OF_MAX 16
+#define FURROW_REMEMBERED_MAX    100000
 typedef struct furrow_remembered {
     const char *service, *key;
     furrow_bytes value;
     const char *const *of; /* subjects of the service's own entities that the value tells something of */
     size_t of_count;
+    size_t max; /* that are remembered of the service: of more the oldest go; 0: FURROW_REMEMBERED_MAX */
 } furrow_remembered;
-/* Nothing is kept of an entity that is a tombstone in Redis. */
-furrow_status furrow_store_remember(furrow_store *store, const furrow_remembered *what, uint64_t ttl_s,
+/* Nothing is kept of an entity that is a tombstone in Redis. @kept, or NULL: how many there are now. */
+furrow_status furrow_store_remember(furrow_store *store, const furrow_remembered *what, uint64_t ttl_s, size_t *kept,
                                     furrow_error *err) FURROW_MUST_USE;
 /* Whatever is remembered of the entity of @subject, once its tombstone is in Redis. */
 furrow_status furrow_store_forget(furrow_store *store, const char *service, const char *subject,

@@ -71,7 +71,7 @@ static void whole(log_world *world)
     add(world, 5);
     furrow_remembered what = {
         .service = "counting", .key = "k", .value = furrow_bytes_of("x"), .of = of, .of_count = 1};
-    log_must(furrow_store_remember(world->store, &what, 3600, &err), &err);
+    log_must(furrow_store_remember(world->store, &what, 3600, NULL, &err), &err);
     ck_assert_int_eq(redis_number(world, "EXISTS", "counting:@idem:k"), 1);
     ck_assert_int_eq(bodies(world), HISTORY);
     erase(world);

@@ -16,7 +16,7 @@ enum { FUNCTIONS = sizeof functions / sizeof *functions };
 /* What furrow permissions gives to a service called "test". */
 #define RULES                                                                                                          \
     "ACL SETUSER test on >secret resetkeys ~test:* -@all +info +ping +fcall +get +mget +set +mset +unlink +hget "      \
-    "+hmget +hset +hsetnx +hdel +hscan +llen +lrange +ltrim +rpush +zadd +zrem "                                       \
+    "+hmget +hset +hsetnx +hdel +hscan +llen +lrange +ltrim +rpush +zadd +zcard +zrem "                                \
     "+zrangebylex +expire +zrange +zrangebyscore"
 
 static furrow_store *open_provisioning(store_world *world)
@@ -175,9 +175,9 @@ static void foreign_body(store_world *world)
         {"lease", {"1", "other:{W}:@lease:repair", "me", "1000"}},
         {"clear", {"2", "test:{W}:@ids", "other:{W}:a", "a"}},
         {"clear", {"2", "other:{W}:@ids", "test:{W}:a", "a"}},
-        {"remember", {"1", "other:@idem:k", "x", "60", "1"}},
-        {"remember", {"3", "test:@idem:k", "other:{W}:a", "test:@idem:of:a", "x", "60", "1"}},
-        {"remember", {"3", "test:@idem:k", "test:{W}:a", "other:@idem:of:a", "x", "60", "1"}},
+        {"remember", {"2", "other:@idem:k", "other:@idem:@kept", "x", "60", "1", "9"}},
+        {"remember", {"4", "test:@idem:k", "test:@idem:@kept", "other:{W}:a", "test:@idem:of:a", "x", "60", "1", "9"}},
+        {"remember", {"4", "test:@idem:k", "test:@idem:@kept", "test:{W}:a", "other:@idem:of:a", "x", "60", "1", "9"}},
     };
     furrow_error err = {0};
     furrow_store *store = open_service(world);

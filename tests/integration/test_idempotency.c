@@ -344,7 +344,9 @@ static furrow_bytes remembered_key(rpc_world *world)
     ck_assert_ok(furrow_store_command(world->store, list, 2, world->arena, &keys, failure));
     for (size_t i = 0; i < keys.count; i++) {
         ck_assert_ptr_nonnull(furrow_bytes_after(keys.items[i].text.data, "rpctest:@idem:"));
-        if (!furrow_bytes_after(keys.items[i].text.data, "rpctest:@idem:of:")) found = keys.items[i].text;
+        if (!furrow_bytes_after(keys.items[i].text.data, "rpctest:@idem:of:") &&
+            strcmp(keys.items[i].text.data, "rpctest:@idem:@kept") != 0)
+            found = keys.items[i].text;
     }
     ck_assert_ptr_nonnull(found.data);
     return found;
@@ -423,6 +425,31 @@ static void spoilt_body(rpc_world *world)
 START_TEST(a_spoilt_memory_crashes_nothing_and_is_not_believed)
 {
     rpc_world_run(&with_redis, spoilt_body);
+}
+END_TEST
+
+/* The newest are remembered, over whatever number of commands; an old one is the log's to recognise. */
+static void bounded_body(rpc_world *world)
+{
+    char key[16], id[16];
+    for (int i = 1; i <= 50; i++) {
+        snprintf(key, sizeof key, "key-%d", i);
+        create_now(world, "a", key);
+    }
+    ck_assert_uint_eq(furrow_server_results(world->server), 5);
+    for (int i = 46; i <= 50; i++) {
+        snprintf(key, sizeof key, "key-%d", i);
+        snprintf(id, sizeof id, "a-%d", i);
+        creation call = create_now(world, "a", key);
+        ck_created(&call, id);
+    }
+    creation call = create_now(world, "a", "key-45");
+    ck_created(&call, "a-51");
+}
+
+START_TEST(so_many_answers_are_remembered_as_are_allowed_the_newest)
+{
+    rpc_world_run(&(rpc_world_options){.redis = true, .server = {.max_results = 5}}, bounded_body);
 }
 END_TEST
 
@@ -512,6 +539,7 @@ int main(void)
                                   what_is_remembered_is_sealed,
                                   an_answer_is_forgotten_with_any_entity_that_it_tells_of,
                                   a_spoilt_memory_crashes_nothing_and_is_not_believed,
+                                  so_many_answers_are_remembered_as_are_allowed_the_newest,
                                   a_key_has_1_to_255_characters,
                                   a_method_without_side_effects_needs_no_memory,
                                   a_server_without_a_store_refuses_keys,

@@ -414,9 +414,9 @@ static void remember_body(store_world *world)
     ck_assert_ok(furrow_store_recall(world->store, "test", "k", world->arena, &value, failure));
     ck_assert_int_eq(value.kind, FURROW_VALUE_NIL);
     furrow_remembered what = {.service = "test", .key = "k", .value = text("first")};
-    ck_assert_ok(furrow_store_remember(world->store, &what, 86400, failure));
+    ck_assert_ok(furrow_store_remember(world->store, &what, 86400, NULL, failure));
     what.value = text("second");
-    ck_assert_ok(furrow_store_remember(world->store, &what, 86400, failure));
+    ck_assert_ok(furrow_store_remember(world->store, &what, 86400, NULL, failure));
     ck_assert_ok(furrow_store_recall(world->store, "test", "k", world->arena, &value, failure));
     ck_assert_str_eq(value.text.data, "first");
     ck_assert_int_gt(store_world_number(world, "TTL test:@idem:k"), 86000);
@@ -438,31 +438,71 @@ static bool remembers(store_world *world, const char *key)
 static void forget_body(store_world *world)
 {
     static const char *const one[] = {"shop.v1.Item.a"}, *const two[] = {"shop.v1.Item.a", "shop.v1.Other.b"};
-    furrow_remembered what = {.service = "test", .key = "of a", .value = text("x"), .of = one, .of_count = 1};
+    furrow_remembered what = {.service = "test", .key = "of-a", .value = text("x"), .of = one, .of_count = 1};
     ck_assert(store_world_connected(world->store));
-    ck_assert_ok(furrow_store_remember(world->store, &what, 86400, failure));
-    what = (furrow_remembered){.service = "test", .key = "of both", .value = text("x"), .of = two, .of_count = 2};
-    ck_assert_ok(furrow_store_remember(world->store, &what, 86400, failure));
-    what = (furrow_remembered){.service = "test", .key = "of b", .value = text("x"), .of = two + 1, .of_count = 1};
-    ck_assert_ok(furrow_store_remember(world->store, &what, 86400, failure));
+    ck_assert_ok(furrow_store_remember(world->store, &what, 86400, NULL, failure));
+    what = (furrow_remembered){.service = "test", .key = "of-both", .value = text("x"), .of = two, .of_count = 2};
+    ck_assert_ok(furrow_store_remember(world->store, &what, 86400, NULL, failure));
+    what = (furrow_remembered){.service = "test", .key = "of-b", .value = text("x"), .of = two + 1, .of_count = 1};
+    ck_assert_ok(furrow_store_remember(world->store, &what, 86400, NULL, failure));
     ck_assert_int_gt(store_world_number(world, "TTL test:@idem:of:shop.v1.Item.a"), 86000);
 
     /* All that tells of a goes, and the list; what tells of others stays. */
     ck_assert_ok(furrow_store_forget(world->store, "test", "shop.v1.Item.a", failure));
-    ck_assert(!remembers(world, "of a") && !remembers(world, "of both") && remembers(world, "of b"));
+    ck_assert(!remembers(world, "of-a") && !remembers(world, "of-both") && remembers(world, "of-b"));
     ck_assert_int_eq(store_world_number(world, "EXISTS test:@idem:of:shop.v1.Item.a"), 0);
     ck_assert_ok(furrow_store_forget(world->store, "test", "shop.v1.Item.a", failure));
 
     /* And once a tombstone is there nothing of it is remembered any more. */
     store_world_number(world, "SETRANGE test:{Item}:a 0 12345678");
     what = (furrow_remembered){.service = "test", .key = "late", .value = text("x"), .of = two, .of_count = 2};
-    ck_assert_ok(furrow_store_remember(world->store, &what, 86400, failure));
+    ck_assert_ok(furrow_store_remember(world->store, &what, 86400, NULL, failure));
     ck_assert(!remembers(world, "late"));
 }
 
 START_TEST(what_is_remembered_of_an_entity_goes_with_it)
 {
     store_world_run(NULL, forget_body);
+}
+END_TEST
+
+/* Of many more than there may be the newest stay; who asks again with a key that is there changes nothing. */
+static void bounded_body(store_world *world)
+{
+    enum { MOST = 100, ALL = 10 * MOST };
+    static const char *const of[] = {"shop.v1.Item.a"};
+    char key[16];
+    size_t kept = 0;
+    ck_assert(store_world_connected(world->store));
+    for (int i = 1; i <= ALL; i++) {
+        snprintf(key, sizeof key, "k%d", i);
+        furrow_remembered what = {
+            .service = "test", .key = key, .value = text("x"), .of = of, .of_count = i % 2, .max = MOST};
+        ck_assert_ok(furrow_store_remember(world->store, &what, 86400, &kept, failure));
+        ck_assert_uint_eq(kept, i < MOST ? (size_t)i : MOST);
+        if (i % 7 > 0) continue;
+        ck_assert_ok(furrow_store_remember(world->store, &what, 86400, &kept, failure));
+        ck_assert_uint_eq(kept, i < MOST ? (size_t)i : MOST);
+    }
+    ck_assert(!remembers(world, "k1") && !remembers(world, "k900") && remembers(world, "k901") &&
+              remembers(world, "k1000"));
+    ck_assert_int_eq(store_world_number(world, "DBSIZE"), MOST + 2);
+    ck_assert_int_eq(store_world_number(world, "ZCARD test:@idem:of:shop.v1.Item.a"), MOST / 2);
+    ck_assert_int_gt(store_world_number(world, "TTL test:@idem:@kept"), 86000);
+
+    /* A bound that was lowered is come to in steps; what is forgotten makes room. */
+    furrow_remembered what = {.service = "test", .key = "less", .value = text("x"), .max = 10};
+    ck_assert_ok(furrow_store_remember(world->store, &what, 86400, &kept, failure));
+    ck_assert_uint_eq(kept, 10);
+    ck_assert_int_eq(store_world_number(world, "ZCARD test:@idem:of:shop.v1.Item.a"), 4);
+    ck_assert_ok(furrow_store_forget(world->store, "test", of[0], failure));
+    ck_assert_int_eq(store_world_number(world, "ZCARD test:@idem:@kept"), 6); /* "less", and the even ones */
+    ck_assert_int_eq(store_world_number(world, "DBSIZE"), 7);
+}
+
+START_TEST(of_more_values_than_may_be_remembered_the_oldest_go)
+{
+    store_world_run(NULL, bounded_body);
 }
 END_TEST
 
@@ -474,7 +514,7 @@ static void many_forgotten_body(store_world *world)
     for (int i = 0; i < 2500; i++) {
         snprintf(key, sizeof key, "k%d", i);
         furrow_remembered what = {.service = "test", .key = key, .value = text("x"), .of = of, .of_count = 1};
-        ck_assert_ok(furrow_store_remember(world->store, &what, 86400, failure));
+        ck_assert_ok(furrow_store_remember(world->store, &what, 86400, NULL, failure));
     }
     ck_assert_ok(furrow_store_forget(world->store, "test", of[0], failure));
     ck_assert_int_eq(store_world_number(world, "DBSIZE"), 0);
@@ -502,6 +542,7 @@ int main(void)
         the_first_remembered_value_stands,
         what_is_remembered_of_an_entity_goes_with_it,
         any_number_of_remembered_values_is_forgotten,
+        of_more_values_than_may_be_remembered_the_oldest_go,
     };
     return store_world_main("record", tests, sizeof tests / sizeof tests[0]);
 }

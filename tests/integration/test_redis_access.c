@@ -24,19 +24,19 @@ static const struct {
     {"employee", "employee:{x}:1",
      "auth expire fcall get hdel hello hget hmget hscan hset hsetnx info llen lrange ltrim mget mset ping quit reset "
      "rpush "
-     "select set unlink zadd zrange zrangebylex zrangebyscore zrem "},
+     "select set unlink zadd zcard zrange zrangebylex zrangebyscore zrem "},
     {"location", "location:{x}:1",
      "auth expire fcall get hdel hello hget hmget hscan hset hsetnx info llen lrange ltrim mget mset ping quit reset "
      "rpush "
-     "select set unlink zadd zrange zrangebylex zrangebyscore zrem "},
+     "select set unlink zadd zcard zrange zrangebylex zrangebyscore zrem "},
     {"job", "job:{x}:1",
      "auth expire fcall get hdel hello hget hmget hscan hset hsetnx info llen lrange ltrim mget mset ping quit reset "
      "rpush "
-     "select set unlink zadd zrange zrangebylex zrangebyscore zrem "},
+     "select set unlink zadd zcard zrange zrangebylex zrangebyscore zrem "},
     {"timesheet", "timesheet:{x}:1",
      "auth expire fcall get hdel hello hget hmget hscan hset hsetnx info llen lrange ltrim mget mset ping quit reset "
      "rpush "
-     "select set unlink zadd zrange zrangebylex zrangebyscore zrem "},
+     "select set unlink zadd zcard zrange zrangebylex zrangebyscore zrem "},
     {"inspector", "location:{x}:1",
      "auth exists get hello hget hlen hmget info llen lrange mget ping pttl quit reset select strlen ttl type zcard "
      "zscore "},
