@@ -6,6 +6,7 @@ target_include_directories(furrow_link_world PUBLIC ${CMAKE_CURRENT_SOURCE_DIR}/
 target_link_libraries(furrow_link_world PUBLIC furrow_link furrow_test_support PkgConfig::CHECK)
 furrow_integration_test(test_link furrow_link_world)
 furrow_integration_test(test_link_access furrow_link_world)
+furrow_integration_test(test_link_reset furrow_link_world furrow_log_world PkgConfig::NATS)
 add_library(furrow_stream_world STATIC integration/stream_world.c)
 target_include_directories(furrow_stream_world PUBLIC ${CMAKE_CURRENT_SOURCE_DIR}/integration)
 target_link_libraries(furrow_stream_world PUBLIC furrow_link furrow_test_support PkgConfig::CHECK)

@@ -115,7 +115,11 @@ static void on_ready(uv_poll_t *poll, int status, int events)
     if (events & UV_WRITABLE) furrow_loop_defer(conn->link->loop, &conn->link->flush_hook);
     /* An error on the descriptor is found by reading, which gives it a name. */
     if ((events & UV_READABLE) || status < 0) read_input(conn);
-    if (atomic_load(&conn->detached) && !conn->over) furrow_connection_lost(conn);
+    if (conn->over) return;
+    if (atomic_load(&conn->detached))
+        furrow_connection_lost(conn);
+    else if (status < 0) /* libuv watches no more after an error, but what came before it is read first */
+        uv_poll_start(poll, UV_READABLE, on_ready);
 }
 
 int furrow_adapter_start(furrow_connection *conn)

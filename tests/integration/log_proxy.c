@@ -26,7 +26,7 @@ struct test_proxy {
     pthread_mutex_t lock;
     pthread_cond_t obeyed;
     test_proxy_mode mode;
-    bool cut, stop;
+    bool cut, reset, stop;
     unsigned orders, done;
     size_t lost;
 };
@@ -96,7 +96,13 @@ static test_proxy_mode obey(test_proxy *proxy, bool *stop)
     pthread_mutex_lock(&proxy->lock);
     if (proxy->done != proxy->orders && read(proxy->wake[0], drained, sizeof drained) < 0) abort();
     if (proxy->cut) {
-        for (size_t i = 0; i < PAIRS_MAX; i++) close_pair(&proxy->pairs[i]);
+        struct linger at_once = {.l_onoff = 1};
+        for (size_t i = 0; i < PAIRS_MAX; i++) {
+            if (proxy->reset && proxy->pairs[i].client >= 0)
+                setsockopt(proxy->pairs[i].client, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+            close_pair(&proxy->pairs[i]);
+        }
+        proxy->reset = false;
         proxy->mode = PROXY_PASS;
         proxy->cut = false;
     }
@@ -183,6 +189,14 @@ void test_proxy_cut(test_proxy *proxy)
 {
     pthread_mutex_lock(&proxy->lock);
     proxy->cut = true;
+    order(proxy);
+    pthread_mutex_unlock(&proxy->lock);
+}
+
+void test_proxy_reset(test_proxy *proxy)
+{
+    pthread_mutex_lock(&proxy->lock);
+    proxy->cut = proxy->reset = true;
     order(proxy);
     pthread_mutex_unlock(&proxy->lock);
 }

@@ -23,6 +23,8 @@ void test_proxy_set(test_proxy *proxy, test_proxy_mode mode);
 size_t test_proxy_lost(test_proxy *proxy);
 /* Closes all connections and passes again what comes over new ones. */
 void test_proxy_cut(test_proxy *proxy);
+/* The same by a TCP reset, as when a server gives up a client that has not read what it was sent. */
+void test_proxy_reset(test_proxy *proxy);
 void test_proxy_stop(test_proxy *proxy);
 
 #endif
