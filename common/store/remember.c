@@ -99,6 +99,25 @@ static furrow_bytes value_of_member(furrow_bytes prefix, furrow_bytes member, fu
                                        (const char *)member.data));
 }
 
+/* Out of the lists of the other entities that the value tells something of: they name this one. */
+static furrow_status unlist(furrow_store *store, furrow_bytes prefix, furrow_bytes list, furrow_bytes member,
+                            furrow_arena *arena, furrow_error *err)
+{
+    char *words = furrow_arena_memdup(arena, member.data, member.len + 1), *at = words; /* a text's NUL is there */
+    if (!words) return no_memory(err);
+    furrow_status status = FURROW_OK;
+    for (at += strcspn(at, " "); *at && status == FURROW_OK;) {
+        char *subject = ++at;
+        at += strcspn(at, " ");
+        furrow_bytes other = text_of(furrow_arena_printf(arena, "%.*sof:%.*s", (int)prefix.len,
+                                                         (const char *)prefix.data, (int)(at - subject), subject));
+        const furrow_bytes argv[] = {FURROW_BYTES_LITERAL("ZREM"), other, member};
+        if (!other.data) return no_memory(err);
+        if (!furrow_bytes_equal(other, list)) status = furrow_store_command(store, argv, 3, arena, NULL, err);
+    }
+    return status;
+}
+
 /* The list's members go after the values they name: one that is listed can be found again until it is gone. */
 static furrow_status forget_some(furrow_store *store, furrow_bytes list, furrow_bytes kept, furrow_arena *arena,
                                  size_t *count, furrow_error *err)
@@ -119,6 +138,8 @@ static furrow_status forget_some(furrow_store *store, furrow_bytes list, furrow_
     argv[1] = FURROW_BYTES_LITERAL("UNLINK");
     status = furrow_store_command(store, argv + 1, 1 + listed.count, arena, NULL, err);
     if (status == FURROW_OK) status = furrow_store_command(store, names, 2 + listed.count, arena, NULL, err);
+    for (size_t i = 0; i < listed.count && i < FORGET_MAX && status == FURROW_OK; i++)
+        status = unlist(store, prefix, list, names[2 + i], arena, err);
     if (status != FURROW_OK) return status;
     names[1] = list;
     return furrow_store_command(store, names, 2 + listed.count, arena, NULL, err);

@@ -451,6 +451,8 @@ static void forget_body(store_world *world)
     ck_assert_ok(furrow_store_forget(world->store, "test", "shop.v1.Item.a", failure));
     ck_assert(!remembers(world, "of-a") && !remembers(world, "of-both") && remembers(world, "of-b"));
     ck_assert_int_eq(store_world_number(world, "EXISTS test:@idem:of:shop.v1.Item.a"), 0);
+    ck_assert_int_eq(store_world_number(world, "ZCARD test:@idem:of:shop.v1.Other.b"), 1);
+    ck_assert_int_eq(store_world_number(world, "ZCARD test:@idem:@kept"), 1);
     ck_assert_ok(furrow_store_forget(world->store, "test", "shop.v1.Item.a", failure));
 
     /* And once a tombstone is there nothing of it is remembered any more. */
