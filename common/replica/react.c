@@ -6,7 +6,7 @@
  * One entity has one handler at a time and in order: a slot here, and across processes a lease per id. The lease is
  * kept until it expires even when the handler is done: a process that listed the change before cannot run it again
  * behind our back. A reaction that fails for a reason that will not pass is parked: reported as a dead letter and taken
- * off the pending ones, so that it costs nobody anything; the entity's next change runs it again. Bounded: RUNNING_MAX
+ * off the pending ones, so that it costs nobody anything; the entity's next change runs it again. Bounded: max_reactions
  * handlers at once, SLOTS ids that run or wait after a failure. Handlers run only while the replica is ready.
  */
 #include "replica/inside.h"
@@ -15,9 +15,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define RUNNING_MAX     32
 #define RUNNING_LOW     8 /* when so few are left, more are fetched */
-#define SLOTS           256
+#define SLOTS           FURROW_REACTIONS_MAX
 #define LIST_MAX        64
 #define POLL_MS         1000 /* changes that another process or a command of ours has written */
 #define LEASE_MS        15000
@@ -236,7 +235,7 @@ static void list_and_start(furrow_reactor *reactor)
     uint64_t now = furrow_clock_now_ns();
     reactor->more = count > 0;
     for (size_t i = 0; i < count; i++) {
-        if (reactor->running == RUNNING_MAX || replica->draining || replica->stopping) {
+        if (reactor->running >= replica->options.max_reactions || replica->draining || replica->stopping) {
             reactor->more = true;
             return;
         }

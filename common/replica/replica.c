@@ -12,11 +12,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define DEFAULT_BATCH   1000
-#define DEFAULT_WAITING 4096
-#define DEFAULT_IN_HAND 4000
-#define DRAIN_LOOK_MS   5
-#define LAYOUT          "1" /* of records in Redis: another one is another shape */
+#define DEFAULT_BATCH     1000
+#define DEFAULT_WAITING   4096
+#define DEFAULT_REACTIONS 32
+#define DEFAULT_IN_HAND   4000
+#define DRAIN_LOOK_MS     5
+#define LAYOUT            "1" /* of records in Redis: another one is another shape */
 
 /* ---- tasks and rests ---- */
 
@@ -121,6 +122,8 @@ static furrow_status set_up(furrow_replica *replica, furrow_error *err)
     options->instance = strdup(options->instance);
     if (!options->service || !options->instance) return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "out of memory");
     if (!options->batch) options->batch = DEFAULT_BATCH;
+    if (!options->max_reactions) options->max_reactions = DEFAULT_REACTIONS;
+    if (options->max_reactions > FURROW_REACTIONS_MAX) options->max_reactions = FURROW_REACTIONS_MAX;
     if (!options->max_waiting) options->max_waiting = DEFAULT_WAITING;
     if (!options->max_in_hand) options->max_in_hand = DEFAULT_IN_HAND;
     if (options->max_in_hand < options->batch) options->max_in_hand = options->batch;

@@ -57,6 +57,7 @@ typedef struct furrow_change {
  * a body says why, and the reaction runs again with the entity's next change.
  */
 #define FURROW_REACTION_TRIES 5
+#define FURROW_REACTIONS_MAX  256
 typedef furrow_status furrow_react_fn(void *user, const furrow_change *change, furrow_arena *arena, furrow_error *err);
 
 /*
@@ -75,9 +76,10 @@ typedef struct furrow_replica_options {
     furrow_rules_fn *rules;                  /* what every state satisfies, before anybody here uses it; or NULL */
     furrow_restore_fn *restore;              /* of an own entity; or NULL */
     void *user;
-    size_t batch;       /* events a pull asks for; 0: 1000 */
-    size_t max_in_hand; /* events fetched and not yet acked; 0: 4000 */
-    size_t max_waiting; /* calls of furrow_replica_wait at once; 0: 4096 */
+    size_t batch;         /* events a pull asks for; 0: 1000 */
+    size_t max_in_hand;   /* events fetched and not yet acked; 0: 4000 */
+    size_t max_waiting;   /* calls of furrow_replica_wait at once; 0: 4096 */
+    size_t max_reactions; /* handlers of reactions that run at once, up to FURROW_REACTIONS_MAX; 0: 32 */
 } furrow_replica_options;
 
 furrow_replica *furrow_replica_create(furrow_link *link, furrow_store *store, const furrow_replica_options *options,

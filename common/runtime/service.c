@@ -82,6 +82,7 @@ static furrow_status make_replica(furrow_service *service, furrow_replica_option
     options.batch = (size_t)service->config.replica_batch;
     options.max_in_hand = (size_t)service->config.replica_in_hand;
     options.max_waiting = (size_t)service->config.replica_waiters;
+    options.max_reactions = (size_t)service->config.reactions;
     *out = furrow_replica_create(service->log, service->store, &options, err);
     return *out ? FURROW_OK
                 : furrow_wrap(err, "replica of %s", options.own ? options.own->name : options.contract->entity);

@@ -139,6 +139,25 @@ START_TEST(one_entity_is_handled_in_order_and_several_at_once)
 }
 END_TEST
 
+static void stays_within(test_mesh *mesh)
+{
+    static log_of_changes log = {.slow = true};
+    furrow_replica *replica =
+        mesh_replica(mesh, (furrow_replica_options){.react = note, .user = &log, .max_reactions = 3});
+    mesh_await_ready(replica);
+    mesh_put_many(mesh, "p", 0, 60, 1);
+    AWAIT(log.count == 60);
+    ck_assert_uint_gt(log.most, 1);
+    ck_assert_uint_le(log.most, 3);
+    mesh_end(replica);
+}
+
+START_TEST(so_many_reactions_run_at_once_as_are_allowed)
+{
+    mesh_run(NULL, stays_within);
+}
+END_TEST
+
 static void tries_again(test_mesh *mesh)
 {
     static log_of_changes log = {.fail = 3, .broken = "bad"};
@@ -357,6 +376,7 @@ int main(void)
     tcase_set_timeout(tests, 90);
     tcase_add_test(tests, a_handler_gets_before_and_now);
     tcase_add_test(tests, one_entity_is_handled_in_order_and_several_at_once);
+    tcase_add_test(tests, so_many_reactions_run_at_once_as_are_allowed);
     tcase_add_test(tests, a_failing_reaction_is_tried_again_and_holds_up_nobody);
     tcase_add_test(tests, a_reaction_that_will_never_work_is_parked_and_told);
     tcase_add_test(tests, a_state_that_breaks_a_rule_reaches_no_handler);
