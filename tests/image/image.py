@@ -69,10 +69,11 @@ def check_service(root, mesh):
     """The image's location takes the place of the mesh's."""
     shared = root / "shared"
     shared.mkdir()
-    for file in mesh.keys / "location.nk", mesh.keys / "location.redis", mesh.keys / "location.secret", mesh.dir / "redis.sock":
+    for file in mesh.keys / "location.nk", mesh.keys / "location.log.nk", mesh.keys / "location.redis", mesh.keys / "location.secret", mesh.dir / "redis.sock":
         os.chown(file, USER, USER)
         os.link(file, shared / file.name)
-    env = dict(FURROW_NATS_URL=mesh.url, FURROW_NATS_NKEY="/shared/location.nk", FURROW_REDIS_URL="unix:///shared/redis.sock",
+    env = dict(FURROW_NATS_URL=mesh.url, FURROW_NATS_NKEY="/shared/location.nk", FURROW_NATS_LOG_NKEY="/shared/location.log.nk",
+               FURROW_REDIS_URL="unix:///shared/redis.sock",
                FURROW_REDIS_USER="location", FURROW_REDIS_PASSWORD_FILE="/shared/location.redis",
                FURROW_HASH_KEY_FILE="/shared/location.secret", FURROW_INSTANCE_ID="pod-1", FURROW_NATS_INBOX="_INBOX_location")
     mesh.stop("location")
