@@ -14,11 +14,12 @@ target_include_directories(furrow_log_test_proto SYSTEM PUBLIC ${log_proto_dir})
 target_compile_options(furrow_log_test_proto PRIVATE -w)
 target_link_libraries(furrow_log_test_proto PUBLIC furrow_wkt)
 
-add_library(furrow_log_world STATIC integration/log_world.c integration/log_proxy.c)
+add_library(furrow_log_world STATIC integration/log_world.c integration/log_proxy.c integration/seal_world.c)
 target_include_directories(furrow_log_world PUBLIC ${CMAKE_CURRENT_SOURCE_DIR}/integration)
 target_link_libraries(furrow_log_world PUBLIC furrow_log furrow_log_test_proto furrow_test_support PkgConfig::CHECK)
 
 foreach(name test_entity test_entity_rules test_entity_repeats test_entity_faults test_entity_hot test_entity_poison
-        test_entity_erase test_claim test_seal)
+        test_entity_erase test_claim test_seal test_seal_floor)
   furrow_integration_test(${name} furrow_log_world)
 endforeach()
+target_link_libraries(test_seal_floor PRIVATE PkgConfig::SODIUM) # seals as earlier versions did

@@ -1,9 +1,11 @@
 /*
- * Sealed private fields; see seal.h. Keys are unwrapped for one operation and wiped after it, none is kept: reading a
- * wrapped key is one Redis read, and an erased key is gone from this process the moment it is gone from the key store.
+ * Sealed private fields; see seal.h. Keys are unwrapped for one operation and wiped after it, none is kept: an erased
+ * key is gone from this process the moment it is gone from the key store.
  *
- *   sealed   = version, nonce, XChaCha20-Poly1305(plain) under the entity's key,   bound to "<entity>.<id>"
- *   wrapped  = version, nonce, XChaCha20-Poly1305(key) under the master key,       bound to "<key entity>.<id>"
+ *   sealed   = box(plain) under the entity's key, bound to "<entity>.<id>" and its counter
+ *   wrapped  = box(key) under the master key,     bound to "<key entity>.<id>" and the floor, which is its counter
+ *   box      = 2, counter (64 bits, big endian), nonce, XChaCha20-Poly1305
+ *              1, nonce, XChaCha20-Poly1305                                as earlier versions made them: counter 0
  *
  * Random nonces of 192 bits do not meet. May depend on entity, write, keyfile, libsodium.
  */
@@ -17,12 +19,17 @@
 #include <sodium.h>
 #include <stdlib.h>
 
-#define VERSION   1 /* as a protobuf tag it would be field 0, which is none: so plain bytes are told from sealed ones */
+/* As protobuf tags they would be of field 0, which is none: so plain bytes are told from sealed ones. */
+#define UNCOUNTED 1
+#define COUNTED   2
+
+#define COUNTER   sizeof(uint64_t)
 #define NONCE     crypto_aead_xchacha20poly1305_ietf_NPUBBYTES
 #define TAG       crypto_aead_xchacha20poly1305_ietf_ABYTES
 #define KEY_BYTES crypto_aead_xchacha20poly1305_ietf_KEYBYTES
-#define OVERHEAD  (1 + NONCE + TAG)
+#define OVERHEAD  (1 + COUNTER + NONCE + TAG)
 #define WRAPPED   (OVERHEAD + KEY_BYTES)
+#define BOUND_MAX (FURROW_SUBJECT_MAX + COUNTER)
 
 _Static_assert(KEY_BYTES == FURROW_KEYFILE_BYTES, "the master key wraps with the same cipher");
 
@@ -31,6 +38,12 @@ struct furrow_sealer {
     const ProtobufCFieldDescriptor *wrapped_field;
     uint8_t *master;
 };
+
+/* An entity's key as its record holds it. To be wiped. */
+typedef struct entity_key {
+    uint8_t bytes[KEY_BYTES];
+    uint64_t floor; /* lower counters are refused */
+} entity_key;
 
 furrow_sealer *furrow_sealer_create(furrow_entity *keys, const char *key_file, furrow_error *err)
 {
@@ -64,27 +77,64 @@ void furrow_sealer_destroy(furrow_sealer *sealer)
     free(sealer);
 }
 
+/* The parts of what was sealed; they point into it. */
+typedef struct seal_box {
+    uint8_t version;
+    uint64_t counter; /* what it says: authentic once it is opened */
+    const uint8_t *nonce;
+    furrow_bytes text; /* ciphertext and tag */
+} seal_box;
+
+static bool parse_box(furrow_bytes sealed, seal_box *out)
+{
+    const uint8_t *at = sealed.data;
+    if (sealed.len == 0 || (at[0] != UNCOUNTED && at[0] != COUNTED)) return false;
+    size_t head = at[0] == COUNTED ? 1 + COUNTER : 1;
+    if (sealed.len < head + NONCE + TAG) return false;
+    *out = (seal_box){.version = at[0], .nonce = at + head, .text = {at + head + NONCE, sealed.len - head - NONCE}};
+    for (size_t i = 1; i < head; i++) out->counter = out->counter << 8 | at[i];
+    return true;
+}
+
 bool furrow_seal_looks_sealed(furrow_bytes bytes)
 {
-    return bytes.len >= OVERHEAD && *(const uint8_t *)bytes.data == VERSION;
+    seal_box box;
+    return parse_box(bytes, &box);
+}
+
+static void put_counter(uint64_t counter, uint8_t out[COUNTER])
+{
+    for (size_t i = 0; i < COUNTER; i++) out[i] = (uint8_t)(counter >> (56 - 8 * i));
+}
+
+/* The associated data: the subject; with a counter its NUL and the counter, so that neither is taken for the other. */
+static size_t bind_box(const char *subject, uint8_t version, uint64_t counter, uint8_t out[BOUND_MAX])
+{
+    size_t len = strlen(subject);
+    memcpy(out, subject, len + 1);
+    if (version == UNCOUNTED) return len;
+    put_counter(counter, out + len + 1);
+    return len + 1 + COUNTER;
 }
 
 /* @out has plain.len + OVERHEAD bytes. */
-static void encrypt(const uint8_t *key, const char *subject, furrow_bytes plain, uint8_t *out)
+static void encrypt(const uint8_t *key, const char *subject, uint64_t counter, furrow_bytes plain, uint8_t *out)
 {
-    out[0] = VERSION;
-    randombytes_buf(out + 1, NONCE);
-    crypto_aead_xchacha20poly1305_ietf_encrypt(out + 1 + NONCE, NULL, plain.data, plain.len, (const uint8_t *)subject,
-                                               strlen(subject), NULL, out + 1, key);
+    uint8_t bound[BOUND_MAX], *nonce = out + 1 + COUNTER;
+    out[0] = COUNTED;
+    put_counter(counter, out + 1);
+    randombytes_buf(nonce, NONCE);
+    crypto_aead_xchacha20poly1305_ietf_encrypt(nonce + NONCE, NULL, plain.data, plain.len, bound,
+                                               bind_box(subject, COUNTED, counter, bound), NULL, nonce, key);
 }
 
-/* @out has sealed.len - OVERHEAD bytes. */
-static bool decrypt(const uint8_t *key, const char *subject, furrow_bytes sealed, uint8_t *out)
+/* @out has box->text.len - TAG bytes. */
+static bool decrypt(const uint8_t *key, const char *subject, const seal_box *box, uint8_t *out)
 {
-    const uint8_t *bytes = sealed.data;
-    return furrow_seal_looks_sealed(sealed) &&
-           crypto_aead_xchacha20poly1305_ietf_decrypt(out, NULL, NULL, bytes + 1 + NONCE, sealed.len - 1 - NONCE,
-                                                      (const uint8_t *)subject, strlen(subject), bytes + 1, key) == 0;
+    uint8_t bound[BOUND_MAX];
+    return crypto_aead_xchacha20poly1305_ietf_decrypt(out, NULL, NULL, box->text.data, box->text.len, bound,
+                                                      bind_box(subject, box->version, box->counter, bound), box->nonce,
+                                                      key) == 0;
 }
 
 static ProtobufCBinaryData *wrapped_of(const furrow_sealer *sealer, ProtobufCMessage *message)
@@ -92,21 +142,53 @@ static ProtobufCBinaryData *wrapped_of(const furrow_sealer *sealer, ProtobufCMes
     return (ProtobufCBinaryData *)((char *)message + sealer->wrapped_field->offset);
 }
 
-static furrow_status unwrap(const furrow_sealer *sealer, const char *id, const furrow_state *state,
-                            uint8_t key[KEY_BYTES], furrow_error *err)
+static furrow_status subject_of_key(const furrow_sealer *sealer, const char *id, char out[FURROW_SUBJECT_MAX],
+                                    furrow_error *err)
+{
+    return furrow_subject_of_entity(furrow_entity_about(sealer->keys)->name, id, out, err);
+}
+
+static furrow_status subject_of_target(const furrow_seal_target *target, char out[FURROW_SUBJECT_MAX],
+                                       furrow_error *err)
+{
+    return furrow_subject_of_entity(furrow_entity_about(target->entity)->name, target->id, out, err);
+}
+
+static furrow_status unwrap(const furrow_sealer *sealer, const char *id, const furrow_state *state, entity_key *out,
+                            furrow_error *err)
 {
     char subject[FURROW_SUBJECT_MAX];
-    furrow_status status = furrow_subject_of_entity(furrow_entity_about(sealer->keys)->name, id, subject, err);
+    seal_box box;
+    furrow_status status = subject_of_key(sealer, id, subject, err);
     if (status != FURROW_OK) return status;
     const ProtobufCBinaryData *wrapped = wrapped_of(sealer, state->message);
-    if (wrapped->len == WRAPPED && decrypt(sealer->master, subject, (furrow_bytes){wrapped->data, wrapped->len}, key))
+    if (parse_box((furrow_bytes){wrapped->data, wrapped->len}, &box) && box.text.len == KEY_BYTES + TAG &&
+        decrypt(sealer->master, subject, &box, out->bytes)) {
+        out->floor = box.counter;
         return FURROW_OK;
+    }
     return furrow_fail(err, FURROW_DATA_LOSS, "the key of %s is not wrapped under this master key", id);
 }
 
+static furrow_status wrap_key(const furrow_sealer *sealer, const char *id, const entity_key *key, furrow_arena *arena,
+                              ProtobufCBinaryData *out, furrow_error *err)
+{
+    char subject[FURROW_SUBJECT_MAX];
+    furrow_status status = subject_of_key(sealer, id, subject, err);
+    if (status != FURROW_OK) return status;
+    uint8_t *wrapped = furrow_arena_alloc(arena, WRAPPED);
+    if (!wrapped) return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "no memory for a key");
+    encrypt(sealer->master, subject, key->floor, (furrow_bytes){key->bytes, KEY_BYTES}, wrapped);
+    *out = (ProtobufCBinaryData){.len = WRAPPED, .data = wrapped};
+    return FURROW_OK;
+}
+
+/* What a change of a key's record is made for. */
 typedef struct key_job {
     const furrow_sealer *sealer;
     const char *id;
+    const char *subject; /* whose floor to raise, */
+    const seal_box *box; /* to the counter of this */
 } key_job;
 
 /* A fresh key for an entity that never had one. What was erased stays erased. */
@@ -114,83 +196,188 @@ static furrow_status decide_key(void *arg, const furrow_state *current, furrow_a
                                 furrow_error *err)
 {
     const key_job *job = arg;
-    const furrow_entity_contract *contract = furrow_entity_about(job->sealer->keys);
-    char subject[FURROW_SUBJECT_MAX];
+    entity_key key = {.floor = 0};
     if (current->message) return FURROW_OK;
     if (current->deleted)
         return furrow_fail(err, FURROW_FAILED_PRECONDITION, "the private fields of %s were erased for good", job->id);
-    furrow_status status = furrow_subject_of_entity(contract->name, job->id, subject, err);
-    if (status != FURROW_OK) return status;
-    ProtobufCMessage *next = furrow_message_new(contract->descriptor, arena);
-    uint8_t *wrapped = furrow_arena_alloc(arena, WRAPPED), key[KEY_BYTES];
+    ProtobufCMessage *next = furrow_message_new(furrow_entity_about(job->sealer->keys)->descriptor, arena);
     char *id = furrow_arena_strdup(arena, job->id);
-    if (!next || !wrapped || !id) return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "no memory for a key");
-    crypto_aead_xchacha20poly1305_ietf_keygen(key);
-    encrypt(job->sealer->master, subject, (furrow_bytes){key, sizeof key}, wrapped);
-    sodium_memzero(key, sizeof key);
+    if (!next || !id) return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "no memory for a key");
+    crypto_aead_xchacha20poly1305_ietf_keygen(key.bytes);
+    furrow_status status = wrap_key(job->sealer, job->id, &key, arena, wrapped_of(job->sealer, next), err);
+    sodium_memzero(&key, sizeof key);
     *(char **)((char *)next + job->sealer->keys->rules.id->offset) = id;
-    *wrapped_of(job->sealer, next) = (ProtobufCBinaryData){.len = WRAPPED, .data = wrapped};
-    *out = (furrow_decision){.next = next, .event = "made"};
-    return FURROW_OK;
+    if (status == FURROW_OK) *out = (furrow_decision){.next = next, .event = "made"};
+    return status;
 }
 
-static furrow_command keyless(const furrow_command *command)
+/* A higher floor, if @arg's box was really sealed under this key. Nothing to do for a key that was erased meanwhile. */
+static furrow_status decide_floor(void *arg, const furrow_state *current, furrow_arena *arena, furrow_decision *out,
+                                  furrow_error *err)
 {
-    furrow_command copy = *command; /* the key belongs to what the command does to its own entity */
-    copy.has_key = false;
-    return copy;
+    const key_job *job = arg;
+    entity_key key;
+    if (!current->message) return FURROW_OK;
+    furrow_status status = unwrap(job->sealer, job->id, current, &key, err);
+    if (status != FURROW_OK) return status;
+    ProtobufCMessage *next = furrow_arena_memdup(arena, current->message, current->message->descriptor->sizeof_message);
+    uint8_t *plain = furrow_arena_alloc(arena, job->box->text.len);
+    if (!next || !plain) {
+        status = furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "no memory for a key");
+    } else if (key.floor < job->box->counter && decrypt(key.bytes, job->subject, job->box, plain)) {
+        key.floor = job->box->counter;
+        status = wrap_key(job->sealer, job->id, &key, arena, wrapped_of(job->sealer, next), err);
+        if (status == FURROW_OK) *out = (furrow_decision){.next = next, .event = "raised"};
+    }
+    if (plain) sodium_memzero(plain, job->box->text.len);
+    sodium_memzero(&key, sizeof key);
+    return status;
 }
 
-furrow_status furrow_seal(furrow_sealer *sealer, const char *entity, const char *id, furrow_bytes plain,
-                          const furrow_command *command, furrow_arena *arena, furrow_bytes *sealed, furrow_error *err)
+/* From the log: Redis may be behind, and whoever can write there decides nothing here. */
+static furrow_status write_key(furrow_sealer *sealer, key_job *job, const furrow_command *command,
+                               furrow_decide_fn *decide, furrow_arena *arena, furrow_written *out, furrow_error *err)
+{
+    furrow_command side = *command;
+    side.has_key = false; /* the key belongs to what the command does to its own entity */
+    furrow_write write = {.id = job->id, .command = &side, .from_log = true, .decide = decide, .arg = job};
+    furrow_status status = furrow_entity_write(sealer->keys, &write, arena, out, err);
+    return status == FURROW_OK ? status : furrow_wrap(err, "key of %s", job->id);
+}
+
+/* The private field's bytes; none where there is no state. */
+static furrow_bytes field_of(const furrow_seal_target *target, const furrow_state *state)
+{
+    const ProtobufCFieldDescriptor *field = furrow_entity_about(target->entity)->private_field;
+    FURROW_REQUIRE(field != NULL);
+    if (!state->message) return (furrow_bytes){NULL, 0};
+    const ProtobufCBinaryData *sealed = (const void *)((const char *)state->message + field->offset);
+    return (furrow_bytes){sealed->data, sealed->len};
+}
+
+/*
+ * Above every counter that the entity had. The version is: of two who decide on one version only one is published, and
+ * versions grow whoever writes. The other two matter where streams were made anew and count from 1 again.
+ */
+static uint64_t next_counter(const furrow_seal_target *target, const furrow_state *current, const entity_key *key,
+                             const char *subject, furrow_arena *arena)
+{
+    seal_box box;
+    uint64_t most = current->version > key->floor ? current->version : key->floor;
+    if (!parse_box(field_of(target, current), &box) || box.counter <= most) return most + 1;
+    uint8_t *plain = furrow_arena_alloc(arena, box.text.len);
+    if (plain && decrypt(key->bytes, subject, &box, plain)) most = box.counter;
+    if (plain) sodium_memzero(plain, box.text.len);
+    return most + 1;
+}
+
+furrow_status furrow_seal(furrow_sealer *sealer, const furrow_seal_target *target, const furrow_state *current,
+                          furrow_bytes plain, furrow_arena *arena, furrow_bytes *sealed, furrow_error *err)
 {
     char subject[FURROW_SUBJECT_MAX];
-    uint8_t key[KEY_BYTES];
-    furrow_command side = keyless(command);
+    entity_key key;
     furrow_written written;
-    furrow_write write = {.id = id, .command = &side, .decide = decide_key, .arg = &(key_job){sealer, id}};
-    furrow_status status = furrow_subject_of_entity(entity, id, subject, err);
-    if (status == FURROW_OK) status = furrow_entity_write(sealer->keys, &write, arena, &written, err);
-    if (status == FURROW_OK) status = unwrap(sealer, id, &written.state, key, err);
-    if (status != FURROW_OK) return furrow_wrap(err, "key of %s", id);
+    furrow_status status = subject_of_target(target, subject, err);
+    if (status == FURROW_OK)
+        status = write_key(sealer, &(key_job){.sealer = sealer, .id = target->id}, target->command, decide_key, arena,
+                           &written, err);
+    if (status == FURROW_OK) status = unwrap(sealer, target->id, &written.state, &key, err);
+    if (status != FURROW_OK) return status;
     uint8_t *out = furrow_arena_alloc(arena, plain.len + OVERHEAD);
-    if (out) encrypt(key, subject, plain, out);
-    sodium_memzero(key, sizeof key);
+    if (out) encrypt(key.bytes, subject, next_counter(target, current, &key, subject, arena), plain, out);
+    sodium_memzero(&key, sizeof key);
     if (!out) return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "no memory to seal %zu bytes", plain.len);
     *sealed = (furrow_bytes){out, plain.len + OVERHEAD};
     return FURROW_OK;
 }
 
-/* Redis may be behind, or have forgotten a tombstone: that there is no key is for the log to say. */
-static furrow_status load_key(furrow_sealer *sealer, const char *id, furrow_arena *arena, furrow_state *state,
-                              furrow_error *err)
+static furrow_status raise_floor(furrow_sealer *sealer, const furrow_seal_target *target, const char *subject,
+                                 const seal_box *box, furrow_arena *arena, furrow_error *err)
 {
-    furrow_status status = furrow_entity_load(sealer->keys, id, arena, state, err);
-    if (status == FURROW_OK && !state->message) status = furrow_entity_load_log(sealer->keys, id, arena, state, err);
-    if (status != FURROW_OK || state->message) return status;
-    return furrow_fail(err, FURROW_NOT_FOUND, "the private fields of %s were erased", id);
+    furrow_written written;
+    key_job job = {.sealer = sealer, .id = target->id, .subject = subject, .box = box};
+    return write_key(sealer, &job, target->command, decide_floor, arena, &written, err);
 }
 
-furrow_status furrow_unseal(furrow_sealer *sealer, const char *entity, const char *id, furrow_bytes sealed,
-                            furrow_arena *arena, furrow_bytes *plain, furrow_error *err)
+furrow_status furrow_seal_confirm(furrow_sealer *sealer, const furrow_seal_target *target, const furrow_state *written,
+                                  furrow_arena *arena, furrow_error *err)
 {
     char subject[FURROW_SUBJECT_MAX];
-    uint8_t key[KEY_BYTES];
+    seal_box box;
+    furrow_status status = subject_of_target(target, subject, err);
+    if (status != FURROW_OK || !parse_box(field_of(target, written), &box)) return status;
+    return raise_floor(sealer, target, subject, &box, arena, err);
+}
+
+static furrow_status load_key(furrow_sealer *sealer, const furrow_seal_target *target, furrow_arena *arena,
+                              entity_key *out, furrow_error *err)
+{
     furrow_state state;
-    furrow_status status = furrow_subject_of_entity(entity, id, subject, err);
-    if (status == FURROW_OK) status = load_key(sealer, id, arena, &state, err);
-    if (status == FURROW_OK) status = unwrap(sealer, id, &state, key, err);
+    furrow_status status =
+        furrow_entity_newest(sealer->keys, target->id, furrow_entity_deadline(target->command), arena, &state, err);
     if (status != FURROW_OK) return status;
-    size_t len = sealed.len > OVERHEAD ? sealed.len - OVERHEAD : 0;
+    if (!state.message) return furrow_fail(err, FURROW_NOT_FOUND, "the private fields of %s were erased", target->id);
+    return unwrap(sealer, target->id, &state, out, err);
+}
+
+static furrow_status open_box(const entity_key *key, const char *subject, const seal_box *box, furrow_arena *arena,
+                              furrow_bytes *plain, furrow_error *err)
+{
+    size_t len = box->text.len - TAG;
     uint8_t *out = furrow_arena_alloc(arena, len + 1);
-    bool good = out && decrypt(key, subject, sealed, out);
-    sodium_memzero(key, sizeof key);
-    if (!out) return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "no memory to unseal %zu bytes", sealed.len);
-    if (!good)
+    if (!out) return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "no memory to unseal %zu bytes", len);
+    if (!decrypt(key->bytes, subject, box, out))
         return furrow_fail(err, FURROW_DATA_LOSS, "what is sealed in %s was not sealed for it, or is damaged", subject);
+    if (box->counter < key->floor) {
+        sodium_memzero(out, len);
+        return furrow_fail(err, FURROW_DATA_LOSS,
+                           "what is sealed in %s is not the newest: an earlier state was put back; set its private "
+                           "fields again, or publish its newest state from a backup",
+                           subject);
+    }
     out[len] = '\0';
     *plain = (furrow_bytes){out, len};
     return FURROW_OK;
+}
+
+static furrow_status unseal_state(furrow_sealer *sealer, const furrow_seal_target *target, const char *subject,
+                                  const furrow_state *state, furrow_arena *arena, furrow_bytes *plain,
+                                  furrow_error *err)
+{
+    furrow_bytes sealed = field_of(target, state);
+    seal_box box;
+    entity_key key;
+    if (sealed.len == 0) return furrow_fail(err, FURROW_NOT_FOUND, "%s has no private fields", subject);
+    if (!parse_box(sealed, &box)) return furrow_fail(err, FURROW_DATA_LOSS, "%s: its field is not sealed", subject);
+    furrow_status status = load_key(sealer, target, arena, &key, err);
+    if (status != FURROW_OK) return status;
+    status = open_box(&key, subject, &box, arena, plain, err);
+    bool confirmed = box.counter <= key.floor;
+    sodium_memzero(&key, sizeof key);
+    /* Whoever published it did not come to confirm it, or has not yet. Best effort: the next reader tries again. */
+    if (status == FURROW_OK && !confirmed) (void)!raise_floor(sealer, target, subject, &box, arena, NULL);
+    return status;
+}
+
+furrow_status furrow_unseal(furrow_sealer *sealer, const furrow_seal_target *target, const furrow_state *state,
+                            furrow_arena *arena, furrow_bytes *plain, furrow_error *err)
+{
+    char subject[FURROW_SUBJECT_MAX];
+    furrow_state at = *state;
+    furrow_status status = subject_of_target(target, subject, err);
+    if (status != FURROW_OK) return status;
+    for (;;) { /* again only for who wrote meanwhile */
+        uint64_t tried = at.version;
+        status = unseal_state(sealer, target, subject, &at, arena, plain, err);
+        if (status != FURROW_DATA_LOSS) return status;
+        furrow_error why = {0};
+        furrow_status newest =
+            furrow_entity_newest(target->entity, target->id, furrow_entity_deadline(target->command), arena, &at, &why);
+        if (newest == FURROW_OK && at.version == tried) return status;
+        if (newest == FURROW_OK) continue;
+        if (err) *err = why;
+        return newest;
+    }
 }
 
 static furrow_status decide_tombstone(void *arg, const furrow_state *current, furrow_arena *arena, furrow_decision *out,
@@ -203,7 +390,8 @@ static furrow_status decide_tombstone(void *arg, const furrow_state *current, fu
 furrow_status furrow_seal_erase(furrow_sealer *sealer, const char *id, const furrow_command *command,
                                 furrow_arena *arena, furrow_error *err)
 {
-    furrow_command side = keyless(command);
+    furrow_command side = *command;
+    side.has_key = false; /* as in write_key */
     furrow_erased erased;
     furrow_write write = {.id = id, .command = &side, .from_log = true, .decide = decide_tombstone};
     furrow_status status = furrow_entity_erase(sealer->keys, &write, arena, &erased, err);

@@ -137,8 +137,8 @@ static Employee__V1__Employee *successor(const Employee__V1__Employee *current, 
 }
 
 furrow_status employee_hire(const Employee__V1__Employee *current, const Employee__V1__HireEmployeeRequest *request,
-                            const char *id, ProtobufCBinaryData sealed, employee_moment moment, furrow_arena *arena,
-                            Employee__V1__Employee **next, furrow_error *err)
+                            const char *id, employee_moment moment, furrow_arena *arena, Employee__V1__Employee **next,
+                            furrow_error *err)
 {
     if (current)
         return furrow_fail(err, FURROW_ALREADY_EXISTS, "employee %s exists; use UpdateEmployee or RehireEmployee", id);
@@ -158,7 +158,6 @@ furrow_status employee_hire(const Employee__V1__Employee *current, const Employe
     hired->contact = request->contact;
     hired->hourly_rate_cents = request->hourly_rate_cents;
     hired->hire_date = blank(request->hire_date) ? furrow_arena_strdup(arena, moment.today) : request->hire_date;
-    hired->private_ = sealed;
     if (!hired->id || !hired->display_name || !hired->language || !hired->hire_date) return no_memory(err);
     furrow_status status = check_employee(hired, err);
     if (status == FURROW_OK) *next = hired;

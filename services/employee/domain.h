@@ -31,10 +31,10 @@ furrow_status employee_check_private(const Employee__V1__EmployeePrivate *privat
                                      furrow_error *err) FURROW_MUST_USE;
 furrow_status employee_check_badge(const char *badge, furrow_error *err) FURROW_MUST_USE;
 
-/* ALREADY_EXISTS when @current is somebody. @sealed may be empty. */
+/* ALREADY_EXISTS when @current is somebody. Private fields are not of the rules: the caller seals them. */
 furrow_status employee_hire(const Employee__V1__Employee *current, const Employee__V1__HireEmployeeRequest *request,
-                            const char *id, ProtobufCBinaryData sealed, employee_moment moment, furrow_arena *arena,
-                            Employee__V1__Employee **next, furrow_error *err) FURROW_MUST_USE;
+                            const char *id, employee_moment moment, furrow_arena *arena, Employee__V1__Employee **next,
+                            furrow_error *err) FURROW_MUST_USE;
 
 /* NOT_FOUND; INVALID_ARGUMENT for a path that may not be updated or a value that may not be. */
 furrow_status employee_update(const Employee__V1__Employee *current, const Employee__V1__UpdateEmployeeRequest *request,

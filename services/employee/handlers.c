@@ -17,7 +17,8 @@ typedef struct command_context {
     furrow_call *call;
     const void *request;
     const char *id;
-    ProtobufCBinaryData sealed;
+    furrow_bytes private_fields; /* packed; to be sealed by the decision */
+    bool replaces_private;       /* what was sealed before is not to be accepted any more */
     char today[FURROW_DATE_SIZE];
     char released[64]; /* badge to give back once the state is written */
 } command_context;
@@ -89,6 +90,40 @@ static furrow_status answer(const furrow_state *state, furrow_arena *arena, Empl
     return FURROW_OK;
 }
 
+static furrow_seal_target seal_target_of(furrow_call *call, const char *id)
+{
+    return (furrow_seal_target){.entity = employees(call), .id = id, .command = furrow_call_command(call)};
+}
+
+static furrow_status pack_private(command_context *context, const Employee__V1__EmployeePrivate *private_fields,
+                                  furrow_error *err)
+{
+    return furrow_message_pack(&private_fields->base, furrow_call_arena(context->call), &context->private_fields, err);
+}
+
+static furrow_status seal_private(const command_context *context, const furrow_state *current, furrow_arena *arena,
+                                  ProtobufCBinaryData *out, furrow_error *err)
+{
+    furrow_bytes sealed;
+    furrow_seal_target target = seal_target_of(context->call, context->id);
+    furrow_status status = furrow_seal(furrow_service_sealer(furrow_service_of(context->call)), &target, current,
+                                       context->private_fields, arena, &sealed, err);
+    if (status != FURROW_OK) return furrow_wrap(err, "seal private fields");
+    *out = (ProtobufCBinaryData){.data = (uint8_t *)(uintptr_t)sealed.data, .len = sealed.len};
+    return FURROW_OK;
+}
+
+/* A repeated command too: the first may have ended between the two writes. */
+static furrow_status confirm_private(const command_context *context, const furrow_state *written, furrow_error *err)
+{
+    furrow_seal_target target = seal_target_of(context->call, context->id);
+    furrow_status status = furrow_seal_confirm(furrow_service_sealer(furrow_service_of(context->call)), &target,
+                                               written, furrow_call_arena(context->call), err);
+    return status == FURROW_OK
+               ? status
+               : furrow_wrap(err, "the private fields are changed, but those before still count too: ask again");
+}
+
 static furrow_status write_state(command_context *context, furrow_decide_fn *decide,
                                  Employee__V1__EmployeeState *response, furrow_error *err)
 {
@@ -100,6 +135,8 @@ static furrow_status write_state(command_context *context, furrow_decide_fn *dec
     if (status != FURROW_OK) return status;
     furrow_call_wrote(call, written.subject, written.state.version);
     if (written.wrote) release_badge(context);
+    if (context->replaces_private) status = confirm_private(context, &written.state, err);
+    if (status != FURROW_OK) return status;
     return answer(&written.state, arena, response, err);
 }
 
@@ -111,27 +148,13 @@ static furrow_status decide_hire(void *arg, const furrow_state *current, furrow_
         return furrow_fail(err, FURROW_FAILED_PRECONDITION,
                            "the id %s belonged to an employee who was erased; hire under another", context->id);
     Employee__V1__Employee *next;
-    furrow_status status = employee_hire(employee_of(current), context->request, context->id, context->sealed,
-                                         moment_of(context), arena, &next, err);
+    furrow_status status =
+        employee_hire(employee_of(current), context->request, context->id, moment_of(context), arena, &next, err);
+    if (status == FURROW_OK && context->private_fields.data)
+        status = seal_private(context, current, arena, &next->private_, err);
     if (status == FURROW_OK) status = take_badge(context, next->badge, arena, err);
     if (status == FURROW_OK) *out = (furrow_decision){.next = &next->base, .event = "hired"};
     return status;
-}
-
-static furrow_status seal_private(furrow_call *call, const char *id,
-                                  const Employee__V1__EmployeePrivate *private_fields, ProtobufCBinaryData *out,
-                                  furrow_error *err)
-{
-    furrow_bytes plain, sealed;
-    furrow_arena *arena = furrow_call_arena(call);
-    furrow_status status = furrow_message_pack(&private_fields->base, arena, &plain, err);
-    if (status == FURROW_OK)
-        status = furrow_seal(furrow_service_sealer(furrow_service_of(call)), employee_v1_employee_entity.name, id,
-                             plain, furrow_call_command(call), arena, &sealed, err);
-    if (status != FURROW_OK) return furrow_wrap(err, "seal private fields");
-    out->data = (uint8_t *)(uintptr_t)sealed.data;
-    out->len = sealed.len;
-    return FURROW_OK;
 }
 
 furrow_status employee_hire_employee(furrow_call *call, const Employee__V1__HireEmployeeRequest *request,
@@ -142,7 +165,7 @@ furrow_status employee_hire_employee(furrow_call *call, const Employee__V1__Hire
     if (status != FURROW_OK) return status;
     if (request->id[0] == '\0') furrow_entity_new_id(furrow_call_command(call), made);
     command_context context = begin(call, request, request->id[0] ? request->id : made);
-    if (request->private_) status = seal_private(call, context.id, request->private_, &context.sealed, err);
+    if (request->private_) status = pack_private(&context, request->private_, err);
     return status == FURROW_OK ? write_state(&context, decide_hire, response, err) : status;
 }
 
@@ -344,12 +367,10 @@ furrow_status employee_get_employee_private(furrow_call *call, const Employee__V
     furrow_arena *arena = furrow_call_arena(call);
     furrow_status status = load(call, request->id, &state, err);
     if (status != FURROW_OK) return status;
-    ProtobufCBinaryData sealed = employee_of(&state)->private_;
-    if (sealed.len == 0) return furrow_fail(err, FURROW_NOT_FOUND, "employee %s has no private fields", request->id);
     furrow_bytes plain;
     ProtobufCMessage *message;
-    status = furrow_unseal(furrow_service_sealer(furrow_service_of(call)), employee_v1_employee_entity.name,
-                           request->id, (furrow_bytes){sealed.data, sealed.len}, arena, &plain, err);
+    furrow_seal_target target = seal_target_of(call, request->id);
+    status = furrow_unseal(furrow_service_sealer(furrow_service_of(call)), &target, &state, arena, &plain, err);
     if (status == FURROW_OK) status = furrow_message_unpack(response->base.descriptor, plain, arena, &message, err);
     if (status == FURROW_OK) *response = *(const Employee__V1__EmployeePrivate *)message;
     return status;
@@ -362,9 +383,9 @@ static furrow_status decide_private(void *arg, const furrow_state *current, furr
     if (!current->message) return furrow_fail(err, FURROW_NOT_FOUND, "no employee %s", context->id);
     Employee__V1__Employee *next = furrow_arena_memdup(arena, current->message, sizeof *next);
     if (!next) return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "the request needs more memory than it may use");
-    next->private_ = context->sealed;
-    *out = (furrow_decision){.next = &next->base, .event = "private_updated"};
-    return FURROW_OK;
+    furrow_status status = seal_private(context, current, arena, &next->private_, err);
+    if (status == FURROW_OK) *out = (furrow_decision){.next = &next->base, .event = "private_updated"};
+    return status;
 }
 
 furrow_status employee_update_employee_private(furrow_call *call,
@@ -377,7 +398,8 @@ furrow_status employee_update_employee_private(furrow_call *call,
     if (status == FURROW_OK) status = load(call, request->id, &state, err);
     if (status != FURROW_OK) return status;
     command_context context = begin(call, request, request->id);
-    status = seal_private(call, request->id, request->private_, &context.sealed, err);
+    context.replaces_private = true;
+    status = pack_private(&context, request->private_, err);
     Employee__V1__EmployeeState written = EMPLOYEE__V1__EMPLOYEE_STATE__INIT;
     if (status == FURROW_OK) status = write_state(&context, decide_private, &written, err);
     if (status == FURROW_OK) *response = *request->private_;

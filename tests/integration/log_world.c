@@ -152,6 +152,7 @@ static void open_world(log_world *world, const char *nats_url, const char *redis
     world->other_counters = make_entity(&log_counter, world->other_link, world->counter_table);
     world->claims = make_entity(&log_claim, world->link, world->claim_table);
     world->keys = make_entity(&log_key, world->link, world->key_table);
+    world->other_keys = make_entity(&log_key, world->other_link, world->key_table);
     world->arena = furrow_arena_create(ARENA_BYTES);
 }
 
@@ -159,6 +160,7 @@ static void close_world(log_world *world)
 {
     furrow_arena_destroy(world->arena);
     furrow_entity_destroy(world->keys);
+    furrow_entity_destroy(world->other_keys);
     furrow_entity_destroy(world->claims);
     furrow_entity_destroy(world->other_counters);
     furrow_entity_destroy(world->counters);

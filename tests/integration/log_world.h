@@ -1,7 +1,7 @@
 /**
  * The little mesh that the tests of common/log share: nats-server, redis-server, a loop, and the entities of one
- * service: counters (twice, over two links, as two replicas of the service would have them), claims on badges, keys. A
- * test's body runs as a task of the loop.
+ * service: counters and keys (twice, over two links, as two replicas of the service would have them), claims on badges.
+ * A test's body runs as a task of the loop.
  */
 #ifndef FURROW_TEST_LOG_WORLD_H
 #define FURROW_TEST_LOG_WORLD_H
@@ -30,7 +30,7 @@ typedef struct log_world {
     furrow_link *link, *other_link;
     furrow_store *store;
     furrow_table *counter_table, *claim_table, *key_table;
-    furrow_entity *counters, *other_counters, *claims, *keys;
+    furrow_entity *counters, *other_counters, *claims, *keys, *other_keys;
     furrow_arena *arena;
 } log_world;
 

@@ -1,7 +1,9 @@
-/* Private data of the farm: what a keyed command leaves behind, and what is left of somebody who was erased. */
+/* Private data of the farm: what a keyed command leaves behind, what is left of somebody who was erased, and what comes
+ * of an earlier state that is put back. */
 #include "support/farm.h"
 
 #include "link/jetstream.h"
+#include "support/wait.h"
 #include "wire/json.h"
 
 #include <check.h>
@@ -146,6 +148,88 @@ START_TEST(of_an_erased_employee_every_repeated_command_is_answered)
 }
 END_TEST
 
+static void update_private(farm *f, const char *tax_id)
+{
+    must(f, EMPLOYEE "UpdateEmployeePrivate",
+         farm_text(f, "{\"id\":\"E1\",\"private\":{\"taxId\":\"%s\",\"birthDate\":\"1980-02-29\"}}", tax_id), NULL);
+}
+
+static void check_tax_id(farm *f, const char *tax_id)
+{
+    char *said = must(f, EMPLOYEE "GetEmployeePrivate", "{\"id\":\"E1\"}", NULL);
+    ck_assert_msg(strstr(said, tax_id) != NULL, "%s instead of %s", said, tax_id);
+}
+
+static furrow_js_stored newest(farm *f)
+{
+    furrow_js_stored stored;
+    ck_assert_msg(furrow_js_get_last(farm_log(f, FARM_EMPLOYEE), "EMPLOYEE", "employee.v1.Employee.E1",
+                                     farm_within_ms(5000), f->arena, &stored, &err) == FURROW_OK,
+                  "%s", err.text);
+    return stored;
+}
+
+static bool is_served_at(farm *f, uint64_t version)
+{
+    const char *said = must(f, EMPLOYEE "GetEmployee", "{\"id\":\"E1\"}", NULL);
+    ck_assert_msg(strstr(said, "Guadalupe") != NULL, "%s", said);
+    return strstr(said, farm_text(f, "\"version\":\"%llu\"", (unsigned long long)version)) != NULL;
+}
+
+/* With the rights of who may write the employee's subject. All else of the employee stays served. */
+static void check_put_back(farm *f, furrow_bytes body)
+{
+    char *answer = NULL;
+    furrow_js_puback ack;
+    furrow_js_publish_options any = {.expected_seq = FURROW_JS_ANY_SEQUENCE};
+    ck_assert_int_eq(furrow_js_publish(farm_log(f, FARM_EMPLOYEE), "employee.v1.Employee.E1", body, &any,
+                                       farm_within_ms(5000), &ack, &err),
+                     FURROW_OK);
+    ck_assert(FURROW_TEST_EVENTUALLY_IN_TASK(is_served_at(f, ack.sequence), FARM_PATIENCE_MS));
+    ck_assert_int_eq(farm_call(f, EMPLOYEE "GetEmployeePrivate", "{\"id\":\"E1\"}", &answer, &err), FURROW_DATA_LOSS);
+    ck_assert_msg(strstr(err.text, "put back"), "%s", err.text);
+}
+
+static void rolled_back(farm *f)
+{
+    farm_start_all(f, 2);
+    must(f, EMPLOYEE "HireEmployee", hire, "hire-1");
+    furrow_bytes hired = newest(f).data;
+    check_tax_id(f, "TAX-123-45");
+    update_private(f, "TAX-2");
+    furrow_bytes first = newest(f).data;
+    update_private(f, "TAX-3");
+    check_tax_id(f, "TAX-3");
+    furrow_bytes second = newest(f).data;
+
+    check_put_back(f, first);
+    check_put_back(f, hired);
+    must(f, EMPLOYEE "UpdateEmployee", "{\"employee\":{\"id\":\"E1\",\"crew\":\"c1\"},\"updateMask\":\"crew\"}", NULL);
+    update_private(f, "TAX-4");
+    check_tax_id(f, "TAX-4");
+    furrow_bytes third = newest(f).data;
+    check_put_back(f, second);
+    update_private(f, "TAX-5"); /* nobody has read it */
+    check_put_back(f, third);
+
+    /* What goes on after it: another job, another badge, and in the end nothing is left. */
+    update_private(f, "TAX-6");
+    must(f, EMPLOYEE "TerminateEmployee", "{\"id\":\"E1\"}", NULL);
+    must(f, EMPLOYEE "RehireEmployee", "{\"id\":\"E1\"}", NULL);
+    check_tax_id(f, "TAX-6");
+    must(f, EMPLOYEE "TerminateEmployee", "{\"id\":\"E1\"}", NULL);
+    must(f, EMPLOYEE "EraseEmployee", "{\"id\":\"E1\"}", NULL);
+    check_redis(f, SECRETS);
+    check_stream(f, "EMPLOYEE", SECRETS);
+    check_stream(f, "EMPLOYEE_KEY", SECRETS);
+}
+
+START_TEST(earlier_private_fields_that_are_put_back_are_refused)
+{
+    farm_run(rolled_back);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("farm_private");
@@ -153,6 +237,7 @@ int main(void)
     tcase_set_timeout(tests, 120);
     tcase_add_test(tests, of_an_erased_employee_nothing_is_left);
     tcase_add_test(tests, of_an_erased_employee_every_repeated_command_is_answered);
+    tcase_add_test(tests, earlier_private_fields_that_are_put_back_are_refused);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

@@ -1,65 +1,47 @@
 /* Sealed private fields: what the log and Redis hold cannot be read, moved or kept after an erasure; and what a master
- * key's file must be. */
-#include "log_world.h"
-
-#include "wire/message.h"
-
-#include <sys/stat.h>
-#include <unistd.h>
+ * key's file must be. Earlier values: test_seal_floor.c. */
+#include "seal_world.h"
 
 #include "support/tempdir.h"
+
+#include <sys/stat.h>
 
 #define SECRET "born 1980-02-29, tax id 123-45-6789"
 
 static furrow_error err;
 static furrow_written written;
-static const char hex[] = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
 
-static const char *key_file(const char *text, size_t len, mode_t mode)
+/* As the first value of @id. */
+static furrow_status try_seal(log_world *world, furrow_sealer *sealer, const char *id, const char *plain,
+                              furrow_bytes *sealed)
 {
-    static char path[512];
-    snprintf(path, sizeof path, "%s/key", furrow_test_tempdir());
-    FILE *file = fopen(path, "wb");
-    ck_assert(file && fwrite(text, 1, len, file) == len && fclose(file) == 0 && chmod(path, mode) == 0);
-    return path;
-}
-
-static furrow_sealer *open_sealer(log_world *world, const char *path)
-{
-    furrow_sealer *sealer = furrow_sealer_create(world->keys, path, &err);
-    ck_assert_msg(sealer != NULL, "%s", err.text);
-    return sealer;
-}
-
-static furrow_sealer *usual_sealer(log_world *world)
-{
-    return open_sealer(world, key_file(hex, strlen(hex), 0400));
+    furrow_command command = log_command();
+    furrow_seal_target target = seal_target_of(world->counters, id, &command);
+    return furrow_seal(sealer, &target, &(furrow_state){.version = 0}, furrow_bytes_of(plain), world->arena, sealed,
+                       &err);
 }
 
 static furrow_bytes seal(log_world *world, furrow_sealer *sealer, const char *id, const char *plain)
 {
     furrow_bytes sealed;
-    furrow_command command = log_command();
-    log_must(furrow_seal(sealer, log_counter.name, id, furrow_bytes_of(plain), &command, world->arena, &sealed, &err),
-             &err);
+    log_must(try_seal(world, sealer, id, plain, &sealed), &err);
     return sealed;
+}
+
+static furrow_status unseal_in(log_world *world, furrow_sealer *sealer, furrow_entity *counters, const char *id,
+                               furrow_bytes sealed, furrow_bytes *plain)
+{
+    furrow_command command = log_command();
+    furrow_seal_target target = seal_target_of(counters, id, &command);
+    test_counter holder = LOGTEST__V1__COUNTER__INIT;
+    holder.secret = (ProtobufCBinaryData){sealed.len, (uint8_t *)(uintptr_t)sealed.data};
+    return furrow_unseal(sealer, &target, &(furrow_state){.message = &holder.base}, world->arena, plain, &err);
 }
 
 static furrow_status unseal(log_world *world, furrow_sealer *sealer, const char *id, furrow_bytes sealed,
                             furrow_bytes *plain)
 {
-    return furrow_unseal(sealer, log_counter.name, id, sealed, world->arena, plain, &err);
-}
-
-static furrow_status decide_secret(void *arg, const furrow_state *current, furrow_arena *arena, furrow_decision *out,
-                                   furrow_error *error)
-{
-    const furrow_bytes *sealed = arg;
-    test_counter *next = (test_counter *)furrow_message_new(log_counter.descriptor, arena);
-    next->id = furrow_arena_strdup(arena, "c1");
-    next->secret = (ProtobufCBinaryData){sealed->len, (uint8_t *)(uintptr_t)sealed->data};
-    *out = (furrow_decision){.next = &next->base, .event = "sealed"};
-    return FURROW_OK;
+    return unseal_in(world, sealer, world->counters, id, sealed, plain);
 }
 
 static bool contains(furrow_bytes where, const char *what)
@@ -67,23 +49,15 @@ static bool contains(furrow_bytes where, const char *what)
     return where.len > 0 && memmem(where.data, where.len, what, strlen(what));
 }
 
-static furrow_bytes redis_dump(log_world *world, const char *key)
-{
-    furrow_value value;
-    const furrow_bytes get[] = {FURROW_BYTES_LITERAL("GET"), furrow_bytes_of(key)};
-    log_must(furrow_store_command(world->store, get, 2, world->arena, &value, &err), &err);
-    return value.kind == FURROW_VALUE_TEXT ? value.text : (furrow_bytes){"", 0};
-}
-
 static void sealed_everywhere(log_world *world)
 {
-    furrow_sealer *sealer = usual_sealer(world);
+    furrow_sealer *sealer = seal_open_usual(world->keys);
     furrow_command command = log_command();
     furrow_bytes sealed = seal(world, sealer, "c1", SECRET), plain;
-    furrow_write write = {.id = "c1", .command = &command, .decide = decide_secret, .arg = &sealed};
+    furrow_write write = {.id = "c1", .command = &command, .decide = seal_decide_secret, .arg = &sealed};
     log_must(furrow_entity_write(world->counters, &write, world->arena, &written, &err), &err);
 
-    furrow_bytes in_redis = redis_dump(world, "counting:{Counter}:c1"), in_log = log_stored(world, "c1").data;
+    furrow_bytes in_redis = seal_redis_dump(world, "counting:{Counter}:c1"), in_log = log_stored(world, "c1").data;
     ck_assert(in_redis.len > sealed.len && in_log.len > sealed.len);
     ck_assert(!contains(in_redis, "1980") && !contains(in_log, "1980") && !contains(sealed, "1980"));
 
@@ -104,15 +78,21 @@ END_TEST
 
 static void bound(log_world *world)
 {
-    furrow_sealer *sealer = usual_sealer(world);
+    furrow_sealer *sealer = seal_open_usual(world->keys);
     furrow_bytes sealed = seal(world, sealer, "c1", SECRET), other = seal(world, sealer, "c2", SECRET), plain;
     ck_assert_int_eq(unseal(world, sealer, "c2", sealed, &plain), FURROW_DATA_LOSS);
     ck_assert_int_eq(unseal(world, sealer, "c1", other, &plain), FURROW_DATA_LOSS);
-    ck_assert_int_eq(furrow_unseal(sealer, "logtest.v1.Another", "c1", sealed, world->arena, &plain, &err),
-                     FURROW_DATA_LOSS);
-    for (size_t i = 0; i < sealed.len; i++) {
+    furrow_entity_contract contract = log_counter;
+    contract.name = "logtest.v1.Another";
+    furrow_entity_options options = {
+        .contract = &contract, .link = world->link, .table = world->counter_table, .service = "counting"};
+    furrow_entity *another = furrow_entity_create(&options, &err);
+    ck_assert_int_eq(unseal_in(world, sealer, another, "c1", sealed, &plain), FURROW_DATA_LOSS);
+    furrow_entity_destroy(another);
+    ck_assert_int_eq(unseal(world, sealer, "c1", (furrow_bytes){"", 0}, &plain), FURROW_NOT_FOUND);
+    for (size_t i = 1; i < sealed.len; i++) {
         uint8_t *copy = furrow_arena_memdup(world->arena, sealed.data, sealed.len);
-        copy[i] ^= 1;
+        copy[i - 1] ^= 1;
         ck_assert_int_eq(unseal(world, sealer, "c1", (furrow_bytes){copy, sealed.len}, &plain), FURROW_DATA_LOSS);
         ck_assert_int_eq(unseal(world, sealer, "c1", (furrow_bytes){sealed.data, i}, &plain), FURROW_DATA_LOSS);
     }
@@ -130,14 +110,12 @@ END_TEST
 
 static void other_master(log_world *world)
 {
-    furrow_sealer *sealer = usual_sealer(world);
+    furrow_sealer *sealer = seal_open_usual(world->keys);
     furrow_bytes sealed = seal(world, sealer, "c1", SECRET), plain;
     furrow_sealer_destroy(sealer);
-    sealer = open_sealer(world, key_file("another master key of 32 bytes!!", 32, 0600));
-    furrow_command command = log_command();
+    sealer = seal_open(world->keys, seal_key_file("another master key of 32 bytes!!", 32, 0600));
     ck_assert_int_eq(unseal(world, sealer, "c1", sealed, &plain), FURROW_DATA_LOSS);
-    ck_assert_int_eq(furrow_seal(sealer, log_counter.name, "c1", sealed, &command, world->arena, &sealed, &err),
-                     FURROW_DATA_LOSS);
+    ck_assert_int_eq(try_seal(world, sealer, "c1", SECRET, &sealed), FURROW_DATA_LOSS);
     furrow_sealer_destroy(sealer);
 }
 
@@ -163,16 +141,16 @@ static bool log_holds_a_key(log_world *world)
 
 static void erased(log_world *world)
 {
-    furrow_sealer *sealer = usual_sealer(world);
+    furrow_sealer *sealer = seal_open_usual(world->keys);
     furrow_command command = log_keyed("erase", "c1");
     furrow_bytes sealed = seal(world, sealer, "c1", SECRET), plain;
     ck_assert(log_holds_a_key(world));
     log_must(furrow_seal_erase(sealer, "c1", &command, world->arena, &err), &err);
     ck_assert(!log_holds_a_key(world));
-    ck_assert_uint_eq(redis_dump(world, "counting:{CounterKey}:c1").len, 8); /* a tombstone: the version and no more */
+    ck_assert_uint_eq(seal_redis_dump(world, "counting:{CounterKey}:c1").len,
+                      8); /* a tombstone: the version and no more */
     ck_assert_int_eq(unseal(world, sealer, "c1", sealed, &plain), FURROW_NOT_FOUND);
-    ck_assert_int_eq(furrow_seal(sealer, log_counter.name, "c1", sealed, &command, world->arena, &sealed, &err),
-                     FURROW_FAILED_PRECONDITION);
+    ck_assert_int_eq(try_seal(world, sealer, "c1", SECRET, &sealed), FURROW_FAILED_PRECONDITION);
     ck_assert_msg(strstr(err.text, "erased"), "%s", err.text);
     log_must(furrow_seal_erase(sealer, "c1", &command, world->arena, &err), &err);
 
@@ -181,8 +159,7 @@ static void erased(log_world *world)
     const furrow_bytes flush[] = {FURROW_BYTES_LITERAL("FLUSHALL")};
     log_must(furrow_store_command(world->store, flush, 1, world->arena, &value, &err), &err);
     ck_assert_int_eq(unseal(world, sealer, "c1", sealed, &plain), FURROW_NOT_FOUND);
-    ck_assert_int_eq(furrow_seal(sealer, log_counter.name, "c1", sealed, &command, world->arena, &sealed, &err),
-                     FURROW_FAILED_PRECONDITION);
+    ck_assert_int_eq(try_seal(world, sealer, "c1", SECRET, &sealed), FURROW_FAILED_PRECONDITION);
 
     log_must(furrow_seal_erase(sealer, "never", &command, world->arena, &err), &err);
     ck_assert_int_eq(unseal(world, sealer, "unknown", sealed, &plain), FURROW_NOT_FOUND);
@@ -199,7 +176,7 @@ END_TEST
 /* Redis is empty, the log has the key. */
 static void redis_lost(log_world *world)
 {
-    furrow_sealer *sealer = usual_sealer(world);
+    furrow_sealer *sealer = seal_open_usual(world->keys);
     furrow_bytes sealed = seal(world, sealer, "c1", SECRET), plain;
     furrow_value value;
     const furrow_bytes flush[] = {FURROW_BYTES_LITERAL("FLUSHALL")};
@@ -235,7 +212,7 @@ static void first_use_at_once(log_world *world)
 {
     furrow_bytes plain;
     racing.world = world;
-    racing.sealer = usual_sealer(world);
+    racing.sealer = seal_open_usual(world->keys);
     racing.done = 0;
     for (int i = 0; i < SEALERS; i++) log_must(furrow_loop_spawn(world->loop, seal_one, NULL, &err), &err);
     ck_assert(FURROW_TEST_EVENTUALLY_IN_TASK(racing.done == SEALERS, 30000));
@@ -267,21 +244,21 @@ static void key_files(log_world *world)
     snprintf(directory, sizeof directory, "%s", furrow_test_tempdir());
     chmod(directory, 0700);
     check_refused(world, directory, "no regular file");
-    check_refused(world, key_file(hex, 64, 0640), "chmod");
-    check_refused(world, key_file(hex, 64, 0604), "chmod");
-    check_refused(world, key_file(hex, 64, 0601), "chmod");
-    check_refused(world, key_file(hex, 63, 0600), "holds no key");
-    check_refused(world, key_file("", 0, 0600), "holds no key");
-    check_refused(world, key_file((const char *)zeros, 32, 0600), "holds no key");
-    snprintf(line, sizeof line, "%s%s", hex, "00");
-    check_refused(world, key_file(line, 66, 0600), "holds no key");
-    snprintf(line, sizeof line, "x%.63s", hex);
-    check_refused(world, key_file(line, 64, 0600), "holds no key");
-    snprintf(line, sizeof line, "%s\r\n", hex);
-    furrow_sealer_destroy(open_sealer(world, key_file(line, 66, 0600)));
-    snprintf(line, sizeof line, "%s\n", hex);
-    furrow_sealer_destroy(open_sealer(world, key_file(line, 65, 0400)));
-    furrow_sealer_destroy(open_sealer(world, key_file(hex, 32, 0400)));
+    check_refused(world, seal_key_file(seal_hex, 64, 0640), "chmod");
+    check_refused(world, seal_key_file(seal_hex, 64, 0604), "chmod");
+    check_refused(world, seal_key_file(seal_hex, 64, 0601), "chmod");
+    check_refused(world, seal_key_file(seal_hex, 63, 0600), "holds no key");
+    check_refused(world, seal_key_file("", 0, 0600), "holds no key");
+    check_refused(world, seal_key_file((const char *)zeros, 32, 0600), "holds no key");
+    snprintf(line, sizeof line, "%s%s", seal_hex, "00");
+    check_refused(world, seal_key_file(line, 66, 0600), "holds no key");
+    snprintf(line, sizeof line, "x%.63s", seal_hex);
+    check_refused(world, seal_key_file(line, 64, 0600), "holds no key");
+    snprintf(line, sizeof line, "%s\r\n", seal_hex);
+    furrow_sealer_destroy(seal_open(world->keys, seal_key_file(line, 66, 0600)));
+    snprintf(line, sizeof line, "%s\n", seal_hex);
+    furrow_sealer_destroy(seal_open(world->keys, seal_key_file(line, 65, 0400)));
+    furrow_sealer_destroy(seal_open(world->keys, seal_key_file(seal_hex, 32, 0400)));
     furrow_sealer_destroy(NULL);
 }
 

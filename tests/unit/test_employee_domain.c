@@ -34,8 +34,7 @@ static Employee__V1__Employee *hired(void)
 {
     Employee__V1__HireEmployeeRequest request = rosa();
     Employee__V1__Employee *next = NULL;
-    ck_assert_int_eq(employee_hire(NULL, &request, "E1", (ProtobufCBinaryData){0}, moment, arena, &next, &err),
-                     FURROW_OK);
+    ck_assert_int_eq(employee_hire(NULL, &request, "E1", moment, arena, &next, &err), FURROW_OK);
     return next;
 }
 
@@ -43,9 +42,7 @@ static furrow_status hire_with(Employee__V1__HireEmployeeRequest request)
 {
     Employee__V1__Employee *next = NULL;
     furrow_status status = employee_check_hire(&request, &err);
-    return status == FURROW_OK
-               ? employee_hire(NULL, &request, "E1", (ProtobufCBinaryData){0}, moment, arena, &next, &err)
-               : status;
+    return status == FURROW_OK ? employee_hire(NULL, &request, "E1", moment, arena, &next, &err) : status;
 }
 
 START_TEST(a_hire_fills_in_what_was_left_out)
@@ -96,8 +93,7 @@ START_TEST(the_same_id_is_hired_once)
 {
     Employee__V1__HireEmployeeRequest request = rosa();
     Employee__V1__Employee *next = NULL;
-    ck_assert_int_eq(employee_hire(hired(), &request, "E1", (ProtobufCBinaryData){0}, moment, arena, &next, &err),
-                     FURROW_ALREADY_EXISTS);
+    ck_assert_int_eq(employee_hire(hired(), &request, "E1", moment, arena, &next, &err), FURROW_ALREADY_EXISTS);
 }
 END_TEST
 
