@@ -1,6 +1,20 @@
 /* See number.h. */
 #include "base/number.h"
 
+#include <string.h>
+
+size_t furrow_number_format(uint64_t number, char out[FURROW_NUMBER_SIZE])
+{
+    char digits[FURROW_NUMBER_SIZE], *end = digits + sizeof digits, *at = end;
+    *--at = '\0';
+    do {
+        *--at = (char)('0' + number % 10);
+        number /= 10;
+    } while (number > 0);
+    memcpy(out, at, (size_t)(end - at));
+    return (size_t)(end - at) - 1;
+}
+
 size_t furrow_number_digits(furrow_bytes text)
 {
     const char *at = text.data;

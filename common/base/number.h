@@ -14,6 +14,10 @@ bool furrow_number_parse(furrow_bytes text, uint64_t max, uint64_t *out);
 /* The same with an optional '-' before. */
 bool furrow_number_parse_signed(furrow_bytes text, int64_t min, int64_t max, int64_t *out);
 
+/* The digits of @number and a NUL into @out; how many they are. snprintf costs more than the rest of a command. */
+#define FURROW_NUMBER_SIZE 21
+size_t furrow_number_format(uint64_t number, char out[FURROW_NUMBER_SIZE]);
+
 /* How many digits @text begins with. */
 size_t furrow_number_digits(furrow_bytes text);
 

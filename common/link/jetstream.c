@@ -45,13 +45,13 @@ furrow_status furrow_js_publish(furrow_link *link, const char *subject, furrow_b
                                 furrow_error *err)
 {
     furrow_header headers[HEADERS_MAX + 2];
-    char expected[24];
+    char expected[FURROW_NUMBER_SIZE];
     size_t count = 0;
     if (options->header_count > HEADERS_MAX)
         return furrow_fail(err, FURROW_INVALID_ARGUMENT, "more than %d headers", HEADERS_MAX);
     if (options->msg_id) headers[count++] = (furrow_header){FURROW_HEADER_MSG_ID, options->msg_id};
     if (options->expected_seq != FURROW_JS_ANY_SEQUENCE) {
-        snprintf(expected, sizeof expected, "%" PRId64, options->expected_seq);
+        (void)furrow_number_format((uint64_t)options->expected_seq, expected);
         headers[count++] = (furrow_header){FURROW_HEADER_EXPECTED_SEQ, expected};
     }
     if (options->header_count > 0) memcpy(headers + count, options->headers, options->header_count * sizeof headers[0]);

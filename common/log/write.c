@@ -10,8 +10,8 @@
 #include "log/event.h"
 #include "wire/message.h"
 
-#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define CONFLICT_MIN_MS 1
 #define CONFLICT_MAX_MS 40
@@ -147,10 +147,14 @@ static furrow_status name_event(write_job *job, const furrow_decision *decision,
     bool deletes = strcmp(event, "deleted") == 0 || (len > 8 && strcmp(event + len - 8, ".deleted") == 0);
     if (deletes && !decision->remove)
         return furrow_fail(err, FURROW_INTERNAL, "the event \"%s\" carries a state", event);
-    int used = snprintf(job->type, sizeof job->type, "%s.%s%s", job->entity->contract->name, event,
-                        decision->remove && !deletes ? ".deleted" : "");
-    if (used < 0 || (size_t)used >= sizeof job->type)
+    const char *name = job->entity->contract->name, *end = decision->remove && !deletes ? ".deleted" : "";
+    size_t name_len = strlen(name), end_len = strlen(end);
+    if (name_len + 1 + len + end_len >= sizeof job->type)
         return furrow_fail(err, FURROW_INTERNAL, "the event's name \"%s\" is too long", event);
+    memcpy(job->type, name, name_len);
+    job->type[name_len] = '.';
+    memcpy(job->type + name_len + 1, event, len);
+    memcpy(job->type + name_len + 1 + len, end, end_len + 1);
     return FURROW_OK;
 }
 

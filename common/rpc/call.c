@@ -1,7 +1,9 @@
 /* What a handler sees of its call; see server.h. Depends on link and wire. */
 #include "rpc/inside.h"
 
-#include <stdio.h>
+#include "base/number.h"
+
+#include <string.h>
 
 furrow_arena *furrow_call_arena(furrow_call *call)
 {
@@ -35,12 +37,16 @@ const furrow_command *furrow_call_command(furrow_call *call)
 
 void furrow_call_wrote(furrow_call *call, const char *entity_subject, uint64_t sequence)
 {
-    char *end = call->versions + call->versions_len;
-    size_t room = sizeof call->versions - call->versions_len;
-    int len = snprintf(end, room, "%s%s=%llu", call->versions_len > 0 ? "," : "", entity_subject,
-                       (unsigned long long)sequence);
-    if (len > 0 && (size_t)len < room)
-        call->versions_len += (size_t)len;
-    else
-        *end = '\0', call->versions_cut = true; /* a version that does not fit whole is left out */
+    char number[FURROW_NUMBER_SIZE], *end = call->versions + call->versions_len;
+    size_t digits = furrow_number_format(sequence, number), subject = strlen(entity_subject);
+    size_t comma = call->versions_len > 0, len = comma + subject + 1 + digits;
+    if (len >= sizeof call->versions - call->versions_len) { /* a version that does not fit whole is left out */
+        call->versions_cut = true;
+        return;
+    }
+    if (comma) *end++ = ',';
+    memcpy(end, entity_subject, subject);
+    end[subject] = '=';
+    memcpy(end + subject + 1, number, digits + 1);
+    call->versions_len += len;
 }

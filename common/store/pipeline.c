@@ -2,6 +2,7 @@
 #include "store/pipeline.h"
 
 #include "base/clock.h"
+#include "base/number.h"
 #include "store/redis.h"
 
 #include <stdio.h>
@@ -10,25 +11,13 @@
 /* What a call keeps of its time for its answer: an eighth of what is left when Redis is asked, at most 50 ms. */
 enum { ANSWER_SHARE = 8, ANSWER_MS = 50 };
 
-/* Decimal digits of @number, right-aligned before @end; returns where they begin. snprintf would cost more than the
- * rest of a command. */
-static char *digits_before(char *end, size_t number)
-{
-    do {
-        *--end = (char)('0' + number % 10);
-        number /= 10;
-    } while (number > 0);
-    return end;
-}
-
 static uint8_t *put_count(uint8_t *at, char kind, size_t number)
 {
-    char digits[24];
-    char *end = digits + sizeof digits;
-    char *begin = digits_before(end, number);
+    char digits[FURROW_NUMBER_SIZE];
+    size_t count = furrow_number_format(number, digits);
     *at++ = (uint8_t)kind;
-    memcpy(at, begin, (size_t)(end - begin));
-    at += end - begin;
+    memcpy(at, digits, count);
+    at += count;
     *at++ = '\r';
     *at++ = '\n';
     return at;
@@ -55,10 +44,8 @@ void furrow_pipeline_arg(furrow_buffer *out, const void *data, size_t len)
 
 void furrow_pipeline_arg_number(furrow_buffer *out, uint64_t number)
 {
-    char digits[24];
-    char *end = digits + sizeof digits;
-    char *begin = digits_before(end, number);
-    furrow_pipeline_arg(out, begin, (size_t)(end - begin));
+    char digits[FURROW_NUMBER_SIZE];
+    furrow_pipeline_arg(out, digits, furrow_number_format(number, digits));
 }
 
 static furrow_status refuse(furrow_pipelined *request, furrow_status status, const char *text, furrow_error *err)

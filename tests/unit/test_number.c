@@ -3,6 +3,7 @@
 
 #include <check.h>
 #include <stdlib.h>
+#include <string.h>
 
 START_TEST(digits_are_a_number_up_to_the_limit)
 {
@@ -76,6 +77,19 @@ START_TEST(signed_numbers_reach_from_end_to_end)
 }
 END_TEST
 
+START_TEST(a_number_is_written_as_it_is_read)
+{
+    static const char *const texts[] = {"0", "7", "10", "99", "9223372036854775808", "18446744073709551615"};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        uint64_t value = 0;
+        char text[FURROW_NUMBER_SIZE];
+        ck_assert(furrow_number_parse(furrow_bytes_of(texts[i]), UINT64_MAX, &value));
+        ck_assert_uint_eq(furrow_number_format(value, text), strlen(texts[i]));
+        ck_assert_str_eq(text, texts[i]);
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("number");
@@ -86,6 +100,7 @@ int main(void)
     tcase_add_test(tests, anything_else_is_none_and_leaves_the_output_alone);
     tcase_add_test(tests, a_number_ends_where_its_bytes_do);
     tcase_add_test(tests, signed_numbers_reach_from_end_to_end);
+    tcase_add_test(tests, a_number_is_written_as_it_is_read);
     srunner_run_all(runner, CK_ENV);
     int failed = srunner_ntests_failed(runner);
     srunner_free(runner);
