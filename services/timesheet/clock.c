@@ -39,6 +39,19 @@ void clock_answer(const furrow_state *state, Timesheet__V1__DayState *response)
     response->version = (int64_t)state->version;
 }
 
+/* Nearly all strokes are of the last two days, and a zone's rules cost more than the rest of a stroke: their windows are
+ * kept. (Windows do not overlap; zone and hour are settings.) */
+static workday_window window_at(int64_t at_ns)
+{
+    static workday_window kept[2];
+    static unsigned newest;
+    for (unsigned i = 0; i < 2; i++)
+        if (at_ns >= kept[i].start_ns && at_ns < kept[i].end_ns) return kept[i];
+    newest = !newest;
+    kept[newest] = workday_window_at(at_ns, (int)clock_config.day_start_hour);
+    return kept[newest];
+}
+
 static const Timesheet__V1__WorkDay *day_of(const furrow_state *state)
 {
     return (const Timesheet__V1__WorkDay *)state->message;
@@ -59,7 +72,6 @@ static furrow_status check_ids(const clock_request *request, furrow_error *err)
 
 static furrow_status prepare(stroke_context *context, const clock_request *request, furrow_error *err)
 {
-    int hour = (int)clock_config.day_start_hour;
     *context = (stroke_context){.request = request, .service = furrow_service_of(request->call)};
     workday_stroke *stroke = &context->stroke;
     *stroke = (workday_stroke){.day_id = context->day_id,
@@ -71,8 +83,8 @@ static furrow_status prepare(stroke_context *context, const clock_request *reque
     furrow_status status = check_ids(request, err);
     if (status == FURROW_OK) status = workday_check_at(request->at, stroke->now_ns, &stroke->at_ns, err);
     if (status != FURROW_OK) return status;
-    stroke->window = workday_window_at(stroke->at_ns, hour);
-    context->before_window = workday_window_at(stroke->window.start_ns - 1, hour);
+    stroke->window = window_at(stroke->at_ns);
+    context->before_window = window_at(stroke->window.start_ns - 1);
     workday_day_id(request->employee_id, &stroke->window, context->day_id);
     workday_day_id(request->employee_id, &context->before_window, context->before_id);
     furrow_table *own = furrow_entity_table(days(context->service));
@@ -244,7 +256,6 @@ static bool is_active(const ProtobufCMessage *message)
 furrow_status clock_on_employee_change(void *user, const furrow_change *change, furrow_arena *arena, furrow_error *err)
 {
     furrow_service *service = user;
-    int hour = (int)clock_config.day_start_hour;
     char day_id[FURROW_ID_MAX + 1];
     if (is_active(change->now) || strlen(change->id) > TIMESHEET_EMPLOYEE_ID_MAX) return FURROW_OK;
     /* Seen for the first time and not employed: nobody can have read "employed" here, so there is nothing to fence. */
@@ -254,7 +265,7 @@ furrow_status clock_on_employee_change(void *user, const furrow_change *change, 
     int64_t at_ns = context.stroke.now_ns - TIMESHEET_PAST_S * (int64_t)FURROW_NS_PER_S;
     furrow_status status = FURROW_OK, damaged = FURROW_OK;
     for (; at_ns <= last_ns; at_ns = context.stroke.window.end_ns) {
-        context.stroke.window = workday_window_at(at_ns, hour);
+        context.stroke.window = window_at(at_ns);
         workday_day_id(change->id, &context.stroke.window, day_id);
         furrow_command command = furrow_service_command(SIDE_WRITE_MS);
         furrow_write write = {

@@ -55,7 +55,12 @@ workday_window workday_window_at(int64_t at_ns, int day_start_hour)
 void workday_day_id(const char *employee_id, const workday_window *window, char out[FURROW_ID_MAX + 1])
 {
     const char *d = window->date;
-    snprintf(out, FURROW_ID_MAX + 1, "%.*s_%.4s%.2s%.2s", TIMESHEET_EMPLOYEE_ID_MAX, employee_id, d, d + 5, d + 8);
+    size_t len = strnlen(employee_id, TIMESHEET_EMPLOYEE_ID_MAX);
+    memcpy(out, employee_id, len);
+    out[len] = '_';
+    memcpy(out + len + 1, d, 4);
+    memcpy(out + len + 5, d + 5, 2);
+    memcpy(out + len + 7, d + 8, 3); /* with its NUL */
 }
 
 furrow_status workday_window_of_id(const char *day_id, int day_start_hour, workday_window *out, furrow_error *err)

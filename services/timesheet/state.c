@@ -9,7 +9,6 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #define OPEN   TIMESHEET__V1__DAY_STATUS__DAY_STATUS_OPEN
 #define CLOSED TIMESHEET__V1__DAY_STATUS__DAY_STATUS_CLOSED
@@ -25,33 +24,57 @@ typedef struct span {
     int64_t from_ns, to_ns;
 } span;
 
+/* The rules are asked several times for each stroke: nothing is formatted but what is wrong. */
+
+/* "<employee id>_<yyyymmdd>" */
+static bool is_day_id(const char *id, const char *employee_id, const char *date)
+{
+    size_t len = strlen(employee_id);
+    if (strncmp(id, employee_id, len) != 0 || id[len] != '_' || strlen(id + len + 1) != 8) return false;
+    const char *d = id + len + 1;
+    return memcmp(d, date, 4) == 0 && memcmp(d + 4, date + 5, 2) == 0 && memcmp(d + 6, date + 8, 2) == 0;
+}
+
+static int number_in(const char *digits, size_t len)
+{
+    int number = 0;
+    for (size_t i = 0; i < len; i++) number = number * 10 + (digits[i] - '0');
+    return number;
+}
+
+/* Midnight of "2026-03-01" in UTC. Years begin in March, so that a leap day is their last. */
+static int64_t midnight_of(const char *date)
+{
+    int month = number_in(date + 5, 2), day = number_in(date + 8, 2);
+    int64_t year = number_in(date, 4) - (month <= 2);
+    int64_t day_of_year = (153 * (month > 2 ? month - 3 : month + 9) + 2) / 5 + day - 1;
+    int64_t days = year * 365 + year / 4 - year / 100 + year / 400 + day_of_year;
+    return (days - 719468) * 24 * HOUR; /* from 0000-03-01 to 1970 */
+}
+
 /* Its id says whose day it is and which, and date and employee_id say the same. */
 static furrow_status check_identity(const Timesheet__V1__WorkDay *day, span *within, furrow_error *err)
 {
-    char id[FURROW_ID_MAX + 1];
     const char *d = day->date;
-    struct tm date = {0};
     furrow_status status = furrow_subject_check_id(day->employee_id, strlen(day->employee_id), "employee_id", err);
     if (status == FURROW_OK && strlen(day->employee_id) > TIMESHEET_EMPLOYEE_ID_MAX)
         status = furrow_fail_field(err, "employee_id", "has more than %d characters", TIMESHEET_EMPLOYEE_ID_MAX);
     if (status == FURROW_OK) status = furrow_input_date("date", d, err);
     if (status != FURROW_OK) return status;
-    snprintf(id, sizeof id, "%s_%.4s%.2s%.2s", day->employee_id, d, d + 5, d + 8);
-    if (strcmp(day->id, id) != 0) return furrow_fail_field(err, "id", "is not that of its employee_id and date");
-    if (!strptime(d, "%Y-%m-%d", &date) || date.tm_year + 1900 > TIMESHEET_YEAR_MAX)
+    if (!is_day_id(day->id, day->employee_id, d))
+        return furrow_fail_field(err, "id", "is not that of its employee_id and date");
+    if (number_in(d, 4) > TIMESHEET_YEAR_MAX)
         return furrow_fail_field(err, "date", "is after the year %d", TIMESHEET_YEAR_MAX);
-    int64_t midnight_s = timegm(&date);
+    int64_t midnight_s = midnight_of(d);
     *within = (span){(midnight_s + EARLIEST_S) * NS, (midnight_s + LATEST_S) * NS};
     return FURROW_OK;
 }
 
 /* Not before the one before it, and ended unless it is the running one. *from_ns moves on to its end. */
-static furrow_status check_entry(const Timesheet__V1__Entry *entry, size_t index, bool runs, const span *within,
+static furrow_status check_entry(const Timesheet__V1__Entry *entry, const char *field, bool runs, const span *within,
                                  int64_t *from_ns, furrow_error *err)
 {
-    char field[40];
     int64_t start_ns, end_ns;
-    snprintf(field, sizeof field, "entries[%zu]", index);
     if (entry->kind < TIMESHEET__V1__ENTRY_KIND__ENTRY_KIND_WORK ||
         entry->kind > TIMESHEET__V1__ENTRY_KIND__ENTRY_KIND_REST)
         return furrow_fail_field(err, field, "kind is %d: neither work, meal nor rest", (int)entry->kind);
@@ -78,8 +101,15 @@ static furrow_status check_entries(const Timesheet__V1__WorkDay *day, const span
     if (open && day->n_entries == 0) return furrow_fail_field(err, "entries", "has none, but the day is open");
     if (day->n_entries > TIMESHEET_ENTRIES_MAX)
         return furrow_fail_field(err, "entries", "has %zu; at most %d", day->n_entries, TIMESHEET_ENTRIES_MAX);
-    for (size_t i = 0; status == FURROW_OK && i < day->n_entries; i++)
-        status = check_entry(day->entries[i], i, open && i + 1 == day->n_entries, within, &from_ns, err);
+    for (size_t i = 0; status == FURROW_OK && i < day->n_entries; i++) {
+        char field[40];
+        bool runs = open && i + 1 == day->n_entries;
+        int64_t before_ns = from_ns;
+        status = check_entry(day->entries[i], "entries", runs, within, &from_ns, NULL);
+        if (status == FURROW_OK) continue;
+        snprintf(field, sizeof field, "entries[%zu]", i);
+        status = check_entry(day->entries[i], field, runs, within, &before_ns, err);
+    }
     return status;
 }
 

@@ -11,6 +11,7 @@
 
 #include <check.h>
 #include <stdlib.h>
+#include <time.h>
 
 static void check_states(const ProtobufCMessageDescriptor *type, furrow_rules_fn *rules, const test_state *states,
                          size_t count)
@@ -33,6 +34,39 @@ static void check_states(const ProtobufCMessageDescriptor *type, furrow_rules_fn
 START_TEST(a_day_is_whole_in_order_and_within_itself)
 {
     CHECK_STATES(timesheet__v1__work_day__descriptor, state_check_day, day_states);
+}
+END_TEST
+
+static furrow_status check_day_from(const char *id, const char *date, int64_t from_s)
+{
+    Google__Protobuf__Timestamp at = GOOGLE__PROTOBUF__TIMESTAMP__INIT;
+    Timesheet__V1__Entry entry = TIMESHEET__V1__ENTRY__INIT, *entries[] = {&entry};
+    Timesheet__V1__WorkDay day = TIMESHEET__V1__WORK_DAY__INIT;
+    at.seconds = from_s;
+    entry.kind = TIMESHEET__V1__ENTRY_KIND__ENTRY_KIND_WORK, entry.start = entry.end = &at;
+    entry.job_id = "J", entry.location_id = "L";
+    day.id = (char *)id, day.employee_id = "E", day.date = (char *)date, day.closed_by = "a";
+    day.status = TIMESHEET__V1__DAY_STATUS__DAY_STATUS_CLOSED, day.updated_at = &at;
+    day.entries = entries, day.n_entries = 1;
+    return state_check_day(&day.base, NULL);
+}
+
+/* A day begins at most 14 hours before its date does in UTC, by the calendar of the C library. */
+START_TEST(every_day_of_the_calendar_has_its_own_hours)
+{
+    static const char *const strangers[] = {"E_19000102", "F_19000101", "E_1900010", "E_190001011", "E-19000101", "E"};
+    struct tm first = {.tm_year = 0, .tm_mday = 1}, beyond = {.tm_year = 2262 - 1900, .tm_mday = 1};
+    for (time_t at = timegm(&first), end = timegm(&beyond); at < end; at += 24 * 3600) {
+        struct tm day;
+        char id[16], date[16];
+        gmtime_r(&at, &day);
+        strftime(id, sizeof id, "E_%Y%m%d", &day);
+        strftime(date, sizeof date, "%Y-%m-%d", &day);
+        ck_assert_msg(check_day_from(id, date, at - 14 * 3600) == FURROW_OK, "%s", date);
+        ck_assert_msg(check_day_from(id, date, at - 14 * 3600 - 1) != FURROW_OK, "%s", date);
+    }
+    for (size_t i = 0; i < sizeof strangers / sizeof *strangers; i++)
+        ck_assert_msg(check_day_from(strangers[i], "1900-01-01", timegm(&first)) != FURROW_OK, "%s", strangers[i]);
 }
 END_TEST
 
@@ -100,6 +134,7 @@ int main(void)
     SRunner *runner = srunner_create(suite);
     suite_add_tcase(suite, tests);
     tcase_add_test(tests, a_day_is_whole_in_order_and_within_itself);
+    tcase_add_test(tests, every_day_of_the_calendar_has_its_own_hours);
     tcase_add_test(tests, an_employee_is_employed_or_has_left);
     tcase_add_test(tests, a_claim_has_a_value_and_a_holder);
     tcase_add_test(tests, a_job_is_paid_and_open_or_closed);
