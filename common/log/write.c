@@ -176,15 +176,16 @@ static void pass_turn(write_job *job)
 }
 
 /* Best effort: once the log has it the command is done; what fails here the owner's durable consumer does later. */
-static void apply(const write_job *job, const furrow_state *from, uint64_t version, furrow_bytes body)
+static void apply(const write_job *job, const furrow_state *from, const furrow_state *next)
 {
     furrow_record known = {
         .found = from->version > 0, .deleted = from->deleted, .version = from->version, .body = from->body};
-    furrow_record_write write = {.id = furrow_bytes_of(job->write->id), .version = version, .body = body};
+    furrow_record_write write = {
+        .id = furrow_bytes_of(job->write->id), .version = next->version, .body = next->body, .message = next->message};
     if (!from->message || from->body.len > 0) write.known = &known;
     uint64_t deadline = furrow_task_set_deadline(furrow_clock_now_ns() + FURROW_ENTITY_APPLY_MS * FURROW_NS_PER_MS);
     furrow_status status = furrow_record_apply(job->entity->table, &write, 1, NULL, NULL);
-    if (status == FURROW_OK && body.len == 0) /* remembered results tell of it */
+    if (status == FURROW_OK && next->deleted) /* remembered results tell of it */
         (void)!furrow_store_forget(furrow_table_store(job->entity->table), job->entity->source + 1, job->subject, NULL);
     (void)furrow_task_set_deadline(deadline);
 }
@@ -234,7 +235,7 @@ static furrow_status publish(write_job *job, const furrow_state *state, const fu
     next.body = event.body;
     leave_state(job, &next, true);
     pass_turn(job);
-    apply(job, state, ack.sequence, event.body);
+    apply(job, state, &next);
     out->state = next;
     out->wrote = true;
     return FURROW_OK;

@@ -245,18 +245,25 @@ furrow_status furrow_index_compute(const ProtobufCMessageDescriptor *descriptor,
 {
     *out = (furrow_index_entries){0};
     if (body.len == 0 || count == 0) return FURROW_OK;
-    ProtobufCMessage *message;
-    furrow_status status = furrow_message_unpack(descriptor, body, arena, &message, err);
-    if (status) return status;
+    ProtobufCMessage *record;
+    furrow_status status = furrow_message_unpack(descriptor, body, arena, &record, err);
+    return status ? status : furrow_index_entries_of(record, indexes, count, id, arena, out, err);
+}
+
+furrow_status furrow_index_entries_of(const ProtobufCMessage *record, const furrow_index_contract indexes[],
+                                      size_t count, furrow_bytes id, furrow_arena *arena, furrow_index_entries *out,
+                                      furrow_error *err)
+{
+    const char *message = (const char *)record;
     gathering into = {.arena = arena};
     bool repeated = false;
     for (size_t i = 0; i < count; i++) {
-        into.room += elements_of(&indexes[i], (const char *)message);
+        into.room += elements_of(&indexes[i], message);
         repeated = repeated || indexes[i].descriptor->label == PROTOBUF_C_LABEL_REPEATED;
     }
     into.list = furrow_arena_alloc(arena, (into.room + 1) * sizeof *into.list);
     bool fits = into.list != NULL;
-    for (size_t i = 0; fits && i < count; i++) fits = add_field(&into, i, &indexes[i], (const char *)message, id);
+    for (size_t i = 0; fits && i < count; i++) fits = add_field(&into, i, &indexes[i], message, id);
     if (!fits) return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "index entries of a record do not fit its memory");
     /* Without a repeated field they stand in order already. */
     *out = (furrow_index_entries){into.list, repeated ? sort_unique(into.list, into.count) : into.count};

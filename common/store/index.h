@@ -35,6 +35,10 @@ furrow_status furrow_index_check(const furrow_index_contract *index, furrow_erro
 furrow_status furrow_index_compute(const ProtobufCMessageDescriptor *descriptor, const furrow_index_contract indexes[],
                                    size_t count, furrow_bytes id, furrow_bytes body, furrow_arena *arena,
                                    furrow_index_entries *out, furrow_error *err) FURROW_MUST_USE;
+/* The same of a record that is unpacked already. */
+furrow_status furrow_index_entries_of(const ProtobufCMessage *record, const furrow_index_contract indexes[],
+                                      size_t count, furrow_bytes id, furrow_arena *arena, furrow_index_entries *out,
+                                      furrow_error *err) FURROW_MUST_USE;
 
 /* Text as the index compares it, in @arena; data NULL past the arena's limit. */
 furrow_bytes furrow_index_text(furrow_bytes text, bool fold, furrow_arena *arena);

@@ -73,6 +73,7 @@ typedef struct furrow_record_write {
     /* What is stored, as far as the caller knows: saves reading it. If it is something else by now, it is read after
      * all. NULL: unknown. */
     const furrow_record *known;
+    const ProtobufCMessage *message; /* what @body unpacks to, if the caller has it: saves unpacking. NULL: unknown */
 } furrow_record_write;
 /*
  * *applied (may be NULL): how many were newer than what was stored. Parks. On error some may have been written: do it

@@ -163,8 +163,10 @@ static furrow_status put_record(furrow_table *table, furrow_batch *batch, const 
         before = (furrow_index_entries){0};
     else if (status)
         return status;
-    status = furrow_index_compute(options->descriptor, options->indexes, options->index_count, write->id, write->body,
-                                  batch->arena, &after, err);
+    status = write->message ? furrow_index_entries_of(write->message, options->indexes, options->index_count, write->id,
+                                                      batch->arena, &after, err)
+                            : furrow_index_compute(options->descriptor, options->indexes, options->index_count,
+                                                   write->id, write->body, batch->arena, &after, err);
     if (status) return furrow_wrap(err, "%s %.*s", options->entity, (int)write->id.len, (const char *)write->id.data);
     difference entries = compare_entries(before, after);
     furrow_batch_arg(batch, old->prefix, old->prefix_len);
