@@ -37,7 +37,7 @@ static void prepare(void)
 
 bool furrow_id_valid(const char *id, size_t len)
 {
-    /* A bit for each character: '-' and 0-9; A-Z, '_' and a-z. A call asks for its ids a score of times. */
+    /* A bit for each character: '-' and 0-9; A-Z, '_' and a-z. A call asks for its ids twenty times. */
     static const uint64_t good[4] = {0x03ff200000000000, 0x07fffffe87fffffe};
     if (len < 1 || len > FURROW_ID_MAX) return false;
     for (size_t i = 0; i < len; i++) {
