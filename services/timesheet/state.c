@@ -29,9 +29,9 @@ typedef struct span {
 /* "<employee id>_<yyyymmdd>" */
 static bool is_day_id(const char *id, const char *employee_id, const char *date)
 {
-    size_t len = strlen(employee_id);
-    if (strncmp(id, employee_id, len) != 0 || id[len] != '_' || strlen(id + len + 1) != 8) return false;
-    const char *d = id + len + 1;
+    const char *mark = furrow_bytes_after(id, employee_id);
+    if (!mark || *mark != '_' || strlen(mark + 1) != 8) return false;
+    const char *d = mark + 1;
     return memcmp(d, date, 4) == 0 && memcmp(d + 4, date + 5, 2) == 0 && memcmp(d + 6, date + 8, 2) == 0;
 }
 
