@@ -4,7 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { IDLE_MAX = 32, SLOTS = 512, FILL_BYTES = 1 << 20, KEEP_BODY_BYTES = 64 << 10 };
+/* Of what is kept, the first are as large as a replica's; the others are for commands, of which each needs one. */
+enum { IDLE_MAX = 128, IDLE_LARGE = 32, KEEP_BODY_BYTES = 64 << 10, KEEP_SMALL_BYTES = 4 << 10 };
+enum { SLOTS = 512, FILL_BYTES = 1 << 20 };
 _Static_assert(SLOTS >= 2 * FURROW_RECORD_BATCH && (SLOTS & (SLOTS - 1)) == 0, "the table of ids stays half empty");
 
 #define BODY_LIMIT_BYTES  ((size_t)64 << 20)
@@ -39,7 +41,8 @@ furrow_batch *furrow_batch_take(furrow_table *table)
 void furrow_batch_give(furrow_table *table, furrow_batch *batch)
 {
     if (!batch) return;
-    if (table->idle_count >= IDLE_MAX || batch->body.cap > KEEP_BODY_BYTES) {
+    size_t keep = table->idle_count < IDLE_LARGE ? KEEP_BODY_BYTES : KEEP_SMALL_BYTES;
+    if (table->idle_count >= IDLE_MAX || batch->body.cap > keep) {
         free_batch(batch);
         return;
     }
