@@ -135,7 +135,11 @@ static furrow_status pack(const write_job *job, const ProtobufCMessage *next, co
     uint8_t *bytes = furrow_arena_alloc(job->arena, size + FURROW_WINDOW_BYTES_MAX);
     if (!bytes) return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "no memory for the new state of %zu bytes", size);
     size = protobuf_c_message_pack(next, bytes);
-    *body = (furrow_bytes){bytes, size + furrow_window_pack(window, bytes + size)};
+    furrow_bytes packed = {bytes, size + furrow_window_pack(window, bytes + size)};
+    furrow_error why = {0};
+    if (furrow_message_check(next->descriptor, packed, &why) != FURROW_OK) /* nobody could read it */
+        return furrow_rules_broken(&job->entity->rules, job->write->id, 0, &why, err);
+    *body = packed;
     return FURROW_OK;
 }
 
@@ -185,6 +189,7 @@ static void apply(const write_job *job, const furrow_state *from, const furrow_s
     if (!from->message || from->body.len > 0) write.known = &known;
     uint64_t deadline = furrow_task_set_deadline(furrow_clock_now_ns() + FURROW_ENTITY_APPLY_MS * FURROW_NS_PER_MS);
     furrow_status status = furrow_record_apply(job->entity->table, &write, 1, NULL, NULL);
+    furrow_record_vouch(job->entity->table, &write);
     if (status == FURROW_OK && next->deleted) /* remembered results tell of it */
         (void)!furrow_store_forget(furrow_table_store(job->entity->table), job->entity->source + 1, job->subject, NULL);
     (void)furrow_task_set_deadline(deadline);

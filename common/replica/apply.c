@@ -101,7 +101,9 @@ static furrow_status read_event(furrow_intake_batch *batch, const furrow_js_stor
             furrow_js_stored_check_deletion(event, batch->replica->entity, own ? own->owner : NULL, batch->arena, err);
     } else if (status == FURROW_OK) {
         status = project(batch, event, &write.body, err);
-        if (status == FURROW_OK) status = check_body(batch, write.body, write.id, err);
+        write.version = event->sequence;
+        bool checked = status != FURROW_OK || furrow_record_vouched(batch->replica->table, &write);
+        if (!checked) status = check_body(batch, write.body, write.id, err);
     }
     if (status == FURROW_OK) *out = write;
     return status;

@@ -74,6 +74,7 @@ void furrow_table_destroy(furrow_table *table)
 {
     if (!table) return;
     furrow_table_free_batches(table);
+    free(table->vouched);
     furrow_arena_destroy(table->names);
     free(table);
 }

@@ -24,6 +24,7 @@ struct furrow_table {
     size_t idle_count;
     uint64_t reaction_cursor; /* where the next look for pending reactions begins */
     size_t reaction_turn;
+    struct furrow_vouched *vouched; /* of vouch.c; made when first needed */
 };
 
 /* INVALID_ARGUMENT for what is no id: nothing else may ever become a key. */

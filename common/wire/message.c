@@ -139,12 +139,18 @@ static void *watched_alloc(void *data, size_t size)
     return memory;
 }
 
+static const uint8_t nothing;
+
+furrow_status furrow_message_check(const ProtobufCMessageDescriptor *descriptor, furrow_bytes bytes, furrow_error *err)
+{
+    return check(descriptor, bytes.len ? bytes.data : &nothing, bytes.len, NULL, err);
+}
+
 furrow_status furrow_message_unpack(const ProtobufCMessageDescriptor *descriptor, furrow_bytes bytes,
                                     furrow_arena *arena, ProtobufCMessage **out, furrow_error *err)
 {
     watched_arena watched = {.arena = arena};
     ProtobufCAllocator allocator = {.alloc = watched_alloc, .free = arena_free, .allocator_data = &watched};
-    static const uint8_t nothing;
     const uint8_t *data = bytes.len ? bytes.data : &nothing;
 
     furrow_status status = check(descriptor, data, bytes.len, NULL, err);

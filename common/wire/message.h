@@ -26,6 +26,10 @@ ProtobufCMessage *furrow_message_new(const ProtobufCMessageDescriptor *descripto
 furrow_status furrow_message_unpack(const ProtobufCMessageDescriptor *descriptor, furrow_bytes bytes,
                                     furrow_arena *arena, ProtobufCMessage **out, furrow_error *err) FURROW_MUST_USE;
 
+/* Would they unpack, if there is memory? The same INVALID_ARGUMENT. */
+furrow_status furrow_message_check(const ProtobufCMessageDescriptor *descriptor, furrow_bytes bytes,
+                                   furrow_error *err) FURROW_MUST_USE;
+
 /* Bytes live in @arena. RESOURCE_EXHAUSTED past its limit. */
 furrow_status furrow_message_pack(const ProtobufCMessage *message, furrow_arena *arena, furrow_bytes *out,
                                   furrow_error *err) FURROW_MUST_USE;

@@ -71,6 +71,7 @@ typedef struct odd_decision {
     const char *event;
     bool remove;
     furrow_bytes secret;
+    char *badge;
 } odd_decision;
 
 static furrow_status decide_oddly(void *arg, const furrow_state *current, furrow_arena *arena, furrow_decision *out,
@@ -80,6 +81,7 @@ static furrow_status decide_oddly(void *arg, const furrow_state *current, furrow
     test_counter *next = furrow_arena_zalloc(arena, 256);
     protobuf_c_message_init(odd->descriptor, next);
     next->id = furrow_arena_strdup(arena, odd->id);
+    if (odd->badge) next->badge = odd->badge;
     if (odd->secret.len)
         next->secret =
             (ProtobufCBinaryData){odd->secret.len, furrow_arena_memdup(arena, odd->secret.data, odd->secret.len)};
@@ -105,6 +107,7 @@ static void odd_decisions(log_world *world)
                                                        .secret = FURROW_BYTES_LITERAL(
                                                            "\x0a\x04plain text, as it should never get here")}),
                      FURROW_INTERNAL);
+    ck_assert_int_eq(write_oddly(world, (odd_decision){"odd", counter, .badge = "cut \xc3"}), FURROW_INTERNAL);
     ck_assert_uint_eq(log_newest(world, "odd").version, 0);
     log_must(write_oddly(world, (odd_decision){"odd", counter}), &err);
     furrow_js_stored changed = log_stored(world, "odd");

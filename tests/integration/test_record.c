@@ -177,6 +177,33 @@ static void reads_body(store_world *world)
     furrow_table_destroy(task);
 }
 
+/* By id, version and bytes together, of the newest that were vouched for; a tombstone never is. */
+static void vouching_body(store_world *world)
+{
+    furrow_table *table = store_world_table(world, world->store, "Worker", "", false);
+    furrow_record_write mine = {text("a"), 7, text("state")}, gone = {text("a"), 8, {0}};
+    ck_assert(!furrow_record_vouched(table, &mine));
+    furrow_record_vouch(table, &mine);
+    furrow_record_vouch(table, &gone);
+    ck_assert(furrow_record_vouched(table, &mine));
+    ck_assert(!furrow_record_vouched(table, &gone));
+    const furrow_record_write others[] = {{text("b"), 7, text("state")},
+                                          {text("a"), 7 + FURROW_RECORD_VOUCHED, text("state")},
+                                          {text("a"), 7, text("State")},
+                                          {text("a"), 7, text("stat")}};
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) ck_assert(!furrow_record_vouched(table, &others[i]));
+    furrow_record_vouch(table, &others[1]);
+    ck_assert(furrow_record_vouched(table, &others[1]));
+    ck_assert(!furrow_record_vouched(table, &mine));
+    furrow_table_destroy(table);
+}
+
+START_TEST(only_the_very_bytes_are_vouched_for)
+{
+    store_world_run(NULL, vouching_body);
+}
+END_TEST
+
 START_TEST(records_of_several_tables_come_in_one_command)
 {
     store_world_run(NULL, reads_body);
@@ -535,6 +562,7 @@ int main(void)
         any_order_of_writes_ends_in_the_newest_of_each,
         a_tombstone_keeps_its_version_for_a_while,
         records_of_several_tables_come_in_one_command,
+        only_the_very_bytes_are_vouched_for,
         an_apply_that_redis_interrupted_can_be_done_again,
         a_markers_position_only_grows_within_one_shape_epoch_and_run,
         a_marker_is_moved_on_only_from_what_it_is_known_to_be,
