@@ -139,7 +139,8 @@ void furrow_ready_made_destroy(furrow_ready_made *made)
 furrow_status furrow_link_publish_ready(furrow_link *link, furrow_ready_made *made, const char *subject,
                                         furrow_error *err)
 {
-    furrow_status status = check(link, &(furrow_outgoing){.subject = subject}, err);
+    if (link->connected && link->buffered >= RELIEVE_BYTES) furrow_adapter_relieve(link);
+    furrow_status status = check(link, &(furrow_outgoing){.subject = subject, .data = {NULL, made->bytes}}, err);
     if (status != FURROW_OK) return status;
     memcpy(made->subject, subject, strlen(subject) + 1); /* check has measured it */
     link->buffered += made->bytes;

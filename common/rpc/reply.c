@@ -125,5 +125,6 @@ void furrow_reply_ready_made(furrow_call *call)
         furrow_reply_error(call, &err);
         return;
     }
-    (void)!furrow_link_publish_ready(server->link, server->busy[call->answer_encoding], call->msg->reply, NULL);
+    furrow_ready_made *refusal = server->busy[call->answer_encoding];
+    if (furrow_link_publish_ready(server->link, refusal, call->msg->reply, NULL) != FURROW_OK) server->dropped++;
 }

@@ -130,7 +130,8 @@ typedef struct furrow_server_load {
 } furrow_server_load;
 void furrow_server_load_of(const furrow_server *server, furrow_server_load *out);
 
-/* Requests dropped unanswered and undone: without a reply subject, or with one that is no inbox. */
+/* Requests dropped unanswered and undone: without a reply subject, or with one that is no inbox; or refused for want of
+ * a place while more than the link's max_buffered_bytes of answers wait to be sent. */
 uint64_t furrow_server_dropped(const furrow_server *server);
 
 #endif
