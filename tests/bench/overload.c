@@ -8,8 +8,7 @@
  *      refused_p50_us=… refused_p99_us=… failed=0 nobody=0 lost=0 late_p99_us=300.0 cpu=0.21
  *
  * In B, %d stands for a number of seven digits that counts to --keys and begins again, %n for one that goes on counting
- * from --first. Counted are --seconds after
- * --warm-up of them. Good is an answer without an error, refused is RESOURCE_EXHAUSTED, `nobody` are answers of the
+ * from --first. Counted are --seconds after --warm-up of them. Good is an answer without an error, refused is RESOURCE_EXHAUSTED, `nobody` are answers of the
  * server that nobody serves it, failed is any other error; lost got no answer in LOST_S. `late` is how long after it
  * was due a request was sent: what the loader itself was short of.
  *
@@ -36,7 +35,7 @@
 #define IN_BYTES  (1u << 20)
 #define OUT_BYTES (8u << 20)
 #define BODY_MAX  512
-#define POLL_NS   100000
+#define POLL_NS   500000 /* what has become due meanwhile leaves in one write */
 #define LOST_S    5
 #define EXHAUSTED 8
 #define NS_PER_S  1000000000ull
@@ -254,6 +253,7 @@ static void write_requests(overload *self)
     ssize_t put = write(self->fd, self->out + self->out_at, self->out_len - self->out_at);
     if (put < 0 && errno != EAGAIN) die("write", strerror(errno));
     if (put > 0) self->out_at += (size_t)put;
+    if (self->out_at < self->out_len && self->out_at < OUT_BYTES / 2) return;
     memmove(self->out, self->out + self->out_at, self->out_len - self->out_at);
     self->out_len -= self->out_at;
     self->out_at = 0;
@@ -263,7 +263,7 @@ static void turn(overload *self)
 {
     struct timespec wait = {.tv_nsec = POLL_NS};
     write_requests(self);
-    struct pollfd poll = {.fd = self->fd, .events = (short)(POLLIN | (self->out_len > 0 ? POLLOUT : 0))};
+    struct pollfd poll = {.fd = self->fd, .events = (short)(POLLIN | (self->out_len > self->out_at ? POLLOUT : 0))};
     ppoll(&poll, 1, &wait, NULL);
     if (poll.revents & (POLLIN | POLLHUP)) read_answers(self);
 }

