@@ -222,10 +222,10 @@ static void write_health(void *user, furrow_buffer *out)
     furrow_json_append_string(out, furrow_bytes_of(why));
     furrow_buffer_append_text(out, ",\"alarms\":");
     furrow_alarm_write(service, out);
-    furrow_buffer_printf(
-        out, ",\"service\":\"%s\",\"id\":\"%s\",\"redis\":%s,\"nats_reconnects\":%llu,", service->definition->name,
-        service->id, furrow_store_connected(service->store) ? "true" : "false",
-        (unsigned long long)(furrow_link_reconnects(service->link) + furrow_link_reconnects(service->log)));
+    uint64_t reconnects = furrow_link_reconnects(service->link) + furrow_link_reconnects(service->log);
+    furrow_buffer_printf(out, ",\"service\":\"%s\",\"id\":\"%s\",\"redis\":%s,\"nats_reconnects\":%llu,",
+                         service->definition->name, service->id,
+                         furrow_store_connected(service->store) ? "true" : "false", (unsigned long long)reconnects);
     furrow_registry_write_load(&load, out);
     furrow_buffer_append_text(out, ",\"replicas\":[");
     for (size_t i = 0; i < all_replicas(service); i++) {

@@ -33,6 +33,13 @@ ProtobufCMessage *furrow_message_new(const ProtobufCMessageDescriptor *descripto
     return message;
 }
 
+/*
+ * What protobuf-c takes of an arena, at most: for each field its note while it scans (40 bytes, in slabs that double and
+ * that an arena does not take back) and its place in an array; then what the field holds.
+ */
+#define FIELD_COST   (2 * 40 + sizeof(void *))
+#define UNKNOWN_COST sizeof(ProtobufCMessageUnknownField)
+
 /* Where the walk is: one link a level, turned into a path only when something is wrong. */
 typedef struct level {
     const struct level *outer;
@@ -96,7 +103,7 @@ static const char *check_moment(const moment *at)
 }
 
 static furrow_status check(const ProtobufCMessageDescriptor *descriptor, const uint8_t *data, size_t len,
-                           const level *outer, furrow_error *err)
+                           const level *outer, size_t *room, furrow_error *err)
 {
     moment time = {.known = outer ? furrow_json_known_of(descriptor) : FURROW_JSON_ORDINARY};
     level here = {.outer = outer, .descriptor = descriptor, .depth = outer ? outer->depth + 1 : 1};
@@ -109,6 +116,12 @@ static furrow_status check(const ProtobufCMessageDescriptor *descriptor, const u
         const char *wrong = furrow_wirescan_next(&scan, &field);
         if (wrong) return refuse(&here, wrong, err);
         here.field = find_field(descriptor, field.number, last);
+        size_t cost = FIELD_COST + (here.field ? 0 : UNKNOWN_COST) +
+                      (here.field && here.field->type == PROTOBUF_C_TYPE_MESSAGE
+                           ? ((const ProtobufCMessageDescriptor *)here.field->descriptor)->sizeof_message
+                           : 0);
+        if (cost > *room) return refuse(&here, "unpacked, it would take far more memory than it has bytes", err);
+        *room -= cost;
         if (!here.field) continue;
         last = here.field;
         wrong = furrow_wirescan_check(last->type, last->label == PROTOBUF_C_LABEL_REPEATED, &field);
@@ -116,7 +129,7 @@ static furrow_status check(const ProtobufCMessageDescriptor *descriptor, const u
         if (time.known != FURROW_JSON_ORDINARY) note_part(&time, &field);
         if (last->type != PROTOBUF_C_TYPE_MESSAGE) continue;
         if (here.depth == FURROW_MESSAGE_DEPTH_MAX) return refuse(&here, "nested too deeply", err);
-        furrow_status status = check(last->descriptor, field.value, field.len, &here, err);
+        furrow_status status = check(last->descriptor, field.value, field.len, &here, room, err);
         if (status) return status;
     }
     here.field = NULL;
@@ -143,7 +156,8 @@ static const uint8_t nothing;
 
 furrow_status furrow_message_check(const ProtobufCMessageDescriptor *descriptor, furrow_bytes bytes, furrow_error *err)
 {
-    return check(descriptor, bytes.len ? bytes.data : &nothing, bytes.len, NULL, err);
+    size_t room = FURROW_MESSAGE_SPREAD_MAX;
+    return check(descriptor, bytes.len ? bytes.data : &nothing, bytes.len, NULL, &room, err);
 }
 
 furrow_status furrow_message_unpack(const ProtobufCMessageDescriptor *descriptor, furrow_bytes bytes,
@@ -153,7 +167,8 @@ furrow_status furrow_message_unpack(const ProtobufCMessageDescriptor *descriptor
     ProtobufCAllocator allocator = {.alloc = watched_alloc, .free = arena_free, .allocator_data = &watched};
     const uint8_t *data = bytes.len ? bytes.data : &nothing;
 
-    furrow_status status = check(descriptor, data, bytes.len, NULL, err);
+    size_t room = FURROW_MESSAGE_SPREAD_MAX;
+    furrow_status status = check(descriptor, data, bytes.len, NULL, &room, err);
     if (status) return status;
     ProtobufCMessage *message = protobuf_c_message_unpack(descriptor, &allocator, bytes.len, data);
     if (!message && watched.full)

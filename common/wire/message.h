@@ -13,6 +13,12 @@
 /* protobuf-c takes about 1 KiB of stack a level, and a task has 64 KiB in all (base/loop.h). */
 #define FURROW_MESSAGE_DEPTH_MAX 32
 
+/*
+ * What unpacking may take beside the bytes themselves. Two bytes of wire can become a hundred in memory: a message past
+ * this is refused as wrong, so that what is stored can always be read, however small the reader's memory.
+ */
+#define FURROW_MESSAGE_SPREAD_MAX ((size_t)4 << 20)
+
 ProtobufCAllocator furrow_message_allocator(furrow_arena *arena);
 
 /* A fresh message with its defaults, in @arena; NULL past its limit. */
@@ -20,7 +26,8 @@ ProtobufCMessage *furrow_message_new(const ProtobufCMessageDescriptor *descripto
 
 /*
  * INVALID_ARGUMENT: not a @descriptor (says where), too deep, or a string is not UTF-8 or has a NUL byte in it, which C
- * would cut short, or a Timestamp or Duration within it is out of its range (names the field). RESOURCE_EXHAUSTED past
+ * would cut short, or a Timestamp or Duration within it is out of its range (names the field), or it has so many fields
+ * that it would take FURROW_MESSAGE_SPREAD_MAX more than its bytes. RESOURCE_EXHAUSTED past
  * the arena's limit. Unknown fields are kept, groups refused.
  */
 furrow_status furrow_message_unpack(const ProtobufCMessageDescriptor *descriptor, furrow_bytes bytes,

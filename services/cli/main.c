@@ -174,6 +174,11 @@ int main(int argc, char **argv)
         print_help(argc < 2 ? stderr : stdout);
         return argc < 2 ? 2 : 0;
     }
+    if (argc == 3 && strcmp(argv[2], "--help") == 0 && find(argv[1])) {
+        const cli_command *asked = find(argv[1]);
+        printf("furrow %s %s\n    %s\n", asked->name, asked->arguments, asked->help);
+        return 0;
+    }
     invocation invoked = {.tool = {.argc = argc - 2, .argv = argv + 2}, .command = find(argv[1])};
     if (!invoked.command) {
         cli_fail(&invoked.tool, 2, "no command %s; try --help", argv[1]);

@@ -92,6 +92,18 @@ static void publish_anothers_state(log_world *world)
           NULL, 0);
 }
 
+/* The right id, and so many unknown fields that they take a hundred times their bytes in memory. */
+static void publish_a_flood_of_fields(log_world *world)
+{
+    static char body[900000];
+    memset(body, 'x', sizeof body);
+    memcpy(body,
+           "\x0a\x02"
+           "c1",
+           4);
+    store(world, SUBJECT, (furrow_bytes){body, sizeof body}, NULL, 0);
+}
+
 static void publish_no_id(log_world *world)
 {
     store(world, SUBJECT, FURROW_BYTES_LITERAL("\x10\x07"), NULL, 0);
@@ -119,6 +131,7 @@ static void (*const poisons[])(log_world *world) = {pull_nothing,
                                                     publish_garbage,
                                                     publish_anothers_state,
                                                     publish_no_id,
+                                                    publish_a_flood_of_fields,
                                                     publish_forbidden};
 enum { POISONS = sizeof poisons / sizeof *poisons };
 

@@ -272,6 +272,21 @@ START_TEST(a_small_arena_is_exhausted_not_overrun)
 }
 END_TEST
 
+/* Refused for what they are, not for the memory of the moment. */
+START_TEST(fields_that_take_far_more_memory_than_bytes_are_refused)
+{
+    static char unknown[900000], empty[900000];
+    Wiretest__V1__Repeated *message;
+    memset(unknown, 'x', sizeof unknown); /* field 15, a varint */
+    for (size_t i = 0; i < sizeof empty; i += 2) memcpy(empty + i, "\x10\x01", 2);
+    ck_assert_int_eq(unpack(&wiretest__v1__repeated__descriptor, (furrow_bytes){unknown, sizeof unknown}, &message),
+                     FURROW_INVALID_ARGUMENT);
+    ck_assert_int_eq(unpack(&wiretest__v1__repeated__descriptor, (furrow_bytes){empty, sizeof empty}, &message),
+                     FURROW_INVALID_ARGUMENT);
+    ck_assert_int_eq(unpack(&wiretest__v1__repeated__descriptor, (furrow_bytes){empty, 20000}, &message), FURROW_OK);
+}
+END_TEST
+
 START_TEST(utf8_follows_rfc_3629)
 {
     static const char *const good[] = {"",
@@ -445,6 +460,7 @@ int main(void)
     tcase_add_test(tests, nesting_has_a_limit);
     tcase_add_test(tests, the_deepest_message_fits_a_tasks_stack);
     tcase_add_test(tests, a_small_arena_is_exhausted_not_overrun);
+    tcase_add_test(tests, fields_that_take_far_more_memory_than_bytes_are_refused);
     tcase_add_test(tests, utf8_follows_rfc_3629);
     tcase_add_test(tests, a_copy_is_deep);
     tcase_add_test(tests, a_mask_copies_what_it_names_and_no_more);
