@@ -42,7 +42,7 @@ static struct scene {
 
 static const char *health(void)
 {
-    char *answer = NULL;
+    static char *answer; /* gcc at -O3 takes what is in it for its address */
     ck_assert_int_eq(farm_call(the.f, "furrow.v1.Health.employee", "", &answer, &err), FURROW_OK);
     return answer;
 }
