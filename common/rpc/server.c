@@ -51,7 +51,8 @@ furrow_server *furrow_server_create(furrow_link *link, const furrow_server_optio
     server->options.queue = server->queue = options->queue ? strdup(options->queue) : NULL;
     set_defaults(&server->options);
     const furrow_server_options *o = &server->options;
-    server->callers = (furrow_callers){.bytes_per_s = o->caller_bytes, .max_waiting = (o->max_waiting + 1) / 2};
+    server->callers.bytes_per_s = o->caller_bytes; /* by parts: as a whole it would be a large frame */
+    server->callers.max_waiting = (o->max_waiting + 1) / 2;
     furrow_buffer_init(&server->packed, REPLY_MAX);
     if ((options->queue && !server->queue) || !furrow_reply_make_ready(server) ||
         !furrow_admission_init(&server->admission, o->min_calls, o->max_calls, o->max_queue_ms * FURROW_NS_PER_MS)) {

@@ -6,6 +6,7 @@
 #include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define LARGE 100000
 
@@ -15,7 +16,9 @@ static int64_t retry_ms;
 
 static void setup(void)
 {
-    callers = (furrow_callers){.bytes_per_s = 10 * LARGE, .max_waiting = 2};
+    memset(&callers, 0, sizeof callers);
+    callers.bytes_per_s = 10 * LARGE;
+    callers.max_waiting = 2;
     now_ns = 1000 * FURROW_NS_PER_S;
 }
 
