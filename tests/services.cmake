@@ -11,7 +11,8 @@ add_library(furrow_test_farm STATIC support/farm.c)
 target_link_libraries(furrow_test_farm PUBLIC furrow_test_support furrow_rpc PRIVATE PkgConfig::CHECK)
 target_compile_definitions(furrow_test_farm PRIVATE
   FURROW_TEST_EMPLOYEE="$<TARGET_FILE:employee>" FURROW_TEST_LOCATION="$<TARGET_FILE:location>" FURROW_TEST_JOB="$<TARGET_FILE:job>"
-  FURROW_TEST_TIMESHEET="$<TARGET_FILE:timesheet>" FURROW_TEST_TOOL="$<TARGET_FILE:furrow>")
+  FURROW_TEST_TIMESHEET="$<TARGET_FILE:timesheet>" FURROW_TEST_TOOL="$<TARGET_FILE:furrow>"
+  FURROW_TEST_MESH="${PROJECT_SOURCE_DIR}/config/dev/mesh.sh")
 add_dependencies(furrow_test_farm employee location job timesheet furrow)
 furrow_integration_test(test_farm furrow_test_farm furrow_proto_employee furrow_proto_location furrow_proto_job furrow_proto_timesheet)
 furrow_integration_test(test_hostile furrow_test_farm furrow_proto_employee furrow_proto_location furrow_proto_job furrow_proto_timesheet)
@@ -21,6 +22,7 @@ furrow_integration_test(test_permissions furrow_test_farm)
 furrow_integration_test(test_redis_access furrow_test_farm furrow_store)
 furrow_integration_test(test_redis_outage furrow_test_farm)
 furrow_integration_test(test_bursts furrow_test_farm)
+furrow_integration_test(test_slow_reader furrow_test_farm)
 furrow_integration_test(test_alarms furrow_test_farm)
 furrow_integration_test(test_accounts furrow_test_farm)
 

@@ -88,24 +88,46 @@ static void body_task(void *arg)
     furrow_link_destroy(r->f.link);
 }
 
-/* What the tool prints before there are servers (keys, permissions), without what it or a sanitizer says beside. */
+/* What a program prints, without what it or a sanitizer says beside. */
+static char *output_of(farm *f, const char *const argv[])
+{
+    int code = -1;
+    furrow_test_process *program = furrow_test_process_start(&(furrow_test_process_options){.argv = argv});
+    ck_assert(furrow_test_process_wait(program, FARM_PATIENCE_MS, &code));
+    ck_assert_msg(code == 0, "%s", furrow_test_process_stderr(program));
+    char *kept = furrow_arena_strdup(f->arena, furrow_test_process_stdout(program));
+    furrow_test_process_destroy(program);
+    return kept;
+}
+
+/* The tool before there are servers: keys, permissions. */
 static char *tool_alone(farm *f, const char *const arguments[])
 {
     const char *argv[8] = {FURROW_TEST_TOOL};
-    int code = -1;
     for (size_t i = 0; arguments[i]; i++) argv[i + 1] = arguments[i];
-    furrow_test_process *tool = furrow_test_process_start(&(furrow_test_process_options){.argv = argv});
-    ck_assert(furrow_test_process_wait(tool, FARM_PATIENCE_MS, &code));
-    ck_assert_msg(code == 0, "%s", furrow_test_process_stderr(tool));
-    char *kept = furrow_arena_strdup(f->arena, furrow_test_process_stdout(tool));
-    furrow_test_process_destroy(tool);
-    return kept;
+    return output_of(f, argv);
+}
+
+/* What config/dev writes into every nats.conf about clients that do not read. */
+static char *nats_limits(farm *f)
+{
+    static const char *const argv[] = {"bash", "-c", ". " FURROW_TEST_MESH "; nats_limits", NULL};
+    return output_of(f, argv);
 }
 
 static char *permissions(farm *f, const char *format)
 {
     const char *single = f->single_account ? "--single-account" : NULL;
     return tool_alone(f, (const char *const[]){"permissions", "--format", format, "--keys", f->keys, single, NULL});
+}
+
+/* Too long for farm_text. */
+static char *farm_config(farm *f)
+{
+    char *users = permissions(f, "nats"), *limits = nats_limits(f);
+    char *config = furrow_arena_printf(f->arena, "%s\n%s", users, limits);
+    ck_assert_ptr_nonnull(config);
+    return config;
 }
 
 static void start_servers(farm *f)
@@ -115,7 +137,8 @@ static void start_servers(farm *f)
     snprintf(f->keys, sizeof f->keys, "%s/keys", dir);
     tool_alone(f, (const char *const[]){"keys", "--client", FARM_OTHER_CLIENT, f->keys, NULL});
     furrow_test_write_file(acl, permissions(f, "redis"));
-    f->nats = furrow_test_nats_start(&(furrow_test_nats_options){.config = permissions(f, "nats")});
+    char *config = farm_config(f);
+    f->nats = furrow_test_nats_start(&(furrow_test_nats_options){.config = config});
     f->redis =
         furrow_test_redis_start(&(furrow_test_redis_options){.appendonly = true,
                                                              .args = (const char *const[]){"--aclfile", acl, NULL},
