@@ -14,7 +14,7 @@ endforeach()
 # The golden contracts are built like any service's, into a folder of their own.
 set(FURROW_PROTO_ROOT ${codegen_dir}/golden)
 set(FURROW_PROTO_OUT ${CMAKE_CURRENT_BINARY_DIR}/codegen)
-foreach(name depot shop odd_names)
+foreach(name depot shop buyer odd_names)
   set(proto ${name}/v1/${name}.proto)
   add_test(NAME unit/codegen/golden_${name} COMMAND ${codegen_dir}/golden.sh ${codegen_plugin} ${proto})
   set_tests_properties(unit/codegen/golden_${name} PROPERTIES LABELS unit TIMEOUT 60)
@@ -27,7 +27,7 @@ foreach(name depot shop odd_names)
     set_tests_properties(unit/codegen/compiles_${name}_with_${compiler} PROPERTIES LABELS unit TIMEOUT 60 SKIP_RETURN_CODE 77)
   endforeach()
 endforeach()
-furrow_unit_test(test_codegen_output furrow_test_proto_depot_server furrow_test_proto_depot_client furrow_test_proto_shop
+furrow_unit_test(test_codegen_output furrow_test_proto_depot_server furrow_test_proto_depot_client furrow_test_proto_shop furrow_test_proto_buyer
                  furrow_test_proto_odd_names_server furrow_test_proto_odd_names_client)
 
 add_test(NAME unit/codegen/only_the_owners_unused_import_is_hushed

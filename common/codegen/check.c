@@ -234,6 +234,29 @@ static void check_method(const judge *by, const furrow_model_service *service, c
                           service->name, method->name, len, SUBJECT_MAX);
 }
 
+/* What a service calls of others: it follows what its key may do. */
+static void check_call(const judge *by, const furrow_model_service *service, size_t which)
+{
+    const char *name = service->calls.texts[which];
+    const furrow_model_service *of = NULL;
+    const furrow_model_method *method = furrow_model_find_method(by->model, name, &of);
+    if (!method)
+        furrow_report_add(by->report, service->place,
+                          "%s calls %s, which is no method of an imported file: import its .proto, and write "
+                          "<package>.<Service>.<Method>",
+                          service->name, name[0] ? name : "\"\"");
+    else if (strcmp(of->short_name, service->short_name) == 0)
+        furrow_report_add(by->report, service->place, "%s calls %s, which is its own: leave it out", service->name,
+                          name);
+    else if (method->options.restricted)
+        furrow_report_add(by->report, service->place,
+                          "%s calls %s, which is restricted (%s:%d): only a deployment can grant it", service->name,
+                          name, method->place.file, method->place.line);
+    for (size_t i = 0; i < which; i++)
+        if (strcmp(service->calls.texts[i], name) == 0)
+            furrow_report_add(by->report, service->place, "%s calls %s twice: once is enough", service->name, name);
+}
+
 static void check_service(const judge *by, const furrow_model_file *file, const furrow_model_service *service)
 {
     if (!furrow_names_short_ok(service->short_name))
@@ -249,6 +272,7 @@ static void check_service(const judge *by, const furrow_model_file *file, const 
         furrow_report_add(by->report, service->place,
                           "service %s has no method, which protobuf-c cannot compile: remove it", service->name);
     for (size_t i = 0; i < service->method_count; i++) check_method(by, service, &service->methods[i]);
+    for (size_t i = 0; i < service->calls.count; i++) check_call(by, service, i);
 }
 
 /* The generated names of a file, each with what it stands for. */

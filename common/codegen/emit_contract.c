@@ -239,6 +239,17 @@ static void declare_service(const furrow_emit *emit, const furrow_model_service 
     furrow_buffer_append_text(emit->header, "};\n\n");
 }
 
+/* The table of what it calls, if it calls anybody. */
+static void write_calls(const furrow_emit *emit, const furrow_model_service *service, const char *symbol)
+{
+    if (service->calls.count == 0) return;
+    furrow_buffer_printf(emit->source, "/* What %s calls of others. */\nstatic const char *const %s_calls[] = {\n",
+                         service->name, symbol);
+    for (size_t i = 0; i < service->calls.count; i++)
+        furrow_buffer_printf(emit->source, "    \"%s\",\n", service->calls.texts[i]);
+    furrow_buffer_append_text(emit->source, "};\n\n");
+}
+
 static void write_service(const furrow_emit *emit, const furrow_model_service *service)
 {
     furrow_arena *arena = emit->model->arena;
@@ -248,13 +259,17 @@ static void write_service(const furrow_emit *emit, const furrow_model_service *s
                          service->name, symbol);
     for (size_t i = 0; i < service->method_count; i++) write_method(emit, service, &service->methods[i]);
     furrow_buffer_append_text(emit->source, "};\n\n");
+    write_calls(emit, service, symbol);
     furrow_buffer_printf(emit->source, "/* Service %s. */\nconst furrow_service_contract %s = {\n", service->name,
                          symbol);
     furrow_buffer_printf(emit->source, "    .name = \"%s\",\n    .short_name = \"%s\",\n    .package = \"%s\",\n",
                          service->name, service->short_name, emit->file->package);
-    furrow_buffer_printf(emit->source,
-                         "    .summary = %s,\n    .methods = %s_methods,\n    .method_count = %zu,\n};\n\n",
+    furrow_buffer_printf(emit->source, "    .summary = %s,\n    .methods = %s_methods,\n    .method_count = %zu,\n",
                          furrow_text_literal(arena, service->comment), symbol, service->method_count);
+    if (service->calls.count > 0)
+        furrow_buffer_printf(emit->source, "    .calls = %s_calls,\n    .call_count = %zu,\n", symbol,
+                             service->calls.count);
+    furrow_buffer_append_text(emit->source, "};\n\n");
 }
 
 /* One list of pointers of the file's contract, and the two members that name it. */

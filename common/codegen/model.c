@@ -153,8 +153,10 @@ static furrow_status load_service(loader *load, const Google__Protobuf__ServiceD
     service->own_name = from->name;
     service->comment = comment_of(load, &here);
     service->place = place_of(load->file, &here);
-    if (!furrow_options_of_service(from->options, load->arena, &service->short_name))
-        return malformed(load, service->name);
+    furrow_service_options options;
+    if (!furrow_options_of_service(from->options, load->arena, &options)) return malformed(load, service->name);
+    service->short_name = options.short_name;
+    service->calls = options.calls;
     if (!service->short_name)
         service->short_name = furrow_text_copy(load->arena, load->file->package, strcspn(load->file->package, "."));
     return load_methods(load, service, from, &here);
@@ -202,6 +204,28 @@ const furrow_model_message *furrow_model_find_message(const furrow_model *model,
     for (size_t f = 0; f < model->file_count; f++) {
         for (size_t i = 0; i < model->files[f].message_count; i++) {
             if (strcmp(model->files[f].messages[i].name, name) == 0) return &model->files[f].messages[i];
+        }
+    }
+    return NULL;
+}
+
+/* The part of @name after "@scope." or NULL. */
+static const char *name_in(const char *scope, const char *name)
+{
+    size_t len = strlen(scope);
+    return strncmp(name, scope, len) == 0 && name[len] == '.' ? name + len + 1 : NULL;
+}
+
+const furrow_model_method *furrow_model_find_method(const furrow_model *model, const char *name,
+                                                    const furrow_model_service **service)
+{
+    for (size_t f = 0; f < model->file_count; f++) {
+        for (size_t s = 0; s < model->files[f].service_count; s++) {
+            *service = &model->files[f].services[s];
+            const char *wanted = name_in((*service)->name, name);
+            for (size_t i = 0; wanted && i < (*service)->method_count; i++) {
+                if (strcmp((*service)->methods[i].name, wanted) == 0) return &(*service)->methods[i];
+            }
         }
     }
     return NULL;

@@ -54,6 +54,7 @@ typedef struct furrow_model_service {
     const char *own_name;   /* "EmployeeService" */
     const char *short_name; /* option, or the first part of the package */
     const char *comment;
+    furrow_option_texts calls; /* of others: full names of methods */
     furrow_place place;
     furrow_model_method *methods;
     size_t method_count;
@@ -86,6 +87,9 @@ furrow_status furrow_model_load(const Google__Protobuf__Compiler__CodeGeneratorR
 
 /* By full name; NULL when no file of the request declares it. */
 const furrow_model_message *furrow_model_find_message(const furrow_model *model, const char *name);
+/* "employee.v1.EmployeeService.GetEmployee"; *service, whose it is. */
+const furrow_model_method *furrow_model_find_method(const furrow_model *model, const char *name,
+                                                    const furrow_model_service **service);
 const furrow_model_field *furrow_model_find_field(const furrow_model_message *message, int32_t number);
 
 /* The names that follow from an entity's (DESIGN section 1). */

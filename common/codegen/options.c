@@ -19,16 +19,19 @@ enum {
     OPTION_SUMMARY = 50522,
     OPTION_RESTRICTED = 50523,
     OPTION_SHORT_NAME = 50531,
+    OPTION_CALLS = 50532,
     OPTION_PB_C_FILE = 1019,
     PB_C_FILE_C_PACKAGE = 6,
 };
 
-typedef enum slot_kind { SLOT_BOOL, SLOT_UINT32, SLOT_TEXT, SLOT_MESSAGE } slot_kind;
+typedef enum slot_kind { SLOT_BOOL, SLOT_UINT32, SLOT_TEXT, SLOT_TEXTS, SLOT_MESSAGE } slot_kind;
 
 typedef struct slot {
     uint32_t number;
     slot_kind kind;
-    void *into; /* bool *, uint32_t *, const char **; of a message: bool * set when it stands there, or NULL */
+    void *
+        into; /* bool *, uint32_t *, const char **, furrow_option_texts *; of a message: bool * set when it stands there,
+                   or NULL */
     const struct slot *inner; /* of a message */
     size_t inner_count;
 } slot;
@@ -82,9 +85,18 @@ static bool skip_value(reader *in, unsigned wire_type)
 
 static bool read_message(reader *in, furrow_arena *arena, const slot *slots, size_t count);
 
+/* An option that may be repeated: one more text. Few, so the list is copied each time. */
+static void add_text(furrow_arena *arena, furrow_option_texts *list, const char *text)
+{
+    const char **grown = furrow_text_zalloc(arena, (list->count + 1) * sizeof *grown);
+    if (list->count > 0) memcpy(grown, list->texts, list->count * sizeof *grown);
+    grown[list->count++] = text;
+    list->texts = grown;
+}
+
 static bool read_slot(reader *in, unsigned wire_type, furrow_arena *arena, const slot *to)
 {
-    bool by_length = to->kind == SLOT_TEXT || to->kind == SLOT_MESSAGE;
+    bool by_length = to->kind == SLOT_TEXT || to->kind == SLOT_TEXTS || to->kind == SLOT_MESSAGE;
     uint64_t number = 0;
     reader bytes = {0};
     if (wire_type != (by_length ? PROTOBUF_C_WIRE_TYPE_LENGTH_PREFIXED : PROTOBUF_C_WIRE_TYPE_VARINT)) return false;
@@ -98,6 +110,9 @@ static bool read_slot(reader *in, unsigned wire_type, furrow_arena *arena, const
         return true;
     case SLOT_TEXT:
         *(const char **)to->into = furrow_text_copy(arena, bytes.at, (size_t)(bytes.end - bytes.at));
+        return true;
+    case SLOT_TEXTS:
+        add_text(arena, to->into, furrow_text_copy(arena, bytes.at, (size_t)(bytes.end - bytes.at)));
         return true;
     case SLOT_MESSAGE:
         if (to->into) *(bool *)to->into = true;
@@ -174,10 +189,11 @@ bool furrow_options_of_method(const Google__Protobuf__MethodOptions *from, furro
 }
 
 bool furrow_options_of_service(const Google__Protobuf__ServiceOptions *from, furrow_arena *arena,
-                               const char **short_name)
+                               furrow_service_options *out)
 {
-    *short_name = NULL;
-    const slot slots[] = {{OPTION_SHORT_NAME, SLOT_TEXT, short_name, NULL, 0}};
+    *out = (furrow_service_options){0};
+    const slot slots[] = {{OPTION_SHORT_NAME, SLOT_TEXT, &out->short_name, NULL, 0},
+                          {OPTION_CALLS, SLOT_TEXTS, &out->calls, NULL, 0}};
     return !from || read_unknown(&from->base, arena, slots, COUNT(slots));
 }
 

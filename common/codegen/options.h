@@ -31,6 +31,16 @@ typedef struct furrow_method_options {
     bool restricted;
 } furrow_method_options;
 
+typedef struct furrow_option_texts {
+    const char **texts;
+    size_t count;
+} furrow_option_texts;
+
+typedef struct furrow_service_options {
+    const char *short_name;    /* NULL: not given */
+    furrow_option_texts calls; /* full names of methods */
+} furrow_service_options;
+
 bool furrow_options_of_message(const Google__Protobuf__MessageOptions *from, furrow_arena *arena,
                                furrow_message_options *out);
 bool furrow_options_of_field(const Google__Protobuf__FieldOptions *from, furrow_arena *arena,
@@ -38,9 +48,8 @@ bool furrow_options_of_field(const Google__Protobuf__FieldOptions *from, furrow_
 bool furrow_options_of_method(const Google__Protobuf__MethodOptions *from, furrow_arena *arena,
                               furrow_method_options *out);
 
-/* *short_name is NULL when not given. */
 bool furrow_options_of_service(const Google__Protobuf__ServiceOptions *from, furrow_arena *arena,
-                               const char **short_name);
+                               furrow_service_options *out);
 
 /* *c_package is protobuf-c's (pb_c_file).c_package, which renames what protoc-gen-c generates; NULL when not given. */
 bool furrow_options_of_file(const Google__Protobuf__FileOptions *from, furrow_arena *arena, const char **c_package);

@@ -72,6 +72,8 @@ typedef struct furrow_service_contract {
     const char *summary;
     const furrow_method_contract *methods;
     size_t method_count;
+    const char *const *calls; /* subjects of methods of other services that this one may call */
+    size_t call_count;
 } furrow_service_contract;
 
 /* One per .proto file: all it declares. */
@@ -89,7 +91,7 @@ typedef struct furrow_file_contract {
  * A shared object for the furrow tool (FURROW_CONTRACTS) exports these two: FURROW_CONTRACT_LAYOUT as it was when it
  * was compiled, and its files, NULL-terminated. furrow_proto(… CONTRACTS) makes one.
  */
-#define FURROW_CONTRACT_LAYOUT        2 /* grows when a struct above changes */
+#define FURROW_CONTRACT_LAYOUT        3 /* grows when a struct above changes */
 #define FURROW_CONTRACT_LAYOUT_SYMBOL "furrow_contract_layout"
 #define FURROW_CONTRACTS_SYMBOL       "furrow_contracts"
 

@@ -251,6 +251,14 @@ static void add_methods(rights *all, const furrow_file_contract *file)
     }
 }
 
+/* Whom a service asks: those methods of others that its contract names. */
+static void add_calls(rights *all, const furrow_file_contract *file)
+{
+    for (size_t i = 0; i < file->service_count; i++)
+        for (size_t c = 0; c < file->services[i]->call_count; c++)
+            grant(&user_of(all, MESH, file->services[i]->short_name)->publish, "%s", file->services[i]->calls[c]);
+}
+
 static void may_look(rights *all, const char *account, rights_user *who)
 {
     static const char *const subjects[] = {"$SRV.>", "furrow.v1.Health.>"};
@@ -319,6 +327,7 @@ rights *rights_make(const char *const *clients, size_t client_count, bool single
     furrow_status status = FURROW_OK;
     for (size_t f = 0; f < cli_contract_count; f++) {
         add_methods(all, cli_contracts[f]);
+        add_calls(all, cli_contracts[f]);
         add_entities(all, cli_contracts[f]);
     }
     for (size_t f = 0; status == FURROW_OK && f < cli_contract_count; f++)

@@ -3,6 +3,7 @@
  * leads to the author's functions and the typed client hands on what it is given. The two functions of rpc/client.h
  * that the client stands on are played here, so nothing of rpc runs.
  */
+#include "buyer/v1/buyer.furrow.h"
 #include "depot/v1/depot.client.h"
 #include "depot/v1/depot.server.h"
 #include "odd_names/v1/odd_names.client.h"
@@ -179,6 +180,7 @@ START_TEST(a_service_has_its_methods_in_order)
     ck_assert_str_eq(depot->package, "depot.v1");
     ck_assert_str_eq(depot->summary, "Crates, from field to truck.");
     ck_assert_uint_eq(depot->method_count, 3);
+    ck_assert_uint_eq(depot->call_count, 0);
     const furrow_method_contract *get = &depot->methods[DEPOT_V1_DEPOT_SERVICE_GET_CRATE];
     ck_assert_str_eq(get->name, "GetCrate");
     ck_assert_str_eq(get->subject, "depot.v1.DepotService.GetCrate");
@@ -196,6 +198,15 @@ START_TEST(a_service_has_its_methods_in_order)
     ck_assert_int_eq(secret->idempotency, FURROW_IDEMPOTENCY_UNKNOWN);
     ck_assert(secret->restricted);
     ck_assert_str_eq(secret->summary, "");
+}
+END_TEST
+
+START_TEST(a_service_names_what_it_calls)
+{
+    const furrow_service_contract *buyer = &buyer_v1_buyer_service;
+    ck_assert_uint_eq(buyer->call_count, 2);
+    ck_assert_str_eq(buyer->calls[0], depot_v1_depot_service.methods[DEPOT_V1_DEPOT_SERVICE_GET_CRATE].subject);
+    ck_assert_str_eq(buyer->calls[1], depot_v1_depot_service.methods[DEPOT_V1_DEPOT_SERVICE_MOVE_CRATE].subject);
 }
 END_TEST
 
@@ -301,6 +312,7 @@ int main(void)
     tcase_add_test(all, indexes_and_the_private_field_are_protobuf_cs_own_descriptors);
     tcase_add_test(all, a_replica_names_its_entity_and_what_it_keeps);
     tcase_add_test(all, a_service_has_its_methods_in_order);
+    tcase_add_test(all, a_service_names_what_it_calls);
     tcase_add_test(all, a_file_lists_all_it_declares);
     tcase_add_test(all, handlers_lead_to_the_authors_functions_in_the_contracts_order);
     tcase_add_test(all, a_typed_call_hands_on_its_arguments_and_its_answer);
