@@ -110,6 +110,11 @@ enum { FDS_MAX = 3 }; /* Redis, and two of NATS */
 
 void bare_turn(bare_nats *nats, redisContext *redis, int wanted)
 {
+    bare_turn_within(nats, redis, wanted, -1);
+}
+
+void bare_turn_within(bare_nats *nats, redisContext *redis, int wanted, int ms)
+{
     int all_sent = 1;
     struct pollfd fds[FDS_MAX];
     nfds_t count = 1;
@@ -121,7 +126,7 @@ void bare_turn(bare_nats *nats, redisContext *redis, int wanted)
         fds[count++] = (struct pollfd){
             .fd = each->fd, .events = (short)((wanted & BARE_NATS ? POLLIN : 0) | (each->want_write ? POLLOUT : 0))};
     }
-    if (poll(fds, count, -1) < 0) bare_die("poll", "failed");
+    if (poll(fds, count, ms) < 0) bare_die("poll", "failed");
     if (fds[0].revents & (POLLIN | POLLHUP) && redisBufferRead(redis) != REDIS_OK) bare_die("redis", redis->errstr);
     count = 1;
     for (bare_nats *each = nats; each && count < FDS_MAX; each = each->also) {

@@ -39,6 +39,8 @@ enum { BARE_NATS = 1, BARE_REDIS = 2 };
 
 /* Sends what is pending, waits until one of @wanted has input, reads once. @redis may be NULL. */
 void bare_turn(bare_nats *nats, redisContext *redis, int wanted);
+/* The same, but waits for @ms at the most. */
+void bare_turn_within(bare_nats *nats, redisContext *redis, int wanted, int ms);
 
 /* Hands all that is pending to the kernel. */
 void bare_flush(bare_nats *nats);

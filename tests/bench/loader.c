@@ -61,6 +61,8 @@ static size_t make_job(size_t n, uint8_t *out)
     snprintf(id, sizeof id, "J%07zu", n);
     snprintf(code, sizeof code, "HARV-%zu", n);
     Job__V1__Job job = JOB__V1__JOB__INIT;
+    Job__V1__Pay pay = JOB__V1__PAY__INIT;
+    pay.type = JOB__V1__PAY_TYPE__PAY_TYPE_HOURLY, job.pay = &pay;
     job.id = id, job.code = code, job.name = name, job.kind = JOB__V1__JOB_KIND__JOB_KIND_HARVEST;
     job.status = JOB__V1__JOB_STATUS__JOB_STATUS_OPEN, job.updated_at = &monday;
     return job__v1__job__pack(&job, out);

@@ -50,12 +50,14 @@ def figures(text):
 class World:
     """
     To be used with `with`, or closed. @shipped: with the accounts, permissions, users and limits of config/dev/up, and the bench's own
-    contracts among those of the mesh; else one account that everybody may do everything in. Users sign in by password instead of NKey, so
+    contracts among those of the mesh; else one account that everybody may do everything in. @crews: how many consumers of the comparison
+    (crew1, crew2, …) there are in the mesh, and @keeping which of them by name keep replicas. Users sign in by password instead of NKey, so
     that a URL is all a bare program needs.
     """
 
-    def __init__(self, build, shipped=True):
+    def __init__(self, build, shipped=True, crews=0, keeping=()):
         self.build, self.shipped = build, shipped
+        self.crews, self.keeping = crews, keeping
         self.bench = os.path.join(build, "tests", "bench")
         self.services = os.path.join(build, "services")
         self.dir = tempfile.mkdtemp(prefix="furrow-bench-")
@@ -110,7 +112,10 @@ class World:
         return f"{service}:{self.password(service)}@{self.redis_socket}" if self.shipped else self.redis_socket
 
     def contracts(self):
-        return {"FURROW_CONTRACTS": ":".join(os.path.join(self.bench, f"furrow_proto_{name}_contracts.so") for name in ("bench", "bare"))}
+        crews = [f"ways/furrow_proto_crew{number}" for number in range(1, self.crews + 1)]
+        keeps = [f"ways/furrow_proto_{name}_keeps" for name in self.keeping]
+        return {"FURROW_CONTRACTS": ":".join(os.path.join(self.bench, f"{name}_contracts.so")
+                                             for name in ("furrow_proto_bench", "furrow_proto_bare", *crews, *keeps))}
 
     def settings(self, user):
         """What the tool or a service needs to be @user."""
@@ -179,12 +184,17 @@ class World:
         path = os.path.join(self.keys, f"{name}.seal")
         return {"FURROW_SEAL_KEY_FILE": path} if os.path.exists(path) else {}
 
-    def start_service(self, name):
+    def start_service(self, name, program=None, env=None, url=None):
+        """@program: its path, unless it is one of services/. @env: more settings. @url: another way to NATS (ways_slow)."""
         log = {"FURROW_NATS_LOG_USER": f"{name}.log", "FURROW_NATS_LOG_PASSWORD": PASSWORD} if self.shipped else {}
-        service = self.start(os.path.join(self.services, name), env={**self.settings(name), **log, **self.secrets(name)})
+        there = {"FURROW_NATS_URL": url} if url else {}
+        service = self.start(program or os.path.join(self.services, name),
+                             env={**self.settings(name), **log, **self.secrets(name), **there, **(env or {})})
         self.furrow("health", "--wait", PATIENCE_S, name)
         return service
 
+    def start_crew(self, name, way, env=None):
+        return self.start_service(name, os.path.join(self.bench, "ways", name), {"WAYS_WAY": way, **(env or {})})
 
     def __enter__(self):
         return self
