@@ -183,6 +183,15 @@ static void answer(furrow_link *link, const furrow_msg *msg, furrow_bytes verdic
         (void)!furrow_link_send(link, &(furrow_outgoing){.subject = msg->reply, .data = verdict}, NULL, NULL);
 }
 
+/* The server goes by the stream's sequence; the consumer's is 0, which none has. ADR-15's first form of the subject. */
+void furrow_js_term_sequence(furrow_link *link, const char *stream, const char *consumer, uint64_t sequence)
+{
+    char subject[FURROW_SUBJECT_MAX];
+    int len = snprintf(subject, sizeof subject, "$JS.ACK.%s.%s.1.%" PRIu64 ".0.0.0", stream, consumer, sequence);
+    furrow_outgoing out = {.subject = subject, .data = FURROW_BYTES_LITERAL("+TERM")};
+    if (len > 0 && (size_t)len < sizeof subject) (void)!furrow_link_send(link, &out, NULL, NULL);
+}
+
 void furrow_js_ack(furrow_link *link, const furrow_msg *msg)
 {
     answer(link, msg, FURROW_BYTES_LITERAL("+ACK"));

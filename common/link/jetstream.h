@@ -126,6 +126,9 @@ typedef void furrow_js_state_fn(void *arg, furrow_status status, const char *tex
 furrow_js_pull *furrow_js_pull_create(furrow_link *link, const furrow_js_pull_options *options, furrow_js_batch_fn *fn,
                                       furrow_js_state_fn *state, void *arg, furrow_error *err);
 void furrow_js_pull_release(furrow_js_pull *pull, size_t count);
+/* How often "no responders" has come since the pull began: each may have been a message of the stream (see
+ * furrow_js_term_sequence). */
+uint64_t furrow_js_pull_swallowed(const furrow_js_pull *pull);
 /* No more requests; messages in flight still arrive. */
 void furrow_js_pull_stop(furrow_js_pull *pull);
 void furrow_js_pull_destroy(furrow_js_pull *pull);
@@ -135,6 +138,13 @@ void furrow_js_pull_destroy(furrow_js_pull *pull);
 void furrow_js_ack(furrow_link *link, const furrow_msg *msg);
 void furrow_js_nak(furrow_link *link, const furrow_msg *msg, uint64_t delay_ms);
 void furrow_js_term(furrow_link *link, const furrow_msg *msg);
+
+/*
+ * +TERM of the message at @sequence, of which no delivery is at hand: nats.c takes an empty message with the status 503
+ * for its own "no responders", so nobody ever gets it from a consumer. Of one that is not pending the server takes no
+ * notice.
+ */
+void furrow_js_term_sequence(furrow_link *link, const char *stream, const char *consumer, uint64_t sequence);
 
 /**
  * A side reader: reads the range [start_seq, end_seq] of @stream without a consumer, by many single questions at once

@@ -62,6 +62,7 @@ struct furrow_js_pull {
     size_t in_hand, held_bytes, outstanding;
     size_t asked_bytes;          /* by the newest request */
     size_t largest;              /* a message did not fit into so many bytes: ask for more */
+    uint64_t swallowed;          /* see jetstream.h */
     uint64_t asked_ms, heard_ms; /* loop time of the last request and of the last sign of the server */
     furrow_status failing;       /* OK: flowing */
     furrow_status reported;      /* what `state` was told last */
@@ -300,6 +301,7 @@ static void on_drained(void *arg)
 static void on_no_responders(void *arg)
 {
     furrow_js_pull *pull = arg;
+    pull->swallowed++;
     if (!pull->stopped && pull->failing == FURROW_OK) suspect(pull);
 }
 
@@ -371,6 +373,11 @@ void furrow_js_pull_release(furrow_js_pull *pull, size_t count)
     pull->in_hand -= count;
     if (pull->in_hand == 0) pull->held_bytes = 0;
     ask_all(pull);
+}
+
+uint64_t furrow_js_pull_swallowed(const furrow_js_pull *pull)
+{
+    return pull->swallowed;
 }
 
 void furrow_js_pull_stop(furrow_js_pull *pull)

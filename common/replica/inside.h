@@ -77,8 +77,9 @@ struct furrow_replica {
     uint64_t floor;                       /* the newest proof of it */
     uint64_t floor_ns;                    /* when it last grew */
     uint64_t replay_from;
-    unsigned stuck;   /* looks in a row at which events were delivered to nobody we know */
-    unsigned starved; /* looks in a row at which the durable left events out */
+    unsigned stuck;     /* looks in a row at which events were delivered to nobody we know */
+    uint64_t swallowed; /* by the pull, when gaps were last filled */
+    unsigned starved;   /* looks in a row at which the durable left events out */
     furrow_backoff trouble;
 
     /* repair.c */

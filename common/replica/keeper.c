@@ -290,18 +290,22 @@ static furrow_phase follow_step(furrow_replica *replica)
 
 /*
  * A broken connection or a process that died took events with it that the server holds back until the ack wait is over.
- * A ready replica does not wait for that either.
+ * A ready replica does not wait for that either. Nor for what nats.c swallowed, which never comes: then events in hand
+ * are no reason to wait.
  */
 static furrow_status fill_gaps(furrow_replica *replica, furrow_error *err)
 {
     const furrow_js_consumer_state *consumer = &replica->consumer;
     uint64_t floor = larger(replica->marker.position, consumer->ack_floor_seq);
-    bool stuck = floor == replica->floor && floor < consumer->delivered_seq && replica->intake.in_hand == 0;
+    uint64_t swallowed = replica->intake.pull ? furrow_js_pull_swallowed(replica->intake.pull) : 0;
+    bool waits = replica->intake.in_hand > 0 && swallowed == replica->swallowed;
+    bool stuck = floor == replica->floor && floor < consumer->delivered_seq && !waits;
     replica->stuck = stuck ? replica->stuck + 1 : 0;
     replica->floor = floor;
     replica->goal = consumer->delivered_seq;
     if (replica->stuck < STUCK_LOOKS) return FURROW_OK;
     replica->stuck = 0;
+    replica->swallowed = swallowed;
     return read_the_gap(replica, err);
 }
 

@@ -45,10 +45,12 @@ static void publish_by_hand(test_mesh *mesh, const char *subject, const char *he
 /* The statuses that the server makes, and empty messages that lack an owner's headers. */
 static void keeps_what_is_not_deleted(test_mesh *mesh)
 {
-    static const char *const heads[] = {
-        "NATS/1.0 404 No Messages\r\n\r\n", "NATS/1.0 408 Request Timeout\r\nNats-Pending-Messages: 1\r\n\r\n",
-        "NATS/1.0 100 Idle Heartbeat\r\n\r\n", "NATS/1.0\r\nce-type: replicatest.v1.Person.deleted\r\n\r\n",
-        "NATS/1.0\r\n\r\n"};
+    static const char *const heads[] = {"NATS/1.0 404 No Messages\r\n\r\n",
+                                        "NATS/1.0 408 Request Timeout\r\nNats-Pending-Messages: 1\r\n\r\n",
+                                        "NATS/1.0 409 Consumer Deleted\r\n\r\n",
+                                        "NATS/1.0 100 Idle Heartbeat\r\n\r\n",
+                                        "NATS/1.0\r\nce-type: replicatest.v1.Person.deleted\r\n\r\n",
+                                        "NATS/1.0\r\n\r\n"};
     enum { HEADS = sizeof heads / sizeof *heads };
     furrow_replica *replica = mesh_replica(mesh, (furrow_replica_options){0});
     mesh_await_ready(replica);
@@ -74,6 +76,43 @@ static void keeps_what_is_not_deleted(test_mesh *mesh)
 START_TEST(an_empty_message_without_an_owners_headers_deletes_nothing)
 {
     mesh_run(NULL, keeps_what_is_not_deleted);
+}
+END_TEST
+
+/*
+ * What nats.c takes for "no responders" and throws away: nobody ever gets it from the durable, so nobody acks it. Once
+ * before the replica runs, once while it is at rest, and then while events come without end.
+ */
+static void finds_what_is_never_delivered(test_mesh *mesh)
+{
+    static const char *const heads[] = {"NATS/1.0 503\r\n\r\n", "NATS/1.0 503 No Responders\r\nce-id: x\r\n\r\n",
+                                        "NATS/1.0\r\nStatus: 503\r\n\r\n"};
+    mesh_put(mesh, "e1", "Ana", 1);
+    publish_by_hand(mesh, "replicatest.v1.Person.e1", heads[0]);
+    furrow_replica *replica = mesh_replica(mesh, (furrow_replica_options){0});
+    mesh_await_ready(replica);
+    mesh_await_rest(mesh, "timesheet");
+    ck_assert_uint_eq(stats_of(replica).dead_lettered, 1);
+    publish_by_hand(mesh, "replicatest.v1.Person.e1", heads[1]);
+    mesh_await_rest(mesh, "timesheet");
+    ck_assert_uint_eq(stats_of(replica).dead_lettered, 2);
+    publish_by_hand(mesh, "replicatest.v1.Person.e1", heads[2]);
+    int round = 0;
+    AWAIT((mesh_put_many(mesh, "n", 0, 100, ++round), stats_of(replica).dead_lettered == 3));
+    mesh_await_rest(mesh, "timesheet");
+    ck_assert_uint_eq(mesh_last_seq(mesh, "DEADLETTER"), 3);
+    ck_assert_uint_eq(stats_of(replica).dead_lettered, 3);
+    FURROW_AUTO(furrow_arena) arena = furrow_arena_create(0);
+    ProtobufCMessage *kept;
+    furrow_error err = {0};
+    ck_assert_int_eq(furrow_replica_get(replica, "e1", arena, &kept, NULL, &err), FURROW_OK);
+    ck_assert_str_eq(((test_person_part *)kept)->display_name, "Ana");
+    mesh_end(replica);
+}
+
+START_TEST(a_message_that_is_never_delivered_is_found_and_buried)
+{
+    mesh_run(NULL, finds_what_is_never_delivered);
 }
 END_TEST
 
@@ -149,6 +188,7 @@ int main(void)
     TCase *tests = tcase_create("poison");
     tcase_set_timeout(tests, 90);
     tcase_add_test(tests, an_empty_message_without_an_owners_headers_deletes_nothing);
+    tcase_add_test(tests, a_message_that_is_never_delivered_is_found_and_buried);
     tcase_add_test(tests, an_event_for_which_the_dead_letters_have_no_room_waits_and_health_says_so);
     tcase_add_test(tests, an_owner_is_told_of_an_event_that_is_no_state_until_it_has_put_that_right);
     suite_add_tcase(suite, tests);
