@@ -7,10 +7,11 @@
 
 #include <stdlib.h>
 
-#define SLOW     4  /* times as long as usual: then there are too many places */
-#define BRISK    2  /* times as long as usual, at most: then there may be more */
-#define STEP     8  /* the part of the limit by which it changes */
-#define WINDOW   64 /* calls, at least, between two looks at the limit */
+#define SLOW     4                      /* times as long as usual: then there are too many places */
+#define BRISK    2                      /* times as long as usual, at most: then there may be more */
+#define SWIFT_NS (6 * FURROW_NS_PER_MS) /* a call that takes no longer is brisk, and one of up to twice that not slow */
+#define STEP     8                      /* the part of the limit by which it changes */
+#define WINDOW   64                     /* calls, at least, between two looks at the limit */
 #define ALONE    16 /* calls that ran at begin and end together: fewer do not get into each other's way */
 #define SETTLING 16 /* the part by which what is usual follows slower calls; it follows faster ones by half */
 
@@ -86,9 +87,10 @@ bool furrow_admission_tired(furrow_admission *admission, uint64_t now_ns, furrow
 static void adapt_limit(furrow_admission *admission)
 {
     size_t step = admission->limit / STEP > 0 ? admission->limit / STEP : 1;
-    if (admission->spent_ns > SLOW * admission->usual_ns)
+    uint64_t swift_ns = SWIFT_NS * admission->samples;
+    if (admission->spent_ns > SLOW * admission->usual_ns && admission->spent_ns > 2 * swift_ns)
         admission->limit = admission->limit - step > admission->floor ? admission->limit - step : admission->floor;
-    else if (admission->wanted && admission->spent_ns < BRISK * admission->usual_ns)
+    else if (admission->wanted && (admission->spent_ns < BRISK * admission->usual_ns || admission->spent_ns < swift_ns))
         admission->limit = admission->limit + step < admission->most ? admission->limit + step : admission->most;
     admission->samples = 0;
     admission->spent_ns = admission->usual_ns = 0;

@@ -8,7 +8,9 @@
  *
  * Places adapt: `limit`, between floor and most, falls when calls take more than SLOW times as long as they do when the
  * service is calm, and rises when the queue could use more places and calls are not slow. What is usual is measured for
- * each method by itself. More calls at once than a service can work on only make each of them slower. But where a turn
+ * each method by itself. More calls at once than a service can work on only make each of them slower; but what takes a
+ * few milliseconds is never called slow, since calls that wait for the log and for Redis share their batches, and the
+ * more of them there are, the cheaper each is. Where a turn
  * of the loop brings so many requests that refusing them is most of what it does, a part of them begins whatever the
  * limit: else a service that is swamped would do nothing but refuse.
  *
@@ -24,7 +26,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define FURROW_ADMISSION_HASTE_MS 10  /* the longest wait in the queue of an overloaded service */
+#define FURROW_ADMISSION_HASTE_MS 20  /* the longest wait in the queue of an overloaded service */
 #define FURROW_ADMISSION_CALM_MS  100 /* without a refusal until it is not overloaded any more */
 #define FURROW_ADMISSION_PART     4   /* of what a turn brings, one in so many begins in any case */
 

@@ -246,7 +246,7 @@ static void watch_queue(void *arg)
     furrow_server *server = arg;
     while (!server->gone && server->admission.queued > 0) {
         server->watch = furrow_waiter_make();
-        furrow_wait(&server->watch, furrow_clock_now_ns() + FURROW_ADMISSION_HASTE_MS * FURROW_NS_PER_MS);
+        furrow_wait(&server->watch, furrow_clock_now_ns() + FURROW_ADMISSION_HASTE_MS / 2 * FURROW_NS_PER_MS);
         if (!server->gone) furrow_intake_admit(server, furrow_clock_now_ns());
     }
     server->watching = false;

@@ -14,7 +14,7 @@
  *
  * Admission: so many calls run at once as do not slow each other down, between min_calls and max_calls by what they are
  * measured to take; others queue, max_calls in all and for max_queue_ms at most. Past that the service is overloaded:
- * the newest goes first, and whoever has queued for 10 ms is refused. A call that waits for what others bring (the
+ * the newest goes first, and whoever has queued for 20 ms is refused. A call that waits for what others bring (the
  * versions of Furrow-After, another call with its idempotency key, its turn on an entity) leaves its place meanwhile;
  * of the first two max_waiting wait at once, half of them for one caller, and for max_wait_ms at most.
  *

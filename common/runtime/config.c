@@ -51,7 +51,7 @@ const furrow_setting furrow_config_table[] = {
         "run"),
     NUMBER(
         "FURROW_QUEUE_MS", queue_ms, "2000", 1, 60000,
-        "longest wait in the queue until RESOURCE_EXHAUSTED; 10 ms once it was full, and then the newest goes first"),
+        "longest wait in the queue until RESOURCE_EXHAUSTED; 20 ms once it was full, and then the newest goes first"),
     NUMBER(
         "FURROW_MAX_WAITING", max_waiting, "1024", 1, 30000,
         "requests that wait for a Furrow-After, or for another with their Idempotency-Key, at once; a caller may have "

@@ -73,7 +73,7 @@ START_TEST(past_the_bound_the_oldest_is_refused_and_the_newest_begins)
     admission.running--;
     ck_assert_int_eq(begin_next(), 11);
     ck_assert_int_eq(next_tired(), -1);
-    now_ns += 11 * MS;
+    now_ns += 21 * MS;
     for (int i = 6; i <= 10; i++) ck_assert_int_eq(next_tired(), i);
     ck_assert_int_eq(next_tired(), -1);
     ck_assert_uint_eq(admission.queued, 0);
@@ -137,9 +137,21 @@ START_TEST(the_limit_falls_to_its_floor_when_calls_slow_each_other_down)
     furrow_pace pace = {0};
     end_calls(&pace, 64, MS, 2);
     admission.limit = 10;
-    end_calls(&pace, 64 * 20, 5 * MS, 20);
+    end_calls(&pace, 64 * 20, 13 * MS, 20);
     ck_assert_uint_eq(admission.limit, 4);
     ck_assert_uint_le(pace.usual_ns, MS + 1); /* a crowd does not tell what is usual */
+}
+END_TEST
+
+START_TEST(calls_of_a_few_milliseconds_are_not_slow_whatever_is_usual)
+{
+    furrow_pace pace = {0};
+    end_calls(&pace, 64, MS / 4, 2);
+    for (size_t i = 0; i < 6; i++) arrive(i);
+    end_calls(&pace, 64 * 20, 5 * MS, 20);
+    ck_assert_uint_eq(admission.limit, 10);
+    end_calls(&pace, 64 * 20, 11 * MS, 20);
+    ck_assert_uint_eq(admission.limit, 10);
 }
 END_TEST
 
@@ -188,6 +200,7 @@ int main(void)
                                   overload_ends_when_nobody_was_refused_for_a_while,
                                   the_limit_grows_while_calls_are_as_fast_as_alone,
                                   the_limit_falls_to_its_floor_when_calls_slow_each_other_down,
+                                  calls_of_a_few_milliseconds_are_not_slow_whatever_is_usual,
                                   slow_methods_and_fast_ones_are_each_measured_by_themselves,
                                   methods_only_seen_in_a_crowd_do_not_count};
     Suite *suite = suite_create("admission");
