@@ -19,6 +19,8 @@
 #define FURROW_REPLICA_CALL_MS 5000 /* a question to NATS */
 #define FURROW_REPLICA_TICK_MS 1000 /* how often a ready replica looks after its marker and stores its position */
 
+#define FURROW_REPLICA_COUNTED 1024 /* dead letters of which it is known that they were counted */
+
 typedef struct furrow_intake_batch furrow_intake_batch;
 typedef struct furrow_reactor furrow_reactor;
 typedef struct furrow_version_waiter furrow_version_waiter;
@@ -99,8 +101,10 @@ struct furrow_replica {
     bool current;      /* nothing was missing when we last looked */
     uint64_t known_ns; /* when that was true for the last time */
     furrow_replica_stats stats;
-    char text[320];   /* what the state machine says */
-    char notice[256]; /* what people should know even of a ready replica, or "" */
+    char text[320];                           /* what the state machine says */
+    char notice[256];                         /* what people should know even of a ready replica, or "" */
+    uint64_t counted[FURROW_REPLICA_COUNTED]; /* sequences of dead letters, the oldest overwritten first */
+    size_t counted_next;
     char letter[640]; /* the reason of the last dead letter, or "" */
     char described[640];
 };

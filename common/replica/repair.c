@@ -118,7 +118,8 @@ static furrow_status announce(furrow_replica *replica, furrow_error *err)
 furrow_status furrow_repair_clear(furrow_replica *replica, furrow_error *err)
 {
     furrow_intake_close(replica);
-    replica->intake.newest_seq = 0; /* of another log, perhaps */
+    replica->intake.newest_seq = 0;                       /* of another log, perhaps, */
+    memset(replica->counted, 0, sizeof replica->counted); /* … as are these sequences */
     furrow_status status = announce(replica, err);
     if (status == FURROW_OK) status = furrow_table_clear(replica->table, err);
     if (status == FURROW_OK && replica->lease_lost)
