@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "runtime/input.h"
 #include "runtime/listing.h"
+#include "runtime/lookup.h"
 #include "runtime/service.h"
 #include "wire/message.h"
 
@@ -184,6 +185,29 @@ furrow_status employee_get_employee(furrow_call *call, const Employee__V1__GetEm
     furrow_state state;
     furrow_status status = load(call, request->id, &state, err);
     return status == FURROW_OK ? answer(&state, furrow_call_arena(call), response, err) : status;
+}
+
+furrow_status employee_batch_get_employees(furrow_call *call, const Employee__V1__BatchGetEmployeesRequest *request,
+                                           Employee__V1__BatchGetEmployeesResponse *response, furrow_error *err)
+{
+    furrow_arena *arena = furrow_call_arena(call);
+    furrow_lookup found;
+    furrow_status status = furrow_lookup_read(employees(call), request->ids, request->n_ids, arena, &found, err);
+    if (status != FURROW_OK) return status;
+    Employee__V1__EmployeeState *all = furrow_arena_alloc(arena, (found.count + 1) * sizeof *all);
+    response->employees = furrow_arena_alloc(arena, (found.count + 1) * sizeof(*response->employees));
+    if (!all || !response->employees)
+        return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "the answer is too large; ask for fewer at once");
+    for (size_t i = 0; status == FURROW_OK && i < found.count; i++) {
+        employee__v1__employee_state__init(&all[i]);
+        status = answer(&found.states[i], furrow_call_arena(call), &all[i], err);
+        response->employees[response->n_employees++] = &all[i];
+    }
+    response->missing_ids = found.missing_ids;
+    response->n_missing_ids = found.missing_count;
+    response->damaged_ids = found.damaged_ids;
+    response->n_damaged_ids = found.damaged_count;
+    return status;
 }
 
 static bool matches(const ProtobufCMessage *employee, const void *request)

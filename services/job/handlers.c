@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "runtime/listing.h"
+#include "runtime/lookup.h"
 #include "runtime/service.h"
 
 typedef struct command_context {
@@ -100,6 +101,29 @@ furrow_status job_get_job(furrow_call *call, const Job__V1__GetJobRequest *reque
     if (status != FURROW_OK) return status;
     if (!state.message) return furrow_fail(err, FURROW_NOT_FOUND, "no job %s", request->id);
     answer(&state, response);
+    return FURROW_OK;
+}
+
+furrow_status job_batch_get_jobs(furrow_call *call, const Job__V1__BatchGetJobsRequest *request,
+                                 Job__V1__BatchGetJobsResponse *response, furrow_error *err)
+{
+    furrow_arena *arena = furrow_call_arena(call);
+    furrow_lookup found;
+    furrow_status status = furrow_lookup_read(jobs(call), request->ids, request->n_ids, arena, &found, err);
+    if (status != FURROW_OK) return status;
+    Job__V1__JobState *all = furrow_arena_alloc(arena, (found.count + 1) * sizeof *all);
+    response->jobs = furrow_arena_alloc(arena, (found.count + 1) * sizeof(*response->jobs));
+    if (!all || !response->jobs)
+        return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "the answer is too large; ask for fewer at once");
+    for (size_t i = 0; i < found.count; i++) {
+        job__v1__job_state__init(&all[i]);
+        answer(&found.states[i], &all[i]);
+        response->jobs[response->n_jobs++] = &all[i];
+    }
+    response->missing_ids = found.missing_ids;
+    response->n_missing_ids = found.missing_count;
+    response->damaged_ids = found.damaged_ids;
+    response->n_damaged_ids = found.damaged_count;
     return FURROW_OK;
 }
 

@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "runtime/listing.h"
+#include "runtime/lookup.h"
 #include "runtime/service.h"
 
 #define BLOCK LOCATION__V1__LOCATION_KIND__LOCATION_KIND_BLOCK
@@ -119,6 +120,29 @@ furrow_status location_get_location(furrow_call *call, const Location__V1__GetLo
     if (status != FURROW_OK) return status;
     if (!state.message) return furrow_fail(err, FURROW_NOT_FOUND, "no location %s", request->id);
     answer(&state, response);
+    return FURROW_OK;
+}
+
+furrow_status location_batch_get_locations(furrow_call *call, const Location__V1__BatchGetLocationsRequest *request,
+                                           Location__V1__BatchGetLocationsResponse *response, furrow_error *err)
+{
+    furrow_arena *arena = furrow_call_arena(call);
+    furrow_lookup found;
+    furrow_status status = furrow_lookup_read(locations(call), request->ids, request->n_ids, arena, &found, err);
+    if (status != FURROW_OK) return status;
+    Location__V1__LocationState *all = furrow_arena_alloc(arena, (found.count + 1) * sizeof *all);
+    response->locations = furrow_arena_alloc(arena, (found.count + 1) * sizeof(*response->locations));
+    if (!all || !response->locations)
+        return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "the answer is too large; ask for fewer at once");
+    for (size_t i = 0; i < found.count; i++) {
+        location__v1__location_state__init(&all[i]);
+        answer(&found.states[i], &all[i]);
+        response->locations[response->n_locations++] = &all[i];
+    }
+    response->missing_ids = found.missing_ids;
+    response->n_missing_ids = found.missing_count;
+    response->damaged_ids = found.damaged_ids;
+    response->n_damaged_ids = found.damaged_count;
     return FURROW_OK;
 }
 

@@ -16,6 +16,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define BATCH_MAX 1000 /* ids, as the contracts say */
+
 #define EMPLOYEE  "employee.v1.EmployeeService."
 #define LOCATION  "location.v1.LocationService."
 #define JOB       "job.v1.JobService."
@@ -82,6 +84,10 @@ static void employee_life(farm *f)
     ck_assert_ptr_nonnull(strstr(must(f, EMPLOYEE "ListEmployees", "{\"crew\":\"c2\"}"), "\"E1\""));
     ck_assert_ptr_null(strstr(must(f, EMPLOYEE "ListEmployees", "{\"crew\":\"c1\"}"), "\"E1\""));
     ck_assert_ptr_nonnull(strstr(must(f, EMPLOYEE "ListEmployees", "{\"namePrefix\":\"aNa\"}"), "\"E1\""));
+    char *batch = must(f, EMPLOYEE "BatchGetEmployees", "{\"ids\":[\"E1\",\"nobody\"]}");
+    ck_assert_ptr_nonnull(strstr(batch, "\"crew\":\"c2\""));
+    ck_assert_ptr_nonnull(strstr(batch, "\"missingIds\":[\"nobody\"]"));
+    ck_assert_ptr_null(strstr(batch, "private"));
     must_fail(f, EMPLOYEE "EraseEmployee", "{\"id\":\"E1\"}", FURROW_FAILED_PRECONDITION);
     must(f, EMPLOYEE "TerminateEmployee", "{\"id\":\"E1\"}");
     hire(f, "7"); /* the badge is free again */
@@ -438,6 +444,33 @@ static void wrong_input(farm *f)
     free(health);
 }
 
+/* Ids of a batch: some, not too many, each one that an entity can have. */
+static void batches(farm *f)
+{
+    static const char *const methods[] = {EMPLOYEE "BatchGetEmployees", JOB "BatchGetJobs",
+                                          LOCATION "BatchGetLocations"};
+    size_t len = (size_t)BATCH_MAX * 5 + 64;
+    farm_start_all(f, 1);
+    for (size_t i = 0; i < sizeof methods / sizeof *methods; i++) {
+        char *many = furrow_arena_alloc(f->arena, len), *end = many;
+        end += sprintf(end, "{\"ids\":[\"a\"");
+        for (int id = 1; id < BATCH_MAX; id++) end += sprintf(end, ",\"a\"");
+        sprintf(end, "]}");
+        ck_assert_int_eq(farm_call(f, methods[i], many, NULL, &err), FURROW_OK);
+        sprintf(end, ",\"a\"]}");
+        must_fail(f, methods[i], many, FURROW_INVALID_ARGUMENT);
+        must_fail(f, methods[i], "{}", FURROW_INVALID_ARGUMENT);
+        ck_assert_int_eq(farm_call(f, methods[i], "{\"ids\":[\"a\",\"a.b\"]}", NULL, &err), FURROW_INVALID_ARGUMENT);
+        ck_assert_ptr_nonnull(strstr(err.text, "ids[1]"));
+    }
+}
+
+START_TEST(a_batch_asks_for_at_least_one_id_and_not_too_many)
+{
+    farm_run(batches);
+}
+END_TEST
+
 START_TEST(wrong_input_to_every_method_gets_a_status_and_poison_goes_aside)
 {
     farm_run(wrong_input);
@@ -556,6 +589,7 @@ int main(void)
     tcase_add_test(tests, an_idempotency_key_takes_effect_once_also_when_redis_forgot);
     tcase_add_test(tests, services_start_before_what_they_need_and_say_what_is_missing);
     tcase_add_test(tests, all_nine_service_subjects_answer);
+    tcase_add_test(tests, a_batch_asks_for_at_least_one_id_and_not_too_many);
     tcase_add_test(tests, wrong_input_to_every_method_gets_a_status_and_poison_goes_aside);
     tcase_add_test(tests, strangers_messages_on_an_entitys_subject_take_nothing_away);
     tcase_add_test(tests, an_import_keeps_good_rows_reports_bad_ones_and_can_be_repeated);

@@ -379,13 +379,18 @@ static void listing(farm *f)
                                &page, &err),
                      FURROW_OK);
     ck_assert_ptr_nonnull(strstr(page, "{\"id\":\"X3\""));
+    ck_assert_int_eq(
+        farm_call(f, JOB "BatchGetJobs", "{\"ids\":[\"X1\",\"X0\",\"nobody\",\"X3\",\"X1\"]}", &page, &err), FURROW_OK);
+    char *first = strstr(page, "{\"id\":\"X1\""), *second = first ? strstr(first, "{\"id\":\"X3\"") : NULL;
+    ck_assert_msg(second && strstr(second, "{\"id\":\"X1\""), "%s", page);
+    ck_assert_msg(strstr(page, "\"missingIds\":[\"nobody\"],\"damagedIds\":[\"X0\"]"), "%s", page);
     for (int i = 0; i < 10; i += 2) /* a command reads the log where Redis is of no use, and writes over it */
         AWAIT_ANSWER(f, JOB "CloseJob", farm_text(f, "{\"id\":\"X%d\"}", i), FURROW_OK);
     ck_assert_int_eq(farm_call(f, JOB "ListJobs", "{\"codePrefix\":\"list\"}", &page, &err), FURROW_OK);
     ck_assert_msg(!strstr(page, "damagedIds"), "%s", page);
 }
 
-START_TEST(a_list_leaves_damaged_states_out_and_says_which)
+START_TEST(lists_and_batches_leave_damaged_states_out_and_say_which)
 {
     farm_run(listing);
 }
@@ -405,7 +410,7 @@ int main(void)
     tcase_add_test(tests, a_damaged_internal_entity_is_told_and_costs_no_other);
     tcase_add_test(tests, a_reaction_that_meets_a_damaged_day_is_parked);
     tcase_add_test(tests, what_is_kept_of_others_is_checked_before_it_is_used);
-    tcase_add_test(tests, a_list_leaves_damaged_states_out_and_says_which);
+    tcase_add_test(tests, lists_and_batches_leave_damaged_states_out_and_say_which);
     srunner_run_all(runner, CK_NORMAL);
     int failed = srunner_ntests_failed(runner);
     srunner_free(runner);
