@@ -225,6 +225,21 @@ void farm_start(farm *f, int service, int replica)
     ck_assert_ptr_nonnull(f->services[service][replica]);
 }
 
+furrow_test_process *farm_start_other(farm *f, const char *name, const char *program, const char *const settings[])
+{
+    const char *const argv[] = {program, NULL};
+    const char *const *own = environment(f, name);
+    const char *env[32];
+    size_t count = 0;
+    for (; *own; own++) env[count++] = *own;
+    for (; *settings; settings++) env[count++] = *settings;
+    env[count] = NULL;
+    furrow_test_process *process = furrow_test_process_start(&(furrow_test_process_options){.argv = argv, .env = env});
+    ck_assert_msg(furrow_test_process_wait_for(process, "msg=\"ready\"", FARM_PATIENCE_MS), "%s",
+                  furrow_test_process_stderr(process));
+    return process;
+}
+
 void farm_kill(farm *f, int service, int replica)
 {
     furrow_test_process_signal(f->services[service][replica], 9);

@@ -45,6 +45,9 @@ void farm_wait_ready(farm *f, int service);
 /* Provisions, starts @replicas of every service, waits until all serve, and makes ranch R1, block B1 and job J1. */
 void farm_start_all(farm *f, int replicas);
 void farm_kill(farm *f, int service, int replica);
+/* A service that is none of the four, whose contract is in FURROW_CONTRACTS, with @settings ("NAME=value", NULL-terminated)
+ * on top of what it needs. Ready when this returns. Destroyed by the caller. */
+furrow_test_process *farm_start_other(farm *f, const char *name, const char *program, const char *const settings[]);
 
 uint64_t farm_within_ms(uint64_t ms);
 

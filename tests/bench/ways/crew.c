@@ -17,11 +17,7 @@
 
 #define DAY_START_HOUR 4
 
-static const facts_source *const sources[] = {&facts_sequential, &facts_parallel, &facts_replica};
-
-static struct crew_settings {
-    const char *way;
-} crew_config;
+static const facts_source *const sources[] = {&facts_sequential, &facts_parallel, &facts_hybrid, &facts_replica};
 
 static const facts_source *source;
 
@@ -235,8 +231,18 @@ static const furrow_service_replica_definition replicas[] = {
 };
 
 static const furrow_setting settings[] = {
-    {"WAYS_WAY", FURROW_SETTING_TEXT, offsetof(struct crew_settings, way), "replica", 0, 0,
+    {"WAYS_WAY", FURROW_SETTING_TEXT, offsetof(facts_settings, way), "replica", 0, 0,
      "where facts of others come from: sequential, parallel, hybrid or replica"},
+    {"WAYS_TTL_MS", FURROW_SETTING_NUMBER, offsetof(facts_settings, ttl_ms), "1000", 0, 3600000,
+     "hybrid: for how long an owner's answer is used"},
+    {"WAYS_CACHE_MAX", FURROW_SETTING_NUMBER, offsetof(facts_settings, cache_max), "100000", 1, 10000000,
+     "hybrid: answers of each owner that are kept"},
+    {"WAYS_BATCH_MAX", FURROW_SETTING_NUMBER, offsetof(facts_settings, batch_max), "64", 1, FACTS_BATCH_MAX,
+     "hybrid: ids in one request to an owner"},
+    {"WAYS_BATCHES", FURROW_SETTING_NUMBER, offsetof(facts_settings, batches), "4", 1, 64,
+     "hybrid: requests that are on their way to an owner at once"},
+    {"WAYS_QUEUE_MAX", FURROW_SETTING_NUMBER, offsetof(facts_settings, queue_max), "4096", 1, 1000000,
+     "hybrid: ids that wait to be asked for; past it commands are refused"},
 };
 
 static furrow_status choose_way(furrow_error *err);
@@ -249,7 +255,7 @@ static furrow_service_definition definition = {
     .entities = entities,
     .settings = settings,
     .setting_count = sizeof settings / sizeof *settings,
-    .settings_into = &crew_config,
+    .settings_into = &facts_config,
     .prepare = choose_way,
 };
 
@@ -259,10 +265,10 @@ static furrow_status choose_way(furrow_error *err)
     setenv("TZ", "UTC", 1);
     tzset();
     for (size_t i = 0; i < sizeof sources / sizeof *sources; i++)
-        if (strcmp(sources[i]->name, crew_config.way) == 0) source = sources[i];
+        if (strcmp(sources[i]->name, facts_config.way) == 0) source = sources[i];
     if (!source)
         return furrow_fail(err, FURROW_INVALID_ARGUMENT,
-                           "WAYS_WAY is \"%.40s\": use sequential, parallel, hybrid or replica", crew_config.way);
+                           "WAYS_WAY is \"%.40s\": use sequential, parallel, hybrid or replica", facts_config.way);
     if (source->keeps) definition.replicas = replicas;
     return FURROW_OK;
 }

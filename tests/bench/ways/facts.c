@@ -6,6 +6,8 @@
 #include "job/v1/job.pb-c.h"
 #include "location/v1/location.pb-c.h"
 
+facts_settings facts_config;
+
 #define USUAL_SLACK_NS (100 * FURROW_NS_PER_MS)
 
 static bool copy_text(facts *what, char **into, const char *text)
@@ -41,13 +43,26 @@ static bool set_location(facts *what, const Location__V1__Location *from)
     return copy_text(what, &what->location.id, from->id) && copy_text(what, &what->location.name, from->name);
 }
 
-furrow_status facts_set(facts *what, int kind, const ProtobufCMessage *state, uint64_t version, furrow_error *err)
+furrow_status facts_set(facts *what, int kind, const ProtobufCMessage *answer, furrow_error *err)
 {
-    bool good = kind == FACTS_EMPLOYEE ? set_employee(what, (const Employee__V1__Employee *)state)
-                : kind == FACTS_JOB    ? set_job(what, (const Job__V1__Job *)state)
-                                       : set_location(what, (const Location__V1__Location *)state);
-    if (!good) return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "the request needs more memory than it may use");
-    what->versions[kind] = version;
+    bool whole, copied;
+    int64_t version;
+    if (kind == FACTS_EMPLOYEE) {
+        const Employee__V1__EmployeeState *state = (const Employee__V1__EmployeeState *)answer;
+        whole = state->employee != NULL, version = state->version;
+        copied = whole && set_employee(what, state->employee);
+    } else if (kind == FACTS_JOB) {
+        const Job__V1__JobState *state = (const Job__V1__JobState *)answer;
+        whole = state->job != NULL, version = state->version;
+        copied = whole && set_job(what, state->job);
+    } else {
+        const Location__V1__LocationState *state = (const Location__V1__LocationState *)answer;
+        whole = state->location != NULL, version = state->version;
+        copied = whole && set_location(what, state->location);
+    }
+    if (!whole || version <= 0) return furrow_fail(err, FURROW_INTERNAL, "an owner answers without a state");
+    if (!copied) return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "the request needs more memory than it may use");
+    what->versions[kind] = (uint64_t)version;
     return FURROW_OK;
 }
 

@@ -15,8 +15,18 @@
 
 #include "runtime/service.h"
 #include "timesheet/v1/timesheet.pb-c.h"
+#include "ways/gather.h"
 
 enum { FACTS_EMPLOYEE, FACTS_JOB, FACTS_LOCATION, FACTS_KINDS };
+
+#define FACTS_BATCH_MAX 256
+
+/* Of the hybrid way. */
+typedef struct facts_settings {
+    const char *way;
+    int64_t ttl_ms, cache_max, batch_max, batches, queue_max;
+} facts_settings;
+extern facts_settings facts_config;
 
 typedef struct facts {
     furrow_call *call;
@@ -35,6 +45,7 @@ typedef struct facts {
     furrow_status statuses[FACTS_KINDS];
     furrow_error errors[FACTS_KINDS];
     furrow_record_read reads[FACTS_KINDS];
+    gather_place places[FACTS_KINDS];
 } facts;
 
 typedef struct facts_source {
@@ -48,9 +59,9 @@ typedef struct facts_source {
 
 extern const facts_source facts_sequential, facts_parallel, facts_hybrid, facts_replica;
 
-/* From an owner's state to what timesheet's rules take of it, with strings in the arena of @what. RESOURCE_EXHAUSTED. */
-furrow_status facts_set(facts *what, int kind, const ProtobufCMessage *state, uint64_t version,
-                        furrow_error *err) FURROW_MUST_USE;
+/* From an owner's answer (EmployeeState, JobState, LocationState) to what timesheet's rules take of it, with strings in the
+ * arena of @what. RESOURCE_EXHAUSTED; INTERNAL when there is no state in it. */
+furrow_status facts_set(facts *what, int kind, const ProtobufCMessage *answer, furrow_error *err) FURROW_MUST_USE;
 
 /* What is to be told to an owner of the command's deadline: 0 while that is the one which it assumes by itself. */
 uint64_t facts_deadline(const facts *what);

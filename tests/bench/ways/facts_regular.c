@@ -48,23 +48,9 @@ static question question_of(const facts *what, int kind)
 static furrow_status use_answer(facts *what, int kind, furrow_status status, const ProtobufCMessage *answer,
                                 furrow_error *err)
 {
-    const ProtobufCMessage *state = NULL;
-    int64_t version = 0;
     what->versions[kind] = 0;
     if (status == FURROW_NOT_FOUND) return FURROW_OK;
-    if (status != FURROW_OK) return status;
-    if (kind == FACTS_EMPLOYEE) {
-        const Employee__V1__EmployeeState *found = (const Employee__V1__EmployeeState *)answer;
-        state = &found->employee->base, version = found->version;
-    } else if (kind == FACTS_JOB) {
-        const Job__V1__JobState *found = (const Job__V1__JobState *)answer;
-        state = &found->job->base, version = found->version;
-    } else {
-        const Location__V1__LocationState *found = (const Location__V1__LocationState *)answer;
-        state = &found->location->base, version = found->version;
-    }
-    if (!state || version <= 0) return furrow_fail(err, FURROW_INTERNAL, "an owner answers without a state");
-    return facts_set(what, kind, state, (uint64_t)version, err);
+    return status == FURROW_OK ? facts_set(what, kind, answer, err) : status;
 }
 
 /* Asks one owner and waits for it. */
