@@ -194,15 +194,6 @@ static void set_fates(furrow_intake_batch *batch, size_t first, size_t count, fa
     for (size_t i = first; i < first + count; i++) batch->fates[batch->origin[i]] = (uint8_t)as;
 }
 
-/* An event may come again after it was buried: its state could not be restored yet, or the server did not hear of it. */
-static void count_letter(furrow_replica *replica, uint64_t sequence)
-{
-    for (size_t i = 0; i < FURROW_REPLICA_COUNTED; i++)
-        if (replica->counted[i] == sequence) return;
-    replica->counted[replica->counted_next++ % FURROW_REPLICA_COUNTED] = sequence;
-    replica->stats.dead_lettered++;
-}
-
 /* Into the dead letters with it; a failure leaves it for another delivery, and people are told. */
 static void bury(furrow_intake_batch *batch, size_t at, const char *reason)
 {
@@ -211,7 +202,8 @@ static void bury(furrow_intake_batch *batch, size_t at, const char *reason)
     const furrow_js_stored *event = &batch->events[at];
     if (furrow_replica_bury(replica, event, reason, &err) == FURROW_OK) {
         batch->fates[at] = FATE_BURIED;
-        count_letter(replica, event->sequence);
+        /* It may come again: its state could not be restored yet, or the server did not hear that it is settled. */
+        replica->stats.dead_lettered += furrow_replica_is_first_letter(replica, event->sequence);
         replica->notice[0] = '\0';
         return;
     }

@@ -103,7 +103,7 @@ struct furrow_replica {
     furrow_replica_stats stats;
     char text[320];                           /* what the state machine says */
     char notice[256];                         /* what people should know even of a ready replica, or "" */
-    uint64_t counted[FURROW_REPLICA_COUNTED]; /* sequences of dead letters, the oldest overwritten first */
+    uint64_t counted[FURROW_REPLICA_COUNTED]; /* dead letters: sequence + 1; the oldest goes first */
     size_t counted_next;
     char letter[640]; /* the reason of the last dead letter, or "" */
     char described[640];
@@ -121,6 +121,10 @@ void furrow_replica_rouse(furrow_waiter **slot);
 /* Into the dead letters with @event, whose reason people are told. Parks. */
 furrow_status furrow_replica_bury(furrow_replica *replica, const furrow_js_stored *event, const char *reason,
                                   furrow_error *err) FURROW_MUST_USE;
+/* Tells people of a letter. */
+void furrow_replica_note_letter(furrow_replica *replica, const furrow_js_stored *event, const char *reason);
+/* Is this the first time that one is counted for @sequence? Remembers so many as are likely to come again. */
+bool furrow_replica_is_first_letter(furrow_replica *replica, uint64_t sequence);
 
 /* keeper.c: the task, and a nudge to look now. */
 void furrow_replica_keep(void *arg);

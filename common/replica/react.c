@@ -6,8 +6,10 @@
  * One entity has one handler at a time and in order: a slot here, and across processes a lease per id. The lease is
  * kept until it expires even when the handler is done: a process that listed the change before cannot run it again
  * behind our back. A reaction that fails for a reason that will not pass is parked: reported as a dead letter and taken
- * off the pending ones, so that it costs nobody anything; the entity's next change runs it again. Bounded: max_reactions
- * handlers at once, SLOTS ids that run or wait after a failure. Handlers run only while the replica is ready.
+ * off the pending ones, so that it hides none of them. The entity's next change runs it again; so does a start, and
+ * then the clock, since the reason may have gone away where nobody tells us: PARKED_MAX in each parked_retry_ms, once
+ * each and without a further letter. Bounded: max_reactions handlers at once, SLOTS ids that run or wait after a
+ * failure. Handlers run only while the replica is ready.
  */
 #include "replica/inside.h"
 
@@ -18,6 +20,7 @@
 #define RUNNING_LOW     8 /* when so few are left, more are fetched */
 #define SLOTS           FURROW_REACTIONS_MAX
 #define LIST_MAX        64
+#define PARKED_MAX      64
 #define POLL_MS         1000 /* changes that another process or a command of ours has written */
 #define LEASE_MS        15000
 #define LEASE_RENEW_NS  (5 * FURROW_NS_PER_S)
@@ -45,6 +48,7 @@ struct furrow_reactor {
     furrow_arena *list;
     furrow_waiter *sleeper;
     bool woken, more;
+    uint64_t retry_ns; /* when parked ones are tried again */
     size_t running;
     reactor_slot slots[SLOTS];
 };
@@ -100,9 +104,17 @@ static bool will_not_pass(furrow_status status)
            status == FURROW_UNIMPLEMENTED;
 }
 
+/* Has it been parked for this very version, and told? Where that cannot be known, no. */
+static bool was_parked(const reactor_slot *slot)
+{
+    bool parked = false;
+    return furrow_record_is_parked(slot->reactor->replica->table, &slot->reaction, &parked, NULL) == FURROW_OK &&
+           parked;
+}
+
 /* The letter has no body: what is kept of the entity lies in the log under its version, and should not lie anywhere
  * else. */
-static furrow_status park(reactor_slot *slot, furrow_status failed, furrow_error *err)
+static furrow_status park_reaction(reactor_slot *slot, furrow_status failed, bool told, furrow_error *err)
 {
     furrow_replica *replica = slot->reactor->replica;
     char subject[FURROW_SUBJECT_MAX], reason[sizeof err->text + 80];
@@ -111,11 +123,14 @@ static furrow_status park(reactor_slot *slot, furrow_status failed, furrow_error
     snprintf(reason, sizeof reason, "the reaction failed %u times: %s: %s", slot->refusals, furrow_status_name(failed),
              err->text);
     furrow_js_stored letter = {.sequence = slot->reaction.now.version, .subject = subject, .data = {"", 0}};
-    status = furrow_replica_bury(replica, &letter, reason, err);
-    if (status == FURROW_OK) status = furrow_record_reacted(replica->table, &slot->reaction, err);
+    if (told)
+        furrow_replica_note_letter(replica, &letter, reason);
+    else
+        status = furrow_replica_bury(replica, &letter, reason, err);
+    if (status == FURROW_OK) status = furrow_record_park(replica->table, &slot->reaction, err);
     if (status != FURROW_OK) return furrow_wrap(err, "park the reaction");
     slot->state = SLOT_DONE;
-    replica->stats.parked++;
+    replica->stats.parked += furrow_replica_is_first_letter(replica, letter.sequence);
     return FURROW_OK;
 }
 
@@ -144,7 +159,10 @@ static void run_slot(void *arg)
     } else if (status == FURROW_OK) {
         wait_until(slot, HELD_RETRY_MS); /* another process is at it */
     }
-    if (will_not_pass(status) && ++slot->refusals >= FURROW_REACTION_TRIES) status = park(slot, status, &err);
+    if (will_not_pass(status)) {
+        bool told = was_parked(slot);
+        if (++slot->refusals >= FURROW_REACTION_TRIES || told) status = park_reaction(slot, status, told, &err);
+    }
     if (status != FURROW_OK) note_failure(slot, &err);
     furrow_arena_reset(slot->arena);
     reactor->running--;
@@ -267,6 +285,15 @@ static uint64_t next_look_ms(const furrow_reactor *reactor)
     return ms;
 }
 
+/* At the first look, too: it may have been a fault of the program, and this a better one. */
+static void retry_parked(furrow_reactor *reactor)
+{
+    furrow_replica *replica = reactor->replica;
+    uint64_t now = furrow_clock_now_ns();
+    if (now < reactor->retry_ns || furrow_record_retry_parked(replica->table, PARKED_MAX, NULL) != FURROW_OK) return;
+    reactor->retry_ns = now + replica->options.parked_retry_ms * FURROW_NS_PER_MS;
+}
+
 static void react(void *arg)
 {
     furrow_reactor *reactor = arg;
@@ -275,6 +302,7 @@ static void react(void *arg)
         reactor->woken = false;
         renew_leases(reactor);
         bool ready = furrow_replica_state_of(replica) == FURROW_REPLICA_READY && furrow_store_connected(replica->store);
+        if (ready) retry_parked(reactor);
         if (ready && reactor->running <= RUNNING_LOW) list_and_start(reactor);
         if (reactor->running > RUNNING_LOW) reactor->more = true;
         if (!reactor->woken || reactor->running > RUNNING_LOW)

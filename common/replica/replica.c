@@ -12,12 +12,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define DEFAULT_BATCH     1000
-#define DEFAULT_WAITING   4096
-#define DEFAULT_REACTIONS 32
-#define DEFAULT_IN_HAND   4000
-#define DRAIN_LOOK_MS     5
-#define LAYOUT            "1" /* of records in Redis: another one is another shape */
+#define DEFAULT_BATCH           1000
+#define DEFAULT_WAITING         4096
+#define DEFAULT_REACTIONS       32
+#define DEFAULT_IN_HAND         4000
+#define DRAIN_LOOK_MS           5
+#define DEFAULT_PARKED_RETRY_MS 30000
+#define LAYOUT                  "1" /* of records in Redis: another one is another shape */
 
 /* ---- tasks and rests ---- */
 
@@ -53,13 +54,26 @@ void furrow_replica_set_current(furrow_replica *replica, bool current)
     replica->current = current;
 }
 
+void furrow_replica_note_letter(furrow_replica *replica, const furrow_js_stored *event, const char *reason)
+{
+    snprintf(replica->letter, sizeof replica->letter, "%s: %s", event->subject, reason);
+}
+
+bool furrow_replica_is_first_letter(furrow_replica *replica, uint64_t sequence)
+{
+    for (size_t i = 0; i < FURROW_REPLICA_COUNTED; i++)
+        if (replica->counted[i] == sequence + 1) return false;
+    replica->counted[replica->counted_next++ % FURROW_REPLICA_COUNTED] = sequence + 1;
+    return true;
+}
+
 furrow_status furrow_replica_bury(furrow_replica *replica, const furrow_js_stored *event, const char *reason,
                                   furrow_error *err)
 {
     uint64_t deadline = furrow_clock_now_ns() + FURROW_REPLICA_CALL_MS * FURROW_NS_PER_MS;
     furrow_status status =
         furrow_deadletter_put(replica->link, replica->options.service, event, replica->stream, reason, deadline, err);
-    if (status == FURROW_OK) snprintf(replica->letter, sizeof replica->letter, "%s: %s", event->subject, reason);
+    if (status == FURROW_OK) furrow_replica_note_letter(replica, event, reason);
     return status;
 }
 
@@ -124,6 +138,7 @@ static furrow_status set_up(furrow_replica *replica, furrow_error *err)
     if (!options->batch) options->batch = DEFAULT_BATCH;
     if (!options->max_reactions) options->max_reactions = DEFAULT_REACTIONS;
     if (options->max_reactions > FURROW_REACTIONS_MAX) options->max_reactions = FURROW_REACTIONS_MAX;
+    if (!options->parked_retry_ms) options->parked_retry_ms = DEFAULT_PARKED_RETRY_MS;
     if (!options->max_waiting) options->max_waiting = DEFAULT_WAITING;
     if (!options->max_in_hand) options->max_in_hand = DEFAULT_IN_HAND;
     if (options->max_in_hand < options->batch) options->max_in_hand = options->batch;

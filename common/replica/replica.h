@@ -54,7 +54,9 @@ typedef struct furrow_change {
  * Runs in a task, may park and write entities. Other than OK: tried again with back-off, as long as it may pass
  * (UNAVAILABLE, FAILED_PRECONDITION, …). What will not (DATA_LOSS, INVALID_ARGUMENT, INTERNAL, NOT_FOUND,
  * ALREADY_EXISTS, OUT_OF_RANGE, UNIMPLEMENTED) is tried FURROW_REACTION_TRIES times, then parked: a dead letter without
- * a body says why, and the reaction runs again with the entity's next change.
+ * a body says why. The reaction runs again with the entity's next change, and without one when a process of the service
+ * is ready for the first time, and every parked_retry_ms from then on (64 of them at most), with `before` NULL: until it
+ * returns OK.
  */
 #define FURROW_REACTION_TRIES 5
 #define FURROW_REACTIONS_MAX  256
@@ -76,10 +78,11 @@ typedef struct furrow_replica_options {
     furrow_rules_fn *rules;                  /* what every state satisfies, before anybody here uses it; or NULL */
     furrow_restore_fn *restore;              /* of an own entity; or NULL */
     void *user;
-    size_t batch;         /* events a pull asks for; 0: 1000 */
-    size_t max_in_hand;   /* events fetched and not yet acked; 0: 4000 */
-    size_t max_waiting;   /* calls of furrow_replica_wait at once; 0: 4096 */
-    size_t max_reactions; /* handlers of reactions that run at once, up to FURROW_REACTIONS_MAX; 0: 32 */
+    size_t batch;             /* events a pull asks for; 0: 1000 */
+    size_t max_in_hand;       /* events fetched and not yet acked; 0: 4000 */
+    size_t max_waiting;       /* calls of furrow_replica_wait at once; 0: 4096 */
+    size_t max_reactions;     /* handlers of reactions that run at once, up to FURROW_REACTIONS_MAX; 0: 32 */
+    uint64_t parked_retry_ms; /* between two looks after parked reactions; 0: 30000 */
 } furrow_replica_options;
 
 furrow_replica *furrow_replica_create(furrow_link *link, furrow_store *store, const furrow_replica_options *options,
@@ -103,7 +106,7 @@ const char *furrow_replica_describe(furrow_replica *replica);
 
 typedef struct furrow_replica_stats {
     uint64_t received, applied, stale, dead_lettered, replayed, reactions, reaction_failures;
-    uint64_t parked;             /* reactions that were given up, each with a dead letter */
+    uint64_t parked;             /* reactions that were parked, each with a dead letter, by this process or before */
     uint64_t position;           /* last stored */
     uint64_t age_ns;             /* since we last knew that nothing was missing; 0 when current */
     size_t waiting, waiting_max; /* calls of furrow_replica_wait, and how many there may be */

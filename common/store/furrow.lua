@@ -145,21 +145,42 @@ local function apply(K, A)
 end
 
 --[[
-A reaction has run. KEYS: the pending reactions, the record. ARGV: id, version that was `before`, the value it saw. Only
-what this reaction was about is taken away: if `before` is another by now, somebody else handled it and what is pending
-is new. The record may have expired meanwhile (a tombstone): as deleted as it was.
+A reaction is over. KEYS: the pending reactions, the record, the parked ones. ARGV: id, version that was `before`, the
+value it saw. Only what this reaction was about is taken away: if `before` is another by now, somebody else handled it
+and what is pending is new. The record may have expired meanwhile (a tombstone): as deleted as it was.
 ]]
-local function reacted(K, A)
-  expect_keys(K, 2)
+local function take_pending(K, A)
+  expect_keys(K, 3)
   local pending = redis.call('HGET', K[1], A[1])
-  if not pending or string.sub(pending, 1, 8) ~= A[2] then return 0 end
+  if not pending or string.sub(pending, 1, 8) ~= A[2] then return false end
   local cur = redis.call('GET', K[2])
   if not cur or string.sub(cur, 1, 8) == string.sub(A[3], 1, 8) then
     redis.call('HDEL', K[1], A[1])
   else
     redis.call('HSET', K[1], A[1], A[3])
   end
+  return true
+end
+
+-- It has run, and so is not parked any more either.
+local function reacted(K, A)
+  if not take_pending(K, A) then return 0 end
+  redis.call('HDEL', K[3], A[1])
   return 1
+end
+
+-- It will not run as things are: parked, with the version for which it would not. Nothing else is kept of the entity.
+local function park(K, A)
+  if not take_pending(K, A) then return 0 end
+  redis.call('HSET', K[3], A[1], string.sub(A[3], 1, 8))
+  return 1
+end
+
+-- Parked ones are to be tried again, as if there had been no record before. KEYS: the pending reactions. ARGV: ids.
+local function retry(K, A)
+  expect_keys(K, 1)
+  for i = 1, whole(#A, 1, BATCH) do redis.call('HSETNX', K[1], A[i], '') end
+  return #A
 end
 
 -- KEYS: the marker. ARGV: shape, epoch, run id, position, time. Within the first three the position only grows.
@@ -286,7 +307,9 @@ redis.register_function('@FURROW_LIBRARY@_mark', mark)
 redis.register_function('@FURROW_LIBRARY@_move', move)
 redis.register_function('@FURROW_LIBRARY@_lease', lease)
 redis.register_function('@FURROW_LIBRARY@_remember', remember)
--- What these two do is how a full Redis gets room again.
+redis.register_function('@FURROW_LIBRARY@_retry', retry)
+-- What these do is how a full Redis gets room again.
 redis.register_function{function_name = '@FURROW_LIBRARY@_reacted', callback = reacted, flags = {'allow-oom'}}
+redis.register_function{function_name = '@FURROW_LIBRARY@_park', callback = park, flags = {'allow-oom'}}
 redis.register_function{function_name = '@FURROW_LIBRARY@_clear', callback = clear, flags = {'allow-oom'}}
 redis.register_function{function_name = '@FURROW_LIBRARY@_ping', callback = ping, flags = {'no-writes'}}

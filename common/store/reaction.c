@@ -2,6 +2,13 @@
  * Pending reactions (see record.h). The hash "@reactions" holds, by id, the oldest record that no reaction has seen;
  * the apply step sets it where none is pending. Looks for pending ones go round by a cursor, so that some that fail
  * again and again do not hide the others.
+ *
+ *            apply                 reacted
+ *   (none) --------> @reactions -------------> (none, not parked either)
+ *                     ^  |
+ *               retry |  | park
+ *                     |  v
+ *                    @parked: the id, and the version for which it would not run
  */
 #include "store/library.h"
 #include "store/table.h"
@@ -12,7 +19,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define STEPS_MAX 1000
+#define STEPS_MAX          1000
+#define RETRY_MAX          1000 /* ids that one call of furrow.lua takes */
+#define PARKED_ARENA_BYTES ((size_t)4 << 20)
 
 /* [cursor, [id, old, id, old, ...]]. What is no id was not put there by us, and could not be looked up. */
 furrow_status furrow_reaction_page(const furrow_value *answer, uint64_t *cursor, furrow_value *pairs, furrow_error *err)
@@ -38,16 +47,17 @@ furrow_status furrow_reaction_page(const furrow_value *answer, uint64_t *cursor,
     return FURROW_OK;
 }
 
-static furrow_status scan(furrow_table *table, size_t max, furrow_arena *arena, furrow_value *out, furrow_error *err)
+static furrow_status scan(furrow_table *table, furrow_bytes key, uint64_t *at, size_t max, furrow_arena *arena,
+                          furrow_value *out, furrow_error *err)
 {
     char cursor[24], step[24];
-    snprintf(cursor, sizeof cursor, "%llu", (unsigned long long)table->reaction_cursor);
+    snprintf(cursor, sizeof cursor, "%llu", (unsigned long long)*at);
     snprintf(step, sizeof step, "%zu", max);
-    const furrow_bytes argv[] = {FURROW_BYTES_LITERAL("HSCAN"), table->reactions_key, furrow_bytes_of(cursor),
+    const furrow_bytes argv[] = {FURROW_BYTES_LITERAL("HSCAN"), key, furrow_bytes_of(cursor),
                                  FURROW_BYTES_LITERAL("COUNT"), furrow_bytes_of(step)};
     furrow_value answer;
     furrow_status status = furrow_store_command(table->store, argv, 5, arena, &answer, err);
-    return status ? status : furrow_reaction_page(&answer, &table->reaction_cursor, out, err);
+    return status ? status : furrow_reaction_page(&answer, at, out, err);
 }
 
 /*
@@ -59,7 +69,7 @@ static furrow_status find_pending(furrow_table *table, size_t max, furrow_arena 
 {
     int rounds = table->reaction_cursor == 0 ? 1 : 2; /* begun in the middle: the rest, and then all of it */
     for (int step = 0; step < STEPS_MAX; step++) {
-        furrow_status status = scan(table, max, arena, out, err);
+        furrow_status status = scan(table, table->reactions_key, &table->reaction_cursor, max, arena, out, err);
         if (status || out->count > 0) return status;
         if (table->reaction_cursor == 0 && --rounds == 0) return FURROW_OK;
     }
@@ -108,23 +118,67 @@ static furrow_bytes version_of(const furrow_record *record, uint8_t room[FURROW_
     return (furrow_bytes){room, FURROW_VERSION_BYTES};
 }
 
-furrow_status furrow_record_reacted(furrow_table *table, const furrow_record_reaction *reaction, furrow_error *err)
+/* Calls @function ("reacted", "park") of furrow.lua. */
+static furrow_status end_reaction(furrow_table *table, const char *function, const furrow_record_reaction *reaction,
+                                  furrow_error *err)
 {
     uint8_t before[FURROW_VERSION_BYTES], now[FURROW_VERSION_BYTES];
     furrow_bytes id = furrow_bytes_of(reaction->id), before_version = version_of(&reaction->before, before);
     furrow_status status = furrow_table_check_id(id, err);
     if (status) return status;
     furrow_pipelined request;
-    furrow_buffer *out = furrow_pipeline_begin(table->store, &request, NULL, 3 + 2 + 3, err);
+    furrow_buffer *out = furrow_pipeline_begin(table->store, &request, NULL, 3 + 3 + 3, err);
     if (!out) return request.status;
     furrow_pipeline_arg(out, "FCALL", 5);
-    furrow_pipeline_arg(out, FURROW_FUNCTION("reacted"), strlen(FURROW_FUNCTION("reacted")));
-    furrow_pipeline_arg_number(out, 2);
+    furrow_pipeline_arg(out, function, strlen(function));
+    furrow_pipeline_arg_number(out, 3);
     furrow_pipeline_arg(out, table->reactions_key.data, table->reactions_key.len);
     furrow_pipeline_arg_pair(out, table->prefix, id);
+    furrow_pipeline_arg(out, table->parked_key.data, table->parked_key.len);
     furrow_pipeline_arg(out, id.data, id.len);
     furrow_pipeline_arg(out, before_version.data, before_version.len);
     furrow_pipeline_arg_pair(out, version_of(&reaction->now, now), reaction->now.body);
     status = furrow_pipeline_send(table->store, &request, err);
     return status ? status : furrow_pipeline_wait(table->store, &request, err);
+}
+
+furrow_status furrow_record_reacted(furrow_table *table, const furrow_record_reaction *reaction, furrow_error *err)
+{
+    return end_reaction(table, FURROW_FUNCTION("reacted"), reaction, err);
+}
+
+furrow_status furrow_record_park(furrow_table *table, const furrow_record_reaction *reaction, furrow_error *err)
+{
+    return end_reaction(table, FURROW_FUNCTION("park"), reaction, err);
+}
+
+furrow_status furrow_record_is_parked(furrow_table *table, const furrow_record_reaction *reaction, bool *parked,
+                                      furrow_error *err)
+{
+    FURROW_AUTO(furrow_arena) arena = furrow_arena_create(PARKED_ARENA_BYTES);
+    if (!arena) return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "out of memory");
+    uint8_t now[FURROW_VERSION_BYTES];
+    const furrow_bytes argv[] = {FURROW_BYTES_LITERAL("HGET"), table->parked_key, furrow_bytes_of(reaction->id)};
+    furrow_value answer;
+    furrow_status status = furrow_store_command(table->store, argv, 3, arena, &answer, err);
+    if (status) return status;
+    *parked = answer.kind == FURROW_VALUE_TEXT && furrow_bytes_equal(answer.text, version_of(&reaction->now, now));
+    return FURROW_OK;
+}
+
+furrow_status furrow_record_retry_parked(furrow_table *table, size_t max, furrow_error *err)
+{
+    FURROW_AUTO(furrow_arena) arena = furrow_arena_create(PARKED_ARENA_BYTES);
+    if (!arena) return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "out of memory");
+    furrow_value found;
+    furrow_status status = scan(table, table->parked_key, &table->parked_cursor, max, arena, &found, err);
+    size_t count = status ? 0 : found.count / 2;
+    if (count > RETRY_MAX) count = RETRY_MAX;
+    if (count == 0) return status;
+    furrow_bytes *ids = furrow_arena_alloc(arena, count * sizeof *ids);
+    if (!ids) return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "parked reactions do not fit the memory given");
+    for (size_t i = 0; i < count; i++) ids[i] = found.items[2 * i].text;
+    furrow_value answer;
+    return furrow_pipeline_ask(table->store, FURROW_FUNCTION("retry"), &table->reactions_key, 1, ids, count, arena,
+                               &answer, err);
 }

@@ -109,6 +109,17 @@ furrow_status furrow_record_reactions(furrow_table *table, size_t max, furrow_ar
 furrow_status furrow_record_reacted(furrow_table *table, const furrow_record_reaction *reaction,
                                     furrow_error *err) FURROW_MUST_USE;
 
+/* @reaction will not run as things are: no longer pending, but remembered by its id and version, until the entity's
+ * reaction has run. */
+furrow_status furrow_record_park(furrow_table *table, const furrow_record_reaction *reaction,
+                                 furrow_error *err) FURROW_MUST_USE;
+/* *parked: has it been parked at this version before, by whichever process? */
+furrow_status furrow_record_is_parked(furrow_table *table, const furrow_record_reaction *reaction, bool *parked,
+                                      furrow_error *err) FURROW_MUST_USE;
+/* Makes some of the parked ones pending again, about @max at once, all in turn; `before` is then as if the entity had
+ * not existed. They stay remembered. */
+furrow_status furrow_record_retry_parked(furrow_table *table, size_t max, furrow_error *err) FURROW_MUST_USE;
+
 /**
  * A listing page: records by an index (a value, a text prefix, or all in order) or by id.
  * @after is an opaque token of the page before, or NULL; INVALID_ARGUMENT when it was not made by the same query. At
@@ -152,7 +163,7 @@ furrow_status furrow_marker_write(furrow_table *table, const furrow_marker *mark
 furrow_status furrow_marker_move(furrow_table *table, const furrow_marker *from, const furrow_marker *to, bool *moved,
                                  furrow_error *err) FURROW_MUST_USE;
 
-/* Deletes every key of the table (the marker first, then indexes, reactions, records; not leases) in bounded steps:
+/* Deletes every key of the table (the marker first, then indexes, reactions, pending and parked, records; not leases) in bounded steps:
  * before a rebuild under another shape or log. What others apply meanwhile may go or stay, so the rebuild reads the log
  * from its start. */
 furrow_status furrow_table_clear(furrow_table *table, furrow_error *err) FURROW_MUST_USE;

@@ -32,6 +32,7 @@ static bool name_keys(furrow_table *table)
     table->index_keys = furrow_arena_alloc(table->names, (table->options.index_count + 1) * sizeof *table->index_keys);
     bool named = table->index_keys && name_key(table, "", "", &table->prefix) &&
                  name_key(table, "@reactions", "", &table->reactions_key) &&
+                 name_key(table, "@parked", "", &table->parked_key) &&
                  name_key(table, "@replica", "", &table->marker_key) && name_key(table, "@ids", "", &table->ids_key);
     for (size_t i = 0; named && i < table->options.index_count; i++)
         named = name_key(table, "@by:", table->options.indexes[i].field, &table->index_keys[i]);
@@ -101,11 +102,12 @@ furrow_status furrow_table_check_id(furrow_bytes id, furrow_error *err)
 static furrow_status clear_bookkeeping(furrow_table *table, furrow_error *err)
 {
     furrow_pipelined request;
-    furrow_buffer *out = furrow_pipeline_begin(table->store, &request, NULL, 3 + table->options.index_count, err);
+    furrow_buffer *out = furrow_pipeline_begin(table->store, &request, NULL, 4 + table->options.index_count, err);
     if (!out) return request.status;
     furrow_pipeline_arg(out, "UNLINK", 6);
     furrow_pipeline_arg(out, table->marker_key.data, table->marker_key.len);
     furrow_pipeline_arg(out, table->reactions_key.data, table->reactions_key.len);
+    furrow_pipeline_arg(out, table->parked_key.data, table->parked_key.len);
     for (size_t i = 0; i < table->options.index_count; i++)
         furrow_pipeline_arg(out, table->index_keys[i].data, table->index_keys[i].len);
     furrow_status status = furrow_pipeline_send(table->store, &request, err);

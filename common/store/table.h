@@ -17,13 +17,14 @@ struct furrow_table {
     furrow_store *store;
     furrow_table_options options;
     furrow_bytes prefix; /* "timesheet:{Employee}:", NUL-terminated */
-    furrow_bytes reactions_key, marker_key, ids_key;
+    furrow_bytes reactions_key, parked_key, marker_key, ids_key;
     furrow_bytes *index_keys;
     furrow_arena *names; /* holds the keys above */
     struct furrow_batch *idle;
     size_t idle_count;
     uint64_t reaction_cursor; /* where the next look for pending reactions begins */
     size_t reaction_turn;
+    uint64_t parked_cursor;         /* where the next ones to be tried again are */
     struct furrow_vouched *vouched; /* of vouch.c; made when first needed */
 };
 

@@ -9,8 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const functions[] = {"upsert", "apply", "reacted",  "mark", "move",
-                                        "lease",  "clear", "remember", "ping"};
+static const char *const functions[] = {"upsert", "apply",    "reacted", "mark", "move", "lease",
+                                        "clear",  "remember", "ping",    "park", "retry"};
 enum { FUNCTIONS = sizeof functions / sizeof *functions };
 
 /* What furrow permissions gives to a service called "test". */
@@ -169,7 +169,10 @@ static void foreign_body(store_world *world)
         {"apply", {"2", "other:{W}:a", "test:{W}:@ids", "1", "0", "a", "", "12345678new", "a", "0"}},
         {"apply",
          {"3", "test:{W}:a", "other:{W}:@by:x", "test:{W}:@ids", "1", "1", "a", "", "12345678n", "a", "1", "a"}},
-        {"reacted", {"2", "other:{W}:@reactions", "test:{W}:a", "a", "", ""}},
+        {"reacted", {"3", "other:{W}:@reactions", "test:{W}:a", "test:{W}:@parked", "a", "", ""}},
+        {"park", {"3", "other:{W}:@reactions", "test:{W}:a", "test:{W}:@parked", "a", "", ""}},
+        {"park", {"3", "test:{W}:@reactions", "test:{W}:a", "other:{W}:@parked", "a", "", ""}},
+        {"retry", {"1", "other:{W}:@reactions", "a"}},
         {"mark", {"1", "other:{W}:@replica", "s", "1", "r", "1", "1"}},
         {"move", {"1", "other:{W}:@replica", "s", "1", "r", "s", "1", "r", "1", "1"}},
         {"lease", {"1", "other:{W}:@lease:repair", "me", "1000"}},

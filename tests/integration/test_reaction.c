@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #define SEEN_MAX 4096
+#define NEVER_MS 3600000
 
 /* What the handler of this process has seen. */
 typedef struct seen_change {
@@ -70,6 +71,12 @@ static bool arrived(const log_of_changes *log, const char *id, uint64_t version)
 static furrow_replica *reacting(test_mesh *mesh, log_of_changes *log)
 {
     return mesh_replica(mesh, (furrow_replica_options){.react = note, .user = log});
+}
+
+/* Parked ones are tried again every @ms. */
+static furrow_replica *retrying(test_mesh *mesh, log_of_changes *log, uint64_t ms)
+{
+    return mesh_replica(mesh, (furrow_replica_options){.react = note, .user = log, .parked_retry_ms = ms});
 }
 
 static void tells_before_and_now(test_mesh *mesh)
@@ -209,7 +216,7 @@ static void is_parked(test_mesh *mesh)
     static const furrow_status refusals[] = {FURROW_DATA_LOSS, FURROW_INVALID_ARGUMENT, FURROW_INTERNAL,
                                              FURROW_NOT_FOUND};
     static log_of_changes log = {.broken = "bad"};
-    furrow_replica *replica = reacting(mesh, &log);
+    furrow_replica *replica = retrying(mesh, &log, NEVER_MS);
     FURROW_AUTO(furrow_arena) arena = furrow_arena_create(0);
     furrow_replica_stats stats = {0};
     mesh_await_ready(replica);
@@ -239,6 +246,47 @@ static void is_parked(test_mesh *mesh)
 START_TEST(a_reaction_that_will_never_work_is_parked_and_told)
 {
     mesh_run(NULL, is_parked);
+}
+END_TEST
+
+/* The reason goes away and the entity does not change: by the clock, and at the next start, it runs all the same. */
+static void runs_when_it_can(test_mesh *mesh)
+{
+    static log_of_changes log = {.broken = "bad", .refusal = FURROW_DATA_LOSS};
+    furrow_replica_stats stats = {0};
+    furrow_replica *replica = retrying(mesh, &log, 100);
+    mesh_await_ready(replica);
+    uint64_t first = mesh_put(mesh, "bad", "Zoe", 1);
+    AWAIT(log.refused >= FURROW_REACTION_TRIES + 3);
+    furrow_replica_stats_of(replica, &stats);
+    ck_assert_uint_eq(stats.parked, 1);
+    ck_assert_uint_eq(mesh_last_seq(mesh, "DEADLETTER"), 1); /* told once */
+    log.broken = NULL;
+    AWAIT(arrived(&log, "bad", first));
+    ck_assert_uint_eq(log.count, 1);
+    log.broken = "bad";
+    uint64_t second = mesh_put(mesh, "bad", "Bo", 1);
+    AWAIT((furrow_replica_stats_of(replica, &stats), stats.parked == 2));
+    mesh_end(replica);
+    unsigned before = log.refused;
+    replica = retrying(mesh, &log, NEVER_MS);
+    AWAIT((furrow_replica_stats_of(replica, &stats), stats.parked == 1)); /* of this process, which was told, too */
+    ck_assert_uint_eq(log.refused, before + 1);
+    ck_assert_ptr_nonnull(strstr(furrow_replica_last_letter(replica), "this one never works"));
+    mesh_end(replica);
+    log.broken = NULL;
+    replica = retrying(mesh, &log, NEVER_MS);
+    AWAIT(arrived(&log, "bad", second));
+    ck_assert_uint_eq(log.count, 2);
+    ck_assert_str_eq(last_of(&log, "bad")->now, "Bo");
+    ck_assert_str_eq(last_of(&log, "bad")->before, "");
+    ck_assert_uint_eq(mesh_last_seq(mesh, "DEADLETTER"), 2);
+    mesh_end(replica);
+}
+
+START_TEST(a_parked_reaction_runs_when_its_reason_is_gone)
+{
+    mesh_run(NULL, runs_when_it_can);
 }
 END_TEST
 
@@ -379,6 +427,7 @@ int main(void)
     tcase_add_test(tests, so_many_reactions_run_at_once_as_are_allowed);
     tcase_add_test(tests, a_failing_reaction_is_tried_again_and_holds_up_nobody);
     tcase_add_test(tests, a_reaction_that_will_never_work_is_parked_and_told);
+    tcase_add_test(tests, a_parked_reaction_runs_when_its_reason_is_gone);
     tcase_add_test(tests, a_state_that_breaks_a_rule_reaches_no_handler);
     tcase_add_test(tests, a_reaction_cut_short_by_a_crash_runs_again);
     tcase_add_test(tests, two_processes_share_the_reactions);
