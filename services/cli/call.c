@@ -56,9 +56,7 @@ int cli_call(cli *tool)
     furrow_header headers[HEADERS_MAX + 1];
     size_t count = take_headers(tool, headers);
     uint64_t timeout_ms = (uint64_t)cli_option_number(tool, "--timeout", 5000, 1, 600000);
-    if (tool->exit_code) return tool->exit_code;
-    if (tool->argc < 1 || tool->argc > 2)
-        return cli_fail(tool, 2, "usage: furrow call SUBJECT [JSON|-] [-H 'Name: value']…");
+    if (!cli_arguments(tool, 1, 2) || !cli_connect(tool)) return tool->exit_code;
     furrow_buffer body;
     furrow_buffer_init(&body, BODY_MAX);
     if (tool->argc == 2 && strcmp(tool->argv[1], "-") == 0)

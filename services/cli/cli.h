@@ -1,5 +1,5 @@
 /**
- * The furrow tool: a table of commands, each a function that runs in a task with a connection, and prints for people.
+ * The furrow tool: a table of commands, each a function that runs in a task and prints for people.
  * Exit codes: 0 done, 1 it failed (the reason is on standard error), 2 wrong usage.
  */
 #ifndef FURROW_CLI_CLI_H
@@ -8,21 +8,25 @@
 #include "rpc/client.h"
 #include "runtime/config.h"
 
+#include <limits.h>
+
+typedef struct cli_command cli_command;
+
 typedef struct cli {
+    const cli_command *command;
     furrow_loop *loop;
-    furrow_link *link;     /* NULL for commands that need no NATS */
-    furrow_client *client; /* likewise */
+    furrow_link *link;     /* NULL until cli_link() */
+    furrow_client *client; /* NULL until cli_connect() */
     furrow_config config;
     int argc; /* arguments after the command's name */
     char **argv;
     int exit_code;
 } cli;
 
-typedef struct cli_command {
+struct cli_command {
     const char *name, *arguments, *help;
-    bool connects;
     int (*run)(cli *tool); /* returns the exit code */
-} cli_command;
+};
 
 int cli_call(cli *tool);
 int cli_decode(cli *tool);
@@ -41,10 +45,18 @@ furrow_link_options cli_link_options(const cli *tool, char inbox[CLI_INBOX_MAX])
 
 /* Makes the tool's link, which connects in the background. False: the reason was printed. */
 bool cli_link(cli *tool);
+/* The same, with a client, and waits until it is connected. */
+bool cli_connect(cli *tool);
 
 /* Prints "furrow: …", sets the exit code and returns it. */
 int cli_fail(cli *tool, int exit_code, const char *format, ...) FURROW_PRINTF(3, 4);
 int cli_fail_error(cli *tool, const char *what, const furrow_error *err);
+
+#define CLI_MANY INT_MAX
+
+/* What is left when the options have been taken: from @least to @most arguments, and no option that the command does not
+ * know ("-" by itself is an argument). False: how it is used was printed, and exit_code set; also when an option was wrong. */
+bool cli_arguments(cli *tool, int least, int most);
 
 /* Takes "--name VALUE" or "--name=VALUE" out of the arguments: VALUE, or @fallback. */
 const char *cli_option(cli *tool, const char *name, const char *fallback);

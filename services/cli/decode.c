@@ -28,10 +28,10 @@ static void print_json(cli *tool, const ProtobufCMessageDescriptor *descriptor, 
 /* redis-cli ends a raw value with a newline of its own; whoever pipes from it strips that (head -c -1). */
 int cli_decode(cli *tool)
 {
-    bool record = tool->argc == 2 && strcmp(tool->argv[0], "--record") == 0;
-    if (tool->argc != 1 + record) return cli_fail(tool, 2, "usage: furrow decode [--record] MESSAGE <bytes");
-    const ProtobufCMessageDescriptor *descriptor = cli_find_message(tool->argv[record]);
-    if (!descriptor) return cli_fail(tool, 2, "no contract here has a message %s", tool->argv[record]);
+    bool record = cli_flag(tool, "--record");
+    if (!cli_arguments(tool, 1, 1)) return tool->exit_code;
+    const ProtobufCMessageDescriptor *descriptor = cli_find_message(tool->argv[0]);
+    if (!descriptor) return cli_fail(tool, 2, "no contract here has a message %s", tool->argv[0]);
     static uint8_t input[INPUT_MAX];
     size_t len = fread(input, 1, sizeof input, stdin);
     furrow_bytes body = {input, len};

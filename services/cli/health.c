@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/id.h"
+#include "cli/contracts.h"
 #include "wire/json.h"
 
 #define CONNECT_MS 5000
@@ -40,7 +41,7 @@ static bool service_subject(const char *service, const char *instance, char subj
     return true;
 }
 
-static int all(cli *tool, int64_t wait_s)
+static int ask_all(cli *tool, const char *const services[], size_t count, int64_t wait_s)
 {
     uint64_t until = furrow_clock_now_ns() + (uint64_t)wait_s * FURROW_NS_PER_S;
     uint64_t connected_by = furrow_clock_now_ns() + CONNECT_MS * FURROW_NS_PER_MS;
@@ -48,15 +49,15 @@ static int all(cli *tool, int64_t wait_s)
     if (!furrow_link_wait_connected(tool->link, until > connected_by ? until : connected_by))
         return cli_fail(tool, 1, "no NATS at %s: %s (FURROW_NATS_URL says where it is)", tool->config.nats_url,
                         furrow_link_last_error(tool->link));
-    for (int i = 0; i < tool->argc; i++) {
+    for (size_t i = 0; i < count; i++) {
         char text[TEXT_MAX], subject[FURROW_SUBJECT_MAX];
         bool serves;
-        if (!service_subject(tool->argv[i], NULL, subject))
-            return cli_fail(tool, 2, "%s: no service's name", tool->argv[i]);
+        if (!service_subject(services[i], NULL, subject))
+            return cli_fail(tool, 2, "%s: no service's name", services[i]);
         while ((void)ask(tool, subject, furrow_clock_now_ns() + ASK_MS * FURROW_NS_PER_MS, text, &serves),
                !serves && furrow_clock_now_ns() < until)
             furrow_task_sleep_ms(AGAIN_MS);
-        printf("%-10s %s\n", tool->argv[i], text);
+        printf("%-10s %s\n", services[i], text);
         if (!serves) tool->exit_code = 1;
     }
     return tool->exit_code;
@@ -89,7 +90,7 @@ static int probe_own(cli *tool, const char *kind, int64_t timeout_ms)
     const char *instance = tool->config.instance_id;
     bool live = strcmp(kind, "live") == 0;
     if (!live && strcmp(kind, "ready") != 0) return cli_fail(tool, 2, "--probe is \"%s\": use live or ready", kind);
-    if (tool->argc != 1) return cli_fail(tool, 2, "usage: furrow health --probe live|ready [--timeout MS] SERVICE");
+    if (!cli_arguments(tool, 1, 1)) return tool->exit_code;
     if (!instance || !furrow_id_valid(instance, strlen(instance)))
         return cli_fail(tool, 2, "--probe needs FURROW_INSTANCE_ID, the same that the service was started with");
     if (!service_subject(tool->argv[0], instance, subject))
@@ -104,6 +105,12 @@ int cli_health(cli *tool)
     int64_t wait_s = cli_option_number(tool, "--wait", 0, 0, 3600);
     if (tool->exit_code) return tool->exit_code;
     if (kind) return probe_own(tool, kind, timeout_ms);
-    if (tool->argc == 0) return cli_fail(tool, 2, "usage: furrow health [--wait SECONDS] SERVICE…");
-    return all(tool, wait_s);
+    if (!cli_arguments(tool, 0, CLI_SERVICES_MAX)) return tool->exit_code;
+    const char *services[CLI_SERVICES_MAX];
+    size_t count = (size_t)tool->argc;
+    if (count > 0)
+        memcpy(services, tool->argv, count * sizeof *services);
+    else
+        count = cli_services(services);
+    return ask_all(tool, services, count, wait_s);
 }

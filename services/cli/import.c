@@ -245,7 +245,7 @@ import in = {.tool = tool, .path = path, .kind = kind_of(tool, named, path), .dr
 int cli_import(cli *tool)
 {
     const char *named = cli_option(tool, "--kind", NULL);
-    if (tool->argc == 0) return cli_fail(tool, 2, "usage: furrow import [--kind employees|locations|jobs] FILE.csv…");
+    if (!cli_arguments(tool, 1, CLI_MANY) || !cli_connect(tool)) return tool->exit_code;
     for (int i = 0; i < tool->argc; i++) import_file(tool, named, tool->argv[i]);
     return tool->exit_code;
 }

@@ -106,9 +106,7 @@ int cli_keys(cli *tool)
     static const char *const people[] = {CLI_OPERATOR, CLI_INSPECTOR, CLI_CLIENT};
     const char *services[CLI_SERVICES_MAX], *clients[CLIENTS_MAX];
     size_t count = cli_services(services), client_count = take_clients(tool, clients);
-    if (tool->exit_code) return tool->exit_code;
-    if (tool->argc == 1 && tool->argv[0][0] == '-') return cli_fail(tool, 2, "keys: no option %s", tool->argv[0]);
-    if (tool->argc != 1) return cli_fail(tool, 2, "keys: name the folder that they go to");
+    if (!cli_arguments(tool, 1, 1)) return tool->exit_code;
     const char *folder = tool->argv[0];
     if (sodium_init() < 0) return cli_fail(tool, 1, "libsodium does not start");
     if (mkdir(folder, 0700) != 0 && errno != EEXIST) return failed(tool, folder);

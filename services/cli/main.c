@@ -17,25 +17,26 @@ static const cli_command commands[] = {
      "make the streams and durable consumers of every contract, and load the library of functions into every\n"
      "      Redis of FURROW_REDIS_URL (separated by commas), where it is missing; safe to run again. The library's\n"
      "      name changes with its text: nothing is replaced, and one that no service uses may be deleted",
-     false, cli_provision},
+     cli_provision},
     {"call", "SUBJECT [JSON|-] [-H 'Name: value']… [--timeout MS]", "call a method with JSON and print the answer",
-     true, cli_call},
+     cli_call},
     {"import", "[--kind employees|locations|jobs] FILE.csv…",
-     "import CSV files with headers; bad rows are reported, good ones kept", true, cli_import},
+     "import CSV files with headers; bad rows are reported, good ones kept", cli_import},
     {"seed", "[--seed N] [--people N] --out FOLDER",
-     "make the CSV files of a ranch of any size, the same for the same seed", false, cli_seed},
-    {"health", "[--wait SECONDS] SERVICE… | --probe live|ready [--timeout MS] SERVICE",
-     "state of services and of what they replicate; --probe: of the instance FURROW_INSTANCE_ID, by exit code", false,
+     "make the CSV files of a ranch of any size, the same for the same seed", cli_seed},
+    {"health", "[--wait SECONDS] [SERVICE…] | --probe live|ready [--timeout MS] SERVICE",
+     "state of services (default: all) and of what they replicate; --probe: of the instance FURROW_INSTANCE_ID, by "
+     "exit code",
      cli_health},
     {"keys", "[--client NAME]… FOLDER",
      "make the keys of every user that are missing: NKey seeds, Redis passwords, sealing keys;\n"
      "      --client: one more client's, for each program its own",
-     false, cli_keys},
+     cli_keys},
     {"permissions", "[--format json | --format nats|redis --keys FOLDER] [--single-account]",
      "what every user may do in NATS and in Redis, as follows from the contracts;\n"
      "      --single-account: for a NATS where one account is all there is; it says what that gives up",
-     false, cli_permissions},
-    {"decode", "[--record] MESSAGE", "protobuf bytes on standard input to JSON; --record: as they lie in Redis", false,
+     cli_permissions},
+    {"decode", "[--record] MESSAGE", "protobuf bytes on standard input to JSON; --record: as they lie in Redis",
      cli_decode},
 };
 
@@ -66,6 +67,23 @@ int cli_fail_error(cli *tool, const char *what, const furrow_error *err)
 {
     return cli_fail(tool, 1, "%s: %s: %s%s%s", what, furrow_status_name(err->code), err->field,
                     err->field[0] ? ": " : "", err->text);
+}
+
+static int refuse_usage(cli *tool, const char *what, const char *argument)
+{
+    cli_fail(tool, 2, "%s: %s%s", tool->command->name, what, argument);
+    fprintf(stderr, "usage: furrow %s %s\n", tool->command->name, tool->command->arguments);
+    return tool->exit_code;
+}
+
+bool cli_arguments(cli *tool, int least, int most)
+{
+    if (tool->exit_code) return false;
+    for (int i = 0; i < tool->argc; i++)
+        if (tool->argv[i][0] == '-' && tool->argv[i][1]) return refuse_usage(tool, "no option ", tool->argv[i]), false;
+    if (tool->argc < least) return refuse_usage(tool, "something is missing", ""), false;
+    if (tool->argc > most) return refuse_usage(tool, "too much: ", tool->argv[most]), false;
+    return true;
 }
 
 static void remove_arguments(cli *tool, int at, int count)
@@ -118,11 +136,6 @@ static const cli_command *find(const char *name)
     return NULL;
 }
 
-typedef struct invocation {
-    cli tool;
-    const cli_command *command;
-} invocation;
-
 furrow_link_options cli_link_options(const cli *tool, char inbox[CLI_INBOX_MAX])
 {
     const char *key = tool->config.nats_nkey ? tool->config.nats_nkey : "furrow", *slash = strrchr(key, '/');
@@ -141,11 +154,10 @@ bool cli_link(cli *tool)
     return tool->link != NULL;
 }
 
-static void run_connected(invocation *invoked)
+bool cli_connect(cli *tool)
 {
-    cli *tool = &invoked->tool;
     furrow_error err;
-    if (!cli_link(tool)) return;
+    if (!cli_link(tool)) return false;
     tool->client = furrow_client_create(tool->link, NULL, &err);
     if (!tool->client)
         cli_fail_error(tool, "connect", &err);
@@ -153,18 +165,16 @@ static void run_connected(invocation *invoked)
         cli_fail(tool, 1, "no NATS at %s: %s (FURROW_NATS_URL says where it is)", tool->config.nats_url,
                  furrow_link_last_error(tool->link));
     else
-        invoked->command->run(tool);
+        return true;
+    return false;
 }
 
 static void run(void *arg)
 {
-    invocation *invoked = arg;
-    if (invoked->command->connects)
-        run_connected(invoked);
-    else
-        invoked->command->run(&invoked->tool);
-    furrow_client_destroy(invoked->tool.client);
-    if (invoked->tool.link) furrow_link_destroy(invoked->tool.link);
+    cli *tool = arg;
+    tool->command->run(tool);
+    furrow_client_destroy(tool->client);
+    if (tool->link) furrow_link_destroy(tool->link);
 }
 
 int main(int argc, char **argv)
@@ -179,17 +189,13 @@ int main(int argc, char **argv)
         printf("furrow %s %s\n    %s\n", asked->name, asked->arguments, asked->help);
         return 0;
     }
-    invocation invoked = {.tool = {.argc = argc - 2, .argv = argv + 2}, .command = find(argv[1])};
-    if (!invoked.command) {
-        cli_fail(&invoked.tool, 2, "no command %s; try --help", argv[1]);
-        return 2;
-    }
-    if (!cli_contracts_load(&invoked.tool)) return invoked.tool.exit_code;
+    cli tool = {.command = find(argv[1]), .argc = argc - 2, .argv = argv + 2};
+    if (!tool.command) return cli_fail(&tool, 2, "no command %s; try --help", argv[1]);
+    if (!cli_contracts_load(&tool)) return tool.exit_code;
     signal(SIGPIPE, SIG_IGN);
-    if (furrow_settings_read(furrow_config_table, furrow_config_count, &invoked.tool.config, &err) != FURROW_OK ||
-        !(invoked.tool.loop = furrow_loop_create(NULL, &err)) ||
-        furrow_loop_run_task(invoked.tool.loop, run, &invoked, &err) != FURROW_OK)
-        cli_fail_error(&invoked.tool, argv[1], &err);
-    furrow_loop_destroy(invoked.tool.loop);
-    return invoked.tool.exit_code;
+    if (furrow_settings_read(furrow_config_table, furrow_config_count, &tool.config, &err) != FURROW_OK ||
+        !(tool.loop = furrow_loop_create(NULL, &err)) || furrow_loop_run_task(tool.loop, run, &tool, &err) != FURROW_OK)
+        cli_fail_error(&tool, argv[1], &err);
+    furrow_loop_destroy(tool.loop);
+    return tool.exit_code;
 }

@@ -265,8 +265,7 @@ int cli_permissions(cli *tool)
     furrow_error err;
     size_t chosen = 0;
     while (chosen < 3 && strcmp(formats[chosen].name, format) != 0) chosen++;
-    if (tool->exit_code) return tool->exit_code;
-    if (tool->argc > 0) return cli_fail(tool, 2, "permissions: %s is too much", tool->argv[0]);
+    if (!cli_arguments(tool, 0, 0)) return tool->exit_code;
     if (chosen == 3) return cli_fail(tool, 2, "--format is \"%s\": use json, nats or redis", format);
     if (formats[chosen].with_keys && !from.folder)
         return cli_fail(tool, 2, "--format %s needs --keys FOLDER, as `furrow keys FOLDER` makes it", format);

@@ -135,8 +135,7 @@ int cli_provision(cli *tool)
                        .single = cli_flag(tool, "--single-account")};
     int64_t wait_s = cli_option_number(tool, "--wait", 0, 0, 3600);
     const char *only = cli_option(tool, "--only", "");
-    if (tool->exit_code) return tool->exit_code;
-    if (tool->argc > 0) return cli_fail(tool, 2, "provision: %s is too much", tool->argv[0]);
+    if (!cli_arguments(tool, 0, 0)) return tool->exit_code;
     if (only[0] && strcmp(only, "nats") != 0 && strcmp(only, "redis") != 0)
         return cli_fail(tool, 2, "--only is \"%s\": use nats or redis", only);
     if (strcmp(only, "redis") != 0) provision_nats(tool, &on, wait_s);

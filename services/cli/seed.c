@@ -130,9 +130,8 @@ int cli_seed(cli *tool)
     s.random = (uint64_t)cli_option_number(tool, "--seed", 1, 0, INT64_MAX);
     s.people = cli_option_number(tool, "--people", 300, 1, 900000);
     s.folder = cli_option(tool, "--out", NULL);
-    if (tool->exit_code) return tool->exit_code;
-    if (!s.folder || tool->argc > 0)
-        return cli_fail(tool, 2, "usage: furrow seed [--seed N] [--people N] --out FOLDER");
+    if (!cli_arguments(tool, 0, 0)) return tool->exit_code;
+    if (!s.folder) return cli_fail(tool, 2, "seed: --out says which folder they go to");
     if (mkdir(s.folder, 0777) != 0 && errno != EEXIST) return cli_fail(tool, 1, "%s: %s", s.folder, strerror(errno));
     s.blocks = 1 + (s.people - 1) / PEOPLE_PER_BLOCK;
     write_locations(&s);

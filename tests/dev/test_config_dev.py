@@ -193,6 +193,8 @@ class ConfigDev(unittest.TestCase):
         self.assertIn("\x1b[1m", self.dev.on_terminal("up", NO_COLOR=""))
         self.assertNotIn("\x1b", self.dev.on_terminal("up", TERM="dumb"))
         self.assert_only_restarted(before, [])
+        health = subprocess.run(["bash", "-c", f". {self.dev.run}/env; furrow health"], stdout=subprocess.PIPE, text=True, check=True).stdout
+        self.assertEqual({line.split()[0] for line in health.splitlines() if '"status":"SERVING"' in line}, set(PROGRAMS[2:]), health)
 
     def test_3_what_was_rebuilt_is_restarted_and_nothing_else(self):
         before = self.dev.pids()
