@@ -1,8 +1,9 @@
 /*
- * Idempotency keys: the same key answers the same result for a day, or until max_results newer ones are kept. What took effect is remembered in the store with
- * the request's hash and the versions it made, sealed with the service's secret, until one of the entities it wrote is
- * deleted; the log itself refuses a second effect also when the store forgot (see log/entity.h). A second request with
- * a key that is being worked on waits for the first.
+ * Idempotency keys: the same key answers the same result for a day, or until newer ones take the room that max_results
+ * and max_result_bytes give. What took effect is remembered in the store with the request's hash and the versions it
+ * made, sealed with the service's secret, until one of the entities it wrote is deleted; the log itself refuses a
+ * second effect also when the store forgot (see log/entity.h). A second request with a key that is being worked on
+ * waits for the first.
  *
  * Invariant: at most one call of a key is in server->keyed; others of that key are its followers. Depends on store and
  * wire.
@@ -153,7 +154,11 @@ static void remember(furrow_call *call, const char *name, const ProtobufCMessage
 {
     const furrow_server_options *options = &call->served->server->options;
     const char *of[FURROW_REMEMBERED_OF_MAX];
-    furrow_remembered what = {.service = options->queue, .key = name, .of = of, .max = options->max_results};
+    furrow_remembered what = {.service = options->queue,
+                              .key = name,
+                              .of = of,
+                              .max = options->max_results,
+                              .max_bytes = options->max_result_bytes};
     if (call->versions_cut || !list_subjects(call, of, &what.of_count)) return;
     what.value = pack_result(call, name, response);
     if (!what.value.data) return;

@@ -17,6 +17,7 @@
 #include "rpc/caller.h"
 #include "rpc/methods.h"
 #include "rpc/server.h"
+#include "store/record.h"
 
 #define FURROW_CALL_VERSIONS 512 /* bytes of Furrow-Version */
 #define FURROW_CALL_KEYED    256 /* buckets of running calls with an idempotency key */
@@ -76,12 +77,12 @@ struct furrow_server {
     bool watching;       /* a task looks after the queue, */
     furrow_waiter watch; /* and is woken to end */
     uint64_t refused, expired;
-    size_t results;             /* that were remembered when the last was */
-    uint64_t refused_ns;        /* when the last was */
-    uint64_t refusing_since_ns; /* the first since a call ended; 0: none */
-    furrow_ready_made *busy[2]; /* the refusal of who is too much, by furrow_encoding */
-    uint64_t arrival_ns;        /* of the requests that one read brought; 0 once the first of their tasks has run, */
-    furrow_hook turn_end;       /* or the turn has ended without */
+    furrow_remembered_total results; /* when the last was remembered */
+    uint64_t refused_ns;             /* when the last was */
+    uint64_t refusing_since_ns;      /* the first since a call ended; 0: none */
+    furrow_ready_made *busy[2];      /* the refusal of who is too much, by furrow_encoding */
+    uint64_t arrival_ns;  /* of the requests that one read brought; 0 once the first of their tasks has run, */
+    furrow_hook turn_end; /* or the turn has ended without */
     uint64_t dropped;
     furrow_waiter *drained;
     bool gone; /* destroyed while calls ran: the last of them frees it, and nothing of the owner's is touched */

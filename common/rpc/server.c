@@ -256,7 +256,12 @@ size_t furrow_server_calls(const furrow_server *server)
 
 size_t furrow_server_results(const furrow_server *server)
 {
-    return server->results;
+    return server->results.count;
+}
+
+size_t furrow_server_result_bytes(const furrow_server *server)
+{
+    return server->results.bytes;
 }
 
 uint64_t furrow_server_dropped(const furrow_server *server)

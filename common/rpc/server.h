@@ -82,6 +82,7 @@ typedef struct furrow_server_options {
     furrow_store *store;         /* remembers results of idempotency keys for a day, … */
     const furrow_secret *secret; /* … sealed with it; NULL of either: no Idempotency-Key support */
     size_t max_results;          /* remembered of all the service's processes: of more the oldest go; 0: 100000 */
+    size_t max_result_bytes;     /* of Redis that they take; 0: 256 MiB */
     furrow_after_fn *after;      /* NULL: Furrow-After is FAILED_PRECONDITION */
     bool (*ready)(void *user, const char **why); /* NULL or false: requests answer UNAVAILABLE with why */
     void *user;
@@ -116,8 +117,9 @@ typedef struct furrow_method_stats {
 size_t furrow_server_services(const furrow_server *server);
 const furrow_handlers *furrow_server_service(const furrow_server *server, size_t service);
 const furrow_method_stats *furrow_server_stats(const furrow_server *server, size_t service, size_t method);
-size_t furrow_server_calls(const furrow_server *server);   /* begun and not ended */
-size_t furrow_server_results(const furrow_server *server); /* remembered, when this process last did so */
+size_t furrow_server_calls(const furrow_server *server);        /* begun and not ended */
+size_t furrow_server_results(const furrow_server *server);      /* remembered, when this process last did so, … */
+size_t furrow_server_result_bytes(const furrow_server *server); /* … and what they take of Redis */
 
 /* How the service fares, for health. */
 typedef struct furrow_server_load {

@@ -36,7 +36,7 @@ static void check_process(const furrow_service *service, alarms *self)
     const furrow_config *config = &service->config;
     furrow_budget_stats memory = furrow_budget_stats_of_process();
     size_t calls = furrow_server_calls(service->server), tasks = furrow_loop_tasks(service->loop);
-    size_t results = furrow_server_results(service->server);
+    size_t results = furrow_server_results(service->server), bytes = furrow_server_result_bytes(service->server);
     if (is_near(memory.used, memory.admitted_max))
         raise_alarm(self, "memory: %zu of the %zu MB that new requests may take are in use (FURROW_MEMORY_MB)",
                     memory.used >> 20, memory.admitted_max >> 20);
@@ -47,6 +47,9 @@ static void check_process(const furrow_service *service, alarms *self)
     if (is_near(results, (size_t)config->results_max))
         raise_alarm(self, "results: %zu of %lld are remembered, and then the oldest go (FURROW_RESULTS_MAX)", results,
                     (long long)config->results_max);
+    if (is_near(bytes, (size_t)config->results_mb << 20))
+        raise_alarm(self, "results: those remembered take %zu of %lld KB, and then the oldest go (FURROW_RESULTS_MB)",
+                    bytes >> 10, (long long)config->results_mb << 10);
 }
 
 static void check_replica(const furrow_replica *replica, const char *stream, alarms *self)

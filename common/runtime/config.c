@@ -68,6 +68,8 @@ const furrow_setting furrow_config_table[] = {
            "writers that wait for their turn, per entity type; past it RESOURCE_EXHAUSTED"),
     NUMBER("FURROW_RESULTS_MAX", results_max, "100000", 1, 100000000,
            "answers of idempotency keys that Redis remembers, for a day each; of more the oldest go"),
+    NUMBER("FURROW_RESULTS_MB", results_mb, "256", 1, 1048576,
+           "room in Redis that they may take, of all the service's processes; of more the oldest go"),
     NUMBER("FURROW_DEADLETTER_MB", deadletter_mb, "256", 1, 1048576,
            "room that furrow provision gives to dead letters; when it is full, events that need it wait"),
     NUMBER("FURROW_TIMEOUT_MS", timeout_ms, "5000", 1, 600000, "deadline of a request that brings none"),

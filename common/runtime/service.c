@@ -267,6 +267,7 @@ static furrow_status make_server(furrow_service *service, furrow_error *err)
                                                       .store = service->store,
                                                       .secret = service->secret,
                                                       .max_results = (size_t)config->results_max,
+                                                      .max_result_bytes = (size_t)config->results_mb << 20,
                                                       .after = wait_after,
                                                       .ready = is_ready,
                                                       .user = service},

@@ -8,8 +8,8 @@ The library's name holds a hash of this text (see CMakeLists.txt), and so do the
 live side by side while services are replaced one after the other, and one text never takes the place of another.
 
 Rules, which tests/integration/test_functions.c tries to break:
-  - A function touches the keys it is given and no other, but for values that `remember` drops: what names them stands
-    in a list that it is given, and all of it lies beside that list. Redis checks each command of a function against the rights of the
+  - A function touches the keys it is given and no other, but for values that `remember` and `forget` drop: what names
+    them stands in a list that they are given, and all of it lies beside that list. Redis checks each command of a function against the rights of the
     user who called, too.
   - Its work is bounded by its arguments. Counts that come as arguments are whole numbers with a bound; no loop ends
     by what is stored.
@@ -24,6 +24,8 @@ local ENTRIES = 100000 -- index entries of one record
 local ENTITIES = 16 -- that a remembered value tells of: FURROW_REMEMBERED_OF_MAX in record.h
 local STEP = 1000 -- index entries that one command takes
 local DROPPED = 100 -- remembered values that one call takes away
+-- Bytes that Redis 7 was measured to need for a remembered value beside what is in it, and for each list that it is in.
+local BESIDE, LISTED = 300, 1050
 
 -- The whole number from @least to @most that @text is.
 local function whole(text, least, most)
@@ -235,65 +237,134 @@ local function clear(K, A)
 end
 
 --[[
-Adds @member to @list, a sorted set by when members expire, and takes out some that have. So the list is as long as what
-it lists, and goes when the last of that has gone.
+Remembered values. Beside a value, at <prefix><key>, there are
+
+  <prefix>@kept           all of them: a sorted set by the microsecond in which each expires
+  <prefix>@bytes          how much of Redis they take, as @kept knows it; goes with the last of them
+  <prefix>of:<subject>    those that tell something of an entity, by the second
+
+A member of a list is the value's key without the prefix, the subjects it is listed under, and "=" with the bytes that
+it counts for, with spaces between: so who finds it in one list finds it in all.
+]]
+
+-- What @members of @kept count for. Those of an earlier version of this library say nothing, and counted for nothing.
+local function bytes_of(members)
+  local bytes = 0
+  for i = 1, #members do bytes = bytes + (tonumber(string.match(members[i], ' =(%d+)$')) or 0) end
+  return bytes
+end
+
+-- @kept has lost @members, whose values are gone, too. Answers what is left in it, and for how much it counts.
+local function note_lost(kept, total, members)
+  local count = redis.call('ZCARD', kept)
+  local bytes = math.max((tonumber(redis.call('GET', total) or '') or 0) - bytes_of(members), 0)
+  if count == 0 or bytes == 0 then
+    redis.call('UNLINK', total)
+  else
+    redis.call('SET', total, string.format('%.0f', bytes), 'KEEPTTL')
+  end
+  return count, bytes
+end
+
+--[[
+Adds @member to @list and takes out some that have expired, which are answered. So the list is as long as what it lists,
+and goes when the last of that has gone.
 ]]
 local function list_until(list, member, now, expires, ttl)
   local gone = redis.call('ZRANGEBYSCORE', list, '-inf', now, 'LIMIT', 0, STEP)
   if #gone > 0 then redis.call('ZREM', list, unpack(gone)) end
   redis.call('ZADD', list, expires, member)
   redis.call('EXPIRE', list, ttl)
+  return gone
 end
 
--- Takes away remembered values by their members of the list @kept; see remember.
-local function drop(kept, prefix, members)
+-- Takes away remembered values by their members. Answers what note_lost does.
+local function drop(kept, total, prefix, members)
   local call = redis.call
   for i = 1, #members do
     local key, subjects = string.match(members[i], '^(%S+)(.*)$')
     call('UNLINK', prefix .. (key or ''))
     local count = 0
-    for subject in string.gmatch(subjects or '', '%S+') do
+    for subject in string.gmatch(subjects or '', '[^%s=]%S*') do
       call('ZREM', prefix .. 'of:' .. subject, members[i])
       count = count + 1
       if count == ENTITIES then break end
     end
   end
   call('ZREM', kept, unpack(members))
+  return note_lost(kept, total, members)
+end
+
+-- The prefix of @kept, beside which @total must lie.
+local function prefix_of(kept, total)
+  local prefix = string.sub(kept, 1, -6)
+  if kept ~= prefix .. '@kept' or total ~= prefix .. '@bytes' then error('a list and its bytes were expected') end
+  return prefix
+end
+
+local function expect_after(key, prefix)
+  if string.sub(key, 1, #prefix) ~= prefix then error('a key beside its list was expected') end
+end
+
+-- The oldest of @count members that count for @bytes, so many that no more are left than @most and @most_bytes.
+local function surplus(kept, count, bytes, most, most_bytes)
+  if count <= most and bytes <= most_bytes then return {} end
+  local oldest, n = redis.call('ZRANGE', kept, 0, DROPPED - 1), 0
+  while n < #oldest and (count - n > most or bytes > most_bytes) do
+    n = n + 1
+    bytes = bytes - bytes_of({oldest[n]})
+  end
+  for i = #oldest, n + 1, -1 do oldest[i] = nil end
+  return oldest
 end
 
 --[[
-What an idempotency key answered. KEYS: the value's; the list of all there are, "<prefix>@kept"; then, for each entity
-that the value tells something of, the record and the list of such values, "<prefix>of:<subject>". ARGV: the value, its
-time to live in seconds, the time now in microseconds, and how many there may be. Nothing is kept when there is a value,
-or when one of the entities is a tombstone: a record of 8 bytes. Past the bound the oldest go, out of all lists. Answers
-how many there are.
-
-In a list a value is its key without the prefix, then the subjects it is listed under, with spaces between: so who finds
-it in one list finds it in all.
+What an idempotency key answered. KEYS: the value's, @kept, @bytes; then, for each entity that the value tells something
+of, the record and the list of such values. ARGV: the value, its time to live in seconds, the time now in microseconds,
+how many there may be and how many bytes. Nothing is kept when there is a value, or when one of the entities is a
+tombstone: a record of 8 bytes. Past a bound the oldest go, out of all lists. Answers how many there are, and for how
+many bytes they count.
 ]]
 local function remember(K, A)
   local call, sub = redis.call, string.sub
-  local ttl, now, most = whole(A[2], 1, 1e9), whole(A[3], 0, 1e16), whole(A[4], 1, 1e9)
-  local seconds, prefix = math.floor(now / 1e6), sub(K[2] or '', 1, -6)
-  whole((#K - 2) / 2, 0, ENTITIES)
-  if K[2] ~= prefix .. '@kept' or sub(K[1], 1, #prefix) ~= prefix then error('a value beside its list was expected') end
-  for i = 3, #K, 2 do
+  local ttl, now = whole(A[2], 1, 1e9), whole(A[3], 0, 1e16)
+  local most, most_bytes = whole(A[4], 1, 1e9), whole(A[5], 1, 1e15)
+  local lists, prefix = whole((#K - 3) / 2, 0, ENTITIES), prefix_of(K[2] or '', K[3])
+  local seconds = math.floor(now / 1e6)
+  expect_after(K[1], prefix)
+  local function as_it_is() return {call('ZCARD', K[2]), tonumber(call('GET', K[3]) or '') or 0} end
+  for i = 4, #K, 2 do
     local record = call('GET', K[i])
-    if record and #record == 8 then return call('ZCARD', K[2]) end
+    if record and #record == 8 then return as_it_is() end
   end
   local member = sub(K[1], #prefix + 1)
-  for i = 4, #K, 2 do
-    if sub(K[i], 1, #prefix + 3) ~= prefix .. 'of:' then error('the list of an entity was expected') end
+  for i = 5, #K, 2 do
+    expect_after(K[i], prefix .. 'of:')
     member = member .. ' ' .. sub(K[i], #prefix + 4)
   end
-  for i = 4, #K, 2 do list_until(K[i], member, seconds, seconds + ttl, ttl) end
-  if not call('SET', K[1], A[1], 'NX', 'EX', ttl) then return call('ZCARD', K[2]) end
-  list_until(K[2], member, now, now + ttl * 1e6, ttl)
-  local count = call('ZCARD', K[2])
-  if count <= most then return count end
-  local oldest = call('ZRANGE', K[2], 0, math.min(count - most, DROPPED) - 1)
-  drop(K[2], prefix, oldest)
-  return count - #oldest
+  local counts = #A[1] + BESIDE + #member + lists * (LISTED + #member)
+  member = string.format('%s =%.0f', member, counts)
+  if not call('SET', K[1], A[1], 'NX', 'EX', ttl) then return as_it_is() end
+  for i = 5, #K, 2 do list_until(K[i], member, seconds, seconds + ttl, ttl) end
+  local gone = list_until(K[2], member, now, now + ttl * 1e6, ttl)
+  local count, bytes = note_lost(K[2], K[3], gone)
+  bytes = bytes + counts
+  call('SET', K[3], string.format('%.0f', bytes), 'EX', ttl)
+  local oldest = surplus(K[2], count, bytes, most, most_bytes)
+  if #oldest > 0 then count, bytes = drop(K[2], K[3], prefix, oldest) end
+  return {count, bytes}
+end
+
+-- An entity is gone. KEYS: the list of what tells of it, @kept, @bytes. Answers how many values it took away: some, or 0.
+local function forget(K, A)
+  expect_keys(K, 3)
+  local prefix = prefix_of(K[2], K[3])
+  expect_after(K[1], prefix .. 'of:')
+  local members = redis.call('ZRANGE', K[1], 0, DROPPED - 1)
+  if #members == 0 then return 0 end
+  drop(K[2], K[3], prefix, members)
+  redis.call('ZREM', K[1], unpack(members))
+  return #members
 end
 
 -- That Redis answers, knows this library, and lets us call it.
@@ -310,6 +381,7 @@ redis.register_function('@FURROW_LIBRARY@_remember', remember)
 redis.register_function('@FURROW_LIBRARY@_retry', retry)
 -- What these do is how a full Redis gets room again.
 redis.register_function{function_name = '@FURROW_LIBRARY@_reacted', callback = reacted, flags = {'allow-oom'}}
+redis.register_function{function_name = '@FURROW_LIBRARY@_forget', callback = forget, flags = {'allow-oom'}}
 redis.register_function{function_name = '@FURROW_LIBRARY@_park', callback = park, flags = {'allow-oom'}}
 redis.register_function{function_name = '@FURROW_LIBRARY@_clear', callback = clear, flags = {'allow-oom'}}
 redis.register_function{function_name = '@FURROW_LIBRARY@_ping', callback = ping, flags = {'no-writes'}}

@@ -175,18 +175,23 @@ furrow_status furrow_table_lease(furrow_table *table, const char *what, const ch
 
 /* Small values with an expiry, for idempotency results: "<service>:@idem:<key>". The first value remembered
  * stands until it expires; recall yields it, or FURROW_VALUE_NIL. */
-#define FURROW_REMEMBERED_OF_MAX 16
-#define FURROW_REMEMBERED_MAX    100000
+#define FURROW_REMEMBERED_OF_MAX    16
+#define FURROW_REMEMBERED_MAX       100000
+#define FURROW_REMEMBERED_BYTES_MAX ((size_t)256 << 20)
 typedef struct furrow_remembered {
     const char *service, *key;
     furrow_bytes value;
     const char *const *of; /* subjects of the service's own entities that the value tells something of */
     size_t of_count;
-    size_t max; /* that are remembered of the service: of more the oldest go; 0: FURROW_REMEMBERED_MAX */
+    /* That are remembered of the service, and what they may take of Redis: of more the oldest go. 0: those above. */
+    size_t max, max_bytes;
 } furrow_remembered;
-/* Nothing is kept of an entity that is a tombstone in Redis. @kept, or NULL: how many there are now. */
-furrow_status furrow_store_remember(furrow_store *store, const furrow_remembered *what, uint64_t ttl_s, size_t *kept,
-                                    furrow_error *err) FURROW_MUST_USE;
+typedef struct furrow_remembered_total {
+    size_t count, bytes;
+} furrow_remembered_total;
+/* Nothing is kept of an entity that is a tombstone in Redis. @total, or NULL: all that there is now. */
+furrow_status furrow_store_remember(furrow_store *store, const furrow_remembered *what, uint64_t ttl_s,
+                                    furrow_remembered_total *total, furrow_error *err) FURROW_MUST_USE;
 /* Whatever is remembered of the entity of @subject, once its tombstone is in Redis. */
 furrow_status furrow_store_forget(furrow_store *store, const char *service, const char *subject,
                                   furrow_error *err) FURROW_MUST_USE;

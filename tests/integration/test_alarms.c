@@ -14,6 +14,7 @@
 
 #define REQUESTS_MAX 60
 #define LARGE_BYTES  500000
+#define RESULTS_MAX  5000
 
 static furrow_error err;
 
@@ -37,6 +38,7 @@ static struct scene {
     const bound *limit;
     uint64_t version; /* that the requests wait for */
     size_t left;
+    furrow_status expected; /* of writers */
     char *body;
 } the;
 
@@ -169,9 +171,83 @@ static void results(farm *f)
     hire("E30", "key-30"); /* remembered: without that it exists */
 }
 
-START_TEST(remembered_results_have_a_limit_with_an_alarm)
+/* The same by what they take. */
+static void result_bytes(farm *f)
 {
-    farm_run(results);
+    start_with(f, "FURROW_RESULTS_MB", "1");
+    const char *alarm = "\"results: those remembered take ", *at = NULL;
+    size_t hired = 0;
+    for (; !(at = strstr(health(), alarm)) && hired < RESULTS_MAX; hired++) {
+        ck_assert_ptr_nonnull(strstr(health(), "\"alarms\":[]"));
+        hire(farm_text(f, "E%zu", hired), farm_text(f, "key-%zu", hired));
+    }
+    ck_assert_uint_lt(hired, RESULTS_MAX);
+    ck_assert_ptr_nonnull(strstr(at, "of 1024 KB, and then the oldest go (FURROW_RESULTS_MB)"));
+    ck_assert_uint_ge(strtoul(at + strlen(alarm), NULL, 10), 1024 * 4 / 5);
+    ck_assert_uint_le(strtoul(at + strlen(alarm), NULL, 10), 1024 * 4 / 5 + 2);
+}
+
+START_TEST(remembered_results_have_limits_with_alarms)
+{
+    static void (*const bodies[])(farm *) = {results, result_bytes};
+    farm_run(bodies[_i]);
+}
+END_TEST
+
+/* ---- writers of one entity ---- */
+
+static void change_crew(void *arg)
+{
+    furrow_error error = {0};
+    FURROW_AUTO(furrow_msg) reply = NULL;
+    furrow_header header = {FURROW_HEADER_TIMEOUT, "60S"};
+    furrow_outgoing out = {.subject = "employee.v1.EmployeeService.UpdateEmployee",
+                           .headers = &header,
+                           .header_count = 1,
+                           .data = furrow_bytes_of(arg)};
+    furrow_status status = furrow_link_request(the.f->link, &out, farm_within_ms(60000), &reply, &error);
+    if (status == FURROW_OK) status = furrow_client_reply_status(reply, &error);
+    ck_assert_msg(status == the.expected, "%s: %s", furrow_status_name(status), error.text);
+    the.left--;
+}
+
+static void add_writers(size_t count)
+{
+    the.left += count;
+    for (; count > 0; count--) ck_assert_int_eq(furrow_loop_spawn(the.f->loop, change_crew, the.body, &err), FURROW_OK);
+}
+
+static bool writers_wait(size_t count)
+{
+    return strstr(health(), farm_text(the.f, "\"writers: %zu of 10 wait to write Employee (FURROW_ENTITY_WAITERS)\"",
+                                      count)) != NULL;
+}
+
+/* Redis does not answer, nor has it been missed yet: the first writer has its turn and waits for it, the others for the
+ * turn. */
+static void writers(farm *f)
+{
+    setenv("FURROW_REDIS_TIMEOUT_MS", "60000", 1);
+    start_with(f, "FURROW_ENTITY_WAITERS", "10");
+    hire("E1", NULL);
+    the.body = farm_text(f, "{\"employee\":{\"id\":\"E1\",\"crew\":\"c\"},\"updateMask\":\"crew\"}");
+    furrow_test_server_pause(f->redis);
+    add_writers(9);
+    ck_assert_msg(FURROW_TEST_EVENTUALLY_IN_TASK(writers_wait(8), FARM_PATIENCE_MS), "%s", health());
+    add_writers(2);
+    ck_assert_msg(FURROW_TEST_EVENTUALLY_IN_TASK(writers_wait(10), FARM_PATIENCE_MS), "%s", health());
+    the.expected = FURROW_RESOURCE_EXHAUSTED;
+    add_writers(1);
+    ck_assert(FURROW_TEST_EVENTUALLY_IN_TASK(the.left == 11, FARM_PATIENCE_MS));
+    the.expected = FURROW_OK;
+    furrow_test_server_resume(f->redis);
+    ck_assert(FURROW_TEST_EVENTUALLY_IN_TASK(the.left == 0, FARM_PATIENCE_MS));
+    ck_assert_ptr_nonnull(strstr(health(), "\"alarms\":[]"));
+}
+
+START_TEST(writers_that_wait_for_one_entity_have_a_limit_with_an_alarm)
+{
+    farm_run(writers);
 }
 END_TEST
 
@@ -182,7 +258,8 @@ int main(void)
     tcase_set_timeout(tests, 180);
     tcase_add_loop_test(tests, a_limit_that_is_nearly_reached_raises_an_alarm_that_ends_with_it, 0,
                         sizeof bounds / sizeof bounds[0]);
-    tcase_add_test(tests, remembered_results_have_a_limit_with_an_alarm);
+    tcase_add_test(tests, writers_that_wait_for_one_entity_have_a_limit_with_an_alarm);
+    tcase_add_loop_test(tests, remembered_results_have_limits_with_alarms, 0, 2);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

@@ -9,8 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const functions[] = {"upsert", "apply",    "reacted", "mark", "move", "lease",
-                                        "clear",  "remember", "ping",    "park", "retry"};
+static const char *const functions[] = {"upsert", "apply",    "reacted", "mark", "move",  "lease",
+                                        "clear",  "remember", "ping",    "park", "retry", "forget"};
 enum { FUNCTIONS = sizeof functions / sizeof *functions };
 
 /* What furrow permissions gives to a service called "test". */
@@ -178,9 +178,15 @@ static void foreign_body(store_world *world)
         {"lease", {"1", "other:{W}:@lease:repair", "me", "1000"}},
         {"clear", {"2", "test:{W}:@ids", "other:{W}:a", "a"}},
         {"clear", {"2", "other:{W}:@ids", "test:{W}:a", "a"}},
-        {"remember", {"2", "other:@idem:k", "other:@idem:@kept", "x", "60", "1", "9"}},
-        {"remember", {"4", "test:@idem:k", "test:@idem:@kept", "other:{W}:a", "test:@idem:of:a", "x", "60", "1", "9"}},
-        {"remember", {"4", "test:@idem:k", "test:@idem:@kept", "test:{W}:a", "other:@idem:of:a", "x", "60", "1", "9"}},
+        {"remember", {"3", "other:@idem:k", "other:@idem:@kept", "other:@idem:@bytes", "x", "60", "1", "9", "999"}},
+        {"remember",
+         {"5", "test:@idem:k", "test:@idem:@kept", "test:@idem:@bytes", "other:{W}:a", "test:@idem:of:a", "x", "60",
+          "1", "9", "999"}},
+        {"remember",
+         {"5", "test:@idem:k", "test:@idem:@kept", "test:@idem:@bytes", "test:{W}:a", "other:@idem:of:a", "x", "60",
+          "1", "9", "999"}},
+        {"forget", {"3", "other:@idem:of:a", "other:@idem:@kept", "other:@idem:@bytes"}},
+        {"forget", {"3", "other:@idem:of:a", "test:@idem:@kept", "test:@idem:@bytes"}},
     };
     furrow_error err = {0};
     furrow_store *store = open_service(world);

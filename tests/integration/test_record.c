@@ -501,37 +501,92 @@ static void bounded_body(store_world *world)
     enum { MOST = 100, ALL = 10 * MOST };
     static const char *const of[] = {"shop.v1.Item.a"};
     char key[16];
-    size_t kept = 0;
+    furrow_remembered_total total = {0};
     ck_assert(store_world_connected(world->store));
     for (int i = 1; i <= ALL; i++) {
         snprintf(key, sizeof key, "k%d", i);
         furrow_remembered what = {
             .service = "test", .key = key, .value = text("x"), .of = of, .of_count = i % 2, .max = MOST};
-        ck_assert_ok(furrow_store_remember(world->store, &what, 86400, &kept, failure));
-        ck_assert_uint_eq(kept, i < MOST ? (size_t)i : MOST);
+        ck_assert_ok(furrow_store_remember(world->store, &what, 86400, &total, failure));
+        ck_assert_uint_eq(total.count, i < MOST ? (size_t)i : MOST);
         if (i % 7 > 0) continue;
-        ck_assert_ok(furrow_store_remember(world->store, &what, 86400, &kept, failure));
-        ck_assert_uint_eq(kept, i < MOST ? (size_t)i : MOST);
+        ck_assert_ok(furrow_store_remember(world->store, &what, 86400, &total, failure));
+        ck_assert_uint_eq(total.count, i < MOST ? (size_t)i : MOST);
     }
     ck_assert(!remembers(world, "k1") && !remembers(world, "k900") && remembers(world, "k901") &&
               remembers(world, "k1000"));
-    ck_assert_int_eq(store_world_number(world, "DBSIZE"), MOST + 2);
+    ck_assert_int_eq(store_world_number(world, "DBSIZE"), MOST + 3);
     ck_assert_int_eq(store_world_number(world, "ZCARD test:@idem:of:shop.v1.Item.a"), MOST / 2);
     ck_assert_int_gt(store_world_number(world, "TTL test:@idem:@kept"), 86000);
 
     /* A bound that was lowered is come to in steps; what is forgotten makes room. */
     furrow_remembered what = {.service = "test", .key = "less", .value = text("x"), .max = 10};
-    ck_assert_ok(furrow_store_remember(world->store, &what, 86400, &kept, failure));
-    ck_assert_uint_eq(kept, 10);
+    ck_assert_ok(furrow_store_remember(world->store, &what, 86400, &total, failure));
+    ck_assert_uint_eq(total.count, 10);
     ck_assert_int_eq(store_world_number(world, "ZCARD test:@idem:of:shop.v1.Item.a"), 4);
     ck_assert_ok(furrow_store_forget(world->store, "test", of[0], failure));
     ck_assert_int_eq(store_world_number(world, "ZCARD test:@idem:@kept"), 6); /* "less", and the even ones */
-    ck_assert_int_eq(store_world_number(world, "DBSIZE"), 7);
+    ck_assert_int_eq(store_world_number(world, "DBSIZE"), 8);
 }
 
 START_TEST(of_more_values_than_may_be_remembered_the_oldest_go)
 {
     store_world_run(NULL, bounded_body);
+}
+END_TEST
+
+/* How much they count for is what is in the list, whatever came and went. */
+static void check_bytes(store_world *world, furrow_remembered_total total)
+{
+    uint64_t sum = 0;
+    furrow_value listed;
+    ck_assert_ok(store_world_ask(world, world->store, "ZRANGE test:@idem:@kept 0 -1", &listed, failure));
+    for (size_t i = 0; i < listed.count; i++) sum += strtoul(strstr(listed.items[i].text.data, " =") + 2, NULL, 10);
+    ck_assert_uint_eq(listed.count, total.count);
+    ck_assert_uint_eq(sum, total.bytes);
+    ck_assert_uint_eq(strtoul(store_world_text(world, "GET test:@idem:@bytes"), NULL, 10), sum);
+}
+
+/* Values of all sizes: so many of the newest stay as fit. */
+static void bytes_body(store_world *world)
+{
+    enum { MOST = 200000, ALL = 400 };
+    static const char *const of[] = {"shop.v1.Item.a", "shop.v1.Item.b"};
+    char key[16], value[4000];
+    furrow_remembered_total total = {0};
+    memset(value, 'x', sizeof value);
+    ck_assert(store_world_connected(world->store));
+    for (int i = 0; i < ALL; i++) {
+        snprintf(key, sizeof key, "k%d", i);
+        furrow_remembered what = {.service = "test",
+                                  .key = key,
+                                  .value = {value, 1 + (size_t)i * 977 % sizeof value},
+                                  .of = of,
+                                  .of_count = (size_t)i % 3,
+                                  .max_bytes = MOST};
+        ck_assert_ok(furrow_store_remember(world->store, &what, 86400, &total, failure));
+        ck_assert_uint_gt(total.bytes, 0);
+        ck_assert_uint_le(total.bytes, MOST);
+        ck_assert(remembers(world, key));
+        if (i % 50 == 49) check_bytes(world, total);
+    }
+    ck_assert_uint_gt(total.bytes, MOST - 8000);
+    ck_assert(!remembers(world, "k0"));
+    ck_assert_ok(furrow_store_forget(world->store, "test", of[0], failure));
+    furrow_remembered what = {.service = "test", .key = "last", .value = text("x"), .max_bytes = MOST};
+    ck_assert_ok(furrow_store_remember(world->store, &what, 86400, &total, failure));
+    check_bytes(world, total);
+    ck_assert_uint_lt(total.bytes, MOST / 2);
+    /* One that is larger than all together may be takes the others' place, and then has none itself. */
+    what = (furrow_remembered){.service = "test", .key = "large", .value = text("x"), .max_bytes = 1};
+    ck_assert_ok(furrow_store_remember(world->store, &what, 86400, &total, failure));
+    while (total.count > 0) ck_assert_ok(furrow_store_remember(world->store, &what, 86400, &total, failure));
+    ck_assert_int_eq(store_world_number(world, "DBSIZE"), 0);
+}
+
+START_TEST(of_values_that_take_more_than_they_may_the_oldest_go)
+{
+    store_world_run(NULL, bytes_body);
 }
 END_TEST
 
@@ -573,6 +628,7 @@ int main(void)
         what_is_remembered_of_an_entity_goes_with_it,
         any_number_of_remembered_values_is_forgotten,
         of_more_values_than_may_be_remembered_the_oldest_go,
+        of_values_that_take_more_than_they_may_the_oldest_go,
     };
     return store_world_main("record", tests, sizeof tests / sizeof tests[0]);
 }
