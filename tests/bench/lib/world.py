@@ -22,9 +22,9 @@ class Failure(Exception):
     """What went wrong, for people."""
 
 
-def free_port():
+def free_port(above=0):
     # Below the range that the system gives to outgoing connections.
-    for port in range(21000 + os.getpid() % 5000, 32000):
+    for port in range(max(above + 1, 21000 + os.getpid() % 5000), 32000):
         with socket.socket() as probe:
             try:
                 probe.bind(("127.0.0.1", port))
@@ -39,6 +39,14 @@ def find_program(name):
     if not path:
         raise Failure(f"{name} is not installed")
     return path
+
+
+def find_build(root, wanted):
+    """@wanted, or the first preset that is built with its benchmarks."""
+    for build in [wanted] if wanted else [os.path.join(root, "build", name) for name in ("release", "dev")]:
+        if os.path.exists(os.path.join(build, "tests", "bench", "furrow_echo")):
+            return os.path.abspath(build)
+    raise Failure("no build: cmake --preset release && cmake --build --preset release")
 
 
 def figures(text):
@@ -78,12 +86,14 @@ class World:
 
     def _start_servers(self):
         self.port = free_port()
-        nats_limits, redis_more = "", []
+        monitoring = free_port(above=self.port)
+        self.monitoring = f"http://127.0.0.1:{monitoring}"
+        nats_limits, redis_more = f'http: "127.0.0.1:{monitoring}"\n', []
         if self.shipped:
             self.furrow("keys", self.keys, env=self.contracts())
             self._permissions("nats", "accounts.conf")
             self._permissions("redis", "redis.acl")
-            nats_limits = "include accounts.conf\n" + subprocess.run(["bash", "-c", f". {MESH_SH} && nats_limits"], check=True, text=True,
+            nats_limits += "include accounts.conf\n" + subprocess.run(["bash", "-c", f". {MESH_SH} && nats_limits"], check=True, text=True,
                                                                      stdout=subprocess.PIPE).stdout
             redis_more = ["--aclfile", os.path.join(self.dir, "redis.acl")]
         with open(os.path.join(self.dir, "nats.conf"), "w") as out:
@@ -184,17 +194,23 @@ class World:
         path = os.path.join(self.keys, f"{name}.seal")
         return {"FURROW_SEAL_KEY_FILE": path} if os.path.exists(path) else {}
 
-    def start_service(self, name, program=None, env=None, url=None):
-        """@program: its path, unless it is one of services/. @env: more settings. @url: another way to NATS (ways_slow)."""
-        log = {"FURROW_NATS_LOG_USER": f"{name}.log", "FURROW_NATS_LOG_PASSWORD": PASSWORD} if self.shipped else {}
-        there = {"FURROW_NATS_URL": url} if url else {}
-        service = self.start(program or os.path.join(self.services, name),
-                             env={**self.settings(name), **log, **self.secrets(name), **there, **(env or {})})
-        self.furrow("health", "--wait", PATIENCE_S, name)
-        return service
+    def start_services(self, names, folder=None, **more):
+        """At once; they are ready. @folder: where their programs are, if they are none of the mesh's; @more: further settings."""
+        services = []
+        for name in names:
+            log = {"FURROW_NATS_LOG_USER": f"{name}.log", "FURROW_NATS_LOG_PASSWORD": PASSWORD} if self.shipped else {}
+            services.append(self.start(os.path.join(folder or self.services, name), env={**self.settings(name), **log, **self.secrets(name), **more}))
+        for name, service in zip(names, services):
+            # Who asks before it is there waits for a second: nats-server tells no operator that nobody serves a subject.
+            self.wait(lambda: 'msg="ready"' in open(service.log).read(), service, f"{name} to be ready")
+            self.furrow("health", "--wait", PATIENCE_S, name)
+        return services
 
-    def start_crew(self, name, way, env=None):
-        return self.start_service(name, os.path.join(self.bench, "ways", name), {"WAYS_WAY": way, **(env or {})})
+    def start_service(self, name, folder=None, **more):
+        return self.start_services([name], folder, **more)[0]
+
+    def start_crew(self, name, way, **more):
+        return self.start_service(name, os.path.join(self.bench, "ways"), WAYS_WAY=way, **more)
 
     def __enter__(self):
         return self
@@ -232,7 +248,7 @@ def busy_seconds():
 
 
 class Redis:
-    """As much of a client as the benchmarks need: one command, one answer that is text or a number."""
+    """As much of a client as the benchmarks need: one command, one answer that is text, a number or a list of such."""
 
     def __init__(self, path, *user_and_password):
         self.socket = socket.socket(socket.AF_UNIX)
@@ -243,13 +259,28 @@ class Redis:
 
     def command(self, *words):
         self.socket.sendall(b"*%d\r\n" % len(words) + b"".join(b"$%d\r\n%s\r\n" % (len(word), word) for word in map(str.encode, words)))
+        return self._answer()
+
+    def _answer(self):
         line = self.input.readline().decode().strip()
         kind, rest = line[0], line[1:]
         if kind == "-":
             raise Failure(f"redis: {rest}")
         if kind == "$":
-            return self.input.read(int(rest) + 2)[:-2].decode()
+            return self.input.read(int(rest) + 2)[:-2].decode() if rest != "-1" else None
+        if kind == "*":
+            return [self._answer() for _ in range(int(rest))]
         return int(rest) if kind == ":" else rest
+
+    def forget(self, pattern):
+        """Deletes the keys that match."""
+        cursor = "0"
+        while True:
+            cursor, keys = self.command("SCAN", cursor, "MATCH", pattern, "COUNT", "10000")
+            if keys:
+                self.command("UNLINK", *keys)
+            if cursor == "0":
+                break
 
     def used_memory(self):
         return int(next(line for line in self.command("INFO", "memory").splitlines() if line.startswith("used_memory:")).split(":")[1])
