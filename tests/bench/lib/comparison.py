@@ -1,0 +1,213 @@
+"""
+What is compared, a function for each table: it takes the farms and the scale, and yields rows. Ways of one point run right after each other,
+so that they see the same machine. Columns are in tables.py, in the order in which a row has them.
+"""
+import os
+import signal
+import time
+
+from lib.counters import Traffic, jetstream_bytes, redis_bytes, settle
+from lib.farm import JOBS, KEEPING, OWNERS, Farm, resumed, stopped
+from lib.model import WAYS
+
+OWNER_KILLED = "employee"  # where one of them is: who is asked most
+
+
+class Scale:
+    def __init__(self, quick):
+        self.quick = quick
+        self.employees = 20_000 if quick else 100_000
+        self.seconds = 0.6 if quick else 2.5
+        self.in_flight = (1, 64) if quick else (1, 16, 64, 256)
+        self.consumers = (1, 4) if quick else (1, 2, 4, 8)
+        self.outage_seconds = 0.6 if quick else 1.5
+        self.timeout_ms = 300 if quick else 1_000  # of a command: a stopped owner answers nobody
+        self.outage_rate = 500 if quick else 1_000
+        self.faults = [("killed", "one"), ("stopped", "all")] if quick else [
+            (fault, owners) for fault in ("killed", "stopped", "slow", "restarting") for owners in ("one", "all")]
+        self.update_rates = (10, 100) if quick else (1, 10, 100)
+        self.ratios = (10,) if quick else (0.1, 1, 10, 100, 1_000)
+        self.growth = (1_000, 20_000) if quick else (1_000, 10_000, 100_000, 1_000_000)
+        self.growth_ways = ("parallel", "replica") if quick else ("parallel", "hybrid", "replica")
+
+
+class Farms:
+    """Both of them: of(way) is the one whose consumers can be so."""
+
+    def __init__(self, build, scale):
+        self.build, self.scale = build, scale
+        self.asking = Farm(build, keeps=False, employees=scale.employees)
+        try:
+            self.keeping = Farm(build, keeps=True, employees=scale.employees)
+            self.kept = {way: bytes_kept(self.of(way), way) for way in WAYS}
+        except BaseException:
+            self.asking.close()
+            raise
+
+    def of(self, way):
+        return self.keeping if way in KEEPING else self.asking
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.keeping.close()
+        self.asking.close()
+
+
+def speed(farms, scale):
+    for in_flight in scale.in_flight:
+        for way in WAYS:
+            farm = farms.of(way)
+            run = farm.clock_in(farm.only(way), "--in-flight", in_flight, "--seconds", scale.seconds, "--warm-up", scale.seconds / 5)
+            cpu = run.cpu
+            yield [way, in_flight, run.per_s, run.p50_us, run.p99_us, cpu["crew1"], *(cpu[owner] for owner in OWNERS), cpu["nats"],
+                   cpu["redis"], run.requests, run.messages, run.bytes]
+
+
+def bottleneck(farms, scale):
+    for count in scale.consumers:
+        for way in WAYS:
+            farm = farms.of(way)
+            run = farm.clock_in(farm.only(way, count), "--in-flight", 16, "--seconds", scale.seconds, "--warm-up", scale.seconds / 5)
+            owners = sum(run.cpu[owner] for owner in OWNERS)
+            yield [way, count, run.per_s, run.p99_us, run.requests, run.requests * run.per_s, owners, 100 * owners * run.per_s / 1e6]
+
+
+def bytes_kept(farm, way):
+    """What a consumer takes of Redis by knowing of the farm, before its first command; in a farm where it has never run."""
+    before = redis_bytes(farm.world)
+    farm.only(way)
+    return max(0, settle(lambda: redis_bytes(farm.world)) - before)
+
+
+# ---- outage ----
+
+def killed(farm, names):
+    for name in names:
+        farm.end(farm.owners.pop(name))
+    yield
+    farm.start_owners(names)
+
+
+def halted(farm, names):
+    for name in names:
+        stopped(farm.owners[name])
+    yield
+    for name in names:
+        resumed(farm.owners[name])
+    for name in names:
+        farm.world.furrow("health", "--wait", "30", name)
+
+
+def slow(farm, names):
+    """Each byte between the owner and nats-server comes 200 ms late, either way."""
+    farm.start_relay(200)
+    for name in names:
+        farm.end(farm.owners.pop(name))
+    farm.start_owners(names, FURROW_NATS_URL=farm.relay)
+    yield
+    for name in names:
+        farm.end(farm.owners.pop(name))
+    farm.start_owners(names)
+
+
+def unharmed(farm, names):
+    yield
+
+
+FAULTS = {"none": unharmed, "killed": killed, "stopped": halted, "slow": slow, "restarting": unharmed}
+
+
+def restart(farm, names):
+    for name in names:
+        farm.end(farm.owners.pop(name), signal.SIGTERM)
+    farm.start_owners(names)
+
+
+def outage(farms, scale):
+    """A steady rate of commands while an owner, or all of them, are as the fault says."""
+    how = ("--rate", scale.outage_rate, "--seconds", scale.outage_seconds, "--warm-up", 0.2, "--timeout-ms", scale.timeout_ms)
+    alive = {}
+    farms.asking.of_ways(WAYS[:-1])
+    farms.keeping.of_ways(WAYS[-1:])
+    for fault, owners in (("none", ""), *scale.faults):
+        for farm, ways in ((farms.asking, WAYS[:-1]), (farms.keeping, WAYS[-1:])):
+            names = [OWNER_KILLED] if owners == "one" else list(OWNERS)
+            harm = FAULTS[fault](farm, names)
+            next(harm)
+            for way, crew in zip(ways, farm.crews):
+                run = farm.clock_in([crew], *how, during=(lambda: restart(farm, names)) if fault == "restarting" else None)
+                alive.setdefault(way, run)
+                yield [way, fault, owners, 100 * run.share_ok, run.p50_us, run.p99_us, alive[way].p99_us]
+            next(harm, None)
+
+
+def outage_trace(farms, scale):
+    """The same second by second: all owners are killed after one second and come back after two and a half."""
+    for way in () if scale.quick else WAYS:
+        farm, file = farms.of(way), os.path.join(farms.of(way).world.dir, "trace")
+
+        def kill_and_bring_back():
+            time.sleep(1)
+            harm = killed(farm, list(OWNERS))
+            next(harm)
+            time.sleep(1.5)
+            next(harm, None)
+        farm.clock_in(farm.only(way), "--rate", scale.outage_rate, "--seconds", 4, "--warm-up", 0, "--timeout-ms", scale.timeout_ms, "--trace", file,
+                      during=kill_and_bring_back)
+        for line in open(file):
+            yield [way, *(float(word) for word in line.split())]
+
+
+# ---- bandwidth against storage ----
+
+IDLE_S = 0.5
+
+
+def change(farm, rate, seconds):
+    """Changes employees; the messages and bytes of one change, all who keep them included, without what an idle farm sends in that time."""
+    before = Traffic(farm.world)
+    time.sleep(IDLE_S)
+    idle, before, begun = Traffic(farm.world, before), Traffic(farm.world), time.monotonic()
+    made = farm.line_of(farm.spawn(farm.changes(rate, seconds)))["sent"]
+    farm.caught_up()
+    total, share = Traffic(farm.world, before), (time.monotonic() - begun) / IDLE_S
+    return (total.messages - idle.messages * share) / made, (total.bytes - idle.bytes * share) / made
+
+
+def rates_of(ratio):
+    """Commands and changes a second that make @ratio and that any machine can do."""
+    return (ratio * 1_000, 1_000) if ratio <= 1 else (2_000, 2_000 / ratio)
+
+
+def bandwidth(farms, scale):
+    """Commands and changes alone, and mixed."""
+    seconds, alone = scale.seconds, {}
+    for way in WAYS:
+        farm = farms.of(way)
+        run = farm.clock_in(farm.only(way), "--rate", 2_000, "--seconds", seconds, "--warm-up", 0)
+        alone[way] = (run.messages, run.bytes, *change(farm, 1_000, seconds))
+    for ratio in scale.ratios:
+        for way in WAYS:
+            farm = farms.of(way)
+            reads, changes = rates_of(ratio)
+            crew = farm.only(way)
+            mixed = farm.clock_in(crew, "--rate", reads, "--seconds", seconds, "--warm-up", 0, meanwhile=farm.changes(changes, seconds))
+            yield [way, ratio, *alone[way], mixed.bytes, farms.kept[way], farms.kept[way] / (farm.employees + 2 * JOBS), farm.redis_of_owners,
+                   farm.jetstream_of_owners]
+
+
+# ---- bulk, growth ----
+
+def growth(farms, scale):
+    for employees in scale.growth:
+        for way in scale.growth_ways:
+            with Farm(farms.build, keeps=way in KEEPING, employees=employees, crews=1, owners=way not in KEEPING) as farm:
+                kept = bytes_kept(farm, way)
+                calls = min(employees * 9 // 10, 2_000 if scale.quick else 30_000)
+                run = farm.clock_in(["crew1"], "--in-flight", 64, "--calls", calls, "--warm-up", calls // 10)
+                yield [way, employees, run.per_s, run.p50_us, run.p99_us, kept, jetstream_bytes(farm.world)["EMPLOYEE"][1]]
+
+
+MEASURED = {"speed": speed, "bottleneck": bottleneck, "outage": outage, "outage_trace": outage_trace, "bytes": bandwidth, "growth": growth}
