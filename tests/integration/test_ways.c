@@ -57,18 +57,30 @@ static void hire(farm *f, const char *id)
 }
 
 /* "OK", or status and text; with the versions that it was decided on. What tells the moment is cut off. */
-static char *clock_in(farm *f, int way, const char *employee, const char *job, const char *location)
+static char *ask_crew(farm *f, int way, const char *method, const char *employee, const char *job, const char *location)
 {
     char *answer = NULL;
     furrow_status status = farm_call(
-        f, farm_text(f, "%s.v1.CrewService.ClockIn", ways[way].crew),
+        f, farm_text(f, "%s.v1.CrewService.%s", ways[way].crew, method),
         farm_text(f, "{\"employeeId\":\"%s\",\"jobId\":\"%s\",\"locationId\":\"%s\"}", employee, job, location),
         &answer, &err);
-    char *facts = status == FURROW_OK ? strstr(answer, "\"facts\"") : NULL;
-    char *text = farm_text(f, "%s: %s", furrow_status_name(status), facts ? facts : err.text);
+    char *facts = status == FURROW_OK ? strstr(answer, "{\"employee\":\"") : NULL;
+    char *text = farm_text(f, "%s: %.*s", furrow_status_name(status), (int)(facts ? strcspn(facts, "}") : 255),
+                           facts ? facts : err.text);
     char *moment = strstr(text, ", since ");
     if (moment) *moment = '\0';
     return text;
+}
+
+static char *clock_in(farm *f, int way, const char *employee, const char *job, const char *location)
+{
+    return ask_crew(f, way, "ClockIn", employee, job, location);
+}
+
+/* The same, but nothing is written. */
+static char *check_clock_in(farm *f, int way, const char *employee, const char *job, const char *location)
+{
+    return ask_crew(f, way, "CheckClockIn", employee, job, location);
 }
 
 static void same_answers(farm *f)
@@ -104,7 +116,10 @@ static void same_answers(farm *f)
     start_crews(f, crews, NULL); /* a crew of replicas is ready when it has caught up */
     for (size_t c = 0; c < sizeof commands / sizeof *commands; c++) {
         const char *const *is = commands[c];
+        char *checked = check_clock_in(f, 0, is[0], is[1], is[2]);
+        for (int way = 1; way < WAYS; way++) ck_assert_str_eq(check_clock_in(f, way, is[0], is[1], is[2]), checked);
         char *first = clock_in(f, 0, is[0], is[1], is[2]);
+        ck_assert_str_eq(first, checked);
         ck_assert_msg(strstr(first, is[3]), "%s %s %s: %s, not %s", is[0], is[1], is[2], first, is[3]);
         for (int way = 1; way < WAYS; way++) ck_assert_str_eq(clock_in(f, way, is[0], is[1], is[2]), first);
     }

@@ -7,7 +7,7 @@
  *
  * A request asks for the facts and reads the employee's day, in the order of the way; publishes the new day with the
  * expected subject sequence and waits for the ack; upserts the day, versioned, with its three index entries; and answers
- * with it. What the replicas hold, and bare.lua, must be in Redis before. Whatever is wrong ends the program.
+ * with it. CheckClockIn ends before the publishing. What the replicas hold, and bare.lua, must be in Redis before. Whatever is wrong ends the program.
  */
 #include "bare.h"
 #include "bare_facts.h"
@@ -36,8 +36,8 @@ typedef struct slot {
     char day_id[96];
     uint8_t event[EVENT_MAX];
     size_t event_len;
-    struct slot *next; /* among the free ones, or among those that wait for Redis */
-    bool upserting, read, known;
+    struct slot *next;                  /* among the free ones, or among those that wait for Redis */
+    bool upserting, read, known, check; /* check: decide, and write nothing */
     uint64_t sequence;
 } slot;
 
@@ -109,9 +109,34 @@ static void publish_day(server *self, slot *what)
     natsMsg_Destroy(event);
 }
 
+static void set_versions(const slot *what, Ways__V1__FactVersions *out)
+{
+    out->employee = (int64_t)what->facts.versions[BARE_EMPLOYEE];
+    out->job = (int64_t)what->facts.versions[BARE_JOB];
+    out->location = (int64_t)what->facts.versions[BARE_LOCATION];
+}
+
+static void send_answer(server *self, slot *what)
+{
+    bare_check(
+        natsConnection_Publish(self->nats.native, natsMsg_GetReply(what->request), what->event, (int)what->event_len),
+        "answer");
+    natsMsg_Destroy(what->request);
+    what->next = self->free;
+    self->free = what;
+}
+
+static void answer_check(server *self, slot *what)
+{
+    Ways__V1__FactVersions facts = WAYS__V1__FACT_VERSIONS__INIT;
+    set_versions(what, &facts);
+    what->event_len = ways__v1__fact_versions__pack(&facts, what->event);
+    send_answer(self, what);
+}
+
 static void go_on(server *self, slot *what)
 {
-    if (what->read && what->known) publish_day(self, what);
+    if (what->read && what->known) (what->check ? answer_check : publish_day)(self, what);
 }
 
 static void on_facts(void *arg, bare_inquiry *inquiry)
@@ -135,6 +160,7 @@ static void take_request(server *self, natsMsg *msg)
     self->free = what->next;
     what->request = msg;
     what->upserting = what->read = what->known = false;
+    what->check = strstr(natsMsg_GetSubject(msg), ".CheckClockIn") != NULL;
     const char *ids[BARE_KINDS] = {request->employee_id, request->job_id, request->location_id};
     for (int kind = 0; kind < BARE_KINDS; kind++)
         snprintf(what->facts.ids[kind], sizeof what->facts.ids[kind], "%s", ids[kind]);
@@ -207,9 +233,7 @@ static void pack_answer(slot *what, Timesheet__V1__WorkDay *day)
 {
     Ways__V1__DayState state = WAYS__V1__DAY_STATE__INIT;
     Ways__V1__FactVersions facts = WAYS__V1__FACT_VERSIONS__INIT;
-    facts.employee = (int64_t)what->facts.versions[BARE_EMPLOYEE];
-    facts.job = (int64_t)what->facts.versions[BARE_JOB];
-    facts.location = (int64_t)what->facts.versions[BARE_LOCATION];
+    set_versions(what, &facts);
     state.day = day, state.version = (int64_t)what->sequence, state.facts = &facts;
     if (ways__v1__day_state__get_packed_size(&state) > EVENT_MAX) bare_die("answer", "is too large");
     what->event_len = ways__v1__day_state__pack(&state, what->event);
@@ -218,12 +242,7 @@ static void pack_answer(slot *what, Timesheet__V1__WorkDay *day)
 static void answer_request(server *self, slot *what)
 {
     with_day(self, what, pack_answer);
-    bare_check(
-        natsConnection_Publish(self->nats.native, natsMsg_GetReply(what->request), what->event, (int)what->event_len),
-        "answer");
-    natsMsg_Destroy(what->request);
-    what->next = self->free;
-    self->free = what;
+    send_answer(self, what);
 }
 
 static void take_redis_answer(server *self, redisReply *reply)

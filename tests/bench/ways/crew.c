@@ -21,6 +21,11 @@ static const facts_source *const sources[] = {&facts_sequential, &facts_parallel
 
 static const facts_source *source;
 
+static furrow_status too_much_memory(furrow_error *err)
+{
+    return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "the request needs more memory than it may use");
+}
+
 static furrow_entity *crew_days(furrow_service *service)
 {
     return furrow_service_entity(service, &crew_day_entity);
@@ -169,10 +174,17 @@ static furrow_status decide_clock_in(void *arg, const furrow_state *current, fur
     status = workday_clock_in(current->message ? &before : NULL, &self->stroke, arena, &after, err);
     if (status != FURROW_OK) return status;
     crew_day *next = furrow_arena_alloc(arena, sizeof *next);
-    if (!next) return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "the request needs more memory than it may use");
+    if (!next) return too_much_memory(err);
     copy_from_timesheet(after, next);
     *out = (furrow_decision){.next = &next->base, .event = "clocked_in"};
     return FURROW_OK;
+}
+
+static void set_versions(const facts *found, Ways__V1__FactVersions *out)
+{
+    out->employee = (int64_t)found->versions[FACTS_EMPLOYEE];
+    out->job = (int64_t)found->versions[FACTS_JOB];
+    out->location = (int64_t)found->versions[FACTS_LOCATION];
 }
 
 static furrow_status answer_day(const clocking *self, const furrow_state *written, furrow_arena *arena,
@@ -180,42 +192,62 @@ static furrow_status answer_day(const clocking *self, const furrow_state *writte
 {
     Timesheet__V1__WorkDay *day = furrow_arena_alloc(arena, sizeof *day);
     Ways__V1__FactVersions *versions = furrow_arena_alloc(arena, sizeof *versions);
-    if (!day || !versions)
-        return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "the request needs more memory than it may use");
+    if (!day || !versions) return too_much_memory(err);
     copy_to_timesheet((const crew_day *)written->message, day);
     ways__v1__fact_versions__init(versions);
-    versions->employee = (int64_t)self->facts.versions[FACTS_EMPLOYEE];
-    versions->job = (int64_t)self->facts.versions[FACTS_JOB];
-    versions->location = (int64_t)self->facts.versions[FACTS_LOCATION];
+    set_versions(&self->facts, versions);
     response->day = day;
     response->version = (int64_t)written->version;
     response->facts = versions;
     return FURROW_OK;
 }
 
+/* What a clock-in reads before it decides, all in one round trip if its source is local. */
+static furrow_status begin_clocking(furrow_call *call, const Timesheet__V1__ClockInRequest *request, clocking **out,
+                                    furrow_state *day, furrow_error *err)
+{
+    furrow_arena *arena = furrow_call_arena(call);
+    clocking *self = furrow_arena_alloc(arena, sizeof *self); /* a task's stack is small */
+    if (!self) return too_much_memory(err);
+    furrow_status status = prepare_clocking(self, call, request, err);
+    if (status == FURROW_OK) status = look(self, true, arena, err);
+    if (status == FURROW_OK)
+        status = furrow_entity_unpack(crew_days(furrow_service_of(call)), self->day_id, &self->reads[0].record, arena,
+                                      day, err);
+    if (status == FURROW_OK) *out = self;
+    return status;
+}
+
 furrow_status crew_clock_in(furrow_call *call, const Timesheet__V1__ClockInRequest *request,
                             Ways__V1__DayState *response, furrow_error *err)
 {
     furrow_arena *arena = furrow_call_arena(call);
-    furrow_entity *days = crew_days(furrow_service_of(call));
+    clocking *self;
     furrow_state day;
     furrow_written written;
-    clocking *self = furrow_arena_alloc(arena, sizeof *self); /* a task's stack is small */
-    if (!self) return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "the request needs more memory than it may use");
-    furrow_status status = prepare_clocking(self, call, request, err);
-    if (status == FURROW_OK) status = look(self, true, arena, err);
-    if (status == FURROW_OK)
-        status = furrow_entity_unpack(days, self->day_id, &self->reads[0].record, arena, &day, err);
+    furrow_status status = begin_clocking(call, request, &self, &day, err);
     if (status != FURROW_OK) return status;
     furrow_write write = {.id = self->day_id,
                           .command = furrow_call_command(call),
                           .known = &day,
                           .decide = decide_clock_in,
                           .arg = self};
-    status = furrow_entity_write(days, &write, arena, &written, err);
+    status = furrow_entity_write(crew_days(furrow_service_of(call)), &write, arena, &written, err);
     if (status != FURROW_OK) return status;
     furrow_call_wrote(call, written.subject, written.state.version);
     return answer_day(self, &written.state, arena, response, err);
+}
+
+furrow_status crew_check_clock_in(furrow_call *call, const Timesheet__V1__ClockInRequest *request,
+                                  Ways__V1__FactVersions *response, furrow_error *err)
+{
+    clocking *self;
+    furrow_state day;
+    furrow_decision unused;
+    furrow_status status = begin_clocking(call, request, &self, &day, err);
+    if (status == FURROW_OK) status = decide_clock_in(self, &day, furrow_call_arena(call), &unused, err);
+    if (status == FURROW_OK) set_versions(&self->facts, response);
+    return status;
 }
 
 static const furrow_handlers *const handlers[] = {&crew_service_handlers, NULL};

@@ -7,6 +7,7 @@
  *   -> ways_client per_s=21000.0 p50_us=2900.0 p99_us=5100.0 ok=20000 denied=0 refused=0 failed=0 lost=0 seconds=0.952
  *      cpu_us=1.90
  *
+ *   --check          CheckClockIn: the same decision, nothing is written; so employees can come again
  *   --warm-up N      calls (with --calls) or seconds (with --seconds) that do not count
  *   --first N        employees E<first> and on, each once; after --employees of them from E<first> again
  *   --jobs N         jobs and locations J0000000, L0000000 and on, in turns
@@ -14,7 +15,7 @@
  *   --trace FILE     a line for each 100 ms: t_ms sent ok failed p50_us p99_us (of those that ended OK; failed: all
  *                    others)
  *
- * ok: answered with a day; its latencies make p50 and p99, and ok a second is per_s. denied: FAILED_PRECONDITION, which is
+ * ok: answered with a day (or a check's versions); its latencies make p50 and p99, and ok a second is per_s. denied: FAILED_PRECONDITION, which is
  * a decision. refused: RESOURCE_EXHAUSTED. failed: any other status. May depend on: bare.h, measure.h, timesheet's
  * messages. Threads: one.
  */
@@ -38,7 +39,8 @@
 
 typedef struct settings {
     const char *url, *trace;
-    char subject[128];
+    char subject[160];
+    bool check;
     size_t in_flight, calls, warm_up, first, employees, jobs, timeout_ms;
     double rate, seconds, warm_up_s;
 } settings;
@@ -164,15 +166,30 @@ static void start_call(client *self, uint64_t due_ns)
     (self->set->timeout_ms ? send_with_deadline : send_plain)(self, reply, body, len);
 }
 
-static int outcome_of(natsMsg *msg)
+static bool is_day(natsMsg *msg)
+{
+    Ways__V1__DayState *state =
+        ways__v1__day_state__unpack(NULL, (size_t)natsMsg_GetDataLength(msg), (const uint8_t *)natsMsg_GetData(msg));
+    bool good = state && state->version > 0;
+    if (state) ways__v1__day_state__free_unpacked(state, NULL);
+    return good;
+}
+
+static bool is_check(natsMsg *msg)
+{
+    Ways__V1__FactVersions *facts = ways__v1__fact_versions__unpack(NULL, (size_t)natsMsg_GetDataLength(msg),
+                                                                    (const uint8_t *)natsMsg_GetData(msg));
+    bool good = facts && facts->employee > 0;
+    if (facts) ways__v1__fact_versions__free_unpacked(facts, NULL);
+    return good;
+}
+
+static int outcome_of(const client *self, natsMsg *msg)
 {
     const char *code = NULL;
     if (natsMsgHeader_Get(msg, "Nats-Service-Error-Code", &code) == NATS_OK)
         return atoi(code) == PRECONDITION ? DENIED : atoi(code) == EXHAUSTED ? REFUSED : FAILED;
-    Ways__V1__DayState *state =
-        ways__v1__day_state__unpack(NULL, (size_t)natsMsg_GetDataLength(msg), (const uint8_t *)natsMsg_GetData(msg));
-    if (!state || state->version == 0) bare_die("reply", "is no day");
-    ways__v1__day_state__free_unpacked(state, NULL);
+    if (!(self->set->check ? is_check : is_day)(msg)) bare_die("reply", "is not what was asked for");
     return OK;
 }
 
@@ -211,7 +228,7 @@ static void take_replies(client *self)
         uint32_t slot = (uint32_t)strtoul(strrchr(natsMsg_GetSubject(msg), '.') + 1, NULL, 10) % SLOTS;
         uint64_t now_ns = measure_now_ns();
         if (self->started_ns[slot]) { /* else it was given up */
-            end_call(self, slot, outcome_of(msg), now_ns);
+            end_call(self, slot, outcome_of(self, msg), now_ns);
             self->free[self->free_count++] = slot;
         }
         natsMsg_Destroy(msg);
@@ -293,9 +310,10 @@ static void print_trace(client *self)
 
 static _Noreturn void usage(void)
 {
-    fprintf(stderr,
-            "usage: ways_client --url U --service crewN|--subject S --in-flight N|--rate R --calls N|--seconds S "
-            "[--warm-up N] [--first N] [--employees N] [--jobs N] [--timeout-ms T] [--trace FILE]\n");
+    fprintf(
+        stderr,
+        "usage: ways_client --url U --service crewN|--subject S [--check] --in-flight N|--rate R --calls N|--seconds S "
+        "[--warm-up N] [--first N] [--employees N] [--jobs N] [--timeout-ms T] [--trace FILE]\n");
     exit(2);
 }
 
@@ -342,6 +360,9 @@ static void take_option(settings *set, int option)
     case 't':
         set->trace = optarg;
         break;
+    case 'c':
+        set->check = true;
+        break;
     default:
         usage();
     }
@@ -353,7 +374,7 @@ int main(int argc, char **argv)
         {"url", 1, NULL, 'u'},   {"service", 1, NULL, 'S'},   {"subject", 1, NULL, 'b'}, {"in-flight", 1, NULL, 'n'},
         {"rate", 1, NULL, 'r'},  {"calls", 1, NULL, 'm'},     {"seconds", 1, NULL, 's'}, {"warm-up", 1, NULL, 'w'},
         {"first", 1, NULL, 'f'}, {"employees", 1, NULL, 'e'}, {"jobs", 1, NULL, 'j'},    {"timeout-ms", 1, NULL, 'T'},
-        {"trace", 1, NULL, 't'}, {NULL, 0, NULL, 0}};
+        {"trace", 1, NULL, 't'}, {"check", 0, NULL, 'c'},     {NULL, 0, NULL, 0}};
     static client self;
     char wildcard[128];
     settings set = {.url = NULL, .employees = 9999999, .jobs = 1};
@@ -361,6 +382,8 @@ int main(int argc, char **argv)
     if (optind != argc || !set.url || !set.subject[0] || (set.rate > 0) == (set.in_flight > 0) ||
         (set.calls > 0) == (set.seconds > 0) || set.in_flight > SLOTS / 2 || set.employees < 1 || set.jobs < 1)
         usage();
+    if (set.check && strstr(set.subject, ".CrewService.ClockIn"))
+        strcpy(strstr(set.subject, ".ClockIn"), ".CheckClockIn");
     self.set = &set;
     for (uint32_t i = 0; i < SLOTS; i++) self.free[self.free_count++] = SLOTS - 1 - i;
     bare_connect(&self.nats, set.url);
