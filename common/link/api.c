@@ -66,7 +66,13 @@ furrow_status furrow_js_import(furrow_link *link, const char *stream, const char
 {
     if (!furrow_js_name_ok(stream) || !furrow_js_name_ok(account))
         return furrow_fail(err, FURROW_INVALID_ARGUMENT, "not a stream and an account");
-    furrow_js_imported *made = calloc(1, sizeof *made);
+    furrow_js_imported *made = link->imported;
+    while (made && strcmp(made->stream, stream) != 0) made = made->next;
+    if (made) {
+        snprintf(made->account, sizeof made->account, "%s", account);
+        return FURROW_OK;
+    }
+    made = calloc(1, sizeof *made);
     if (!made) return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "out of memory");
     snprintf(made->stream, sizeof made->stream, "%s", stream);
     snprintf(made->account, sizeof made->account, "%s", account);

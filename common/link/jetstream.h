@@ -14,7 +14,7 @@
 /*
  * @stream is in another account's JetStream, which ours imports as `$JS.<account>.API`: from now on its API is asked
  * there. (Our account has a JetStream of its own, which would answer `$JS.API` as well, and first.) Acks keep their
- * subjects. For the link's life; no check whether the imports are there.
+ * subjects. For the link's life, or until another account is named for it; no check whether the imports are there.
  */
 furrow_status furrow_js_import(furrow_link *link, const char *stream, const char *account,
                                furrow_error *err) FURROW_MUST_USE;

@@ -17,6 +17,7 @@
 #define MAX_ACK_PENDING    20000 /* more than all replicas of a service have in hand at once */
 #define MAX_WAITING        256   /* pull requests of all replicas; each has a handful outstanding */
 #define DESCRIPTION_MAX    512
+#define LETTER_BYTES       2048 /* more than nearly all dead letters have */
 #define ERR_STREAM_MISSING 10059
 
 struct furrow_provisioner {
@@ -305,8 +306,12 @@ furrow_status furrow_provision_deadletter(furrow_provisioner *provisioner, uint3
     init_stream(&config, "DEADLETTER", subjects, "events that a replica could not apply, with their reasons",
                 default_replicas);
     config.MaxMsgsPerSubject = -1;
-    config.MaxMsgs = FURROW_DEADLETTER_MESSAGES;
     config.MaxBytes = max_bytes ? max_bytes : FURROW_DEADLETTER_BYTES;
+    /* Near its limit of bytes the server counts a new message without its overhead, takes it, and drops the oldest after
+     * all. Its limit of messages it keeps to. */
+    config.MaxMsgs = config.MaxBytes / LETTER_BYTES;
+    if (config.MaxMsgs > FURROW_DEADLETTER_MESSAGES) config.MaxMsgs = FURROW_DEADLETTER_MESSAGES;
+    if (config.MaxMsgs < 1) config.MaxMsgs = 1;
     config.Discard = js_DiscardNew;
     config.Storage = js_FileStorage;
     return ensure_stream(provisioner, &config, err);

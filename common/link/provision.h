@@ -41,9 +41,10 @@ furrow_status furrow_provision_replica(furrow_provisioner *provisioner, const fu
 #define FURROW_DEADLETTER_MESSAGES 100000
 
 /*
- * The DEADLETTER stream (subjects deadletter.>), of at most FURROW_DEADLETTER_MESSAGES and @max_bytes (0:
- * FURROW_DEADLETTER_BYTES). When it is full it takes no more and loses nothing: an event for which there is no room
- * stays with its consumer, which says so in its health, until somebody has looked at some and purged them.
+ * The DEADLETTER stream (subjects deadletter.>), of at most @max_bytes (0: FURROW_DEADLETTER_BYTES) and one letter for
+ * each 2 KiB of that, up to FURROW_DEADLETTER_MESSAGES. When it is full it takes no more and loses nothing: an event for
+ * which there is no room stays with its consumer, which says so in its health, until somebody has settled some (`furrow
+ * deadletter`).
  */
 furrow_status furrow_provision_deadletter(furrow_provisioner *provisioner, uint32_t default_replicas, int64_t max_bytes,
                                           furrow_error *err) FURROW_MUST_USE;

@@ -200,7 +200,7 @@ static void bury(furrow_intake_batch *batch, size_t at, const char *reason)
     furrow_replica *replica = batch->replica;
     furrow_error err = {0};
     const furrow_js_stored *event = &batch->events[at];
-    if (furrow_replica_bury(replica, event, reason, &err) == FURROW_OK) {
+    if (furrow_replica_bury(replica, (furrow_deadletter){.event = event, .reason = reason}, &err) == FURROW_OK) {
         batch->fates[at] = FATE_BURIED;
         /* It may come again: its state could not be restored yet, or the server did not hear that it is settled. */
         replica->stats.dead_lettered += furrow_replica_is_first_letter(replica, event->sequence);
@@ -484,4 +484,16 @@ furrow_status furrow_intake_replay(furrow_replica *replica, const furrow_js_stor
         }
     }
     return FURROW_OK;
+}
+
+furrow_status furrow_intake_apply_one(furrow_replica *replica, const furrow_js_stored *event, furrow_error *err)
+{
+    furrow_intake_batch *batch = batch_create(replica, false);
+    if (!batch) return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "out of memory");
+    furrow_status status = read_event(batch, event, &batch->writes[0], err);
+    batch->writes[0].version = event->sequence;
+    if (status == FURROW_OK) status = write_some(batch, 0, 1, err);
+    if (status == FURROW_OK) furrow_replica_arrived(replica, batch->writes, 1);
+    batch_destroy(batch);
+    return status;
 }

@@ -3,6 +3,7 @@
  *   replica.c  life cycle and the public getters     apply.c   events -> records: the intake, its batches and workers
  *   keeper.c   the state machine, one task           repair.c  lease, clearing and side reads
  *   react.c    pending reactions -> the handler      wait.c    who waits for a version
+ *   redo.c     what is in the dead letters, once more
  * All run on the loop's thread; every task of a replica is counted in `tasks`, and destroy waits for the last.
  */
 #ifndef FURROW_REPLICA_INSIDE_H
@@ -11,6 +12,7 @@
 #include "base/backoff.h"
 #include "base/buffer.h"
 #include "base/clock.h"
+#include "link/deadletter.h"
 #include "replica/replica.h"
 #include "replica/verdict.h"
 #include "wire/projection.h"
@@ -105,7 +107,8 @@ struct furrow_replica {
     char notice[256];                         /* what people should know even of a ready replica, or "" */
     uint64_t counted[FURROW_REPLICA_COUNTED]; /* dead letters: sequence + 1; the oldest goes first */
     size_t counted_next;
-    char letter[640]; /* the reason of the last dead letter, or "" */
+    char failure[256]; /* of the last reaction that failed, or "" */
+    char letter[640];  /* the reason of the last dead letter, or "" */
     char described[640];
 };
 
@@ -118,9 +121,8 @@ void furrow_replica_set_current(furrow_replica *replica, bool current);
 void furrow_replica_rest(furrow_replica *replica, furrow_waiter **slot, uint64_t ms);
 void furrow_replica_rouse(furrow_waiter **slot);
 
-/* Into the dead letters with @event, whose reason people are told. Parks. */
-furrow_status furrow_replica_bury(furrow_replica *replica, const furrow_js_stored *event, const char *reason,
-                                  furrow_error *err) FURROW_MUST_USE;
+/* Into the dead letters, whose reason people are told; service and stream are filled in. Parks. */
+furrow_status furrow_replica_bury(furrow_replica *replica, furrow_deadletter letter, furrow_error *err) FURROW_MUST_USE;
 /* Tells people of a letter. */
 void furrow_replica_note_letter(furrow_replica *replica, const furrow_js_stored *event, const char *reason);
 /* Is this the first time that one is counted for @sequence? Remembers so many as are likely to come again. */
@@ -144,6 +146,11 @@ void furrow_intake_pump(furrow_replica *replica);
 /* Applies events of the side reader, which keeps them. Fails when Redis is away: the reader goes on later. */
 furrow_status furrow_intake_replay(furrow_replica *replica, const furrow_js_stored *events, size_t count,
                                    furrow_error *err) FURROW_MUST_USE;
+
+/* Applies @event now, with nothing but its outcome: INVALID_ARGUMENT when it is no state that can be applied, else what
+ * Redis says. Whatever is newer stays. */
+furrow_status furrow_intake_apply_one(furrow_replica *replica, const furrow_js_stored *event,
+                                      furrow_error *err) FURROW_MUST_USE;
 
 /*
  * owner.c. An own entity's event was no state: the last good state goes on top of the log again, unless a newer one is

@@ -5,11 +5,13 @@
  *
  * One entity has one handler at a time and in order: a slot here, and across processes a lease per id. The lease is
  * kept until it expires even when the handler is done: a process that listed the change before cannot run it again
- * behind our back. A reaction that fails for a reason that will not pass is parked: reported as a dead letter and taken
- * off the pending ones, so that it hides none of them. The entity's next change runs it again; so does a start, and
- * then the clock, since the reason may have gone away where nobody tells us: PARKED_MAX in each parked_retry_ms, once
- * each and without a further letter. Bounded: max_reactions handlers at once, SLOTS ids that run or wait after a
- * failure. Handlers run only while the replica is ready.
+ * behind our back. A reaction that fails for a reason that will not pass, or for too long, is parked: reported as a dead
+ * letter and taken off the pending ones, so that it hides none of them. The entity's next change runs it again; so does
+ * a start, and then the clock, since the reason may have gone away where nobody tells us: PARKED_MAX in each
+ * parked_retry_ms, once each and without a further letter; and so does whoever replays the letter. Bounded: max_reactions
+ * handlers at once, SLOTS ids that run or wait after a failure. A slot may go to another id meanwhile, so how often and
+ * for how long something has failed is kept beside them, by a hash of id and version. Where there is no room for one more
+ * it is not counted until there is: those before it come to their end. Handlers run only while the replica is ready.
  */
 #include "replica/inside.h"
 
@@ -28,6 +30,11 @@
 #define RETRY_MAX_MS    30000
 #define HELD_RETRY_MS   1000
 #define ARENA_BYTES_MAX ((size_t)256 << 20)
+#define NOTICE          "reaction to "
+#define NOTICE_NS       (60 * FURROW_NS_PER_S)  /* after the last failure: another process may have succeeded */
+#define FAILURES        4096                    /* that are remembered; a power of 2 */
+#define FAILURE_WAYS    16                      /* places that one may have */
+#define FAILURE_OLD_NS  (300 * FURROW_NS_PER_S) /* has not failed since: somebody else has handled it */
 
 typedef enum slot_state { SLOT_FREE, SLOT_RUNNING, SLOT_DONE, SLOT_WAITING } slot_state;
 
@@ -39,9 +46,16 @@ typedef struct reactor_slot {
     furrow_arena *arena;
     uint64_t leased_ns; /* 0: not yet */
     uint64_t due_ns;    /* SLOT_WAITING: not before */
-    unsigned refusals;  /* of this version, in a row, for a reason that will not pass */
     furrow_backoff backoff;
 } reactor_slot;
+
+/* A change whose reaction has failed. */
+typedef struct reaction_failure {
+    uint64_t of;       /* hash of id and version; 0: none */
+    uint64_t since_ns; /* when it failed first */
+    uint64_t last_ns;  /* and last */
+    unsigned refusals; /* in a row, for a reason that will not pass */
+} reaction_failure;
 
 struct furrow_reactor {
     furrow_replica *replica;
@@ -50,7 +64,9 @@ struct furrow_reactor {
     bool woken, more;
     uint64_t retry_ns; /* when parked ones are tried again */
     size_t running;
+    uint64_t failed_ns; /* when one failed last */
     reactor_slot slots[SLOTS];
+    reaction_failure failures[FAILURES], uncounted;
 };
 
 void furrow_reactor_wake(furrow_replica *replica)
@@ -97,6 +113,47 @@ static void wait_until(reactor_slot *slot, uint64_t ms)
     slot->due_ns = furrow_clock_now_ns() + ms * FURROW_NS_PER_MS;
 }
 
+/* FNV-1a over the id and the version. */
+static uint64_t hash_of_change(const reactor_slot *slot)
+{
+    uint64_t hash = 14695981039346656037u ^ slot->reaction.now.version;
+    for (const char *at = slot->id; *at; at++) hash = (hash ^ (uint8_t)*at) * 1099511628211u;
+    return hash ? hash : 1;
+}
+
+static reaction_failure *find_failure(reactor_slot *slot, uint64_t hash)
+{
+    for (size_t i = 0; i < FAILURE_WAYS; i++) {
+        reaction_failure *failure = &slot->reactor->failures[((hash ^ hash >> 32) + i) & (FAILURES - 1)];
+        if (failure->of == hash) return failure;
+    }
+    return NULL;
+}
+
+static reaction_failure *count_failure(reactor_slot *slot)
+{
+    uint64_t hash = hash_of_change(slot), now = furrow_clock_now_ns();
+    reaction_failure *failure = find_failure(slot, hash);
+    for (size_t i = 0; !failure && i < FAILURE_WAYS; i++) {
+        reaction_failure *place = &slot->reactor->failures[((hash ^ hash >> 32) + i) & (FAILURES - 1)];
+        if (place->of != 0 && now - place->last_ns < FAILURE_OLD_NS) continue;
+        failure = place;
+        *failure = (reaction_failure){.of = hash, .since_ns = now};
+    }
+    if (!failure) {
+        failure = &slot->reactor->uncounted;
+        *failure = (reaction_failure){.since_ns = now};
+    }
+    failure->last_ns = now;
+    return failure;
+}
+
+static void forget_failure(reactor_slot *slot)
+{
+    reaction_failure *failure = find_failure(slot, hash_of_change(slot));
+    if (failure) failure->of = 0;
+}
+
 static bool will_not_pass(furrow_status status)
 {
     return status == FURROW_DATA_LOSS || status == FURROW_INVALID_ARGUMENT || status == FURROW_INTERNAL ||
@@ -112,25 +169,45 @@ static bool was_parked(const reactor_slot *slot)
            parked;
 }
 
+/* One that fails stays the notice while others go well. */
+static void end_notice(const reactor_slot *slot)
+{
+    char *notice = slot->reactor->replica->notice;
+    const char *about = furrow_bytes_after(notice, NOTICE);
+    const char *rest = about ? furrow_bytes_after(about, slot->id) : NULL;
+    if (rest && *rest == ' ') notice[0] = '\0';
+}
+
 /* The letter has no body: what is kept of the entity lies in the log under its version, and should not lie anywhere
  * else. */
-static furrow_status park_reaction(reactor_slot *slot, furrow_status failed, bool told, furrow_error *err)
+static furrow_status park_reaction(reactor_slot *slot, const reaction_failure *failure, bool told, furrow_error *err)
 {
     furrow_replica *replica = slot->reactor->replica;
-    char subject[FURROW_SUBJECT_MAX], reason[sizeof err->text + 80];
+    char subject[FURROW_SUBJECT_MAX], reason[sizeof err->text + 120];
+    uint64_t for_s = (furrow_clock_now_ns() - failure->since_ns) / FURROW_NS_PER_S;
+    const char *name = furrow_status_name(err->code);
     furrow_status status = furrow_subject_of_entity(replica->entity, slot->id, subject, err);
     if (status != FURROW_OK) return status;
-    snprintf(reason, sizeof reason, "the reaction failed %u times: %s: %s", slot->refusals, furrow_status_name(failed),
-             err->text);
-    furrow_js_stored letter = {.sequence = slot->reaction.now.version, .subject = subject, .data = {"", 0}};
-    if (told)
-        furrow_replica_note_letter(replica, &letter, reason);
+    if (will_not_pass(err->code))
+        snprintf(reason, sizeof reason, "the reaction failed %u times: %s: %s", failure->refusals, name, err->text);
     else
-        status = furrow_replica_bury(replica, &letter, reason, err);
+        snprintf(reason, sizeof reason, "the reaction has failed for %llu seconds: %s: %s", (unsigned long long)for_s,
+                 name, err->text);
+    furrow_js_stored event = {.sequence = slot->reaction.now.version,
+                              .timestamp_ns = furrow_clock_wall_ns(),
+                              .subject = subject,
+                              .data = {"", 0}};
+    if (told)
+        furrow_replica_note_letter(replica, &event, reason);
+    else
+        status =
+            furrow_replica_bury(replica, (furrow_deadletter){.event = &event, .reason = reason, .reaction = true}, err);
     if (status == FURROW_OK) status = furrow_record_park(replica->table, &slot->reaction, err);
     if (status != FURROW_OK) return furrow_wrap(err, "park the reaction");
+    forget_failure(slot);
     slot->state = SLOT_DONE;
-    replica->stats.parked += furrow_replica_is_first_letter(replica, letter.sequence);
+    end_notice(slot);
+    replica->stats.parked += furrow_replica_is_first_letter(replica, event.sequence);
     return FURROW_OK;
 }
 
@@ -138,8 +215,32 @@ static void note_failure(reactor_slot *slot, const furrow_error *err)
 {
     furrow_replica *replica = slot->reactor->replica;
     replica->stats.reaction_failures++;
-    snprintf(replica->notice, sizeof replica->notice, "reaction to %s fails: %.150s", slot->id, err->text);
+    slot->reactor->failed_ns = furrow_clock_now_ns();
+    snprintf(replica->notice, sizeof replica->notice, NOTICE "%s fails: %.150s", slot->id, err->text);
+    snprintf(replica->failure, sizeof replica->failure, "%s: %s: %.150s", slot->id, furrow_status_name(err->code),
+             err->text);
     wait_until(slot, furrow_backoff_next_ms(&slot->backoff));
+}
+
+static void note_success(reactor_slot *slot)
+{
+    slot->state = SLOT_DONE; /* until the next listing has begun: one begun before may still show it */
+    forget_failure(slot);
+    slot->reactor->replica->stats.reactions++;
+    end_notice(slot);
+}
+
+/* Parks it if it has failed often or for long enough; else it stays as it is. */
+static furrow_status judge_failure(reactor_slot *slot, furrow_status failed, furrow_error *err)
+{
+    reaction_failure *failure = count_failure(slot);
+    uint64_t patience_ns = slot->reactor->replica->options.reaction_patience_ms * FURROW_NS_PER_MS;
+    bool refused = will_not_pass(failed), told = was_parked(slot);
+    if (refused) failure->refusals++;
+    err->code = failed; /* a handler may return a status and say nothing */
+    bool enough = failure->refusals >= FURROW_REACTION_TRIES || (refused && told);
+    if (!enough && furrow_clock_now_ns() - failure->since_ns < patience_ns) return failed;
+    return park_reaction(slot, failure, told, err);
 }
 
 static void run_slot(void *arg)
@@ -151,17 +252,12 @@ static void run_slot(void *arg)
     furrow_status status;
     if (take_lease(slot, &status, &err)) {
         status = call_handler(slot, &err);
-        if (status == FURROW_OK) {
-            slot->state = SLOT_DONE; /* until the next listing has begun: one begun before may still show it */
-            replica->stats.reactions++;
-            replica->notice[0] = '\0';
-        }
+        if (status == FURROW_OK)
+            note_success(slot);
+        else
+            status = judge_failure(slot, status, &err);
     } else if (status == FURROW_OK) {
         wait_until(slot, HELD_RETRY_MS); /* another process is at it */
-    }
-    if (will_not_pass(status)) {
-        bool told = was_parked(slot);
-        if (++slot->refusals >= FURROW_REACTION_TRIES || told) status = park_reaction(slot, status, told, &err);
     }
     if (status != FURROW_OK) note_failure(slot, &err);
     furrow_arena_reset(slot->arena);
@@ -195,7 +291,6 @@ static reactor_slot *slot_take(furrow_reactor *reactor, const char *id, uint64_t
     if (!found->arena) return NULL;
     found->reactor = reactor;
     found->state = SLOT_FREE;
-    found->refusals = 0;
     found->backoff = (furrow_backoff){.base_ms = RETRY_MIN_MS, .max_ms = RETRY_MAX_MS};
     snprintf(found->id, sizeof found->id, "%s", id);
     return found;
@@ -212,7 +307,6 @@ static bool start(reactor_slot *slot, const furrow_record_reaction *reaction)
 {
     furrow_reactor *reactor = slot->reactor;
     furrow_arena_reset(slot->arena);
-    if (slot->reaction.now.version != reaction->now.version) slot->refusals = 0;
     slot->reaction = *reaction;
     slot->reaction.id = slot->id;
     if (!keep_record(&slot->reaction.before, slot->arena) || !keep_record(&slot->reaction.now, slot->arena))
@@ -294,6 +388,13 @@ static void retry_parked(furrow_reactor *reactor)
     reactor->retry_ns = now + replica->options.parked_retry_ms * FURROW_NS_PER_MS;
 }
 
+static void forget_notice(furrow_reactor *reactor)
+{
+    char *notice = reactor->replica->notice;
+    bool old = furrow_clock_now_ns() - reactor->failed_ns > NOTICE_NS;
+    if (old && furrow_bytes_after(notice, NOTICE)) notice[0] = '\0';
+}
+
 static void react(void *arg)
 {
     furrow_reactor *reactor = arg;
@@ -301,6 +402,7 @@ static void react(void *arg)
     while (!replica->stopping && !replica->draining) {
         reactor->woken = false;
         renew_leases(reactor);
+        forget_notice(reactor);
         bool ready = furrow_replica_state_of(replica) == FURROW_REPLICA_READY && furrow_store_connected(replica->store);
         if (ready) retry_parked(reactor);
         if (ready && reactor->running <= RUNNING_LOW) list_and_start(reactor);

@@ -5,7 +5,6 @@
 #include "replica/inside.h"
 
 #include "base/hash.h"
-#include "link/deadletter.h"
 #include "wire/message.h"
 
 #include <stdio.h>
@@ -18,6 +17,7 @@
 #define DEFAULT_IN_HAND         4000
 #define DRAIN_LOOK_MS           5
 #define DEFAULT_PARKED_RETRY_MS 30000
+#define DEFAULT_PATIENCE_MS     ((uint64_t)3600 * 1000)
 #define LAYOUT                  "1" /* of records in Redis: another one is another shape */
 
 /* ---- tasks and rests ---- */
@@ -67,13 +67,13 @@ bool furrow_replica_is_first_letter(furrow_replica *replica, uint64_t sequence)
     return true;
 }
 
-furrow_status furrow_replica_bury(furrow_replica *replica, const furrow_js_stored *event, const char *reason,
-                                  furrow_error *err)
+furrow_status furrow_replica_bury(furrow_replica *replica, furrow_deadletter letter, furrow_error *err)
 {
     uint64_t deadline = furrow_clock_now_ns() + FURROW_REPLICA_CALL_MS * FURROW_NS_PER_MS;
-    furrow_status status =
-        furrow_deadletter_put(replica->link, replica->options.service, event, replica->stream, reason, deadline, err);
-    if (status == FURROW_OK) furrow_replica_note_letter(replica, event, reason);
+    letter.service = replica->options.service;
+    letter.stream = replica->stream;
+    furrow_status status = furrow_deadletter_put(replica->link, &letter, deadline, err);
+    if (status == FURROW_OK) furrow_replica_note_letter(replica, letter.event, letter.reason);
     return status;
 }
 
@@ -137,6 +137,7 @@ static furrow_status set_up(furrow_replica *replica, furrow_error *err)
     if (!options->service || !options->instance) return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "out of memory");
     if (!options->batch) options->batch = DEFAULT_BATCH;
     if (!options->max_reactions) options->max_reactions = DEFAULT_REACTIONS;
+    if (!options->reaction_patience_ms) options->reaction_patience_ms = DEFAULT_PATIENCE_MS;
     if (options->max_reactions > FURROW_REACTIONS_MAX) options->max_reactions = FURROW_REACTIONS_MAX;
     if (!options->parked_retry_ms) options->parked_retry_ms = DEFAULT_PARKED_RETRY_MS;
     if (!options->max_waiting) options->max_waiting = DEFAULT_WAITING;
@@ -318,6 +319,11 @@ const char *furrow_replica_describe(furrow_replica *replica)
 const char *furrow_replica_last_letter(const furrow_replica *replica)
 {
     return replica->letter;
+}
+
+const char *furrow_replica_last_failure(const furrow_replica *replica)
+{
+    return replica->failure;
 }
 
 void furrow_replica_stats_of(const furrow_replica *replica, furrow_replica_stats *out)

@@ -51,12 +51,12 @@ typedef struct furrow_change {
     uint64_t version; /* of now */
 } furrow_change;
 /*
- * Runs in a task, may park and write entities. Other than OK: tried again with back-off, as long as it may pass
- * (UNAVAILABLE, FAILED_PRECONDITION, …). What will not (DATA_LOSS, INVALID_ARGUMENT, INTERNAL, NOT_FOUND,
- * ALREADY_EXISTS, OUT_OF_RANGE, UNIMPLEMENTED) is tried FURROW_REACTION_TRIES times, then parked: a dead letter without
- * a body says why. The reaction runs again with the entity's next change, and without one when a process of the service
- * is ready for the first time, and every parked_retry_ms from then on (64 of them at most), with `before` NULL: until it
- * returns OK.
+ * Runs in a task, may park and write entities. Other than OK: tried again with back-off, while it may pass (UNAVAILABLE,
+ * FAILED_PRECONDITION, …) for reaction_patience_ms. What will not (DATA_LOSS, INVALID_ARGUMENT, INTERNAL, NOT_FOUND,
+ * ALREADY_EXISTS, OUT_OF_RANGE, UNIMPLEMENTED) is tried FURROW_REACTION_TRIES times. Then it is parked: a dead letter
+ * without a body says why. The reaction runs again with the entity's next change, and without one when the letter is
+ * replayed (furrow_replica_redo), when a process of the service is ready for the first time, and every parked_retry_ms
+ * from then on (64 of them at most), with `before` NULL: until it returns OK.
  */
 #define FURROW_REACTION_TRIES 5
 #define FURROW_REACTIONS_MAX  256
@@ -78,11 +78,12 @@ typedef struct furrow_replica_options {
     furrow_rules_fn *rules;                  /* what every state satisfies, before anybody here uses it; or NULL */
     furrow_restore_fn *restore;              /* of an own entity; or NULL */
     void *user;
-    size_t batch;             /* events a pull asks for; 0: 1000 */
-    size_t max_in_hand;       /* events fetched and not yet acked; 0: 4000 */
-    size_t max_waiting;       /* calls of furrow_replica_wait at once; 0: 4096 */
-    size_t max_reactions;     /* handlers of reactions that run at once, up to FURROW_REACTIONS_MAX; 0: 32 */
-    uint64_t parked_retry_ms; /* between two looks after parked reactions; 0: 30000 */
+    size_t batch;                  /* events a pull asks for; 0: 1000 */
+    size_t max_in_hand;            /* events fetched and not yet acked; 0: 4000 */
+    size_t max_waiting;            /* calls of furrow_replica_wait at once; 0: 4096 */
+    size_t max_reactions;          /* handlers of reactions that run at once, up to FURROW_REACTIONS_MAX; 0: 32 */
+    uint64_t reaction_patience_ms; /* with one that fails for a reason that may pass; 0: an hour */
+    uint64_t parked_retry_ms;      /* between two looks after parked reactions; 0: 30000 */
 } furrow_replica_options;
 
 furrow_replica *furrow_replica_create(furrow_link *link, furrow_store *store, const furrow_replica_options *options,
@@ -116,11 +117,24 @@ void furrow_replica_stats_of(const furrow_replica *replica, furrow_replica_stats
 /* Of the last dead letter of this process, an event's or a reaction's: "<subject>: <reason>"; "" when there was none.
  */
 const char *furrow_replica_last_letter(const furrow_replica *replica);
+/* Of the last reaction that failed in this process: "<id>: <status>: <text>"; "" when none did. */
+const char *furrow_replica_last_failure(const furrow_replica *replica);
 
 /* Parks until the record @id has at least @version or the replica's position has passed it. DEADLINE_EXCEEDED;
  * RESOURCE_EXHAUSTED at once when max_waiting do. */
 furrow_status furrow_replica_wait(furrow_replica *replica, const char *id, uint64_t version, uint64_t deadline_ns,
                                   furrow_error *err) FURROW_MUST_USE;
+
+/*
+ * Does again what went to the dead letters, after its cause is mended: applies the newest state of @subject, or leaves
+ * what is newer, and makes the reaction to it pending, with no `before`, if it was a @reaction. *version: of that state.
+ * Any number of times, from any process. Parks.
+ *
+ * Errors: FAILED_PRECONDITION (it still cannot be applied, and why; there is no such reaction), NOT_FOUND (the log has
+ * nothing of it), INVALID_ARGUMENT (no subject of this entity), UNAVAILABLE (not ready), those of the log and of Redis.
+ */
+furrow_status furrow_replica_redo(furrow_replica *replica, const char *subject, bool reaction, uint64_t deadline_ns,
+                                  uint64_t *version, furrow_error *err) FURROW_MUST_USE;
 
 /* Reads a record as its (subset) message; *out NULL when it does not exist or is deleted. DATA_LOSS when it is no such
  * message or breaks the rules: then this entity cannot be used, and all others can. */

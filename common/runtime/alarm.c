@@ -52,13 +52,27 @@ static void check_process(const furrow_service *service, alarms *self)
                     bytes >> 10, (long long)config->results_mb << 10);
 }
 
-static void check_replica(const furrow_replica *replica, const char *stream, alarms *self)
+/* Of those that lie there; where nobody may count them, of those that this process put there. */
+static void check_letters(const furrow_service *service, size_t at, alarms *self)
+{
+    const char *stream = furrow_assembly_stream(service, at), *name = service->definition->name;
+    furrow_replica_stats stats;
+    uint64_t count = 0;
+    furrow_replica_stats_of(furrow_assembly_replica(service, at), &stats);
+    bool known = service->letters && furrow_letters_count(service->letters, at, &count);
+    if (!known) count = stats.dead_lettered + stats.parked;
+    if (count > 0)
+        raise_alarm(self, "dead letters: %llu of %s%s: `furrow deadletter list --service %s`",
+                    (unsigned long long)count, stream, known ? "" : " since the start", name);
+}
+
+static void check_replica(const furrow_service *service, size_t at, alarms *self)
 {
     furrow_replica_stats stats;
+    const furrow_replica *replica = furrow_assembly_replica(service, at);
+    const char *stream = furrow_assembly_stream(service, at);
     furrow_replica_stats_of(replica, &stats);
-    if (stats.dead_lettered > 0)
-        raise_alarm(self, "dead letters: %llu events of %s since the start: see stream DEADLETTER",
-                    (unsigned long long)stats.dead_lettered, stream);
+    check_letters(service, at, self);
     if (is_near(stats.waiting, stats.waiting_max))
         raise_alarm(self, "waiting: %zu of %zu calls wait for events of %s (FURROW_REPLICA_WAITERS)", stats.waiting,
                     stats.waiting_max, stream);
@@ -74,12 +88,11 @@ void furrow_alarm_write(const furrow_service *service, furrow_buffer *out)
     for (size_t i = 0; i < service->entity_count; i++) {
         const furrow_entity_contract *contract = definition->entities[i].contract;
         size_t waiting = furrow_entity_waiting(service->entities[i]);
-        check_replica(service->own[i], contract->stream, &self);
+        check_replica(service, i, &self);
         if (is_near(waiting, (size_t)service->config.entity_waiters))
             raise_alarm(&self, "writers: %zu of %lld wait to write %s (FURROW_ENTITY_WAITERS)", waiting,
                         (long long)service->config.entity_waiters, contract->short_name);
     }
-    for (size_t i = 0; i < service->replica_count; i++)
-        check_replica(service->replicas[i], definition->replicas[i].contract->stream, &self);
+    for (size_t i = 0; i < service->replica_count; i++) check_replica(service, service->entity_count + i, &self);
     furrow_buffer_append_byte(out, ']');
 }

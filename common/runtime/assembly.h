@@ -3,6 +3,7 @@
 #define FURROW_RUNTIME_ASSEMBLY_H
 
 #include "runtime/config.h"
+#include "runtime/letters.h"
 #include "runtime/registry.h"
 #include "runtime/service.h"
 
@@ -19,6 +20,7 @@ struct furrow_service {
     furrow_sealer *sealer;
     furrow_server *server;
     furrow_registry *registry;
+    furrow_letters *letters;
     furrow_registry_pair *metadata;
     furrow_entity **entities; /* entity_count, as the definition names them */
     furrow_replica **own;     /* the replicas that keep their records */
@@ -31,13 +33,17 @@ struct furrow_service {
     char redis_why[288];                                        /* why Redis is not there, when somebody asked last */
     char reported[512];                                         /* the readiness text last logged */
     uint64_t link_complaints, log_complaints, store_complaints; /* how many of each had been logged */
-    uint64_t *letters;                                          /* the same of each replica's dead letters */
 };
 
 /* Makes and starts everything; on failure what was made is left for destroy. In a task. */
 furrow_status furrow_assembly_make(furrow_service *service, furrow_error *err) FURROW_MUST_USE;
 furrow_status furrow_assembly_drain(furrow_service *service, uint64_t deadline_ns, furrow_error *err) FURROW_MUST_USE;
 void furrow_assembly_destroy(furrow_service *service);
+
+/* Own records first, then what is kept of others, as the definition names them; and the stream of each. */
+size_t furrow_assembly_replicas(const furrow_service *service);
+furrow_replica *furrow_assembly_replica(const furrow_service *service, size_t at);
+const char *furrow_assembly_stream(const furrow_service *service, size_t at);
 
 /* Opens the server when it is ready for the first time; logs readiness when it changed, and what NATS or Redis refused.
  */

@@ -79,6 +79,8 @@ const furrow_setting furrow_config_table[] = {
            "events fetched and not yet acked, per replica"),
     NUMBER("FURROW_REPLICA_WAITERS", replica_waiters, "4096", 1, 30000,
            "calls that wait for an event to arrive, per replica; past it RESOURCE_EXHAUSTED"),
+    NUMBER("FURROW_REACTION_PATIENCE_S", reaction_patience_s, "3600", 1, 604800,
+           "a reaction that has failed for so long, for a reason that may pass, goes to the dead letters"),
     NUMBER("FURROW_REACTIONS", reactions, "32", 1, 256, "reactions that run at once, per replica; more wait in Redis"),
 };
 const size_t furrow_config_count = sizeof furrow_config_table / sizeof *furrow_config_table;

@@ -83,6 +83,7 @@ static furrow_status make_replica(furrow_service *service, furrow_replica_option
     options.max_in_hand = (size_t)service->config.replica_in_hand;
     options.max_waiting = (size_t)service->config.replica_waiters;
     options.max_reactions = (size_t)service->config.reactions;
+    options.reaction_patience_ms = (uint64_t)service->config.reaction_patience_s * 1000;
     *out = furrow_replica_create(service->log, service->store, &options, err);
     return *out ? FURROW_OK
                 : furrow_wrap(err, "replica of %s", options.own ? options.own->name : options.contract->entity);
@@ -148,14 +149,21 @@ static furrow_status make_entities(furrow_service *service, furrow_error *err)
     return FURROW_OK;
 }
 
-static furrow_replica *replica_at(const furrow_service *service, size_t i)
+furrow_replica *furrow_assembly_replica(const furrow_service *service, size_t at)
 {
-    return i < service->entity_count ? service->own[i] : service->replicas[i - service->entity_count];
+    return at < service->entity_count ? service->own[at] : service->replicas[at - service->entity_count];
 }
 
-static size_t all_replicas(const furrow_service *service)
+size_t furrow_assembly_replicas(const furrow_service *service)
 {
     return service->entity_count + service->replica_count;
+}
+
+const char *furrow_assembly_stream(const furrow_service *service, size_t at)
+{
+    const furrow_service_definition *definition = service->definition;
+    return at < service->entity_count ? definition->entities[at].contract->stream
+                                      : definition->replicas[at - service->entity_count].contract->stream;
 }
 
 static const char *describe_redis(furrow_service *service)
@@ -175,8 +183,8 @@ static bool is_ready(void *user, const char **why)
         *why = describe_redis(service);
         return false;
     }
-    for (size_t i = 0; i < all_replicas(service); i++) {
-        furrow_replica *replica = replica_at(service, i);
+    for (size_t i = 0; i < furrow_assembly_replicas(service); i++) {
+        furrow_replica *replica = furrow_assembly_replica(service, i);
         if (furrow_replica_state_of(replica) == FURROW_REPLICA_READY) continue;
         *why = furrow_replica_describe(replica);
         return false;
@@ -188,7 +196,7 @@ static bool is_ready(void *user, const char **why)
 static furrow_status wait_after(void *user, const furrow_version_token *token, uint64_t deadline_ns, furrow_error *err)
 {
     furrow_service *service = user;
-    for (size_t i = 0; i < all_replicas(service); i++) {
+    for (size_t i = 0; i < furrow_assembly_replicas(service); i++) {
         const char *entity = i < service->entity_count
                                  ? service->definition->entities[i].contract->name
                                  : service->definition->replicas[i - service->entity_count].contract->entity;
@@ -196,7 +204,7 @@ static furrow_status wait_after(void *user, const furrow_version_token *token, u
         if (furrow_subject_id(token->subject, entity, &id, NULL) != FURROW_OK) continue;
         char text[FURROW_ID_MAX + 1];
         snprintf(text, sizeof text, "%.*s", (int)id.len, (const char *)id.data);
-        return furrow_replica_wait(replica_at(service, i), text, token->sequence, deadline_ns, err);
+        return furrow_replica_wait(furrow_assembly_replica(service, i), text, token->sequence, deadline_ns, err);
     }
     return furrow_fail(err, FURROW_FAILED_PRECONDITION, "Furrow-After: %s keeps nothing of %s",
                        service->definition->name, token->subject);
@@ -206,6 +214,16 @@ static const char *state_name(furrow_replica_state state)
 {
     static const char *const names[] = {"waiting", "catching up", "ready"};
     return names[state];
+}
+
+/* null: not known, without NATS or the right to ask. */
+static void write_letters(const furrow_service *service, size_t at, furrow_buffer *out)
+{
+    uint64_t count;
+    if (service->letters && furrow_letters_count(service->letters, at, &count))
+        furrow_buffer_printf(out, ",\"dead_letters\":%llu", (unsigned long long)count);
+    else
+        furrow_buffer_append_text(out, ",\"dead_letters\":null");
 }
 
 static void write_health(void *user, furrow_buffer *out)
@@ -228,15 +246,12 @@ static void write_health(void *user, furrow_buffer *out)
                          furrow_store_connected(service->store) ? "true" : "false", (unsigned long long)reconnects);
     furrow_registry_write_load(&load, out);
     furrow_buffer_append_text(out, ",\"replicas\":[");
-    for (size_t i = 0; i < all_replicas(service); i++) {
-        furrow_replica *replica = replica_at(service, i);
+    for (size_t i = 0; i < furrow_assembly_replicas(service); i++) {
+        furrow_replica *replica = furrow_assembly_replica(service, i);
         furrow_replica_stats stats;
         furrow_replica_stats_of(replica, &stats);
         furrow_buffer_printf(out, "%s{\"stream\":\"%s\",\"state\":\"%s\",\"detail\":", i > 0 ? "," : "",
-                             i < service->entity_count
-                                 ? service->definition->entities[i].contract->stream
-                                 : service->definition->replicas[i - service->entity_count].contract->stream,
-                             state_name(furrow_replica_state_of(replica)));
+                             furrow_assembly_stream(service, i), state_name(furrow_replica_state_of(replica)));
         furrow_json_append_string(out, furrow_bytes_of(furrow_replica_describe(replica)));
         furrow_buffer_printf(out,
                              ",\"position\":%llu,\"applied\":%llu,\"dead_lettered\":%llu,"
@@ -245,6 +260,7 @@ static void write_health(void *user, furrow_buffer *out)
                              (unsigned long long)stats.dead_lettered, (unsigned long long)stats.parked,
                              (unsigned long long)(stats.age_ns / FURROW_NS_PER_MS));
         furrow_json_append_string(out, furrow_bytes_of(furrow_replica_last_letter(replica)));
+        write_letters(service, i, out);
         furrow_buffer_append_byte(out, '}');
     }
     furrow_buffer_append_text(out, "]}");
@@ -311,8 +327,8 @@ static furrow_status make_registry(furrow_service *service, furrow_error *err)
 
 static furrow_status start_replicas(furrow_service *service, furrow_error *err)
 {
-    for (size_t i = 0; i < all_replicas(service); i++) {
-        furrow_status status = furrow_replica_start(replica_at(service, i), err);
+    for (size_t i = 0; i < furrow_assembly_replicas(service); i++) {
+        furrow_status status = furrow_replica_start(furrow_assembly_replica(service, i), err);
         if (status != FURROW_OK) return furrow_wrap(err, "start replica");
     }
     return FURROW_OK;
@@ -334,9 +350,8 @@ furrow_status furrow_assembly_make(furrow_service *service, furrow_error *err)
     service->own = calloc(service->entity_count + 1, sizeof(furrow_replica *));
     service->entities = calloc(service->entity_count + 1, sizeof(furrow_entity *));
     service->replicas = calloc(service->replica_count + 1, sizeof(furrow_replica *));
-    service->letters = calloc(all_replicas(service) + 1, sizeof *service->letters);
-    service->metadata = calloc(all_replicas(service) + 1, sizeof *service->metadata);
-    if (!service->own || !service->entities || !service->replicas || !service->letters || !service->metadata)
+    service->metadata = calloc(furrow_assembly_replicas(service) + 1, sizeof *service->metadata);
+    if (!service->own || !service->entities || !service->replicas || !service->metadata)
         return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "out of memory");
     take_id(service);
     furrow_status status = load_secret(service, err);
@@ -344,6 +359,8 @@ furrow_status furrow_assembly_make(furrow_service *service, furrow_error *err)
     if (status == FURROW_OK) status = make_entities(service, err);
     if (status == FURROW_OK) status = make_server(service, err);
     if (status == FURROW_OK) status = make_registry(service, err);
+    if (status == FURROW_OK && !(service->letters = furrow_letters_create(service, err)))
+        status = furrow_wrap(err, "dead letters");
     if (status == FURROW_OK) status = start_replicas(service, err);
     return status;
 }
@@ -352,28 +369,31 @@ furrow_status furrow_assembly_make(furrow_service *service, furrow_error *err)
 furrow_status furrow_assembly_drain(furrow_service *service, uint64_t deadline_ns, furrow_error *err)
 {
     furrow_status status = service->server ? furrow_server_drain(service->server, deadline_ns, err) : FURROW_OK;
-    for (size_t i = 0; i < all_replicas(service); i++)
-        if (replica_at(service, i)) furrow_replica_drain(replica_at(service, i), deadline_ns);
+    if (status == FURROW_OK && service->letters) status = furrow_letters_drain(service->letters, deadline_ns, err);
+    for (size_t i = 0; i < furrow_assembly_replicas(service); i++)
+        if (furrow_assembly_replica(service, i)) furrow_replica_drain(furrow_assembly_replica(service, i), deadline_ns);
     return status;
 }
 
 void furrow_assembly_destroy(furrow_service *service)
 {
+    /* After a drain nothing runs any more; without one it was never begun. */
+    if (service->letters) (void)!furrow_letters_drain(service->letters, furrow_clock_now_ns(), NULL);
     furrow_registry_destroy(service->registry);
     furrow_server_destroy(service->server);
     furrow_sealer_destroy(service->sealer);
     for (size_t i = 0; service->entities && i < service->entity_count; i++) furrow_entity_destroy(service->entities[i]);
-    for (size_t i = 0; service->replicas && service->own && i < all_replicas(service); i++)
-        furrow_replica_destroy(replica_at(service, i));
+    for (size_t i = 0; service->replicas && service->own && i < furrow_assembly_replicas(service); i++)
+        furrow_replica_destroy(furrow_assembly_replica(service, i));
     furrow_client_destroy(service->client);
     if (service->link) furrow_link_destroy(service->link);
     if (service->log) furrow_link_destroy(service->log);
+    furrow_letters_destroy(service->letters);
     if (service->store) furrow_store_destroy(service->store);
     furrow_secret_destroy(service->secret);
     free(service->own);
     free(service->entities);
     free(service->replicas);
-    free(service->letters);
     free(service->metadata);
 }
 
@@ -394,24 +414,9 @@ static bool open_server(furrow_service *service, const char **why)
     return status == FURROW_OK;
 }
 
-/* Dead letters wait for somebody who looks at them: that there are new ones is worth a line. */
-static void report_letters(furrow_service *service)
-{
-    for (size_t i = 0; i < all_replicas(service); i++) {
-        furrow_replica_stats stats;
-        furrow_replica_stats_of(replica_at(service, i), &stats);
-        uint64_t count = stats.dead_lettered + stats.parked;
-        if (count == service->letters[i]) continue;
-        furrow_logger(FURROW_LOG_ERROR, "dead letter", "count=%llu last=%s",
-                      (unsigned long long)(count - service->letters[i]),
-                      furrow_replica_last_letter(replica_at(service, i)));
-        service->letters[i] = count;
-    }
-}
-
 void furrow_assembly_report(furrow_service *service)
 {
-    report_letters(service);
+    furrow_letters_report(service->letters);
     uint64_t count;
     const char *complaint = furrow_link_complaint(service->link, &count);
     report_refused("NATS", complaint, count, &service->link_complaints);

@@ -111,6 +111,19 @@ furrow_status furrow_record_reactions(furrow_table *table, size_t max, furrow_ar
     return FURROW_OK;
 }
 
+furrow_status furrow_record_pend(furrow_table *table, const char *id, furrow_error *err)
+{
+    furrow_status status = furrow_table_check_id(furrow_bytes_of(id), err);
+    if (status) return status;
+    FURROW_AUTO(furrow_arena) arena = furrow_arena_create(0);
+    if (!arena) return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "out of memory");
+    const furrow_bytes pend[] = {FURROW_BYTES_LITERAL("HSETNX"), table->reactions_key, furrow_bytes_of(id), {"", 0}};
+    const furrow_bytes forget[] = {FURROW_BYTES_LITERAL("HDEL"), table->parked_key, furrow_bytes_of(id)};
+    furrow_value answer;
+    status = furrow_store_command(table->store, pend, 4, arena, &answer, err);
+    return status ? status : furrow_store_command(table->store, forget, 3, arena, &answer, err);
+}
+
 static furrow_bytes version_of(const furrow_record *record, uint8_t room[FURROW_VERSION_BYTES])
 {
     if (!record->found) return (furrow_bytes){"", 0};

@@ -103,6 +103,9 @@ typedef struct furrow_record_reaction {
  * goes on from there. */
 furrow_status furrow_record_reactions(furrow_table *table, size_t max, furrow_arena *arena,
                                       furrow_record_reaction **out, size_t *count, furrow_error *err) FURROW_MUST_USE;
+/* Makes a reaction to the record @id pending, as if it were new: with no `before`, unless one is pending already; and
+ * not parked any more. */
+furrow_status furrow_record_pend(furrow_table *table, const char *id, furrow_error *err) FURROW_MUST_USE;
 /* @reaction has run: forgets it, or, when the record is newer by now, keeps it pending with `before` = the @now that it
  * saw. Does nothing when what is pending is not what the reaction was about, because another process has handled that.
  */

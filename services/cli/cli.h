@@ -29,6 +29,7 @@ struct cli_command {
 };
 
 int cli_call(cli *tool);
+int cli_deadletter(cli *tool);
 int cli_decode(cli *tool);
 int cli_health(cli *tool);
 int cli_import(cli *tool);

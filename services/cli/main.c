@@ -36,6 +36,11 @@ static const cli_command commands[] = {
      "what every user may do in NATS and in Redis, as follows from the contracts;\n"
      "      --single-account: for a NATS where one account is all there is; it says what that gives up",
      cli_permissions},
+    {"deadletter",
+     "list|show|replay|discard [LETTER…] [--service S] [--entity E] [--id ID] [--all] [--json] [--single-account]",
+     "what services could not apply, with the reason; replay: apply the newest state once more, when the cause is\n"
+     "      mended; discard: take it away. LETTER is <service>/<number>, as list shows it",
+     cli_deadletter},
     {"decode", "[--record] MESSAGE", "protobuf bytes on standard input to JSON; --record: as they lie in Redis",
      cli_decode},
 };

@@ -222,6 +222,15 @@ static void add_inbox(rights *all, const char *user, const char *const *services
     for (size_t i = 0; i < service_count; i++) grant(&user_of(all, MESH, services[i])->publish, "_INBOX_%s.>", user);
 }
 
+/* To do again what went to the dead letters; the operator asks. */
+static void add_replay(rights *all, const char *service)
+{
+    char subject[RIGHTS_TEXT_MAX];
+    snprintf(subject, sizeof subject, "furrow.v1.Replay.%s", service);
+    grant(&user_of(all, MESH, service)->subscribe, "%s %s", subject, service);
+    cross(all, &(share){.from = MESH, .to = OPS}, subject, subject);
+}
+
 static void add_service(rights *all, const char *name)
 {
     static const char *const verbs[] = {"PING", "INFO", "STATS"};
@@ -236,6 +245,8 @@ static void add_service(rights *all, const char *name)
     }
     grant(&who->subscribe, "furrow.v1.Health.%s %s", name, name);
     grant(&who->subscribe, "furrow.v1.Health.%s.*", name);
+    add_replay(all, name);
+    reach(all, name, name, false, "$JS.API.STREAM.INFO.DEADLETTER"); /* how many there are */
     grant(&log_user(all, name)->subscribe, "_INBOX_%s.>", name);
     show_log(all, name);
 }

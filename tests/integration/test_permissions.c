@@ -80,11 +80,13 @@ static void try_messages(farm *f, furrow_link *link, const service_facts *other)
     refused(f, link, other->event);
     refused(f, link, farm_text(f, "deadletter.%s.%s", other->name, other->streams[0]));
     refused(f, link, farm_text(f, "furrow.v1.Health.%s", other->name));
+    refused(f, link, farm_text(f, "furrow.v1.Replay.%s", other->name));
     refused_to_hear(f, link, other->method);
     refused_to_hear(f, link, other->event);
     refused_to_hear(f, link, farm_text(f, "_INBOX_%s.>", other->name));
     refused_to_hear(f, link, farm_text(f, "$SRV.INFO.%s", other->name));
     refused_to_hear(f, link, farm_text(f, "furrow.v1.Health.%s", other->name));
+    refused_to_hear(f, link, farm_text(f, "furrow.v1.Replay.%s", other->name));
 }
 
 /* The other's consumer of @stream, and what nobody but the operator may do to a stream, under the API @prefix. */
@@ -234,6 +236,7 @@ static void as_client(farm *f, const char *user, const char *other)
     refused(f, link, "employee.v1.EmployeeService.UpdateEmployeePrivate");
     for (int s = 0; s < FARM_SERVICES; s++) {
         refused(f, link, facts[s].event);
+        refused(f, link, farm_text(f, "furrow.v1.Replay.%s", facts[s].name));
         refused_to_hear(f, link, facts[s].event);
         refused_to_hear(f, link, facts[s].method);
         try_stream(f, link, user, facts[s].name, facts[s].streams[0], false);
@@ -268,8 +271,10 @@ static void as_inspector(farm *f)
     for (int s = 0; s < FARM_SERVICES; s++) {
         refused(f, link, facts[s].method);
         refused(f, link, facts[s].event);
+        refused(f, link, farm_text(f, "furrow.v1.Replay.%s", facts[s].name));
         const char *api = farm_text(f, "$JS.%s.API", facts[s].name);
         refused(f, link, farm_text(f, "%s.STREAM.PURGE.%s", api, facts[s].streams[0]));
+        refused(f, link, farm_text(f, "%s.STREAM.MSG.DELETE.DEADLETTER", api));
         refused(f, link, farm_text(f, "%s.CONSUMER.MSG.NEXT.%s.%s", api, facts[s].streams[0], facts[s].name));
         refused(f, link, farm_text(f, "%s.CONSUMER.CREATE.%s.spy", api, facts[s].streams[0]));
         refused(f, link, farm_text(f, "$JS.API.STREAM.PURGE.%s", facts[s].streams[0]));

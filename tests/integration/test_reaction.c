@@ -21,7 +21,7 @@ typedef struct log_of_changes {
     seen_change all[SEEN_MAX];
     size_t count;
     int fail;           /* so many calls are to fail first */
-    const char *broken; /* and all calls for this id */
+    const char *broken; /* and all calls for ids that begin so */
     furrow_status refusal;
     unsigned refused;
     size_t running, most;
@@ -37,7 +37,7 @@ static furrow_status note(void *user, const furrow_change *change, furrow_arena 
 {
     log_of_changes *log = user;
     (void)arena;
-    if (log->broken && strcmp(change->id, log->broken) == 0) {
+    if (log->broken && strncmp(change->id, log->broken, strlen(log->broken)) == 0) {
         log->refused++;
         return furrow_fail(err, log->refusal ? log->refusal : FURROW_UNAVAILABLE, "this one never works");
     }
@@ -290,6 +290,62 @@ START_TEST(a_parked_reaction_runs_when_its_reason_is_gone)
 }
 END_TEST
 
+/* More than there is room for at once: each comes to its end all the same. */
+static void all_are_parked(test_mesh *mesh)
+{
+    enum { MANY = 600 };
+    static log_of_changes log = {.broken = "p", .refusal = FURROW_INTERNAL};
+    furrow_replica *replica = reacting(mesh, &log);
+    furrow_replica_stats stats = {0};
+    mesh_await_ready(replica);
+    mesh_put_many(mesh, "p", 0, MANY, 1);
+    AWAIT((furrow_replica_stats_of(replica, &stats), stats.parked >= MANY));
+    ck_assert_uint_eq(mesh_last_seq(mesh, "DEADLETTER"), MANY);
+    uint64_t version = mesh_put(mesh, "e1", "Ana", 1);
+    AWAIT(arrived(&log, "e1", version));
+    mesh_end(replica);
+}
+
+START_TEST(reactions_that_all_fail_are_all_parked)
+{
+    mesh_run(NULL, all_are_parked);
+}
+END_TEST
+
+/* A reason that may pass is waited for, but not for ever; what was given up runs when it is asked for, on the newest. */
+static void gives_up_in_time(test_mesh *mesh)
+{
+    static log_of_changes log = {.broken = "bad"};
+    furrow_replica *replica =
+        mesh_replica(mesh, (furrow_replica_options){.react = note, .user = &log, .reaction_patience_ms = 500});
+    FURROW_AUTO(furrow_arena) arena = furrow_arena_create(0);
+    furrow_replica_stats stats = {0};
+    uint64_t again = 0;
+    furrow_error err = {0};
+    mesh_await_ready(replica);
+    uint64_t version = mesh_put(mesh, "bad", "Zoe", 1);
+    AWAIT((furrow_replica_stats_of(replica, &stats), stats.parked == 1));
+    furrow_js_stored letter = letter_of(mesh, arena, "bad", version);
+    ck_assert_str_eq(furrow_js_stored_header(&letter, "Furrow-Kind", arena), "reaction");
+    ck_assert_ptr_nonnull(strstr(furrow_js_stored_header(&letter, "Furrow-Reason", arena), "seconds: UNAVAILABLE"));
+    ck_assert_str_eq(furrow_replica_notice(replica), "");
+    log.broken = NULL;
+    const char *subject = "replicatest.v1.Person.bad";
+    uint64_t deadline = furrow_clock_now_ns() + 10 * FURROW_NS_PER_S;
+    ck_assert_int_eq(furrow_replica_redo(replica, subject, true, deadline, &again, &err), FURROW_OK);
+    ck_assert_uint_eq(again, version);
+    AWAIT(arrived(&log, "bad", version));
+    ck_assert_str_eq(last_of(&log, "bad")->before, "");
+    ck_assert_str_eq(last_of(&log, "bad")->now, "Zoe");
+    mesh_end(replica);
+}
+
+START_TEST(a_reaction_is_given_up_in_time_and_runs_again_when_asked_for)
+{
+    mesh_run(NULL, gives_up_in_time);
+}
+END_TEST
+
 static furrow_status no_zoes(const ProtobufCMessage *person, furrow_error *err)
 {
     if (strcmp(((const test_person_part *)person)->display_name, "Zoe") != 0) return FURROW_OK;
@@ -428,6 +484,8 @@ int main(void)
     tcase_add_test(tests, a_failing_reaction_is_tried_again_and_holds_up_nobody);
     tcase_add_test(tests, a_reaction_that_will_never_work_is_parked_and_told);
     tcase_add_test(tests, a_parked_reaction_runs_when_its_reason_is_gone);
+    tcase_add_test(tests, reactions_that_all_fail_are_all_parked);
+    tcase_add_test(tests, a_reaction_is_given_up_in_time_and_runs_again_when_asked_for);
     tcase_add_test(tests, a_state_that_breaks_a_rule_reaches_no_handler);
     tcase_add_test(tests, a_reaction_cut_short_by_a_crash_runs_again);
     tcase_add_test(tests, two_processes_share_the_reactions);

@@ -66,7 +66,8 @@ furrow_link *farm_link_as(farm *f, const char *user)
 
 furrow_link *farm_log(farm *f, int service)
 {
-    if (!f->logs[service]) f->logs[service] = farm_link_as(f, farm_text(f, "%s.log", names[service]));
+    const char *user = farm_text(f, f->single_account ? "%s" : "%s.log", names[service]);
+    if (!f->logs[service]) f->logs[service] = farm_link_as(f, user);
     return f->logs[service];
 }
 
@@ -195,16 +196,27 @@ static const char *const *environment(farm *f, const char *user)
 
 int farm_tool(farm *f, char **output, const char *const arguments[])
 {
+    return farm_tool_as(f, "operator", output, arguments);
+}
+
+int farm_tool_as(farm *f, const char *user, char **output, const char *const arguments[])
+{
     const char *argv[16] = {FURROW_TEST_TOOL};
     char *text = NULL;
     for (size_t i = 0; arguments[i]; i++) argv[i + 1] = arguments[i];
-    int code =
-        furrow_test_run(&(furrow_test_process_options){.argv = argv, .env = environment(f, "operator")}, 60000, &text);
+    int code = furrow_test_run(&(furrow_test_process_options){.argv = argv, .env = environment(f, user)}, 60000, &text);
     if (output)
         *output = text;
     else
         free(text);
     return code;
+}
+
+furrow_test_process *farm_tool_start(farm *f, const char *const arguments[])
+{
+    const char *argv[16] = {FURROW_TEST_TOOL};
+    for (size_t i = 0; arguments[i]; i++) argv[i + 1] = arguments[i];
+    return furrow_test_process_start(&(furrow_test_process_options){.argv = argv, .env = environment(f, "operator")});
 }
 
 void farm_provision(farm *f)

@@ -37,6 +37,10 @@ void farm_run_single_account(void (*body)(farm *f));
 
 /* `furrow ARGUMENTS…` against this mesh: its exit code, its output (to be freed) in *output unless NULL. */
 int farm_tool(farm *f, char **output, const char *const arguments[]);
+/* The same with the keys of @user. */
+int farm_tool_as(farm *f, const char *user, char **output, const char *const arguments[]);
+/* Begun, and still running. */
+furrow_test_process *farm_tool_start(farm *f, const char *const arguments[]);
 void farm_provision(farm *f);
 
 /* Starts replica @replica of @service; farm_wait_ready until every started service serves. */

@@ -1,0 +1,391 @@
+/*
+ * furrow deadletter: looks at what services could not apply, and settles it. `replay` asks the service itself, which
+ * applies the newest state by its ordinary way; only when it has answered OK is the letter taken away. So nothing is lost
+ * whatever fails in between, and doing it twice, or two at once, does no more than once.
+ */
+#include "cli/cli.h"
+#include "cli/contracts.h"
+#include "cli/letter.h"
+#include "cli/text.h"
+
+#include "base/buffer.h"
+#include "base/clock.h"
+#include "base/number.h"
+#include "link/deadletter.h"
+#include "wire/json.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ASK_MS       7000 /* the service gives up before */
+#define ARENA_BYTES  ((size_t)4 << 30)
+#define LINE_BYTES   ((size_t)1 << 20)
+#define REASON_SHOWN 100
+#define TRIES        20 /* while as many replays run as may */
+#define AGAIN_MS     100
+
+typedef struct options {
+    letter_choice choice;
+    bool all, json;
+} options;
+
+/* How a letter ended. */
+typedef struct outcome {
+    const char *word; /* "replayed", "discarded", "gone already"; NULL: it failed */
+    uint64_t version; /* that is applied now; 0: none */
+    furrow_error err;
+} outcome;
+
+typedef outcome settle_fn(cli *tool, const options *with, const letter *what);
+
+static uint64_t soon(void)
+{
+    return furrow_clock_now_ns() + ASK_MS * FURROW_NS_PER_MS;
+}
+
+/* ---- output ---- */
+
+static void json_text(furrow_buffer *out, const char *name, const char *value)
+{
+    furrow_buffer_printf(out, ",\"%s\":", name);
+    furrow_json_append_string(out, furrow_bytes_of(value));
+}
+
+static void json_name(furrow_buffer *out, const char *service, uint64_t at)
+{
+    furrow_buffer_printf(out, "{\"letter\":\"%s/%" PRIu64 "\"", service, at);
+}
+
+static void end_json(furrow_buffer *out)
+{
+    furrow_buffer_append_text(out, "}\n");
+    if (!out->failed) fwrite(out->data, 1, out->len, stdout);
+    furrow_buffer_fini(out);
+}
+
+static void print_json(const letter *what)
+{
+    furrow_buffer out;
+    char time[TEXT_TIME_SIZE];
+    text_time(what->time_ns, time);
+    furrow_buffer_init(&out, LINE_BYTES);
+    json_name(&out, what->service, what->at);
+    json_text(&out, "service", what->service);
+    json_text(&out, "time", time);
+    json_text(&out, "kind", what->kind);
+    json_text(&out, "stream", what->stream);
+    json_text(&out, "entity", what->entity);
+    json_text(&out, "id", what->id);
+    json_text(&out, "sequence", what->sequence);
+    json_text(&out, "reason", what->reason);
+    furrow_buffer_append_text(&out, ",\"headers\":{");
+    for (size_t i = 0; i < what->header_count; i++) {
+        if (i > 0) furrow_buffer_append_byte(&out, ',');
+        furrow_json_append_string(&out, furrow_bytes_of(what->headers[i].name));
+        furrow_buffer_append_byte(&out, ':');
+        furrow_json_append_string(&out, furrow_bytes_of(what->headers[i].value));
+    }
+    furrow_buffer_append_byte(&out, '}');
+    end_json(&out);
+}
+
+static void print_line(const letter *what)
+{
+    char name[96], time[TEXT_TIME_SIZE], reason[REASON_SHOWN + 1];
+    snprintf(name, sizeof name, "%s/%" PRIu64, what->service, what->at);
+    snprintf(reason, sizeof reason, "%s", what->reason);
+    text_time(what->time_ns, time);
+    printf("%-16s %s  %-8s ", name, time, what->kind);
+    text_print(stdout, what->subject);
+    printf(" @");
+    text_print(stdout, what->sequence);
+    printf("  ");
+    text_print(stdout, reason);
+    printf("%s\n", strlen(what->reason) > REASON_SHOWN ? "…" : "");
+}
+
+/* ---- list, show ---- */
+
+static int list(cli *tool, const options *with)
+{
+    letter *letters;
+    size_t count;
+    FURROW_AUTO(furrow_arena) arena = furrow_arena_create(ARENA_BYTES);
+    if (!arena) return cli_fail(tool, 1, "out of memory");
+    letter_find(tool, &with->choice, arena, &letters, &count);
+    for (size_t i = 0; i < count; i++) with->json ? print_json(&letters[i]) : print_line(&letters[i]);
+    if (!with->json && tool->exit_code == 0) printf("%zu dead letters\n", count);
+    free(letters);
+    return tool->exit_code;
+}
+
+static const furrow_entity_contract *entity_of_stream(const char *stream)
+{
+    for (size_t f = 0; f < cli_contract_count; f++)
+        for (size_t i = 0; i < cli_contracts[f]->entity_count; i++)
+            if (strcmp(cli_contracts[f]->entities[i]->stream, stream) == 0) return cli_contracts[f]->entities[i];
+    return NULL;
+}
+
+/* What a replay would apply. */
+static void print_newest(cli *tool, const options *with, const letter *what)
+{
+    furrow_error err;
+    furrow_js_stored newest;
+    const furrow_entity_contract *entity = entity_of_stream(what->stream);
+    FURROW_AUTO(furrow_arena) arena = furrow_arena_create(ARENA_BYTES);
+    if (!arena || !entity) return;
+    furrow_status status = letter_turn_to(tool, with->choice.single, entity->stream, entity->owner, &err);
+    if (status == FURROW_OK)
+        status = furrow_js_get_last(tool->link, entity->stream, what->subject, soon(), arena, &newest, &err);
+    if (status == FURROW_OK)
+        printf("newest state   %" PRIu64 "%s\n", newest.sequence, newest.data.len == 0 ? ", a deletion" : "");
+    else if (status == FURROW_NOT_FOUND || status == FURROW_INVALID_ARGUMENT)
+        printf("newest state   none: there is nothing to replay\n");
+    else
+        cli_fail_error(tool, "newest state", &err);
+}
+
+static void print_whole(cli *tool, const options *with, const letter *what)
+{
+    char time[TEXT_TIME_SIZE];
+    const struct {
+        const char *name, *text;
+    } lines[] = {{"kind", what->kind},
+                 {"reason", what->reason},
+                 {"stream", what->stream},
+                 {"subject", what->subject},
+                 {"sequence", what->sequence}};
+    text_time(what->time_ns, time);
+    printf("letter         %s/%" PRIu64 "\ntime           %s\n", what->service, what->at, time);
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+        printf("%-14s ", lines[i].name);
+        text_print(stdout, lines[i].text);
+        printf("\n");
+    }
+    print_newest(tool, with, what);
+    for (size_t i = 0; i < what->header_count; i++) {
+        printf("  ");
+        text_print(stdout, what->headers[i].name);
+        printf(": ");
+        text_print(stdout, what->headers[i].value);
+        printf("\n");
+    }
+}
+
+static int show(cli *tool, const options *with)
+{
+    FURROW_AUTO(furrow_arena) arena = furrow_arena_create(ARENA_BYTES);
+    if (!arena) return cli_fail(tool, 1, "out of memory");
+    for (int i = 0; i < tool->argc; i++) {
+        letter found;
+        furrow_error err;
+        if (letter_get(tool, tool->argv[i], with->choice.single, arena, &found, &err) != FURROW_OK)
+            cli_fail_error(tool, tool->argv[i], &err);
+        else if (with->json)
+            print_json(&found);
+        else
+            print_whole(tool, with, &found);
+    }
+    return tool->exit_code;
+}
+
+/* ---- replay, discard ---- */
+
+static furrow_status take_away(cli *tool, const options *with, const letter *what, bool *was_there, furrow_error *err)
+{
+    furrow_status status = letter_turn_to(tool, with->choice.single, FURROW_DEADLETTER_LOG, what->service, err);
+    return status == FURROW_OK ? furrow_deadletter_remove(tool->link, what->at, soon(), was_there, err) : status;
+}
+
+static outcome discard_one(cli *tool, const options *with, const letter *what)
+{
+    outcome end = {.word = NULL};
+    bool was_there;
+    if (take_away(tool, with, what, &was_there, &end.err) == FURROW_OK)
+        end.word = was_there ? "discarded" : "gone already";
+    return end;
+}
+
+static furrow_status ask_once(cli *tool, const letter *what, furrow_bytes body, uint64_t *version, furrow_error *err)
+{
+    char subject[FURROW_SUBJECT_MAX], *text = NULL;
+    FURROW_AUTO(furrow_msg) reply = NULL;
+    FURROW_AUTO(furrow_arena) arena = furrow_arena_create(0);
+    if (!arena) return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "out of memory");
+    snprintf(subject, sizeof subject, "furrow.v1.Replay.%s", what->service);
+    furrow_status status =
+        furrow_link_request(tool->link, &(furrow_outgoing){.subject = subject, .data = body}, soon(), &reply, err);
+    /* Before nats-server 2.10 nobody is told across accounts that a service is gone. */
+    if (status == FURROW_UNAVAILABLE || status == FURROW_DEADLINE_EXCEEDED)
+        return furrow_wrap(err, "%s itself applies it, and must run", what->service);
+    if (status == FURROW_OK) status = furrow_client_reply_status(reply, err);
+    if (status != FURROW_OK) return status;
+    if (furrow_json_find_text(reply->data, "version", arena, &text) &&
+        furrow_number_parse(furrow_bytes_of(text), UINT64_MAX, version))
+        return FURROW_OK;
+    return furrow_fail(err, FURROW_INTERNAL, "what answered for %s is no service of Furrow", what->service);
+}
+
+/* The service applies it; while it is at as many as it may, again. */
+static furrow_status ask_service(cli *tool, const letter *what, uint64_t *version, furrow_error *err)
+{
+    furrow_buffer body;
+    furrow_status status = FURROW_RESOURCE_EXHAUSTED;
+    bool reaction = strcmp(what->kind, FURROW_DEADLETTER_REACTION) == 0;
+    furrow_buffer_init(&body, LINE_BYTES);
+    furrow_buffer_printf(&body, "{\"kind\":\"%s\"", reaction ? FURROW_DEADLETTER_REACTION : "event");
+    json_text(&body, "stream", what->stream);
+    json_text(&body, "subject", what->subject);
+    furrow_buffer_append_byte(&body, '}');
+    for (int i = 0; status == FURROW_RESOURCE_EXHAUSTED && i < TRIES; i++) {
+        if (i > 0) furrow_task_sleep_ms(AGAIN_MS);
+        status = ask_once(tool, what, (furrow_bytes){body.data, body.len}, version, err);
+    }
+    furrow_buffer_fini(&body);
+    return status;
+}
+
+static outcome replay_one(cli *tool, const options *with, const letter *what)
+{
+    outcome end = {.word = NULL};
+    bool was_there;
+    if (ask_service(tool, what, &end.version, &end.err) != FURROW_OK) return end;
+    if (take_away(tool, with, what, &was_there, &end.err) == FURROW_OK) end.word = "replayed";
+    return end;
+}
+
+static void print_outcome(cli *tool, const options *with, const char *name, const outcome *end)
+{
+    if (with->json) {
+        furrow_buffer out;
+        furrow_buffer_init(&out, LINE_BYTES);
+        furrow_buffer_append_text(&out, "{\"letter\":");
+        furrow_json_append_string(&out, furrow_bytes_of(name));
+        json_text(&out, "outcome", end->word ? end->word : "failed");
+        if (end->word && end->version) furrow_buffer_printf(&out, ",\"version\":\"%" PRIu64 "\"", end->version);
+        if (!end->word) json_text(&out, "code", furrow_status_name(end->err.code));
+        if (!end->word) json_text(&out, "error", end->err.text);
+        end_json(&out);
+        if (!end->word) tool->exit_code = 1;
+    } else if (end->word && end->version) {
+        printf("%s %s: version %" PRIu64 " is applied\n", name, end->word, end->version);
+    } else if (end->word) {
+        printf("%s %s\n", name, end->word);
+    } else {
+        cli_fail_error(tool, name, &end->err);
+    }
+}
+
+static void settle_named(cli *tool, const options *with, settle_fn *settle)
+{
+    FURROW_AUTO(furrow_arena) arena = furrow_arena_create(ARENA_BYTES);
+    for (int i = 0; arena && i < tool->argc; i++) {
+        letter found;
+        outcome end = {.word = NULL};
+        furrow_status status = letter_get(tool, tool->argv[i], with->choice.single, arena, &found, &end.err);
+        if (status == FURROW_OK)
+            end = settle(tool, with, &found);
+        else if (status == FURROW_NOT_FOUND)
+            end.word = "gone already";
+        print_outcome(tool, with, tool->argv[i], &end);
+        furrow_arena_reset(arena);
+    }
+}
+
+static void settle_chosen(cli *tool, const options *with, settle_fn *settle)
+{
+    letter *letters;
+    size_t count, failed = 0;
+    FURROW_AUTO(furrow_arena) arena = furrow_arena_create(ARENA_BYTES);
+    if (!arena) {
+        cli_fail(tool, 1, "out of memory");
+        return;
+    }
+    letter_find(tool, &with->choice, arena, &letters, &count);
+    for (size_t i = 0; i < count; i++) {
+        char name[96];
+        snprintf(name, sizeof name, "%s/%" PRIu64, letters[i].service, letters[i].at);
+        outcome end = settle(tool, with, &letters[i]);
+        failed += end.word == NULL;
+        print_outcome(tool, with, name, &end);
+    }
+    if (!with->json) printf("%zu settled, %zu failed\n", count - failed, failed);
+    free(letters);
+}
+
+static bool is_chosen(const options *with)
+{
+    return with->choice.service || with->choice.entity || with->choice.id || with->all;
+}
+
+static int settle(cli *tool, const options *with, settle_fn *one)
+{
+    if (is_chosen(with))
+        settle_chosen(tool, with, one);
+    else
+        settle_named(tool, with, one);
+    return tool->exit_code;
+}
+
+static int replay(cli *tool, const options *with)
+{
+    return settle(tool, with, replay_one);
+}
+
+static int discard(cli *tool, const options *with)
+{
+    return settle(tool, with, discard_one);
+}
+
+typedef struct deadletter_verb {
+    const char *name;
+    int (*run)(cli *tool, const options *with);
+    bool names, chooses; /* letters */
+} deadletter_verb;
+
+static const deadletter_verb *take_verb(cli *tool)
+{
+    static const deadletter_verb verbs[] = {{"list", list, false, true},
+                                            {"show", show, true, false},
+                                            {"replay", replay, true, true},
+                                            {"discard", discard, true, true}};
+    for (size_t i = 0; tool->argc > 0 && i < sizeof verbs / sizeof *verbs; i++) {
+        if (strcmp(verbs[i].name, tool->argv[0]) != 0) continue;
+        tool->argc--;
+        tool->argv++;
+        return &verbs[i];
+    }
+    return NULL;
+}
+
+/* Wrong usage is told before anything is asked. */
+static bool check_usage(cli *tool, const deadletter_verb *verb, const options *with)
+{
+    bool choosing = is_chosen(with);
+    if (choosing && !verb->chooses)
+        return cli_fail(tool, 2, "deadletter %s: name letters, as <service>/<number>", verb->name), false;
+    if (!cli_arguments(tool, verb->names && !choosing ? 1 : 0, verb->names && !choosing ? CLI_MANY : 0)) return false;
+    if (with->choice.service && !cli_has_service(with->choice.service))
+        return cli_fail(tool, 2, "no contract here has a service %s (FURROW_CONTRACTS adds some)",
+                        with->choice.service),
+               false;
+    return true;
+}
+
+int cli_deadletter(cli *tool)
+{
+    options with = {.choice = {.service = cli_option(tool, "--service", NULL),
+                               .entity = cli_option(tool, "--entity", NULL),
+                               .id = cli_option(tool, "--id", NULL),
+                               .single = cli_flag(tool, "--single-account")},
+                    .all = cli_flag(tool, "--all"),
+                    .json = cli_flag(tool, "--json")};
+    const deadletter_verb *verb = take_verb(tool);
+    if (!verb && cli_arguments(tool, 1, CLI_MANY))
+        cli_fail(tool, 2, "deadletter: %s: use list, show, replay or discard", tool->argv[0]);
+    if (!verb) return tool->exit_code;
+    if (!check_usage(tool, verb, &with) || !cli_connect(tool)) return tool->exit_code;
+    return verb->run(tool, &with);
+}

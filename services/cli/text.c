@@ -1,0 +1,27 @@
+/* See text.h. C1 control characters are two bytes in UTF-8 (C2 80 to C2 9F). */
+#include "cli/text.h"
+
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "wire/message.h"
+
+#include <string.h>
+
+void text_print(FILE *out, const char *text)
+{
+    bool utf8 = furrow_utf8_valid(text, strlen(text));
+    for (const unsigned char *at = (const unsigned char *)text; *at; at++) {
+        bool c1 = at[0] == 0xc2 && at[1] < 0xa0;
+        bool plain = *at >= 0x20 && *at != 0x7f && (utf8 || *at < 0x80) && !c1;
+        fputc(plain ? *at : '?', out);
+        if (utf8 && c1) at++;
+    }
+}
+
+void text_time(int64_t wall_ns, char out[TEXT_TIME_SIZE])
+{
+    char whole[48];
+    furrow_clock_format(wall_ns, whole);
+    size_t len = strcspn(whole, ".");
+    snprintf(out, TEXT_TIME_SIZE, "%.*s%.4sZ", (int)len, whole, whole[len] ? whole + len : "");
+}

@@ -1,0 +1,16 @@
+/** Texts of others for people: nothing in them may steer a terminal. Pure but for what is printed. */
+#ifndef FURROW_CLI_TEXT_H
+#define FURROW_CLI_TEXT_H
+
+#include <stdint.h>
+#include <stdio.h>
+
+#define TEXT_TIME_SIZE 32
+
+/* Prints @text with '?' for control characters, and for all but ASCII when it is not UTF-8. */
+void text_print(FILE *out, const char *text);
+
+/* "2026-11-23T06:00:00.123Z". */
+void text_time(int64_t wall_ns, char out[TEXT_TIME_SIZE]);
+
+#endif
