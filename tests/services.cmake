@@ -26,6 +26,7 @@ furrow_integration_test(test_slow_reader furrow_test_farm)
 furrow_integration_test(test_alarms furrow_test_farm)
 furrow_integration_test(test_accounts furrow_test_farm)
 furrow_integration_test(test_deadletter furrow_test_farm)
+furrow_integration_test(test_history furrow_test_farm)
 
 # The chart's copy of the permissions, which nobody remembers to make anew.
 add_test(NAME lint/chart-permissions COMMAND sh -c "$<TARGET_FILE:furrow> permissions | diff - ${PROJECT_SOURCE_DIR}/config/helm/furrow/files/permissions.json")

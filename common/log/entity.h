@@ -27,7 +27,8 @@
  * entity is deleted by now (unless it is what `removes`); the same key with another request is INVALID_ARGUMENT. One command writes one entity once: a second write under the same key counts as
  * repeated.
  *
- * Events: subject <entity>.<id>, body the entity's bytes, CloudEvents headers in binary mode, traceparent. An empty
+ * Events: subject <entity>.<id>, body the entity's bytes, CloudEvents headers in binary mode, traceparent, and
+ * Furrow-By: whose command it was. An empty
  * body is a deletion only with those headers (wire/tombstone.h). Whatever else lies on the subject is no state: whoever
  * meets it here as the newest puts the last good one on top again and goes on from that.
  *

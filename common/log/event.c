@@ -42,6 +42,7 @@ static size_t make_headers(furrow_entity *entity, const furrow_event *event, fur
     out[count++] = (furrow_header){"ce-source", entity->source};
     out[count++] = (furrow_header){"ce-time", time_text(entity)};
     if (event->traceparent[0]) out[count++] = (furrow_header){FURROW_HEADER_TRACEPARENT, event->traceparent};
+    if (event->by[0]) out[count++] = (furrow_header){FURROW_HEADER_BY, event->by};
     if (event->commands) out[count++] = (furrow_header){FURROW_WINDOW_HEADER, event->commands};
     return count;
 }

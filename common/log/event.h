@@ -16,6 +16,7 @@ typedef struct furrow_event {
     uint64_t expected;       /* version it follows; 0: none */
     const char *type;        /* ce-type */
     const char *traceparent; /* or "" */
+    const char *by;          /* whose command it is, or "" */
     const char *msg_id;      /* or NULL */
     const char *commands;    /* the window of a tombstone, or NULL */
     char id[FURROW_ID_SIZE]; /* ce-id; made by publish */

@@ -77,7 +77,8 @@ static furrow_status publish_again(search *self, furrow_state *out, furrow_error
                           .body = good->body,
                           .expected = self->poison->sequence,
                           .type = type,
-                          .traceparent = ""};
+                          .traceparent = "",
+                          .by = ""};
     snprintf(type, sizeof type, "%s.%s", self->entity->contract->name, good->deleted ? "restored.deleted" : "restored");
     if (good->deleted && good->window) {
         furrow_window_format(good->window, commands);

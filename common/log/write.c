@@ -217,6 +217,7 @@ static furrow_status publish(write_job *job, const furrow_state *state, const fu
                           .expected = state->version,
                           .type = job->type,
                           .traceparent = job->command->traceparent,
+                          .by = job->command->caller,
                           .msg_id = job->msg_id[0] ? job->msg_id : NULL};
     furrow_state next = {.deleted = decision->remove, .window = window->count ? window : NULL};
     furrow_status status = FURROW_OK;

@@ -128,6 +128,16 @@ furrow_status furrow_call_may_begin(furrow_call *call, furrow_error *err)
     return furrow_fail(err, FURROW_DEADLINE_EXCEEDED, "the deadline had passed before work began; nothing was done");
 }
 
+/* Whose command the event is. A subject holds no blank; what else a header may not hold, nobody's prefix has. */
+static void read_caller(furrow_call *call)
+{
+    if (call->method->idempotency == FURROW_NO_SIDE_EFFECTS) return;
+    furrow_bytes prefix = furrow_subject_inbox_prefix(call->msg->reply);
+    size_t len = prefix.len < FURROW_CALLER_SIZE ? prefix.len : FURROW_CALLER_SIZE - 1;
+    memcpy(call->command.caller, prefix.data, len);
+    call->command.caller[len] = '\0';
+}
+
 static furrow_status admit(furrow_call *call, bool headers, furrow_error *err)
 {
     const furrow_msg *msg = call->msg;
@@ -229,6 +239,7 @@ furrow_status furrow_call_work(furrow_call *call, ProtobufCMessage **response, f
     ProtobufCMessage *request;
     bool headers = furrow_msg_has_headers(call->msg);
     furrow_status status = admit(call, headers, err);
+    if (status == FURROW_OK) read_caller(call);
     if (status == FURROW_OK && headers) {
         read_trace(call);
         status = read_key(call, furrow_msg_header(call->msg, FURROW_HEADER_IDEMPOTENCY_KEY), err);

@@ -14,6 +14,7 @@
 #define FURROW_HEADER_IDEMPOTENCY_KEY "Idempotency-Key"
 #define FURROW_HEADER_VERSION         "Furrow-Version"
 #define FURROW_HEADER_AFTER           "Furrow-After"
+#define FURROW_HEADER_BY              "Furrow-By" /* of an event: whose command it was */
 #define FURROW_HEADER_TRACEPARENT     "traceparent"
 #define FURROW_HEADER_ERROR           "Nats-Service-Error"
 #define FURROW_HEADER_ERROR_CODE      "Nats-Service-Error-Code"

@@ -32,6 +32,7 @@ int cli_call(cli *tool);
 int cli_deadletter(cli *tool);
 int cli_decode(cli *tool);
 int cli_health(cli *tool);
+int cli_history(cli *tool);
 int cli_import(cli *tool);
 int cli_keys(cli *tool);
 int cli_permissions(cli *tool);

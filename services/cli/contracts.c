@@ -121,6 +121,29 @@ const ProtobufCMessageDescriptor *cli_find_message(const char *name)
     return found;
 }
 
+const furrow_entity_contract *cli_find_entity(const char *name)
+{
+    const furrow_entity_contract *found = NULL;
+    size_t count = 0;
+    for (size_t f = 0; f < cli_contract_count; f++)
+        for (size_t i = 0; i < cli_contracts[f]->entity_count; i++) {
+            const furrow_entity_contract *entity = cli_contracts[f]->entities[i];
+            if (strcmp(entity->name, name) == 0) return entity;
+            if (strcmp(entity->short_name, name) != 0) continue;
+            found = entity;
+            count++;
+        }
+    return count == 1 ? found : NULL;
+}
+
+const furrow_entity_contract *cli_find_stream(const char *stream)
+{
+    for (size_t f = 0; f < cli_contract_count; f++)
+        for (size_t i = 0; i < cli_contracts[f]->entity_count; i++)
+            if (strcmp(cli_contracts[f]->entities[i]->stream, stream) == 0) return cli_contracts[f]->entities[i];
+    return NULL;
+}
+
 size_t cli_services(const char *names[CLI_SERVICES_MAX])
 {
     size_t count = 0;

@@ -28,6 +28,11 @@ bool cli_contracts_load(cli *tool);
 /* The message called @name, among entities, replicas, requests and responses; NULL when there is none. */
 const ProtobufCMessageDescriptor *cli_find_message(const char *name);
 
+/* The entity called @name, by its full name or by its short one if no other has that; NULL when there is none. */
+const furrow_entity_contract *cli_find_entity(const char *name);
+/* The entity of @stream. */
+const furrow_entity_contract *cli_find_stream(const char *stream);
+
 /* The short names of the services, each once, in the order of the contracts. */
 size_t cli_services(const char *names[CLI_SERVICES_MAX]);
 bool cli_has_service(const char *name);

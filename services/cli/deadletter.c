@@ -120,20 +120,12 @@ static int list(cli *tool, const options *with)
     return tool->exit_code;
 }
 
-static const furrow_entity_contract *entity_of_stream(const char *stream)
-{
-    for (size_t f = 0; f < cli_contract_count; f++)
-        for (size_t i = 0; i < cli_contracts[f]->entity_count; i++)
-            if (strcmp(cli_contracts[f]->entities[i]->stream, stream) == 0) return cli_contracts[f]->entities[i];
-    return NULL;
-}
-
 /* What a replay would apply. */
 static void print_newest(cli *tool, const options *with, const letter *what)
 {
     furrow_error err;
     furrow_js_stored newest;
-    const furrow_entity_contract *entity = entity_of_stream(what->stream);
+    const furrow_entity_contract *entity = cli_find_stream(what->stream);
     FURROW_AUTO(furrow_arena) arena = furrow_arena_create(ARENA_BYTES);
     if (!arena || !entity) return;
     furrow_status status = letter_turn_to(tool, with->choice.single, entity->stream, entity->owner, &err);

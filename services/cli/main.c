@@ -28,6 +28,8 @@ static const cli_command commands[] = {
      "state of services (default: all) and of what they replicate; --probe: of the instance FURROW_INSTANCE_ID, by "
      "exit code",
      cli_health},
+    {"history", "ENTITY ID [--json] [--single-account]",
+     "what the log still has of one entity: when, whose command, which event, which fields it changed", cli_history},
     {"keys", "[--client NAME]… FOLDER",
      "make the keys of every user that are missing: NKey seeds, Redis passwords, sealing keys;\n"
      "      --client: one more client's, for each program its own",

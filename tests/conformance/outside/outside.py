@@ -117,6 +117,13 @@ async def use(mesh):
     await client.close()
 
 
+def check_history(mesh):
+    done = subprocess.run([mesh.bin / "cli/furrow", "history", "harvest.v1.Bin", "B1"], env=mesh.env, capture_output=True, text=True)
+    check("furrow history tells of its entities", done.returncode == 0 and "by client" in done.stdout and 'employee_id: none -> "E1"' in done.stdout, done)
+    done = subprocess.run([mesh.bin / "cli/furrow", "deadletter", "list", "--service", "harvest"], env=mesh.env, capture_output=True, text=True)
+    check("and furrow deadletter of its letters", done.returncode == 0 and "0 dead letters" in done.stdout, done)
+
+
 def check_kept(mesh):
     """What lies in harvest's Redis, as harvest's own user reads it."""
     env = dict(os.environ, REDISCLI_AUTH=(mesh.keys / "harvest.redis").read_text().strip())
@@ -164,6 +171,7 @@ def main(tools, build):
             mesh.wait_healthy("harvest")
             asyncio.run(use(mesh))
             check_kept(mesh)
+            check_history(mesh)
             for user in "harvest", "harvest.log":
                 asyncio.run(check_privilege(mesh, user))
             check_refused_contracts(mesh, prefix, source, work, out / "harvest_proto_contracts.so")
