@@ -438,7 +438,7 @@ static void the_commands(farm *f)
                  {{"keys", "--client", "123456789012345678901234567890123", f->keys}, "--client", 2},
                  {{"keys", f->keys, "--client"}, "needs a value", 2},
                  {{"provision", "everything"}, "too much", 2},
-                 {{"keys"}, "folder", 2},
+                 {{"keys"}, "FOLDER", 2},
                  {{"keys", "/proc/none"}, "/proc/none", 1}};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         int code = farm_tool(f, &output, wrong[i].arguments);
