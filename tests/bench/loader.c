@@ -49,7 +49,7 @@ static size_t make_employee(size_t n, uint8_t *out)
     employee.id = id, employee.display_name = name, employee.given_name = given, employee.family_name = family;
     employee.badge = badge, employee.crew = crew, employee.language = language, employee.contact = &contact;
     employee.status = EMPLOYEE__V1__EMPLOYMENT_STATUS__EMPLOYMENT_STATUS_ACTIVE;
-    employee.hourly_rate_cents = 2150, employee.hire_date = date, employee.updated_at = &monday;
+    employee.hourly_rate_cents = (int64_t)(1500 + n % 1000), employee.hire_date = date, employee.updated_at = &monday;
     for (size_t size; (size = employee__v1__employee__get_packed_size(&employee)) < EMPLOYEE_BYTES;)
         memset(address, 'a', strlen(address) + (EMPLOYEE_BYTES - size > 4 ? EMPLOYEE_BYTES - size - 3 : 1));
     return employee__v1__employee__pack(&employee, out);

@@ -59,13 +59,13 @@ class World:
     """
     To be used with `with`, or closed. @shipped: with the accounts, permissions, users and limits of config/dev/up, and the bench's own
     contracts among those of the mesh; else one account that everybody may do everything in. @crews: how many consumers of the comparison
-    (crew1, crew2, …) there are in the mesh, and @keeping which of them by name keep replicas. Users sign in by password instead of NKey, so
+    (crew1, crew2, …) there are in the mesh, @also further ones (roster), and @keeping which of them by name keep replicas. Users sign in by password instead of NKey, so
     that a URL is all a bare program needs.
     """
 
-    def __init__(self, build, shipped=True, crews=0, keeping=()):
+    def __init__(self, build, shipped=True, crews=0, keeping=(), also=()):
         self.build, self.shipped = build, shipped
-        self.crews, self.keeping = crews, keeping
+        self.crews, self.keeping, self.also = crews, keeping, also
         self.bench = os.path.join(build, "tests", "bench")
         self.services = os.path.join(build, "services")
         self.dir = tempfile.mkdtemp(prefix="furrow-bench-")
@@ -122,7 +122,7 @@ class World:
         return f"{service}:{self.password(service)}@{self.redis_socket}" if self.shipped else self.redis_socket
 
     def contracts(self):
-        crews = [f"ways/furrow_proto_crew{number}" for number in range(1, self.crews + 1)]
+        crews = [f"ways/furrow_proto_{name}" for name in (*(f"crew{number}" for number in range(1, self.crews + 1)), *self.also)]
         keeps = [f"ways/furrow_proto_{name}_keeps" for name in self.keeping]
         return {"FURROW_CONTRACTS": ":".join(os.path.join(self.bench, f"{name}_contracts.so")
                                              for name in ("furrow_proto_bench", "furrow_proto_bare", *crews, *keeps))}
