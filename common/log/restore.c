@@ -38,7 +38,10 @@ static void note_broken(search *self, const furrow_js_stored *stored)
 static furrow_status search_redis(search *self, furrow_error *err)
 {
     furrow_state state;
-    furrow_status status = furrow_entity_load(self->entity, self->id, self->arena, &state, err);
+    furrow_record record;
+    /* As it lies there: whatever it is worth, what the log has after it comes on top. */
+    furrow_status status = furrow_record_read_unverified(self->entity->table, self->id, self->arena, &record, err);
+    if (status == FURROW_OK) status = furrow_entity_unpack(self->entity, self->id, &record, self->arena, &state, err);
     self->redis_asked = status == FURROW_OK || status == FURROW_DATA_LOSS;
     if (status == FURROW_OK && state.version < self->poison->sequence) self->good = state;
     return self->redis_asked ? FURROW_OK : status;

@@ -109,14 +109,6 @@ static furrow_status read_event(furrow_intake_batch *batch, const furrow_js_stor
     return status;
 }
 
-/* When the log took the newest event: by that a log is known again (see keeper.c). */
-static void note_newest(furrow_intake *intake, const furrow_js_stored *event)
-{
-    if (event->sequence <= intake->newest_seq) return;
-    intake->newest_seq = event->sequence;
-    intake->newest_ns = event->timestamp_ns;
-}
-
 /* ---- a batch ---- */
 
 static void prepare(furrow_intake_batch *batch)
@@ -131,7 +123,6 @@ static void prepare(furrow_intake_batch *batch)
         furrow_record_write *write = &batch->writes[batch->write_count];
         const furrow_js_stored *event = &batch->events[i];
         furrow_status status = room ? read_event(batch, event, write, NULL) : FURROW_RESOURCE_EXHAUSTED;
-        note_newest(&batch->replica->intake, event);
         batch->fates[i] = event->sequence == 0                  ? FATE_ALIEN
                           : status == FURROW_OK                 ? FATE_WRITE
                           : status == FURROW_RESOURCE_EXHAUSTED ? FATE_RETURN
@@ -140,6 +131,7 @@ static void prepare(furrow_intake_batch *batch)
             furrow_fail(&batch->failure, FURROW_RESOURCE_EXHAUSTED, "no memory for a batch of %zu bytes", bytes);
         if (batch->fates[i] != FATE_WRITE) continue;
         write->version = event->sequence;
+        write->time_ns = event->timestamp_ns; /* by that a log is known again */
         batch->origin[batch->write_count++] = (uint16_t)i;
     }
 }
@@ -150,6 +142,12 @@ static bool is_outage(furrow_status status)
 {
     return status == FURROW_UNAVAILABLE || status == FURROW_ABORTED || status == FURROW_RESOURCE_EXHAUSTED ||
            status == FURROW_DEADLINE_EXCEEDED || status == FURROW_PERMISSION_DENIED || status == FURROW_UNAUTHENTICATED;
+}
+
+/* The log was away since these events were delivered, and may have lost them. */
+static bool is_outdated(const furrow_replica *replica)
+{
+    return replica->intake.links != furrow_link_reconnects(replica->link);
 }
 
 static bool gives_up(const furrow_intake_batch *batch)
@@ -174,6 +172,7 @@ static furrow_status write_some(furrow_intake_batch *batch, size_t first, size_t
     furrow_backoff backoff = {.base_ms = 20, .max_ms = 1000};
     for (unsigned refused = 0;;) {
         size_t applied = 0;
+        if (batch->patient && is_outdated(replica)) return furrow_fail(err, FURROW_UNAVAILABLE, "NATS was away");
         furrow_status status = furrow_record_apply(replica->table, batch->writes + first, count, &applied, err);
         if (status == FURROW_OK) status = furrow_owner_forget(replica, batch->writes + first, count, err);
         if (status == FURROW_OK) {
@@ -280,8 +279,11 @@ static bool fill(furrow_intake_batch *batch)
 static void settle(furrow_intake_batch *batch)
 {
     furrow_replica *replica = batch->replica;
+    bool back_at_once = replica->intake.discarding || is_outdated(replica);
     for (size_t i = 0; i < batch->count; i++) {
         furrow_msg *msg = batch->messages[i];
+        /* An ack counts for whatever has the event's sequence by now. */
+        if (is_outdated(replica) && batch->fates[i] != FATE_ALIEN) batch->fates[i] = FATE_RETURN;
         switch ((fate)batch->fates[i]) {
         case FATE_DONE:
             furrow_js_ack(replica->link, msg);
@@ -294,7 +296,7 @@ static void settle(furrow_intake_batch *batch)
         case FATE_WRITE:
         case FATE_BURY:
         case FATE_RETURN:
-            furrow_js_nak(replica->link, msg, replica->intake.discarding ? 0 : RETURN_DELAY_MS);
+            furrow_js_nak(replica->link, msg, back_at_once ? 0 : RETURN_DELAY_MS);
             break;
         }
         furrow_msg_free(msg);
@@ -316,7 +318,7 @@ static void work(void *arg)
     furrow_intake_batch *batch = arg;
     furrow_replica *replica = batch->replica;
     while (fill(batch)) {
-        if (replica->intake.discarding)
+        if (replica->intake.discarding || is_outdated(replica))
             return_all(batch);
         else
             apply_batch(batch);
@@ -441,6 +443,7 @@ furrow_status furrow_intake_open(furrow_replica *replica, furrow_error *err)
          * not live to apply. Nobody waits for them, so they come together, at half the cost to its commands. */
         .gather_ms = replica->options.own ? OWN_GATHER_MS : 0,
     };
+    replica->intake.links = furrow_link_reconnects(replica->link);
     replica->intake.pull = furrow_js_pull_create(replica->link, &options, on_messages, on_pull_state, replica, err);
     return replica->intake.pull ? FURROW_OK : furrow_wrap(err, "pull from %s", replica->stream);
 }

@@ -15,6 +15,7 @@
 #include "link/deadletter.h"
 #include "replica/replica.h"
 #include "replica/verdict.h"
+#include "store/trust.h"
 #include "wire/projection.h"
 
 #define FURROW_REPLICA_WORKERS 8    /* batches of FURROW_RECORD_BATCH events on their way to Redis at once */
@@ -30,7 +31,7 @@ typedef struct furrow_version_waiter furrow_version_waiter;
 typedef enum furrow_phase {
     FURROW_PHASE_CONNECT,
     FURROW_PHASE_ASSESS,
-    FURROW_PHASE_CLAIM,
+    FURROW_PHASE_LEASE,
     FURROW_PHASE_CLEAR,
     FURROW_PHASE_REPLAY,
     FURROW_PHASE_FOLLOW,
@@ -46,8 +47,7 @@ typedef struct furrow_intake {
     size_t working;            /* workers alive */
     size_t in_hand;            /* received and not yet settled */
     bool discarding;           /* what is in hand goes back to the log unapplied */
-    uint64_t newest_seq;       /* the newest event that was read here, */
-    int64_t newest_ns;         /* and when the log had taken it */
+    uint64_t links;            /* reconnects to NATS when it was opened: what came before another is not applied */
     uint64_t last_pending;     /* what the server still had when it sent the newest message */
 } furrow_intake;
 
@@ -71,15 +71,19 @@ struct furrow_replica {
     furrow_replica_state state;
     furrow_waiter *sleeper; /* the keeper, while it pauses */
     bool woken, keeping;
-    bool settled;         /* has been ready in this process */
-    furrow_marker marker; /* as we last read or wrote it */
-    furrow_sight sight;   /* what the last look saw */
+    bool settled; /* has been ready in this process */
+    bool behind;  /* what is acknowledged may be missing in Redis: the durable has to bring it first */
+    furrow_table_guard guard;
+    uint64_t doubted_ns;        /* since when the records are in doubt */
+    char build[FURROW_ID_SIZE]; /* that our writes belong to; "": none */
+    furrow_marker marker;       /* as we last read or wrote it */
+    furrow_sight sight;         /* what the last look saw */
     furrow_js_consumer_state consumer;
-    uint64_t generation;                  /* of the store's connection, at the last look */
-    uint64_t looked_links, checked_links; /* reconnects to NATS, plus 1: at the last look, at the last good one */
-    uint64_t goal;                        /* ready when all up to here is applied */
-    uint64_t floor;                       /* the newest proof of it */
-    uint64_t floor_ns;                    /* when it last grew */
+    uint64_t generation, moment; /* of the store's connection and of the table, at the last look */
+    uint64_t looked_links;       /* reconnects to NATS, plus 1, at the last look */
+    uint64_t goal;               /* ready when all up to here is applied */
+    uint64_t floor;              /* the newest proof of it */
+    uint64_t floor_ns;           /* when it last grew */
     uint64_t replay_from;
     unsigned stuck;     /* looks in a row at which events were delivered to nobody we know */
     uint64_t swallowed; /* by the pull, when gaps were last filled */
@@ -88,6 +92,7 @@ struct furrow_replica {
 
     /* repair.c */
     bool leased, lease_lost;
+    char repair[FURROW_ID_SIZE]; /* the identity of our repair, by which it holds the lease */
     furrow_waiter *lease_sleeper;
 
     furrow_reactor *reactor;
@@ -128,7 +133,9 @@ void furrow_replica_note_letter(furrow_replica *replica, const furrow_js_stored 
 /* Is this the first time that one is counted for @sequence? Remembers so many as are likely to come again. */
 bool furrow_replica_is_first_letter(furrow_replica *replica, uint64_t sequence);
 
-/* keeper.c: the task, and a nudge to look now. */
+/* keeper.c: from now on what is written belongs to the build of the marker. */
+void furrow_replica_adopt(furrow_replica *replica);
+/* The task, and a nudge to look now. */
 void furrow_replica_keep(void *arg);
 void furrow_replica_nudge(furrow_replica *replica);
 /* Stores the position once more, if the replica is ready: when it drains. */
@@ -163,10 +170,10 @@ furrow_status furrow_owner_restore(furrow_replica *replica, const furrow_js_stor
 furrow_status furrow_owner_forget(furrow_replica *replica, const furrow_record_write writes[], size_t count,
                                   furrow_error *err) FURROW_MUST_USE;
 
-/* repair.c. claim: are we the one process that repairs? Keeps the lease until release. */
-furrow_status furrow_repair_claim(furrow_replica *replica, bool *held, furrow_error *err) FURROW_MUST_USE;
+/* repair.c. lease: are we the one process that repairs? Keeps it until release. */
+furrow_status furrow_repair_lease(furrow_replica *replica, bool *held, furrow_error *err) FURROW_MUST_USE;
 void furrow_repair_release(furrow_replica *replica);
-/* Empties the table for a rebuild; other processes of the service are given time to notice. */
+/* Begins a build of our own and empties the table for it: from then on Redis refuses what belongs to another. */
 furrow_status furrow_repair_clear(furrow_replica *replica, furrow_error *err) FURROW_MUST_USE;
 /* Reads events (from, to] again into the table. *@from follows, so that what was done is done even on failure. */
 furrow_status furrow_repair_read(furrow_replica *replica, uint64_t *from, uint64_t to,

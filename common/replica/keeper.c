@@ -1,16 +1,21 @@
 /*
  * The keeper: one task per replica that runs its state machine. Each phase is a step that does its work, may park, and
- * names the next phase; `phases` says what the world sees meanwhile and which steps may follow.
+ * names the next phase; `phases` says what the world sees meanwhile and which steps may follow. README.md beside this
+ * file has the protocol that it keeps.
  *
- *   CONNECT -> ASSESS -> FOLLOW -> GUARD          all is well
- *              ASSESS -> CLAIM -> ASSESS          something must be repaired: by the process that holds the lease,
- * after another look ASSESS -> [CLEAR ->] REPLAY -> FOLLOW GUARD -> ASSESS | CONNECT                     what it guards
- * is no longer so | stream or consumer are gone
+ *   CONNECT -> ASSESS -> FOLLOW -> GUARD           all is well
+ *              ASSESS -> GUARD                     all still is, after a look because of a doubt
+ *              ASSESS -> LEASE -> ASSESS           something must be repaired: by the process that holds the lease,
+ *                                                  after another look
+ *              ASSESS -> [CLEAR ->] REPLAY -> FOLLOW
+ *                                  GUARD -> ASSESS | CONNECT
+ *                                                  what it guards is in doubt, or no longer so | a part is gone
  *
- * CLEAR empties the table. REPLAY reads what may have been acked for a Redis that lost it: up to what the durable had
- * delivered once the present Redis was known; anything later is acked only after this Redis has it. FOLLOW lets the
- * durable bring the rest up to where the log was. GUARD, the resting phase, stores the position and looks after marker,
- * log and consumer.
+ * CLEAR begins a build of its own and empties the table. REPLAY reads what may have been acked for a Redis that lost it:
+ * up to what the durable had delivered once the present Redis was known; anything later is acked only after this Redis
+ * has it. FOLLOW lets the durable bring the rest up to where the log was. Only a look at marker, log and consumer with
+ * nothing amiss, and no doubt since it began, leads to GUARD, the resting phase, in which the records are trusted: it
+ * stores the position and looks again every second, and at once when there is a doubt.
  */
 #include "replica/inside.h"
 
@@ -29,6 +34,7 @@ void furrow_replica_say(furrow_replica *replica, const char *format, ...)
     va_start(args, format);
     vsnprintf(replica->text, sizeof replica->text, format, args);
     va_end(args);
+    if (replica->table) furrow_table_explain(replica->table, replica->text); /* not yet while it is created */
 }
 
 void furrow_replica_nudge(furrow_replica *replica)
@@ -78,22 +84,33 @@ static furrow_status look_at_stream(furrow_replica *replica, furrow_error *err)
 }
 
 /*
- * rule 2: a log that went back (power loss, a restored copy) gives its sequences away again. When we have been without
- * it, its event at our position is compared with what we applied. That it was superseded meanwhile is no contradiction.
+ * A log that went back (power loss, a restored copy) gives its sequences away again. So the event that it has at the
+ * newest version of ours whose time we know is compared with it; where that was superseded, the next one before it that
+ * is still there: it cannot be younger.
  */
 static furrow_status look_at_event(furrow_replica *replica, furrow_error *err)
 {
     furrow_sight *sight = &replica->sight;
-    bool comparable = sight->marker.position_ns && sight->marker.position <= sight->stream.last_seq;
-    if (replica->looked_links == replica->checked_links || !comparable) return FURROW_OK;
-    FURROW_AUTO(furrow_arena) arena = furrow_arena_create(EVENT_ARENA_BYTES);
-    furrow_js_stored event = {0};
-    if (!arena) return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "out of memory");
-    furrow_status status =
-        furrow_js_get(replica->link, replica->stream, sight->marker.position, soon(), arena, &event, err);
-    if (status != FURROW_OK && status != FURROW_NOT_FOUND)
-        return furrow_wrap(err, "look at an event of %s", replica->stream);
-    sight->log_ns = event.timestamp_ns;
+    const furrow_marker *marker = &sight->marker;
+    char subjects[FURROW_SUBJECT_MAX];
+    sight->event_seq = 0;
+    if (!marker->dated || marker->dated > sight->stream.last_seq) return FURROW_OK;
+    snprintf(subjects, sizeof subjects, "%s.*", replica->entity);
+    for (uint64_t back = 0; marker->dated > back; back = back ? 2 * back : 1) {
+        FURROW_AUTO(furrow_arena) arena = furrow_arena_create(EVENT_ARENA_BYTES);
+        furrow_js_stored event = {0};
+        if (!arena) return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "out of memory");
+        furrow_status status = furrow_js_get_next(replica->link, replica->stream, subjects, marker->dated - back,
+                                                  soon(), arena, &event, err);
+        if (status != FURROW_OK && status != FURROW_NOT_FOUND)
+            return furrow_wrap(err, "look at an event of %s", replica->stream);
+        if (status == FURROW_OK && event.sequence <= marker->dated) {
+            sight->event_seq = event.sequence;
+            sight->event_ns = event.timestamp_ns;
+            return FURROW_OK;
+        }
+        if (marker->dated - back <= sight->stream.first_seq) break;
+    }
     return FURROW_OK;
 }
 
@@ -104,12 +121,12 @@ static furrow_status look(furrow_replica *replica, furrow_error *err)
     furrow_sight *sight = &replica->sight;
     if (!furrow_store_connected(replica->store)) return furrow_fail(err, FURROW_UNAVAILABLE, "Redis is away");
     replica->generation = furrow_store_generation(replica->store);
+    replica->moment = furrow_table_moment(replica->table);
     replica->looked_links = furrow_link_reconnects(replica->link) + 1;
     snprintf(sight->run_id, sizeof sight->run_id, "%s", furrow_store_run_id(replica->store));
     furrow_status status = furrow_marker_read(replica->table, &sight->marker, err);
     if (status == FURROW_OK) status = look_at_stream(replica, err);
     if (status == FURROW_OK) status = look_at_consumer(replica, err);
-    sight->log_ns = 0;
     if (status == FURROW_OK) status = look_at_event(replica, err);
     if (status != FURROW_OK) return status;
     if (furrow_store_generation(replica->store) != replica->generation)
@@ -139,7 +156,35 @@ static void remember(furrow_replica *replica)
 {
     snprintf(replica->sight.seen_run_id, sizeof replica->sight.seen_run_id, "%s", replica->sight.run_id);
     replica->sight.seen_position = replica->stats.position = replica->marker.position;
-    replica->checked_links = replica->looked_links;
+}
+
+void furrow_replica_adopt(furrow_replica *replica)
+{
+    snprintf(replica->build, sizeof replica->build, "%s", replica->marker.build);
+    furrow_table_adopt(replica->table, replica->build);
+    replica->behind = true;
+}
+
+static bool is_adopted(const furrow_replica *replica)
+{
+    return replica->build[0] && strcmp(replica->build, replica->marker.build) == 0;
+}
+
+/* Has nothing happened since the last look began that could have made it old? */
+static bool look_stands(const furrow_replica *replica)
+{
+    return furrow_table_moment(replica->table) == replica->moment &&
+           furrow_store_generation(replica->store) == replica->generation &&
+           furrow_link_reconnects(replica->link) + 1 == replica->looked_links;
+}
+
+/*
+ * What was delivered before the log was away, or for another build, is not applied after it: it may be of a log that is
+ * no more. It goes back unapplied, and the log brings what it still has.
+ */
+static void let_go_of_the_old(furrow_replica *replica)
+{
+    if (furrow_link_reconnects(replica->link) != replica->intake.links) furrow_intake_close(replica);
 }
 
 /* ---- the phases ---- */
@@ -157,22 +202,37 @@ static furrow_phase connect_step(furrow_replica *replica)
     return FURROW_PHASE_CONNECT;
 }
 
+/* All is as it should be, unless there was a doubt meanwhile. */
+static furrow_phase begin_to_guard(furrow_replica *replica)
+{
+    if (!look_stands(replica)) return FURROW_PHASE_ASSESS;
+    furrow_table_know_log(replica->table, true);
+    furrow_table_trust(replica->table, replica->generation);
+    replica->behind = false;
+    return FURROW_PHASE_GUARD;
+}
+
 static furrow_phase begin_to_follow(furrow_replica *replica)
 {
     furrow_error err = {0};
     furrow_repair_release(replica);
     remember(replica);
+    if (!is_adopted(replica)) {
+        furrow_intake_close(replica);
+        furrow_replica_adopt(replica);
+    }
     replica->floor = replica->marker.position;
     replica->floor_ns = furrow_clock_now_ns();
     if (furrow_intake_open(replica, &err) != FURROW_OK) return in_trouble(replica, &err);
     furrow_backoff_reset(&replica->trouble);
-    return FURROW_PHASE_FOLLOW;
+    return replica->behind ? FURROW_PHASE_FOLLOW : begin_to_guard(replica);
 }
 
 static furrow_phase stand_back(furrow_replica *replica, const furrow_verdict *verdict)
 {
     furrow_intake_close(replica);
     furrow_repair_release(replica);
+    furrow_table_doubt(replica->table, verdict->why);
     furrow_replica_say(
         replica, verdict->kind == FURROW_VERDICT_REFUSE ? "%s: %s; run `furrow restore`, or accept the loss" : "%s: %s",
         replica->stream, verdict->why);
@@ -184,6 +244,7 @@ static furrow_phase assess_step(furrow_replica *replica)
 {
     furrow_error err = {0};
     bool had_lease = replica->leased;
+    let_go_of_the_old(replica);
     if (look(replica, &err) != FURROW_OK) return in_trouble(replica, &err);
     furrow_verdict verdict = furrow_verdict_of(&replica->sight);
     replica->goal = replica->sight.stream.last_seq;
@@ -198,18 +259,23 @@ static furrow_phase assess_step(furrow_replica *replica)
     case FURROW_VERDICT_REBUILD:
         break;
     }
+    furrow_table_doubt(replica->table, verdict.why);
+    replica->moment = furrow_table_moment(replica->table);
+    replica->behind = true;
+    furrow_table_know_log(replica->table, true); /* it has all that Redis knows of it */
     furrow_replica_say(replica, "catching up: %s", verdict.why);
-    if (!had_lease || replica->lease_lost) return FURROW_PHASE_CLAIM;
+    if (!is_adopted(replica)) furrow_intake_close(replica); /* others can have what we may not write */
+    if (!had_lease || replica->lease_lost) return FURROW_PHASE_LEASE;
     return verdict.kind == FURROW_VERDICT_REBUILD ? FURROW_PHASE_CLEAR : FURROW_PHASE_REPLAY;
 }
 
 /* After the lease comes another look: who held it before may have mended all. */
-static furrow_phase claim_step(furrow_replica *replica)
+static furrow_phase lease_step(furrow_replica *replica)
 {
     furrow_error err = {0};
     bool held = false;
     if (replica->lease_lost) furrow_repair_release(replica);
-    if (furrow_repair_claim(replica, &held, &err) != FURROW_OK) return in_trouble(replica, &err);
+    if (furrow_repair_lease(replica, &held, &err) != FURROW_OK) return in_trouble(replica, &err);
     if (held) return FURROW_PHASE_ASSESS;
     furrow_replica_say(replica, "catching up: another process of %s repairs %s", replica->options.service,
                        replica->stream);
@@ -231,6 +297,7 @@ static furrow_phase replay_step(furrow_replica *replica)
     bool moved = true;
     furrow_status status = look_at_consumer(replica, &err);
     uint64_t to = larger(replica->consumer.delivered_seq, replica->sight.starving ? replica->goal : 0);
+    if (status == FURROW_OK && !is_adopted(replica)) furrow_replica_adopt(replica);
     if (status == FURROW_OK) status = furrow_intake_open(replica, &err);
     if (status == FURROW_OK) status = furrow_repair_read(replica, &replica->replay_from, to, &err);
     if (status == FURROW_OK)
@@ -245,7 +312,7 @@ static furrow_phase replay_step(furrow_replica *replica)
 static furrow_status read_the_gap(furrow_replica *replica, furrow_error *err)
 {
     bool held = false;
-    furrow_status status = furrow_repair_claim(replica, &held, err);
+    furrow_status status = furrow_repair_lease(replica, &held, err);
     if (status != FURROW_OK || !held) return status;
     status = furrow_repair_read(replica, &replica->floor, replica->goal, err);
     furrow_repair_release(replica);
@@ -254,8 +321,6 @@ static furrow_status read_the_gap(furrow_replica *replica, furrow_error *err)
 
 static furrow_status follow(furrow_replica *replica, furrow_error *err)
 {
-    if (furrow_store_generation(replica->store) != replica->generation)
-        return furrow_fail(err, FURROW_UNAVAILABLE, "Redis was connected anew");
     furrow_status status = look_at_consumer(replica, err);
     if (status != FURROW_OK) return status;
     uint64_t now = furrow_clock_now_ns();
@@ -269,10 +334,21 @@ static furrow_status follow(furrow_replica *replica, furrow_error *err)
     return read_the_gap(replica, err);
 }
 
+/* One more look, since following may have taken long: at the marker, the log and the consumer as they are now. */
+static furrow_phase confirm(furrow_replica *replica)
+{
+    furrow_error err = {0};
+    if (look(replica, &err) != FURROW_OK) return in_trouble(replica, &err);
+    if (furrow_verdict_of(&replica->sight).kind != FURROW_VERDICT_FOLLOW || !is_adopted(replica))
+        return FURROW_PHASE_ASSESS;
+    return begin_to_guard(replica);
+}
+
 static furrow_phase follow_step(furrow_replica *replica)
 {
     furrow_error err = {0};
     bool moved = true;
+    if (!look_stands(replica)) return FURROW_PHASE_ASSESS;
     furrow_status status = follow(replica, &err);
     bool there = replica->floor >= replica->goal;
     bool news = replica->floor > replica->marker.position;
@@ -281,7 +357,7 @@ static furrow_phase follow_step(furrow_replica *replica)
     if (status != FURROW_OK) return in_trouble(replica, &err);
     if (!moved) return FURROW_PHASE_ASSESS;
     remember(replica);
-    if (there) return FURROW_PHASE_GUARD;
+    if (there) return confirm(replica);
     furrow_replica_say(replica, "catching up %llu/%llu", (unsigned long long)replica->floor,
                        (unsigned long long)replica->goal);
     pause_ms(replica, POLL_MS);
@@ -317,10 +393,12 @@ static furrow_phase guard(furrow_replica *replica)
     if (status == FURROW_NOT_FOUND) return in_trouble(replica, &err);
     if (status != FURROW_OK) return FURROW_PHASE_GUARD; /* reads go on; the age tells */
     look_for_starvation(replica);
-    if (furrow_verdict_of(&replica->sight).kind != FURROW_VERDICT_FOLLOW) return FURROW_PHASE_ASSESS;
+    if (furrow_verdict_of(&replica->sight).kind != FURROW_VERDICT_FOLLOW || !is_adopted(replica)) {
+        furrow_table_doubt(replica->table, "they are no longer what was verified");
+        return FURROW_PHASE_ASSESS;
+    }
     status = fill_gaps(replica, &err);
-    bool undated = replica->marker.position_ns == 0 && replica->intake.newest_seq == replica->marker.position;
-    if (status == FURROW_OK && (replica->floor > replica->marker.position || undated))
+    if (status == FURROW_OK && replica->floor > replica->marker.position)
         status = furrow_repair_mark(replica, replica->floor, replica->sight.run_id, &moved, &err);
     if (status != FURROW_OK) return FURROW_PHASE_GUARD;
     if (!moved) return FURROW_PHASE_ASSESS;
@@ -337,12 +415,17 @@ void furrow_replica_keep_position(furrow_replica *replica)
 
 static furrow_phase guard_step(furrow_replica *replica)
 {
-    replica->settled = true;
-    furrow_replica_say(replica, "ready");
-    furrow_reactor_wake(replica);
-    pause_ms(replica, FURROW_REPLICA_TICK_MS);
+    bool trusted = furrow_table_trusted(replica->table);
+    if (trusted) {
+        replica->settled = true;
+        furrow_replica_say(replica, "ready");
+        furrow_reactor_wake(replica);
+        pause_ms(replica, FURROW_REPLICA_TICK_MS);
+    }
+    if (replica->stopping || replica->draining) return FURROW_PHASE_GUARD;
     bool up = furrow_link_connected(replica->link) && furrow_store_connected(replica->store);
-    return up && !replica->stopping ? guard(replica) : FURROW_PHASE_GUARD;
+    if (!furrow_table_trusted(replica->table)) return up ? FURROW_PHASE_ASSESS : FURROW_PHASE_CONNECT;
+    return up ? guard(replica) : FURROW_PHASE_GUARD;
 }
 
 #define BIT(name)    (1u << FURROW_PHASE_##name)
@@ -356,10 +439,11 @@ static const struct {
 } phases[] = {
     [FURROW_PHASE_CONNECT] = {SHOWS(WAITING), connect_step, BIT(CONNECT) | BIT(ASSESS)},
     [FURROW_PHASE_ASSESS] = {SHOWS_LAST, assess_step,
-                             BIT(CONNECT) | BIT(CLAIM) | BIT(CLEAR) | BIT(REPLAY) | BIT(FOLLOW)},
-    [FURROW_PHASE_CLAIM] = {SHOWS(CATCHING_UP), claim_step, BIT(CONNECT) | BIT(ASSESS)},
+                             BIT(CONNECT) | BIT(ASSESS) | BIT(LEASE) | BIT(CLEAR) | BIT(REPLAY) | BIT(FOLLOW) |
+                                 BIT(GUARD)},
+    [FURROW_PHASE_LEASE] = {SHOWS(CATCHING_UP), lease_step, BIT(CONNECT) | BIT(ASSESS)},
     [FURROW_PHASE_CLEAR] = {SHOWS(CATCHING_UP), clear_step, BIT(CONNECT) | BIT(REPLAY)},
-    [FURROW_PHASE_REPLAY] = {SHOWS(CATCHING_UP), replay_step, BIT(CONNECT) | BIT(ASSESS) | BIT(FOLLOW)},
+    [FURROW_PHASE_REPLAY] = {SHOWS(CATCHING_UP), replay_step, BIT(CONNECT) | BIT(ASSESS) | BIT(FOLLOW) | BIT(GUARD)},
     [FURROW_PHASE_FOLLOW] = {SHOWS(CATCHING_UP), follow_step, BIT(CONNECT) | BIT(ASSESS) | BIT(FOLLOW) | BIT(GUARD)},
     [FURROW_PHASE_GUARD] = {SHOWS(READY), guard_step, BIT(CONNECT) | BIT(ASSESS) | BIT(GUARD)},
 };

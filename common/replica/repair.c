@@ -1,12 +1,13 @@
 /*
  * Repairs: what the keeper's verdict asks for. One process of the service repairs a table at a time (a lease in Redis,
  * renewed by a task of its own while the repair lasts); the shared durable is never rewound, a side reader reads again
- * instead (rule 3).
+ * instead.
  *
- * The marker is only ever moved on from what we know it to be, in one atomic step: a flushed Redis, a rebuild by
- * another program or another process's repair is noticed instead of overwritten. While a replay runs, the marker's
- * position follows it under the old run id, so a replay that is cut short goes on where it was, and is known not to be
- * done.
+ * The lease spares work, it keeps nothing safe: that is done by identities. Each repair draws one for its
+ * lease, and each rebuild one for the build that it begins, if the build there is still the one that was looked at; from
+ * then on every step of any other, in whatever process, is refused by Redis. The marker is only ever moved on from what we know it to be, in
+ * one atomic step. While a replay runs, the marker's position follows it under the old run id, so a replay that is cut
+ * short goes on where it was, and is known not to be done.
  */
 #include "replica/inside.h"
 
@@ -15,7 +16,6 @@
 
 #define LEASE_MS       10000
 #define LEASE_RENEW_MS 2500
-#define NOTICE_MS      2500 /* other processes look at the marker every FURROW_REPLICA_TICK_MS */
 #define PROGRESS_NS    FURROW_NS_PER_S
 
 /* ---- the lease ---- */
@@ -27,19 +27,18 @@ static void keep_lease(void *arg)
         furrow_replica_rest(replica, &replica->lease_sleeper, LEASE_RENEW_MS);
         if (!replica->leased) break;
         bool held = false;
-        furrow_status status =
-            furrow_table_lease(replica->table, "repair", replica->options.instance, LEASE_MS, &held, NULL);
+        furrow_status status = furrow_table_lease(replica->table, "repair", replica->repair, LEASE_MS, &held, NULL);
         if (status == FURROW_OK && !held) replica->lease_lost = true;
     }
     furrow_replica_task_ended(replica);
 }
 
-furrow_status furrow_repair_claim(furrow_replica *replica, bool *held, furrow_error *err)
+furrow_status furrow_repair_lease(furrow_replica *replica, bool *held, furrow_error *err)
 {
     bool ours = false;
-    furrow_status status =
-        furrow_table_lease(replica->table, "repair", replica->options.instance, LEASE_MS, &ours, err);
-    if (status != FURROW_OK) return furrow_wrap(err, "claim the repair of %s", replica->stream);
+    if (!replica->leased) furrow_id_make(replica->repair);
+    furrow_status status = furrow_table_lease(replica->table, "repair", replica->repair, LEASE_MS, &ours, err);
+    if (status != FURROW_OK) return furrow_wrap(err, "lease the repair of %s", replica->stream);
     if (ours && !replica->leased) {
         replica->leased = true;
         replica->lease_lost = false;
@@ -60,7 +59,7 @@ void furrow_repair_release(furrow_replica *replica)
     furrow_replica_rouse(&replica->lease_sleeper);
     bool held;
     /* Letting it end now is a courtesy to who waits for it; it would end by itself. */
-    (void)!furrow_table_lease(replica->table, "repair", replica->options.instance, 0, &held, NULL);
+    (void)!furrow_table_lease(replica->table, "repair", replica->repair, 0, &held, NULL);
 }
 
 /* ---- the marker ---- */
@@ -69,11 +68,7 @@ furrow_status furrow_repair_mark(furrow_replica *replica, uint64_t position, con
                                  furrow_error *err)
 {
     furrow_marker to = replica->marker;
-    if (position > to.position) {
-        to.position = position;
-        to.position_ns = 0;
-    }
-    if (replica->intake.newest_seq == to.position) to.position_ns = replica->intake.newest_ns;
+    if (position > to.position) to.position = position;
     snprintf(to.run_id, sizeof to.run_id, "%s", run_id);
     /* The command goes out on the connection of this very moment, so it must be the one that was looked at. */
     if (furrow_store_generation(replica->store) != replica->generation)
@@ -89,43 +84,45 @@ furrow_status furrow_repair_mark(furrow_replica *replica, uint64_t position, con
     return FURROW_OK;
 }
 
-static furrow_status write_marker(furrow_replica *replica, const char *shape, furrow_error *err)
+/* The build is ours from here on, and has nothing yet that could be relied on: its shape is nobody's. */
+static furrow_status begin_build(furrow_replica *replica, furrow_error *err)
 {
     furrow_marker marker = {.found = true, .epoch_ns = replica->sight.stream.created_ns};
-    snprintf(marker.shape, sizeof marker.shape, "%s", shape);
-    furrow_status status = furrow_marker_write(replica->table, &marker, err);
-    if (status == FURROW_OK) replica->marker = marker;
-    return status;
+    bool begun = false;
+    furrow_id_make(marker.build);
+    furrow_verdict_building(replica->shape, marker.shape);
+    if (furrow_store_generation(replica->store) != replica->generation)
+        return furrow_fail(err, FURROW_UNAVAILABLE, "Redis was connected anew");
+    furrow_status status = furrow_marker_begin(replica->table, &replica->sight.marker, &marker, &begun, err);
+    if (status != FURROW_OK) return status;
+    if (!begun) return furrow_fail(err, FURROW_ABORTED, "another process has begun to build them");
+    replica->marker = marker;
+    return FURROW_OK;
 }
 
-/*
- * Others may still have events of the old log, or of the old shape, in hand: the marker tells them to put them back,
- * and they get the time to see it. An empty Redis has nothing that could be mixed up.
- */
-static furrow_status announce(furrow_replica *replica, furrow_error *err)
+/* Empty, in our shape: what is filled in from here on counts. */
+static furrow_status begin_to_fill(furrow_replica *replica, furrow_error *err)
 {
-    if (!replica->sight.marker.found) return FURROW_OK;
-    char building[33];
-    furrow_verdict_building(replica->shape, building);
-    furrow_status status = write_marker(replica, building, err);
-    if (status != FURROW_OK) return status;
-    uint64_t end = furrow_clock_now_ns() + NOTICE_MS * FURROW_NS_PER_MS;
-    for (uint64_t now; !replica->stopping && (now = furrow_clock_now_ns()) < end;)
-        furrow_replica_rest(replica, &replica->sleeper, (end - now) / FURROW_NS_PER_MS + 1);
-    return replica->stopping ? furrow_fail(err, FURROW_CANCELLED, "stopping") : FURROW_OK;
+    furrow_marker to = replica->marker;
+    bool moved = false;
+    snprintf(to.shape, sizeof to.shape, "%s", replica->shape);
+    furrow_status status = furrow_marker_move(replica->table, &replica->marker, &to, &moved, err);
+    if (status == FURROW_OK && !moved)
+        return furrow_fail(err, FURROW_ABORTED, "another process has begun to build them");
+    if (status == FURROW_OK) replica->marker = to;
+    return status;
 }
 
 furrow_status furrow_repair_clear(furrow_replica *replica, furrow_error *err)
 {
     furrow_intake_close(replica);
-    replica->intake.newest_seq = 0;                       /* of another log, perhaps, */
-    memset(replica->counted, 0, sizeof replica->counted); /* … as are these sequences */
-    furrow_status status = announce(replica, err);
-    if (status == FURROW_OK) status = furrow_table_clear(replica->table, err);
-    if (status == FURROW_OK && replica->lease_lost)
-        status = furrow_fail(err, FURROW_ABORTED, "another process has taken over the repair");
-    if (status == FURROW_OK) status = write_marker(replica, replica->shape, err);
-    return status == FURROW_OK ? FURROW_OK : furrow_wrap(err, "clear the records of %s", replica->stream);
+    memset(replica->counted, 0, sizeof replica->counted); /* of another log, perhaps */
+    furrow_status status = begin_build(replica, err);
+    if (status == FURROW_OK) status = furrow_table_clear(replica->table, replica->marker.build, err);
+    if (status == FURROW_OK) status = begin_to_fill(replica, err);
+    if (status != FURROW_OK) return furrow_wrap(err, "clear the records of %s", replica->stream);
+    furrow_replica_adopt(replica);
+    return FURROW_OK;
 }
 
 /* ---- the side reader ---- */
@@ -158,6 +155,8 @@ static furrow_status check(const furrow_replica *replica, furrow_error *err)
     if (replica->lease_lost) return furrow_fail(err, FURROW_ABORTED, "another process has taken over the repair");
     if (furrow_store_generation(replica->store) != replica->generation || !furrow_store_connected(replica->store))
         return furrow_fail(err, FURROW_UNAVAILABLE, "Redis was lost");
+    if (furrow_link_reconnects(replica->link) + 1 != replica->looked_links) /* what was read may be of another log */
+        return furrow_fail(err, FURROW_UNAVAILABLE, "NATS was lost");
     return FURROW_OK;
 }
 

@@ -16,6 +16,7 @@
 #define DEFAULT_REACTIONS       32
 #define DEFAULT_IN_HAND         4000
 #define DRAIN_LOOK_MS           5
+#define DOUBT_MS                1000 /* a doubt so long is no readiness any more */
 #define DEFAULT_PARKED_RETRY_MS 30000
 #define DEFAULT_PATIENCE_MS     ((uint64_t)3600 * 1000)
 #define LAYOUT                  "1" /* of records in Redis: another one is another shape */
@@ -181,6 +182,7 @@ furrow_replica *furrow_replica_create(furrow_link *link, furrow_store *store, co
     replica->loop = furrow_link_loop(link);
     replica->options = *options;
     replica->known_ns = furrow_clock_now_ns();
+    replica->behind = true;
     replica->trouble = (furrow_backoff){.base_ms = 100, .max_ms = 1000};
     furrow_replica_say(replica, "waiting: not started");
     if (set_up(replica, err) == FURROW_OK) return replica;
@@ -192,20 +194,31 @@ furrow_replica *furrow_replica_create(furrow_link *link, furrow_store *store, co
 
 #define REPLICA_OF(watch, member) ((furrow_replica *)((char *)(watch)-offsetof(furrow_replica, member)))
 
-static void connection_changed(furrow_replica *replica, bool connected)
+/* While NATS is away reads go on; a log that comes back may have lost its end. */
+static void on_link(furrow_link_watch *watch, bool connected)
 {
+    furrow_replica *replica = REPLICA_OF(watch, link_watch);
+    furrow_table_know_log(replica->table, false);
     if (!connected) furrow_replica_set_current(replica, false);
+    if (connected) furrow_table_doubt(replica->table, "NATS was away");
     furrow_replica_nudge(replica);
 }
 
-static void on_link(furrow_link_watch *watch, bool connected)
-{
-    connection_changed(REPLICA_OF(watch, link_watch), connected);
-}
-
+/* What was acknowledged meanwhile may not be in Redis, and Redis may have lost what was. */
 static void on_store(furrow_store_watch *watch, bool connected)
 {
-    connection_changed(REPLICA_OF(watch, store_watch), connected);
+    furrow_replica *replica = REPLICA_OF(watch, store_watch);
+    if (!connected) furrow_replica_set_current(replica, false);
+    replica->behind = true;
+    furrow_table_doubt(replica->table, "Redis was away");
+    furrow_replica_nudge(replica);
+}
+
+static void on_doubt(furrow_table_guard *guard)
+{
+    furrow_replica *replica = REPLICA_OF(guard, guard);
+    replica->doubted_ns = furrow_clock_now_ns();
+    furrow_replica_nudge(replica);
 }
 
 furrow_status furrow_replica_start(furrow_replica *replica, furrow_error *err)
@@ -218,6 +231,8 @@ furrow_status furrow_replica_start(furrow_replica *replica, furrow_error *err)
         return status;
     }
     replica->started = true;
+    replica->guard.doubted = on_doubt;
+    furrow_table_set_guard(replica->table, &replica->guard);
     replica->link_watch.fn = on_link;
     replica->store_watch.fn = on_store;
     furrow_link_watch_add(replica->link, &replica->link_watch);
@@ -295,13 +310,12 @@ furrow_table *furrow_replica_table(const furrow_replica *replica)
     return replica->table;
 }
 
-/* A Redis that was just exchanged under a ready replica is not to be read, even before the keeper has looked at it. */
+/* Records in doubt are nobody's to read; most doubts are over in a moment, and who reads waits for that. */
 furrow_replica_state furrow_replica_state_of(const furrow_replica *replica)
 {
-    bool exchanged = replica->state == FURROW_REPLICA_READY && furrow_store_connected(replica->store) &&
-                     furrow_store_generation(replica->store) != replica->generation &&
-                     strcmp(furrow_store_run_id(replica->store), replica->sight.seen_run_id) != 0;
-    return exchanged ? FURROW_REPLICA_CATCHING_UP : replica->state;
+    if (replica->state != FURROW_REPLICA_READY || furrow_table_trusted(replica->table)) return replica->state;
+    bool short_yet = furrow_clock_now_ns() - replica->doubted_ns < DOUBT_MS * FURROW_NS_PER_MS;
+    return short_yet ? FURROW_REPLICA_READY : FURROW_REPLICA_CATCHING_UP;
 }
 
 const char *furrow_replica_notice(const furrow_replica *replica)

@@ -7,8 +7,8 @@
  * dead letters with its reason, the record stays as it was and the rest flows on; Redis being away is not such a
  * reason: nothing is acked, all waits.
  *
- * Health (DESIGN section 4, review rules 2 and 3): the marker in Redis says in what shape, of which log, up to which
- * position and for which process of Redis the records hold. What contradicts it:
+ * Health: README.md beside this file has the protocol. The marker in Redis says whose the records are, in what shape, of
+ * which log, up to which position and for which process of Redis they hold. What contradicts it:
  *
  * - no marker, or another shape: the table is cleared and rebuilt. A running program that finds the shape of a newer
  * one stands back: not ready, and says so.
@@ -17,13 +17,14 @@
  * - another run of Redis: a side reader replays what may have been lost. The shared durable is never rewound.
  * - consumer or stream missing: not ready, says so, waits for the provisioner.
  *
- * Events of the durable are applied all the same while a replay goes on: versions keep them harmless. One process of
- * the service repairs at a time. What was delivered to a connection or a process that died is read aside after two
+ * Records are read only after all that was found right, and as long as nothing has happened since: another process that
+ * builds, a Redis or a log that was away. Who reads in between waits a moment (store/trust.h). One process of the service
+ * repairs at a time. What was delivered to a connection or a process that died is read aside after two
  * seconds, not after the server's ack wait.
  *
  * State: WAITING (no stream, consumer or Redis; or somebody must decide) -> CATCHING_UP (replay, or behind where the
- * log was at the start) -> READY. A lost Redis or NATS keeps READY for reads but age_ns grows; what needs a replay goes
- * back.
+ * log was at the start) -> READY. A lost NATS keeps READY for reads but age_ns grows; so does a doubt for a second; what
+ * needs more goes back.
  *
  * Threads: the loop's.
  */

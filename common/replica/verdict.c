@@ -38,11 +38,17 @@ static bool other_log(const furrow_sight *sight)
     return sight->marker.epoch_ns != sight->stream.created_ns;
 }
 
-/* Shorter than it was; or, grown again since, with another event at our position (rule 2). */
+/*
+ * Shorter than it was; or, grown again since, with another event where our newest is: another time at that version, or a
+ * younger event before it.
+ */
 static bool log_went_back(const furrow_sight *sight)
 {
-    bool other_event = sight->log_ns && sight->marker.position_ns && sight->log_ns != sight->marker.position_ns;
-    return sight->stream.last_seq < sight->marker.position || other_event;
+    const furrow_marker *marker = &sight->marker;
+    bool same = sight->event_seq == marker->dated;
+    bool other =
+        sight->event_seq > 0 && (same ? sight->event_ns != marker->dated_ns : sight->event_ns > marker->dated_ns);
+    return sight->stream.last_seq < marker->position || sight->stream.last_seq < marker->newest || other;
 }
 
 static bool own_other_log(const furrow_sight *sight)

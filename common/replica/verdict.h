@@ -3,7 +3,7 @@
  * remember. Pure: no I/O, so each row of the table in verdict.c is a unit test.
  *
  * The marker's claim is: every event up to `position` of the log `epoch_ns` has been applied, in `shape`, to the Redis
- * process `run_id`. Whatever contradicts it leads to a replay (events may be missing) or a rebuild (records may be
+ * process `run_id`, and none that is newer than `newest`. Whatever contradicts it leads to a replay (events may be missing) or a rebuild (records may be
  * wrong).
  */
 #ifndef FURROW_REPLICA_VERDICT_H
@@ -27,10 +27,11 @@ typedef struct furrow_sight {
     bool starving;     /* the durable says that nothing is pending, and is behind the log */
     furrow_marker marker;
     furrow_js_stream_state stream; /* looked at after the marker, so its last sequence is no older than the position */
-    int64_t log_ns;         /* when the log took the event that it has at the position; 0: not known, or superseded */
-    char run_id[41];        /* of the Redis process we are connected to */
-    char seen_run_id[41];   /* for which this process last knew the marker to hold, or "" */
-    uint64_t seen_position; /* and the position then */
+    uint64_t event_seq;            /* the log's last event up to the newest version of known time, or 0 */
+    int64_t event_ns;              /* when the log took it */
+    char run_id[41];               /* of the Redis process we are connected to */
+    char seen_run_id[41];          /* for which this process last knew the marker to hold, or "" */
+    uint64_t seen_position;        /* and the position then */
 } furrow_sight;
 
 typedef struct furrow_verdict {

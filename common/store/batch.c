@@ -78,16 +78,26 @@ static size_t slot_of(furrow_bytes id)
     return (size_t)(hash >> 40) & (SLOTS - 1);
 }
 
+static void note_version(furrow_batch *batch, const furrow_record_write *write)
+{
+    if (write->version > batch->newest) batch->newest = write->version;
+    if (write->time_ns <= 0 || write->version <= batch->dated) return;
+    batch->dated = write->version;
+    batch->dated_ns = (uint64_t)write->time_ns;
+}
+
 size_t furrow_batch_fill(furrow_batch *batch, const furrow_record_write writes[], size_t count)
 {
     uint16_t slots[SLOTS] = {0}; /* position in the batch + 1 */
     size_t bytes = 0, covered = 0;
     batch->count = 0;
+    batch->newest = batch->dated = batch->dated_ns = 0;
     for (; covered < count && bytes < FILL_BYTES; covered++) {
         const furrow_record_write *write = &writes[covered];
         size_t slot = slot_of(write->id);
         while (slots[slot] && !furrow_bytes_equal(batch->writes[slots[slot] - 1]->id, write->id))
             slot = (slot + 1) & (SLOTS - 1);
+        if (slots[slot] || batch->count < FURROW_RECORD_BATCH) note_version(batch, write);
         if (slots[slot]) {
             const furrow_record_write **kept = &batch->writes[slots[slot] - 1];
             if (write->version > (*kept)->version) *kept = write;

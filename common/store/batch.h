@@ -13,6 +13,8 @@
 typedef struct furrow_batch {
     const furrow_record_write *writes[FURROW_RECORD_BATCH];
     size_t count;
+    uint64_t newest, dated,
+        dated_ns;       /* of all that it covers: the newest version, the newest of known time, and that */
     furrow_buffer body; /* arguments of the function call */
     size_t argc;
     furrow_pipelined request;

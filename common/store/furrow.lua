@@ -39,6 +39,33 @@ local function expect_keys(keys, count)
 end
 
 --[[
+A table's build: "<build> <newest> <dated> <time>" at "@build". Who it is (every rebuild draws an identity of its own);
+the newest version that was written; the newest of which it is known when the log took it, and when that was. A step
+carries the build that it belongs to, and does nothing in any other. It answers this error then.
+]]
+local REBUILT = 'REBUILT these records belong to another build by now'
+
+-- What is stored at @key, if the table belongs to @build; '' is a table that nobody guards.
+local function belongs(key, build)
+  if build == '' then return '' end
+  local stored = redis.call('GET', key)
+  if stored and string.sub(stored, 1, #build + 1) == build .. ' ' then return stored end
+  return nil
+end
+
+-- Notes in the build @stored that versions up to @newest were written, and when the log took the version @dated.
+local function note_newest(key, stored, build, newest, dated, time)
+  if stored == '' then return end
+  local old_newest, old_dated, old_time = string.match(stored, ' (%d+) (%d+) (%d+)$')
+  local n, d = whole(newest, 0, 2 ^ 53), whole(dated, 0, 2 ^ 53)
+  local grown, redated = n > (tonumber(old_newest) or 0), d > (tonumber(old_dated) or 0)
+  if not grown and not redated then return end
+  if not grown then newest = old_newest end
+  if not redated then dated, time = old_dated or '0', old_time or '0' end
+  redis.call('SET', key, build .. ' ' .. newest .. ' ' .. dated .. ' ' .. time)
+end
+
+--[[
 Notes in the list @ids (<prefix>@ids) whose records were not there before: by it a table is cleared, as nobody may look
 for keys. An element is up to a batch of ids with spaces between. @fresh: their keys; when they are the whole batch,
 @joined is what to note, and no text has to be cut.
@@ -54,19 +81,21 @@ local function note_ids(ids, fresh, count, joined)
 end
 
 --[[
-Records without anything that follows from them. KEYS: n records, the ids. ARGV: n new values, the ids joined. '>L' is
-8 bytes big-endian as a number, exact below 2^53. (Lua's own string comparison goes by the server's locale.) A value of
-8 bytes is a tombstone. Answers how many were newer than what was stored.
+Records without anything that follows from them. KEYS: n records, the ids, the build. ARGV: the build, newest, dated and
+time of the batch, the ids joined, n new values. '>L' is 8 bytes big-endian as a number, exact below 2^53. (Lua's own
+string comparison goes by the server's locale.) A value of 8 bytes is a tombstone. Answers how many were newer than what
+was stored.
 ]]
 local function upsert(K, A)
   local call, number = redis.call, struct.unpack
-  local n = whole(#A - 1, 1, BATCH)
-  expect_keys(K, n + 1)
-  local ids = K[n + 1]
+  local n = whole(#A - 5, 1, BATCH)
+  expect_keys(K, n + 2)
+  local ids, stored = K[n + 1], belongs(K[n + 2], A[1])
+  if not stored then return redis.error_reply(REBUILT) end
   local old = call('MGET', unpack(K, 1, n))
   local set, s, dead, fresh, f = {}, 0, {}, {}, 0
   for i = 1, n do
-    local new, cur = A[i], old[i]
+    local new, cur = A[i + 5], old[i]
     local known = cur and #cur >= 8
     if not known or number('>L', new) > number('>L', cur) then
       if #new > 8 then
@@ -81,30 +110,34 @@ local function upsert(K, A)
       end
     end
   end
-  note_ids(ids, fresh, n, A[n + 1])
+  note_newest(K[n + 2], stored, A[1], A[2], A[3], A[4])
+  note_ids(ids, fresh, n, A[5])
   if s > 0 then call('MSET', unpack(set)) end
-  for i = 1, #dead do call('SET', K[dead[i]], A[dead[i]], 'EX', TOMBSTONE_SECONDS) end
+  for i = 1, #dead do call('SET', K[dead[i]], A[dead[i] + 5], 'EX', TOMBSTONE_SECONDS) end
   return s / 2 + #dead
 end
 
 --[[
-Records with all that follows from them. KEYS: n records, m indexes, the ids, and the pending reactions if there are
-any. ARGV: n, m, the ids joined; then for each record the first 8 bytes of its old value, its new value, its id, a count
-and so many pairs of letter and member: 'a' adds to the first index, 'A' removes from it, 'b' and 'B' the second, ...
-Answers the numbers of the records that had changed meanwhile; the others are written.
+Records with all that follows from them. KEYS: n records, m indexes, the ids, the build, and the pending reactions if
+there are any. ARGV: the build, newest, dated and time of the batch, n, m, the ids joined; then for each record the first
+8 bytes of its old value, its new value, its id, a count and so many pairs of letter and member: 'a' adds to the first
+index, 'A' removes from it, 'b' and 'B' the second, ... Answers the numbers of the records that had changed meanwhile;
+the others are written.
 ]]
 local function apply(K, A)
   local call, sub = redis.call, string.sub
-  local n, m = whole(A[1], 1, BATCH), whole(A[2], 0, INDEXES)
-  local ids, reactions = K[n + m + 1], K[n + m + 2]
-  expect_keys(K, n + m + (reactions and 2 or 1))
+  local n, m = whole(A[5], 1, BATCH), whole(A[6], 0, INDEXES)
+  local ids, reactions = K[n + m + 1], K[n + m + 3]
+  expect_keys(K, n + m + (reactions and 3 or 2))
+  local stored = belongs(K[n + m + 2], A[1])
+  if not stored then return redis.error_reply(REBUILT) end
   local old = call('MGET', unpack(K, 1, n))
   local add, remove, lists = {}, {}, {}
   for i = 1, m do
     add[i], remove[i] = {}, {}
     lists[string.char(96 + i)], lists[string.char(64 + i)] = add[i], remove[i]
   end
-  local set, s, dead, lost, fresh, at = {}, 0, {}, {}, {}, 4
+  local set, s, dead, lost, fresh, at = {}, 0, {}, {}, {}, 8
   for i = 1, n do
     local cur, from, new = old[i] or '', at + 4, A[at + 1]
     local to = from + 2 * whole(A[at + 3], 0, ENTRIES)
@@ -140,10 +173,20 @@ local function apply(K, A)
       call('ZADD', K[n + i], unpack(members))
     end
   end
-  note_ids(ids, fresh, n, A[3])
+  note_newest(K[n + m + 2], stored, A[1], A[2], A[3], A[4])
+  note_ids(ids, fresh, n, A[7])
   if s > 0 then call('MSET', unpack(set)) end
   for i = 1, #dead do call('SET', dead[i][1], dead[i][2], 'EX', TOMBSTONE_SECONDS) end
   return lost
+end
+
+-- Events that were seen in this build, all of them older than what it has. KEYS: the build. ARGV: as of upsert, the first four.
+local function note(K, A)
+  expect_keys(K, 1)
+  local stored = belongs(K[1], A[1])
+  if not stored then return redis.error_reply(REBUILT) end
+  note_newest(K[1], stored, A[1], A[2], A[3], A[4])
+  return 1
 end
 
 --[[
@@ -185,26 +228,37 @@ local function retry(K, A)
   return #A
 end
 
--- KEYS: the marker. ARGV: shape, epoch, run id, position, time. Within the first three the position only grows.
-local function mark(K, A)
-  expect_keys(K, 1)
-  local m = redis.call('HMGET', K[1], 'shape', 'epoch', 'run_id', 'position')
-  local same = m[1] == A[1] and m[2] == A[2] and m[3] == A[3]
-  if same and m[4] and tonumber(m[4]) >= tonumber(A[4]) then return 0 end
-  redis.call('HSET', K[1], 'shape', A[1], 'epoch', A[2], 'run_id', A[3], 'position', A[4], 'time', A[5])
+-- The build that the marker and the build's own key agree on; '' when there is none.
+local function build_of(K)
+  local build = redis.call('HGET', K[1], 'build')
+  return build and build ~= '' and belongs(K[2], build) and build or ''
+end
+
+--[[
+A build begins: from here on every step of another one is refused. KEYS: the marker, the build. ARGV: the build that must
+be there ('' for none), the one that begins, shape and epoch. Answers 1, or 0 when another has begun.
+]]
+local function begin(K, A)
+  expect_keys(K, 2)
+  if build_of(K) ~= A[1] then return 0 end
+  if not string.match(A[2], '^%w+$') then error('the name of a build was expected') end
+  redis.call('UNLINK', K[1])
+  redis.call('HSET', K[1], 'build', A[2], 'shape', A[3], 'epoch', A[4], 'run_id', '', 'position', '0')
+  redis.call('SET', K[2], A[2] .. ' 0 0 0')
   return 1
 end
 
--- KEYS: the marker. ARGV: shape, epoch and run id that it must have; then those that it gets, position and time.
+--[[
+KEYS: the marker, the build. ARGV: build, shape, epoch and run id that it must have; then shape, epoch and run id that it
+gets, and the position, which only grows.
+]]
 local function move(K, A)
-  expect_keys(K, 1)
-  local m = redis.call('HMGET', K[1], 'shape', 'epoch', 'run_id', 'position', 'time')
-  if m[1] ~= A[1] or m[2] ~= A[2] or m[3] ~= A[3] then return 0 end
-  local position, time = A[7], A[8]
-  local ahead = m[4] and tonumber(m[4]) - tonumber(position) or -1
-  if ahead > 0 then position = m[4] end
-  if ahead > 0 or ahead == 0 and time == '0' then time = m[5] or '0' end
-  redis.call('HSET', K[1], 'shape', A[4], 'epoch', A[5], 'run_id', A[6], 'position', position, 'time', time)
+  expect_keys(K, 2)
+  local m = redis.call('HMGET', K[1], 'shape', 'epoch', 'run_id', 'position')
+  if A[1] == '' or build_of(K) ~= A[1] or m[1] ~= A[2] or m[2] ~= A[3] or m[3] ~= A[4] then return 0 end
+  local position = A[8]
+  if m[4] and tonumber(m[4]) > whole(position, 0, 2 ^ 53) then position = m[4] end
+  redis.call('HSET', K[1], 'shape', A[5], 'epoch', A[6], 'run_id', A[7], 'position', position)
   return 1
 end
 
@@ -222,17 +276,25 @@ local function lease(K, A)
 end
 
 --[[
-One step of clearing a table. KEYS: the ids, then the records of the list's first elements; ARGV: those elements. Answers
-0, and does nothing, when the list begins with others by now.
+One step of clearing a table. KEYS: the build, the ids, then the records of the list's first elements. ARGV: the build,
+then those elements. Answers 0, and does nothing, when the list begins with others by now.
 ]]
 local function clear(K, A)
-  local n = whole(#A, 1, BATCH)
-  local head = redis.call('LRANGE', K[1], 0, n - 1)
+  local n = whole(#A - 1, 1, BATCH)
+  if not belongs(K[1], A[1]) then return redis.error_reply(REBUILT) end
+  local head = redis.call('LRANGE', K[2], 0, n - 1)
   for i = 1, n do
-    if head[i] ~= A[i] then return 0 end
+    if head[i] ~= A[i + 1] then return 0 end
   end
-  if #K > 1 then redis.call('UNLINK', unpack(K, 2)) end
-  redis.call('LTRIM', K[1], n, -1)
+  if #K > 2 then redis.call('UNLINK', unpack(K, 3)) end
+  redis.call('LTRIM', K[2], n, -1)
+  return 1
+end
+
+-- What follows from the records of a table goes. KEYS: the build, then those keys. ARGV: the build.
+local function drop_derived(K, A)
+  if not belongs(K[1], A[1]) then return redis.error_reply(REBUILT) end
+  redis.call('UNLINK', unpack(K, 2))
   return 1
 end
 
@@ -374,7 +436,7 @@ end
 
 redis.register_function('@FURROW_LIBRARY@_upsert', upsert)
 redis.register_function('@FURROW_LIBRARY@_apply', apply)
-redis.register_function('@FURROW_LIBRARY@_mark', mark)
+redis.register_function('@FURROW_LIBRARY@_note', note)
 redis.register_function('@FURROW_LIBRARY@_move', move)
 redis.register_function('@FURROW_LIBRARY@_lease', lease)
 redis.register_function('@FURROW_LIBRARY@_remember', remember)
@@ -383,5 +445,7 @@ redis.register_function('@FURROW_LIBRARY@_retry', retry)
 redis.register_function{function_name = '@FURROW_LIBRARY@_reacted', callback = reacted, flags = {'allow-oom'}}
 redis.register_function{function_name = '@FURROW_LIBRARY@_forget', callback = forget, flags = {'allow-oom'}}
 redis.register_function{function_name = '@FURROW_LIBRARY@_park', callback = park, flags = {'allow-oom'}}
+redis.register_function{function_name = '@FURROW_LIBRARY@_begin', callback = begin, flags = {'allow-oom'}}
 redis.register_function{function_name = '@FURROW_LIBRARY@_clear', callback = clear, flags = {'allow-oom'}}
+redis.register_function{function_name = '@FURROW_LIBRARY@_drop', callback = drop_derived, flags = {'allow-oom'}}
 redis.register_function{function_name = '@FURROW_LIBRARY@_ping', callback = ping, flags = {'no-writes'}}

@@ -89,23 +89,47 @@ static furrow_status resume(const char *after, range *within, furrow_arena *aren
     return within->min.data ? FURROW_OK : no_room(err);
 }
 
-static furrow_status read_members(furrow_table *table, const range *within, size_t limit, furrow_arena *arena,
-                                  furrow_value *out, furrow_error *err)
+static furrow_status no_list(furrow_error *err)
 {
-    char count[24];
-    snprintf(count, sizeof count, "%zu", limit);
-    const furrow_bytes argv[] = {
-        FURROW_BYTES_LITERAL("ZRANGEBYLEX"), table->index_keys[within->index], within->min,           within->max,
-        FURROW_BYTES_LITERAL("LIMIT"),       FURROW_BYTES_LITERAL("0"),        furrow_bytes_of(count)};
-    furrow_status status = furrow_store_command(table->store, argv, 7, arena, out, err);
+    return furrow_fail(err, FURROW_INTERNAL, "redis: a listing was answered with something else");
+}
+
+/* Whose the index is comes behind it: if it is ours then, the index was. *ours false: to be read again. */
+static furrow_status read_members(furrow_table *table, const range *within, size_t limit, furrow_arena *arena,
+                                  furrow_value *out, bool *ours, furrow_error *err)
+{
+    furrow_bytes index = table->index_keys[within->index];
+    furrow_pipelined members, build;
+    furrow_buffer *to = furrow_pipeline_begin(table->store, &members, arena, 7, err);
+    if (!to) return members.status;
+    furrow_pipeline_arg(to, "ZRANGEBYLEX", 11);
+    furrow_pipeline_arg(to, index.data, index.len);
+    furrow_pipeline_arg(to, within->min.data, within->min.len);
+    furrow_pipeline_arg(to, within->max.data, within->max.len);
+    furrow_pipeline_arg(to, "LIMIT", 5);
+    furrow_pipeline_arg_number(to, 0);
+    furrow_pipeline_arg_number(to, limit);
+    furrow_status status = furrow_pipeline_send(table->store, &members, err);
     if (status) return status;
+    to = furrow_pipeline_begin(table->store, &build, arena, 2, err);
+    status = to ? FURROW_OK : build.status;
+    if (to) {
+        furrow_pipeline_arg(to, "GET", 3);
+        furrow_pipeline_arg(to, table->build_key.data, table->build_key.len);
+        status = furrow_pipeline_send(table->store, &build, err);
+    }
+    furrow_status read = furrow_pipeline_wait(table->store, &members, status ? NULL : err);
+    if (!status) status = furrow_pipeline_wait(table->store, &build, read ? NULL : err);
+    if (read || status) return read ? read : status;
+    *out = members.value;
     bool good = out->kind == FURROW_VALUE_LIST;
     for (size_t i = 0; good && i < out->count; i++) good = out->items[i].kind == FURROW_VALUE_TEXT;
-    return good ? FURROW_OK : furrow_fail(err, FURROW_INTERNAL, "redis: ZRANGEBYLEX answered something else");
+    *ours = !table->trust.guard || furrow_table_is_ours(table, &build.value);
+    return good ? FURROW_OK : no_list(err);
 }
 
 static furrow_status read_records(furrow_table *table, const furrow_value members[], size_t count, furrow_arena *arena,
-                                  furrow_value *out, furrow_error *err)
+                                  furrow_value *out, bool *ours, furrow_error *err)
 {
     furrow_bytes *ids = furrow_arena_alloc(arena, count * sizeof *ids);
     if (!ids) return no_room(err);
@@ -114,9 +138,9 @@ static furrow_status read_records(furrow_table *table, const furrow_value member
     furrow_status status = furrow_table_send_mget(table, ids, count, &request, arena, err);
     if (!status) status = furrow_pipeline_wait(table->store, &request, err);
     if (status) return status;
-    if (request.value.kind != FURROW_VALUE_LIST || request.value.count != count)
-        return furrow_fail(err, FURROW_INTERNAL, "redis: MGET of %zu keys answered something else", count);
+    if (request.value.kind != FURROW_VALUE_LIST || request.value.count != count + 1) return no_list(err);
     *out = request.value;
+    *ours = !table->trust.guard || furrow_table_is_ours(table, &request.value.items[count]);
     return FURROW_OK;
 }
 
@@ -146,12 +170,12 @@ static bool is_listed(const page *to, size_t count, const char *id)
 }
 
 static furrow_status take_members(furrow_table *table, const range *within, const furrow_value *members, size_t count,
-                                  page *to, furrow_arena *arena, furrow_error *err)
+                                  page *to, furrow_arena *arena, bool *ours, furrow_error *err)
 {
     furrow_value values = {0};
     size_t before = to->count;
-    furrow_status status = read_records(table, members->items, count, arena, &values, err);
-    for (size_t i = 0; i < count && !status; i++) {
+    furrow_status status = read_records(table, members->items, count, arena, &values, ours, err);
+    for (size_t i = 0; i < count && !status && *ours; i++) {
         furrow_record record = furrow_record_of_value(&values.items[i]);
         furrow_bytes id = furrow_index_id(members->items[i].text);
         bool wanted = false;
@@ -165,21 +189,21 @@ static furrow_status take_members(furrow_table *table, const range *within, cons
 }
 
 /* Fills the page in a few rounds; entries whose record is gone leave gaps that the next round fills. *last: where it
- * stopped. */
+ * stopped. *ours false: the records were not those that had been verified, and the page is nothing. */
 static furrow_status fill(furrow_table *table, range *within, page *to, furrow_bytes *last, furrow_arena *arena,
-                          furrow_error *err)
+                          bool *ours, furrow_error *err)
 {
-    to->more = true;
+    to->more = *ours = true;
     for (int round = 0; round < ROUNDS && to->more && to->count < to->limit; round++) {
-        furrow_value members;
+        furrow_value members = {0};
         size_t wanted = to->limit - to->count;
-        furrow_status status = read_members(table, within, wanted + 1, arena, &members, err);
-        if (status) return status;
+        furrow_status status = read_members(table, within, wanted + 1, arena, &members, ours, err);
+        if (status || !*ours) return status;
         size_t count = members.count < wanted ? members.count : wanted;
         to->more = members.count > wanted;
         if (count == 0) return FURROW_OK;
-        status = take_members(table, within, &members, count, to, arena, err);
-        if (status) return status;
+        status = take_members(table, within, &members, count, to, arena, ours, err);
+        if (status || !*ours) return status;
         *last = members.items[count - 1].text;
         within->min = join(arena, "(", *last, (furrow_bytes){0});
         if (!within->min.data) return no_room(err);
@@ -199,7 +223,14 @@ furrow_status furrow_record_list(furrow_table *table, const furrow_record_query 
     page to = {.limit = query->limit, .list = furrow_arena_alloc(arena, query->limit * sizeof *to.list)};
     if (!to.list) return no_room(err);
     furrow_bytes last = {0};
-    status = fill(table, &within, &to, &last, arena, err);
+    const range whole = within;
+    uint64_t until_ns = furrow_trust_until();
+    for (bool ours = false; !status && !ours;) {
+        within = whole;
+        to.count = 0;
+        status = furrow_table_await(table, until_ns, err);
+        if (!status) status = fill(table, &within, &to, &last, arena, &ours, err);
+    }
     if (status) return status;
     char *token = to.more ? furrow_token_make(within.hash, last, arena) : NULL;
     if (to.more && !token) return no_room(err);

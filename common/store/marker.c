@@ -1,4 +1,5 @@
-/* The marker of a replica (see record.h): a hash that says what the table's records are worth. */
+/* The marker of a replica (see record.h): a hash that says what the table's records are worth,
+ * and the build's own key beside it. They are written in one step, and one without the other is no marker. */
 #include "store/library.h"
 #include "store/table.h"
 
@@ -26,58 +27,85 @@ static uint64_t number_of(const furrow_value *value, uint64_t max)
     return number;
 }
 
+/* The words of "<build> <newest> <dated> <time>" are numbers from the second on; what is none counts as 0. */
+static void read_build(const furrow_value *value, furrow_marker *marker)
+{
+    uint64_t numbers[3] = {0};
+    if (value->kind != FURROW_VALUE_TEXT) return;
+    if (!furrow_build_begins(value->text, marker->build)) return;
+    const char *at = value->text.data, *end = at + value->text.len;
+    marker->found = true;
+    at += strlen(marker->build) + 1;
+    for (size_t i = 0; i < 3 && at < end; i++) {
+        const char *space = memchr(at, ' ', (size_t)(end - at));
+        furrow_bytes word = {at, (size_t)((space ? space : end) - at)};
+        (void)furrow_number_parse(word, i < 2 ? UINT64_MAX : INT64_MAX, &numbers[i]);
+        at += word.len + 1;
+    }
+    marker->newest = numbers[0];
+    marker->dated = numbers[1];
+    marker->dated_ns = (int64_t)numbers[2];
+}
+
 furrow_status furrow_marker_read(furrow_table *table, furrow_marker *out, furrow_error *err)
 {
     FURROW_AUTO(furrow_arena) arena = furrow_arena_create(ANSWER_BYTES);
     if (!arena) return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "out of memory");
-    const furrow_bytes argv[] = {FURROW_BYTES_LITERAL("HMGET"),  table->marker_key,
-                                 FURROW_BYTES_LITERAL("shape"),  FURROW_BYTES_LITERAL("epoch"),
-                                 FURROW_BYTES_LITERAL("run_id"), FURROW_BYTES_LITERAL("position"),
-                                 FURROW_BYTES_LITERAL("time")};
-    furrow_value fields;
+    const furrow_bytes argv[] = {FURROW_BYTES_LITERAL("HMGET"),   table->marker_key,
+                                 FURROW_BYTES_LITERAL("build"),   FURROW_BYTES_LITERAL("shape"),
+                                 FURROW_BYTES_LITERAL("epoch"),   FURROW_BYTES_LITERAL("run_id"),
+                                 FURROW_BYTES_LITERAL("position")};
+    const furrow_bytes build_argv[] = {FURROW_BYTES_LITERAL("GET"), table->build_key};
+    furrow_value fields, build;
     furrow_status status = furrow_store_command(table->store, argv, 2 + FIELDS, arena, &fields, err);
+    if (!status) status = furrow_store_command(table->store, build_argv, 2, arena, &build, err);
     if (status) return furrow_wrap(err, "marker of %s", table->options.entity);
     if (fields.kind != FURROW_VALUE_LIST || fields.count != FIELDS)
         return furrow_fail(err, FURROW_INTERNAL, "redis: HMGET answered something else");
-    furrow_marker marker = {.found = fields.items[0].kind == FURROW_VALUE_TEXT};
-    copy_text(&fields.items[0], marker.shape, sizeof marker.shape);
-    copy_text(&fields.items[2], marker.run_id, sizeof marker.run_id);
-    marker.epoch_ns = (int64_t)number_of(&fields.items[1], INT64_MAX);
-    marker.position = number_of(&fields.items[3], UINT64_MAX);
-    marker.position_ns = (int64_t)number_of(&fields.items[4], INT64_MAX);
+    furrow_marker marker = {.found = false};
+    copy_text(&fields.items[0], marker.build, sizeof marker.build);
+    read_build(&build, &marker);
+    if (!marker.found) marker.build[0] = '\0';
+    copy_text(&fields.items[1], marker.shape, sizeof marker.shape);
+    marker.epoch_ns = (int64_t)number_of(&fields.items[2], INT64_MAX);
+    copy_text(&fields.items[3], marker.run_id, sizeof marker.run_id);
+    marker.position = number_of(&fields.items[4], UINT64_MAX);
     *out = marker;
     return FURROW_OK;
 }
 
-furrow_status furrow_marker_write(furrow_table *table, const furrow_marker *marker, furrow_error *err)
+/* Calls @function on marker and build; *done: it answered 1. */
+static furrow_status call_step(furrow_table *table, const char *function, const furrow_bytes args[], size_t count,
+                               bool *done, furrow_error *err)
 {
-    char epoch[24], position[24], time[24];
-    snprintf(epoch, sizeof epoch, "%lld", (long long)marker->epoch_ns);
-    snprintf(position, sizeof position, "%llu", (unsigned long long)marker->position);
-    snprintf(time, sizeof time, "%lld", (long long)marker->position_ns);
-    const furrow_bytes args[] = {furrow_bytes_of(marker->shape), furrow_bytes_of(epoch),
-                                 furrow_bytes_of(marker->run_id), furrow_bytes_of(position), furrow_bytes_of(time)};
-    furrow_status status = furrow_pipeline_ask(table->store, FURROW_FUNCTION("mark"), &table->marker_key, 1, args,
-                                               FIELDS, NULL, NULL, err);
-    return status ? furrow_wrap(err, "marker of %s", table->options.entity) : FURROW_OK;
+    const furrow_bytes keys[] = {table->marker_key, table->build_key};
+    furrow_value answer;
+    furrow_status status = furrow_pipeline_ask(table->store, function, keys, 2, args, count, NULL, &answer, err);
+    if (status) return furrow_wrap(err, "marker of %s", table->options.entity);
+    *done = answer.kind == FURROW_VALUE_INTEGER && answer.integer == 1;
+    return FURROW_OK;
+}
+
+furrow_status furrow_marker_begin(furrow_table *table, const furrow_marker *from, const furrow_marker *to, bool *begun,
+                                  furrow_error *err)
+{
+    char epoch[24];
+    snprintf(epoch, sizeof epoch, "%lld", (long long)to->epoch_ns);
+    const furrow_bytes args[] = {furrow_bytes_of(from->found ? from->build : ""), furrow_bytes_of(to->build),
+                                 furrow_bytes_of(to->shape), furrow_bytes_of(epoch)};
+    return call_step(table, FURROW_FUNCTION("begin"), args, 4, begun, err);
 }
 
 furrow_status furrow_marker_move(furrow_table *table, const furrow_marker *from, const furrow_marker *to, bool *moved,
                                  furrow_error *err)
 {
-    char from_epoch[24], to_epoch[24], position[24], time[24];
+    char from_epoch[24], to_epoch[24], position[24];
     snprintf(from_epoch, sizeof from_epoch, "%lld", (long long)from->epoch_ns);
     snprintf(to_epoch, sizeof to_epoch, "%lld", (long long)to->epoch_ns);
     snprintf(position, sizeof position, "%llu", (unsigned long long)to->position);
-    snprintf(time, sizeof time, "%lld", (long long)to->position_ns);
-    const furrow_bytes args[] = {furrow_bytes_of(from->shape),  furrow_bytes_of(from_epoch),
-                                 furrow_bytes_of(from->run_id), furrow_bytes_of(to->shape),
-                                 furrow_bytes_of(to_epoch),     furrow_bytes_of(to->run_id),
-                                 furrow_bytes_of(position),     furrow_bytes_of(time)};
-    furrow_value answer;
-    furrow_status status =
-        furrow_pipeline_ask(table->store, FURROW_FUNCTION("move"), &table->marker_key, 1, args, 8, NULL, &answer, err);
-    if (status) return furrow_wrap(err, "marker of %s", table->options.entity);
-    *moved = answer.kind == FURROW_VALUE_INTEGER && answer.integer == 1;
-    return FURROW_OK;
+    const furrow_bytes args[] = {furrow_bytes_of(from->build), furrow_bytes_of(from->shape),
+                                 furrow_bytes_of(from_epoch),  furrow_bytes_of(from->run_id),
+                                 furrow_bytes_of(to->shape),   furrow_bytes_of(to_epoch),
+                                 furrow_bytes_of(to->run_id),  furrow_bytes_of(position)};
+    return call_step(table, FURROW_FUNCTION("move"), args, 8, moved, err);
 }

@@ -14,7 +14,9 @@
  * Keys of a table share the hash tag {<Entity>}:
  *   <service>:{<Entity>}:<id>             records
  *   <service>:{<Entity>}:@by:<field>      index: sorted set of "<value>\0<id>", all scores 0
- *   <service>:{<Entity>}:@replica         marker: hash of shape, epoch, position, time, run_id
+ *   <service>:{<Entity>}:@replica         marker: hash of build, shape, epoch, position, run_id
+ *   <service>:{<Entity>}:@build           "<build> <newest> <dated> <time>": whose the records are, the newest version
+ *                                         among them, the newest of known time, and that time. Read with records
  *   <service>:{<Entity>}:@reactions       pending reactions: hash id -> old record
  *   <service>:{<Entity>}:@ids             list of the ids that have a record, in batches with spaces between: what a
  *                                         clear goes by. An id whose tombstone has expired stays, and is there twice
@@ -56,7 +58,11 @@ typedef struct furrow_record {
     furrow_bytes body; /* in the arena of the reader */
 } furrow_record;
 
-/* Reads any records of any tables of one store in one round trip. Parks. */
+/*
+ * Reads any records of any tables of one store in one round trip: all of one moment, and of builds that were verified
+ * (trust.h). Parks, while a table is in doubt up to FURROW_TRUST_WAIT_MS: then UNAVAILABLE.
+ */
+#define FURROW_READ_TABLES_MAX 16
 typedef struct furrow_record_read {
     furrow_table *table;
     const char *id;
@@ -65,11 +71,16 @@ typedef struct furrow_record_read {
 furrow_status furrow_record_read_many(furrow_store *store, furrow_record_read reads[], size_t count,
                                       furrow_arena *arena, furrow_error *err) FURROW_MUST_USE;
 
+/* One as it lies there, whatever it is worth: for who compares it with the log. */
+furrow_status furrow_record_read_unverified(furrow_table *table, const char *id, furrow_arena *arena,
+                                            furrow_record *out, furrow_error *err) FURROW_MUST_USE;
+
 /* The versioned upsert, in bulk. Later writes of one id in @writes win over earlier ones by version. */
 typedef struct furrow_record_write {
     furrow_bytes id;
     uint64_t version;
     furrow_bytes body; /* len 0: a tombstone */
+    int64_t time_ns;   /* when the log took it; 0: not known */
     /* What is stored, as far as the caller knows: saves reading it. If it is something else by now, it is read after
      * all. NULL: unknown. */
     const furrow_record *known;
@@ -80,8 +91,8 @@ typedef struct furrow_record_write {
  * again.
  *
  * Errors: INVALID_ARGUMENT when an id is none, or a table with indexes cannot read a body (the text names the record;
- * apply the others without it); ABORTED when others write the same records without pause; those of
- * furrow_store_command.
+ * apply the others without it); ABORTED when others write the same records without pause, or the table came into doubt
+ * meanwhile (trust.h); UNAVAILABLE when the records are another build's by now; those of furrow_store_command.
  */
 furrow_status furrow_record_apply(furrow_table *table, const furrow_record_write writes[], size_t count,
                                   size_t *applied, furrow_error *err) FURROW_MUST_USE;
@@ -149,27 +160,32 @@ furrow_status furrow_record_list(furrow_table *table, const furrow_record_query 
  */
 furrow_bytes furrow_record_index_integer(int64_t value, furrow_arena *arena);
 
-/* The marker of a replica: what shape its records have, of which log, and up to where all of it is in Redis. */
+/* The marker of a replica: whose its records are, in what shape, of which log, and up to where all of it is in Redis. */
 typedef struct furrow_marker {
     bool found;
+    char build[FURROW_ID_SIZE];
     char shape[33];
-    int64_t epoch_ns;    /* the stream's creation time */
-    uint64_t position;   /* every event up to here has been applied */
-    int64_t position_ns; /* when the log took the event at position; 0: not known */
-    char run_id[41];     /* of the Redis process for which position was last known to hold */
+    int64_t epoch_ns;  /* the stream's creation time */
+    uint64_t position; /* every event up to here has been applied */
+    char run_id[41];   /* of the Redis process for which position was last known to hold; "" while it is filled */
+    uint64_t newest;   /* the newest version that was written */
+    uint64_t dated;    /* the newest of which is known */
+    int64_t dated_ns;  /* when the log took it; both 0: of none */
 } furrow_marker;
 furrow_status furrow_marker_read(furrow_table *table, furrow_marker *out, furrow_error *err) FURROW_MUST_USE;
-/* Writes @marker; within one shape, epoch and run_id the position only grows (a smaller one is ignored). */
-furrow_status furrow_marker_write(furrow_table *table, const furrow_marker *marker, furrow_error *err) FURROW_MUST_USE;
-/* Writes @to if shape, epoch and run_id stored are those of @from, in one step; the position only grows. *@moved false:
- * they are not (a flush, another process's repair), and nothing was written. */
+/* A build begins: build, shape and epoch of @to, if the build in Redis is @from's (none: not found). From then on every
+ * step of another one is refused. *begun false: another has begun, and nothing was written. */
+furrow_status furrow_marker_begin(furrow_table *table, const furrow_marker *from, const furrow_marker *to, bool *begun,
+                                  furrow_error *err) FURROW_MUST_USE;
+/* Gives the marker shape, epoch, run_id and position of @to if build, shape, epoch and run_id stored are those of @from,
+ * in one step; the position only grows. *@moved false: they are not (a flush, another process's repair), and nothing
+ * was written. */
 furrow_status furrow_marker_move(furrow_table *table, const furrow_marker *from, const furrow_marker *to, bool *moved,
                                  furrow_error *err) FURROW_MUST_USE;
 
-/* Deletes every key of the table (the marker first, then indexes, reactions, pending and parked, records; not leases) in bounded steps:
- * before a rebuild under another shape or log. What others apply meanwhile may go or stay, so the rebuild reads the log
- * from its start. */
-furrow_status furrow_table_clear(furrow_table *table, furrow_error *err) FURROW_MUST_USE;
+/* Deletes indexes, reactions (pending and parked) and records in bounded steps, as long as the table belongs to @build (begun for it, or "":
+ * nobody's): before a rebuild under another shape or log. Marker and leases stay. UNAVAILABLE: it is another's by now. */
+furrow_status furrow_table_clear(furrow_table *table, const char *build, furrow_error *err) FURROW_MUST_USE;
 
 /* A lease that one replica of the service holds at a time (repairs): true in *held if we have it for @ms.
  * The holder may ask again, to prolong it; with @ms 0 it gives it back. */

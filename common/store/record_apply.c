@@ -25,6 +25,7 @@ typedef struct window {
     furrow_batch *batches[FURROW_BATCH_WINDOW];
     size_t count;
     size_t applied;
+    uint64_t moment; /* of the table, when this began */
     furrow_status status;
     furrow_error *err;
 } window;
@@ -42,14 +43,40 @@ static void keep(window *self, furrow_status status)
 
 /* ---- plain tables ---- */
 
+/* What was begun before a doubt is not written after it: it may be of a log, or for a Redis, that is no more. */
+static furrow_status send_step(window *self, furrow_batch *batch, const char *function)
+{
+    if (self->moment != self->table->trust.moment)
+        return furrow_fail(err_of(self), FURROW_ABORTED, "the records of %s were put in doubt meanwhile",
+                           self->table->options.entity);
+    return furrow_batch_send(self->table, batch, function, err_of(self));
+}
+
+static furrow_status wait_step(window *self, furrow_batch *batch)
+{
+    furrow_status status = furrow_pipeline_wait(self->table->store, &batch->request, err_of(self));
+    return furrow_table_written(self->table, &batch->request, status);
+}
+
+/* The build that the batch belongs to, and what it adds to what is known of it. */
+static void put_build(furrow_table *table, furrow_batch *batch)
+{
+    furrow_batch_arg(batch, table->trust.build, strlen(table->trust.build));
+    furrow_batch_arg_number(batch, batch->newest);
+    furrow_batch_arg_number(batch, batch->dated);
+    furrow_batch_arg_number(batch, batch->dated_ns);
+}
+
 static void build_plain(furrow_table *table, furrow_batch *batch)
 {
     furrow_batch_begin(batch);
-    furrow_batch_arg_number(batch, batch->count + 1);
+    furrow_batch_arg_number(batch, batch->count + 2);
     for (size_t i = 0; i < batch->count; i++) furrow_batch_arg_pair(batch, table->prefix, batch->writes[i]->id);
     furrow_batch_arg(batch, table->ids_key.data, table->ids_key.len);
-    for (size_t i = 0; i < batch->count; i++) furrow_batch_arg_value(batch, batch->writes[i]);
+    furrow_batch_arg(batch, table->build_key.data, table->build_key.len);
+    put_build(table, batch);
     furrow_batch_arg_ids(batch);
+    for (size_t i = 0; i < batch->count; i++) furrow_batch_arg_value(batch, batch->writes[i]);
 }
 
 static void apply_plain(window *self)
@@ -57,12 +84,12 @@ static void apply_plain(window *self)
     size_t sent = 0;
     for (; sent < self->count && !self->status; sent++) {
         build_plain(self->table, self->batches[sent]);
-        keep(self, furrow_batch_send(self->table, self->batches[sent], FURROW_FUNCTION("upsert"), err_of(self)));
+        keep(self, send_step(self, self->batches[sent], FURROW_FUNCTION("upsert")));
         if (self->status) break;
     }
     for (size_t i = 0; i < sent; i++) {
         furrow_batch *batch = self->batches[i];
-        furrow_status status = furrow_pipeline_wait(self->table->store, &batch->request, err_of(self));
+        furrow_status status = wait_step(self, batch);
         keep(self, status);
         if (!status && batch->request.value.kind == FURROW_VALUE_INTEGER)
             self->applied += (size_t)batch->request.value.integer;
@@ -183,12 +210,14 @@ static furrow_status build_full(furrow_table *table, furrow_batch *batch, const 
 {
     const furrow_table_options *options = &table->options;
     furrow_batch_begin(batch);
-    furrow_batch_arg_number(batch, batch->count + options->index_count + (options->reactions ? 2 : 1));
+    furrow_batch_arg_number(batch, batch->count + options->index_count + (options->reactions ? 3 : 2));
     for (size_t i = 0; i < batch->count; i++) furrow_batch_arg_pair(batch, table->prefix, batch->writes[i]->id);
     for (size_t i = 0; i < options->index_count; i++)
         furrow_batch_arg(batch, table->index_keys[i].data, table->index_keys[i].len);
     furrow_batch_arg(batch, table->ids_key.data, table->ids_key.len);
+    furrow_batch_arg(batch, table->build_key.data, table->build_key.len);
     if (options->reactions) furrow_batch_arg(batch, table->reactions_key.data, table->reactions_key.len);
+    put_build(table, batch);
     furrow_batch_arg_number(batch, batch->count);
     furrow_batch_arg_number(batch, options->index_count);
     furrow_batch_arg_ids(batch);
@@ -200,23 +229,36 @@ static furrow_status build_full(furrow_table *table, furrow_batch *batch, const 
     return status;
 }
 
-/* From the old records to the function call on its way; a batch of nothing but stale writes is done. */
-static furrow_status send_apply(furrow_table *table, furrow_batch *batch, furrow_error *err)
+/* Nothing is newer than what is stored: only that it was seen, in this build, is noted. */
+static void build_note(furrow_table *table, furrow_batch *batch)
 {
+    furrow_batch_begin(batch);
+    furrow_batch_arg_number(batch, 1);
+    furrow_batch_arg(batch, table->build_key.data, table->build_key.len);
+    put_build(table, batch);
+}
+
+/* From the old records to the function call on its way; a batch of nothing but stale writes is done with a note. */
+static furrow_status send_apply(window *self, furrow_batch *batch)
+{
+    furrow_table *table = self->table;
     furrow_value *old = &batch->request.value;
-    if (old->kind != FURROW_VALUE_LIST || old->count != batch->count)
-        return furrow_fail(err, FURROW_INTERNAL, "redis: MGET of %zu keys answered something else", batch->count);
-    furrow_value *items = old->items;
-    drop_stale(batch, items);
-    if (batch->count == 0) return FURROW_OK;
-    furrow_status status = build_full(table, batch, items, err);
-    return status ? status : furrow_batch_send(table, batch, FURROW_FUNCTION("apply"), err);
+    if (old->kind != FURROW_VALUE_LIST || old->count != batch->count + 1)
+        return furrow_fail(err_of(self), FURROW_INTERNAL, "redis: MGET of %zu keys answered something else",
+                           batch->count + 1);
+    drop_stale(batch, old->items);
+    if (batch->count == 0) {
+        build_note(table, batch);
+        return send_step(self, batch, FURROW_FUNCTION("note"));
+    }
+    furrow_status status = build_full(table, batch, old->items, err_of(self));
+    return status ? status : send_step(self, batch, FURROW_FUNCTION("apply"));
 }
 
 /* Leaves those in the batch that lost against another writer. */
 static void keep_lost(window *self, furrow_batch *batch)
 {
-    const furrow_value *lost = &batch->request.value;
+    const furrow_value *lost = &batch->request.value; /* a list of numbers; or of a note, an integer */
     size_t kept = 0;
     for (size_t i = 0; i < lost->count; i++) {
         size_t number = (size_t)lost->items[i].integer;
@@ -238,8 +280,8 @@ static bool apply_known(window *self)
     furrow_batch *batch = self->batches[0];
     furrow_arena_reset(batch->arena);
     keep(self, build_full(self->table, batch, NULL, err_of(self)));
-    if (!self->status) keep(self, furrow_batch_send(self->table, batch, FURROW_FUNCTION("apply"), err_of(self)));
-    if (!self->status) keep(self, furrow_pipeline_wait(self->table->store, &batch->request, err_of(self)));
+    if (!self->status) keep(self, send_step(self, batch, FURROW_FUNCTION("apply")));
+    if (!self->status) keep(self, wait_step(self, batch));
     if (!self->status) keep_lost(self, batch);
     return self->status || batch->count == 0;
 }
@@ -257,12 +299,12 @@ static bool apply_round(window *self)
         furrow_batch *batch = self->batches[i];
         if (!reading[i]) continue;
         keep(self, furrow_pipeline_wait(self->table->store, &batch->request, err_of(self)));
-        if (!self->status) keep(self, send_apply(self->table, batch, err_of(self)));
-        writing[i] = !self->status && batch->count > 0;
+        if (!self->status) keep(self, send_apply(self, batch));
+        writing[i] = !self->status;
     }
     for (size_t i = 0; i < self->count; i++) {
         if (!writing[i]) continue;
-        furrow_status status = furrow_pipeline_wait(self->table->store, &self->batches[i]->request, err_of(self));
+        furrow_status status = wait_step(self, self->batches[i]);
         keep(self, status);
         if (!status) keep_lost(self, self->batches[i]);
     }
@@ -315,7 +357,10 @@ furrow_status furrow_record_apply(furrow_table *table, const furrow_record_write
 {
     bool full = table->options.index_count > 0 || table->options.reactions;
     furrow_status status = check(writes, count, err);
-    window self = {.table = table, .status = status, .err = err};
+    window self = {.table = table, .moment = table->trust.moment, .status = status, .err = err};
+    if (!status && table->trust.guard && !table->trust.build[0])
+        self.status =
+            furrow_fail(err, FURROW_UNAVAILABLE, "the records of %s belong to no build yet", table->options.entity);
     for (size_t done = 0; done < count && !self.status;) {
         done += fill(&self, writes + done, count - done);
         if (!self.status && full)

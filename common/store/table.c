@@ -33,7 +33,8 @@ static bool name_keys(furrow_table *table)
     bool named = table->index_keys && name_key(table, "", "", &table->prefix) &&
                  name_key(table, "@reactions", "", &table->reactions_key) &&
                  name_key(table, "@parked", "", &table->parked_key) &&
-                 name_key(table, "@replica", "", &table->marker_key) && name_key(table, "@ids", "", &table->ids_key);
+                 name_key(table, "@replica", "", &table->marker_key) && name_key(table, "@ids", "", &table->ids_key) &&
+                 name_key(table, "@build", "", &table->build_key);
     for (size_t i = 0; named && i < table->options.index_count; i++)
         named = name_key(table, "@by:", table->options.indexes[i].field, &table->index_keys[i]);
     return named;
@@ -98,18 +99,21 @@ furrow_status furrow_table_check_id(furrow_bytes id, furrow_error *err)
 
 /* ---- clear ---- */
 
-/* The marker goes first: whoever finds a half-cleared table sees that it holds nothing that can be relied on. */
-static furrow_status clear_bookkeeping(furrow_table *table, furrow_error *err)
+static furrow_status clear_derived(furrow_table *table, const char *build, furrow_error *err)
 {
     furrow_pipelined request;
-    furrow_buffer *out = furrow_pipeline_begin(table->store, &request, NULL, 4 + table->options.index_count, err);
+    size_t keys = 3 + table->options.index_count;
+    furrow_buffer *out = furrow_pipeline_begin(table->store, &request, NULL, 4 + keys, err);
     if (!out) return request.status;
-    furrow_pipeline_arg(out, "UNLINK", 6);
-    furrow_pipeline_arg(out, table->marker_key.data, table->marker_key.len);
+    furrow_pipeline_arg(out, "FCALL", 5);
+    furrow_pipeline_arg(out, FURROW_FUNCTION("drop"), strlen(FURROW_FUNCTION("drop")));
+    furrow_pipeline_arg_number(out, keys);
+    furrow_pipeline_arg(out, table->build_key.data, table->build_key.len);
     furrow_pipeline_arg(out, table->reactions_key.data, table->reactions_key.len);
     furrow_pipeline_arg(out, table->parked_key.data, table->parked_key.len);
     for (size_t i = 0; i < table->options.index_count; i++)
         furrow_pipeline_arg(out, table->index_keys[i].data, table->index_keys[i].len);
+    furrow_pipeline_arg(out, build, strlen(build));
     furrow_status status = furrow_pipeline_send(table->store, &request, err);
     return status ? status : furrow_pipeline_wait(table->store, &request, err);
 }
@@ -147,17 +151,20 @@ static size_t take_keys(const furrow_table *table, const furrow_value *elements,
 }
 
 /* Unlinks the records that the first @count elements of the list name, and takes those off the list, in one step. */
-static furrow_status clear_step(furrow_table *table, const furrow_value *elements, size_t count, furrow_error *err)
+static furrow_status clear_step(furrow_table *table, const char *build, const furrow_value *elements, size_t count,
+                                furrow_error *err)
 {
     furrow_pipelined request;
-    size_t keys = 1 + take_keys(table, elements, count, NULL);
-    furrow_buffer *out = furrow_pipeline_begin(table->store, &request, NULL, 3 + keys + count, err);
+    size_t keys = 2 + take_keys(table, elements, count, NULL);
+    furrow_buffer *out = furrow_pipeline_begin(table->store, &request, NULL, 4 + keys + count, err);
     if (!out) return request.status;
     furrow_pipeline_arg(out, "FCALL", 5);
     furrow_pipeline_arg(out, FURROW_FUNCTION("clear"), strlen(FURROW_FUNCTION("clear")));
     furrow_pipeline_arg_number(out, keys);
+    furrow_pipeline_arg(out, table->build_key.data, table->build_key.len);
     furrow_pipeline_arg(out, table->ids_key.data, table->ids_key.len);
     (void)take_keys(table, elements, count, out);
+    furrow_pipeline_arg(out, build, strlen(build));
     for (size_t i = 0; i < count; i++) furrow_pipeline_arg(out, elements[i].text.data, elements[i].text.len);
     furrow_status status = furrow_pipeline_send(table->store, &request, err);
     if (!status) status = furrow_pipeline_wait(table->store, &request, err);
@@ -167,14 +174,15 @@ static furrow_status clear_step(furrow_table *table, const furrow_value *element
 }
 
 /* In steps of some CLEAR_RECORDS records: an element names one, or a batch of them. */
-static furrow_status clear_elements(furrow_table *table, const furrow_value *elements, furrow_error *err)
+static furrow_status clear_elements(furrow_table *table, const char *build, const furrow_value *elements,
+                                    furrow_error *err)
 {
     furrow_status status = FURROW_OK;
     for (size_t done = 0, next; done < elements->count && !status; done = next) {
         size_t records = 0;
         for (next = done; next < elements->count && records < CLEAR_RECORDS; next++)
             records += take_keys(table, &elements->items[next], 1, NULL);
-        status = clear_step(table, &elements->items[done], next - done, err);
+        status = clear_step(table, build, &elements->items[done], next - done, err);
     }
     return status;
 }
@@ -183,7 +191,7 @@ static furrow_status clear_elements(furrow_table *table, const furrow_value *ele
  * Bookkeeping is spared: leases stand over a clear, and index entries written meanwhile belong to records written
  * meanwhile. Those are not chased either: the list is cleared as far as it was when this began.
  */
-static furrow_status clear_records(furrow_table *table, furrow_arena *arena, furrow_error *err)
+static furrow_status clear_records(furrow_table *table, const char *build, furrow_arena *arena, furrow_error *err)
 {
     const furrow_bytes argv[] = {FURROW_BYTES_LITERAL("LLEN"), table->ids_key};
     furrow_value length, elements;
@@ -193,19 +201,19 @@ static furrow_status clear_records(furrow_table *table, furrow_arena *arena, fur
         furrow_arena_reset(arena);
         status = read_ids(table, left < CLEAR_ELEMENTS ? (size_t)left : CLEAR_ELEMENTS, arena, &elements, err);
         if (status || elements.count == 0) return status;
-        status = clear_elements(table, &elements, err);
+        status = clear_elements(table, build, &elements, err);
         if (status) return status;
     }
     return FURROW_OK;
 }
 
-furrow_status furrow_table_clear(furrow_table *table, furrow_error *err)
+furrow_status furrow_table_clear(furrow_table *table, const char *build, furrow_error *err)
 {
-    furrow_status status = clear_bookkeeping(table, err);
-    if (status) return status;
+    furrow_status status = clear_derived(table, build, err);
+    if (status) return furrow_wrap(err, "clear %s", table->options.entity);
     FURROW_AUTO(furrow_arena) arena = furrow_arena_create(CLEAR_ARENA_BYTES);
     if (!arena) return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "out of memory");
-    status = clear_records(table, arena, err);
+    status = clear_records(table, build, arena, err);
     return status ? furrow_wrap(err, "clear %s", table->options.entity) : FURROW_OK;
 }
 

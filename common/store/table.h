@@ -6,6 +6,7 @@
 
 #include "store/pipeline.h"
 #include "store/record.h"
+#include "store/trust.h"
 
 #define FURROW_VERSION_BYTES 8
 #define FURROW_VERSION_MAX   ((uint64_t)1 << 53) /* Lua's numbers are exact below */
@@ -13,11 +14,21 @@
 
 struct furrow_batch; /* of batch.h */
 
+typedef struct furrow_trust {
+    furrow_table_guard *guard;  /* NULL: nobody's business */
+    char build[FURROW_ID_SIZE]; /* that writes belong to; "": none */
+    bool trusted, log_known;
+    uint64_t generation; /* of the connection on which it was verified */
+    uint64_t moment;     /* grows with each doubt */
+    char why[200];
+    struct furrow_trust_waiter *waiters;
+} furrow_trust;
+
 struct furrow_table {
     furrow_store *store;
     furrow_table_options options;
     furrow_bytes prefix; /* "timesheet:{Employee}:", NUL-terminated */
-    furrow_bytes reactions_key, parked_key, marker_key, ids_key;
+    furrow_bytes reactions_key, parked_key, marker_key, ids_key, build_key;
     furrow_bytes *index_keys;
     furrow_arena *names; /* holds the keys above */
     struct furrow_batch *idle;
@@ -26,7 +37,19 @@ struct furrow_table {
     size_t reaction_turn;
     uint64_t parked_cursor;         /* where the next ones to be tried again are */
     struct furrow_vouched *vouched; /* of vouch.c; made when first needed */
+    furrow_trust trust;
 };
+
+/* Until when a read may wait for trust: its task's deadline less a little, at most FURROW_TRUST_WAIT_MS. */
+uint64_t furrow_trust_until(void);
+/* Parks until the table is trusted. */
+furrow_status furrow_table_await(furrow_table *table, uint64_t until_ns, furrow_error *err) FURROW_MUST_USE;
+/* Is what stands at a build's key that of @build? */
+bool furrow_build_begins(furrow_bytes stored, const char *build);
+/* Is @build, as it came with records, the one that was verified? If not, the table is in doubt. */
+bool furrow_table_is_ours(furrow_table *table, const furrow_value *build);
+/* Passes on the status of a write; one that Redis refused as another build's puts the table in doubt. */
+furrow_status furrow_table_written(furrow_table *table, const furrow_pipelined *request, furrow_status status);
 
 /* INVALID_ARGUMENT for what is no id: nothing else may ever become a key. */
 furrow_status furrow_table_check_id(furrow_bytes id, furrow_error *err) FURROW_MUST_USE;
@@ -41,7 +64,7 @@ furrow_record furrow_record_of_value(const furrow_value *value);
 furrow_status furrow_reaction_page(const furrow_value *answer, uint64_t *cursor, furrow_value *pairs,
                                    furrow_error *err) FURROW_MUST_USE;
 
-/* Sends one MGET of @count records of @table. */
+/* Sends one MGET of @count records of @table; its build comes last. */
 furrow_status furrow_table_send_mget(furrow_table *table, const furrow_bytes ids[], size_t count,
                                      furrow_pipelined *request, furrow_arena *arena, furrow_error *err) FURROW_MUST_USE;
 

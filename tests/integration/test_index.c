@@ -410,7 +410,7 @@ static void fair_body(store_world *world, size_t records)
         }
     }
     ck_assert_uint_eq(left, records / 2);
-    ck_assert_ok(furrow_table_clear(table, failure));
+    ck_assert_ok(furrow_table_clear(table, "", failure));
     furrow_table_destroy(table);
 }
 
@@ -473,7 +473,8 @@ static size_t put_known(store_world *world, furrow_table *table, uint64_t versio
 {
     size_t applied = 0;
     int64_t before = store_world_info(world, "total_commands_processed");
-    furrow_record_write write = {furrow_bytes_of("w1"), version, store_world_worker(world, "w1", name, 1, ""), known};
+    furrow_record_write write = {furrow_bytes_of("w1"), version, store_world_worker(world, "w1", name, 1, ""), 0,
+                                 known};
     ck_assert_ok(furrow_record_apply(table, &write, 1, &applied, failure));
     *reads = store_world_info(world, "total_commands_processed") - before;
     return applied;

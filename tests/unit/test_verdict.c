@@ -103,18 +103,38 @@ START_TEST(a_log_that_went_back_is_rebuilt_but_an_owner_never_wipes_itself)
 }
 END_TEST
 
-START_TEST(a_log_that_grew_again_after_it_went_back_is_told_by_its_event)
+START_TEST(a_log_that_has_less_than_was_written_went_back)
 {
     furrow_sight sight = well();
-    sight.marker.position_ns = 1000;
-    check_verdict(sight, FURROW_VERDICT_FOLLOW, 100); /* superseded: says nothing */
-    sight.log_ns = 1000;
-    check_verdict(sight, FURROW_VERDICT_FOLLOW, 100);
-    sight.log_ns = 1001;
+    sight.marker.newest = 121;
     check_verdict(sight, FURROW_VERDICT_REBUILD, 0);
     sight.own = true;
     check_verdict(sight, FURROW_VERDICT_REFUSE, 0);
-    sight.marker.position_ns = 0;
+    sight.marker.newest = 120;
+    check_verdict(sight, FURROW_VERDICT_FOLLOW, 100);
+}
+END_TEST
+
+START_TEST(a_log_that_grew_again_after_it_went_back_is_told_by_its_event)
+{
+    furrow_sight sight = well();
+    sight.marker.dated = 110;
+    sight.marker.dated_ns = 1000;
+    check_verdict(sight, FURROW_VERDICT_FOLLOW, 100); /* superseded, and all before it: says nothing */
+    sight.event_seq = 110;
+    sight.event_ns = 1000;
+    check_verdict(sight, FURROW_VERDICT_FOLLOW, 100);
+    sight.event_ns = 999; /* the same sequence is another event */
+    check_verdict(sight, FURROW_VERDICT_REBUILD, 0);
+    sight.event_ns = 1001;
+    check_verdict(sight, FURROW_VERDICT_REBUILD, 0);
+    sight.own = true;
+    check_verdict(sight, FURROW_VERDICT_REFUSE, 0);
+    sight.event_seq = 105; /* that one was superseded, and what is left before it is younger */
+    check_verdict(sight, FURROW_VERDICT_REFUSE, 0);
+    sight.event_ns = 1000; /* within the clock's step */
+    check_verdict(sight, FURROW_VERDICT_FOLLOW, 100);
+    sight.event_ns = 10;
     check_verdict(sight, FURROW_VERDICT_FOLLOW, 100);
 }
 END_TEST
@@ -168,6 +188,7 @@ int main(void)
     tcase_add_test(tests, an_unfinished_rebuild_is_done_again_by_its_own_and_left_alone_by_others);
     tcase_add_test(tests, a_stream_made_again_is_rebuilt_but_an_owner_never_wipes_itself);
     tcase_add_test(tests, a_log_that_went_back_is_rebuilt_but_an_owner_never_wipes_itself);
+    tcase_add_test(tests, a_log_that_has_less_than_was_written_went_back);
     tcase_add_test(tests, a_log_that_grew_again_after_it_went_back_is_told_by_its_event);
     tcase_add_test(tests, a_restarted_redis_is_replayed_from_its_position);
     tcase_add_test(tests, a_redis_restarted_under_us_is_replayed_from_the_older_position);
