@@ -9,6 +9,7 @@
 #include "base/backoff.h"
 #include "base/clock.h"
 #include "base/number.h"
+#include "store/trust.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -133,8 +134,10 @@ static furrow_status settle(furrow_entity *entity, const furrow_event *event, ui
             if (event->msg_id) return furrow_fail(err, FURROW_ABORTED, "%s has moved on", event->subject);
             return furrow_fail(err, FURROW_DEADLINE_EXCEEDED,
                                "the ack was lost and %s has moved on: it may have been written", event->subject);
-        case NOBODY:
-            if (publish_once(entity, event, deadline_ns, ack, err) == FURROW_OK) return FURROW_OK;
+        case NOBODY: /* once more, unless the log that came back is no longer known to be the one it was */
+            if (furrow_table_await_log(entity->table, deadline_ns, NULL) == FURROW_OK &&
+                publish_once(entity, event, deadline_ns, ack, err) == FURROW_OK)
+                return FURROW_OK;
             break;
         case UNKNOWN:
             break;
@@ -151,6 +154,8 @@ furrow_status furrow_event_publish(furrow_entity *entity, furrow_event *event, u
     furrow_id_make(event->id);
     if (deadline_ns <= furrow_clock_now_ns())
         return furrow_fail(err, FURROW_DEADLINE_EXCEEDED, "the deadline has passed, nothing was written");
-    furrow_status status = publish_once(entity, event, deadline_ns, ack, err);
+    furrow_status status = furrow_table_await_log(entity->table, deadline_ns, err);
+    if (status != FURROW_OK) return furrow_wrap(err, "nothing was written");
+    status = publish_once(entity, event, deadline_ns, ack, err);
     return is_unknown(status) ? settle(entity, event, deadline_ns, ack, err) : status;
 }

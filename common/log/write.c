@@ -8,6 +8,7 @@
 #include "base/backoff.h"
 #include "base/clock.h"
 #include "log/event.h"
+#include "store/trust.h"
 #include "wire/message.h"
 
 #include <stdlib.h>
@@ -27,6 +28,7 @@ typedef struct write_job {
     char type[FURROW_EVENT_TYPE_MAX]; /* ce-type */
     char commands[FURROW_WINDOW_HEX_SIZE];
     bool conflict;          /* the last step failed because the state it stood on is old */
+    bool again;             /* it wrote nothing, and might on a newer state */
     bool sure;              /* that state came from the log */
     furrow_turn *turn;      /* or NULL */
     furrow_turn_state left; /* what the next writer in our process begins with */
@@ -247,6 +249,13 @@ static furrow_status publish(write_job *job, const furrow_state *state, const fu
     return FURROW_OK;
 }
 
+/* A decision not to write, for a reason that lies in the state: only the newest state is reason enough. */
+static bool rests_on_state(furrow_status status, const furrow_decision *decision)
+{
+    if (status == FURROW_OK) return !decision->next && !decision->remove;
+    return status == FURROW_FAILED_PRECONDITION || status == FURROW_NOT_FOUND || status == FURROW_ALREADY_EXISTS;
+}
+
 static furrow_status decide_and_write(write_job *job, const furrow_state *state, furrow_written *out, furrow_error *err)
 {
     leave_state(job, state, false);
@@ -254,6 +263,10 @@ static furrow_status decide_and_write(write_job *job, const furrow_state *state,
     if (entry) return answer_repeated(job, state, entry, out, err);
     furrow_decision decision = {0};
     furrow_status status = job->write->decide(job->write->arg, state, job->arena, &decision, err);
+    if (!job->sure && rests_on_state(status, &decision)) {
+        job->again = true;
+        return FURROW_ABORTED;
+    }
     if (status != FURROW_OK) return status;
     if (!decision.next && !decision.remove) {
         out->state = *state;
@@ -293,6 +306,21 @@ static furrow_status first_state(write_job *job, furrow_state *out, furrow_error
     return furrow_entity_newest(job->entity, write->id, job->deadline_ns, job->arena, out, err);
 }
 
+/*
+ * Versions of an entity only grow, so a log whose newest is older than what we stood on has lost its end. To decide again
+ * would be to decide on a state that somebody was told is past.
+ */
+static furrow_status check_not_back(const write_job *job, uint64_t stood_on, const furrow_state *newest,
+                                    furrow_error *err)
+{
+    if (newest->version >= stood_on) return FURROW_OK;
+    furrow_table_doubt(job->entity->table, "the log is older than these records");
+    return furrow_fail(err, FURROW_UNAVAILABLE,
+                       "%s: the log has version %llu of it, and its record is of version %llu: the log went back, and "
+                       "nothing was written; see the service's health for what to do",
+                       job->subject, (unsigned long long)newest->version, (unsigned long long)stood_on);
+}
+
 /* The first conflict most likely means that Redis was behind; more of them mean rivals, who should not meet again. */
 static void keep_distance(unsigned attempt, furrow_backoff *backoff)
 {
@@ -305,15 +333,17 @@ static furrow_status run(write_job *job, furrow_written *out, furrow_error *err)
     furrow_state state;
     furrow_status status = first_state(job, &state, err);
     for (unsigned attempt = 0; status == FURROW_OK; attempt++) {
-        job->conflict = false;
+        uint64_t stood_on = state.version;
+        job->conflict = job->again = false;
         status = decide_and_write(job, &state, out, err);
-        if (!job->conflict) return status;
-        if (job->turn && job->sure) furrow_turn_met_rival(job->turn);
+        if (!job->conflict && !job->again) return status;
+        if (job->conflict && job->turn && job->sure) furrow_turn_met_rival(job->turn);
         if (attempt + 1 == FURROW_ENTITY_ATTEMPTS)
             return furrow_fail(err, FURROW_ABORTED, "%s changed under each of %d attempts: try again", job->subject,
                                FURROW_ENTITY_ATTEMPTS);
         keep_distance(attempt, &backoff);
         status = furrow_entity_newest(job->entity, job->write->id, job->deadline_ns, job->arena, &state, err);
+        if (status == FURROW_OK) status = check_not_back(job, stood_on, &state, err);
         job->sure = true;
     }
     return status;
