@@ -13,7 +13,7 @@
 
 #define BACKLOG_MESSAGES 64  /* of one read: fewer are not worth the look whether there are more */
 #define BACKLOG_MS       100 /* until it is one that does not go away */
-#define READS_MAX        4   /* a turn */
+#define READS_MAX        16  /* a turn: more than can come meanwhile */
 
 static natsStatus on_attach(void **user, void *arg, natsConnection *native, natsSock fd)
 {

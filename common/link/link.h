@@ -129,7 +129,8 @@ typedef struct furrow_ready_made furrow_ready_made;
 furrow_ready_made *furrow_link_make_ready(const furrow_header headers[], size_t header_count, furrow_bytes data);
 void furrow_ready_made_destroy(furrow_ready_made *made);
 
-/* As furrow_link_publish. */
+/* As furrow_link_publish, but RESOURCE_EXHAUSTED much sooner: what is sent to many can be done without by each, and must
+ * not keep what cannot waiting where the socket takes no more. */
 furrow_status furrow_link_publish_ready(furrow_link *link, furrow_ready_made *made, const char *subject,
                                         furrow_error *err) FURROW_MUST_USE;
 

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #define PROTOCOL_BYTES 32                  /* of a message beside subject, reply, headers and body */
+#define READY_MAX      ((size_t)128 << 10) /* of output that waits, before what is ready made is not sent any more */
 #define RELIEVE_BYTES  ((size_t)256 << 10) /* a turn that produces more writes some of it before it ends */
 
 bool furrow_link_subject_ok(const char *subject)
@@ -17,6 +18,11 @@ bool furrow_link_subject_ok(const char *subject)
     while (*at > ' ' && *at != 0x7f) at++;
     return *at == '\0' && at != (const unsigned char *)subject &&
            at - (const unsigned char *)subject < FURROW_SUBJECT_MAX;
+}
+
+static furrow_status refuse_output(const furrow_link *link, furrow_error *err)
+{
+    return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "%zu bytes wait to be sent to NATS", link->buffered);
 }
 
 static furrow_status check(const furrow_link *link, const furrow_outgoing *out, furrow_error *err)
@@ -29,8 +35,7 @@ static furrow_status check(const furrow_link *link, const furrow_outgoing *out, 
     if (out->data.len > link->max_payload)
         return furrow_fail(err, FURROW_INVALID_ARGUMENT, "message of %zu bytes, the server takes %zu", out->data.len,
                            link->max_payload);
-    if (link->buffered > 0 && link->buffered + out->data.len > link->max_buffered)
-        return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "%zu bytes wait to be sent to NATS", link->buffered);
+    if (link->buffered > 0 && link->buffered + out->data.len > link->max_buffered) return refuse_output(link, err);
     return FURROW_OK;
 }
 
@@ -139,9 +144,10 @@ void furrow_ready_made_destroy(furrow_ready_made *made)
 furrow_status furrow_link_publish_ready(furrow_link *link, furrow_ready_made *made, const char *subject,
                                         furrow_error *err)
 {
-    if (link->connected && link->buffered >= RELIEVE_BYTES) furrow_adapter_relieve(link);
+    if (link->connected && link->buffered >= READY_MAX) furrow_adapter_relieve(link);
     furrow_status status = check(link, &(furrow_outgoing){.subject = subject, .data = {NULL, made->bytes}}, err);
     if (status != FURROW_OK) return status;
+    if (link->buffered >= READY_MAX) return refuse_output(link, err);
     memcpy(made->subject, subject, strlen(subject) + 1); /* check has measured it */
     link->buffered += made->bytes;
     natsStatus sent = natsConnection_PublishMsg(link->conn->native, made->native);

@@ -338,6 +338,37 @@ START_TEST(payload_output_and_subjects_are_bounded)
 }
 END_TEST
 
+/* Where the server takes no more, what is ready made does not pile up before what is not. */
+static void stuck_body(link_world *world)
+{
+    static char big[256 << 10];
+    furrow_error err;
+    furrow_outgoing out = {.subject = "t.sink", .data = {big, sizeof big}};
+    furrow_ready_made *made = furrow_link_make_ready(NULL, 0, furrow_bytes_of("no"));
+    ck_assert(furrow_link_wait_connected(world->link, link_world_in_ms(PATIENCE_MS)));
+    for (int i = 0; i < 1000; i++) /* in one turn, and the server takes what comes */
+        ck_assert_int_eq(furrow_link_publish_ready(world->link, made, "t.other", &err), FURROW_OK);
+    furrow_test_server_pause(world->nats);
+    bool stuck = false;
+    for (int i = 0; i < 100 && !stuck; i++) {
+        ck_assert_int_eq(furrow_link_publish(world->link, &out, &err), FURROW_OK);
+        furrow_task_sleep_ms(1); /* what the socket takes is written */
+        stuck = furrow_link_publish_ready(world->link, made, "t.other", &err) == FURROW_RESOURCE_EXHAUSTED;
+    }
+    ck_assert(stuck);
+    ck_assert_int_eq(furrow_link_publish(world->link, &out, &err), FURROW_OK);
+    furrow_test_server_resume(world->nats);
+    ck_assert(FURROW_TEST_EVENTUALLY_IN_TASK(furrow_link_publish_ready(world->link, made, "t.other", &err) == FURROW_OK,
+                                             PATIENCE_MS));
+    furrow_ready_made_destroy(made);
+}
+
+START_TEST(what_is_ready_made_is_refused_before_output_piles_up)
+{
+    link_world_run(NULL, stuck_body);
+}
+END_TEST
+
 static void count_reply(void *arg, furrow_status status, const char *text, furrow_msg *reply)
 {
     size_t *counts = arg;
@@ -475,6 +506,7 @@ int main(void)
     tcase_add_test(tests, a_server_that_comes_late_is_found);
     tcase_add_test(tests, a_killed_server_ends_requests_clearly_and_is_found_again);
     tcase_add_test(tests, payload_output_and_subjects_are_bounded);
+    tcase_add_test(tests, what_is_ready_made_is_refused_before_output_piles_up);
     tcase_add_test(tests, requests_in_flight_are_bounded_and_destroy_ends_them);
     tcase_add_test(tests, a_turn_hands_over_no_more_than_its_bound);
     tcase_add_test(tests, stopping_a_subscription_loses_nothing_that_was_on_the_way);
