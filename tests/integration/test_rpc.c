@@ -90,7 +90,10 @@ static furrow_status handle_close(furrow_call *call, const ProtobufCMessage *mes
     return world->closed <= world->failures ? furrow_fail(err, FURROW_UNAVAILABLE, "not now") : FURROW_OK;
 }
 
-static furrow_handler_fn *const methods[] = {handle_open, handle_get, handle_list, handle_close, handle_close};
+static furrow_handler_fn *const methods[] = {
+    [JOB_V1_JOB_SERVICE_OPEN_JOB] = handle_open,       [JOB_V1_JOB_SERVICE_GET_JOB] = handle_get,
+    [JOB_V1_JOB_SERVICE_BATCH_GET_JOBS] = handle_list, [JOB_V1_JOB_SERVICE_LIST_JOBS] = handle_list,
+    [JOB_V1_JOB_SERVICE_CLOSE_JOB] = handle_close,     [JOB_V1_JOB_SERVICE_REOPEN_JOB] = handle_close};
 static const furrow_handlers handlers = {.service = &job_v1_job_service, .methods = methods};
 
 static bool is_ready(void *user, const char **why)
