@@ -1,6 +1,8 @@
 /* See bare_facts.h. */
 #include "bare_facts.h"
 
+#include "bare_scratch.h"
+
 #include "employee/v1/employee.pb-c.h"
 #include "job/v1/job.pb-c.h"
 #include "location/v1/location.pb-c.h"
@@ -142,20 +144,17 @@ bool bare_facts_good(int kind, const uint8_t *state, size_t len)
 {
     bool good;
     if (kind == BARE_EMPLOYEE) {
-        Employee__V1__Employee *employee = employee__v1__employee__unpack(NULL, len, state);
+        Employee__V1__Employee *employee = employee__v1__employee__unpack(bare_scratch(), len, state);
         if (!employee) bare_die("employee", "is none");
         good = employee->status == EMPLOYEE__V1__EMPLOYMENT_STATUS__EMPLOYMENT_STATUS_ACTIVE;
-        employee__v1__employee__free_unpacked(employee, NULL);
     } else if (kind == BARE_JOB) {
-        Job__V1__Job *job = job__v1__job__unpack(NULL, len, state);
+        Job__V1__Job *job = job__v1__job__unpack(bare_scratch(), len, state);
         if (!job) bare_die("job", "is none");
         good = job->status == JOB__V1__JOB_STATUS__JOB_STATUS_OPEN;
-        job__v1__job__free_unpacked(job, NULL);
     } else {
-        Location__V1__Location *location = location__v1__location__unpack(NULL, len, state);
+        Location__V1__Location *location = location__v1__location__unpack(bare_scratch(), len, state);
         if (!location) bare_die("location", "is none");
         good = location->status == LOCATION__V1__LOCATION_STATUS__LOCATION_STATUS_OPEN;
-        location__v1__location__free_unpacked(location, NULL);
     }
     return good;
 }
@@ -167,24 +166,21 @@ static void take_single(bare_facts *self, int kind, bare_inquiry *inquiry, natsM
     int64_t version = 0;
     bool good = false;
     if (kind == BARE_EMPLOYEE) {
-        Employee__V1__EmployeeState *state = employee__v1__employee_state__unpack(NULL, len, body);
+        Employee__V1__EmployeeState *state = employee__v1__employee_state__unpack(bare_scratch(), len, body);
         if (state && state->employee) {
             version = state->version;
             good = state->employee->status == EMPLOYEE__V1__EMPLOYMENT_STATUS__EMPLOYMENT_STATUS_ACTIVE;
         }
-        if (state) employee__v1__employee_state__free_unpacked(state, NULL);
     } else if (kind == BARE_JOB) {
-        Job__V1__JobState *state = job__v1__job_state__unpack(NULL, len, body);
+        Job__V1__JobState *state = job__v1__job_state__unpack(bare_scratch(), len, body);
         if (state && state->job)
             version = state->version, good = state->job->status == JOB__V1__JOB_STATUS__JOB_STATUS_OPEN;
-        if (state) job__v1__job_state__free_unpacked(state, NULL);
     } else {
-        Location__V1__LocationState *state = location__v1__location_state__unpack(NULL, len, body);
+        Location__V1__LocationState *state = location__v1__location_state__unpack(bare_scratch(), len, body);
         if (state && state->location) {
             version = state->version;
             good = state->location->status == LOCATION__V1__LOCATION_STATUS__LOCATION_STATUS_OPEN;
         }
-        if (state) location__v1__location_state__free_unpacked(state, NULL);
     }
     if (!good || version <= 0) bare_die(inquiry->ids[kind], "the owner knows no such, or it is closed");
     inquiry->versions[kind] = (uint64_t)version;
@@ -215,28 +211,25 @@ static void take_batch(bare_facts *self, int kind, natsMsg *msg)
     self->caches[kind].in_flight--;
     if (kind == BARE_EMPLOYEE) {
         Employee__V1__BatchGetEmployeesResponse *all =
-            employee__v1__batch_get_employees_response__unpack(NULL, len, body);
+            employee__v1__batch_get_employees_response__unpack(bare_scratch(), len, body);
         if (!all || all->n_missing_ids > 0) bare_die("batch", "is none, or misses some");
         for (size_t i = 0; i < all->n_employees; i++)
             learn(self, kind, all->employees[i]->employee->id, all->employees[i]->version,
                   all->employees[i]->employee->status == EMPLOYEE__V1__EMPLOYMENT_STATUS__EMPLOYMENT_STATUS_ACTIVE,
                   now_ns);
-        employee__v1__batch_get_employees_response__free_unpacked(all, NULL);
     } else if (kind == BARE_JOB) {
-        Job__V1__BatchGetJobsResponse *all = job__v1__batch_get_jobs_response__unpack(NULL, len, body);
+        Job__V1__BatchGetJobsResponse *all = job__v1__batch_get_jobs_response__unpack(bare_scratch(), len, body);
         if (!all || all->n_missing_ids > 0) bare_die("batch", "is none, or misses some");
         for (size_t i = 0; i < all->n_jobs; i++)
             learn(self, kind, all->jobs[i]->job->id, all->jobs[i]->version,
                   all->jobs[i]->job->status == JOB__V1__JOB_STATUS__JOB_STATUS_OPEN, now_ns);
-        job__v1__batch_get_jobs_response__free_unpacked(all, NULL);
     } else {
         Location__V1__BatchGetLocationsResponse *all =
-            location__v1__batch_get_locations_response__unpack(NULL, len, body);
+            location__v1__batch_get_locations_response__unpack(bare_scratch(), len, body);
         if (!all || all->n_missing_ids > 0) bare_die("batch", "is none, or misses some");
         for (size_t i = 0; i < all->n_locations; i++)
             learn(self, kind, all->locations[i]->location->id, all->locations[i]->version,
                   all->locations[i]->location->status == LOCATION__V1__LOCATION_STATUS__LOCATION_STATUS_OPEN, now_ns);
-        location__v1__batch_get_locations_response__free_unpacked(all, NULL);
     }
 }
 

@@ -7,6 +7,7 @@
  * The records are those that the real owner keeps: it has run before. Whatever is wrong ends the program.
  */
 #include "bare.h"
+#include "bare_scratch.h"
 #include "employee/v1/employee.pb-c.h"
 #include "job/v1/job.pb-c.h"
 #include "location/v1/location.pb-c.h"
@@ -99,7 +100,7 @@ static size_t put_state(const owner *self, const redisReply *record, bool wrappe
     uint64_t version = 0;
     if (record->type != REDIS_REPLY_STRING || record->len <= VERSION) bare_die("record", "there is none");
     for (int b = 0; b < VERSION; b++) version = version << 8 | (uint8_t)record->str[b];
-    ProtobufCMessage *entity = protobuf_c_message_unpack(self->kind->descriptor, NULL, record->len - VERSION,
+    ProtobufCMessage *entity = protobuf_c_message_unpack(self->kind->descriptor, bare_scratch(), record->len - VERSION,
                                                          (const uint8_t *)record->str + VERSION);
     if (!entity) bare_die("record", "is none");
     if (self->kind == &kinds[0]) ((Employee__V1__Employee *)entity)->private_.len = 0;
@@ -113,7 +114,6 @@ static size_t put_state(const owner *self, const redisReply *record, bool wrappe
     at += protobuf_c_message_pack(entity, out + at);
     out[at++] = 0x10;
     at += put_varint(out + at, version);
-    protobuf_c_message_free_unpacked(entity, NULL);
     return at;
 }
 
