@@ -47,6 +47,17 @@ bool furrow_json_find_int(furrow_bytes text, const char *path, int64_t *out);
 bool furrow_json_find_text(furrow_bytes text, const char *path, furrow_arena *arena, char **out);
 bool furrow_json_find_bool(furrow_bytes text, const char *path, bool *out);
 
+/*
+ * Walks the object or array at @path ("": the whole text): @fn is called with each member's name, as it is written
+ * between its quotes (an element of an array has none), and with its value as it is written; both borrowed from @text.
+ * False: there is no such object or array, or it is not well-formed (what comes before that was handed out).
+ */
+typedef void furrow_json_each_fn(void *arg, furrow_bytes name, furrow_bytes value);
+bool furrow_json_each(furrow_bytes text, const char *path, furrow_json_each_fn *fn, void *arg);
+
+/* A value as it is written, if it is a string: what it means, in @arena. False as furrow_json_find_text. */
+bool furrow_json_read_text(furrow_bytes value, furrow_arena *arena, char **out);
+
 /* A time as JSON has it (RFC 3339) in nanoseconds since 1970; false when it is none or does not fit (1677 to 2262). */
 bool furrow_json_parse_time(furrow_bytes text, int64_t *ns);
 

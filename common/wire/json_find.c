@@ -40,18 +40,69 @@ bool furrow_json_find_int(furrow_bytes text, const char *path, int64_t *out)
            furrow_json_scalar_parse_int(reader.text, INT64_MIN, INT64_MAX, out) == NULL;
 }
 
-bool furrow_json_find_text(furrow_bytes text, const char *path, furrow_arena *arena, char **out)
+/* The string that @reader is at. */
+static bool take_text(const furrow_jsontext *reader, furrow_arena *arena, char **out)
 {
-    furrow_jsontext reader;
+    char *value = reader->kind == FURROW_JSONTEXT_STRING ? furrow_arena_alloc(arena, reader->text.len + 1) : NULL;
 
-    if (!find(&reader, text, path) || reader.kind != FURROW_JSONTEXT_STRING) return false;
-    char *value = furrow_arena_alloc(arena, reader.text.len + 1);
     if (!value) return false;
-    size_t len = furrow_jsontext_unescape(reader.text, value);
+    size_t len = furrow_jsontext_unescape(reader->text, value);
     if (memchr(value, 0, len)) return false; /* C would take the text to end there */
     value[len] = '\0';
     *out = value;
     return true;
+}
+
+bool furrow_json_find_text(furrow_bytes text, const char *path, furrow_arena *arena, char **out)
+{
+    furrow_jsontext reader;
+
+    return find(&reader, text, path) && take_text(&reader, arena, out);
+}
+
+bool furrow_json_read_text(furrow_bytes value, furrow_arena *arena, char **out)
+{
+    furrow_jsontext reader;
+
+    furrow_jsontext_init(&reader, value);
+    furrow_jsontext_next(&reader);
+    return take_text(&reader, arena, out);
+}
+
+/* What stands from @from to where @reader is, without the comma and the blanks before it. */
+static furrow_bytes written_since(const furrow_jsontext *reader, furrow_bytes text, size_t from)
+{
+    const char *at = (const char *)text.data + from, *end = (const char *)text.data + furrow_jsontext_offset(reader);
+
+    while (at < end && (*at == ',' || *at == ' ' || *at == '\t' || *at == '\r' || *at == '\n')) at++;
+    return (furrow_bytes){at, (size_t)(end - at)};
+}
+
+bool furrow_json_each(furrow_bytes text, const char *path, furrow_json_each_fn *fn, void *arg)
+{
+    furrow_jsontext reader;
+
+    if (path[0] == '\0') {
+        furrow_jsontext_init(&reader, text);
+        furrow_jsontext_next(&reader);
+    } else if (!find(&reader, text, path)) {
+        return false;
+    }
+    bool object = reader.kind == FURROW_JSONTEXT_OBJECT;
+    if (!object && reader.kind != FURROW_JSONTEXT_ARRAY) return false;
+    furrow_jsontext_kind end = object ? FURROW_JSONTEXT_OBJECT_END : FURROW_JSONTEXT_ARRAY_END;
+    for (;;) {
+        furrow_bytes name = {"", 0};
+        size_t from = furrow_jsontext_offset(&reader);
+        if (furrow_jsontext_next(&reader) == end) return true;
+        if (object && reader.kind == FURROW_JSONTEXT_KEY) {
+            name = reader.text;
+            from = furrow_jsontext_offset(&reader);
+            furrow_jsontext_next(&reader);
+        }
+        if (!furrow_jsontext_skip(&reader)) return false;
+        fn(arg, name, written_since(&reader, text, from));
+    }
 }
 
 bool furrow_json_find_bool(furrow_bytes text, const char *path, bool *out)

@@ -3,6 +3,7 @@
 #include "wire/jsontext.h"
 
 #include <check.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 /* One letter a token: { } [ ] k s n t f z, then '.' for a complete text or '!' for an error. */
@@ -212,6 +213,62 @@ START_TEST(values_that_are_not_there_are_not_found)
 }
 END_TEST
 
+typedef struct walk {
+    char text[512]; /* "name=value;" of each */
+} walk;
+
+static void on_each(void *arg, furrow_bytes name, furrow_bytes value)
+{
+    walk *seen = arg;
+    size_t len = strlen(seen->text);
+    snprintf(seen->text + len, sizeof seen->text - len, "%.*s=%.*s;", (int)name.len, (const char *)name.data,
+             (int)value.len, (const char *)value.data);
+}
+
+START_TEST(members_and_elements_are_walked_as_they_are_written)
+{
+    static const struct {
+        const char *text, *path, *seen;
+        bool whole;
+    } cases[] = {
+        {"{\"a\":{\"keeps.x.Y\":\"id, \\\"n\",\"b\" : -1.5 , \"c\":[1,2],\"d\":{},\"e\":null}}", "a",
+         "keeps.x.Y=\"id, \\\"n\";b=-1.5;c=[1,2];d={};e=null;", true},
+        {"{\"l\":[ 1 ,{\"a\":[]}, [true] ,\"\"]}", "l", "=1;={\"a\":[]};=[true];=\"\";", true},
+        {"{\"a\":1}", "", "a=1;", true},
+        {"[7]", "", "=7;", true},
+        {"{\"a\":{},\"b\":[]}", "a", "", true},
+        {"{\"a\":{},\"b\":[]}", "b", "", true},
+        {"{\"a\":1}", "a", "", false},
+        {"{\"a\":1}", "b", "", false},
+        {"7", "", "", false},
+        {"", "", "", false},
+        {"{\"a\":[1,2", "a", "=1;=2;", false},
+        {"{\"a\":[1,}]}", "a", "=1;", false},
+        {"{\"a\":{\"b\":1,\"c\"}}", "a", "b=1;", false},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        walk seen = {""};
+        bool whole = furrow_json_each(furrow_bytes_of(cases[i].text), cases[i].path, on_each, &seen);
+        ck_assert_msg(whole == cases[i].whole, "%s", cases[i].text);
+        ck_assert_str_eq(seen.text, cases[i].seen);
+    }
+}
+END_TEST
+
+START_TEST(a_value_that_is_a_string_is_read)
+{
+    furrow_arena *arena = furrow_arena_create(0);
+    char *text = NULL;
+    ck_assert(furrow_json_read_text(furrow_bytes_of("\"a\\u0062\""), arena, &text));
+    ck_assert_str_eq(text, "ab");
+    static const char *const none[] = {"1", "{}", "null", "", "\"a", "\"a\\u0000\""};
+    for (size_t i = 0; i < sizeof none / sizeof *none; i++)
+        ck_assert_msg(!furrow_json_read_text(furrow_bytes_of(none[i]), arena, &text), "%s", none[i]);
+    ck_assert_str_eq(text, "ab");
+    furrow_arena_destroy(arena);
+}
+END_TEST
+
 START_TEST(members_are_found_in_one_pass)
 {
     furrow_arena *arena = furrow_arena_create(0);
@@ -253,6 +310,8 @@ int main(void)
     tcase_add_test(tests, single_values_are_found_by_their_path);
     tcase_add_test(tests, values_that_are_not_there_are_not_found);
     tcase_add_test(tests, members_are_found_in_one_pass);
+    tcase_add_test(tests, members_and_elements_are_walked_as_they_are_written);
+    tcase_add_test(tests, a_value_that_is_a_string_is_read);
     srunner_run_all(runner, CK_ENV);
     int failed = srunner_ntests_failed(runner);
     srunner_free(runner);
