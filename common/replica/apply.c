@@ -366,7 +366,10 @@ static void on_messages(void *arg, furrow_msg **messages, size_t count)
         intake->last_pending = ack.pending;
         if (ack.pending) furrow_replica_set_current(replica, false);
     }
-    for (size_t i = 0; i < count; i++) enqueue(replica, messages[i]);
+    for (size_t i = 0; i < count; i++) {
+        replica->stats.event_bytes += messages[i]->data.len;
+        enqueue(replica, messages[i]);
+    }
     furrow_intake_pump(replica);
 }
 
@@ -473,6 +476,7 @@ furrow_status furrow_intake_replay(furrow_replica *replica, const furrow_js_stor
             bytes += events[done + batch->count].data.len;
             if (batch->count && bytes > BATCH_BYTES_MAX) break;
             batch->events[batch->count] = events[done + batch->count];
+            replica->stats.event_bytes += events[done + batch->count].data.len;
         }
         apply_batch(batch);
         replica->stats.replayed += batch->count;

@@ -126,6 +126,11 @@ void furrow_replica_set_current(furrow_replica *replica, bool current);
 void furrow_replica_rest(furrow_replica *replica, furrow_waiter **slot, uint64_t ms);
 void furrow_replica_rouse(furrow_waiter **slot);
 
+/* furrow_replica_unpack on the replica's own behalf: no call of the service's asked for it. */
+furrow_status furrow_replica_unpack_state(furrow_replica *replica, const char *id, const furrow_record *record,
+                                          furrow_arena *arena, ProtobufCMessage **out,
+                                          furrow_error *err) FURROW_MUST_USE;
+
 /* Into the dead letters, whose reason people are told; service and stream are filled in. Parks. */
 furrow_status furrow_replica_bury(furrow_replica *replica, furrow_deadletter letter, furrow_error *err) FURROW_MUST_USE;
 /* Tells people of a letter. */

@@ -95,12 +95,13 @@ static furrow_status call_handler(reactor_slot *slot, furrow_error *err)
     furrow_replica *replica = slot->reactor->replica;
     const furrow_record_reaction *reaction = &slot->reaction;
     ProtobufCMessage *before, *now;
-    furrow_status status = furrow_replica_unpack(replica, slot->id, &reaction->before, slot->arena, &before, err);
+    furrow_status status = furrow_replica_unpack_state(replica, slot->id, &reaction->before, slot->arena, &before, err);
     if (status == FURROW_DATA_LOSS) { /* a damaged state that was mended: it must not keep the good one from us */
         before = NULL;
         status = FURROW_OK;
     }
-    if (status == FURROW_OK) status = furrow_replica_unpack(replica, slot->id, &reaction->now, slot->arena, &now, err);
+    if (status == FURROW_OK)
+        status = furrow_replica_unpack_state(replica, slot->id, &reaction->now, slot->arena, &now, err);
     if (status != FURROW_OK) return status;
     furrow_change change = {.id = slot->id, .before = before, .now = now, .version = reaction->now.version};
     status = replica->options.react(replica->options.user, &change, slot->arena, err);

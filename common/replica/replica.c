@@ -351,6 +351,13 @@ void furrow_replica_stats_of(const furrow_replica *replica, furrow_replica_stats
 furrow_status furrow_replica_unpack(furrow_replica *replica, const char *id, const furrow_record *record,
                                     furrow_arena *arena, ProtobufCMessage **out, furrow_error *err)
 {
+    replica->stats.reads++;
+    return furrow_replica_unpack_state(replica, id, record, arena, out, err);
+}
+
+furrow_status furrow_replica_unpack_state(furrow_replica *replica, const char *id, const furrow_record *record,
+                                          furrow_arena *arena, ProtobufCMessage **out, furrow_error *err)
+{
     if (record->found && !record->deleted)
         return furrow_rules_unpack(&replica->rules, id, record->version, record->body, arena, out, err);
     *out = NULL;

@@ -108,6 +108,8 @@ const char *furrow_replica_describe(furrow_replica *replica);
 
 typedef struct furrow_replica_stats {
     uint64_t received, applied, stale, dead_lettered, replayed, reactions, reaction_failures;
+    uint64_t event_bytes;        /* bodies of what was received and replayed */
+    uint64_t reads;              /* records that were looked up for calls: get, and unpack of what was read in bulk */
     uint64_t parked;             /* reactions that were parked, each with a dead letter, by this process or before */
     uint64_t position;           /* last stored */
     uint64_t age_ns;             /* since we last knew that nothing was missing; 0 when current */

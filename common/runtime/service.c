@@ -254,8 +254,11 @@ static void write_health(void *user, furrow_buffer *out)
                              furrow_assembly_stream(service, i), state_name(furrow_replica_state_of(replica)));
         furrow_json_append_string(out, furrow_bytes_of(furrow_replica_describe(replica)));
         furrow_buffer_printf(out,
-                             ",\"position\":%llu,\"applied\":%llu,\"dead_lettered\":%llu,"
+                             ",\"events\":%llu,\"event_bytes\":%llu,\"reads\":%llu,"
+                             "\"position\":%llu,\"applied\":%llu,\"dead_lettered\":%llu,"
                              "\"parked\":%llu,\"age_ms\":%llu,\"last_letter\":",
+                             (unsigned long long)(stats.received + stats.replayed),
+                             (unsigned long long)stats.event_bytes, (unsigned long long)stats.reads,
                              (unsigned long long)stats.position, (unsigned long long)stats.applied,
                              (unsigned long long)stats.dead_lettered, (unsigned long long)stats.parked,
                              (unsigned long long)(stats.age_ns / FURROW_NS_PER_MS));
