@@ -28,6 +28,13 @@ furrow_integration_test(test_accounts furrow_test_farm)
 furrow_integration_test(test_deadletter furrow_test_farm)
 furrow_integration_test(test_history furrow_test_farm)
 
+# What `furrow lineage` tells, against what can be found another way.
+find_package(Python3 COMPONENTS Interpreter REQUIRED)
+add_test(NAME integration/test_lineage COMMAND ${Python3_EXECUTABLE} -B ${CMAKE_CURRENT_SOURCE_DIR}/integration/test_lineage.py ${PROJECT_BINARY_DIR})
+set_tests_properties(integration/test_lineage PROPERTIES LABELS integration TIMEOUT 600)
+furrow_integration_test(test_lineage_odd furrow_test_farm)
+target_compile_definitions(test_lineage_odd PRIVATE FURROW_TEST_TOOL="$<TARGET_FILE:furrow>")
+
 # The chart's copy of the permissions, which nobody remembers to make anew.
 add_test(NAME lint/chart-permissions COMMAND sh -c "$<TARGET_FILE:furrow> permissions | diff - ${PROJECT_SOURCE_DIR}/config/helm/furrow/files/permissions.json")
 set_tests_properties(lint/chart-permissions PROPERTIES LABELS lint)

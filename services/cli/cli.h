@@ -35,6 +35,7 @@ int cli_health(cli *tool);
 int cli_history(cli *tool);
 int cli_import(cli *tool);
 int cli_keys(cli *tool);
+int cli_lineage(cli *tool);
 int cli_permissions(cli *tool);
 int cli_provision(cli *tool);
 int cli_seed(cli *tool);

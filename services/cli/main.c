@@ -30,6 +30,16 @@ static const cli_command commands[] = {
      cli_health},
     {"history", "ENTITY ID [--json] [--single-account]",
      "what the log still has of one entity: when, whose command, which event, which fields it changed", cli_history},
+    {"lineage", "[--json | --dot | --svg] [--single-account]",
+     "which service keeps which fields of whose entity, what that takes in Redis beside a full copy, and which\n"
+     "      bandwidth it saves; read from the running mesh and from FURROW_REDIS_URL (several with commas), as\n"
+     "      operator or inspector. A service that is down is marked. Figures:\n"
+     "      BYTES     mean body of a record that is kept, ALL the bodies of all; FULL: of the owner's records, all\n"
+     "                declared fields; KEPT: ALL of FULL\n"
+     "      EVENTS    that came to the running instances since each began, in each the whole entity; BYTES: bodies\n"
+     "      READS     of single records for calls since then; IF ASKED: had the owner answered each with the entity,\n"
+     "                private fields left out; SAVED: IF ASKED less BYTES",
+     cli_lineage},
     {"keys", "[--client NAME]… FOLDER",
      "make the keys of every user that are missing: NKey seeds, Redis passwords, sealing keys;\n"
      "      --client: one more client's, for each program its own",

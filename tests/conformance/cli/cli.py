@@ -15,7 +15,7 @@ import mesh as mesh_module
 from cases import contains, first_words, kept, substituted
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
-CHAPTERS = ["## Five minutes", "## Looking inside with the nats CLI"]
+CHAPTERS = ["## Five minutes", "## Looking inside with the nats CLI", "## Who keeps what of whom"]
 END = "\x1e"  # between one command's output and the next
 check = mesh_module.Checks()
 

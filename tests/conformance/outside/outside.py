@@ -135,6 +135,23 @@ def check_kept(mesh):
     check("it keeps three fields of an employee, and not the badge", kept == {"id": "E1", "displayName": "Ana Cruz", "status": "EMPLOYMENT_STATUS_ACTIVE"}, said)
 
 
+def check_lineage(mesh):
+    """What it keeps is seen with its contract and without, while it runs and when it does not."""
+    def row(**settings):
+        done = subprocess.run([mesh.bin / "cli/furrow", "lineage", "--json"], env=dict(mesh.env, **settings), capture_output=True, text=True, timeout=60)
+        read = json.loads(done.stdout)
+        return done.returncode, next(row for row in read["replicas"] if row["service"] == "harvest")
+    code, known = row()
+    check("furrow lineage shows it beside the others", code == 0 and (known["field_count"], known["field_total"], known["mark"]) == (3, 14, "")
+          and (known["storage"]["records"], known["bandwidth"]["reads"] > 0) == (1, True), known)
+    code, alone = row(FURROW_CONTRACTS="")
+    check("and without its contract by what it says itself", code == 0 and dict(alone, storage=0) == dict(known, storage=0)
+          and alone["storage"]["bytes"] == known["storage"]["bytes"], alone)
+    mesh.stop("harvest")
+    code, down = row(FURROW_CONTRACTS="")
+    check("and when it is down by its durable", code == 0 and (down["mark"], down["fields"], down["storage"]["records"]) == ("down", known["fields"], 1), down)
+
+
 async def check_privilege(mesh, user):
     """With a key of harvest's, for calls or for its log: to make streams and durables, and to write for employee, is others' part."""
     refused, all_refused = [], asyncio.Event()
@@ -176,6 +193,7 @@ def main(tools, build):
                 asyncio.run(check_privilege(mesh, user))
             check_refused_contracts(mesh, prefix, source, work, out / "harvest_proto_contracts.so")
             check("nothing that it did was refused", "refused" not in mesh.log("harvest"), mesh.log("harvest"))
+            check_lineage(mesh)
     print(f"{check.count} checks passed")
 
 
