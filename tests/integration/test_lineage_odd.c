@@ -1,6 +1,7 @@
 /*
  * furrow lineage among answers that are no service's of ours, or are made to mislead whoever reads what it prints: texts
- * with quotes, markup and escapes of terminals in them, names that are none, what is no JSON.
+ * with quotes, markup and escapes of terminals in them, names that are none, what is no JSON. And in a mesh of a single
+ * account.
  */
 #include "base/clock.h"
 #include "support/farm.h"
@@ -110,6 +111,28 @@ START_TEST(what_others_say_is_text_and_nothing_more)
 }
 END_TEST
 
+static void single_body(farm *f)
+{
+    char *told = NULL;
+    farm_start_all(f, 1);
+    ck_assert_int_eq(farm_tool(f, &told, (const char *const[]){"lineage", "--json", "--single-account", NULL}), 0);
+    check_with_python("import json, sys\n"
+                      "read = json.load(sys.stdin)\n"
+                      "assert (read['complete'], read['notes'], len(read['replicas'])) == (True, [], 4), read\n"
+                      "assert all(row['consumer']['exists'] and row['mark'] == '' for row in read['replicas']), read\n",
+                      told);
+    free(told);
+    ck_assert_int_eq(farm_tool(f, &told, (const char *const[]){"lineage", "--json", NULL}), 1);
+    ck_assert_msg(strstr(told, "--single-account where all is in one") != NULL, "%s", told);
+    free(told);
+}
+
+START_TEST(in_a_single_account_it_is_told_so_or_says_so)
+{
+    farm_run_single_account(single_body);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("lineage_odd");
@@ -119,6 +142,7 @@ int main(void)
     suite_add_tcase(suite, tests);
     tcase_set_timeout(tests, 240);
     tcase_add_test(tests, what_others_say_is_text_and_nothing_more);
+    tcase_add_test(tests, in_a_single_account_it_is_told_so_or_says_so);
     srunner_run_all(runner, CK_ENV);
     int failed = srunner_ntests_failed(runner);
     srunner_free(runner);
