@@ -105,7 +105,7 @@ static void add_version(job *to, uint64_t number, bool open)
 /* Closes an open job, opens a closed one; unless that is being done already. */
 static void update_job(freshness *self, size_t number)
 {
-    char id[16], reply[128];
+    char id[24], reply[128];
     uint8_t body[32];
     job *to = &self->jobs[number];
     if (to->busy) return;
