@@ -2,7 +2,7 @@
 """
 What can be known of tests/bench/compare without measuring: the model's formulas agree with each other and with what is counted by hand; each
 table is written and read back; each picture is drawn from such rows, is well-formed, names its axes and its ways, and is readable without
-colours.
+colours; the committed pictures are those of the committed figures, with which the model agrees.
 """
 import os
 import re
@@ -16,10 +16,12 @@ sys.dont_write_bytecode = True
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
 
-from lib import model, pictures, sizes, svg  # noqa: E402
+from lib import agreement, model, pictures, sizes, svg  # noqa: E402
 from lib.model import FACTS, WAYS, Load  # noqa: E402
 from lib.tables import TABLES, WAY, Table, write_all  # noqa: E402
 
+NOTE = re.compile(r'fill="#555">([^<]*)</text>')
+RESULTS = os.path.join(HERE, "results")
 POINTS = {"in_flight": (1, 64), "consumers": (1, 8), "updates_per_s": (1, 100), "reads_per_change": (1, 100), "employees": (1_000, 100_000),
           "t_ms": (0, 100)}
 
@@ -137,11 +139,36 @@ class Pictures(unittest.TestCase):
         for at in (1, 2, 3):
             self.assertEqual(len({style[at] for style in svg.STYLES[:len(WAY)]}), len(WAY))
 
+    def test_titles_are_not_longer_than_their_pictures(self):
+        for name, text in self.drawn():
+            root = xml.fromstring(text)
+            for size, words in re.findall(r'<text x="20.0" y="[^"]*" font-size="(1[25])"[^>]*>([^<]*)<', text):
+                self.assertLess(len(words) * (8.8 if size == "15" else 6.6) + 20, float(root.get("width")), f"{name}: {words}")
+
     def test_no_point_lies_outside_of_its_frame(self):
         for name, text in self.drawn():
             for points in re.findall(r'points="([^"]+)"', text):
                 for x, y in (map(float, point.split(",")) for point in points.split()):
                     self.assertTrue(0 <= x <= svg.PANEL[0] * 2 and svg.TOP - 1 <= y <= svg.PANEL[1], f"{name}: {x}, {y}")
+
+
+class Committed(unittest.TestCase):
+    def test_pictures_are_those_of_the_figures_beside_them(self):
+        files = os.listdir(RESULTS)
+        rows = {name: table.read(RESULTS) for name, table in TABLES.items() if f"{name}.csv" in files}
+        committed = [name for name in files if name.endswith(".svg")]
+        self.assertEqual(len(committed), 3)
+        with open(os.path.join(RESULTS, committed[0])) as file:
+            note = NOTE.search(file.read()).group(1)
+        with tempfile.TemporaryDirectory() as folder:
+            pictures.draw_all(folder, rows, note)
+            for name in committed:
+                with open(os.path.join(RESULTS, name)) as file, open(os.path.join(folder, name)) as drawn:
+                    self.assertEqual(file.read(), drawn.read(), f"{name}: draw it again from the figures")
+
+    def test_the_model_agrees_with_the_figures(self):
+        for row in TABLES["model"].read(RESULTS):
+            self.assertLessEqual(abs(row[-1]), agreement.BOUND_PERCENT, row)
 
 
 if __name__ == "__main__":

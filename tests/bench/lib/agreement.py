@@ -2,7 +2,7 @@
 from dataclasses import replace
 
 from lib import model
-from lib.farm import JOBS, KEEPING
+from lib.farm import JOBS, KEEPING, SLOW_MS
 from lib.tables import TABLES
 
 BOUND_PERCENT = 20
@@ -53,14 +53,11 @@ def consumers(out, rows, farms):
                 row["owner_requests_per_command"])
 
 
-def round_trips(out, rows, farms):
-    """One call in flight: what a command takes longer than one that asks nobody, in units of one call to an owner."""
-    alone = {row["way"]: row["p50_us"] for row in dictionaries(rows, "speed") if row["in_flight"] == 1}
-    if not alone:
-        return
-    call = farms.asking.ask_owner_us(farms.scale.seconds)
-    measured = (alone["sequential"] - alone["replica"]) / call
-    out.add("speed", "sequential", "round trips before the decision", model.per_command("sequential", model.Load()).round_trips, measured)
+def round_trips(out, farms):
+    """Where all owners are slow, all else is nothing beside it: how many of their delays a command takes."""
+    for way, slower_us in farms.slow_us.items():
+        trips = model.per_command(way, model.Load()).round_trips
+        out.add("outage", way, "round trips before the decision", trips, round(slower_us / (1000 * SLOW_MS), 1))
 
 
 def changes(out, rows, farms):
@@ -88,7 +85,7 @@ def rows(measured, farms):
     out = Rows()
     commands(out, measured, farms)
     consumers(out, measured, farms)
-    round_trips(out, measured, farms)
+    round_trips(out, farms)
     changes(out, measured, farms)
     sizes(out, measured)
     return out.out

@@ -2,13 +2,15 @@
 What is compared, a function for each table: it takes the farms and the scale, and yields rows. Ways of one point run right after each other,
 so that they see the same machine. Columns are in tables.py, in the order in which a row has them.
 """
+import json
 import os
 import signal
 import time
 
-from lib.counters import Traffic, jetstream_bytes, redis_bytes, settle
+from lib.counters import Traffic, jetstream_bytes, redis_bytes, settle, wait_at_rest
 from lib.farm import JOBS, KEEPING, OWNERS, Farm, resumed, stopped
 from lib.model import WAYS
+from lib.world import World
 
 OWNER_KILLED = "employee"  # where one of them is: who is asked most
 
@@ -17,16 +19,21 @@ class Scale:
     def __init__(self, quick):
         self.quick = quick
         self.employees = 20_000 if quick else 100_000
-        self.seconds = 0.6 if quick else 2.5
+        self.seconds = 0.5 if quick else 2.5
+        self.pairs = 1 if quick else 3
+        self.bare_calls = 6_000 if quick else 24_000
+        self.bytes_seconds = 0.6 if quick else 1.5
         self.in_flight = (1, 64) if quick else (1, 16, 64, 256)
         self.consumers = (1, 4) if quick else (1, 2, 4, 8)
-        self.outage_seconds = 0.6 if quick else 1.5
+        self.outage_seconds = 0.5 if quick else 1.5
         self.timeout_ms = 300 if quick else 1_000  # of a command: a stopped owner answers nobody
         self.outage_rate = 500 if quick else 1_000
         self.faults = [("killed", "one"), ("stopped", "all")] if quick else [
             (fault, owners) for fault in ("killed", "stopped", "slow", "restarting") for owners in ("one", "all")]
-        self.update_rates = (10, 100) if quick else (1, 10, 100)
+        self.fresh_seconds = 1 if quick else 3
+        self.update_rates = (100,) if quick else (1, 10, 100)
         self.ratios = (10,) if quick else (0.1, 1, 10, 100, 1_000)
+        self.reports = (5_000,) if quick else (1_000, 10_000, 100_000)
         self.growth = (1_000, 20_000) if quick else (1_000, 10_000, 100_000, 1_000_000)
         self.growth_ways = ("parallel", "replica") if quick else ("parallel", "hybrid", "replica")
 
@@ -36,6 +43,7 @@ class Farms:
 
     def __init__(self, build, scale):
         self.build, self.scale = build, scale
+        self.slow_us = {}  # what a command takes longer, one at a time, where all owners are slow
         self.asking = Farm(build, keeps=False, employees=scale.employees)
         try:
             self.keeping = Farm(build, keeps=True, employees=scale.employees)
@@ -63,6 +71,32 @@ def speed(farms, scale):
             cpu = run.cpu
             yield [way, in_flight, run.per_s, run.p50_us, run.p99_us, cpu["crew1"], *(cpu[owner] for owner in OWNERS), cpu["nats"],
                    cpu["redis"], run.requests, run.messages, run.bytes]
+
+
+COMMANDS = ("check", "clock-in")  # the decision alone, which writes nothing; the whole command
+
+
+def bare_pair(farm, way, scale):
+    """The service, then bare programs doing the same input and output for other employees: {command: (product, bare)}."""
+    calls = scale.bare_calls
+    crew, = farm.only(way)
+    product = farm.rates(crew, COMMANDS, calls, first=0)
+    wait_at_rest(farm.world, f"{crew.upper()}_DAY", [crew])
+    farm.used[crew] = farm.employees
+    plain = farm.bare_rates(way, crew, COMMANDS, calls, first=scale.employees // 2)
+    return {command: (product[command], plain[command]) for command in COMMANDS}
+
+
+def bare(farms, scale):
+    """In turns, each way @scale.pairs times; shown is the median pair."""
+    pairs = {(command, way): [] for command in COMMANDS for way in WAYS}
+    for _ in range(scale.pairs):
+        for way in WAYS:
+            for command, pair in bare_pair(farms.of(way), way, scale).items():
+                pairs[command, way].append(pair)
+    for command, way in pairs:
+        product, plain = sorted(pairs[command, way], key=lambda pair: pair[0] / pair[1])[scale.pairs // 2]
+        yield [way, command, product, plain, product / plain]
 
 
 def bottleneck(farms, scale):
@@ -101,14 +135,15 @@ def halted(farm, names):
 
 
 def slow(farm, names):
-    """Each byte between the owner and nats-server comes 200 ms late, either way."""
-    farm.start_relay(200)
+    """What nats-server sends to them reaches them late."""
+    relay = farm.start_relay()
     for name in names:
         farm.end(farm.owners.pop(name))
     farm.start_owners(names, FURROW_NATS_URL=farm.relay)
     yield
     for name in names:
         farm.end(farm.owners.pop(name))
+    farm.end(relay)
     farm.start_owners(names)
 
 
@@ -140,6 +175,9 @@ def outage(farms, scale):
                 run = farm.clock_in([crew], *how, during=(lambda: restart(farm, names)) if fault == "restarting" else None)
                 alive.setdefault(way, run)
                 yield [way, fault, owners, 100 * run.share_ok, run.p50_us, run.p99_us, alive[way].p99_us]
+                if (fault, owners) == ("slow", "all"):
+                    one = farm.clock_in([crew], "--in-flight", 1, "--calls", 5, "--warm-up", 1)
+                    farms.slow_us[way] = one.p50_us - alive[way].p50_us
             next(harm, None)
 
 
@@ -158,6 +196,25 @@ def outage_trace(farms, scale):
                       during=kill_and_bring_back)
         for line in open(file):
             yield [way, *(float(word) for word in line.split())]
+
+
+# ---- freshness ----
+
+FRESH_JOBS = 10
+
+
+def freshness(farms, scale):
+    """Jobs are closed and opened again while people clock in on them."""
+    for updates in scale.update_rates:
+        for way in WAYS:
+            farm = farms.of(way)
+            crew, = farm.only(way)
+            line = farm.line_of(farm.spawn([os.path.join(farm.folder, "ways_freshness"), "--url", farm.world.nats("client"), "--service", crew,
+                                            "--updates", updates, "--rate", scale.outage_rate, "--seconds", scale.fresh_seconds, "--jobs", FRESH_JOBS,
+                                            "--check"]))
+            answers = max(1, line["answers"])
+            yield [way, updates, answers, line["old"], line["wrong"], 100 * line["old"] / answers, 100 * line["wrong"] / answers, line["age_p99_us"],
+                   line["old_p50_us"], line["old_p99_us"]]
 
 
 # ---- bandwidth against storage ----
@@ -183,7 +240,7 @@ def rates_of(ratio):
 
 def bandwidth(farms, scale):
     """Commands and changes alone, and mixed."""
-    seconds, alone = scale.seconds, {}
+    seconds, alone = scale.bytes_seconds, {}
     for way in WAYS:
         farm = farms.of(way)
         run = farm.clock_in(farm.only(way), "--rate", 2_000, "--seconds", seconds, "--warm-up", 0)
@@ -200,6 +257,31 @@ def bandwidth(farms, scale):
 
 # ---- bulk, growth ----
 
+REPORT = "roster.v1.RosterService.CountEmployees"
+
+
+def report(build, way, employees):
+    """All employees who earn less than so much: one in a hundred."""
+    keeps = way in KEEPING
+    with World(build, also=["roster"], keeping=["roster"] if keeps else []) as world:
+        world.fill("employees", employees)
+        if not keeps:
+            world.start_service("employee")
+        wait_at_rest(world, "EMPLOYEE", [] if keeps else ["employee"])
+        world.start_service("roster", os.path.join(world.bench, "ways"), WAYS_WAY=way)
+        wait_at_rest(world, "EMPLOYEE", ["roster"] if keeps else [])
+        before = Traffic(world)
+        answer = json.loads(world.furrow("call", REPORT, '{"rateCentsBelow":1510}'))
+        traffic = Traffic(world, before)
+        return [way, employees, float(answer["matching"]), float(answer["micros"]) / 1e6, traffic.messages, traffic.bytes]
+
+
+def bulk(farms, scale):
+    for employees in scale.reports:
+        for way in ("parallel", "replica"):
+            yield report(farms.build, way, employees)
+
+
 def growth(farms, scale):
     for employees in scale.growth:
         for way in scale.growth_ways:
@@ -210,4 +292,4 @@ def growth(farms, scale):
                 yield [way, employees, run.per_s, run.p50_us, run.p99_us, kept, jetstream_bytes(farm.world)["EMPLOYEE"][1]]
 
 
-MEASURED = {"speed": speed, "bottleneck": bottleneck, "outage": outage, "outage_trace": outage_trace, "bytes": bandwidth, "growth": growth}
+MEASURED = {"speed": speed, "bare": bare, "bottleneck": bottleneck, "outage": outage, "outage_trace": outage_trace, "freshness": freshness, "bytes": bandwidth, "bulk": bulk, "growth": growth}

@@ -93,17 +93,14 @@ def cpu_nanoseconds(pid):
 
 
 class Nats:
-    """As much of a client as asking a service for its statistics needs: one request at a time, one answer."""
+    """As much of a client as asking a service for its statistics needs: a connection for each request, since nobody answers the server's
+    pings meanwhile."""
 
     def __init__(self, world, user="operator"):
-        self.socket = socket.create_connection(("127.0.0.1", world.port), CONNECT_S)
-        self.input = self.socket.makefile("rb")
-        self.inbox, self.count = f"_INBOX_{user}.compare" if world.shipped else "_INBOX.compare", 0
-        options = {"verbose": False, "headers": True, "no_responders": True, "lang": "python", "version": "0", "protocol": 1, "name": "compare"}
+        self.port, self.inbox = world.port, f"_INBOX_{user}.compare" if world.shipped else "_INBOX.compare"
+        self.options = {"verbose": False, "headers": True, "no_responders": True, "lang": "python", "version": "0", "protocol": 1, "name": "compare"}
         if world.shipped:
-            options |= {"user": user, "pass": PASSWORD}
-        self.socket.sendall(f"CONNECT {json.dumps(options)}\r\nSUB {self.inbox}.* 1\r\nPING\r\n".encode())
-        self._line_that("PONG")
+            self.options |= {"user": user, "pass": PASSWORD}
 
     def _line_that(self, *begins):
         while True:
@@ -122,15 +119,12 @@ class Nats:
 
     def request(self, subject, body=b""):
         """The answer's body. That nobody serves @subject, nats-server before 2.10 does not tell the operator."""
-        self.count += 1
-        reply = f"{self.inbox}.{self.count}"
-        self.socket.sendall(f"PUB {subject} {reply} {len(body)}\r\n".encode() + body + b"\r\n")
-        while True:
+        with socket.create_connection(("127.0.0.1", self.port), CONNECT_S) as self.socket, self.socket.makefile("rb") as self.input:
+            self.socket.sendall(f"CONNECT {json.dumps(self.options)}\r\nSUB {self.inbox} 1\r\nPUB {subject} {self.inbox} {len(body)}\r\n".encode() +
+                                body + b"\r\n")
             words = self._line_that("MSG", "HMSG")
             skip = int(words[-2]) if words[0] == "HMSG" else 0
-            data = self.input.read(int(words[-1]) + 2)[:-2]
-            if words[1] == reply:
-                return data[skip:]
+            return self.input.read(int(words[-1]))[skip:]
 
     def requests_of(self, service):
         """{endpoint: how many requests} of the one process that is @service."""

@@ -13,6 +13,7 @@ from lib.world import Failure, World, figures, free_port
 OWNERS = {"employee": "EMPLOYEE", "job": "JOB", "location": "LOCATION"}  # and the streams of what they own
 CREWS = 8
 JOBS = 100  # and as many locations
+SLOW_MS = 200  # that an answer of a slow owner is late
 KEEPING = ("replica",)
 
 
@@ -120,12 +121,12 @@ class Farm:
         """Waits until all who keep employees have the newest."""
         wait_at_rest(self.world, "EMPLOYEE", ["employee", *(self.crews if self.keeps else ())])
 
-    def start_relay(self, delay_ms):
-        """A way to nats-server on which each byte is late; its URL is self.relay."""
+    def start_relay(self):
+        """A way to nats-server on which what comes from it is SLOW_MS late; its URL is self.relay."""
         port = free_port(above=self.world.port + 100)
         self.relay = f"nats://127.0.0.1:{port}"
-        return self.world.start(os.path.join(self.folder, "ways_slow"), "--listen", str(port), "--to", str(self.world.port), "--delay-ms", str(delay_ms),
-                                until="ready")
+        return self.world.start(os.path.join(self.folder, "ways_slow"), "--listen", str(port), "--to", str(self.world.port), "--delay-ms",
+                                str(SLOW_MS), until="ready")
 
     # ---- runs ----
 
@@ -136,7 +137,8 @@ class Farm:
     def clock_in(self, names, *how, meanwhile=None, during=None):
         """Clients at all of @names at once; what it came to. @meanwhile: argv of another program beside them; @during(): what happens then."""
         counted = {name: self.nats.requests_of(name)["ClockIn"] for name in names}
-        requests, traffic = self.owners_requests(), Traffic(self.world)
+        requests = self.owners_requests()
+        traffic = Traffic(self.world)
         processors = Processors(self.processes())
         beside = self.spawn(meanwhile) if meanwhile else None
         clients = [self.spawn(self.client(name, *how)) for name in names]
@@ -146,16 +148,42 @@ class Farm:
         if beside:
             self.line_of(beside)
         processors = Processors(self.processes(), processors)
-        commands = 0
         for name in names:
-            mine = self.nats.requests_of(name)["ClockIn"] - counted[name]
-            commands, self.used[name] = commands + mine, self.used[name] + mine
             wait_at_rest(self.world, f"{name.upper()}_DAY", [name])
         settle(lambda: Traffic(self.world).bytes // 20_000)
-        run = Run(lines, commands, Traffic(self.world, traffic), self.owners_requests() - requests, processors)
+        traffic, commands = Traffic(self.world, traffic), 0
+        for name in names:
+            mine = self.nats.requests_of(name)["ClockIn"] - counted[name]
+            commands, self.used[name] = commands + mine, self.used[name] + max(mine, due_of(how))
+        run = Run(lines, commands, traffic, self.owners_requests() - requests, processors)
         if run.denied > 0.01 * run.sent:
             raise Failure(f"{run.denied:.0f} of {run.sent:.0f} clock-ins were denied: everybody has clocked in already")
         return run
+
+    def rates(self, name, commands, calls, first):
+        """Of each of @commands, a second at whatever answers as @name, at 64 in flight."""
+        rates = {}
+        for command in commands:
+            how = ("--in-flight", 64, "--calls", calls, "--warm-up", calls // 8, *(("--check",) if command == "check" else ()))
+            rates[command] = self.line_of(self.spawn(self.client(name, *how, first=first)))["per_s"]
+        return rates
+
+    def bare_rates(self, way, name, commands, calls, first):
+        """The same by bare programs, consumer and owners: no Furrow runs meanwhile. What @name keeps in Redis is there already."""
+        self.stop_crew(name)
+        for owner in list(self.owners):
+            self.end(self.owners.pop(owner))
+        programs = [self.start_bare("baseline_owner", owner, "--owner", owner) for owner in OWNERS]
+        programs.append(self.start_bare("baseline_ways", name, "--way", way, "--crew", name, "--log-url", self.world.nats(f"{name}.log")))
+        rates = self.rates(name, commands, calls, first)
+        for program in programs:
+            self.end(program)
+        self.start_owners(OWNERS)
+        return rates
+
+    def start_bare(self, program, user, *more):
+        return self.world.start(os.path.join(self.folder, program), *more, "--url", self.world.nats(user), "--redis", self.world.redis_of(user),
+                                until="ready")
 
     def owners_requests(self):
         """At all owners that can be asked now."""
@@ -180,17 +208,17 @@ class Farm:
             raise Failure(f"{' '.join(process.args[3:])} failed:\n{out[-2000:]}")
         return figures(out)
 
-    def ask_owner_us(self, seconds):
-        """The median of one call to an owner at a time."""
-        return self.line_of(self.spawn([os.path.join(self.world.bench, "overload"), "--url", self.world.nats("client"), "--subject",
-                                        "employee.v1.EmployeeService.GetEmployee", "--body", "\n\x08E%d", "--keys", self.employees, "--in-flight",
-                                        1, "--seconds", seconds, "--warm-up", 0.1]))["good_p50_us"]
-
     def changes(self, rate, seconds, keys=None):
         """Argv of a program that changes employees at this rate: another crew each time."""
         return [os.path.join(self.world.bench, "overload"), "--url", self.world.nats("client"), "--subject",
                 "employee.v1.EmployeeService.UpdateEmployee", "--body", '{"employee":{"id":"E%d","crew":"c%n"},"updateMask":"crew"}', "--keys",
                 keys or self.employees, "--rate", rate, "--seconds", seconds, "--warm-up", 0]
+
+
+def due_of(how):
+    """Commands that a client sends at a rate: some may be at work after it has given them up, and are not counted yet."""
+    options = dict(zip(how[::2], how[1::2]))
+    return int(options["--rate"] * (options["--seconds"] + options["--warm-up"])) + 10 if "--rate" in options else 0
 
 
 def stopped(process):

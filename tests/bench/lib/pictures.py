@@ -58,7 +58,8 @@ def outage(rows):
     def bars(column):
         return {WAY[way]: [of("outage", rows["outage"], way, column, fault=fault, owners=owners) for fault, owners in faults] for way in WAY}
     worst = min(value for value in bars("share_ok_percent")[WAY["replica"]] if value is not None)
-    panels = [Bars("Commands that succeed", labels, Axis("% of commands", ticks=[0, 25, 50, 75, 100], high=112), bars("share_ok_percent"))]
+    panels = [Bars("Commands that succeed", labels, Axis("% of commands", ticks=[0, 25, 50, 75, 100], high=112), bars("share_ok_percent"),
+                   lambda share: "" if share > 99.9 else f"{share:.0f}")]
     if rows.get("outage_trace"):
         trace = {name: [(t / 1000, 10 * ok) for t, ok in points if t < 4000] for name, points in
                  series("outage_trace", rows["outage_trace"], "t_ms", "ok").items()}
@@ -71,12 +72,13 @@ def freshness(rows):
     ticks = sorted({TABLES["freshness"].at(row, "updates_per_s") for row in rows["freshness"]})
     axis = {"log": True, "ticks": ticks}
     wrong = {way: of("freshness", rows["freshness"], way, "wrong_percent", updates_per_s=ticks[-1]) for way in ("parallel", "hybrid", "replica")}
-    return (f"Decided on what was old, at {ticks[-1]:.0f} changes a second: {wrong['parallel']:.2f} % by asking, {wrong['hybrid']:.2f} % by cache, "
-            f"{wrong['replica']:.2f} % by replica\nchanges of employees that clock in meanwhile",
-            [Lines("Wrong answers", Axis("changes a second", **axis), Axis("% of answers"),
-                   series("freshness", rows["freshness"], "updates_per_s", "wrong_percent")),
-             Lines("Age of what was old", Axis("changes a second", **axis), Axis("99th percentile, microseconds", log=True),
-                   series("freshness", rows["freshness"], "updates_per_s", "age_p99_us"))])
+    return (f"Wrong decisions at {ticks[-1]:.0f} changes a second: {wrong['hybrid']:.3g} % from caches, {wrong['replica']:.3g} % from replicas, "
+            f"{wrong['parallel']:.3g} % asking\njobs are closed and opened while people clock in; old: the owner had changed it before the command "
+            "was sent",
+            [Lines("Decisions on what was old", Axis("changes a second", **axis), Axis("% of decisions"),
+                   series("freshness", rows["freshness"], "updates_per_s", "old_percent")),
+             Lines("How old those were", Axis("changes a second", **axis), Axis("99th percentile, microseconds", log=True, low=100),
+                   series("freshness", rows["freshness"], "updates_per_s", "old_p99_us"))])
 
 
 def bandwidth(rows):
@@ -88,13 +90,14 @@ def bandwidth(rows):
     ratios = [10 ** (step / 8) for step in range(-8, 25)]
 
     def beyond(way, ratio, total):
-        return max(1, total - command["replica"] - change["parallel"] / ratio)
+        extra = total - command["replica"] - change["parallel"] / ratio
+        return extra if extra >= 1 else None
     alone = {WAY[way]: [(ratio, beyond(way, ratio, command[way] + change[way] / ratio)) for ratio in ratios] for way in WAY}
     mixed = {}
     for row in kinds:
         ratio = at(row, "reads_per_change")
         mixed.setdefault(WAY[row[0]], []).append((ratio, beyond(row[0], ratio, at(row, "bytes_per_command_mixed"))))
-    return (f"Above {sent / saved:.1f} reads a change, keeping replicas sends fewer bytes than asking; it is paid with memory\n"
+    return (f"Above {sent / saved:.1f} reads a change replicas send fewer bytes than asking, and are paid with memory\n"
             "bytes through nats-server, in and out, beyond those that a clock-in and a change cost in every way",
             [Lines("Bandwidth (lines: each alone; marks: mixed)", Axis("reads a change", log=True), Axis("bytes a command", log=True), alone, mixed,
                    marks=[(sent / saved, saved, f"equal at {sent / saved:.1f}")]),
@@ -111,8 +114,8 @@ def bulk(rows):
     def bars(column):
         return {WAY[way]: [of("bulk", rows["bulk"], way, column, employees=size) for size in sizes] for way in ways}
     times = bars("bytes")[WAY["parallel"]][-1] / max(1, bars("bytes")[WAY["replica"]][-1])
-    return (f"A report over all employees: asking sends {svg.short(times)} times the bytes, most of them to be thrown away\none report by a filter",
-            [Bars("Time", labels, Axis("seconds"), bars("seconds"), "{:.2f}"),
+    return (f"A report over all employees: asking sends {svg.short(times)} times the bytes, and throws them away\none report by a filter",
+            [Bars("Time", labels, Axis("seconds"), bars("seconds"), "{:.2f}".format),
              Bars("Bytes over NATS", labels, Axis("kB"), {way: [value and value / 1000 for value in values] for way, values in bars("bytes").items()})])
 
 
@@ -121,7 +124,7 @@ def growth(rows):
     axis = {"log": True, "ticks": ticks}
     first, last = (of("growth", rows["growth"], "replica", "per_s", employees=size) for size in (ticks[0], ticks[-1]))
     kept = of("growth", rows["growth"], "replica", "redis_bytes", employees=ticks[-1])
-    return (f"From {ticks[0]:,.0f} to {ticks[-1]:,.0f} employees replicas go from {svg.short(first)} to {svg.short(last)} commands a second, and take "
+    return (f"{ticks[0]:,.0f} to {ticks[-1]:,.0f} employees: {svg.short(first)} to {svg.short(last)} commands a second with replicas, in "
             f"{kept / 1e6:,.0f} MB\n64 commands in flight at one service",
             [Lines("Throughput", Axis("employees", **axis), Axis("commands a second"), series("growth", rows["growth"], "employees", "per_s")),
              Lines("Memory of the consumer, for what it keeps", Axis("employees", **axis), Axis("bytes in Redis", log=True),
@@ -134,7 +137,7 @@ def agreement(rows):
     for row in rows["model"]:
         points.setdefault(WAY.get(at(row, "way"), NAMES[-1]), []).append((at(row, "predicted"), at(row, "measured")))
     worst = max(abs(at(row, "error_percent")) for row in rows["model"])
-    return (f"The model is within {worst:.0f} % of what was measured\neach point is a quantity of MODEL.md; dotted: 20 % more and less",
+    return (f"The model is within {worst:.0f} % of what was measured\neach point is a quantity of MODEL.md; dashed: 20 % off",
             [Lines("Messages, bytes, requests, round trips", Axis("predicted", log=True), Axis("measured", log=True), points, diagonal=(0.8, 1, 1.2))])
 
 

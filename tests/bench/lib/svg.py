@@ -8,7 +8,7 @@ from xml.sax.saxutils import escape
 FONT = 'font-family="Helvetica,Arial,sans-serif"'
 PANEL = (430, 300)  # of the plotted area and its labels
 LEFT, RIGHT, TOP, BOTTOM = 68, 16, 30, 44
-HEAD, FOOT, LEGEND, NAME = 54, 18, 22, 205
+HEAD, FOOT, LEGEND, NAME, BAR_MAX = 54, 18, 22, 205, 60
 STYLES = (  # colour, dashes, marker, hatching
     ("#7a7a7a", "2 4", "square", "dots"),
     ("#b8500c", "9 5", "triangle", "lines"),
@@ -149,7 +149,7 @@ class Lines(Panel):
             every = max(1, len(at) // self.dots) if self.dots else 1
             shift = list(self.series).index(name) * every // len(self.series)
             if self.points:
-                at, every, shift = [(self.at_x(x), self.at_y(y)) for x, y in self.points.get(name, ())], 1, 0
+                at, every, shift = [(self.at_x(x), self.at_y(y)) for x, y in self.points.get(name, ()) if y is not None], 1, 0
             out += [marker(kind, x, y, colour) for x, y in at[shift::every]]
         for x, y, words in self.marks:
             x, y = self.at_x(x), self.at_y(y)
@@ -159,9 +159,9 @@ class Lines(Panel):
 
 
 class Bars(Panel):
-    """@series: {name: [a value for each of @groups, or None]}; each bar has its value on top."""
+    """@series: {name: [a value for each of @groups, or None]}; each bar has its value on top, as @form() writes it."""
 
-    def __init__(self, heading, groups, y, series, form="{:.0f}"):
+    def __init__(self, heading, groups, y, series, form="{:.0f}".format):
         super().__init__(heading, y)
         self.groups, self.series, self.form = groups, series, form
         self.width = max(PANEL[0], LEFT + RIGHT + len(groups) * (14 + 14 * len(series)))
@@ -171,16 +171,17 @@ class Bars(Panel):
         out = self.frame()
         left, _, right, bottom = self.box
         step = (right - left) / len(self.groups)
-        width = step * 0.84 / len(self.series)
+        width = min(step * 0.84 / len(self.series), BAR_MAX)
+        margin = (step - width * len(self.series)) / 2
         for at, group in enumerate(self.groups):
             for row, words in enumerate(group.split("\n")):
                 out.append(text(left + step * (at + 0.5), bottom + 14 + 12 * row, words, 10, "middle"))
             for number, (name, values) in enumerate(self.series.items()):
                 if values[at] is None:
                     continue
-                colour, x, y = styles[name][0], left + step * (at + 0.08) + width * number, self.at_y(values[at])
+                colour, x, y = styles[name][0], left + step * at + margin + width * number, self.at_y(values[at])
                 out += [f'<rect x="{x:.1f}" y="{y:.1f}" width="{width * 0.9:.1f}" height="{bottom - y:.1f}" fill="url(#{styles[name][3]})" '
-                        f'stroke="{colour}"/>', text(x + width * 0.45, y - 3, self.form.format(values[at]), 8, "middle")]
+                        f'stroke="{colour}"/>', text(x + width * 0.45, y - 3, self.form(values[at]), 8, "middle")]
         return out
 
 
