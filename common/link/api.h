@@ -49,6 +49,22 @@ furrow_status furrow_js_stored_parse(furrow_bytes json, furrow_js_stored_reply *
 furrow_status furrow_js_stored_decode(const furrow_js_stored_reply *reply, furrow_arena *arena, furrow_js_stored *out,
                                       furrow_error *err) FURROW_MUST_USE;
 
+/*
+ * What a status message says of a pull request of @batch messages (ADR-13, ADR-37).
+ *   FURROW_OK: the request has ended, or (heartbeat) it has not; ask again.
+ *   Else the consumer is not to be had: UNAVAILABLE, NOT_FOUND, RESOURCE_EXHAUSTED, FAILED_PRECONDITION.
+ */
+typedef struct furrow_js_pull_ending {
+    furrow_status status;
+    int code;       /* what the message says itself; 0: nothing */
+    bool heartbeat; /* no more than a sign of life */
+    bool none;      /* nothing was there */
+    bool large;     /* the next message was too large for what was asked */
+    size_t unfilled;
+    const char *text; /* lent from the message, or "" */
+} furrow_js_pull_ending;
+furrow_js_pull_ending furrow_js_pull_status(const furrow_msg *msg, size_t batch);
+
 /* A reply to DIRECT.GET; lent from @msg. False: it is none (no such message, or another status). */
 bool furrow_js_stored_direct(const furrow_msg *msg, furrow_js_stored *out);
 

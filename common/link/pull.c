@@ -228,8 +228,7 @@ static void subtract(furrow_js_pull *pull, size_t unfilled)
     pull->outstanding -= unfilled < pull->outstanding ? unfilled : pull->outstanding;
 }
 
-/* A message without an ack subject is a status: of the server, about one of our requests. */
-static void on_status(furrow_js_pull *pull, const furrow_msg *msg)
+furrow_js_pull_ending furrow_js_pull_status(const furrow_msg *msg, size_t batch)
 {
     static const struct {
         const char *part;
@@ -243,23 +242,32 @@ static void on_status(furrow_js_pull *pull, const furrow_msg *msg)
     int code = furrow_message_status(msg);
     const char *text = furrow_msg_header(msg, "Description"),
                *unfilled = furrow_msg_header(msg, "Nats-Pending-Messages");
-    furrow_status status = code == 404 || code == 408 ? FURROW_OK : FURROW_FAILED_PRECONDITION;
-    if (!text) text = "";
-    if (code == 100 || code == 0) return; /* heartbeat */
+    furrow_js_pull_ending ending = {.status = FURROW_FAILED_PRECONDITION, .code = code, .text = text ? text : ""};
+    if (code == 100 || code == 0) return (furrow_js_pull_ending){.code = code, .heartbeat = true, .text = ending.text};
+    if (code == 404 || code == 408) ending.status = FURROW_OK;
     for (size_t i = 0; code == 409 && i < sizeof conflicts / sizeof conflicts[0]; i++)
-        if (strcasestr(text, conflicts[i].part)) status = conflicts[i].status;
+        if (strcasestr(ending.text, conflicts[i].part)) ending.status = conflicts[i].status;
+    ending.none = code == 404;
+    ending.large = code == 409 && strcasestr(ending.text, "MaxBytes");
+    uint64_t left = strcasestr(ending.text, "Completed") ? 0 : batch;
+    if (unfilled) (void)furrow_number_parse(furrow_bytes_of(unfilled), SIZE_MAX, &left);
+    ending.unfilled = (size_t)left;
+    return ending;
+}
+
+/* A message without an ack subject is a status: of the server, about one of our requests. */
+static void on_status(furrow_js_pull *pull, const furrow_msg *msg)
+{
+    furrow_js_pull_ending ending = furrow_js_pull_status(msg, pull->batch);
+    if (ending.heartbeat) return;
     /* The next message has no room: ask again, for more if nothing at all had. */
-    if (code == 409 && strcasestr(text, "MaxBytes") && pull->in_hand == 0) pull->largest = pull->asked_bytes;
-    if (status == FURROW_OK) {
-        if (!pull->gather_ms) {
-            uint64_t left = strcasestr(text, "Completed") ? 0 : pull->batch;
-            if (unfilled) (void)furrow_number_parse(furrow_bytes_of(unfilled), SIZE_MAX, &left);
-            subtract(pull, (size_t)left);
-        } else if (code == 404 && pull->rest_ms < GATHER_IDLE_MS) {
-            pull->rest_ms *= 2;
-        }
-    } else {
-        fail(pull, status, text);
+    if (ending.large && pull->in_hand == 0) pull->largest = pull->asked_bytes;
+    if (ending.status != FURROW_OK) {
+        fail(pull, ending.status, ending.text);
+    } else if (!pull->gather_ms) {
+        subtract(pull, ending.unfilled);
+    } else if (ending.none && pull->rest_ms < GATHER_IDLE_MS) {
+        pull->rest_ms *= 2;
     }
 }
 

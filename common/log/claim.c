@@ -7,20 +7,18 @@
  * So when T's compare-and-set succeeds, no write that gives H the value can succeed on what was claimed before, and
  * whoever decides anew finds T.
  *
- * The basis stands in the claim as field BASIS_FIELD, which its message does not declare and protobuf-c carries along.
- * May depend on write, wire.
+ * May depend on basis, write, wire.
  */
 #include "log/claim.h"
 
 #include "base/backoff.h"
 #include "base/clock.h"
+#include "log/basis.h"
 #include "log/write.h"
 #include "wire/message.h"
 
 #include <stdlib.h>
 
-#define BASIS_FIELD    2048 /* no entity may declare it: the code generator keeps such numbers for the log */
-#define VARINT_MAX     10
 #define LOOK_AGAIN_MIN 4
 #define LOOK_AGAIN_MAX 40
 
@@ -91,36 +89,6 @@ static furrow_status begin(const furrow_claim_request *request, claim_job *job, 
     return FURROW_OK;
 }
 
-/* 0 when there is none: then the holder was not there, or it was written by something that knows no bases, and the
- * fence decides. */
-static uint64_t basis_of(const ProtobufCMessage *claim)
-{
-    uint64_t basis = 0;
-    for (unsigned i = 0; i < claim->n_unknown_fields; i++) {
-        const ProtobufCMessageUnknownField *field = &claim->unknown_fields[i];
-        if (field->tag != BASIS_FIELD || field->wire_type != PROTOBUF_C_WIRE_TYPE_VARINT || field->len > VARINT_MAX)
-            continue;
-        basis = 0;
-        for (size_t at = 0; at < field->len; at++) basis |= (uint64_t)(field->data[at] & 0x7f) << (7 * at);
-    }
-    return basis;
-}
-
-static bool set_basis(ProtobufCMessage *claim, uint64_t basis, furrow_arena *arena)
-{
-    ProtobufCMessageUnknownField *field = furrow_arena_zalloc(arena, sizeof *field);
-    uint8_t *bytes = furrow_arena_alloc(arena, VARINT_MAX);
-    if (!field || !bytes) return false;
-    size_t len = 0;
-    for (; basis >= 0x80; basis >>= 7) bytes[len++] = (uint8_t)(basis | 0x80);
-    bytes[len++] = (uint8_t)basis;
-    *field = (ProtobufCMessageUnknownField){
-        .tag = BASIS_FIELD, .wire_type = PROTOBUF_C_WIRE_TYPE_VARINT, .len = len, .data = bytes};
-    claim->unknown_fields = field;
-    claim->n_unknown_fields = 1;
-    return true;
-}
-
 static furrow_status write_claim(const claim_job *job, uint64_t basis, furrow_arena *arena, furrow_decision *out,
                                  furrow_error *err)
 {
@@ -128,7 +96,7 @@ static furrow_status write_claim(const claim_job *job, uint64_t basis, furrow_ar
     ProtobufCMessage *next = furrow_message_new(furrow_entity_about(request->claims)->descriptor, arena);
     char *value = furrow_arena_strdup(arena, request->value), *holder = furrow_arena_strdup(arena, request->holder);
     char *id = furrow_arena_strdup(arena, job->id);
-    if (!next || !value || !holder || !id || !set_basis(next, basis, arena))
+    if (!next || !value || !holder || !id || !furrow_basis_set(next, basis, arena))
         return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "no memory for a claim");
     set_text(next, job->fields.id, id);
     set_text(next, job->fields.value, value);
@@ -199,7 +167,7 @@ static furrow_status decide_take(void *arg, const furrow_state *current, furrow_
     const furrow_claim_request *request = job->request;
     if (current->message) {
         const char *holder = text_of(current->message, job->fields.holder);
-        uint64_t basis = basis_of(current->message);
+        uint64_t basis = furrow_basis_of(current->message);
         if (strcmp(text_of(current->message, job->fields.value), request->value) != 0)
             return furrow_fail(err, FURROW_INTERNAL, "two values have one claim");
         if (strcmp(holder, request->holder) != 0) {
@@ -211,7 +179,7 @@ static furrow_status decide_take(void *arg, const furrow_state *current, furrow_
     furrow_status status = furrow_entity_newest(request->holders, request->holder, job->deadline_ns, arena, &mine, err);
     if (status != FURROW_OK) return status;
     bool had = current->message && strcmp(text_of(current->message, job->fields.holder), request->holder) == 0;
-    if (had && basis_of(current->message) == mine.version) return FURROW_OK;
+    if (had && furrow_basis_of(current->message) == mine.version) return FURROW_OK;
     return write_claim(job, mine.version, arena, out, err);
 }
 
@@ -235,7 +203,7 @@ static furrow_status decide_release(void *arg, const furrow_state *current, furr
         return FURROW_OK;
     furrow_status status = furrow_entity_newest(request->holders, request->holder, job->deadline_ns, arena, &mine, err);
     if (status != FURROW_OK) return status;
-    if (mine.version > basis_of(current->message) && !request->holds(&mine, request->value))
+    if (mine.version > furrow_basis_of(current->message) && !request->holds(&mine, request->value))
         *out = (furrow_decision){.remove = true, .event = "released.deleted"};
     return FURROW_OK;
 }

@@ -4,32 +4,24 @@
  *
  *   sealed   = box(plain) under the entity's key, bound to "<entity>.<id>" and its counter
  *   wrapped  = box(key) under the master key,     bound to "<key entity>.<id>" and the floor, which is its counter
- *   box      = 2, counter (64 bits, big endian), nonce, XChaCha20-Poly1305
- *              1, nonce, XChaCha20-Poly1305                                as earlier versions made them: counter 0
  *
- * Random nonces of 192 bits do not meet. May depend on entity, write, keyfile, libsodium.
+ * May depend on entity, write, sealbox, keyfile, libsodium.
  */
 #include "log/seal.h"
 
 #include "base/clock.h"
 #include "base/keyfile.h"
+#include "log/sealbox.h"
 #include "log/write.h"
 #include "wire/message.h"
 
 #include <sodium.h>
 #include <stdlib.h>
 
-/* As protobuf tags they would be of field 0, which is none: so plain bytes are told from sealed ones. */
-#define UNCOUNTED 1
-#define COUNTED   2
-
-#define COUNTER   sizeof(uint64_t)
-#define NONCE     crypto_aead_xchacha20poly1305_ietf_NPUBBYTES
-#define TAG       crypto_aead_xchacha20poly1305_ietf_ABYTES
-#define KEY_BYTES crypto_aead_xchacha20poly1305_ietf_KEYBYTES
-#define OVERHEAD  (1 + COUNTER + NONCE + TAG)
+#define KEY_BYTES FURROW_SEALBOX_KEY
+#define TAG       FURROW_SEALBOX_TAG
+#define OVERHEAD  FURROW_SEALBOX_OVERHEAD
 #define WRAPPED   (OVERHEAD + KEY_BYTES)
-#define BOUND_MAX (FURROW_SUBJECT_MAX + COUNTER)
 
 _Static_assert(KEY_BYTES == FURROW_KEYFILE_BYTES, "the master key wraps with the same cipher");
 
@@ -77,64 +69,10 @@ void furrow_sealer_destroy(furrow_sealer *sealer)
     free(sealer);
 }
 
-/* The parts of what was sealed; they point into it. */
-typedef struct seal_box {
-    uint8_t version;
-    uint64_t counter; /* what it says: authentic once it is opened */
-    const uint8_t *nonce;
-    furrow_bytes text; /* ciphertext and tag */
-} seal_box;
-
-static bool parse_box(furrow_bytes sealed, seal_box *out)
-{
-    const uint8_t *at = sealed.data;
-    if (sealed.len == 0 || (at[0] != UNCOUNTED && at[0] != COUNTED)) return false;
-    size_t head = at[0] == COUNTED ? 1 + COUNTER : 1;
-    if (sealed.len < head + NONCE + TAG) return false;
-    *out = (seal_box){.version = at[0], .nonce = at + head, .text = {at + head + NONCE, sealed.len - head - NONCE}};
-    for (size_t i = 1; i < head; i++) out->counter = out->counter << 8 | at[i];
-    return true;
-}
-
 bool furrow_seal_looks_sealed(furrow_bytes bytes)
 {
-    seal_box box;
-    return parse_box(bytes, &box);
-}
-
-static void put_counter(uint64_t counter, uint8_t out[COUNTER])
-{
-    for (size_t i = 0; i < COUNTER; i++) out[i] = (uint8_t)(counter >> (56 - 8 * i));
-}
-
-/* The associated data: the subject; with a counter its NUL and the counter, so that neither is taken for the other. */
-static size_t bind_box(const char *subject, uint8_t version, uint64_t counter, uint8_t out[BOUND_MAX])
-{
-    size_t len = strlen(subject);
-    memcpy(out, subject, len + 1);
-    if (version == UNCOUNTED) return len;
-    put_counter(counter, out + len + 1);
-    return len + 1 + COUNTER;
-}
-
-/* @out has plain.len + OVERHEAD bytes. */
-static void encrypt(const uint8_t *key, const char *subject, uint64_t counter, furrow_bytes plain, uint8_t *out)
-{
-    uint8_t bound[BOUND_MAX], *nonce = out + 1 + COUNTER;
-    out[0] = COUNTED;
-    put_counter(counter, out + 1);
-    randombytes_buf(nonce, NONCE);
-    crypto_aead_xchacha20poly1305_ietf_encrypt(nonce + NONCE, NULL, plain.data, plain.len, bound,
-                                               bind_box(subject, COUNTED, counter, bound), NULL, nonce, key);
-}
-
-/* @out has box->text.len - TAG bytes. */
-static bool decrypt(const uint8_t *key, const char *subject, const seal_box *box, uint8_t *out)
-{
-    uint8_t bound[BOUND_MAX];
-    return crypto_aead_xchacha20poly1305_ietf_decrypt(out, NULL, NULL, box->text.data, box->text.len, bound,
-                                                      bind_box(subject, box->version, box->counter, bound), box->nonce,
-                                                      key) == 0;
+    furrow_sealbox box;
+    return furrow_sealbox_parse(bytes, &box);
 }
 
 static ProtobufCBinaryData *wrapped_of(const furrow_sealer *sealer, ProtobufCMessage *message)
@@ -158,12 +96,12 @@ static furrow_status unwrap(const furrow_sealer *sealer, const char *id, const f
                             furrow_error *err)
 {
     char subject[FURROW_SUBJECT_MAX];
-    seal_box box;
+    furrow_sealbox box;
     furrow_status status = subject_of_key(sealer, id, subject, err);
     if (status != FURROW_OK) return status;
     const ProtobufCBinaryData *wrapped = wrapped_of(sealer, state->message);
-    if (parse_box((furrow_bytes){wrapped->data, wrapped->len}, &box) && box.text.len == KEY_BYTES + TAG &&
-        decrypt(sealer->master, subject, &box, out->bytes)) {
+    if (furrow_sealbox_parse((furrow_bytes){wrapped->data, wrapped->len}, &box) && box.text.len == KEY_BYTES + TAG &&
+        furrow_sealbox_open(sealer->master, subject, &box, out->bytes)) {
         out->floor = box.counter;
         return FURROW_OK;
     }
@@ -178,7 +116,7 @@ static furrow_status wrap_key(const furrow_sealer *sealer, const char *id, const
     if (status != FURROW_OK) return status;
     uint8_t *wrapped = furrow_arena_alloc(arena, WRAPPED);
     if (!wrapped) return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "no memory for a key");
-    encrypt(sealer->master, subject, key->floor, (furrow_bytes){key->bytes, KEY_BYTES}, wrapped);
+    furrow_sealbox_seal(sealer->master, subject, key->floor, (furrow_bytes){key->bytes, KEY_BYTES}, wrapped);
     *out = (ProtobufCBinaryData){.len = WRAPPED, .data = wrapped};
     return FURROW_OK;
 }
@@ -187,8 +125,8 @@ static furrow_status wrap_key(const furrow_sealer *sealer, const char *id, const
 typedef struct key_job {
     const furrow_sealer *sealer;
     const char *id;
-    const char *subject; /* whose floor to raise, */
-    const seal_box *box; /* to the counter of this */
+    const char *subject;       /* whose floor to raise, */
+    const furrow_sealbox *box; /* to the counter of this */
 } key_job;
 
 /* A fresh key for an entity that never had one. What was erased stays erased. */
@@ -224,7 +162,7 @@ static furrow_status decide_floor(void *arg, const furrow_state *current, furrow
     uint8_t *plain = furrow_arena_alloc(arena, job->box->text.len);
     if (!next || !plain) {
         status = furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "no memory for a key");
-    } else if (key.floor < job->box->counter && decrypt(key.bytes, job->subject, job->box, plain)) {
+    } else if (key.floor < job->box->counter && furrow_sealbox_open(key.bytes, job->subject, job->box, plain)) {
         key.floor = job->box->counter;
         status = wrap_key(job->sealer, job->id, &key, arena, wrapped_of(job->sealer, next), err);
         if (status == FURROW_OK) *out = (furrow_decision){.next = next, .event = "raised"};
@@ -262,11 +200,11 @@ static furrow_bytes field_of(const furrow_seal_target *target, const furrow_stat
 static uint64_t next_counter(const furrow_seal_target *target, const furrow_state *current, const entity_key *key,
                              const char *subject, furrow_arena *arena)
 {
-    seal_box box;
+    furrow_sealbox box;
     uint64_t most = current->version > key->floor ? current->version : key->floor;
-    if (!parse_box(field_of(target, current), &box) || box.counter <= most) return most + 1;
+    if (!furrow_sealbox_parse(field_of(target, current), &box) || box.counter <= most) return most + 1;
     uint8_t *plain = furrow_arena_alloc(arena, box.text.len);
-    if (plain && decrypt(key->bytes, subject, &box, plain)) most = box.counter;
+    if (plain && furrow_sealbox_open(key->bytes, subject, &box, plain)) most = box.counter;
     if (plain) sodium_memzero(plain, box.text.len);
     return most + 1;
 }
@@ -284,7 +222,7 @@ furrow_status furrow_seal(furrow_sealer *sealer, const furrow_seal_target *targe
     if (status == FURROW_OK) status = unwrap(sealer, target->id, &written.state, &key, err);
     if (status != FURROW_OK) return status;
     uint8_t *out = furrow_arena_alloc(arena, plain.len + OVERHEAD);
-    if (out) encrypt(key.bytes, subject, next_counter(target, current, &key, subject, arena), plain, out);
+    if (out) furrow_sealbox_seal(key.bytes, subject, next_counter(target, current, &key, subject, arena), plain, out);
     sodium_memzero(&key, sizeof key);
     if (!out) return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "no memory to seal %zu bytes", plain.len);
     *sealed = (furrow_bytes){out, plain.len + OVERHEAD};
@@ -292,7 +230,7 @@ furrow_status furrow_seal(furrow_sealer *sealer, const furrow_seal_target *targe
 }
 
 static furrow_status raise_floor(furrow_sealer *sealer, const furrow_seal_target *target, const char *subject,
-                                 const seal_box *box, furrow_arena *arena, furrow_error *err)
+                                 const furrow_sealbox *box, furrow_arena *arena, furrow_error *err)
 {
     furrow_written written;
     key_job job = {.sealer = sealer, .id = target->id, .subject = subject, .box = box};
@@ -303,9 +241,9 @@ furrow_status furrow_seal_confirm(furrow_sealer *sealer, const furrow_seal_targe
                                   furrow_arena *arena, furrow_error *err)
 {
     char subject[FURROW_SUBJECT_MAX];
-    seal_box box;
+    furrow_sealbox box;
     furrow_status status = subject_of_target(target, subject, err);
-    if (status != FURROW_OK || !parse_box(field_of(target, written), &box)) return status;
+    if (status != FURROW_OK || !furrow_sealbox_parse(field_of(target, written), &box)) return status;
     return raise_floor(sealer, target, subject, &box, arena, err);
 }
 
@@ -320,13 +258,13 @@ static furrow_status load_key(furrow_sealer *sealer, const furrow_seal_target *t
     return unwrap(sealer, target->id, &state, out, err);
 }
 
-static furrow_status open_box(const entity_key *key, const char *subject, const seal_box *box, furrow_arena *arena,
-                              furrow_bytes *plain, furrow_error *err)
+static furrow_status open_box(const entity_key *key, const char *subject, const furrow_sealbox *box,
+                              furrow_arena *arena, furrow_bytes *plain, furrow_error *err)
 {
     size_t len = box->text.len - TAG;
     uint8_t *out = furrow_arena_alloc(arena, len + 1);
     if (!out) return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "no memory to unseal %zu bytes", len);
-    if (!decrypt(key->bytes, subject, box, out))
+    if (!furrow_sealbox_open(key->bytes, subject, box, out))
         return furrow_fail(err, FURROW_DATA_LOSS, "what is sealed in %s was not sealed for it, or is damaged", subject);
     if (box->counter < key->floor) {
         sodium_memzero(out, len);
@@ -345,10 +283,11 @@ static furrow_status unseal_state(furrow_sealer *sealer, const furrow_seal_targe
                                   furrow_error *err)
 {
     furrow_bytes sealed = field_of(target, state);
-    seal_box box;
+    furrow_sealbox box;
     entity_key key;
     if (sealed.len == 0) return furrow_fail(err, FURROW_NOT_FOUND, "%s has no private fields", subject);
-    if (!parse_box(sealed, &box)) return furrow_fail(err, FURROW_DATA_LOSS, "%s: its field is not sealed", subject);
+    if (!furrow_sealbox_parse(sealed, &box))
+        return furrow_fail(err, FURROW_DATA_LOSS, "%s: its field is not sealed", subject);
     furrow_status status = load_key(sealer, target, arena, &key, err);
     if (status != FURROW_OK) return status;
     status = open_box(&key, subject, &box, arena, plain, err);
