@@ -32,7 +32,7 @@ static size_t admitted_max(void)
     return limit - limit / 4;
 }
 
-static bool refuse(void)
+static bool refuse_bytes(void)
 {
     atomic_fetch_add_explicit(&refused, 1, memory_order_relaxed);
     return false;
@@ -47,7 +47,7 @@ void furrow_budget_hold(size_t bytes)
 bool furrow_budget_take(size_t bytes)
 {
     size_t now = load(&used);
-    if (limit && (now > limit || bytes > limit - now)) return refuse();
+    if (limit && (now > limit || bytes > limit - now)) return refuse_bytes();
     furrow_budget_hold(bytes);
     return true;
 }
@@ -60,7 +60,7 @@ void furrow_budget_give(size_t bytes)
 bool furrow_budget_admits(size_t bytes)
 {
     size_t now = load(&used), most = admitted_max();
-    return !limit || (now <= most && bytes <= most - now) || refuse();
+    return !limit || (now <= most && bytes <= most - now) || refuse_bytes();
 }
 
 bool furrow_budget_tight(void)

@@ -79,7 +79,7 @@ static const char *text_of(const furrow_setting *setting)
     return kept->text;
 }
 
-static furrow_status check(const furrow_setting *setting, furrow_error *err)
+static furrow_status check_setting(const furrow_setting *setting, furrow_error *err)
 {
     int64_t number;
     if (setting->kind == FURROW_SETTING_SECRET) return read_secret(setting, err);
@@ -93,7 +93,7 @@ static furrow_status check(const furrow_setting *setting, furrow_error *err)
 furrow_status furrow_settings_read(const furrow_setting table[], size_t count, void *into, furrow_error *err)
 {
     for (size_t i = 0; i < count; i++) {
-        furrow_status status = check(&table[i], err);
+        furrow_status status = check_setting(&table[i], err);
         if (status != FURROW_OK) return status;
     }
     for (size_t i = 0; i < count; i++) {

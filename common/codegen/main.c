@@ -85,7 +85,7 @@ static char *refusal(furrow_arena *arena, const furrow_report *report)
                               (int)report->text.len, (const char *)report->text.data);
 }
 
-static void answer(const furrow_model *model, response_message *response)
+static void print_response(const furrow_model *model, response_message *response)
 {
     furrow_report report;
     furrow_report_init(&report);
@@ -122,7 +122,7 @@ int main(void)
     furrow_model model;
     furrow_error err = {0};
     if (furrow_model_load(request, arena, &model, &err) != FURROW_OK) give_up(err.text);
-    answer(&model, &response);
+    print_response(&model, &response);
     write_response(arena, &response);
     google__protobuf__compiler__code_generator_request__free_unpacked(request, NULL);
     return 0;

@@ -176,7 +176,7 @@ furrow_status furrow_js_consumer_info(furrow_link *link, const char *stream, con
     return FURROW_OK;
 }
 
-static void answer(furrow_link *link, const furrow_msg *msg, furrow_bytes verdict)
+static void send_verdict(furrow_link *link, const furrow_msg *msg, furrow_bytes verdict)
 {
     /* Not connected, or full: the server delivers the message again after the ack wait. */
     if (msg->reply)
@@ -194,17 +194,17 @@ void furrow_js_term_sequence(furrow_link *link, const char *stream, const char *
 
 void furrow_js_ack(furrow_link *link, const furrow_msg *msg)
 {
-    answer(link, msg, FURROW_BYTES_LITERAL("+ACK"));
+    send_verdict(link, msg, FURROW_BYTES_LITERAL("+ACK"));
 }
 
 void furrow_js_nak(furrow_link *link, const furrow_msg *msg, uint64_t delay_ms)
 {
     char text[64];
     snprintf(text, sizeof text, "-NAK {\"delay\":%llu}", (unsigned long long)(delay_ms * FURROW_NS_PER_MS));
-    answer(link, msg, furrow_bytes_of(text));
+    send_verdict(link, msg, furrow_bytes_of(text));
 }
 
 void furrow_js_term(furrow_link *link, const furrow_msg *msg)
 {
-    answer(link, msg, FURROW_BYTES_LITERAL("+TERM"));
+    send_verdict(link, msg, FURROW_BYTES_LITERAL("+TERM"));
 }

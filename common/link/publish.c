@@ -25,7 +25,7 @@ static furrow_status refuse_output(const furrow_link *link, furrow_error *err)
     return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "%zu bytes wait to be sent to NATS", link->buffered);
 }
 
-static furrow_status check(const furrow_link *link, const furrow_outgoing *out, furrow_error *err)
+static furrow_status check_outgoing(const furrow_link *link, const furrow_outgoing *out, furrow_error *err)
 {
     if (!link->connected)
         return furrow_fail(err, FURROW_UNAVAILABLE, "not connected to NATS%s%s", link->error[0] ? ": " : "",
@@ -81,7 +81,7 @@ static furrow_status publish_plain(furrow_link *link, const furrow_outgoing *out
 furrow_status furrow_link_send(furrow_link *link, const furrow_outgoing *out, const char *reply, furrow_error *err)
 {
     if (link->connected && link->buffered >= RELIEVE_BYTES) furrow_adapter_relieve(link);
-    furrow_status status = check(link, out, err);
+    furrow_status status = check_outgoing(link, out, err);
     if (status != FURROW_OK) return status;
     link->buffered += out->data.len + PROTOCOL_BYTES;
     return out->header_count > 0 ? publish_with_headers(link, out, reply, err) : publish_plain(link, out, reply, err);
@@ -145,10 +145,11 @@ furrow_status furrow_link_publish_ready(furrow_link *link, furrow_ready_made *ma
                                         furrow_error *err)
 {
     if (link->connected && link->buffered >= READY_MAX) furrow_adapter_relieve(link);
-    furrow_status status = check(link, &(furrow_outgoing){.subject = subject, .data = {NULL, made->bytes}}, err);
+    furrow_status status =
+        check_outgoing(link, &(furrow_outgoing){.subject = subject, .data = {NULL, made->bytes}}, err);
     if (status != FURROW_OK) return status;
     if (link->buffered >= READY_MAX) return refuse_output(link, err);
-    memcpy(made->subject, subject, strlen(subject) + 1); /* check has measured it */
+    memcpy(made->subject, subject, strlen(subject) + 1); /* check_outgoing has measured it */
     link->buffered += made->bytes;
     natsStatus sent = natsConnection_PublishMsg(link->conn->native, made->native);
     return sent == NATS_OK ? FURROW_OK : refused(sent, err);

@@ -142,7 +142,7 @@ static void report(furrow_js_pull *pull, furrow_status status, const char *text)
     if (pull->state && !pull->stopped) pull->state(pull->arg, status, text);
 }
 
-static void fail(furrow_js_pull *pull, furrow_status status, const char *text)
+static void fail_pull(furrow_js_pull *pull, furrow_status status, const char *text)
 {
     pull->failing = status;
     pull->outstanding = 0;
@@ -178,7 +178,7 @@ static void on_info(void *arg, furrow_status status, const char *text, furrow_ms
     } else if (status == FURROW_OK) {
         recover(pull);
     } else {
-        fail(pull, status, text);
+        fail_pull(pull, status, text);
     }
 }
 
@@ -263,7 +263,7 @@ static void on_status(furrow_js_pull *pull, const furrow_msg *msg)
     /* The next message has no room: ask again, for more if nothing at all had. */
     if (ending.large && pull->in_hand == 0) pull->largest = pull->asked_bytes;
     if (ending.status != FURROW_OK) {
-        fail(pull, ending.status, ending.text);
+        fail_pull(pull, ending.status, ending.text);
     } else if (!pull->gather_ms) {
         subtract(pull, ending.unfilled);
     } else if (ending.none && pull->rest_ms < GATHER_IDLE_MS) {
@@ -271,7 +271,7 @@ static void on_status(furrow_js_pull *pull, const furrow_msg *msg)
     }
 }
 
-static void hand_over(furrow_js_pull *pull)
+static void hand_over_messages(furrow_js_pull *pull)
 {
     size_t count = pull->count;
     pull->count = 0;
@@ -296,13 +296,13 @@ static void on_message(void *arg, furrow_msg *msg)
     pull->held_bytes += msg->weight;
     pull->largest = 0;
     pull->messages[pull->count++] = msg;
-    if (pull->count == HANDOVER_MAX) hand_over(pull);
+    if (pull->count == HANDOVER_MAX) hand_over_messages(pull);
 }
 
 static void on_drained(void *arg)
 {
     furrow_js_pull *pull = arg;
-    hand_over(pull);
+    hand_over_messages(pull);
     if (!pull->destroyed) ask_all(pull);
 }
 
@@ -317,7 +317,7 @@ static void on_refused(void *arg, const char *subject)
 {
     furrow_js_pull *pull = arg;
     if (pull->stopped || (strcmp(subject, pull->next) != 0 && strcmp(subject, pull->inbox) != 0)) return;
-    fail(pull, FURROW_PERMISSION_DENIED, "NATS refuses the pull: no permission for it, or for our inbox");
+    fail_pull(pull, FURROW_PERMISSION_DENIED, "NATS refuses the pull: no permission for it, or for our inbox");
 }
 
 static void on_change(furrow_link_watch *watch, bool connected)

@@ -291,7 +291,7 @@ static furrow_status fill_batch(reader *self, size_t *count, furrow_error *err)
 }
 
 /* The next questions leave before @fn works, so they travel meanwhile. */
-static furrow_status hand_over(reader *self, furrow_js_read_fn *fn, void *arg, furrow_error *err)
+static furrow_status hand_over_batch(reader *self, furrow_js_read_fn *fn, void *arg, furrow_error *err)
 {
     size_t count;
     furrow_status status = fill_batch(self, &count, err);
@@ -329,7 +329,7 @@ static furrow_status read_window(reader *self, furrow_js_read_fn *fn, void *arg,
     while (status == FURROW_OK) {
         ask_all(self);
         if (self->count > 0) {
-            status = hand_over(self, fn, arg, err);
+            status = hand_over_batch(self, fn, arg, err);
         } else if (self->trouble != FURROW_OK) {
             status = rest_from_trouble(self, err);
         } else if (all_done(self)) {

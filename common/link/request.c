@@ -239,7 +239,7 @@ furrow_status furrow_link_request(furrow_link *link, const furrow_outgoing *out,
 }
 
 /* Did its reply come? Then it is completed; whatever else lies in the inbox is dropped. */
-static size_t look(furrow_link *link, furrow_request *request)
+static size_t take_reply(furrow_link *link, furrow_request *request)
 {
     uint64_t queued = 0;
     natsMsg *native = NULL, *second = NULL;
@@ -266,7 +266,7 @@ static size_t look_through(furrow_link *link, furrow_request_list *list, size_t 
     for (furrow_request *at = list->head, *next; at && found < expected; at = next) {
         bool end = at == last;
         next = end ? NULL : at->next;
-        size_t count = look(link, at);
+        size_t count = take_reply(link, at);
         found += count;
         if (count == 0 && demote && ++at->misses >= MISSES_MAX) {
             take_out(&requests->fast, at);

@@ -136,7 +136,7 @@ void furrow_subscriptions_refused(furrow_link *link, const char *subject)
     furrow_subscriptions_reap(link);
 }
 
-static void hand_over(furrow_subscription *subscription, furrow_msg *msg, size_t nth)
+static void hand_over_message(furrow_subscription *subscription, furrow_msg *msg, size_t nth)
 {
     if (nth < subscription->max_per_turn) {
         subscription->fn(subscription->arg, msg);
@@ -157,7 +157,7 @@ size_t furrow_subscription_drain(furrow_subscription *subscription)
             natsMsg_Destroy(native);
         } else if (status == NATS_OK) {
             furrow_msg *msg = furrow_message_wrap(subscription->link->messages, native);
-            if (msg) hand_over(subscription, msg, i);
+            if (msg) hand_over_message(subscription, msg, i);
         } else if (status == NATS_NO_RESPONDERS && subscription->hooks && subscription->hooks->no_responders) {
             subscription->hooks->no_responders(subscription->arg);
         }

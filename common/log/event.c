@@ -61,8 +61,8 @@ static bool follows(const furrow_js_stored *stored, furrow_arena *arena, uint64_
 }
 
 /* Who followed the version @event expects? At most the states that the stream keeps are looked at. */
-static verdict look(furrow_entity *entity, const furrow_event *event, uint64_t deadline_ns, furrow_arena *arena,
-                    uint64_t *sequence)
+static verdict look_at_newest(furrow_entity *entity, const furrow_event *event, uint64_t deadline_ns,
+                              furrow_arena *arena, uint64_t *sequence)
 {
     const char *stream = entity->contract->stream;
     furrow_js_stored stored;
@@ -87,7 +87,7 @@ static verdict look(furrow_entity *entity, const furrow_event *event, uint64_t d
 static verdict who_wrote(furrow_entity *entity, const furrow_event *event, uint64_t deadline_ns, uint64_t *sequence)
 {
     FURROW_AUTO(furrow_arena) scratch = furrow_arena_create(SCRATCH_BYTES);
-    return scratch ? look(entity, event, deadline_ns, scratch, sequence) : UNKNOWN;
+    return scratch ? look_at_newest(entity, event, deadline_ns, scratch, sequence) : UNKNOWN;
 }
 
 static furrow_status publish_once(furrow_entity *entity, const furrow_event *event, uint64_t deadline_ns,
@@ -118,8 +118,8 @@ static void pause_until(furrow_backoff *backoff, uint64_t deadline_ns)
 
 /* From here on only what the log says counts: even a refusal of a second copy does not mean that the first was refused.
  */
-static furrow_status settle(furrow_entity *entity, const furrow_event *event, uint64_t deadline_ns,
-                            furrow_js_puback *ack, furrow_error *err)
+static furrow_status settle_outcome(furrow_entity *entity, const furrow_event *event, uint64_t deadline_ns,
+                                    furrow_js_puback *ack, furrow_error *err)
 {
     furrow_backoff backoff = {.base_ms = RETRY_MIN_MS, .max_ms = RETRY_MAX_MS};
     while (furrow_link_wait_connected(entity->link, deadline_ns) && furrow_clock_now_ns() < deadline_ns) {
@@ -157,5 +157,5 @@ furrow_status furrow_event_publish(furrow_entity *entity, furrow_event *event, u
     furrow_status status = furrow_table_await_log(entity->table, deadline_ns, err);
     if (status != FURROW_OK) return furrow_wrap(err, "nothing was written");
     status = publish_once(entity, event, deadline_ns, ack, err);
-    return is_unknown(status) ? settle(entity, event, deadline_ns, ack, err) : status;
+    return is_unknown(status) ? settle_outcome(entity, event, deadline_ns, ack, err) : status;
 }

@@ -135,7 +135,7 @@ void furrow_turn_met_rival(furrow_turn *turn)
 }
 
 /* While there is a rival, what we know is soon old, and who is handed it would win each time: he asks the log, too. */
-static void hand_over(furrow_turn *turn, furrow_turn *heir, const furrow_turn_state *state)
+static void hand_over_turn(furrow_turn *turn, furrow_turn *heir, const furrow_turn_state *state)
 {
     if (turn->rivalry > 0) {
         heir->rivalry = turn->rivalry - 1;
@@ -163,7 +163,7 @@ static void pass_on(furrow_turn *turn, const furrow_turn_state *state)
     heir->next = turn->next;
     heir->waits = false;
     *at = heir;
-    hand_over(turn, heir, state);
+    hand_over_turn(turn, heir, state);
     furrow_waiter_done(&heir->waiter);
 }
 

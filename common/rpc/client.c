@@ -114,7 +114,7 @@ static furrow_status pack(furrow_client *client, const ProtobufCMessage *message
     return FURROW_OK;
 }
 
-static furrow_status check(const furrow_call_options *options, furrow_error *err)
+static furrow_status check_call_options(const furrow_call_options *options, furrow_error *err)
 {
     if (options->metadata_count > METADATA_MAX)
         return furrow_fail(err, FURROW_INVALID_ARGUMENT, "%zu headers of metadata; at most %d", options->metadata_count,
@@ -145,7 +145,7 @@ static furrow_status agree(const furrow_client *client, const furrow_method_cont
     if (deadline <= now)
         return furrow_fail(err, FURROW_DEADLINE_EXCEEDED, "the deadline had passed before the call was sent");
     *out = (terms){now, deadline, !nested && ms == assumed_ms && !options->send_deadline};
-    return check(options, err);
+    return check_call_options(options, err);
 }
 
 /* Headers only where there is something to say: the common call carries none. @left_ns 0: no need to send a deadline.

@@ -35,7 +35,7 @@ static void count_refusal(furrow_served *served, size_t method, uint64_t now_ns)
     if (server->refusing_since_ns == 0) server->refusing_since_ns = now_ns;
 }
 
-static void answer(furrow_call *call, furrow_status status, const ProtobufCMessage *response, furrow_error *err)
+static void answer_call(furrow_call *call, furrow_status status, const ProtobufCMessage *response, furrow_error *err)
 {
     if (status == FURROW_RESOURCE_EXHAUSTED && err->retry_ms == 0 && furrow_budget_tight())
         err->retry_ms = MEMORY_RETRY_MS; /* it may have been refused memory that others will give back */
@@ -70,7 +70,7 @@ static void run_call(void *arg)
     furrow_task_set_place(&call->place);
     furrow_status status = furrow_call_work(call, &response, &err);
     uint64_t now_ns = furrow_clock_now_ns();
-    if (!server->gone) answer(call, status, response, &err);
+    if (!server->gone) answer_call(call, status, response, &err);
     server->admission.running--;
     count_end(call, now_ns);
     furrow_call_give_back(call);
@@ -101,7 +101,7 @@ static void enter_place(furrow_place *place)
 }
 
 /* Refuses without a task. @call is a bare one on the stack. */
-static void refuse(furrow_call *call, furrow_error *err)
+static void refuse_call(furrow_call *call, furrow_error *err)
 {
     furrow_reply_error(call, err);
     count_error(call, err);
@@ -119,7 +119,7 @@ static void refuse_large(furrow_served *served, size_t method, furrow_msg *msg, 
     err.retry_ms = MEMORY_RETRY_MS;
     (void)!furrow_header_encoding(NULL, msg->data.data, msg->data.len, &call.answer_encoding, NULL);
     count_refusal(served, method, now_ns);
-    refuse(&call, &err);
+    refuse_call(&call, &err);
 }
 
 static void refuse_unknown(furrow_served *served, furrow_msg *msg)
@@ -132,7 +132,7 @@ static void refuse_unknown(furrow_served *served, furrow_msg *msg)
     furrow_fail(&err, FURROW_UNIMPLEMENTED, "%.60s has no method %.40s; it has %s", service->name,
                 furrow_subject_last(msg->subject), known);
     furrow_call_guess_encoding(&call);
-    refuse(&call, &err);
+    refuse_call(&call, &err);
 }
 
 static void refuse_with(furrow_served *served, size_t method, furrow_msg *msg, furrow_error *err, uint64_t now_ns)
@@ -141,7 +141,7 @@ static void refuse_with(furrow_served *served, size_t method, furrow_msg *msg, f
     call.method = &served->handlers->service->methods[method];
     furrow_call_guess_encoding(&call);
     count_refusal(served, method, now_ns);
-    refuse(&call, err);
+    refuse_call(&call, err);
 }
 
 /* The cheap one: of what comes under overload, most is refused. */

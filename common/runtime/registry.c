@@ -151,8 +151,8 @@ static void write_health(const furrow_registry *registry, furrow_buffer *out)
 }
 
 /* A request's body and headers mean nothing here (`nats` sends {} or nothing); only an inbox may be answered. */
-static void answer(furrow_registry *registry, furrow_msg *request,
-                   void (*write)(const furrow_registry *, furrow_buffer *))
+static void answer_monitor(furrow_registry *registry, furrow_msg *request,
+                           void (*write)(const furrow_registry *, furrow_buffer *))
 {
     FURROW_AUTO(furrow_msg) msg = request;
     if (!furrow_subject_is_inbox(msg->reply)) return;
@@ -169,19 +169,19 @@ static void answer(furrow_registry *registry, furrow_msg *request,
 
 static void on_ping(void *arg, furrow_msg *msg)
 {
-    answer(arg, msg, write_ping);
+    answer_monitor(arg, msg, write_ping);
 }
 static void on_info(void *arg, furrow_msg *msg)
 {
-    answer(arg, msg, write_info);
+    answer_monitor(arg, msg, write_info);
 }
 static void on_stats(void *arg, furrow_msg *msg)
 {
-    answer(arg, msg, write_stats);
+    answer_monitor(arg, msg, write_stats);
 }
 static void on_health(void *arg, furrow_msg *msg)
 {
-    answer(arg, msg, write_health);
+    answer_monitor(arg, msg, write_health);
 }
 
 static furrow_status listen_on(furrow_registry *registry, const char *subject, const char *queue, furrow_msg_fn *fn,

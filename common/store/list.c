@@ -190,8 +190,8 @@ static furrow_status take_members(furrow_table *table, const range *within, cons
 
 /* Fills the page in a few rounds; entries whose record is gone leave gaps that the next round fills. *last: where it
  * stopped. *ours false: the records were not those that had been verified, and the page is nothing. */
-static furrow_status fill(furrow_table *table, range *within, page *to, furrow_bytes *last, furrow_arena *arena,
-                          bool *ours, furrow_error *err)
+static furrow_status fill_page(furrow_table *table, range *within, page *to, furrow_bytes *last, furrow_arena *arena,
+                               bool *ours, furrow_error *err)
 {
     to->more = *ours = true;
     for (int round = 0; round < ROUNDS && to->more && to->count < to->limit; round++) {
@@ -229,7 +229,7 @@ furrow_status furrow_record_list(furrow_table *table, const furrow_record_query 
         within = whole;
         to.count = 0;
         status = furrow_table_await(table, until_ns, err);
-        if (!status) status = fill(table, &within, &to, &last, arena, &ours, err);
+        if (!status) status = fill_page(table, &within, &to, &last, arena, &ours, err);
     }
     if (status) return status;
     char *token = to.more ? furrow_token_make(within.hash, last, arena) : NULL;

@@ -48,7 +48,8 @@ void furrow_pipeline_arg_number(furrow_buffer *out, uint64_t number)
     furrow_pipeline_arg(out, digits, furrow_number_format(number, digits));
 }
 
-static furrow_status refuse(furrow_pipelined *request, furrow_status status, const char *text, furrow_error *err)
+static furrow_status refuse_command(furrow_pipelined *request, furrow_status status, const char *text,
+                                    furrow_error *err)
 {
     request->status = status;
     request->waiter.done = true; /* so that a wait returns at once */
@@ -65,11 +66,12 @@ furrow_buffer *furrow_pipeline_begin(furrow_store *store, furrow_pipelined *requ
     request->status = FURROW_OK;
     request->value = (furrow_value){.kind = FURROW_VALUE_NIL};
     if (store->state != FURROW_REDIS_READY) {
-        refuse(request, FURROW_UNAVAILABLE, store->last_error[0] ? store->last_error : "not connected yet", err);
+        refuse_command(request, FURROW_UNAVAILABLE, store->last_error[0] ? store->last_error : "not connected yet",
+                       err);
         return NULL;
     }
     if (store->in_flight >= store->max_commands) {
-        refuse(request, FURROW_RESOURCE_EXHAUSTED, "too many commands in flight", err);
+        refuse_command(request, FURROW_RESOURCE_EXHAUSTED, "too many commands in flight", err);
         return NULL;
     }
     request->mark = store->out.len;
@@ -83,7 +85,7 @@ furrow_status furrow_pipeline_send(furrow_store *store, furrow_pipelined *reques
     if (store->out.failed) {
         store->out.len = request->mark;
         store->out.failed = false;
-        return refuse(request, FURROW_RESOURCE_EXHAUSTED, "too many bytes wait to be sent", err);
+        return refuse_command(request, FURROW_RESOURCE_EXHAUSTED, "too many bytes wait to be sent", err);
     }
     furrow_redis_enqueue(store, request);
     return FURROW_OK;

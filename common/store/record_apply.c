@@ -324,7 +324,7 @@ static void apply_full(window *self)
 
 /* ---- all ---- */
 
-static furrow_status check(const furrow_record_write writes[], size_t count, furrow_error *err)
+static furrow_status check_writes(const furrow_record_write writes[], size_t count, furrow_error *err)
 {
     for (size_t i = 0; i < count; i++) {
         furrow_status status = furrow_table_check_id(writes[i].id, err);
@@ -336,7 +336,7 @@ static furrow_status check(const furrow_record_write writes[], size_t count, fur
     return FURROW_OK;
 }
 
-static size_t fill(window *self, const furrow_record_write writes[], size_t count)
+static size_t fill_window(window *self, const furrow_record_write writes[], size_t count)
 {
     size_t covered = 0;
     self->count = 0;
@@ -356,13 +356,13 @@ furrow_status furrow_record_apply(furrow_table *table, const furrow_record_write
                                   size_t *applied, furrow_error *err)
 {
     bool full = table->options.index_count > 0 || table->options.reactions;
-    furrow_status status = check(writes, count, err);
+    furrow_status status = check_writes(writes, count, err);
     window self = {.table = table, .moment = table->trust.moment, .status = status, .err = err};
     if (!status && table->trust.guard && !table->trust.build[0])
         self.status =
             furrow_fail(err, FURROW_UNAVAILABLE, "the records of %s belong to no build yet", table->options.entity);
     for (size_t done = 0; done < count && !self.status;) {
-        done += fill(&self, writes + done, count - done);
+        done += fill_window(&self, writes + done, count - done);
         if (!self.status && full)
             apply_full(&self);
         else if (!self.status)

@@ -49,7 +49,7 @@ static void complain(furrow_store *store)
     store->complaints++;
 }
 
-static void settle(furrow_store *store, furrow_pipelined *request)
+static void settle_command(furrow_store *store, furrow_pipelined *request)
 {
     furrow_reply_target *answer = &store->target;
     request->status = FURROW_OK;
@@ -68,7 +68,7 @@ static void settle(furrow_store *store, furrow_pipelined *request)
     }
 }
 
-static void fail(furrow_pipelined *request, const char *why)
+static void fail_command(furrow_pipelined *request, const char *why)
 {
     request->status = FURROW_UNAVAILABLE;
     snprintf(request->text, sizeof request->text, "%.199s", why);
@@ -82,7 +82,7 @@ static void fail_waiting(furrow_store *store, const char *why)
         next = request->next;
         if (request->done) continue;
         furrow_redis_abandon(store, request);
-        fail(request, why);
+        fail_command(request, why);
     }
 }
 
@@ -167,7 +167,7 @@ static bool take_answer(furrow_store *store)
     }
     furrow_pipelined *request = store->head;
     take_out(store, request);
-    settle(store, request);
+    settle_command(store, request);
     /* A primary that became a replica: leave it, the name may lead to the new primary. */
     bool demoted = store->target.error && furrow_bytes_after(store->target.error_text, "READONLY");
     bool stalled = tells_stalled(store) && store->state == FURROW_REDIS_READY;

@@ -25,7 +25,7 @@ typedef struct decoder {
 
 static furrow_status decode_message(decoder *in, const path_step *path, ProtobufCMessage *message);
 
-static furrow_status refuse(decoder *in, const path_step *path, const char *why)
+static furrow_status refuse_value(decoder *in, const path_step *path, const char *why)
 {
     if (in->text.kind == FURROW_JSONTEXT_ERROR)
         return furrow_json_refuse(path, in->err, "JSON at byte %zu: %s", furrow_jsontext_offset(&in->text),
@@ -42,7 +42,7 @@ static furrow_status exhausted(decoder *in)
 static furrow_status verdict(decoder *in, const path_step *path, const char *wrong)
 {
     if (!wrong) return FURROW_OK;
-    return wrong == furrow_json_no_memory ? exhausted(in) : refuse(in, path, wrong);
+    return wrong == furrow_json_no_memory ? exhausted(in) : refuse_value(in, path, wrong);
 }
 
 /* The value of the string at hand; borrowed from the text when it has no escapes. False past the arena's limit. */
@@ -61,9 +61,9 @@ static furrow_status decode_string(decoder *in, const path_step *path, char **ta
     furrow_bytes value;
 
     if (in->text.kind != FURROW_JSONTEXT_STRING && in->text.kind != FURROW_JSONTEXT_KEY)
-        return refuse(in, path, "a string was expected");
+        return refuse_value(in, path, "a string was expected");
     if (!string_value(in, &value)) return exhausted(in);
-    if (in->text.escaped && memchr(value.data, 0, value.len)) return refuse(in, path, "holds a NUL byte");
+    if (in->text.escaped && memchr(value.data, 0, value.len)) return refuse_value(in, path, "holds a NUL byte");
     char *text = furrow_arena_memdup(in->arena, value.data, value.len);
     if (!text) return exhausted(in);
     *target = text;
@@ -75,12 +75,12 @@ static furrow_status decode_bytes(decoder *in, const path_step *path, ProtobufCB
     furrow_bytes text;
     size_t len;
 
-    if (in->text.kind != FURROW_JSONTEXT_STRING) return refuse(in, path, "base64 was expected");
+    if (in->text.kind != FURROW_JSONTEXT_STRING) return refuse_value(in, path, "base64 was expected");
     if (!string_value(in, &text)) return exhausted(in);
     uint8_t *data = furrow_arena_alloc(in->arena, text.len / 4 * 3 + 3);
     if (!data) return exhausted(in);
     const char *wrong = furrow_json_scalar_parse_base64(text, data, &len);
-    if (wrong) return refuse(in, path, wrong);
+    if (wrong) return refuse_value(in, path, wrong);
     *target = (ProtobufCBinaryData){.len = len, .data = data};
     return FURROW_OK;
 }
@@ -92,7 +92,7 @@ static furrow_status number_text(decoder *in, const path_step *path, const char 
 
     if (quoted && !string_value(in, out)) return exhausted(in);
     if (quoted && furrow_json_scalar_is_number(*out)) return FURROW_OK;
-    if (in->text.kind != FURROW_JSONTEXT_NUMBER) return refuse(in, path, expected);
+    if (in->text.kind != FURROW_JSONTEXT_NUMBER) return refuse_value(in, path, expected);
     *out = in->text.text;
     return FURROW_OK;
 }
@@ -162,7 +162,7 @@ static furrow_status decode_bool(decoder *in, const path_step *path, protobuf_c_
              (key && furrow_bytes_equal(in->text.text, FURROW_BYTES_LITERAL("false"))))
         *target = 0;
     else
-        return refuse(in, path, "true or false was expected");
+        return refuse_value(in, path, "true or false was expected");
     return FURROW_OK;
 }
 
@@ -183,7 +183,7 @@ static furrow_status decode_enum(decoder *in, const path_step *path, const Proto
     }
     if (in->text.kind != FURROW_JSONTEXT_NUMBER)
         return in->text.kind == FURROW_JSONTEXT_ERROR
-                   ? refuse(in, path, "is not valid JSON")
+                   ? refuse_value(in, path, "is not valid JSON")
                    : furrow_json_refuse(path, in->err, "a value of %s was expected", type->name);
     furrow_status status = decode_signed(in, path, INT32_MIN, INT32_MAX, &number);
     if (status) return status;
@@ -254,7 +254,7 @@ static furrow_status decode_value(decoder *in, const path_step *path, const Prot
     case PROTOBUF_C_TYPE_MESSAGE:
         return decode_submessage(in, path, field->descriptor, target);
     }
-    return refuse(in, path, "of an unknown type");
+    return refuse_value(in, path, "of an unknown type");
 }
 
 /* A list that grows in the arena by doubling. */
@@ -281,10 +281,10 @@ static furrow_status decode_array(decoder *in, const path_step *path, const Prot
 {
     path_step step = {.outer = path};
 
-    if (in->text.kind != FURROW_JSONTEXT_ARRAY) return refuse(in, path, "an array was expected");
+    if (in->text.kind != FURROW_JSONTEXT_ARRAY) return refuse_value(in, path, "an array was expected");
     while (furrow_jsontext_next(&in->text) != FURROW_JSONTEXT_ARRAY_END) {
         step.index = out->count;
-        if (in->text.kind == FURROW_JSONTEXT_NULL) return refuse(in, &step, "null is no element");
+        if (in->text.kind == FURROW_JSONTEXT_NULL) return refuse_value(in, &step, "null is no element");
         void *target = list_room(in, out);
         if (!target) return exhausted(in);
         furrow_status status = decode_value(in, &step, field, target);
@@ -303,7 +303,8 @@ static furrow_status refuse_duplicate_keys(decoder *in, const path_step *path, c
         sorted[i] = (furrow_json_entry){((ProtobufCMessage **)entries->items)[i], i};
     furrow_json_sort(sorted, entries->count);
     for (size_t i = 1; i < entries->count; i++)
-        if (furrow_json_same_key(&sorted[i - 1], &sorted[i])) return refuse(in, path, "a key of the map stands twice");
+        if (furrow_json_same_key(&sorted[i - 1], &sorted[i]))
+            return refuse_value(in, path, "a key of the map stands twice");
     return FURROW_OK;
 }
 
@@ -312,7 +313,7 @@ static furrow_status decode_map(decoder *in, const path_step *path, const Protob
 {
     path_step step = {.outer = path};
 
-    if (in->text.kind != FURROW_JSONTEXT_OBJECT) return refuse(in, path, "an object was expected");
+    if (in->text.kind != FURROW_JSONTEXT_OBJECT) return refuse_value(in, path, "an object was expected");
     while (furrow_jsontext_next(&in->text) == FURROW_JSONTEXT_KEY) {
         ProtobufCMessage **target = list_room(in, out), *entry = furrow_message_new(type, in->arena);
         if (!target || !entry) return exhausted(in);
@@ -321,13 +322,13 @@ static furrow_status decode_map(decoder *in, const path_step *path, const Protob
             decode_value(in, &step, &type->fields[0], furrow_member_at(entry, type->fields[0].offset));
         if (status) return status;
         if (furrow_jsontext_next(&in->text) == FURROW_JSONTEXT_NULL)
-            return refuse(in, &step, "null is no value of a map");
+            return refuse_value(in, &step, "null is no value of a map");
         status = decode_value(in, &step, &type->fields[1], furrow_member_at(entry, type->fields[1].offset));
         if (status) return status;
         *target = entry;
         out->count++;
     }
-    if (in->text.kind == FURROW_JSONTEXT_ERROR) return refuse(in, path, "is not valid JSON");
+    if (in->text.kind == FURROW_JSONTEXT_ERROR) return refuse_value(in, path, "is not valid JSON");
     return refuse_duplicate_keys(in, path, out);
 }
 
@@ -348,7 +349,7 @@ static furrow_status decode_field(decoder *in, const path_step *path, ProtobufCM
         return FURROW_OK;
     }
     if (furrow_member_in_oneof(field) && *furrow_member_case(message, field) != 0)
-        return refuse(in, path, "another member of the same oneof is set too");
+        return refuse_value(in, path, "another member of the same oneof is set too");
     status = decode_value(in, path, field, member);
     if (status) return status;
     if (furrow_member_in_oneof(field)) *furrow_member_case(message, field) = field->id;
@@ -373,7 +374,7 @@ static furrow_status decode_object(decoder *in, const path_step *path, ProtobufC
     unsigned from = 0;
     path_step step = {.outer = path};
 
-    if (in->text.kind != FURROW_JSONTEXT_OBJECT) return refuse(in, path, "an object was expected");
+    if (in->text.kind != FURROW_JSONTEXT_OBJECT) return refuse_value(in, path, "an object was expected");
     uint8_t *seen = furrow_arena_zalloc(in->arena, descriptor->n_fields / 8 + 1);
     if (!seen) return exhausted(in);
     while (furrow_jsontext_next(&in->text) == FURROW_JSONTEXT_KEY) {
@@ -386,14 +387,14 @@ static furrow_status decode_object(decoder *in, const path_step *path, ProtobufC
         }
         unsigned index = (unsigned)(field - descriptor->fields);
         step.name = field->name;
-        if (seen[index / 8] >> (index % 8) & 1) return refuse(in, &step, "stands twice");
+        if (seen[index / 8] >> (index % 8) & 1) return refuse_value(in, &step, "stands twice");
         seen[index / 8] |= (uint8_t)(1u << (index % 8));
         furrow_status status = decode_field(in, &step, message, field);
         if (status) return status;
         step.name = NULL;
         from = index + 1;
     }
-    return in->text.kind == FURROW_JSONTEXT_OBJECT_END ? FURROW_OK : refuse(in, path, "is not valid JSON");
+    return in->text.kind == FURROW_JSONTEXT_OBJECT_END ? FURROW_OK : refuse_value(in, path, "is not valid JSON");
 }
 
 static furrow_status decode_message(decoder *in, const path_step *path, ProtobufCMessage *message)
@@ -406,7 +407,7 @@ static furrow_status decode_message(decoder *in, const path_step *path, Protobuf
         const ProtobufCFieldDescriptor *value = &message->descriptor->fields[0];
         return decode_value(in, path, value, furrow_member_at(message, value->offset));
     }
-    if (in->text.kind != FURROW_JSONTEXT_STRING) return refuse(in, path, "a string was expected");
+    if (in->text.kind != FURROW_JSONTEXT_STRING) return refuse_value(in, path, "a string was expected");
     if (!string_value(in, &text)) return exhausted(in);
     return verdict(in, path, furrow_json_parse_known(known, text, in->arena, message));
 }
@@ -433,7 +434,8 @@ furrow_status furrow_json_decode(const ProtobufCMessageDescriptor *descriptor, f
         furrow_jsontext_next(&in.text);
         furrow_status status = decode_message(&in, &top, message);
         if (status) return status;
-        if (furrow_jsontext_next(&in.text) != FURROW_JSONTEXT_END) return refuse(&in, &top, "more follows the value");
+        if (furrow_jsontext_next(&in.text) != FURROW_JSONTEXT_END)
+            return refuse_value(&in, &top, "more follows the value");
     }
     *out = message;
     return FURROW_OK;

@@ -25,7 +25,7 @@ size_t furrow_jsontext_offset(const furrow_jsontext *reader)
     return (size_t)(reader->at - reader->start);
 }
 
-static furrow_jsontext_kind fail(furrow_jsontext *reader, const char *why)
+static furrow_jsontext_kind fail_reader(furrow_jsontext *reader, const char *why)
 {
     reader->error = why;
     reader->expect = STUCK;
@@ -39,7 +39,7 @@ static bool in_object(const furrow_jsontext *reader)
 
 static furrow_jsontext_kind open_container(furrow_jsontext *reader, bool object)
 {
-    if (reader->depth == FURROW_JSON_DEPTH_MAX) return fail(reader, "nested too deeply");
+    if (reader->depth == FURROW_JSON_DEPTH_MAX) return fail_reader(reader, "nested too deeply");
     uint64_t bit = (uint64_t)1 << reader->depth++;
     reader->objects = object ? reader->objects | bit : reader->objects & ~bit;
     reader->expect = object ? KEY_OR_END : VALUE_OR_END;
@@ -168,16 +168,17 @@ static furrow_jsontext_kind read_value(furrow_jsontext *reader)
     switch (*reader->at) {
     case '"':
         wrong = read_string(reader);
-        return wrong ? fail(reader, wrong) : FURROW_JSONTEXT_STRING;
+        return wrong ? fail_reader(reader, wrong) : FURROW_JSONTEXT_STRING;
     case 't':
-        return read_word(reader, "true") ? FURROW_JSONTEXT_TRUE : fail(reader, "a value was expected");
+        return read_word(reader, "true") ? FURROW_JSONTEXT_TRUE : fail_reader(reader, "a value was expected");
     case 'f':
-        return read_word(reader, "false") ? FURROW_JSONTEXT_FALSE : fail(reader, "a value was expected");
+        return read_word(reader, "false") ? FURROW_JSONTEXT_FALSE : fail_reader(reader, "a value was expected");
     case 'n':
-        return read_word(reader, "null") ? FURROW_JSONTEXT_NULL : fail(reader, "a value was expected");
+        return read_word(reader, "null") ? FURROW_JSONTEXT_NULL : fail_reader(reader, "a value was expected");
     default:
-        if (*reader->at != '-' && (*reader->at < '0' || *reader->at > '9')) return fail(reader, "a value was expected");
-        return read_number(reader) ? FURROW_JSONTEXT_NUMBER : fail(reader, "a number is malformed");
+        if (*reader->at != '-' && (*reader->at < '0' || *reader->at > '9'))
+            return fail_reader(reader, "a value was expected");
+        return read_number(reader) ? FURROW_JSONTEXT_NUMBER : fail_reader(reader, "a number is malformed");
     }
 }
 
@@ -190,11 +191,11 @@ static void skip_space(furrow_jsontext *reader)
 
 static furrow_jsontext_kind read_key(furrow_jsontext *reader)
 {
-    if (*reader->at != '"') return fail(reader, "a key was expected");
+    if (*reader->at != '"') return fail_reader(reader, "a key was expected");
     const char *wrong = read_string(reader);
-    if (wrong) return fail(reader, wrong);
+    if (wrong) return fail_reader(reader, wrong);
     skip_space(reader);
-    if (reader->at == reader->end || *reader->at != ':') return fail(reader, "':' was expected");
+    if (reader->at == reader->end || *reader->at != ':') return fail_reader(reader, "':' was expected");
     reader->at++;
     reader->expect = VALUE;
     return FURROW_JSONTEXT_KEY;
@@ -205,13 +206,14 @@ static furrow_jsontext_kind read_token(furrow_jsontext *reader)
     skip_space(reader);
     if (reader->expect == STUCK) return FURROW_JSONTEXT_ERROR;
     if (reader->expect == DONE)
-        return reader->at == reader->end ? FURROW_JSONTEXT_END : fail(reader, "there is something after the value");
+        return reader->at == reader->end ? FURROW_JSONTEXT_END
+                                         : fail_reader(reader, "there is something after the value");
     if (reader->at < reader->end && reader->expect == COMMA_OR_END && *reader->at == ',') {
         reader->at++;
         reader->expect = in_object(reader) ? KEY : VALUE;
         skip_space(reader);
     }
-    if (reader->at == reader->end) return fail(reader, "the text is incomplete");
+    if (reader->at == reader->end) return fail_reader(reader, "the text is incomplete");
     switch (reader->expect) {
     case VALUE:
         return read_value(reader);
@@ -223,7 +225,7 @@ static furrow_jsontext_kind read_token(furrow_jsontext *reader)
         return *reader->at == '}' ? close_container(reader) : read_key(reader);
     default: /* COMMA_OR_END */
         if (*reader->at == (in_object(reader) ? '}' : ']')) return close_container(reader);
-        return fail(reader, "',' or the end of the object or array was expected");
+        return fail_reader(reader, "',' or the end of the object or array was expected");
     }
 }
 

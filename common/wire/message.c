@@ -60,7 +60,7 @@ static size_t append_path(const level *at, char *out, size_t size)
     return used + len;
 }
 
-static furrow_status refuse(const level *at, const char *why, furrow_error *err)
+static furrow_status refuse_field(const level *at, const char *why, furrow_error *err)
 {
     char path[96];
     const level *top = at;
@@ -102,8 +102,8 @@ static const char *check_moment(const moment *at)
     return at->known == FURROW_JSON_DURATION ? furrow_moment_check_duration(at->seconds, at->nanos) : NULL;
 }
 
-static furrow_status check(const ProtobufCMessageDescriptor *descriptor, const uint8_t *data, size_t len,
-                           const level *outer, size_t *room, furrow_error *err)
+static furrow_status check_wire(const ProtobufCMessageDescriptor *descriptor, const uint8_t *data, size_t len,
+                                const level *outer, size_t *room, furrow_error *err)
 {
     moment time = {.known = outer ? furrow_json_known_of(descriptor) : FURROW_JSON_ORDINARY};
     level here = {.outer = outer, .descriptor = descriptor, .depth = outer ? outer->depth + 1 : 1};
@@ -114,27 +114,27 @@ static furrow_status check(const ProtobufCMessageDescriptor *descriptor, const u
     while (scan.at < scan.end) {
         here.field = NULL;
         const char *wrong = furrow_wirescan_next(&scan, &field);
-        if (wrong) return refuse(&here, wrong, err);
+        if (wrong) return refuse_field(&here, wrong, err);
         here.field = find_field(descriptor, field.number, last);
         size_t cost = FIELD_COST + (here.field ? 0 : UNKNOWN_COST) +
                       (here.field && here.field->type == PROTOBUF_C_TYPE_MESSAGE
                            ? ((const ProtobufCMessageDescriptor *)here.field->descriptor)->sizeof_message
                            : 0);
-        if (cost > *room) return refuse(&here, "unpacked, it would take far more memory than it has bytes", err);
+        if (cost > *room) return refuse_field(&here, "unpacked, it would take far more memory than it has bytes", err);
         *room -= cost;
         if (!here.field) continue;
         last = here.field;
         wrong = furrow_wirescan_check(last->type, last->label == PROTOBUF_C_LABEL_REPEATED, &field);
-        if (wrong) return refuse(&here, wrong, err);
+        if (wrong) return refuse_field(&here, wrong, err);
         if (time.known != FURROW_JSON_ORDINARY) note_part(&time, &field);
         if (last->type != PROTOBUF_C_TYPE_MESSAGE) continue;
-        if (here.depth == FURROW_MESSAGE_DEPTH_MAX) return refuse(&here, "nested too deeply", err);
-        furrow_status status = check(last->descriptor, field.value, field.len, &here, room, err);
+        if (here.depth == FURROW_MESSAGE_DEPTH_MAX) return refuse_field(&here, "nested too deeply", err);
+        furrow_status status = check_wire(last->descriptor, field.value, field.len, &here, room, err);
         if (status) return status;
     }
     here.field = NULL;
     const char *wrong = check_moment(&time);
-    return wrong ? refuse(&here, wrong, err) : FURROW_OK;
+    return wrong ? refuse_field(&here, wrong, err) : FURROW_OK;
 }
 
 /* Tells protobuf-c's two reasons for NULL apart. */
@@ -157,7 +157,7 @@ static const uint8_t nothing;
 furrow_status furrow_message_check(const ProtobufCMessageDescriptor *descriptor, furrow_bytes bytes, furrow_error *err)
 {
     size_t room = FURROW_MESSAGE_SPREAD_MAX;
-    return check(descriptor, bytes.len ? bytes.data : &nothing, bytes.len, NULL, &room, err);
+    return check_wire(descriptor, bytes.len ? bytes.data : &nothing, bytes.len, NULL, &room, err);
 }
 
 furrow_status furrow_message_unpack(const ProtobufCMessageDescriptor *descriptor, furrow_bytes bytes,
@@ -168,7 +168,7 @@ furrow_status furrow_message_unpack(const ProtobufCMessageDescriptor *descriptor
     const uint8_t *data = bytes.len ? bytes.data : &nothing;
 
     size_t room = FURROW_MESSAGE_SPREAD_MAX;
-    furrow_status status = check(descriptor, data, bytes.len, NULL, &room, err);
+    furrow_status status = check_wire(descriptor, data, bytes.len, NULL, &room, err);
     if (status) return status;
     ProtobufCMessage *message = protobuf_c_message_unpack(descriptor, &allocator, bytes.len, data);
     if (!message && watched.full)

@@ -166,3 +166,20 @@ int store_world_main(const char *name, const TTest *const tests[], size_t count)
     srunner_free(runner);
     return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
+
+static void call_task(void *arg)
+{
+    store_world_caller *self = arg;
+    self->status = store_world_ask(self->world, self->store, self->words, &self->value, &self->err);
+    --*self->left;
+}
+
+void store_world_start_callers(store_world *world, furrow_store *store, store_world_caller *callers, size_t count,
+                               const char *words, size_t *left)
+{
+    *left = count;
+    for (size_t i = 0; i < count; i++) {
+        callers[i] = (store_world_caller){.world = world, .store = store, .words = words, .left = left};
+        ck_assert_ok(furrow_loop_spawn(world->loop, call_task, &callers[i], failure));
+    }
+}

@@ -65,4 +65,18 @@ uint32_t store_world_random(uint32_t below);
 
 int store_world_main(const char *name, const TTest *const tests[], size_t count);
 
+/* A task that asks once, and what came of it. */
+typedef struct store_world_caller {
+    store_world *world;
+    furrow_store *store;
+    const char *words;
+    furrow_status status;
+    furrow_value value;
+    furrow_error err;
+    size_t *left;
+} store_world_caller;
+/* So many of them, each of which asks for @words; *left becomes 0 when all have their answers. */
+void store_world_start_callers(store_world *world, furrow_store *store, store_world_caller *callers, size_t count,
+                               const char *words, size_t *left);
+
 #endif
