@@ -396,6 +396,54 @@ START_TEST(lists_and_batches_leave_damaged_states_out_and_say_which)
 }
 END_TEST
 
+static bool is_settled(farm *f, const char *durable, uint64_t sequence)
+{
+    furrow_js_consumer_state state = {0};
+    return furrow_js_consumer_info(f->operator_link, "EMPLOYEE", durable, farm_within_ms(FARM_PATIENCE_MS), &state,
+                                   &err) == FURROW_OK &&
+           state.ack_pending == 0 && state.pending == 0 && state.ack_floor_seq >= sequence;
+}
+
+/* An empty message with the status 503: nats.c gives it to nobody. Owner and reader find it, each with its own rights
+ * across accounts, and the owner puts the state that there was on top of it. */
+static void swallowed(farm *f)
+{
+    char *letters = NULL;
+    farm_start_all(f, 1);
+    ck_assert_int_eq(furrow_js_import(f->operator_link, "EMPLOYEE", "employee", &err), FURROW_OK);
+    ck_assert_int_eq(farm_call(f, EMPLOYEE "HireEmployee",
+                               "{\"id\":\"E1\",\"givenName\":\"A\",\"familyName\":\"B\",\"badge\":\"1\"}", NULL, &err),
+                     FURROW_OK);
+    furrow_header status = {"Status", "503"};
+    furrow_js_publish_options options = {.expected_seq = FURROW_JS_ANY_SEQUENCE, .headers = &status, .header_count = 1};
+    furrow_js_puback ack;
+    ck_assert_int_eq(furrow_js_publish(farm_log(f, FARM_EMPLOYEE), "employee.v1.Employee.E1", (furrow_bytes){NULL, 0},
+                                       &options, farm_within_ms(FARM_PATIENCE_MS), &ack, &err),
+                     FURROW_OK);
+    static const char *const durables[] = {"employee", "timesheet"};
+    for (size_t i = 0; i < 2; i++)
+        ck_assert_msg(FURROW_TEST_EVENTUALLY_IN_TASK(is_settled(f, durables[i], ack.sequence), FARM_PATIENCE_MS), "%s",
+                      durables[i]);
+    for (size_t i = 0; i < 2; i++) {
+        const char *health = farm_text(f, "furrow.v1.Health.%s", durables[i]);
+        ck_assert_int_eq(farm_call(f, health, "", &letters, &err), FURROW_OK);
+        ck_assert_msg(strstr(letters, "\"dead_lettered\":1") != NULL, "%s", letters);
+    }
+    AWAIT_ANSWER(f, EMPLOYEE "GetEmployee", "{\"id\":\"E1\"}", FURROW_OK);
+    furrow_js_stored newest;
+    ck_assert_int_eq(furrow_js_get_last(f->operator_link, "EMPLOYEE", "employee.v1.Employee.E1",
+                                        farm_within_ms(FARM_PATIENCE_MS), f->arena, &newest, &err),
+                     FURROW_OK);
+    ck_assert_uint_gt(newest.sequence, ack.sequence);
+    ck_assert_str_eq(furrow_js_stored_header(&newest, "ce-type", f->arena), "employee.v1.Employee.restored");
+}
+
+START_TEST(a_message_that_nats_swallows_is_found_across_accounts)
+{
+    farm_run(swallowed);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("states");
@@ -409,6 +457,7 @@ int main(void)
     tcase_add_test(tests, a_damaged_day_is_told_and_costs_no_other);
     tcase_add_test(tests, a_damaged_internal_entity_is_told_and_costs_no_other);
     tcase_add_test(tests, a_reaction_that_meets_a_damaged_day_is_parked);
+    tcase_add_test(tests, a_message_that_nats_swallows_is_found_across_accounts);
     tcase_add_test(tests, what_is_kept_of_others_is_checked_before_it_is_used);
     tcase_add_test(tests, lists_and_batches_leave_damaged_states_out_and_say_which);
     srunner_run_all(runner, CK_NORMAL);
