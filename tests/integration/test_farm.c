@@ -437,7 +437,7 @@ static void wrong_input(farm *f)
     char *health = NULL;
     ck_assert(
         FURROW_TEST_EVENTUALLY_IN_TASK(farm_call(f, "furrow.v1.Health.timesheet", "", &health, &err) == FURROW_OK &&
-                                           strstr(health, "\"alarms\":[\"dead letters: 1 events of EMPLOYEE"),
+                                           strstr(health, "\"alarms\":[\"dead letters: 1 of EMPLOYEE: "),
                                        FARM_PATIENCE_MS));
     ck_assert_int_eq(farm_tool(f, &health, (const char *const[]){"health", "timesheet", NULL}), 0); /* it serves */
     ck_assert_ptr_nonnull(strstr(health, "dead letters"));
