@@ -103,7 +103,7 @@ def bottleneck(farms, scale):
     for count in scale.consumers:
         for way in WAYS:
             farm = farms.of(way)
-            run = farm.clock_in(farm.only(way, count), "--in-flight", 16, "--seconds", scale.seconds, "--warm-up", scale.seconds / 5)
+            run = farm.clock_in(farm.only(way, count), "--in-flight", 16, "--seconds", scale.seconds, "--warm-up", scale.seconds / 5, rest=False)
             owners = sum(run.cpu[owner] for owner in OWNERS)
             yield [way, count, run.per_s, run.p99_us, run.requests, run.requests * run.per_s, owners, 100 * owners * run.per_s / 1e6]
 
@@ -160,19 +160,20 @@ def restart(farm, names):
     farm.start_owners(names)
 
 
-def outage(farms, scale):
+def outage(farms, scale, ways=WAYS):
     """A steady rate of commands while an owner, or all of them, are as the fault says."""
     how = ("--rate", scale.outage_rate, "--seconds", scale.outage_seconds, "--warm-up", 0.2, "--timeout-ms", scale.timeout_ms)
-    alive = {}
-    farms.asking.of_ways(WAYS[:-1])
-    farms.keeping.of_ways(WAYS[-1:])
+    alive, groups = {}, [(farm, [way for way in ways if farms.of(way) is farm]) for farm in (farms.asking, farms.keeping)]
+    groups = [(farm, group) for farm, group in groups if group]
+    for farm, group in groups:
+        farm.of_ways(group)
     for fault, owners in (("none", ""), *scale.faults):
-        for farm, ways in ((farms.asking, WAYS[:-1]), (farms.keeping, WAYS[-1:])):
+        for farm, group in groups:
             names = [OWNER_KILLED] if owners == "one" else list(OWNERS)
             harm = FAULTS[fault](farm, names)
             next(harm)
-            for way, crew in zip(ways, farm.crews):
-                run = farm.clock_in([crew], *how, during=(lambda: restart(farm, names)) if fault == "restarting" else None)
+            for way, crew in zip(group, farm.crews):
+                run = farm.clock_in([crew], *how, during=(lambda: restart(farm, names)) if fault == "restarting" else None, rest=False)
                 alive.setdefault(way, run)
                 yield [way, fault, owners, 100 * run.share_ok, run.p50_us, run.p99_us, alive[way].p99_us]
                 if (fault, owners) == ("slow", "all"):
@@ -193,7 +194,7 @@ def outage_trace(farms, scale):
             time.sleep(1.5)
             next(harm, None)
         farm.clock_in(farm.only(way), "--rate", scale.outage_rate, "--seconds", 4, "--warm-up", 0, "--timeout-ms", scale.timeout_ms, "--trace", file,
-                      during=kill_and_bring_back)
+                      during=kill_and_bring_back, rest=False)
         for line in open(file):
             yield [way, *(float(word) for word in line.split())]
 
@@ -292,4 +293,5 @@ def growth(farms, scale):
                 yield [way, employees, run.per_s, run.p50_us, run.p99_us, kept, jetstream_bytes(farm.world)["EMPLOYEE"][1]]
 
 
-MEASURED = {"speed": speed, "bare": bare, "bottleneck": bottleneck, "outage": outage, "outage_trace": outage_trace, "freshness": freshness, "bytes": bandwidth, "bulk": bulk, "growth": growth}
+MEASURED = {"speed": speed, "bare": bare, "bottleneck": bottleneck, "outage": outage, "outage_trace": outage_trace, "freshness": freshness,
+            "bytes": bandwidth, "bulk": bulk, "growth": growth}
