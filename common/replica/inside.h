@@ -3,7 +3,7 @@
  *   replica.c  life cycle and the public getters     apply.c   events -> records: the intake, its batches and workers
  *   keeper.c   the state machine, one task           repair.c  lease, clearing and side reads
  *   react.c    pending reactions -> the handler      wait.c    who waits for a version
- *   redo.c     what is in the dead letters, once more
+ *   redo.c     what is in the dead letters, once more   age.c  how old the records are
  * All run on the loop's thread; every task of a replica is counted in `tasks`, and destroy waits for the last.
  */
 #ifndef FURROW_REPLICA_INSIDE_H
@@ -27,6 +27,7 @@
 typedef struct furrow_intake_batch furrow_intake_batch;
 typedef struct furrow_reactor furrow_reactor;
 typedef struct furrow_version_waiter furrow_version_waiter;
+typedef struct furrow_age_waiter furrow_age_waiter;
 
 typedef enum furrow_phase {
     FURROW_PHASE_CONNECT,
@@ -98,6 +99,12 @@ struct furrow_replica {
     furrow_reactor *reactor;
     furrow_version_waiter *waiters;
     size_t waiter_count;
+
+    /* age.c */
+    uint64_t proven_ns; /* when nothing was missing for certain; 0: never yet */
+    bool probing, probe_failed;
+    char probe_why[200]; /* why the last probe failed, or "" */
+    furrow_age_waiter *age_waiters;
 
     furrow_link_watch link_watch;
     furrow_store_watch store_watch;

@@ -391,7 +391,10 @@ static furrow_phase guard(furrow_replica *replica)
     bool moved = true;
     furrow_status status = look(replica, &err);
     if (status == FURROW_NOT_FOUND) return in_trouble(replica, &err);
-    if (status != FURROW_OK) return FURROW_PHASE_GUARD; /* reads go on; the age tells */
+    if (status != FURROW_OK) { /* reads go on; the age tells */
+        furrow_replica_set_current(replica, false);
+        return FURROW_PHASE_GUARD;
+    }
     look_for_starvation(replica);
     if (furrow_verdict_of(&replica->sight).kind != FURROW_VERDICT_FOLLOW || !is_adopted(replica)) {
         furrow_table_doubt(replica->table, "they are no longer what was verified");

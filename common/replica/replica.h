@@ -129,6 +129,18 @@ furrow_status furrow_replica_wait(furrow_replica *replica, const char *id, uint6
                                   furrow_error *err) FURROW_MUST_USE;
 
 /*
+ * Are the records at most @max_ns old: did they hold all that the log had at some moment since? *age_ns, which is set in
+ * any case, says how old they are known to be; UINT64_MAX: not known. When they may be older, the log is asked, until
+ * @deadline_ns at most; with 0 nothing is waited for, but the asking begins. An idle log's replica is young, and so is
+ * one whose newest events are still on their way. Records that were whole after @since_ns, when the request came, are
+ * young enough for any @max_ns. Parks.
+ *
+ * Errors: UNAVAILABLE says how old they are, and why.
+ */
+furrow_status furrow_replica_freshen(furrow_replica *replica, uint64_t since_ns, uint64_t max_ns, uint64_t deadline_ns,
+                                     uint64_t *age_ns, furrow_error *err) FURROW_MUST_USE;
+
+/*
  * Does again what went to the dead letters, after its cause is mended: applies the newest state of @subject, or leaves
  * what is newer, and makes the reaction to it pending, with no `before`, if it was a @reaction. *version: of that state.
  * Any number of times, from any process. Parks.

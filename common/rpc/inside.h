@@ -54,6 +54,7 @@ struct furrow_call {
     furrow_place place;
     furrow_follower *followers; /* calls with the same idempotency key, waiting for this one */
     struct furrow_call *next;   /* in the pool, or among keyed calls that run */
+    char age[16];               /* Furrow-Age of the answer, or "" */
     size_t versions_len;
     bool versions_cut; /* one did not fit */
     furrow_command command;

@@ -67,10 +67,11 @@ static furrow_status check_size(furrow_call *call, furrow_error *err)
 
 void furrow_reply_ok(furrow_call *call, const ProtobufCMessage *response)
 {
-    furrow_header headers[2];
+    furrow_header headers[3];
     furrow_error err = {0};
     size_t count = content_type(call, &headers[0]);
     if (call->versions_len > 0) headers[count++] = (furrow_header){FURROW_HEADER_VERSION, call->versions};
+    if (call->age[0]) headers[count++] = (furrow_header){FURROW_HEADER_AGE, call->age};
     furrow_status status = encode(call, response, &call->served->server->packed, &err);
     if (status == FURROW_OK) status = check_size(call, &err);
     if (status == FURROW_OK) {
@@ -86,7 +87,7 @@ void furrow_reply_error(furrow_call *call, const furrow_error *err)
     furrow_buffer *body = &call->served->server->packed;
     furrow_error clean = *err;
     char line[FURROW_STATUS_LINE], number[12];
-    furrow_header headers[4];
+    furrow_header headers[5];
     furrow_status_message_clean(&clean);
     furrow_status_message_line(&clean, line);
     snprintf(number, sizeof number, "%d", (int)clean.code);
@@ -97,6 +98,7 @@ void furrow_reply_error(furrow_call *call, const furrow_error *err)
     headers[1] = (furrow_header){FURROW_HEADER_ERROR_CODE, number};
     size_t count = 2 + content_type(call, &headers[2]);
     if (call->versions_len > 0) headers[count++] = (furrow_header){FURROW_HEADER_VERSION, call->versions};
+    if (call->age[0]) headers[count++] = (furrow_header){FURROW_HEADER_AGE, call->age};
     (void)!publish(call, headers, count, NULL);
 }
 

@@ -61,10 +61,19 @@ const furrow_command *furrow_call_command(furrow_call *call);
 void furrow_call_wrote(furrow_call *call, const char *entity_subject, uint64_t sequence);
 
 /* Furrow-After pairs of the request are handed to this before the handler runs; it parks until each is satisfied.
- * DEADLINE_EXCEEDED, with what is missing; a deadline of 0 only asks whether it is. FAILED_PRECONDITION for a stream
- * this service does not keep. */
+ * DEADLINE_EXCEEDED, with what is missing; a deadline of 0 only asks whether it is. OK at once for what this service does
+ * not keep, so that one list of pairs, of all that a caller has done, serves everywhere. */
 typedef furrow_status furrow_after_fn(void *user, const furrow_version_token *token, uint64_t deadline_ns,
                                       furrow_error *err);
+
+/*
+ * How old is what answers are built on: how long ago was it last known to hold all that its logs had? *age_ns is
+ * UINT64_MAX when that has never been known; it is set in any case. OK when it is at most @max_ns, or that was after the
+ * request came, at @arrival_ns. It may be found out by asking: parks until @deadline_ns at most, not at all when that is
+ * 0. UNAVAILABLE with what is too old.
+ */
+typedef furrow_status furrow_age_fn(void *user, uint64_t arrival_ns, uint64_t max_ns, uint64_t deadline_ns,
+                                    uint64_t *age_ns, furrow_error *err);
 
 typedef struct furrow_server_options {
     const char *queue;           /* queue group: the service's short name */
@@ -83,7 +92,8 @@ typedef struct furrow_server_options {
     const furrow_secret *secret; /* … sealed with it; NULL of either: no Idempotency-Key support */
     size_t max_results;          /* remembered of all the service's processes: of more the oldest go; 0: 100000 */
     size_t max_result_bytes;     /* of Redis that they take; 0: 256 MiB */
-    furrow_after_fn *after;      /* NULL: Furrow-After is FAILED_PRECONDITION */
+    furrow_after_fn *after;      /* NULL: nothing is kept here, and Furrow-After has nothing to wait for */
+    furrow_age_fn *age;          /* NULL: nothing is kept here, and what is answered is never old */
     bool (*ready)(void *user, const char **why); /* NULL or false: requests answer UNAVAILABLE with why */
     void *user;
 } furrow_server_options;

@@ -1,6 +1,6 @@
 /*
- * The stages between a message and its handler, in order: encoding, readiness, size, deadline, Furrow-After, decoding,
- * idempotency key, and the handler itself. The first that refuses ends the call. Headers are looked at only when the
+ * The stages between a message and its handler, in order: encoding, readiness, size, deadline, Furrow-After, Furrow-Max-Age,
+ * decoding, idempotency key, and the handler itself. The first that refuses ends the call. Headers are looked at only when the
  * message has any. Depends on wire and link.
  */
 #include "base/clock.h"
@@ -215,13 +215,30 @@ static furrow_status wait_after(furrow_call *call, const char *text, furrow_erro
     size_t count = 0;
     if (!text) return FURROW_OK;
     furrow_status status = furrow_header_parse_after(text, tokens, &count, err);
-    if (status == FURROW_OK && !options->after)
-        status = furrow_fail(err, FURROW_FAILED_PRECONDITION, FURROW_HEADER_AFTER ": this service keeps no records");
-    for (size_t i = 0; status == FURROW_OK && i < count; i++) {
+    for (size_t i = 0; status == FURROW_OK && options->after && i < count; i++) {
         status = wait_for_version(call, &tokens[i], err);
         if (status == FURROW_OK) status = furrow_call_may_begin(call, err);
     }
     return status;
+}
+
+/* Young enough as far as is known, or by asking. What is too old is told in any case: how old. */
+static furrow_status check_age(furrow_call *call, const char *text, furrow_error *err)
+{
+    const furrow_server_options *options = &call->served->server->options;
+    uint64_t max_ns, until_ns, age_ns = 0;
+    if (!text) return FURROW_OK;
+    furrow_status status = furrow_header_parse_max_age(text, &max_ns, err);
+    if (status != FURROW_OK) return status;
+    if (options->age) status = options->age(options->user, call->arrival_ns, max_ns, 0, &age_ns, err);
+    if (status == FURROW_UNAVAILABLE) {
+        status = furrow_call_begin_wait(call, &until_ns, err);
+        if (status != FURROW_OK) return status;
+        status = options->age(options->user, call->arrival_ns, max_ns, until_ns, &age_ns, err);
+        status = furrow_call_end_wait(call, status, until_ns, err);
+    }
+    if (age_ns != UINT64_MAX) furrow_header_format_timeout(age_ns, call->age);
+    return status == FURROW_OK ? furrow_call_may_begin(call, err) : status;
 }
 
 static furrow_status handle(furrow_call *call, const ProtobufCMessage *request, ProtobufCMessage **response,
@@ -245,6 +262,7 @@ furrow_status furrow_call_work(furrow_call *call, ProtobufCMessage **response, f
         status = read_key(call, furrow_msg_header(call->msg, FURROW_HEADER_IDEMPOTENCY_KEY), err);
         /* Before it is decoded: who waits keeps no memory but the message's. */
         if (status == FURROW_OK) status = wait_after(call, furrow_msg_header(call->msg, FURROW_HEADER_AFTER), err);
+        if (status == FURROW_OK) status = check_age(call, furrow_msg_header(call->msg, FURROW_HEADER_MAX_AGE), err);
     }
     if (status == FURROW_OK) status = decode(call, &request, err);
     if (status != FURROW_OK) return status;

@@ -206,8 +206,26 @@ static furrow_status wait_after(void *user, const furrow_version_token *token, u
         snprintf(text, sizeof text, "%.*s", (int)id.len, (const char *)id.data);
         return furrow_replica_wait(furrow_assembly_replica(service, i), text, token->sequence, deadline_ns, err);
     }
-    return furrow_fail(err, FURROW_FAILED_PRECONDITION, "Furrow-After: %s keeps nothing of %s",
-                       service->definition->name, token->subject);
+    return FURROW_OK; /* of what is not kept here nothing is answered either */
+}
+
+/* Furrow-Max-Age: as old as the oldest of all that is kept. */
+static furrow_status check_age(void *user, uint64_t arrival_ns, uint64_t max_ns, uint64_t deadline_ns, uint64_t *age_ns,
+                               furrow_error *err)
+{
+    furrow_service *service = user;
+    furrow_status status = FURROW_OK;
+    *age_ns = 0;
+    for (size_t i = 0; i < furrow_assembly_replicas(service); i++) {
+        uint64_t age;
+        furrow_error why;
+        furrow_status one =
+            furrow_replica_freshen(furrow_assembly_replica(service, i), arrival_ns, max_ns, deadline_ns, &age, &why);
+        if (age > *age_ns) *age_ns = age;
+        if (one != FURROW_OK && err) *err = why;
+        if (one != FURROW_OK) status = one;
+    }
+    return status;
 }
 
 static const char *state_name(furrow_replica_state state)
@@ -288,6 +306,7 @@ static furrow_status make_server(furrow_service *service, furrow_error *err)
                                                       .max_results = (size_t)config->results_max,
                                                       .max_result_bytes = (size_t)config->results_mb << 20,
                                                       .after = wait_after,
+                                                      .age = check_age,
                                                       .ready = is_ready,
                                                       .user = service},
                              err);

@@ -22,7 +22,8 @@ static const struct {
 #define VALUE_MAX   1024
 #define LONGEST_NS  ((uint64_t)INT64_MAX) /* so that now + timeout never wraps */
 
-furrow_status furrow_header_parse_timeout(const char *text, uint64_t *ns, furrow_error *err)
+/* The whole of @text, or false. */
+static bool parse_duration(const char *text, uint64_t *ns)
 {
     size_t digits = 0;
     uint64_t value = 0;
@@ -33,11 +34,24 @@ furrow_status furrow_header_parse_timeout(const char *text, uint64_t *ns, furrow
         for (size_t i = 0; i < UNIT_COUNT; i++) {
             if (units[i].letter != text[digits]) continue;
             *ns = value > LONGEST_NS / units[i].ns ? LONGEST_NS : value * units[i].ns;
-            return FURROW_OK;
+            return true;
         }
     }
+    return false;
+}
+
+furrow_status furrow_header_parse_timeout(const char *text, uint64_t *ns, furrow_error *err)
+{
+    if (parse_duration(text, ns)) return FURROW_OK;
     return furrow_fail(err, FURROW_INVALID_ARGUMENT,
                        FURROW_HEADER_TIMEOUT " must be 1 to 8 digits and one of H M S m u n, such as 250m");
+}
+
+furrow_status furrow_header_parse_max_age(const char *text, uint64_t *ns, furrow_error *err)
+{
+    if (parse_duration(text, ns)) return FURROW_OK;
+    return furrow_fail(err, FURROW_INVALID_ARGUMENT,
+                       FURROW_HEADER_MAX_AGE " must be 1 to 8 digits and one of H M S m u n, such as 2S");
 }
 
 /* Rounds up in the finest unit that 8 digits hold, so a callee never sees less time than there is. */

@@ -14,6 +14,8 @@
 #define FURROW_HEADER_IDEMPOTENCY_KEY "Idempotency-Key"
 #define FURROW_HEADER_VERSION         "Furrow-Version"
 #define FURROW_HEADER_AFTER           "Furrow-After"
+#define FURROW_HEADER_AGE             "Furrow-Age"
+#define FURROW_HEADER_MAX_AGE         "Furrow-Max-Age"
 #define FURROW_HEADER_BY              "Furrow-By" /* of an event: whose command it was */
 #define FURROW_HEADER_TRACEPARENT     "traceparent"
 #define FURROW_HEADER_ERROR           "Nats-Service-Error"
@@ -35,6 +37,9 @@ typedef enum furrow_encoding { FURROW_PROTOBUF, FURROW_JSON } furrow_encoding;
  * https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md
  */
 furrow_status furrow_header_parse_timeout(const char *text, uint64_t *ns, furrow_error *err) FURROW_MUST_USE;
+/* Furrow-Max-Age has the same form, and may be 0. */
+furrow_status furrow_header_parse_max_age(const char *text, uint64_t *ns, furrow_error *err) FURROW_MUST_USE;
+/* Rounds up; Furrow-Age, too. */
 void furrow_header_format_timeout(uint64_t ns, char out[16]);
 
 /*
