@@ -28,6 +28,7 @@ furrow_integration_test(test_accounts furrow_test_farm)
 furrow_integration_test(test_deadletter furrow_test_farm)
 furrow_integration_test(test_history furrow_test_farm)
 furrow_integration_test(test_age furrow_test_farm)
+furrow_integration_test(test_audit furrow_test_farm)
 
 # What `furrow lineage` tells, against what can be found another way.
 find_package(Python3 COMPONENTS Interpreter REQUIRED)

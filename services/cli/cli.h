@@ -28,6 +28,7 @@ struct cli_command {
     int (*run)(cli *tool); /* returns the exit code */
 };
 
+int cli_audit(cli *tool);
 int cli_call(cli *tool);
 int cli_deadletter(cli *tool);
 int cli_decode(cli *tool);

@@ -28,6 +28,9 @@ static const cli_command commands[] = {
      "state of services (default: all) and of what they replicate; --probe: of the instance FURROW_INSTANCE_ID, by "
      "exit code",
      cli_health},
+    {"audit", "[SERVICE [ENTITY]] [--repair] [--json] [--single-account]",
+     "compare what services keep in Redis with the log, record by record; --repair: put right what is wrong",
+     cli_audit},
     {"history", "ENTITY ID [--json] [--single-account]",
      "what the log still has of one entity: when, whose command, which event, which fields it changed", cli_history},
     {"lineage", "[--json | --dot | --svg] [--single-account]",
