@@ -169,7 +169,7 @@ static void pause_for_redis(furrow_replica *replica, uint64_t ms)
 static furrow_status write_some(furrow_intake_batch *batch, size_t first, size_t count, furrow_error *err)
 {
     furrow_replica *replica = batch->replica;
-    furrow_backoff backoff = {.base_ms = 20, .max_ms = 1000};
+    furrow_backoff backoff = {.base_ms = 20, .max_ms = 250};
     for (unsigned refused = 0;;) {
         size_t applied = 0;
         if (batch->patient && is_outdated(replica)) return furrow_fail(err, FURROW_UNAVAILABLE, "NATS was away");

@@ -189,12 +189,26 @@ static void let_go_of_the_old(furrow_replica *replica)
 
 /* ---- the phases ---- */
 
+/* Of a build that was in a Redis that may evict, nobody knows what is gone: it must be followed by another. */
+static furrow_phase suspect_build(furrow_replica *replica)
+{
+    furrow_marker marker;
+    furrow_table_doubt(replica->table, "Redis may evict them");
+    if (furrow_marker_read(replica->table, &marker, NULL) == FURROW_OK)
+        snprintf(replica->sight.suspect, sizeof replica->sight.suspect, "%s", marker.build);
+    furrow_replica_say(replica, "waiting: Redis %s", furrow_store_refusal(replica->store));
+    pause_ms(replica, FURROW_REPLICA_TICK_MS);
+    return FURROW_PHASE_CONNECT;
+}
+
 static furrow_phase connect_step(furrow_replica *replica)
 {
     if (!furrow_link_connected(replica->link)) {
         furrow_replica_say(replica, "waiting for NATS: %s", furrow_link_last_error(replica->link));
     } else if (!furrow_store_connected(replica->store)) {
         furrow_replica_say(replica, "waiting for Redis: %s", furrow_store_last_error(replica->store));
+    } else if (furrow_store_evicts(replica->store)) {
+        return suspect_build(replica);
     } else {
         return FURROW_PHASE_ASSESS;
     }
@@ -357,9 +371,13 @@ static furrow_phase follow_step(furrow_replica *replica)
     if (status != FURROW_OK) return in_trouble(replica, &err);
     if (!moved) return FURROW_PHASE_ASSESS;
     remember(replica);
-    if (there) return confirm(replica);
-    furrow_replica_say(replica, "catching up %llu/%llu", (unsigned long long)replica->floor,
-                       (unsigned long long)replica->goal);
+    const char *refusal = furrow_store_refusal(replica->store);
+    if (there && !refusal[0]) return confirm(replica);
+    if (refusal[0])
+        furrow_replica_say(replica, "waiting: Redis takes no writes: %s", refusal);
+    else
+        furrow_replica_say(replica, "catching up %llu/%llu", (unsigned long long)replica->floor,
+                           (unsigned long long)replica->goal);
     pause_ms(replica, POLL_MS);
     return FURROW_PHASE_FOLLOW;
 }
@@ -427,7 +445,8 @@ static furrow_phase guard_step(furrow_replica *replica)
     }
     if (replica->stopping || replica->draining) return FURROW_PHASE_GUARD;
     bool up = furrow_link_connected(replica->link) && furrow_store_connected(replica->store);
-    if (!furrow_table_trusted(replica->table)) return up ? FURROW_PHASE_ASSESS : FURROW_PHASE_CONNECT;
+    if (!furrow_table_trusted(replica->table))
+        return up && !furrow_store_evicts(replica->store) ? FURROW_PHASE_ASSESS : FURROW_PHASE_CONNECT;
     return up ? guard(replica) : FURROW_PHASE_GUARD;
 }
 

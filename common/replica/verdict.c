@@ -76,6 +76,11 @@ static bool other_redis(const furrow_sight *sight)
     return strcmp(sight->marker.run_id, sight->run_id) != 0;
 }
 
+static bool evicted(const furrow_sight *sight)
+{
+    return sight->suspect[0] != '\0' && strcmp(sight->suspect, sight->marker.build) == 0;
+}
+
 static bool starving(const furrow_sight *sight)
 {
     return sight->starving;
@@ -91,6 +96,7 @@ static const struct {
      "a newer program keeps these records in another shape; upgrade or stop this one"},
     {being_built, FURROW_VERDICT_REBUILD, "a rebuild was not finished"},
     {other_shape, FURROW_VERDICT_REBUILD, "the records have another shape"},
+    {evicted, FURROW_VERDICT_REBUILD, "Redis may have evicted records"},
     {own_other_log, FURROW_VERDICT_REFUSE, "the log is not the one these records were made from"},
     {own_log_went_back, FURROW_VERDICT_REFUSE, "the log is older than these records"},
     {other_log, FURROW_VERDICT_REBUILD, "the stream was deleted and made again"},

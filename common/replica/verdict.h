@@ -27,6 +27,7 @@ typedef struct furrow_sight {
     bool starving;     /* the durable says that nothing is pending, and is behind the log */
     furrow_marker marker;
     furrow_js_stream_state stream; /* looked at after the marker, so its last sequence is no older than the position */
+    char suspect[27];              /* a build that a Redis that evicts may have lost records of, or "" */
     uint64_t event_seq;            /* the log's last event up to the newest version of known time, or 0 */
     int64_t event_ns;              /* when the log took it */
     char run_id[41];               /* of the Redis process we are connected to */

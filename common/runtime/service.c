@@ -169,6 +169,13 @@ const char *furrow_assembly_stream(const furrow_service *service, size_t at)
 static const char *describe_redis(furrow_service *service)
 {
     const char *why = furrow_store_last_error(service->store);
+    if (furrow_store_connected(service->store)) {
+        const char *refusal = furrow_store_refusal(service->store);
+        bool unfit = furrow_store_evicts(service->store) || furrow_bytes_after(refusal, "is a replica");
+        snprintf(service->redis_why, sizeof service->redis_why, "Redis %s%s",
+                 unfit ? "" : "takes no writes: ", refusal);
+        return service->redis_why;
+    }
     bool named = furrow_bytes_after(why, "Redis ") != NULL;
     snprintf(service->redis_why, sizeof service->redis_why, "%s%s",
              named ? "" : "Redis: ", why[0] ? why : "not connected yet");
@@ -179,7 +186,7 @@ static const char *describe_redis(furrow_service *service)
 static bool is_ready(void *user, const char **why)
 {
     furrow_service *service = user;
-    if (!furrow_store_connected(service->store)) {
+    if (!furrow_store_connected(service->store) || furrow_store_refusal(service->store)[0]) {
         *why = describe_redis(service);
         return false;
     }

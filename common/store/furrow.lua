@@ -429,7 +429,8 @@ local function forget(K, A)
   return #members
 end
 
--- That Redis answers, knows this library, and lets us call it.
+-- That Redis answers, knows this library, and lets us call it. It counts as one that writes: so a Redis that is full, or
+-- that takes no writes for another reason, says so.
 local function ping()
   return 1
 end
@@ -440,6 +441,7 @@ redis.register_function('@FURROW_LIBRARY@_note', note)
 redis.register_function('@FURROW_LIBRARY@_move', move)
 redis.register_function('@FURROW_LIBRARY@_lease', lease)
 redis.register_function('@FURROW_LIBRARY@_remember', remember)
+redis.register_function('@FURROW_LIBRARY@_ping', ping)
 redis.register_function('@FURROW_LIBRARY@_retry', retry)
 -- What these do is how a full Redis gets room again.
 redis.register_function{function_name = '@FURROW_LIBRARY@_reacted', callback = reacted, flags = {'allow-oom'}}
@@ -448,4 +450,3 @@ redis.register_function{function_name = '@FURROW_LIBRARY@_park', callback = park
 redis.register_function{function_name = '@FURROW_LIBRARY@_begin', callback = begin, flags = {'allow-oom'}}
 redis.register_function{function_name = '@FURROW_LIBRARY@_clear', callback = clear, flags = {'allow-oom'}}
 redis.register_function{function_name = '@FURROW_LIBRARY@_drop', callback = drop_derived, flags = {'allow-oom'}}
-redis.register_function{function_name = '@FURROW_LIBRARY@_ping', callback = ping, flags = {'no-writes'}}

@@ -11,11 +11,8 @@
 #include <stdio.h>
 #include <string.h>
 
-enum {
-    PROBES = 4,
-    PROBES_STALLED = 10,
-    GIVE_UP = 5
-}; /* probes in a timeout; timeouts until the connection is given up */
+/* Probes in a timeout; timeouts until the connection is given up; between two looks at INFO. */
+enum { PROBES = 4, PROBES_STALLED = 10, GIVE_UP = 5, INSPECT_MS = 1000 };
 
 static uint64_t now_ms(const furrow_store *store)
 {
@@ -40,7 +37,8 @@ static uint64_t silence_due_ms(const furrow_store *store)
 
 static uint64_t probe_due_ms(const furrow_store *store)
 {
-    return store->probed_ms + store->timeout_ms / (store->state == FURROW_REDIS_READY ? PROBES : PROBES_STALLED);
+    bool well = store->state == FURROW_REDIS_READY && !store->refused[0];
+    return store->probed_ms + store->timeout_ms / (well ? PROBES : PROBES_STALLED);
 }
 
 static void on_pulse(uv_timer_t *timer);
@@ -83,7 +81,8 @@ static void on_pulse(uv_timer_t *timer)
 
 void furrow_pulse_start(furrow_store *store)
 {
-    store->probing = false;
+    store->probing = store->inspecting = false;
+    store->refused[0] = '\0';
     store->suspected_ms = 0;
     store->heard_ms = store->probed_ms = now_ms(store);
     schedule(store);
@@ -98,11 +97,35 @@ static void on_probed(furrow_store *store, furrow_pipelined *request)
 {
     store->probing = false;
     if (store->state == FURROW_REDIS_CONNECTING) store->generation++;
-    if (request->status == FURROW_OK)
+    bool refused = request->status != FURROW_OK && store->refused[0]; /* it answers, and says why it takes no writes */
+    if (request->status == FURROW_OK || refused)
         furrow_redis_serve(store);
-    else
+    else if (!furrow_bytes_after(request->text, "READONLY")) /* which is left, see redis.c */
         furrow_redis_stall(store, request->text);
+    if (request->status == FURROW_OK) furrow_redis_refuse(store, "");
     schedule(store);
+}
+
+static void on_inspected(furrow_store *store, furrow_pipelined *request)
+{
+    store->inspecting = false;
+    if (request->status == FURROW_OK) furrow_redis_inspect(store, &request->value);
+}
+
+/* With a probe, so that nobody is woken for it alone. */
+static void inspect(furrow_store *store)
+{
+    static const char *const words[] = {"INFO", "memory", "replication"};
+    if (store->inspecting || store->state != FURROW_REDIS_READY || now_ms(store) - store->inspected_ms < INSPECT_MS)
+        return;
+    store->inspecting = true;
+    store->inspected_ms = now_ms(store);
+    furrow_arena_reset(store->inspection_arena);
+    store->inspection =
+        (furrow_pipelined){.done = on_inspected, .mark = store->out.len, .arena = store->inspection_arena};
+    furrow_buffer_append_text(&store->out, "*3\r\n");
+    for (size_t i = 0; i < 3; i++) furrow_pipeline_arg(&store->out, words[i], strlen(words[i]));
+    furrow_redis_enqueue(store, &store->inspection);
 }
 
 void furrow_pulse_probe(furrow_store *store)
@@ -122,4 +145,5 @@ void furrow_pulse_probe(furrow_store *store)
         furrow_pipeline_arg_number(&store->out, 0);
     }
     furrow_redis_enqueue(store, &store->probe);
+    inspect(store);
 }

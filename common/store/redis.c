@@ -149,6 +149,55 @@ void furrow_redis_serve(furrow_store *store)
     tell_watches(store, true);
 }
 
+/* ---- connected, and yet not to be relied on ---- */
+
+/* Both together are what the watches are told of: it serves, or something is amiss. */
+static void change_refusal(furrow_store *store, char *text, size_t size, const char *why)
+{
+    bool was = furrow_store_refusal(store)[0] != '\0';
+    snprintf(text, size, "%.190s", why);
+    bool is = furrow_store_refusal(store)[0] != '\0';
+    if (was != is && store->state == FURROW_REDIS_READY) tell_watches(store, !is);
+}
+
+void furrow_redis_refuse(furrow_store *store, const char *why)
+{
+    change_refusal(store, store->refused, sizeof store->refused, why);
+}
+
+/* The value after "@name:" at the beginning of a line of INFO. */
+static furrow_bytes info_field(const char *info, const char *name)
+{
+    char line[64];
+    snprintf(line, sizeof line, "\n%s:", name);
+    const char *found = strstr(info, line);
+    if (!found) return (furrow_bytes){"", 0};
+    found += strlen(line);
+    return (furrow_bytes){found, strcspn(found, "\r\n")};
+}
+
+void furrow_redis_inspect(furrow_store *store, const furrow_value *info)
+{
+    char why[190] = "";
+    if (info->kind != FURROW_VALUE_TEXT) return;
+    furrow_bytes policy = info_field(info->text.data, "maxmemory_policy"),
+                 most = info_field(info->text.data, "maxmemory"), role = info_field(info->text.data, "role");
+    store->evicts = policy.len > 0 && !furrow_bytes_is(policy, "noeviction") && !furrow_bytes_is(most, "0");
+    if (store->evicts)
+        snprintf(why, sizeof why, "may evict records (maxmemory-policy %.*s): set it to noeviction",
+                 (int)(policy.len < 40 ? policy.len : 40), (const char *)policy.data);
+    else if (role.len > 0 && !furrow_bytes_is(role, "master"))
+        snprintf(why, sizeof why, "is a replica of another Redis: FURROW_REDIS_URL must name the primary");
+    if (!store->provisioning) change_refusal(store, store->unfit, sizeof store->unfit, why);
+}
+
+static bool tells_refusal(const furrow_reply_target *target)
+{
+    const char *text = target->error_text;
+    return target->error && (furrow_bytes_after(text, "OOM ") || furrow_bytes_after(text, "MISCONF ") ||
+                             furrow_bytes_after(text, "NOREPLICAS "));
+}
+
 /* An answer that says of Redis as a whole that it does not serve us: the others in the queue would hear the same. */
 static bool tells_stalled(const furrow_store *store)
 {
@@ -171,13 +220,16 @@ static bool take_answer(furrow_store *store)
     /* A primary that became a replica: leave it, the name may lead to the new primary. */
     bool demoted = store->target.error && furrow_bytes_after(store->target.error_text, "READONLY");
     bool stalled = tells_stalled(store) && store->state == FURROW_REDIS_READY;
+    bool refuses = tells_refusal(&store->target);
     char why[sizeof request->text];
     memcpy(why, request->text, sizeof why);
+    if (refuses) furrow_redis_refuse(store, why);
     if (request->done)
         request->done(store, request);
     else
         furrow_waiter_done(&request->waiter);
-    if (demoted && store->socket) furrow_redis_lose(store, "the server is a read-only replica");
+    if (demoted && store->socket)
+        furrow_redis_lose(store, "Redis is a read-only replica: FURROW_REDIS_URL must name the primary");
     if (stalled && store->state == FURROW_REDIS_READY) furrow_redis_stall(store, why);
     return store->socket != NULL;
 }
@@ -303,7 +355,9 @@ static void on_greeted(furrow_store *store, furrow_pipelined *request)
         furrow_redis_lose(store, text);
         return;
     }
-    if (which == 2) read_run_id(store, &request->value);
+    if (which != 2) return;
+    read_run_id(store, &request->value);
+    furrow_redis_inspect(store, &request->value);
 }
 
 static void greet(furrow_store *store, size_t which, const char *const argv[], size_t argc)
@@ -327,7 +381,7 @@ static void on_opened(void *owner)
     else if (store->password)
         greet(store, 0, (const char *const[]){"AUTH", password}, 2);
     if (store->address.database > 0) greet(store, 1, (const char *const[]){"SELECT", database}, 2);
-    greet(store, 2, (const char *const[]){"INFO", "server"}, 2);
+    greet(store, 2, (const char *const[]){"INFO", "server", "memory", "replication"}, 4);
     furrow_pulse_probe(store);
 }
 
@@ -357,6 +411,7 @@ static void release(furrow_store *store)
     furrow_budget_put(&store->unread, 0);
     furrow_buffer_fini(&store->out);
     furrow_arena_destroy(store->greeting_arena);
+    furrow_arena_destroy(store->inspection_arena);
     free(store->user);
     free(store->password);
     free(store);
@@ -388,8 +443,10 @@ static furrow_store *create(furrow_loop *loop, const furrow_store_options *optio
     store->flush.fn = on_turn_end;
     furrow_buffer_init(&store->out, FURROW_REDIS_OUTPUT_BYTES);
     store->greeting_arena = furrow_arena_create(GREETING_ARENA_BYTES);
+    store->inspection_arena = furrow_arena_create(GREETING_ARENA_BYTES);
     bool copied = copy_text(options->user, &store->user);
-    if (copy_text(options->password, &store->password) && copied && store->greeting_arena) return store;
+    if (copy_text(options->password, &store->password) && copied && store->greeting_arena && store->inspection_arena)
+        return store;
     release(store);
     return NULL;
 }
@@ -435,6 +492,16 @@ const char *furrow_store_complaint(const furrow_store *store, uint64_t *count)
 {
     if (count) *count = store->complaints;
     return store->complaint;
+}
+
+const char *furrow_store_refusal(const furrow_store *store)
+{
+    return store->unfit[0] ? store->unfit : store->refused;
+}
+
+bool furrow_store_evicts(const furrow_store *store)
+{
+    return store->evicts;
 }
 
 const char *furrow_store_last_error(const furrow_store *store)

@@ -8,6 +8,8 @@
  *     | silent for long         v
  *     +---------------- READY <---> STALLED: Redis is silent, busy or without our functions
  *
+ * READY is one that refuses writes (furrow_store_refusal), too: it can be read, and given room.
+ *
  * Commands are taken when READY only. A probe asks all the time whether Redis serves; STALLED keeps the connection, so
  * that all is well the moment that the probe is answered, and nothing was lost that a new connection would have to look
  * for. Answers come in the order of the commands, so requests wait in one queue; whoever gives up leaves a count behind
@@ -59,6 +61,9 @@ struct furrow_store {
     uint64_t generation;
     char run_id[41];
     char last_error[256], complaint[256];
+    char refused[200]; /* it takes no writes, as it says; or "" */
+    char unfit[200];   /* it is none to keep records in, as its INFO says; or "" */
+    bool evicts;
     uint64_t complaints;
 
     furrow_buffer out; /* commands; up to `flushed` they are with the kernel */
@@ -70,6 +75,10 @@ struct furrow_store {
 
     furrow_pipelined greetings[FURROW_REDIS_GREETINGS];
     furrow_arena *greeting_arena;
+    furrow_pipelined inspection; /* INFO, now and then */
+    furrow_arena *inspection_arena;
+    bool inspecting;
+    uint64_t inspected_ms;
     furrow_backoff backoff;
     uv_timer_t retry, pulse;
     int handles; /* open timers; the last one to close frees the store */
@@ -95,6 +104,11 @@ void furrow_redis_abandon(furrow_store *store, furrow_pipelined *request);
 void furrow_redis_serve(furrow_store *store);
 void furrow_redis_stall(furrow_store *store, const char *why);
 void furrow_redis_lose(furrow_store *store, const char *why);
+
+/* Redis takes no writes, because of @why; or takes them again (""). Connected it is all the same. */
+void furrow_redis_refuse(furrow_store *store, const char *why);
+/* What INFO says of it: sets `unfit`. */
+void furrow_redis_inspect(furrow_store *store, const furrow_value *info);
 
 /* pulse.c: begins with a connection and ends with it. probe: now, unless one is in flight. */
 void furrow_pulse_start(furrow_store *store);

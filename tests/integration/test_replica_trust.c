@@ -258,6 +258,64 @@ START_TEST(a_log_that_grew_past_our_newest_is_told_by_what_is_left_before_it)
 }
 END_TEST
 
+static void config_set(test_mesh *mesh, const char *name, const char *value)
+{
+    furrow_error err = {0};
+    FURROW_AUTO(furrow_arena) arena = furrow_arena_create(0);
+    furrow_value answer;
+    const furrow_bytes argv[] = {FURROW_BYTES_LITERAL("CONFIG"), FURROW_BYTES_LITERAL("SET"), furrow_bytes_of(name),
+                                 furrow_bytes_of(value)};
+    furrow_status status = furrow_store_command(mesh->store, argv, 4, arena, &answer, &err);
+    ck_assert_msg(status == FURROW_OK, "%s", err.text);
+}
+
+/* What cannot be applied cannot be read either: so nothing is, until it can. */
+static void outlives_a_full_redis(test_mesh *mesh)
+{
+    furrow_replica *replica = settled(mesh, 200);
+    config_set(mesh, "maxmemory", "1");
+    uint64_t newest = mesh_put(mesh, "p0", "not yet", 1);
+    AWAIT(furrow_store_refusal(mesh->store)[0]);
+    AWAIT(!mesh_ready(replica));
+    ck_assert(furrow_store_connected(mesh->store));
+    for (int i = 0; i < 5; i++) ck_assert(!read_is_right(replica, "p0", newest));
+    AWAIT(strstr(furrow_replica_describe(replica), "Redis"));
+    config_set(mesh, "maxmemory", "0");
+    mesh_await_ready(replica);
+    while (!read_is_right(replica, "p0", newest)) furrow_task_sleep_ms(1);
+    check_right(mesh, replica);
+    mesh_end(replica);
+}
+
+START_TEST(a_full_redis_takes_readiness_and_is_right_when_there_is_room)
+{
+    mesh_run(NULL, outlives_a_full_redis);
+}
+END_TEST
+
+/* Nobody knows what it has evicted. */
+static void refuses_to_be_evicted(test_mesh *mesh)
+{
+    furrow_replica *replica = settled(mesh, 500);
+    config_set(mesh, "maxmemory-policy", "allkeys-lru"); /* without a bound nothing is evicted */
+    config_set(mesh, "maxmemory", "1gb");
+    AWAIT(!mesh_ready(replica) && strstr(furrow_replica_describe(replica), "maxmemory-policy allkeys-lru"));
+    ck_assert(!read_is_right(replica, "p7", 8));
+    mesh_redis(mesh, "DEL", "timesheet:{Person}:p7", NULL); /* as if it were */
+    config_set(mesh, "maxmemory-policy", "noeviction");
+    mesh_await_ready(replica);
+    ck_assert_uint_ge(stats_of(replica).replayed, 500);
+    while (!read_is_right(replica, "p7", 8)) furrow_task_sleep_ms(1);
+    check_right(mesh, replica);
+    mesh_end(replica);
+}
+
+START_TEST(a_redis_that_may_evict_is_named_and_built_again_when_it_no_longer_may)
+{
+    mesh_run(NULL, refuses_to_be_evicted);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("replica trust");
@@ -267,6 +325,8 @@ int main(void)
     tcase_add_test(tests, a_redis_that_comes_back_older_is_not_read_before_it_was_replayed);
     tcase_add_test(tests, a_log_put_back_under_a_living_process_is_noticed_before_its_first_answer);
     tcase_add_test(tests, a_log_that_grew_past_our_newest_is_told_by_what_is_left_before_it);
+    tcase_add_test(tests, a_full_redis_takes_readiness_and_is_right_when_there_is_room);
+    tcase_add_test(tests, a_redis_that_may_evict_is_named_and_built_again_when_it_no_longer_may);
     suite_add_tcase(suite, tests);
     return mesh_main(suite, NULL);
 }
