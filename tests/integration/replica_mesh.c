@@ -217,6 +217,23 @@ void mesh_end(furrow_replica *replica)
     furrow_replica_destroy(replica);
 }
 
+furrow_replica_stats mesh_stats(furrow_replica *replica)
+{
+    furrow_replica_stats stats;
+    furrow_replica_stats_of(replica, &stats);
+    return stats;
+}
+
+furrow_replica *mesh_settled(test_mesh *mesh, int entities)
+{
+    furrow_replica *replica = mesh_replica(mesh, (furrow_replica_options){0});
+    mesh_put_many(mesh, "p", 0, entities, 0);
+    mesh_await_ready(replica);
+    mesh_await_rest(mesh, "timesheet");
+    AWAIT(mesh_stats(replica).position == (uint64_t)entities);
+    return replica;
+}
+
 bool mesh_ready(furrow_replica *replica)
 {
     return furrow_replica_state_of(replica) == FURROW_REPLICA_READY;

@@ -56,6 +56,9 @@ furrow_replica *mesh_replica(test_mesh *mesh, furrow_replica_options options);
 /* Drains and destroys. */
 void mesh_end(furrow_replica *replica);
 bool mesh_ready(furrow_replica *replica);
+furrow_replica_stats mesh_stats(furrow_replica *replica);
+/* A replica that has applied and acked so many entities, "p0" and on. */
+furrow_replica *mesh_settled(test_mesh *mesh, int entities);
 void mesh_await_ready(furrow_replica *replica);
 
 /* The log: what a put, a delete and anything else leaves in it. Each returns the sequence. */

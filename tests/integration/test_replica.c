@@ -14,13 +14,6 @@ static uint64_t soon(uint64_t ms)
     return furrow_clock_now_ns() + ms * FURROW_NS_PER_MS;
 }
 
-static furrow_replica_stats stats_of(furrow_replica *replica)
-{
-    furrow_replica_stats stats;
-    furrow_replica_stats_of(replica, &stats);
-    return stats;
-}
-
 static uint64_t put_rich(test_mesh *mesh, const char *id)
 {
     test_person person = REPLICATEST__V1__PERSON__INIT;
@@ -134,7 +127,7 @@ static void buries_poison(test_mesh *mesh)
                                                 7});
     mesh_put(mesh, "e5", "Eva", 1);
     mesh_await_rest(mesh, "timesheet");
-    ck_assert_uint_eq(stats_of(replica).dead_lettered, 5);
+    ck_assert_uint_eq(mesh_stats(replica).dead_lettered, 5);
     ck_assert_uint_eq(mesh_last_seq(mesh, "DEADLETTER"), 5);
     check_letter(mesh, 5, garbage, "");
     check_letter(mesh, 5, stranger, "\"e3\"");
@@ -192,7 +185,7 @@ static void buries_the_unspeakable(test_mesh *mesh)
     subject[sizeof subject - 1] = '\0';
     uint64_t far = publish_raw(mesh, subject, "NATS/1.0\r\n\r\n", "x");
     mesh_await_rest(mesh, "timesheet");
-    ck_assert_uint_eq(stats_of(replica).dead_lettered, 2);
+    ck_assert_uint_eq(mesh_stats(replica).dead_lettered, 2);
     check_letter(mesh, 2, named, "");
     check_letter(mesh, 2, far, "not a subject");
     mesh_end(replica);
@@ -220,10 +213,10 @@ static void splits_a_refused_batch(test_mesh *mesh)
     mesh_put_many(mesh, "p", 0, 300, 0);
     uint64_t refused = put_rich(mesh, "e1");
     mesh_put_many(mesh, "p", 300, 600, 0);
-    AWAIT(stats_of(replica).received >= 601);
+    AWAIT(mesh_stats(replica).received >= 601);
     furrow_test_server_resume(mesh->redis);
     mesh_await_rest(mesh, "timesheet");
-    ck_assert_uint_eq(stats_of(replica).dead_lettered, 1);
+    ck_assert_uint_eq(mesh_stats(replica).dead_lettered, 1);
     check_letter(mesh, 1, refused, "WRONGTYPE");
     for (int n = 0; n < 600; n++) {
         FURROW_AUTO(furrow_arena) arena = furrow_arena_create(0);
@@ -290,9 +283,9 @@ static void waits_for_versions(test_mesh *mesh)
     ck_assert_uint_lt(furrow_clock_now_ns() - begun, 2 * FURROW_NS_PER_S);
     mesh_put(mesh, "e2", "Bo", 1);
     mesh_await_rest(mesh, "timesheet");
-    AWAIT(stats_of(replica).position >= 21);
+    AWAIT(mesh_stats(replica).position >= 21);
     ck_assert_int_eq(furrow_replica_wait(replica, "unknown", 21, soon(50), &err), FURROW_OK);
-    AWAIT(stats_of(replica).age_ns == 0);
+    AWAIT(mesh_stats(replica).age_ns == 0);
     mesh_end(replica);
 }
 
@@ -311,7 +304,7 @@ static void goes_on_after_a_drain(test_mesh *mesh)
     replica = mesh_replica(mesh, (furrow_replica_options){0});
     mesh_await_ready(replica);
     mesh_await_rest(mesh, "timesheet");
-    ck_assert_uint_eq(stats_of(replica).replayed, 0);
+    ck_assert_uint_eq(mesh_stats(replica).replayed, 0);
     mesh_check_records(mesh, replica, PART);
     mesh_end(replica);
 }
@@ -362,7 +355,7 @@ static void builds_through_the_durable(test_mesh *mesh)
     mesh_put_many(mesh, "p", 0, 5000, 0);
     furrow_replica *replica = mesh_replica(mesh, (furrow_replica_options){0});
     mesh_await_ready(replica);
-    furrow_replica_stats stats = stats_of(replica);
+    furrow_replica_stats stats = mesh_stats(replica);
     ck_assert_uint_eq(stats.replayed, 0);
     ck_assert_uint_eq(stats.applied, 5000);
     ck_assert_uint_eq(stats.position, 5000);

@@ -9,13 +9,6 @@
 #define ACK_WAIT_MS 30000
 #define PART        (&replicatest__v1__person_part__descriptor)
 
-static furrow_replica_stats stats_of(furrow_replica *replica)
-{
-    furrow_replica_stats stats;
-    furrow_replica_stats_of(replica, &stats);
-    return stats;
-}
-
 static furrow_js_consumer_state consumer_of(test_mesh *mesh)
 {
     furrow_error err = {0};
@@ -23,16 +16,6 @@ static furrow_js_consumer_state consumer_of(test_mesh *mesh)
     uint64_t deadline = furrow_clock_now_ns() + 5 * FURROW_NS_PER_S;
     ck_assert_int_eq(furrow_js_consumer_info(mesh->link, "PERSON", "timesheet", deadline, &state, &err), FURROW_OK);
     return state;
-}
-
-static furrow_replica *settled_replica(test_mesh *mesh, int entities)
-{
-    furrow_replica *replica = mesh_replica(mesh, (furrow_replica_options){0});
-    mesh_put_many(mesh, "p", 0, entities, 0);
-    mesh_await_ready(replica);
-    mesh_await_rest(mesh, "timesheet");
-    AWAIT(stats_of(replica).position == (uint64_t)entities);
-    return replica;
 }
 
 /* Ready again, and equal to the log: before the server would send again what was lost with a connection or a process.
@@ -49,9 +32,9 @@ static void check_healed(test_mesh *mesh, furrow_replica *replica)
 
 static void outlives_a_flush(test_mesh *mesh)
 {
-    furrow_replica *replica = settled_replica(mesh, 1000);
+    furrow_replica *replica = mesh_settled(mesh, 1000);
     mesh_redis(mesh, "FLUSHALL", NULL, NULL);
-    AWAIT(stats_of(replica).replayed >= 1000);
+    AWAIT(mesh_stats(replica).replayed >= 1000);
     check_healed(mesh, replica);
     mesh_end(replica);
 }
@@ -64,11 +47,11 @@ END_TEST
 
 static void outlives_an_empty_redis(test_mesh *mesh)
 {
-    furrow_replica *replica = settled_replica(mesh, 1000);
+    furrow_replica *replica = mesh_settled(mesh, 1000);
     furrow_test_server_kill(mesh->redis);
     mesh_put_many(mesh, "p", 500, 1500, 1);
     AWAIT(!mesh_ready(replica));
-    ck_assert_uint_gt(stats_of(replica).age_ns, 0);
+    ck_assert_uint_gt(mesh_stats(replica).age_ns, 0);
     furrow_test_server_restart(mesh->redis);
     check_healed(mesh, replica);
     mesh_end(replica);
@@ -82,16 +65,16 @@ END_TEST
 
 static void outlives_lost_writes(test_mesh *mesh)
 {
-    furrow_replica *replica = settled_replica(mesh, 1000);
+    furrow_replica *replica = mesh_settled(mesh, 1000);
     mesh_redis(mesh, "SAVE", NULL, NULL);
     mesh_put_many(mesh, "p", 900, 1400, 1);
     mesh_await_rest(mesh, "timesheet");
-    AWAIT(stats_of(replica).position == 1500); /* stored, acked, and about to be lost */
+    AWAIT(mesh_stats(replica).position == 1500); /* stored, acked, and about to be lost */
     furrow_test_server_kill(mesh->redis);
     furrow_test_server_restart(mesh->redis);
-    AWAIT(stats_of(replica).replayed > 0);
+    AWAIT(mesh_stats(replica).replayed > 0);
     check_healed(mesh, replica);
-    furrow_replica_stats stats = stats_of(replica);
+    furrow_replica_stats stats = mesh_stats(replica);
     ck_assert_uint_ge(stats.replayed, 500);
     ck_assert_uint_le(stats.replayed, 600); /* from the position that was saved, not from the start */
     mesh_end(replica);
@@ -105,7 +88,7 @@ END_TEST
 
 static void outlives_a_redis_restart(test_mesh *mesh)
 {
-    furrow_replica *replica = settled_replica(mesh, 1000);
+    furrow_replica *replica = mesh_settled(mesh, 1000);
     for (int round = 1; round <= 3; round++) {
         mesh_put_many(mesh, "p", 0, 1000, round);
         furrow_test_server_kill(mesh->redis); /* in the middle of applying */
@@ -124,10 +107,10 @@ END_TEST
 
 static void outlives_a_silent_redis(test_mesh *mesh)
 {
-    furrow_replica *replica = settled_replica(mesh, 100);
+    furrow_replica *replica = mesh_settled(mesh, 100);
     furrow_test_server_pause(mesh->redis);
     mesh_put_many(mesh, "q", 0, 1000, 0);
-    AWAIT(stats_of(replica).received >= 1100);
+    AWAIT(mesh_stats(replica).received >= 1100);
     ck_assert_uint_eq(consumer_of(mesh).ack_floor_seq, 100); /* not one is acked before Redis has answered */
     furrow_test_server_resume(mesh->redis);
     check_healed(mesh, replica);
@@ -142,7 +125,7 @@ END_TEST
 
 static void outlives_nats(test_mesh *mesh)
 {
-    furrow_replica *replica = settled_replica(mesh, 500);
+    furrow_replica *replica = mesh_settled(mesh, 500);
     for (int round = 1; round <= 3; round++) {
         mesh_put_many(mesh, "p", 0, 3000, round);
         furrow_test_server_kill(mesh->nats);
@@ -152,7 +135,7 @@ static void outlives_nats(test_mesh *mesh)
         ck_assert(furrow_link_wait_connected(mesh->link, furrow_clock_now_ns() + 20 * FURROW_NS_PER_S));
     }
     check_healed(mesh, replica);
-    AWAIT(stats_of(replica).age_ns == 0);
+    AWAIT(mesh_stats(replica).age_ns == 0);
     mesh_end(replica);
 }
 
@@ -199,14 +182,14 @@ END_TEST
 /* Redis is silent, so both hold what they got; then one dies with it. */
 static void outlives_its_peer(test_mesh *mesh)
 {
-    furrow_replica *replica = settled_replica(mesh, 100);
+    furrow_replica *replica = mesh_settled(mesh, 100);
     furrow_test_process *child = mesh_child(mesh, "child", NULL);
     ck_assert(furrow_test_process_wait_for(child, "child ready", 20000));
-    uint64_t before = stats_of(replica).received;
+    uint64_t before = mesh_stats(replica).received;
     furrow_test_server_pause(mesh->redis);
     mesh_put_many(mesh, "q", 0, 3000, 0);
     AWAIT(all_delivered(mesh));
-    ck_assert_uint_lt(stats_of(replica).received - before, 3000);
+    ck_assert_uint_lt(mesh_stats(replica).received - before, 3000);
     furrow_test_process_signal(child, SIGKILL);
     furrow_test_server_resume(mesh->redis);
     furrow_test_process_destroy(child);
@@ -222,7 +205,7 @@ END_TEST
 
 static void outlives_its_consumer(test_mesh *mesh)
 {
-    furrow_replica *replica = settled_replica(mesh, 1000);
+    furrow_replica *replica = mesh_settled(mesh, 1000);
     mesh_js_api(mesh, "CONSUMER.DELETE.PERSON.timesheet");
     mesh_put_many(mesh, "p", 900, 1100, 1);
     mesh_provision(mesh);
@@ -256,7 +239,7 @@ static void outlives_an_older_log(test_mesh *mesh, int again)
     snprintf(data, sizeof data, "%s/jetstream", furrow_test_server_dir(mesh->nats));
     snprintf(copy, sizeof copy, "%s/copy", furrow_test_tempdir());
     furrow_replica *own = mesh_replica(mesh, (furrow_replica_options){.own = &mesh_person});
-    furrow_replica *replica = settled_replica(mesh, 300);
+    furrow_replica *replica = mesh_settled(mesh, 300);
     mesh_await_ready(own);
     furrow_test_server_stop(mesh->nats);
     AWAIT(!furrow_link_connected(mesh->link));
@@ -264,7 +247,7 @@ static void outlives_an_older_log(test_mesh *mesh, int again)
     furrow_test_server_restart(mesh->nats);
     ck_assert(furrow_link_wait_connected(mesh->link, furrow_clock_now_ns() + 20 * FURROW_NS_PER_S));
     mesh_put_many(mesh, "p", 100, 300, 1);
-    AWAIT(stats_of(replica).position == 500 && stats_of(own).position == 500);
+    AWAIT(mesh_stats(replica).position == 500 && mesh_stats(own).position == 500);
     mesh_end(replica);
     mesh_end(own);
     furrow_test_server_stop(mesh->nats);

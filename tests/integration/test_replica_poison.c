@@ -11,13 +11,6 @@ static uint64_t soon(void)
     return furrow_clock_now_ns() + 10 * FURROW_NS_PER_S;
 }
 
-static furrow_replica_stats stats_of(furrow_replica *replica)
-{
-    furrow_replica_stats stats;
-    furrow_replica_stats_of(replica, &stats);
-    return stats;
-}
-
 /* Spoken by hand, as a stranger would: a library is too polite to send a status. @head is the header block. */
 static void publish_by_hand(test_mesh *mesh, const char *subject, const char *head)
 {
@@ -59,7 +52,7 @@ static void keeps_what_is_not_deleted(test_mesh *mesh)
     mesh_publish(mesh, "replicatest.v1.Person.e1", (furrow_bytes){NULL, 0});
     mesh_put(mesh, "e2", "Bo", 1);
     mesh_await_rest(mesh, "timesheet");
-    ck_assert_uint_eq(stats_of(replica).dead_lettered, HEADS + 1);
+    ck_assert_uint_eq(mesh_stats(replica).dead_lettered, HEADS + 1);
     FURROW_AUTO(furrow_arena) arena = furrow_arena_create(0);
     furrow_error err = {0};
     furrow_js_stored letter;
@@ -92,16 +85,16 @@ static void finds_what_is_never_delivered(test_mesh *mesh)
     furrow_replica *replica = mesh_replica(mesh, (furrow_replica_options){0});
     mesh_await_ready(replica);
     mesh_await_rest(mesh, "timesheet");
-    ck_assert_uint_eq(stats_of(replica).dead_lettered, 1);
+    ck_assert_uint_eq(mesh_stats(replica).dead_lettered, 1);
     publish_by_hand(mesh, "replicatest.v1.Person.e1", heads[1]);
     mesh_await_rest(mesh, "timesheet");
-    ck_assert_uint_eq(stats_of(replica).dead_lettered, 2);
+    ck_assert_uint_eq(mesh_stats(replica).dead_lettered, 2);
     publish_by_hand(mesh, "replicatest.v1.Person.e1", heads[2]);
     int round = 0;
-    AWAIT((mesh_put_many(mesh, "n", 0, 100, ++round), stats_of(replica).dead_lettered == 3));
+    AWAIT((mesh_put_many(mesh, "n", 0, 100, ++round), mesh_stats(replica).dead_lettered == 3));
     mesh_await_rest(mesh, "timesheet");
     ck_assert_uint_eq(mesh_last_seq(mesh, "DEADLETTER"), 3);
-    ck_assert_uint_eq(stats_of(replica).dead_lettered, 3);
+    ck_assert_uint_eq(mesh_stats(replica).dead_lettered, 3);
     FURROW_AUTO(furrow_arena) arena = furrow_arena_create(0);
     ProtobufCMessage *kept;
     furrow_error err = {0};
@@ -140,7 +133,7 @@ static void letters_have_no_room(test_mesh *mesh)
     mesh_provision(mesh); /* room again */
     mesh_await_rest(mesh, "timesheet");
     ck_assert_uint_eq(mesh_last_seq(mesh, "DEADLETTER"), POISON);
-    ck_assert_uint_eq(stats_of(replica).dead_lettered, POISON); /* one that came twice is stored and counted once */
+    ck_assert_uint_eq(mesh_stats(replica).dead_lettered, POISON); /* one that came twice is stored and counted once */
     ck_assert_str_eq(furrow_replica_notice(replica), "");
     mesh_end(replica);
 }
@@ -174,7 +167,7 @@ static void asks_the_owner(test_mesh *mesh)
     mesh_await_rest(mesh, "hr");
     ck_assert_int_gt(restores_asked, restores_failing);
     ck_assert_uint_eq(mesh_last_seq(mesh, "DEADLETTER"), 1);
-    ck_assert_uint_eq(stats_of(replica).dead_lettered, 1); /* however often it came */
+    ck_assert_uint_eq(mesh_stats(replica).dead_lettered, 1); /* however often it came */
     mesh_end(replica);
 }
 

@@ -12,13 +12,6 @@
 #define PART     (&replicatest__v1__person_part__descriptor)
 #define ENTITIES 4000
 
-static furrow_replica_stats stats_of(furrow_replica *replica)
-{
-    furrow_replica_stats stats;
-    furrow_replica_stats_of(replica, &stats);
-    return stats;
-}
-
 /* Is @id there, in a version of at least @least? A read that says otherwise fails the test; one that cannot be answered
  * is tried again. */
 static bool read_is_right(furrow_replica *replica, const char *id, uint64_t least)
@@ -87,30 +80,20 @@ static void check_right(test_mesh *mesh, furrow_replica *replica)
     mesh_check_records(mesh, replica, PART);
 }
 
-static furrow_replica *settled(test_mesh *mesh, int entities)
-{
-    furrow_replica *replica = mesh_replica(mesh, (furrow_replica_options){0});
-    mesh_put_many(mesh, "p", 0, entities, 0);
-    mesh_await_ready(replica);
-    mesh_await_rest(mesh, "timesheet");
-    AWAIT(stats_of(replica).position == (uint64_t)entities);
-    return replica;
-}
-
 /* Two processes, each of which begins to build when it finds Redis empty, and finds it empty again in the middle. */
 static void outlives_flushes(test_mesh *mesh)
 {
-    furrow_replica *replica = settled(mesh, ENTITIES);
+    furrow_replica *replica = mesh_settled(mesh, ENTITIES);
     furrow_test_process *other = mesh_child(mesh, "other", NULL);
     ck_assert(furrow_test_process_wait_for(other, "child ready", 20000));
     watch_reads reads = {.replica = replica, .prefix = "p", .entities = ENTITIES, .least = 1};
     start_reading(mesh, &reads);
     for (int round = 0; round < 8; round++) {
         mesh_redis(mesh, "FLUSHALL", NULL, NULL);
-        uint64_t replayed = stats_of(replica).replayed;
+        uint64_t replayed = mesh_stats(replica).replayed;
         /* By how far somebody has come, not by a clock: in some rounds we build, in others the other process does. */
         uint64_t until = furrow_clock_now_ns() + (uint64_t)(round * 60) * FURROW_NS_PER_MS;
-        AWAIT(stats_of(replica).replayed > replayed + (uint64_t)round * 300 || furrow_clock_now_ns() > until);
+        AWAIT(mesh_stats(replica).replayed > replayed + (uint64_t)round * 300 || furrow_clock_now_ns() > until);
         mesh_redis(mesh, "FLUSHALL", NULL, NULL);
         check_right(mesh, replica);
     }
@@ -130,12 +113,12 @@ END_TEST
 /* Redis comes back with what it had saved: whatever was read from it before would be older than what was acked. */
 static void outlives_older_data(test_mesh *mesh)
 {
-    furrow_replica *replica = settled(mesh, 1000);
+    furrow_replica *replica = mesh_settled(mesh, 1000);
     for (int round = 1; round <= 3; round++) {
         mesh_redis(mesh, "SAVE", NULL, NULL);
         uint64_t before = mesh_last_seq(mesh, "PERSON");
         mesh_put_many(mesh, "p", 0, 1000, round);
-        AWAIT(stats_of(replica).position == before + 1000);
+        AWAIT(mesh_stats(replica).position == before + 1000);
         watch_reads reads = {.replica = replica, .prefix = "p", .entities = 1000, .least = before + 1};
         start_reading(mesh, &reads);
         furrow_test_server_kill(mesh->redis);
@@ -177,7 +160,7 @@ static void outlives_a_log_put_back(test_mesh *mesh, int again)
     snprintf(data, sizeof data, "%s/jetstream", furrow_test_server_dir(mesh->nats));
     snprintf(copy, sizeof copy, "%s/copy", furrow_test_tempdir());
     furrow_replica *own = mesh_replica(mesh, (furrow_replica_options){.own = &mesh_person});
-    furrow_replica *replica = settled(mesh, 300);
+    furrow_replica *replica = mesh_settled(mesh, 300);
     mesh_await_ready(own);
     furrow_test_server_stop(mesh->nats);
     AWAIT(away(mesh));
@@ -230,7 +213,7 @@ static void outlives_a_log_rewritten(test_mesh *mesh)
     char data[512], copy[512];
     snprintf(data, sizeof data, "%s/jetstream", furrow_test_server_dir(mesh->nats));
     snprintf(copy, sizeof copy, "%s/copy", furrow_test_tempdir());
-    furrow_replica *replica = settled(mesh, 300);
+    furrow_replica *replica = mesh_settled(mesh, 300);
     furrow_test_server_stop(mesh->nats);
     AWAIT(away(mesh));
     copy_dir(data, copy);
@@ -272,7 +255,7 @@ static void config_set(test_mesh *mesh, const char *name, const char *value)
 /* What cannot be applied cannot be read either: so nothing is, until it can. */
 static void outlives_a_full_redis(test_mesh *mesh)
 {
-    furrow_replica *replica = settled(mesh, 200);
+    furrow_replica *replica = mesh_settled(mesh, 200);
     config_set(mesh, "maxmemory", "1");
     uint64_t newest = mesh_put(mesh, "p0", "not yet", 1);
     AWAIT(furrow_store_refusal(mesh->store)[0]);
@@ -296,7 +279,7 @@ END_TEST
 /* Nobody knows what it has evicted. */
 static void refuses_to_be_evicted(test_mesh *mesh)
 {
-    furrow_replica *replica = settled(mesh, 500);
+    furrow_replica *replica = mesh_settled(mesh, 500);
     config_set(mesh, "maxmemory-policy", "allkeys-lru"); /* without a bound nothing is evicted */
     config_set(mesh, "maxmemory", "1gb");
     AWAIT(!mesh_ready(replica) && strstr(furrow_replica_describe(replica), "maxmemory-policy allkeys-lru"));
@@ -304,7 +287,7 @@ static void refuses_to_be_evicted(test_mesh *mesh)
     mesh_redis(mesh, "DEL", "timesheet:{Person}:p7", NULL); /* as if it were */
     config_set(mesh, "maxmemory-policy", "noeviction");
     mesh_await_ready(replica);
-    ck_assert_uint_ge(stats_of(replica).replayed, 500);
+    ck_assert_uint_ge(mesh_stats(replica).replayed, 500);
     while (!read_is_right(replica, "p7", 8)) furrow_task_sleep_ms(1);
     check_right(mesh, replica);
     mesh_end(replica);
