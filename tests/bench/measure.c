@@ -14,7 +14,7 @@ uint64_t measure_now_ns(void)
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
-static double cpu_us(void)
+double measure_cpu_us(void)
 {
     struct rusage use;
     getrusage(RUSAGE_SELF, &use);
@@ -25,7 +25,7 @@ static double cpu_us(void)
 static void begin(measure *self)
 {
     self->begun_ns = measure_now_ns();
-    self->begun_cpu_us = cpu_us();
+    self->begun_cpu_us = measure_cpu_us();
 }
 
 void measure_init(measure *self, size_t warm_up, size_t calls)
@@ -58,7 +58,7 @@ void measure_end(measure *self, uint64_t started_ns)
     if (self->done == self->warm_up) begin(self);
     if (!measure_is_done(self)) return;
     self->ended_ns = measure_now_ns();
-    self->ended_cpu_us = cpu_us();
+    self->ended_cpu_us = measure_cpu_us();
 }
 
 bool measure_is_done(const measure *self)
@@ -80,6 +80,32 @@ void measure_print(measure *self, const char *program, size_t in_flight)
     printf("%s in_flight=%zu calls=%zu per_s=%.0f p50_us=%.1f p99_us=%.1f cpu_us=%.2f\n", program, in_flight, n,
            (double)n / seconds, self->latency_ns[n / 2] / 1e3, self->latency_ns[n * 99 / 100] / 1e3,
            (self->ended_cpu_us - self->begun_cpu_us) / (double)n);
+}
+
+void measure_add(measure_samples *to, double us)
+{
+    if (to->count == to->room) {
+        to->room = to->room ? 2 * to->room : 1024;
+        to->us = realloc(to->us, to->room * sizeof *to->us);
+        if (!to->us) {
+            fprintf(stderr, "no memory for %zu samples\n", to->room);
+            exit(1);
+        }
+    }
+    to->us[to->count++] = us;
+}
+
+static int by_us(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+double measure_percentile(measure_samples *of, unsigned percent)
+{
+    if (of->count == 0) return 0;
+    qsort(of->us, of->count, sizeof *of->us, by_us);
+    return of->us[(of->count - 1) * percent / 100];
 }
 
 size_t measure_number(const char *text)

@@ -34,6 +34,18 @@ bool measure_is_done(const measure *self);
 /* "<program> in_flight=256 calls=1000000 per_s=430000 p50_us=505.0 p99_us=900.0 cpu_us=1.20" */
 void measure_print(measure *self, const char *program, size_t in_flight);
 
+/* Latencies, or ages, of which nobody knows beforehand how many there will be. The program ends when memory does. */
+typedef struct measure_samples {
+    double *us;
+    size_t count, room;
+} measure_samples;
+void measure_add(measure_samples *to, double us);
+/* In microseconds; 0 when there are none. Sorts them. */
+double measure_percentile(measure_samples *of, unsigned percent);
+
+/* Processor time of this program so far. */
+double measure_cpu_us(void);
+
 /*
  * The inbox prefix that permissions give the user whom @url names: "_INBOX_timesheet" for
  * nats://timesheet.log:password@host:port, "_INBOX" where it names nobody.

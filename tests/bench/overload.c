@@ -27,7 +27,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -48,11 +47,6 @@ typedef struct settings {
     size_t in_flight, keys, first;
 } settings;
 
-typedef struct latencies {
-    uint32_t *ns;
-    size_t count, room;
-} latencies;
-
 typedef struct overload {
     const settings *set;
     int fd;
@@ -63,7 +57,7 @@ typedef struct overload {
     uint32_t free[SLOTS];   /* slots, the last used first: the server remembers reply subjects that come again */
     size_t free_count, outstanding;
     size_t sent, good, refused, failed, nobody;
-    latencies good_ns, refused_ns, late_ns;
+    measure_samples good_us, refused_us, late_us;
     uint64_t begin_ns, end_ns; /* what counts */
 } overload;
 
@@ -71,30 +65,6 @@ static _Noreturn void die(const char *what, const char *why)
 {
     fprintf(stderr, "overload: %s: %s\n", what, why);
     exit(1);
-}
-
-static void note_latency(latencies *all, uint64_t ns)
-{
-    if (all->count == all->room) {
-        all->room = all->room ? all->room * 2 : 65536;
-        all->ns = realloc(all->ns, all->room * sizeof *all->ns);
-        if (!all->ns) die("latencies", "out of memory");
-    }
-    all->ns[all->count++] = ns < UINT32_MAX ? (uint32_t)ns : UINT32_MAX;
-}
-
-static int compare_ns(const void *a, const void *b)
-{
-    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-    return (x > y) - (x < y);
-}
-
-/* In microseconds; 0 when there were none. */
-static double percentile(latencies *all, unsigned percent)
-{
-    if (all->count == 0) return 0;
-    qsort(all->ns, all->count, sizeof *all->ns, compare_ns);
-    return all->ns[(all->count - 1) * percent / 100] / 1e3;
 }
 
 static int connect_to(const char *url)
@@ -176,7 +146,7 @@ static void send_request(overload *self, uint64_t due_ns, uint64_t now_ns)
     uint32_t slot = self->free[--self->free_count];
     self->due_ns[slot] = due_ns;
     self->outstanding++;
-    if (due_ns >= self->begin_ns) note_latency(&self->late_ns, now_ns - due_ns);
+    if (due_ns >= self->begin_ns) measure_add(&self->late_us, (double)(now_ns - due_ns) / 1e3);
     self->out_len +=
         (size_t)sprintf(self->out + self->out_len, "PUB %s %s.%x %zu\r\n", self->set->subject, self->inbox, slot, len);
     memcpy(self->out + self->out_len, body, len);
@@ -192,8 +162,8 @@ static void count_answer(overload *self, uint32_t slot, int code, uint64_t now_n
     self->due_ns[slot] = 0;
     self->free[self->free_count++] = slot;
     self->outstanding--;
-    if (timed && code == NO_ERROR) note_latency(&self->good_ns, now_ns - due_ns);
-    if (timed && code == EXHAUSTED) note_latency(&self->refused_ns, now_ns - due_ns);
+    if (timed && code == NO_ERROR) measure_add(&self->good_us, (double)(now_ns - due_ns) / 1e3);
+    if (timed && code == EXHAUSTED) measure_add(&self->refused_us, (double)(now_ns - due_ns) / 1e3);
     if (counts)
         ++*(code == NO_ERROR    ? &self->good
             : code == EXHAUSTED ? &self->refused
@@ -275,14 +245,6 @@ static void send_due(overload *self, uint64_t start_ns, uint64_t now_ns)
         send_request(self, start_ns + (uint64_t)((double)self->sent / self->set->rate * 1e9), now_ns);
 }
 
-static double cpu_s(void)
-{
-    struct rusage usage;
-    getrusage(RUSAGE_SELF, &usage);
-    return (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
-           (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
-}
-
 static void run(overload *self)
 {
     const settings *set = self->set;
@@ -302,10 +264,10 @@ static void print(overload *self)
     double s = self->set->seconds;
     printf("overload sent=%zu per_s=%.1f good_p50_us=%.1f good_p99_us=%.1f refused_per_s=%.1f refused_p50_us=%.1f "
            "refused_p99_us=%.1f failed=%zu nobody=%zu lost=%zu late_p99_us=%.1f cpu=%.2f\n",
-           self->sent, (double)self->good / s, percentile(&self->good_ns, 50), percentile(&self->good_ns, 99),
-           (double)self->refused / s, percentile(&self->refused_ns, 50), percentile(&self->refused_ns, 99),
-           self->failed, self->nobody, self->outstanding, percentile(&self->late_ns, 99),
-           cpu_s() / (s + self->set->warm_up));
+           self->sent, (double)self->good / s, measure_percentile(&self->good_us, 50),
+           measure_percentile(&self->good_us, 99), (double)self->refused / s, measure_percentile(&self->refused_us, 50),
+           measure_percentile(&self->refused_us, 99), self->failed, self->nobody, self->outstanding,
+           measure_percentile(&self->late_us, 99), measure_cpu_us() / 1e6 / (s + self->set->warm_up));
 }
 
 static _Noreturn void usage(void)

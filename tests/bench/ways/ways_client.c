@@ -27,7 +27,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 
 #define SLOTS        65536
 #define WINDOW_NS    100000000ull
@@ -45,14 +44,9 @@ typedef struct settings {
     double rate, seconds, warm_up_s;
 } settings;
 
-typedef struct latencies {
-    double *us;
-    size_t count, room;
-} latencies;
-
 typedef struct window {
     size_t sent, ok, failed;
-    latencies ok_us;
+    measure_samples ok_us;
 } window;
 
 enum { OK, DENIED, REFUSED, FAILED, LOST, OUTCOMES };
@@ -65,44 +59,12 @@ typedef struct client {
     uint32_t free[SLOTS];       /* the last used first: nats-server remembers reply subjects that come again */
     size_t free_count, open;
     size_t sent, ended, outcomes[OUTCOMES]; /* outcomes: of those that count */
-    latencies ok_us;
+    measure_samples ok_us;
     uint64_t start_ns, begin_ns, end_ns, looked_ns; /* begin, end: of what counts; 0: not yet */
     double begin_cpu_us, end_cpu_us;
     window *windows;
     size_t window_count;
 } client;
-
-static double cpu_us(void)
-{
-    struct rusage use;
-    getrusage(RUSAGE_SELF, &use);
-    return (double)(use.ru_utime.tv_sec + use.ru_stime.tv_sec) * 1e6 +
-           (double)(use.ru_utime.tv_usec + use.ru_stime.tv_usec);
-}
-
-static void add_latency(latencies *all, double us)
-{
-    if (all->count == all->room) {
-        all->room = all->room ? all->room * 2 : 1024;
-        all->us = realloc(all->us, all->room * sizeof *all->us);
-        if (!all->us) bare_die("latencies", "out of memory");
-    }
-    all->us[all->count++] = us;
-}
-
-static int compare_us(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-/* 0 when there are none. */
-static double percentile(latencies *all, unsigned percent)
-{
-    if (all->count == 0) return 0;
-    qsort(all->us, all->count, sizeof *all->us, compare_us);
-    return all->us[(all->count - 1) * percent / 100];
-}
 
 static bool by_calls(const client *self)
 {
@@ -196,13 +158,13 @@ static int outcome_of(const client *self, natsMsg *msg)
 static void begin_to_count(client *self, uint64_t now_ns)
 {
     self->begin_ns = now_ns;
-    self->begin_cpu_us = cpu_us();
+    self->begin_cpu_us = measure_cpu_us();
 }
 
 static void end_to_count(client *self, uint64_t now_ns)
 {
     self->end_ns = now_ns;
-    self->end_cpu_us = cpu_us();
+    self->end_cpu_us = measure_cpu_us();
 }
 
 static void end_call(client *self, uint32_t slot, int outcome, uint64_t now_ns)
@@ -214,8 +176,8 @@ static void end_call(client *self, uint32_t slot, int outcome, uint64_t now_ns)
     self->open--;
     self->ended++;
     if (counts) self->outcomes[outcome]++;
-    if (counts && outcome == OK) add_latency(&self->ok_us, us);
-    if (now && outcome == OK) add_latency(&now->ok_us, us);
+    if (counts && outcome == OK) measure_add(&self->ok_us, us);
+    if (now && outcome == OK) measure_add(&now->ok_us, us);
     if (now) ++*(outcome == OK ? &now->ok : &now->failed);
     if (!by_calls(self)) return;
     if (self->ended == self->set->warm_up) begin_to_count(self, now_ns);
@@ -291,9 +253,10 @@ static void print_result(client *self)
     for (int i = 0; i < OUTCOMES; i++) all += self->outcomes[i];
     printf("ways_client per_s=%.1f p50_us=%.1f p99_us=%.1f ok=%zu denied=%zu refused=%zu failed=%zu lost=%zu "
            "seconds=%.3f cpu_us=%.2f\n",
-           (double)self->outcomes[OK] / seconds, percentile(&self->ok_us, 50), percentile(&self->ok_us, 99),
-           self->outcomes[OK], self->outcomes[DENIED], self->outcomes[REFUSED], self->outcomes[FAILED],
-           self->outcomes[LOST], seconds, (self->end_cpu_us - self->begin_cpu_us) / (double)(all ? all : 1));
+           (double)self->outcomes[OK] / seconds, measure_percentile(&self->ok_us, 50),
+           measure_percentile(&self->ok_us, 99), self->outcomes[OK], self->outcomes[DENIED], self->outcomes[REFUSED],
+           self->outcomes[FAILED], self->outcomes[LOST], seconds,
+           (self->end_cpu_us - self->begin_cpu_us) / (double)(all ? all : 1));
 }
 
 static void print_trace(client *self)
@@ -302,8 +265,8 @@ static void print_trace(client *self)
     if (!out) bare_die(self->set->trace, "cannot be written");
     for (size_t i = 0; i < self->window_count; i++) {
         window *at = &self->windows[i];
-        fprintf(out, "%zu %zu %zu %zu %.1f %.1f\n", i * 100, at->sent, at->ok, at->failed, percentile(&at->ok_us, 50),
-                percentile(&at->ok_us, 99));
+        fprintf(out, "%zu %zu %zu %zu %.1f %.1f\n", i * 100, at->sent, at->ok, at->failed,
+                measure_percentile(&at->ok_us, 50), measure_percentile(&at->ok_us, 99));
     }
     fclose(out);
 }

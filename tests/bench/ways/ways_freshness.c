@@ -54,11 +54,6 @@ typedef struct command {
     size_t job, known; /* known: versions of the job when it was sent */
 } command;
 
-typedef struct ages {
-    double *us;
-    size_t count;
-} ages;
-
 typedef struct freshness {
     const settings *set;
     bare_nats nats;
@@ -68,30 +63,8 @@ typedef struct freshness {
     size_t sent, updated, outstanding, updating;
     size_t answers, wrong, failed;
     bool counts;
-    ages all, old;
+    measure_samples all, old;
 } freshness;
-
-static void add_age(ages *to, double us)
-{
-    if ((to->count & (to->count + 1)) == 0) {
-        to->us = realloc(to->us, 2 * (to->count + 1) * sizeof *to->us);
-        if (!to->us) bare_die("ages", "out of memory");
-    }
-    to->us[to->count++] = us;
-}
-
-static int compare_us(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-static double percentile(ages *of, unsigned percent)
-{
-    if (of->count == 0) return 0;
-    qsort(of->us, of->count, sizeof *of->us, compare_us);
-    return of->us[(of->count - 1) * percent / 100];
-}
 
 static void add_version(job *to, uint64_t number, bool open)
 {
@@ -208,9 +181,9 @@ static void take_answer(freshness *self, size_t slot, natsMsg *msg)
     const version *next = superseded_by(self, &asked, number);
     double age_us = next ? (double)(asked.sent_ns - next->acked_ns) / 1e3 : 0;
     self->answers++;
-    add_age(&self->all, age_us);
+    measure_add(&self->all, age_us);
     if (!next) return;
-    add_age(&self->old, age_us);
+    measure_add(&self->old, age_us);
     self->wrong += allowed != self->jobs[asked.job].versions[asked.known - 1].open;
 }
 
@@ -274,8 +247,9 @@ static void run(freshness *self)
     leave_open(self);
     printf("ways_freshness updates=%zu answers=%zu wrong=%zu old=%zu age_p50_us=%.1f age_p99_us=%.1f old_p50_us=%.1f "
            "old_p99_us=%.1f failed=%zu\n",
-           updates, self->answers, self->wrong, self->old.count, percentile(&self->all, 50), percentile(&self->all, 99),
-           percentile(&self->old, 50), percentile(&self->old, 99), self->failed);
+           updates, self->answers, self->wrong, self->old.count, measure_percentile(&self->all, 50),
+           measure_percentile(&self->all, 99), measure_percentile(&self->old, 50), measure_percentile(&self->old, 99),
+           self->failed);
 }
 
 static _Noreturn void usage(void)
