@@ -147,9 +147,8 @@ void furrow_test_process_destroy(furrow_test_process *process)
     free(process);
 }
 
-int furrow_test_run(const furrow_test_process_options *options, uint64_t timeout_ms, char **output)
+int furrow_test_process_finish(furrow_test_process *process, uint64_t timeout_ms, char **output)
 {
-    furrow_test_process *process = furrow_test_process_start(options);
     int exit_code = 0;
     if (!furrow_test_process_wait(process, timeout_ms, &exit_code)) {
         furrow_test_process_signal(process, SIGKILL);
@@ -161,4 +160,9 @@ int furrow_test_run(const furrow_test_process_options *options, uint64_t timeout
     }
     furrow_test_process_destroy(process);
     return exit_code;
+}
+
+int furrow_test_run(const furrow_test_process_options *options, uint64_t timeout_ms, char **output)
+{
+    return furrow_test_process_finish(furrow_test_process_start(options), timeout_ms, output);
 }

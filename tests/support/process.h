@@ -42,9 +42,12 @@ bool furrow_test_process_wait_for(furrow_test_process *process, const char *text
 void furrow_test_process_destroy(furrow_test_process *process);
 
 /*
- * Runs a program to its end (killed after @timeout_ms): its exit code, and its standard output in *@output (owned by
- * the caller; NULL when not wanted; standard error follows it).
+ * Waits for its end (killed after @timeout_ms), and destroys it: its exit code, and its standard output in *@output
+ * (owned by the caller; NULL when not wanted; standard error follows it).
  */
+int furrow_test_process_finish(furrow_test_process *process, uint64_t timeout_ms, char **output);
+
+/* The same from the start. */
 int furrow_test_run(const furrow_test_process_options *options, uint64_t timeout_ms, char **output);
 
 #endif
