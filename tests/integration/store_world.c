@@ -65,6 +65,7 @@ furrow_status store_world_ask(store_world *world, furrow_store *store, const cha
 int64_t store_world_number(store_world *world, const char *words)
 {
     furrow_value value;
+    ck_assert(store_world_connected(world->store));
     ck_assert_ok(store_world_ask(world, world->store, words, &value, failure));
     ck_assert_int_eq(value.kind, FURROW_VALUE_INTEGER);
     return value.integer;
@@ -73,6 +74,7 @@ int64_t store_world_number(store_world *world, const char *words)
 const char *store_world_text(store_world *world, const char *words)
 {
     furrow_value value;
+    ck_assert(store_world_connected(world->store));
     ck_assert_ok(store_world_ask(world, world->store, words, &value, failure));
     ck_assert_int_eq(value.kind, FURROW_VALUE_TEXT);
     return value.text.data;
