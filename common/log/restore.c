@@ -37,7 +37,7 @@ static void note_broken(search *self, const furrow_js_stored *stored)
 /* A record that cannot be read is as good as none. */
 static furrow_status search_redis(search *self, furrow_error *err)
 {
-    furrow_state state;
+    furrow_state state = {.message = NULL};
     furrow_record record;
     /* As it lies there: whatever it is worth, what the log has after it comes on top. */
     furrow_status status = furrow_record_read_unverified(self->entity->table, self->id, self->arena, &record, err);

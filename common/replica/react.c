@@ -131,20 +131,23 @@ static reaction_failure *find_failure(reactor_slot *slot, uint64_t hash)
     return NULL;
 }
 
+static reaction_failure *begin_failure(reactor_slot *slot, uint64_t hash, uint64_t now)
+{
+    for (size_t i = 0; i < FAILURE_WAYS; i++) {
+        reaction_failure *failure = &slot->reactor->failures[((hash ^ hash >> 32) + i) & (FAILURES - 1)];
+        if (failure->of != 0 && now - failure->last_ns < FAILURE_OLD_NS) continue;
+        *failure = (reaction_failure){.of = hash, .since_ns = now};
+        return failure;
+    }
+    slot->reactor->uncounted = (reaction_failure){.since_ns = now};
+    return &slot->reactor->uncounted;
+}
+
 static reaction_failure *count_failure(reactor_slot *slot)
 {
     uint64_t hash = hash_of_change(slot), now = furrow_clock_now_ns();
     reaction_failure *failure = find_failure(slot, hash);
-    for (size_t i = 0; !failure && i < FAILURE_WAYS; i++) {
-        reaction_failure *place = &slot->reactor->failures[((hash ^ hash >> 32) + i) & (FAILURES - 1)];
-        if (place->of != 0 && now - place->last_ns < FAILURE_OLD_NS) continue;
-        failure = place;
-        *failure = (reaction_failure){.of = hash, .since_ns = now};
-    }
-    if (!failure) {
-        failure = &slot->reactor->uncounted;
-        *failure = (reaction_failure){.since_ns = now};
-    }
+    if (!failure) failure = begin_failure(slot, hash, now);
     failure->last_ns = now;
     return failure;
 }

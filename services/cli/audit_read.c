@@ -190,6 +190,15 @@ static furrow_status read_records(audit_table *table, ledger_members *members, f
 
 /* ---- the indexes ---- */
 
+static furrow_bytes copy_bytes(furrow_bytes of)
+{
+    char *copy = malloc(of.len + 1);
+    FURROW_REQUIRE(copy);
+    memcpy(copy, of.data, of.len);
+    copy[of.len] = '\0';
+    return (furrow_bytes){copy, of.len};
+}
+
 static void note_stray(audit_table *table, size_t index, furrow_bytes member)
 {
     furrow_bytes id = furrow_index_id(member);
@@ -200,12 +209,9 @@ static void note_stray(audit_table *table, size_t index, furrow_bytes member)
     suspect(table, ledger_find(table->ledger, id));
     if (table->stray_count == AUDIT_SUSPECTS) return;
     audit_stray *grown = realloc(table->strays, (table->stray_count + 1) * sizeof *grown);
-    char *copy = malloc(member.len + 1);
-    FURROW_REQUIRE(grown && copy);
-    memcpy(copy, member.data, member.len);
-    copy[member.len] = '\0';
+    FURROW_REQUIRE(grown);
     table->strays = grown;
-    table->strays[table->stray_count++] = (audit_stray){index, {copy, member.len}};
+    table->strays[table->stray_count++] = (audit_stray){index, copy_bytes(member)};
 }
 
 static furrow_status read_index(audit_table *table, ledger_members *members, size_t index, furrow_error *err)
