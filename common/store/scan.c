@@ -168,7 +168,7 @@ static furrow_status measure_records(scan *on, const id_list *list, furrow_error
 
 /* ---- all ---- */
 
-static furrow_status run(scan *on, id_list *list, furrow_error *err)
+static furrow_status scan_all(scan *on, id_list *list, furrow_error *err)
 {
     furrow_status status = read_ids(on, list, err);
     for (size_t done = 0; status == FURROW_OK && done < list->count; done += PAGE)
@@ -187,7 +187,7 @@ furrow_status furrow_scan_table(furrow_table *table, furrow_scan_fn *each, void 
     id_list list = {.count = 0};
     on.reads = calloc(PAGE, sizeof *on.reads);
     furrow_status status =
-        on.arena && on.reads ? run(&on, &list, err) : furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "out of memory");
+        on.arena && on.reads ? scan_all(&on, &list, err) : furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "out of memory");
     if (status == FURROW_OK) *out = on.size;
     if (!on.size.memory_known && status == FURROW_OK) out->memory_bytes = 0;
     while (list.count > 0) free(list.ids[--list.count]);

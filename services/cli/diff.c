@@ -50,7 +50,7 @@ static furrow_bytes opaque_value(const ProtobufCMessage *message, const Protobuf
 }
 
 /* The value of @field of @message as JSON, in the arena. */
-static furrow_bytes value_of(differ *self, const ProtobufCMessage *message, const ProtobufCFieldDescriptor *field)
+static furrow_bytes shown_value(differ *self, const ProtobufCMessage *message, const ProtobufCFieldDescriptor *field)
 {
     furrow_buffer out;
     ProtobufCMessage *alone = furrow_message_new(self->descriptor, self->arena);
@@ -107,8 +107,9 @@ static void diff_field(differ *self, const char *path, const ProtobufCFieldDescr
                   !(field->flags & PROTOBUF_C_FIELD_FLAG_ONEOF);
     if (is_nested(field) && diff_nested(self, path, field)) return;
     if (opaque && same_bytes(self->before, self->now, field)) return;
-    furrow_bytes before = opaque ? opaque_value(self->before, field, self->arena) : value_of(self, self->before, field);
-    furrow_bytes now = opaque ? opaque_value(self->now, field, self->arena) : value_of(self, self->now, field);
+    furrow_bytes before =
+        opaque ? opaque_value(self->before, field, self->arena) : shown_value(self, self->before, field);
+    furrow_bytes now = opaque ? opaque_value(self->now, field, self->arena) : shown_value(self, self->now, field);
     if (opaque || !before.data != !now.data || !furrow_bytes_equal(before, now))
         self->fn(self->arg, path, field, before, now);
 }

@@ -92,6 +92,10 @@ def cpu_nanoseconds(pid):
     return total or cpu_seconds(pid) * 1e9
 
 
+class Silence(Failure):
+    """Nobody answered in time."""
+
+
 class Nats:
     """As much of a client as asking a service for its statistics needs: a connection for each request, since nobody answers the server's
     pings meanwhile."""
@@ -107,7 +111,7 @@ class Nats:
             try:
                 line = self.input.readline().decode()
             except TimeoutError:
-                raise Failure("no answer over NATS") from None
+                raise Silence("no answer over NATS") from None
             if not line:
                 raise Failure("nats-server ended the connection")
             if line.startswith("PING"):
@@ -127,8 +131,13 @@ class Nats:
             return self.input.read(int(words[-1]))[skip:]
 
     def requests_of(self, service):
-        """{endpoint: how many requests} of the one process that is @service."""
-        answer = json.loads(self.request(f"$SRV.STATS.{service}"))
+        """{endpoint: how many requests} of the one process that is @service. One that was stopped for so long that nats-server cut it off may
+        still answer with what it had received, and then be gone until it has connected again: so silence is asked once more."""
+        subject = f"$SRV.STATS.{service}"
+        try:
+            answer = json.loads(self.request(subject))
+        except Silence:
+            answer = json.loads(self.request(subject))
         return {endpoint["name"]: endpoint["num_requests"] for endpoint in answer["endpoints"]}
 
 
