@@ -5,6 +5,7 @@
  */
 #include "codegen/model.h"
 
+#include "base/bytes.h"
 #include "codegen/names.h"
 #include "codegen/text.h"
 
@@ -212,8 +213,8 @@ const furrow_model_message *furrow_model_find_message(const furrow_model *model,
 /* The part of @name after "@scope." or NULL. */
 static const char *name_in(const char *scope, const char *name)
 {
-    size_t len = strlen(scope);
-    return strncmp(name, scope, len) == 0 && name[len] == '.' ? name + len + 1 : NULL;
+    const char *rest = furrow_bytes_after(name, scope);
+    return rest && *rest == '.' ? rest + 1 : NULL;
 }
 
 const furrow_model_method *furrow_model_find_method(const furrow_model *model, const char *name,

@@ -29,9 +29,8 @@ typedef enum slot_kind { SLOT_BOOL, SLOT_UINT32, SLOT_TEXT, SLOT_TEXTS, SLOT_MES
 typedef struct slot {
     uint32_t number;
     slot_kind kind;
-    void *
-        into; /* bool *, uint32_t *, const char **, furrow_option_texts *; of a message: bool * set when it stands there,
-                   or NULL */
+    /* bool *, uint32_t *, const char **, furrow_option_texts *; of a message: bool * set when it stands there, or NULL */
+    void *into;
     const struct slot *inner; /* of a message */
     size_t inner_count;
 } slot;

@@ -24,8 +24,8 @@
  * field 2047, which no entity may declare, and in a tombstone as header Furrow-Commands. See log/window.h. Whoever
  * reads a message sees none of it: unpacking takes it off into furrow_state.window, writing puts it back. A repeated
  * command is answered from the state it made while the log has it, else from the present one, or with NOT_FOUND if the
- * entity is deleted by now (unless it is what `removes`); the same key with another request is INVALID_ARGUMENT. One command writes one entity once: a second write under the same key counts as
- * repeated.
+ * entity is deleted by now (unless it is what `removes`); the same key with another request is INVALID_ARGUMENT. One
+ * command writes one entity once: a second write under the same key counts as repeated.
  *
  * Events: subject <entity>.<id>, body the entity's bytes, CloudEvents headers in binary mode, traceparent, and
  * Furrow-By: whose command it was. An empty

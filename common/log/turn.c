@@ -8,6 +8,7 @@
  */
 #include "log/turn.h"
 
+#include "base/hash.h"
 #include "base/clock.h"
 
 #include <string.h>
@@ -17,9 +18,8 @@
 
 static furrow_turn **bucket_of(furrow_turns *turns, const char *id)
 {
-    uint32_t hash = 2166136261u; /* FNV-1a */
-    for (; *id; id++) hash = (hash ^ (uint8_t)*id) * 16777619u;
-    return &turns->buckets[(hash ^ hash >> 16) % FURROW_TURNS_BUCKETS];
+    uint64_t hash = furrow_hash_quick(FURROW_HASH_QUICK, furrow_bytes_of(id));
+    return &turns->buckets[(hash ^ hash >> 32) % FURROW_TURNS_BUCKETS];
 }
 
 /* Where the one that has the turn for @id is linked in; points to NULL at the end when there is none. */

@@ -15,6 +15,7 @@
  */
 #include "replica/inside.h"
 
+#include "base/hash.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -114,11 +115,9 @@ static void wait_until(reactor_slot *slot, uint64_t ms)
     slot->due_ns = furrow_clock_now_ns() + ms * FURROW_NS_PER_MS;
 }
 
-/* FNV-1a over the id and the version. */
 static uint64_t hash_of_change(const reactor_slot *slot)
 {
-    uint64_t hash = 14695981039346656037u ^ slot->reaction.now.version;
-    for (const char *at = slot->id; *at; at++) hash = (hash ^ (uint8_t)*at) * 1099511628211u;
+    uint64_t hash = furrow_hash_quick(FURROW_HASH_QUICK ^ slot->reaction.now.version, furrow_bytes_of(slot->id));
     return hash ? hash : 1;
 }
 

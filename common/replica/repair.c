@@ -3,11 +3,11 @@
  * renewed by a task of its own while the repair lasts); the shared durable is never rewound, a side reader reads again
  * instead.
  *
- * The lease spares work, it keeps nothing safe: that is done by identities. Each repair draws one for its
- * lease, and each rebuild one for the build that it begins, if the build there is still the one that was looked at; from
- * then on every step of any other, in whatever process, is refused by Redis. The marker is only ever moved on from what we know it to be, in
- * one atomic step. While a replay runs, the marker's position follows it under the old run id, so a replay that is cut
- * short goes on where it was, and is known not to be done.
+ * The lease spares work, it keeps nothing safe: that is done by identities. Each repair draws one for its lease, and
+ * each rebuild one for the build that it begins, if the build there is still the one that was looked at; from then on
+ * every step of any other, in whatever process, is refused by Redis. The marker is only ever moved on from what we know
+ * it to be, in one atomic step. While a replay runs, the marker's position follows it under the old run id, so a replay
+ * that is cut short goes on where it was, and is known not to be done.
  */
 #include "replica/inside.h"
 

@@ -5,6 +5,7 @@
  */
 #include "replica/inside.h"
 
+#include "base/hash.h"
 #include <string.h>
 
 #define READ_AGAIN_MIN_MS 5
@@ -14,25 +15,22 @@
 struct furrow_version_waiter {
     furrow_version_waiter *next;
     furrow_bytes id;
-    uint32_t hash;
+    uint64_t hash;
     uint64_t version;
     furrow_waiter waiter;
 };
 
-/* FNV-1a: tells nearly all ids of a batch from ours at the price of one comparison. */
-static uint32_t hash_of(furrow_bytes id)
+/* Tells nearly all ids of a batch from ours at the price of one comparison. */
+static uint64_t hash_of(furrow_bytes id)
 {
-    const uint8_t *bytes = id.data;
-    uint32_t hash = 2166136261u;
-    for (size_t i = 0; i < id.len; i++) hash = (hash ^ bytes[i]) * 16777619u;
-    return hash;
+    return furrow_hash_quick(FURROW_HASH_QUICK, id);
 }
 
 void furrow_replica_arrived(furrow_replica *replica, const furrow_record_write writes[], size_t count)
 {
     if (!replica->waiters) return;
     for (size_t i = 0; i < count; i++) {
-        uint32_t hash = hash_of(writes[i].id);
+        uint64_t hash = hash_of(writes[i].id);
         for (furrow_version_waiter *waiting = replica->waiters; waiting; waiting = waiting->next)
             if (waiting->hash == hash && writes[i].version >= waiting->version &&
                 furrow_bytes_equal(waiting->id, writes[i].id))

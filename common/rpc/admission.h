@@ -10,9 +10,9 @@
  * service is calm, and rises when the queue could use more places and calls are not slow. What is usual is measured for
  * each method by itself. More calls at once than a service can work on only make each of them slower; but what takes a
  * few milliseconds is never called slow, since calls that wait for the log and for Redis share their batches, and the
- * more of them there are, the cheaper each is. Where a turn
- * of the loop brings so many requests that refusing them is most of what it does, a part of them begins whatever the
- * limit: else a service that is swamped would do nothing but refuse.
+ * more of them there are, the cheaper each is. Where a turn of the loop brings so many requests that refusing them is
+ * most of what it does, a part of them begins whatever the limit: else a service that is swamped would do nothing but
+ * refuse.
  *
  * The queue takes what comes in bursts: first come, first served, up to `most` calls with those that run. Once it was
  * full, or somebody has waited for patience_ns in vain, the service is overloaded, until it has refused nobody for

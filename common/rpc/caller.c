@@ -4,6 +4,7 @@
  */
 #include "rpc/caller.h"
 
+#include "base/hash.h"
 #include "base/clock.h"
 #include "wire/subject.h"
 
@@ -20,8 +21,7 @@ static uint64_t id_of(const char *reply)
         size_t token = strcspn(reply + len + 1, ".");
         if (reply[len + 1 + token] == '.') len += 1 + token; /* the last token is the request's */
     }
-    uint64_t hash = 14695981039346656037u; /* FNV-1a */
-    for (size_t i = 0; i < len; i++) hash = (hash ^ (uint8_t)reply[i]) * 1099511628211u;
+    uint64_t hash = furrow_hash_quick(FURROW_HASH_QUICK, (furrow_bytes){reply, len});
     return hash ? hash : 1;
 }
 

@@ -1,6 +1,7 @@
 /* Open addressing over FNV-1a; see methods.h. Depends on wire's contracts. */
 #include "rpc/methods.h"
 
+#include "base/hash.h"
 #include "base/status.h"
 
 #include <stdio.h>
@@ -11,9 +12,7 @@
 
 static size_t hash(const char *name)
 {
-    uint32_t value = 2166136261u;
-    for (; *name; name++) value = (value ^ (uint8_t)*name) * 16777619u;
-    return value;
+    return furrow_hash_quick(FURROW_HASH_QUICK, furrow_bytes_of(name));
 }
 
 bool furrow_methods_init(furrow_methods *methods, const furrow_service_contract *service)

@@ -1,7 +1,7 @@
 /*
- * The stages between a message and its handler, in order: encoding, readiness, size, deadline, Furrow-After, Furrow-Max-Age,
- * decoding, idempotency key, and the handler itself. The first that refuses ends the call. Headers are looked at only when the
- * message has any. Depends on wire and link.
+ * The stages between a message and its handler, in order: encoding, readiness, size, deadline, Furrow-After,
+ * Furrow-Max-Age, decoding, idempotency key, and the handler itself. The first that refuses ends the call. Headers are
+ * looked at only when the message has any. Depends on wire and link.
  */
 #include "base/clock.h"
 #include "rpc/inside.h"

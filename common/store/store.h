@@ -11,8 +11,8 @@
  * script runs), that loads its data, that has not the function library that this build calls (functions.h), or that
  * refuses us, is not connected: furrow_store_last_error says which. Each is noticed within 1.4 times timeout_ms, also
  * when nobody asks anything, and over within a tenth of it once Redis serves again. A Redis that answers READONLY is
- * left, as its name may lead to another by now, and is not connected to while it does; so is one that stays silent for 5 times timeout_ms. Threads: the
- * loop's, in a task.
+ * left, as its name may lead to another by now, and is not connected to while it does; so is one that stays silent for
+ * 5 times timeout_ms. Threads: the loop's, in a task.
  */
 #ifndef FURROW_STORE_STORE_H
 #define FURROW_STORE_STORE_H
@@ -41,10 +41,10 @@ furrow_store *furrow_store_create(furrow_loop *loop, const furrow_store_options 
 void furrow_store_destroy(furrow_store *store);
 bool furrow_store_connected(const furrow_store *store);
 /*
- * Why Redis, though connected, cannot be relied on to keep what we write, for people; "" when it can. It takes no writes
- * (it is full, cannot save, misses its replicas), it may evict (any maxmemory-policy but noeviction, with a maxmemory), or
- * it is no primary. Reads work, and so does what makes room. Noticed within a second, or by whoever is refused; over
- * within as long. The watches are told as if it were not connected.
+ * Why Redis, though connected, cannot be relied on to keep what we write, for people; "" when it can. It takes no
+ * writes (it is full, cannot save, misses its replicas), it may evict (any maxmemory-policy but noeviction, with a
+ * maxmemory), or it is no primary. Reads work, and so does what makes room. Noticed within a second, or by whoever is
+ * refused; over within as long. The watches are told as if it were not connected.
  */
 const char *furrow_store_refusal(const furrow_store *store);
 /* It may evict: what was kept in it meanwhile may be gone. */

@@ -22,12 +22,6 @@
 #define PAUSE_MS    700 /* … so far apart */
 #define CONNECT_MS  5000
 
-static void json_text(furrow_buffer *out, const char *name, const char *value)
-{
-    furrow_buffer_printf(out, ",\"%s\":", name);
-    furrow_json_append_string(out, furrow_bytes_of(value));
-}
-
 void audit_report(audit_table *table, const char *id, const char *problem, const char *detail)
 {
     furrow_buffer out;
@@ -42,10 +36,10 @@ void audit_report(audit_table *table, const char *id, const char *problem, const
     }
     furrow_buffer_init(&out, LINE_BYTES);
     furrow_buffer_printf(&out, "{\"service\":\"%s\"", table->service);
-    json_text(&out, "entity", table->entity);
-    json_text(&out, "id", id);
-    json_text(&out, "problem", problem);
-    json_text(&out, "detail", detail);
+    text_json(&out, "entity", table->entity);
+    text_json(&out, "id", id);
+    text_json(&out, "problem", problem);
+    text_json(&out, "detail", detail);
     furrow_buffer_append_text(&out, "}\n");
     if (!out.failed) fwrite(out.data, 1, out.len, stdout);
     furrow_buffer_fini(&out);

@@ -59,7 +59,8 @@ int cli_fail_error(cli *tool, const char *what, const furrow_error *err);
 #define CLI_MANY INT_MAX
 
 /* What is left when the options have been taken: from @least to @most arguments, and no option that the command does not
- * know ("-" by itself is an argument). False: how it is used was printed, and exit_code set; also when an option was wrong. */
+ * know ("-" by itself is an argument). False: how it is used was printed, and exit_code set; also when an option was
+ * wrong. */
 bool cli_arguments(cli *tool, int least, int most);
 
 /* Takes "--name VALUE" or "--name=VALUE" out of the arguments: VALUE, or @fallback. */

@@ -46,12 +46,6 @@ static uint64_t soon(void)
 
 /* ---- output ---- */
 
-static void json_text(furrow_buffer *out, const char *name, const char *value)
-{
-    furrow_buffer_printf(out, ",\"%s\":", name);
-    furrow_json_append_string(out, furrow_bytes_of(value));
-}
-
 static void json_name(furrow_buffer *out, const char *service, uint64_t at)
 {
     furrow_buffer_printf(out, "{\"letter\":\"%s/%" PRIu64 "\"", service, at);
@@ -71,14 +65,14 @@ static void print_json(const letter *what)
     text_time(what->time_ns, time);
     furrow_buffer_init(&out, LINE_BYTES);
     json_name(&out, what->service, what->at);
-    json_text(&out, "service", what->service);
-    json_text(&out, "time", time);
-    json_text(&out, "kind", what->kind);
-    json_text(&out, "stream", what->stream);
-    json_text(&out, "entity", what->entity);
-    json_text(&out, "id", what->id);
-    json_text(&out, "sequence", what->sequence);
-    json_text(&out, "reason", what->reason);
+    text_json(&out, "service", what->service);
+    text_json(&out, "time", time);
+    text_json(&out, "kind", what->kind);
+    text_json(&out, "stream", what->stream);
+    text_json(&out, "entity", what->entity);
+    text_json(&out, "id", what->id);
+    text_json(&out, "sequence", what->sequence);
+    text_json(&out, "reason", what->reason);
     furrow_buffer_append_text(&out, ",\"headers\":{");
     for (size_t i = 0; i < what->header_count; i++) {
         if (i > 0) furrow_buffer_append_byte(&out, ',');
@@ -228,8 +222,8 @@ static furrow_status ask_service(cli *tool, const letter *what, uint64_t *versio
     bool reaction = strcmp(what->kind, FURROW_DEADLETTER_REACTION) == 0;
     furrow_buffer_init(&body, LINE_BYTES);
     furrow_buffer_printf(&body, "{\"kind\":\"%s\"", reaction ? FURROW_DEADLETTER_REACTION : "event");
-    json_text(&body, "stream", what->stream);
-    json_text(&body, "subject", what->subject);
+    text_json(&body, "stream", what->stream);
+    text_json(&body, "subject", what->subject);
     furrow_buffer_append_byte(&body, '}');
     for (int i = 0; status == FURROW_RESOURCE_EXHAUSTED && i < TRIES; i++) {
         if (i > 0) furrow_task_sleep_ms(AGAIN_MS);
@@ -255,10 +249,10 @@ static void print_outcome(cli *tool, const options *with, const char *name, cons
         furrow_buffer_init(&out, LINE_BYTES);
         furrow_buffer_append_text(&out, "{\"letter\":");
         furrow_json_append_string(&out, furrow_bytes_of(name));
-        json_text(&out, "outcome", end->word ? end->word : "failed");
+        text_json(&out, "outcome", end->word ? end->word : "failed");
         if (end->word && end->version) furrow_buffer_printf(&out, ",\"version\":\"%" PRIu64 "\"", end->version);
-        if (!end->word) json_text(&out, "code", furrow_status_name(end->err.code));
-        if (!end->word) json_text(&out, "error", end->err.text);
+        if (!end->word) text_json(&out, "code", furrow_status_name(end->err.code));
+        if (!end->word) text_json(&out, "error", end->err.text);
         end_json(&out);
         if (!end->word) tool->exit_code = 1;
     } else if (end->word && end->version) {

@@ -4,6 +4,7 @@
  */
 #include "cli/diff.h"
 
+#include "base/hash.h"
 #include "wire/json.h"
 #include "wire/message.h"
 
@@ -117,12 +118,12 @@ static void diff_field(differ *self, const char *path, const ProtobufCFieldDescr
 /* All the unknown fields of a message but the remembered commands, one after the other. */
 static uint64_t sum_unknown(const ProtobufCMessage *message)
 {
-    uint64_t hash = 14695981039346656037u;
+    uint64_t hash = FURROW_HASH_QUICK;
     for (unsigned i = 0; i < message->n_unknown_fields; i++) {
         const ProtobufCMessageUnknownField *field = &message->unknown_fields[i];
         if (field->tag == WINDOW_FIELD) continue;
-        hash = (hash ^ field->tag) * 1099511628211u;
-        for (size_t k = 0; k < field->len; k++) hash = (hash ^ field->data[k]) * 1099511628211u;
+        hash = furrow_hash_quick(hash, (furrow_bytes){&field->tag, sizeof field->tag});
+        hash = furrow_hash_quick(hash, (furrow_bytes){field->data, field->len});
     }
     return hash;
 }

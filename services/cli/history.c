@@ -88,12 +88,6 @@ static void tell_change(void *arg, const char *path, const ProtobufCFieldDescrip
     furrow_buffer_append_byte(&self->changes, '}');
 }
 
-static void json_text(furrow_buffer *out, const char *name, const char *value)
-{
-    furrow_buffer_printf(out, ",\"%s\":", name);
-    furrow_json_append_string(out, furrow_bytes_of(value));
-}
-
 /* Lines of ours with texts of others in them. */
 static void print_lines(furrow_bytes text, furrow_arena *arena)
 {
@@ -123,11 +117,11 @@ static void print_event(teller *self, const furrow_js_stored *event, const char 
     }
     furrow_buffer_init(&out, LINE_BYTES);
     furrow_buffer_printf(&out, "{\"version\":\"%" PRIu64 "\"", event->sequence);
-    json_text(&out, "time", time);
-    json_text(&out, "event", what);
-    json_text(&out, "by", who(self, event));
-    json_text(&out, "trace", header_of(self, event, FURROW_HEADER_TRACEPARENT));
-    if (trouble) json_text(&out, "trouble", trouble);
+    text_json(&out, "time", time);
+    text_json(&out, "event", what);
+    text_json(&out, "by", who(self, event));
+    text_json(&out, "trace", header_of(self, event, FURROW_HEADER_TRACEPARENT));
+    if (trouble) text_json(&out, "trouble", trouble);
     furrow_buffer_printf(&out, ",\"known_before\":%s,\"deleted\":%s,\"changes\":[", self->known ? "true" : "false",
                          event->data.len == 0 && !trouble ? "true" : "false");
     furrow_buffer_append(&out, self->changes.data, self->changes.len);

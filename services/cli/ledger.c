@@ -1,6 +1,7 @@
 /* See ledger.h. Two open hash tables with linear probing, never more than half full. */
 #include "cli/ledger.h"
 
+#include "base/hash.h"
 #include "base/status.h"
 
 #include <stdlib.h>
@@ -17,14 +18,13 @@ struct ledger {
 
 static uint64_t hash_bytes(uint64_t hash, furrow_bytes bytes)
 {
-    const uint8_t *at = bytes.data;
-    for (size_t i = 0; i < bytes.len; i++) hash = (hash ^ at[i]) * 1099511628211u;
+    hash = furrow_hash_quick(hash, bytes);
     return hash ^ hash >> 29;
 }
 
 static uint64_t hash_id(furrow_bytes id)
 {
-    return hash_bytes(14695981039346656037u, id);
+    return hash_bytes(FURROW_HASH_QUICK, id);
 }
 
 static void *resize(void *array, size_t count, size_t size)

@@ -3,6 +3,7 @@
 
 #include "base/bytes.h"
 #include "base/clock.h"
+#include "wire/json.h"
 #include "wire/message.h"
 
 #include <string.h>
@@ -24,4 +25,10 @@ void text_time(int64_t wall_ns, char out[TEXT_TIME_SIZE])
     furrow_clock_format(wall_ns, whole);
     size_t len = strcspn(whole, ".");
     snprintf(out, TEXT_TIME_SIZE, "%.*s%.4sZ", (int)len, whole, whole[len] ? whole + len : "");
+}
+
+void text_json(furrow_buffer *out, const char *name, const char *value)
+{
+    furrow_buffer_printf(out, ",\"%s\":", name);
+    furrow_json_append_string(out, furrow_bytes_of(value));
 }

@@ -2,6 +2,8 @@
 #ifndef FURROW_CLI_TEXT_H
 #define FURROW_CLI_TEXT_H
 
+#include "base/buffer.h"
+
 #include <stdint.h>
 #include <stdio.h>
 
@@ -12,5 +14,8 @@ void text_print(FILE *out, const char *text);
 
 /* "2026-11-23T06:00:00.123Z". */
 void text_time(int64_t wall_ns, char out[TEXT_TIME_SIZE]);
+
+/* ,"name":"value", as a member of a JSON object that is not its first. */
+void text_json(furrow_buffer *out, const char *name, const char *value);
 
 #endif

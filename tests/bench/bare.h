@@ -1,8 +1,8 @@
 /**
  * nats.c and hiredis as a program without Furrow drives them best (FLOOR: event-loop mode on both sides): one
- * connection each (or two of nats.c, where two accounts are reached), SendAsap, synchronous subscriptions drained after each read, all output of a turn in one write, one
- * poll(2) for both. The baselines share this. Whatever fails ends the program with the reason. Depends on nats.c,
- * hiredis and the C library. Threads: one.
+ * connection each (or two of nats.c, where two accounts are reached), SendAsap, synchronous subscriptions drained after
+ * each read, all output of a turn in one write, one poll(2) for both. The baselines share this. Whatever fails ends the
+ * program with the reason. Depends on nats.c, hiredis and the C library. Threads: one.
  */
 #ifndef FURROW_BENCH_BARE_H
 #define FURROW_BENCH_BARE_H

@@ -8,9 +8,9 @@
  *      refused_p50_us=… refused_p99_us=… failed=0 nobody=0 lost=0 late_p99_us=300.0 cpu=0.21
  *
  * In B, %d stands for a number of seven digits that counts to --keys and begins again, %n for one that goes on counting
- * from --first. Counted are --seconds after --warm-up of them. Good is an answer without an error, refused is RESOURCE_EXHAUSTED, `nobody` are answers of the
- * server that nobody serves it, failed is any other error; lost got no answer in LOST_S. `late` is how long after it
- * was due a request was sent: what the loader itself was short of.
+ * from --first. Counted are --seconds after --warm-up of them. Good is an answer without an error, refused is
+ * RESOURCE_EXHAUSTED, `nobody` are answers of the server that nobody serves it, failed is any other error; lost got no
+ * answer in LOST_S. `late` is how long after it was due a request was sent: what the loader itself was short of.
  *
  * May depend on: POSIX. Threads: one.
  */

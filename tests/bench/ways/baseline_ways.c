@@ -1,13 +1,14 @@
 /*
  * The bare consumer that a crew is measured against: the same input and output in the same order with bare nats.c and
- * hiredis and one poll(2), no Furrow code (see bare.h), in each of the ways. It answers as a crew, on its subject and as its
- * user, so that ways_client clocks people in at either; owners are real ones, or bare ones (baseline_owner).
+ * hiredis and one poll(2), no Furrow code (see bare.h), in each of the ways. It answers as a crew, on its subject and
+ * as its user, so that ways_client clocks people in at either; owners are real ones, or bare ones (baseline_owner).
  *
  *   baseline_ways --way sequential|parallel|hybrid|replica --crew crew1 --url U --log-url U --redis USER:PASSWORD@SOCKET
  *
  * A request asks for the facts and reads the employee's day, in the order of the way; publishes the new day with the
- * expected subject sequence and waits for the ack; upserts the day, versioned, with its three index entries; and answers
- * with it. CheckClockIn ends before the publishing. What the replicas hold, and bare.lua, must be in Redis before. Whatever is wrong ends the program.
+ * expected subject sequence and waits for the ack; upserts the day, versioned, with its three index entries; and
+ * answers with it. CheckClockIn ends before the publishing. What the replicas hold, and bare.lua, must be in Redis
+ * before. Whatever is wrong ends the program.
  */
 #include "bare.h"
 #include "bare_facts.h"

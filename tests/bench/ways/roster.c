@@ -1,7 +1,7 @@
 /*
- * A report over all employees, by WAYS_WAY: "parallel" (any regular one) pages through the owner's list and throws away what
- * does not match; "replica" reads its own records. Pages of the owner are small: of large answers a caller may have only so
- * many a second (FURROW_CALLER_BYTES), so they would be slower.
+ * A report over all employees, by WAYS_WAY: "parallel" (any regular one) pages through the owner's list and throws away
+ * what does not match; "replica" reads its own records. Pages of the owner are small: of large answers a caller may
+ * have only so many a second (FURROW_CALLER_BYTES), so they would be slower.
  */
 #include "roster/v1/roster.furrow.h"
 #include "roster/v1/roster.server.h"

@@ -15,9 +15,9 @@
  *   --trace FILE     a line for each 100 ms: t_ms sent ok failed p50_us p99_us (of those that ended OK; failed: all
  *                    others)
  *
- * ok: answered with a day (or a check's versions); its latencies make p50 and p99, and ok a second is per_s. denied: FAILED_PRECONDITION, which is
- * a decision. refused: RESOURCE_EXHAUSTED. failed: any other status. May depend on: bare.h, measure.h, timesheet's
- * messages. Threads: one.
+ * ok: answered with a day (or a check's versions); its latencies make p50 and p99, and ok a second is per_s. denied:
+ * FAILED_PRECONDITION, which is a decision. refused: RESOURCE_EXHAUSTED. failed: any other status. May depend on:
+ * bare.h, measure.h, timesheet's messages. Threads: one.
  */
 #include "bare.h"
 #include "measure.h"

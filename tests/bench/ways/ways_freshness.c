@@ -1,18 +1,18 @@
 /*
- * How old is what a crew decides on? Jobs are closed and opened again at their owner, in turns and at a rate, while clock-ins
- * on the same jobs run; each answer says on which version of the job it was decided.
+ * How old is what a crew decides on? Jobs are closed and opened again at their owner, in turns and at a rate, while
+ * clock-ins on the same jobs run; each answer says on which version of the job it was decided.
  *
  *   ways_freshness --url U --service crew1 --updates 10 --rate 500 --seconds 5 [--jobs 10] [--first N] [--check]
  *   -> ways_freshness updates=50 answers=2500 wrong=12 old=40 age_p50_us=0.0 age_p99_us=5100.0 old_p50_us=2000.0
  *      old_p99_us=5300.0 failed=0
  *
- * An answer is old when it was decided on a version of the job that was superseded before the command was sent: the owner
- * had acknowledged a newer one to us. Its age is for how long; that of the others is 0. Wrong are those of the old ones that
- * would have been decided otherwise: allowed on a job that was closed, or denied on one that was open. age_… are of all
- * answers, old_… of the old ones.
+ * An answer is old when it was decided on a version of the job that was superseded before the command was sent: the
+ * owner had acknowledged a newer one to us. Its age is for how long; that of the others is 0. Wrong are those of the
+ * old ones that would have been decided otherwise: allowed on a job that was closed, or denied on one that was open.
+ * age_… are of all answers, old_… of the old ones.
  *
- * Employees E<first> and on, each once (--check: CheckClockIn, nothing is written). Before it counts, each job is closed and
- * opened once, and afterwards opened. May depend on: bare.h, measure.h, messages. Threads: one.
+ * Employees E<first> and on, each once (--check: CheckClockIn, nothing is written). Before it counts, each job is
+ * closed and opened once, and afterwards opened. May depend on: bare.h, measure.h, messages. Threads: one.
  */
 #include "bare.h"
 #include "job/v1/job.pb-c.h"
