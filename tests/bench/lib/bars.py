@@ -39,6 +39,12 @@ def of_replicas(rows, table, value, pick=max):
     return pick(value(row) for row in dictionaries(rows, table) if row["way"] == "replica")
 
 
+def more_for_commands(rows):
+    """While what they keep changes: without, the owners take next to nothing, and so little is noise."""
+    few, many = (row["owner_cpu_percent"] for row in dictionaries(rows, "load") if row["changes_per_s"] > 0)
+    return many / few
+
+
 def calmest(tries):
     """Of each fault the try in which its p99 was least, to that of the same try with all alive: a stall of the machine hits one of them."""
     rows = {}
@@ -57,6 +63,7 @@ BARS = [
     Bar("speed", "replicas: requests at the owners, a command", lambda rows: of_replicas(rows, "speed", lambda row: row["requests_per_command"]), most=0),
     Bar("bottleneck", "replicas: requests a second at the owners, however many consume", lambda rows:
         of_replicas(rows, "bottleneck", lambda row: row["owner_requests_per_s"]), most=0),
+    Bar("load", "owners' processor time with four times the commands of all who keep replicas, to that before", more_for_commands, most=1.25),
     Bar("outage", "replicas: % of commands that succeed, whichever owner is down", lambda rows:
         of_replicas(rows, "outage", lambda row: row["share_ok_percent"], min), least=100),
     Bar("outage", "replicas: p99 while owners are down, to p99 while all is well", lambda rows:

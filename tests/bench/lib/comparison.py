@@ -30,6 +30,7 @@ class Scale:
         self.outage_rate = 500 if quick else 1_000
         self.faults = [("killed", "one"), ("stopped", "all")] if quick else [
             (fault, owners) for fault in ("killed", "stopped", "slow", "restarting") for owners in ("one", "all")]
+        self.changes_rates = (100,) if quick else (0, 100)
         self.fresh_seconds = 1 if quick else 3
         self.update_rates = (100,) if quick else (1, 10, 100)
         self.ratios = (10,) if quick else (0.1, 1, 10, 100, 1_000)
@@ -106,6 +107,17 @@ def bottleneck(farms, scale):
             run = farm.clock_in(farm.only(way, count), "--in-flight", 16, "--seconds", scale.seconds, "--warm-up", scale.seconds / 5, rest=False)
             owners = sum(run.cpu[owner] for owner in OWNERS)
             yield [way, count, run.per_s, run.p99_us, run.requests, run.requests * run.per_s, owners, 100 * owners * run.per_s / 1e6]
+
+
+def load(farms, scale):
+    """Few commands and four times as many, without changes and with: the owners should notice the changes alone."""
+    farm, names = farms.keeping, farms.keeping.only("replica", scale.consumers[-1])
+    for changes in scale.changes_rates:
+        for commands in (500, 2_000):
+            run = farm.clock_in(names, "--rate", commands / len(names), "--seconds", scale.seconds, "--warm-up", 0, rest=False,
+                                meanwhile=farm.changes(changes, scale.seconds) if changes else None)
+            owners = sum(run.cpu[owner] for owner in OWNERS)
+            yield [len(names), commands, changes, run.requests, 100 * owners * commands / 1e6]
 
 
 def bytes_kept(farm, way):
@@ -293,5 +305,5 @@ def growth(farms, scale):
                 yield [way, employees, run.per_s, run.p50_us, run.p99_us, kept, jetstream_bytes(farm.world)["EMPLOYEE"][1]]
 
 
-MEASURED = {"speed": speed, "bare": bare, "bottleneck": bottleneck, "outage": outage, "outage_trace": outage_trace, "freshness": freshness,
-            "bytes": bandwidth, "bulk": bulk, "growth": growth}
+MEASURED = {"speed": speed, "bare": bare, "bottleneck": bottleneck, "load": load, "outage": outage, "outage_trace": outage_trace,
+            "freshness": freshness, "bytes": bandwidth, "bulk": bulk, "growth": growth}
