@@ -15,6 +15,7 @@ target_compile_definitions(furrow_test_farm PRIVATE
   FURROW_TEST_MESH="${PROJECT_SOURCE_DIR}/config/dev/mesh.sh")
 add_dependencies(furrow_test_farm employee location job timesheet furrow)
 furrow_integration_test(test_farm furrow_test_farm furrow_proto_employee furrow_proto_location furrow_proto_job furrow_proto_timesheet)
+furrow_integration_test(test_farm_days furrow_test_farm furrow_domain_timesheet)
 furrow_integration_test(test_hostile furrow_test_farm furrow_proto_employee furrow_proto_location furrow_proto_job furrow_proto_timesheet)
 furrow_integration_test(test_states furrow_test_farm furrow_proto_employee furrow_proto_location furrow_proto_job furrow_proto_timesheet)
 furrow_integration_test(test_farm_private furrow_test_farm)

@@ -94,14 +94,12 @@ static furrow_status no_list(furrow_error *err)
     return furrow_fail(err, FURROW_INTERNAL, "redis: a listing was answered with something else");
 }
 
-/* Whose the index is comes behind it: if it is ours then, the index was. *ours false: to be read again. */
-static furrow_status read_members(furrow_table *table, const range *within, size_t limit, furrow_arena *arena,
-                                  furrow_value *out, bool *ours, furrow_error *err)
+static furrow_status send_range(furrow_table *table, const range *within, size_t limit, furrow_pipelined *members,
+                                furrow_arena *arena, furrow_error *err)
 {
     furrow_bytes index = table->index_keys[within->index];
-    furrow_pipelined members, build;
-    furrow_buffer *to = furrow_pipeline_begin(table->store, &members, arena, 7, err);
-    if (!to) return members.status;
+    furrow_buffer *to = furrow_pipeline_begin(table->store, members, arena, 7, err);
+    if (!to) return members->status;
     furrow_pipeline_arg(to, "ZRANGEBYLEX", 11);
     furrow_pipeline_arg(to, index.data, index.len);
     furrow_pipeline_arg(to, within->min.data, within->min.len);
@@ -109,9 +107,43 @@ static furrow_status read_members(furrow_table *table, const range *within, size
     furrow_pipeline_arg(to, "LIMIT", 5);
     furrow_pipeline_arg_number(to, 0);
     furrow_pipeline_arg_number(to, limit);
-    furrow_status status = furrow_pipeline_send(table->store, &members, err);
+    return furrow_pipeline_send(table->store, members, err);
+}
+
+furrow_status furrow_table_send_ids(const furrow_record_ids *listed, furrow_pipelined *request, furrow_arena *arena,
+                                    furrow_error *err)
+{
+    range within;
+    const furrow_record_query query = {.index = listed->index, .value = listed->value};
+    furrow_status status = resolve(listed->table, &query, arena, &within, err);
+    return status ? status : send_range(listed->table, &within, listed->limit, request, arena, err);
+}
+
+furrow_status furrow_table_take_ids(furrow_record_ids *listed, const furrow_value *members, furrow_arena *arena,
+                                    furrow_error *err)
+{
+    if (members->kind != FURROW_VALUE_LIST) return no_list(err);
+    const char **ids = furrow_arena_alloc(arena, (members->count + 1) * sizeof *ids);
+    if (!ids) return no_room(err);
+    for (size_t i = 0; i < members->count; i++) {
+        if (members->items[i].kind != FURROW_VALUE_TEXT) return no_list(err);
+        furrow_bytes id = furrow_index_id(members->items[i].text);
+        if (!furrow_id_valid(id.data, id.len)) return no_list(err);
+        ids[i] = id.data; /* a reply's text ends in a NUL, and so does the id */
+    }
+    listed->ids = ids;
+    listed->count = members->count;
+    return FURROW_OK;
+}
+
+/* Whose the index is comes behind it: if it is ours then, the index was. *ours false: to be read again. */
+static furrow_status read_members(furrow_table *table, const range *within, size_t limit, furrow_arena *arena,
+                                  furrow_value *out, bool *ours, furrow_error *err)
+{
+    furrow_pipelined members, build;
+    furrow_status status = send_range(table, within, limit, &members, arena, err);
     if (status) return status;
-    to = furrow_pipeline_begin(table->store, &build, arena, 2, err);
+    furrow_buffer *to = furrow_pipeline_begin(table->store, &build, arena, 2, err);
     status = to ? FURROW_OK : build.status;
     if (to) {
         furrow_pipeline_arg(to, "GET", 3);

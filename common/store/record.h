@@ -71,6 +71,22 @@ typedef struct furrow_record_read {
 furrow_status furrow_record_read_many(furrow_store *store, furrow_record_read reads[], size_t count,
                                       furrow_arena *arena, furrow_error *err) FURROW_MUST_USE;
 
+/*
+ * The same, and in the same round trip the ids that an index has under a value, as far as @listed goes: what is to be
+ * looked at along with what is read. Its table is one of those that are read.
+ */
+typedef struct furrow_record_ids {
+    furrow_table *table;
+    const char *index;  /* a field that is `listed` */
+    furrow_bytes value; /* as of a query, below; the ids in order */
+    size_t limit;
+    const char **ids; /* out, in the arena of the reader */
+    size_t count;
+} furrow_record_ids;
+furrow_status furrow_record_read_with_ids(furrow_store *store, furrow_record_read reads[], size_t count,
+                                          furrow_record_ids *listed, furrow_arena *arena,
+                                          furrow_error *err) FURROW_MUST_USE;
+
 /* One as it lies there, whatever it is worth: for who compares it with the log. */
 furrow_status furrow_record_read_unverified(furrow_table *table, const char *id, furrow_arena *arena,
                                             furrow_record *out, furrow_error *err) FURROW_MUST_USE;

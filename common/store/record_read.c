@@ -54,20 +54,33 @@ static furrow_status find_tables(const furrow_store *store, const furrow_record_
 }
 
 /* One MGET: the records, then the build of each table. All of them are of one moment of Redis. */
-static furrow_status read_once(furrow_store *store, furrow_record_read reads[], size_t count, const read_tables *tables,
-                               furrow_arena *arena, furrow_value *builds, furrow_error *err)
+static furrow_status send_reads(furrow_store *store, const furrow_record_read reads[], size_t count,
+                                const read_tables *tables, furrow_pipelined *request, furrow_arena *arena,
+                                furrow_error *err)
 {
-    furrow_pipelined request;
-    size_t all = count + tables->count;
-    furrow_buffer *out = furrow_pipeline_begin(store, &request, arena, 1 + all, err);
-    if (!out) return request.status;
+    furrow_buffer *out = furrow_pipeline_begin(store, request, arena, 1 + count + tables->count, err);
+    if (!out) return request->status;
     furrow_pipeline_arg(out, "MGET", 4);
     for (size_t i = 0; i < count; i++)
         furrow_pipeline_arg_pair(out, reads[i].table->prefix, furrow_bytes_of(reads[i].id));
     for (size_t i = 0; i < tables->count; i++)
         furrow_pipeline_arg(out, tables->list[i]->build_key.data, tables->list[i]->build_key.len);
-    furrow_status status = furrow_pipeline_send(store, &request, err);
-    if (!status) status = furrow_pipeline_wait(store, &request, err);
+    return furrow_pipeline_send(store, request, err);
+}
+
+/* What is listed goes first: if the records behind it are of the build that was verified, the index was. */
+static furrow_status read_once(furrow_store *store, furrow_record_read reads[], size_t count, const read_tables *tables,
+                               furrow_record_ids *listed, furrow_arena *arena, furrow_value *builds, furrow_error *err)
+{
+    furrow_pipelined request, members;
+    size_t all = count + tables->count;
+    furrow_status status = listed ? furrow_table_send_ids(listed, &members, arena, err) : FURROW_OK;
+    if (status) return status;
+    furrow_status sent = send_reads(store, reads, count, tables, &request, arena, err);
+    if (listed) status = furrow_pipeline_wait(store, &members, sent ? NULL : err); /* in any case: it is on our stack */
+    if (!sent) sent = furrow_pipeline_wait(store, &request, status ? NULL : err);
+    if (sent || status) return sent ? sent : status;
+    if (listed) status = furrow_table_take_ids(listed, &members.value, arena, err);
     if (status) return status;
     if (request.value.kind != FURROW_VALUE_LIST || request.value.count != all)
         return furrow_fail(err, FURROW_INTERNAL, "redis: MGET of %zu keys answered something else", all);
@@ -98,20 +111,34 @@ static bool are_ours(const read_tables *tables, const furrow_value builds[])
     return ours;
 }
 
-furrow_status furrow_record_read_many(furrow_store *store, furrow_record_read reads[], size_t count,
-                                      furrow_arena *arena, furrow_error *err)
+static bool is_read(const furrow_table *table, const read_tables *tables)
+{
+    size_t at = 0;
+    while (at < tables->count && tables->list[at] != table) at++;
+    return at < tables->count;
+}
+
+furrow_status furrow_record_read_with_ids(furrow_store *store, furrow_record_read reads[], size_t count,
+                                          furrow_record_ids *listed, furrow_arena *arena, furrow_error *err)
 {
     if (count == 0) return FURROW_OK;
     read_tables tables;
     furrow_value builds[FURROW_READ_TABLES_MAX];
     furrow_status status = find_tables(store, reads, count, &tables, err);
+    FURROW_REQUIRE(status || !listed || is_read(listed->table, &tables));
     for (uint64_t until_ns = 0; !status;) {
         if (!until_ns) until_ns = furrow_trust_until();
         status = await_all(&tables, until_ns, err);
-        if (!status) status = read_once(store, reads, count, &tables, arena, builds, err);
+        if (!status) status = read_once(store, reads, count, &tables, listed, arena, builds, err);
         if (!status && are_ours(&tables, builds)) return FURROW_OK;
     }
     return status;
+}
+
+furrow_status furrow_record_read_many(furrow_store *store, furrow_record_read reads[], size_t count,
+                                      furrow_arena *arena, furrow_error *err)
+{
+    return furrow_record_read_with_ids(store, reads, count, NULL, arena, err);
 }
 
 furrow_status furrow_record_read_unverified(furrow_table *table, const char *id, furrow_arena *arena,
@@ -121,7 +148,7 @@ furrow_status furrow_record_read_unverified(furrow_table *table, const char *id,
     furrow_record_read read = {.table = table, .id = id};
     read_tables tables;
     furrow_status status = find_tables(table->store, &read, 1, &tables, err);
-    if (!status) status = read_once(table->store, &read, 1, &tables, arena, &build, err);
+    if (!status) status = read_once(table->store, &read, 1, &tables, NULL, arena, &build, err);
     if (!status) *out = read.record;
     return status;
 }

@@ -67,6 +67,11 @@ furrow_status furrow_reaction_page(const furrow_value *answer, uint64_t *cursor,
 /* Sends one MGET of @count records of @table; its build comes last. */
 furrow_status furrow_table_send_mget(furrow_table *table, const furrow_bytes ids[], size_t count,
                                      furrow_pipelined *request, furrow_arena *arena, furrow_error *err) FURROW_MUST_USE;
+/* list.c. Sends what asks for @listed; takes what was answered. */
+furrow_status furrow_table_send_ids(const furrow_record_ids *listed, furrow_pipelined *request, furrow_arena *arena,
+                                    furrow_error *err) FURROW_MUST_USE;
+furrow_status furrow_table_take_ids(furrow_record_ids *listed, const furrow_value *members, furrow_arena *arena,
+                                    furrow_error *err) FURROW_MUST_USE;
 
 /* Frees what batch.c keeps between calls. */
 void furrow_table_free_batches(furrow_table *table);

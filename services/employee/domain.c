@@ -90,9 +90,11 @@ static furrow_status check_end(const Employee__V1__Employee *employee, furrow_er
 furrow_status employee_check_state(const ProtobufCMessage *state, furrow_error *err)
 {
     const Employee__V1__Employee *employee = (const Employee__V1__Employee *)state;
-    int64_t updated_ns;
+    int64_t updated_ns, ended_ns;
     furrow_status status = check_employee(employee, err);
     if (status == FURROW_OK) status = check_end(employee, err);
+    if (status == FURROW_OK && employee->ended_at)
+        status = furrow_timestamp_read("ended_at", employee->ended_at, &ended_ns, err);
     return status == FURROW_OK ? furrow_timestamp_read("updated_at", employee->updated_at, &updated_ns, err) : status;
 }
 
@@ -217,6 +219,10 @@ furrow_status employee_terminate(const Employee__V1__Employee *current, const ch
                            day);
     Employee__V1__Employee *left = successor(current, moment, arena);
     if (!left || !(left->termination_date = furrow_arena_strdup(arena, day))) return no_memory(err);
+    /* The clock may have gone back; what has ended does not. */
+    int64_t before_ns = furrow_timestamp_ns(current->ended_at);
+    left->ended_at = furrow_timestamp_new(moment.now_ns > before_ns ? moment.now_ns : before_ns, arena);
+    if (!left->ended_at) return no_memory(err);
     left->status = TERMINATED;
     *next = left;
     return FURROW_OK;

@@ -1,6 +1,6 @@
 /**
  * Clock strokes: the five methods of a working day as one procedure. Reads all it needs (the day, the day before, what
- * is kept of employee, job and location) in one round trip, decides by a rule of domain.h, writes once. Asks nobody.
+ * is kept of employee, job and location, which days are open) in one round trip, decides by a rule of domain.h, writes once. Asks nobody.
  */
 #ifndef FURROW_TIMESHEET_CLOCK_H
 #define FURROW_TIMESHEET_CLOCK_H
@@ -21,8 +21,10 @@ typedef struct clock_request {
 furrow_status clock_stroke(const clock_request *request, Timesheet__V1__DayState *response,
                            furrow_error *err) FURROW_MUST_USE;
 
-/* Closes whatever day of a terminated or erased employee is open, and keeps commands in flight from opening one. */
-furrow_status clock_on_employee_change(void *user, const furrow_change *change, furrow_arena *arena, furrow_error *err);
+#define CLOCK_SIDE_WRITE_MS 5000 /* for a write that no caller asked for */
+
+/* The working day that @at_ns belongs to, by the settings. */
+workday_window clock_window_at(int64_t at_ns);
 
 typedef struct clock_settings {
     const char *time_zone;

@@ -293,6 +293,51 @@ furrow_status workday_close(const Timesheet__V1__WorkDay *current, const workday
     return status;
 }
 
+/* When what runs was clocked in: breaks and switches of jobs follow each other without a gap. */
+static int64_t clocked_in_ns(const Timesheet__V1__WorkDay *day)
+{
+    size_t first = day->n_entries - 1;
+    while (first > 0 &&
+           furrow_timestamp_ns(day->entries[first]->start) == furrow_timestamp_ns(day->entries[first - 1]->end))
+        first--;
+    return furrow_timestamp_ns(day->entries[first]->start);
+}
+
+bool workday_is_over(const Timesheet__V1__WorkDay *day, const Timesheet__V1__Employee *employee, int64_t now_ns,
+                     int64_t *ended_ns)
+{
+    bool employed = employee && employee->status == EMPLOYEE__V1__EMPLOYMENT_STATUS__EMPLOYMENT_STATUS_ACTIVE;
+    int64_t last_ns = employee ? furrow_timestamp_ns(employee->ended_at) : 0;
+    if (!running(day) || (employed && clocked_in_ns(day) >= last_ns)) return false;
+    *ended_ns = last_ns ? last_ns : now_ns;
+    return true;
+}
+
+furrow_status workday_end(const Timesheet__V1__WorkDay *current, const workday_window *window, int64_t ended_ns,
+                          int64_t now_ns, furrow_arena *arena, Timesheet__V1__WorkDay **next, furrow_error *err)
+{
+    const char *by = ended_ns < window->end_ns ? "termination" : "boundary";
+    return workday_close(current, window, ended_ns, now_ns, by, arena, next, err);
+}
+
+furrow_status workday_renew(const Timesheet__V1__WorkDay *current, int64_t now_ns, furrow_arena *arena,
+                            Timesheet__V1__WorkDay **next, furrow_error *err)
+{
+    *next = successor(current, current->id, current->employee_id, current->date, now_ns, arena);
+    return *next ? FURROW_OK : no_memory(err);
+}
+
+furrow_status workday_check_begin(const Timesheet__V1__Employee *employee, int64_t at_ns, furrow_error *err)
+{
+    char text[40];
+    int64_t ended_ns = furrow_timestamp_ns(employee->ended_at);
+    if (at_ns >= ended_ns) return FURROW_OK;
+    furrow_clock_format(ended_ns, text);
+    return furrow_fail(err, FURROW_FAILED_PRECONDITION,
+                       "the employment of %s (%s) at that moment ended at %s; use CorrectDay for work before",
+                       employee->display_name, employee->id, text);
+}
+
 furrow_status workday_clock_out(const Timesheet__V1__WorkDay *current, const workday_stroke *stroke,
                                 furrow_arena *arena, Timesheet__V1__WorkDay **next, furrow_error *err)
 {

@@ -72,6 +72,26 @@ furrow_status workday_close(const Timesheet__V1__WorkDay *current, const workday
                             int64_t now_ns, const char *by, furrow_arena *arena, Timesheet__V1__WorkDay **next,
                             furrow_error *err) FURROW_MUST_USE;
 
+/*
+ * Has the employment in which @day was clocked in ended, as far as @employee (as kept here; NULL: deleted) tells? What
+ * counts is when, not that the end itself was seen: a rehire may have come on top of it. *ended_ns: when.
+ */
+bool workday_is_over(const Timesheet__V1__WorkDay *day, const Timesheet__V1__Employee *employee, int64_t now_ns,
+                     int64_t *ended_ns);
+
+/* Closes an open day because the employment ended at @ended_ns, or at its boundary, if that came first. */
+furrow_status workday_end(const Timesheet__V1__WorkDay *current, const workday_window *window, int64_t ended_ns,
+                          int64_t now_ns, furrow_arena *arena, Timesheet__V1__WorkDay **next,
+                          furrow_error *err) FURROW_MUST_USE;
+
+/* The same day once more, so that whoever decided on the state of before has to decide again. */
+furrow_status workday_renew(const Timesheet__V1__WorkDay *current, int64_t now_ns, furrow_arena *arena,
+                            Timesheet__V1__WorkDay **next, furrow_error *err) FURROW_MUST_USE;
+
+/* FAILED_PRECONDITION for work that would begin at @at_ns, before the latest employment ended. */
+furrow_status workday_check_begin(const Timesheet__V1__Employee *employee, int64_t at_ns,
+                                  furrow_error *err) FURROW_MUST_USE;
+
 /* The day in @stroke->window that goes on, from its first moment, with what runs at the end of @before. */
 furrow_status workday_carry_over(const Timesheet__V1__WorkDay *before, const workday_stroke *stroke,
                                  furrow_arena *arena, Timesheet__V1__WorkDay **next, furrow_error *err) FURROW_MUST_USE;

@@ -1,5 +1,6 @@
 /* The timesheet service: who worked when, on what and where. Keeps what it needs and asks nobody. */
 #include "timesheet/clock.h"
+#include "timesheet/ending.h"
 #include "timesheet/state.h"
 #include "timesheet/v1/timesheet.furrow.h"
 #include "timesheet/v1/timesheet.server.h"
@@ -14,7 +15,7 @@ static const furrow_service_entity_definition entities[] = {
     {.contract = &timesheet_v1_work_day_entity, .rules = state_check_day}, {0}};
 
 static const furrow_service_replica_definition replicas[] = {
-    {.contract = &timesheet_v1_employee_replica, .rules = state_check_employee, .react = clock_on_employee_change},
+    {.contract = &timesheet_v1_employee_replica, .rules = state_check_employee, .react = ending_on_employee_change},
     {.contract = &timesheet_v1_job_replica, .rules = state_check_job},
     {.contract = &timesheet_v1_location_replica, .rules = state_check_location},
     {0},

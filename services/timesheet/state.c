@@ -161,7 +161,11 @@ static furrow_status check_kept(const char *name_field, const char *name, int st
 furrow_status state_check_employee(const ProtobufCMessage *message, furrow_error *err)
 {
     const Timesheet__V1__Employee *employee = (const Timesheet__V1__Employee *)message;
-    return check_kept("display_name", employee->display_name, (int)employee->status, err);
+    int64_t ended_ns;
+    furrow_status status = check_kept("display_name", employee->display_name, (int)employee->status, err);
+    if (status == FURROW_OK && employee->ended_at)
+        status = furrow_timestamp_read("ended_at", employee->ended_at, &ended_ns, err);
+    return status;
 }
 
 furrow_status state_check_job(const ProtobufCMessage *message, furrow_error *err)

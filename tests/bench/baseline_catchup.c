@@ -1,6 +1,6 @@
 /*
  * The bare baseline that Furrow's catch-up is measured against: nats.c in event-loop mode and hiredis, driven by one
- * poll(2); no Furrow code (see bare.h). Two pulls of 1,000 are outstanding, fields 1, 2 and 6 of each event are kept,
+ * poll(2); no Furrow code (see bare.h). Two pulls of 1,000 are outstanding, fields 1, 2, 6 and 15 of each event are kept,
  * batches of 200 events go to Redis in one versioned bulk upsert each, up to 10 of them at once, and every event is
  * acked by a message of its own after Redis has answered.
  *
@@ -26,7 +26,7 @@
 #define PULL      1000
 #define PULLS     2
 #define VALUE_MAX 512
-#define KEPT      (1u << 1 | 1u << 2 | 1u << 6) /* by field number */
+#define KEPT      (1u << 1 | 1u << 2 | 1u << 6 | 1u << 15) /* by field number */
 
 typedef struct settings {
     const char *url, *redis, *api, *stream, *consumer;

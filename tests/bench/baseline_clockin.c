@@ -1,7 +1,7 @@
 /*
  * The bare baseline that Furrow's clock-in is measured against: the same input and output with bare nats.c and hiredis
  * and one poll(2), no Furrow code (see bare.h). A request reads the employee, the job and the location as timesheet
- * keeps them and the employee's day in one MGET; publishes the new day with the expected subject sequence and waits for
+ * keeps them and the employee's day in one MGET, and with it which days of the employee are open; publishes the new day with the expected subject sequence and waits for
  * the ack; upserts the day, versioned, with its three index entries in the same script; and answers with it.
  *
  *   baseline_clockin serve --url U [--log-url U] --redis /run/redis.sock
@@ -37,8 +37,8 @@ typedef struct slot {
     char employee_id[64], job_id[64], location_id[64], day_id[96];
     uint8_t event[EVENT_MAX];
     size_t event_len;
-    struct slot *next; /* among the free ones, or among those that wait for Redis */
-    bool upserting;
+    struct slot *next;       /* among the free ones, or among those that wait for Redis */
+    bool upserting, listing; /* the answer to come is of the upsert, of the open days; else of the MGET */
     uint64_t sequence;
 } slot;
 
@@ -63,6 +63,18 @@ static void command(server *self, slot *what, int argc, const char *argv[], cons
     wait_for_redis(self, what);
 }
 
+/* The first of two answers for @what. */
+static void ask_open_days(server *self, slot *what)
+{
+    char from[80], to[80];
+    const char *argv[] = {"ZRANGEBYLEX", "timesheet:{BareDay}:@by:open_employee_id", from, to, "LIMIT", "0", "8"};
+    size_t from_len = (size_t)snprintf(from, sizeof from, "[%s%c", what->employee_id, 0);
+    size_t to_len = (size_t)snprintf(to, sizeof to, "(%s%c", what->employee_id, 1);
+    size_t lens[] = {11, strlen(argv[1]), from_len, to_len, 5, 1, 1};
+    what->listing = true;
+    if (redisAppendCommandArgv(self->redis, 7, argv, lens) != REDIS_OK) bare_die("redis", self->redis->errstr);
+}
+
 static void take_request(server *self, natsMsg *msg)
 {
     slot *what = self->free;
@@ -84,6 +96,7 @@ static void take_request(server *self, natsMsg *msg)
                               (size_t)snprintf(keys[1], sizeof keys[1], "timesheet:{Job}:%s", what->job_id),
                               (size_t)snprintf(keys[2], sizeof keys[2], "timesheet:{Location}:%s", what->location_id),
                               (size_t)snprintf(keys[3], sizeof keys[3], "timesheet:{BareDay}:%s", what->day_id)};
+    ask_open_days(self, what);
     command(self, what, 1 + READS, argv, lens);
 }
 
@@ -194,6 +207,12 @@ static void answer(server *self, slot *what)
 static void take_redis_answer(server *self, redisReply *reply)
 {
     slot *what = self->waiting;
+    if (what->listing) {
+        if (reply->type != REDIS_REPLY_ARRAY || reply->elements > 0) bare_die(what->employee_id, "has an open day");
+        what->listing = false;
+        freeReplyObject(reply);
+        return;
+    }
     self->waiting = what->next;
     if (!self->waiting) self->last = &self->waiting;
     if (what->upserting)

@@ -1,5 +1,5 @@
 /*
- * Furrow's side of the catch-up: what timesheet keeps of an employee, 3 of 14 fields of 200-byte events, from an empty
+ * Furrow's side of the catch-up: what timesheet keeps of an employee, 4 of 15 fields of 200-byte events, from an empty
  * Redis to READY through the durable. Its baseline is baseline_catchup.
  *
  *   furrow_catchup --url nats://127.0.0.1:4222 --redis /run/redis.sock --service timesheet [--account employee]

@@ -103,6 +103,39 @@ START_TEST(records_are_listed_by_value_prefix_and_id)
 }
 END_TEST
 
+/* Ids of an index along with records, in one round trip. */
+static void along_body(store_world *world)
+{
+    ck_assert(store_world_connected(world->store));
+    furrow_table *table = store_world_table(world, world->store, "Worker", "name status", false);
+    put(world, table, "w3", 1, "Ana", 1, "");
+    put(world, table, "w1", 2, "ANA", 1, "");
+    put(world, table, "w2", 3, "Anabel", 1, "");
+    furrow_record_read read = {.table = table, .id = "w2"};
+    furrow_record_ids ids = {.table = table, .index = "name", .value = furrow_bytes_of("aNA"), .limit = 8};
+    ck_assert_ok(furrow_record_read_with_ids(world->store, &read, 1, &ids, world->arena, failure));
+    ck_assert_uint_eq(read.record.version, 3);
+    ck_assert_uint_eq(ids.count, 2);
+    ck_assert_str_eq(ids.ids[0], "w1");
+    ck_assert_str_eq(ids.ids[1], "w3");
+    ids.limit = 1;
+    ck_assert_ok(furrow_record_read_with_ids(world->store, &read, 1, &ids, world->arena, failure));
+    ck_assert_uint_eq(ids.count, 1);
+    ids.value = furrow_bytes_of("nobody");
+    ck_assert_ok(furrow_record_read_with_ids(world->store, &read, 1, &ids, world->arena, failure));
+    ck_assert_uint_eq(ids.count, 0);
+    ids.index = "score";
+    ck_assert_int_eq(furrow_record_read_with_ids(world->store, &read, 1, &ids, world->arena, NULL),
+                     FURROW_INVALID_ARGUMENT);
+    furrow_table_destroy(table);
+}
+
+START_TEST(ids_of_an_index_are_read_along_with_records)
+{
+    store_world_run(NULL, along_body);
+}
+END_TEST
+
 static void pages_body(store_world *world)
 {
     enum { RECORDS = 997 };
@@ -514,6 +547,7 @@ int main(void)
 {
     const TTest *const tests[] = {
         records_are_listed_by_value_prefix_and_id,
+        ids_of_an_index_are_read_along_with_records,
         every_record_is_on_one_page_once,
         entries_without_their_record_are_passed_over,
         racing_appliers_end_in_the_newest_records_and_their_entries,

@@ -20,9 +20,9 @@ sys.path.insert(0, str(ROOT / "tests/support"))
 import mesh as mesh_module  # noqa: E402
 
 BUILD = pathlib.Path(sys.argv.pop(1)).resolve()
-KEPT = {"timesheet": {"employee.v1.Employee": [1, 2, 6], "job.v1.Job": [1, 3, 6, 7], "location.v1.Location": [1, 3, 6]},
+KEPT = {"timesheet": {"employee.v1.Employee": [1, 2, 6, 15], "job.v1.Job": [1, 3, 6, 7], "location.v1.Location": [1, 3, 6]},
         "job": {"location.v1.Location": [1, 3, 6]}}
-DECLARED = {"employee.v1.Employee": range(1, 15), "job.v1.Job": range(1, 9), "location.v1.Location": range(1, 13), "timesheet.v1.WorkDay": range(1, 10)}
+DECLARED = {"employee.v1.Employee": range(1, 16), "job.v1.Job": range(1, 9), "location.v1.Location": range(1, 13), "timesheet.v1.WorkDay": range(1, 10)}
 PRIVATE = {"employee.v1.Employee": 14}
 STREAMS = {"employee.v1.Employee": "EMPLOYEE", "job.v1.Job": "JOB", "location.v1.Location": "LOCATION", "timesheet.v1.WorkDay": "WORK_DAY"}
 MARK = "[down"
@@ -219,7 +219,7 @@ class Running(unittest.TestCase):
         for row in read["replicas"]:
             self.check_replica(row, entities)
             self.check_bandwidth(row, entities)
-        self.assertEqual(replica_of(read, "timesheet", "employee.v1.Employee")["fields"], ["id", "display_name", "status"])
+        self.assertEqual(replica_of(read, "timesheet", "employee.v1.Employee")["fields"], ["id", "display_name", "status", "ended_at"])
         total = read["total"]
         for name in "bytes", "full_bytes", "memory_bytes":
             self.assertEqual(total[name], sum(row["storage"][name] for row in read["replicas"]))
@@ -243,7 +243,7 @@ class Running(unittest.TestCase):
         status, out, said = lineage(self.mesh)
         self.assertEqual((status, said), (0, ""))
         self.assertLessEqual(max(map(len, out.splitlines())), 100, out)
-        self.assertRegex(out, r"timesheet +employee\.v1\.Employee +3 of 14 +12 +\d+\.\d ")
+        self.assertRegex(out, r"timesheet +employee\.v1\.Employee +4 of 15 +12 +\d+\.\d ")
         self.assertRegex(out, r"Storage paid: [\d.]+ k?B of values \(full copies: [\d.]+ k?B\); with keys and indexes [\d.]+ kB of memory\n")
         self.assertRegex(out, r"Bandwidth (saved|spent): ")
 
@@ -252,7 +252,7 @@ class Running(unittest.TestCase):
         self.assertEqual((status, said), (0, ""))
         tree = xml.etree.ElementTree.fromstring(svg)
         texts = [text.text for text in tree.iter("{http://www.w3.org/2000/svg}text")]
-        self.assertTrue({"timesheet keeps", "job keeps", "employee owns", "Employee: 3 of 14 fields", "id, display_name, status"} <= set(texts), texts)
+        self.assertTrue({"timesheet keeps", "job keeps", "employee owns", "Employee: 4 of 15 fields", "id, display_name, status, ended_at"} <= set(texts), texts)
         paths = [path for path in tree.iter("{http://www.w3.org/2000/svg}path") if path.get("marker-end")]
         self.assertEqual(len(paths), 4)
         for shape in tree.iter("{http://www.w3.org/2000/svg}rect"):  # all in the picture
@@ -313,7 +313,7 @@ class Running(unittest.TestCase):
             row = replica_of(read, "timesheet", "employee.v1.Employee")
             self.assertEqual((status, read["complete"], row["storage"]["records"], row["storage"]["bytes"], row["bandwidth"]["asking_bytes"]),
                              (1, False, None, None, None if row["bandwidth"]["reads"] else 0), settings)
-            self.assertEqual((row["field_count"], row["consumer"]["exists"], row["bandwidth"]["events"] > 0), (3, True, True))
+            self.assertEqual((row["field_count"], row["consumer"]["exists"], row["bandwidth"]["events"] > 0), (4, True, True))
             self.assertIn("FURROW_REDIS_URL", said)
 
     def test_6_with_one_redis_of_two_nothing_is_taken_for_empty(self):

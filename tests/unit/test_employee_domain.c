@@ -1,6 +1,8 @@
 /* The rules of employment, without any server: the life of an employee and every refusal. */
 #include "employee/domain.h"
 
+#include "runtime/timestamp.h"
+
 #include <check.h>
 #include <string.h>
 
@@ -141,6 +143,7 @@ START_TEST(an_employment_ends_and_begins_again)
     ck_assert_int_eq(employee_terminate(active, "E1", "", moment, arena, &left, &err), FURROW_OK);
     ck_assert_int_eq(left->status, TERMINATED);
     ck_assert_str_eq(left->termination_date, "2026-11-23");
+    ck_assert_int_eq(furrow_timestamp_ns(left->ended_at), moment.now_ns);
     ck_assert(!employee_holds_badge(left, "100001"));
     ck_assert_int_eq(employee_check_erase(left, "E1", &err), FURROW_OK);
     again = left;
@@ -150,6 +153,10 @@ START_TEST(an_employment_ends_and_begins_again)
     ck_assert_int_eq(employee_rehire(left, &rehire, moment, arena, &back, &err), FURROW_OK);
     ck_assert_int_eq(back->status, ACTIVE);
     ck_assert_str_eq(back->termination_date, "");
+    ck_assert_int_eq(furrow_timestamp_ns(back->ended_at), moment.now_ns); /* who sees nothing else knows it by that */
+    employee_moment earlier = {.today = moment.today, .now_ns = moment.now_ns - 1};
+    ck_assert_int_eq(employee_terminate(back, "E1", "", earlier, arena, &again, &err), FURROW_OK);
+    ck_assert_int_eq(furrow_timestamp_ns(again->ended_at), moment.now_ns);
     ck_assert(employee_holds_badge(back, "200001"));
     rehire.date = "2026-11-22";
     ck_assert_int_eq(employee_rehire(left, &rehire, moment, arena, &back, &err), FURROW_FAILED_PRECONDITION);

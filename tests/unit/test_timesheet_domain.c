@@ -167,6 +167,63 @@ START_TEST(a_day_left_open_is_carried_over_the_boundary)
 }
 END_TEST
 
+/* An employee as kept here, whose latest employment ended at @hour (0: none did). */
+static Timesheet__V1__Employee *employee_ended(double hour, bool employed)
+{
+    Timesheet__V1__Employee *employee = furrow_arena_alloc(arena, sizeof *employee);
+    timesheet__v1__employee__init(employee);
+    employee->id = "E1";
+    employee->display_name = "Ana";
+    employee->status = employed ? EMPLOYEE__V1__EMPLOYMENT_STATUS__EMPLOYMENT_STATUS_ACTIVE
+                                : EMPLOYEE__V1__EMPLOYMENT_STATUS__EMPLOYMENT_STATUS_TERMINATED;
+    if (hour > 0) employee->ended_at = furrow_timestamp_new(at(hour), arena);
+    return employee;
+}
+
+START_TEST(a_day_is_over_when_the_employment_it_began_in_is)
+{
+    int64_t ended_ns = 0;
+    Timesheet__V1__WorkDay *day = must(workday_clock_in, NULL, stroke_at(6)), *next;
+    ck_assert(!workday_is_over(NULL, NULL, at(9), &ended_ns));
+    ck_assert(!workday_is_over(day, employee_ended(0, true), at(9), &ended_ns));
+    ck_assert(!workday_is_over(day, employee_ended(6, true), at(9), &ended_ns));
+    ck_assert(!workday_is_over(must(workday_clock_out, day, stroke_at(8)), employee_ended(7, false), at(9), &ended_ns));
+    ck_assert(workday_is_over(day, employee_ended(7, true), at(9), &ended_ns));
+    ck_assert_int_eq(ended_ns, at(7));
+    ck_assert(workday_is_over(day, employee_ended(7, false), at(9), &ended_ns));
+    ck_assert_int_eq(ended_ns, at(7));
+    ck_assert(workday_is_over(day, employee_ended(0, false), at(9), &ended_ns)); /* of a time before the field was */
+    ck_assert_int_eq(ended_ns, at(9));
+    ck_assert(workday_is_over(day, NULL, at(9), &ended_ns)); /* erased */
+    ck_assert_int_eq(ended_ns, at(9));
+    /* A break that began after it goes on from what began before; a new clock-in does not. */
+    workday_stroke meal = stroke_at(8);
+    meal.kind = TIMESHEET__V1__ENTRY_KIND__ENTRY_KIND_MEAL;
+    ck_assert(workday_is_over(must(workday_start_break, day, meal), employee_ended(7, true), at(9), &ended_ns));
+    next = must(workday_clock_in, must(workday_clock_out, day, stroke_at(8)), stroke_at(8.5));
+    ck_assert(!workday_is_over(next, employee_ended(7, true), at(9), &ended_ns));
+    ck_assert_int_eq(workday_check_begin(employee_ended(7, true), at(6), &err), FURROW_FAILED_PRECONDITION);
+    ck_assert_int_eq(workday_check_begin(employee_ended(7, true), at(7), &err), FURROW_OK);
+    ck_assert_int_eq(workday_check_begin(employee_ended(0, true), at(6), &err), FURROW_OK);
+}
+END_TEST
+
+START_TEST(an_end_closes_a_day_at_its_boundary_at_the_latest)
+{
+    Timesheet__V1__WorkDay *day = must(workday_clock_in, NULL, stroke_at(6)), *next = NULL;
+    workday_window window = workday_window_at(at(6), 4);
+    ck_assert_int_eq(workday_end(day, &window, at(7), at(99), arena, &next, &err), FURROW_OK);
+    ck_assert_str_eq(next->closed_by, "termination");
+    ck_assert_int_eq(furrow_timestamp_ns(next->entries[0]->end), at(7));
+    ck_assert_int_eq(workday_end(day, &window, at(60), at(99), arena, &next, &err), FURROW_OK);
+    ck_assert_str_eq(next->closed_by, "boundary");
+    ck_assert_int_eq(furrow_timestamp_ns(next->entries[0]->end), window.end_ns);
+    ck_assert_int_eq(workday_renew(next, at(100), arena, &day, &err), FURROW_OK);
+    ck_assert_int_eq(furrow_timestamp_ns(day->updated_at), at(100));
+    ck_assert_int_eq(day->n_entries, 1);
+}
+END_TEST
+
 START_TEST(clocks_report_within_their_limits)
 {
     int64_t ns = -1;
@@ -294,6 +351,8 @@ int main(void)
     tcase_add_test(tests, nobody_clocks_in_twice_or_into_the_past);
     tcase_add_test(tests, strokes_need_the_state_they_end);
     tcase_add_test(tests, a_day_left_open_is_carried_over_the_boundary);
+    tcase_add_test(tests, a_day_is_over_when_the_employment_it_began_in_is);
+    tcase_add_test(tests, an_end_closes_a_day_at_its_boundary_at_the_latest);
     tcase_add_test(tests, clocks_report_within_their_limits);
     tcase_add_test(tests, facts_must_be_known_open_and_fit);
     tcase_add_test(tests, a_correction_replaces_entries_and_says_who_and_why);

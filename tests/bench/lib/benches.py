@@ -68,7 +68,7 @@ def drained(world, scale):
 
 
 def catch_up(world, scale):
-    """A replica keeps 3 of 14 fields of 200-byte entities, from nothing to ready; bare: drain, versioned upsert, ack each."""
+    """A replica keeps 4 of 15 fields of 200-byte entities, from nothing to ready; bare: drain, versioned upsert, ack each."""
     begin, product, baseline = drained(world, scale)
     yield Pair("catch-up", f"{scale.entities} entities", "entities/s", lambda number: (begin(), product()["per_s"])[1],
                lambda number: (begin(), baseline("drain")["per_s"])[1], minimum=0.90)
