@@ -482,7 +482,7 @@ furrow_status furrow_intake_replay(furrow_replica *replica, const furrow_js_stor
         replica->stats.replayed += batch->count;
         for (size_t i = 0; i < batch->count; i++) {
             /* What is never delivered is settled by whoever finds it here. */
-            if (batch->fates[i] == FATE_BURIED)
+            if (batch->fates[i] == FATE_BURIED && replica->beside.durable)
                 furrow_js_term_sequence(replica->link, replica->stream, replica->options.service,
                                         batch->events[i].sequence);
             if (batch->fates[i] != FATE_RETURN) continue;

@@ -4,6 +4,8 @@
  *   keeper.c   the state machine, one task           repair.c  lease, clearing and side reads
  *   react.c    pending reactions -> the handler      wait.c    who waits for a version
  *   redo.c     what is in the dead letters, once more   age.c  how old the records are
+ *   steward.c  who else keeps the table, in what shape  beside.c  events by own reading, not through the durable
+ *   lost.c     is what was delivered in somebody's hands?
  * All run on the loop's thread; every task of a replica is counted in `tasks`, and destroy waits for the last.
  */
 #ifndef FURROW_REPLICA_INSIDE_H
@@ -15,6 +17,7 @@
 #include "link/deadletter.h"
 #include "replica/replica.h"
 #include "replica/verdict.h"
+#include "store/generation.h"
 #include "store/trust.h"
 #include "wire/projection.h"
 
@@ -23,6 +26,9 @@
 #define FURROW_REPLICA_TICK_MS 1000 /* how often a ready replica looks after its marker and stores its position */
 
 #define FURROW_REPLICA_COUNTED 1024 /* dead letters of which it is known that they were counted */
+
+#define FURROW_PEERS_MAX 64 /* other processes of the service that are told apart */
+#define FURROW_PEER_DEAD 10 /* looks at a process that says nothing new, a second apart: it is gone */
 
 typedef struct furrow_intake_batch furrow_intake_batch;
 typedef struct furrow_reactor furrow_reactor;
@@ -51,6 +57,35 @@ typedef struct furrow_intake {
     uint64_t links;            /* reconnects to NATS when it was opened: what came before another is not applied */
     uint64_t last_pending;     /* what the server still had when it sent the newest message */
 } furrow_intake;
+
+/* Another process of the service that keeps the table, as we see it. */
+typedef struct furrow_peer {
+    char instance[FURROW_ID_MAX + 1], word[48]; /* what it said last */
+    int generation;
+    unsigned still; /* looks in a row at which it said nothing new */
+    size_t in_hand; /* as it says */
+    bool ready, gone, listed;
+} furrow_peer;
+
+/* The generations of the table (store/generation.h), and how events come into ours. */
+typedef struct furrow_beside {
+    bool durable;  /* through the durable; else by own reading */
+    bool heir;     /* the durable is ours, but what it had delivered before has to be read first */
+    bool alone;    /* no other generation is kept */
+    uint64_t word; /* how often we have said that we are there */
+    furrow_peer peers[FURROW_PEERS_MAX];
+    size_t peer_count;
+    bool on, reading; /* wanted; its task lives */
+    uint64_t reached; /* own reading has applied all up to here */
+    furrow_waiter *sleeper, *steward;
+} furrow_beside;
+
+/* What the durable says of what it delivered, look by look. */
+typedef struct furrow_lost {
+    uint64_t delivered_seq, floor_seq, ack_pending, received;
+    unsigned looks;      /* in a row at which nothing of it moved, and somebody must have lost something */
+    uint64_t lingers_ns; /* until then the durable may hold back what was read aside */
+} furrow_lost;
 
 struct furrow_replica {
     furrow_link *link;
@@ -84,11 +119,11 @@ struct furrow_replica {
     uint64_t looked_links;       /* reconnects to NATS, plus 1, at the last look */
     uint64_t goal;               /* ready when all up to here is applied */
     uint64_t floor;              /* the newest proof of it */
-    uint64_t floor_ns;           /* when it last grew */
     uint64_t replay_from;
-    unsigned stuck;     /* looks in a row at which events were delivered to nobody we know */
-    uint64_t swallowed; /* by the pull, when gaps were last filled */
-    unsigned starved;   /* looks in a row at which the durable left events out */
+    furrow_lost lost;
+    unsigned starved; /* looks in a row at which the durable left events out */
+    bool deserted;    /* there is no durable */
+    furrow_beside beside;
     furrow_backoff trouble;
 
     /* repair.c */
@@ -193,6 +228,28 @@ furrow_status furrow_repair_read(furrow_replica *replica, uint64_t *from, uint64
 /* Moves the stored marker on, if it still is the one we know; *@moved false: somebody or something changed it. */
 furrow_status furrow_repair_mark(furrow_replica *replica, uint64_t position, const char *run_id, bool *moved,
                                  furrow_error *err) FURROW_MUST_USE;
+
+/*
+ * steward.c. The task that says every second that we are there, and sees who else is; a generation that nobody keeps any
+ * more it ends and clears away. claim: takes our place among the generations, and says how events come into it.
+ */
+void furrow_steward_keep(void *arg);
+furrow_status furrow_steward_claim(furrow_replica *replica, furrow_error *err) FURROW_MUST_USE;
+void furrow_steward_release(furrow_replica *replica, uint64_t deadline_ns);
+/* The others of our generation that may live. */
+size_t furrow_steward_in_hands(furrow_replica *replica);
+/* Asks whether those are gone that have something in hand. */
+void furrow_steward_ask(furrow_replica *replica);
+
+/* beside.c. Opens the way by which events come now, and closes the other. */
+furrow_status furrow_feed_open(furrow_replica *replica, furrow_error *err) FURROW_MUST_USE;
+void furrow_feed_close(furrow_replica *replica);
+void furrow_beside_stop(furrow_replica *replica);
+
+/* lost.c. Has something that the durable delivered been in nobody's hands for @looks looks in a row? */
+bool furrow_lost_is(furrow_replica *replica, uint64_t floor, unsigned looks);
+/* It was read aside. */
+void furrow_lost_settled(furrow_replica *replica);
 
 /* react.c */
 furrow_status furrow_reactor_start(furrow_replica *replica, furrow_error *err) FURROW_MUST_USE;

@@ -22,10 +22,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#define POLL_MS           100  /* of the durable's progress while catching up */
-#define STUCK_MS          1000 /* all is delivered, not all acked: somebody died with events in hand */
+#define POLL_MS           100 /* of the durable's progress while catching up */
 #define STARVED_LOOKS     2
-#define STUCK_LOOKS       2
+#define LOST_LOOKS        2  /* a second apart, before what is in nobody's hands is read aside … */
+#define LOST_POLLS        10 /* … and while catching up */
 #define EVENT_ARENA_BYTES ((size_t)96 << 20)
 
 void furrow_replica_say(furrow_replica *replica, const char *format, ...)
@@ -69,9 +69,11 @@ static furrow_status look_at_consumer(furrow_replica *replica, furrow_error *err
     const char *durable = replica->options.service;
     furrow_status status =
         furrow_js_consumer_info(replica->link, replica->stream, durable, soon(), &replica->consumer, err);
-    if (status == FURROW_NOT_FOUND)
-        return furrow_fail(err, status, "consumer %s on %s: not found; run `furrow provision`", durable,
-                           replica->stream);
+    replica->deserted = status == FURROW_NOT_FOUND;
+    if (replica->deserted) {
+        replica->consumer = (furrow_js_consumer_state){.created_ns = 0};
+        return FURROW_OK;
+    }
     return status == FURROW_OK ? status : furrow_wrap(err, "look at consumer %s on %s", durable, replica->stream);
 }
 
@@ -124,7 +126,8 @@ static furrow_status look(furrow_replica *replica, furrow_error *err)
     replica->moment = furrow_table_moment(replica->table);
     replica->looked_links = furrow_link_reconnects(replica->link) + 1;
     snprintf(sight->run_id, sizeof sight->run_id, "%s", furrow_store_run_id(replica->store));
-    furrow_status status = furrow_marker_read(replica->table, &sight->marker, err);
+    furrow_status status = furrow_steward_claim(replica, err);
+    if (status == FURROW_OK) status = furrow_marker_read(replica->table, &sight->marker, err);
     if (status == FURROW_OK) status = look_at_stream(replica, err);
     if (status == FURROW_OK) status = look_at_consumer(replica, err);
     if (status == FURROW_OK) status = look_at_event(replica, err);
@@ -145,6 +148,11 @@ static uint64_t larger(uint64_t a, uint64_t b)
 static void look_for_starvation(furrow_replica *replica)
 {
     const furrow_js_consumer_state *consumer = &replica->consumer;
+    if (!replica->beside.durable || replica->deserted) {
+        replica->starved = 0;
+        replica->sight.starving = false;
+        return;
+    }
     uint64_t reached = larger(larger(consumer->delivered_seq, consumer->ack_floor_seq), replica->marker.position);
     bool behind = consumer->pending == 0 && consumer->ack_pending == 0 && reached < replica->sight.stream.last_seq;
     replica->starved = behind ? replica->starved + 1 : 0;
@@ -232,19 +240,19 @@ static furrow_phase begin_to_follow(furrow_replica *replica)
     furrow_repair_release(replica);
     remember(replica);
     if (!is_adopted(replica)) {
-        furrow_intake_close(replica);
+        furrow_feed_close(replica);
         furrow_replica_adopt(replica);
     }
     replica->floor = replica->marker.position;
-    replica->floor_ns = furrow_clock_now_ns();
-    if (furrow_intake_open(replica, &err) != FURROW_OK) return in_trouble(replica, &err);
+    replica->lost.looks = 0;
+    if (furrow_feed_open(replica, &err) != FURROW_OK) return in_trouble(replica, &err);
     furrow_backoff_reset(&replica->trouble);
     return replica->behind ? FURROW_PHASE_FOLLOW : begin_to_guard(replica);
 }
 
 static furrow_phase stand_back(furrow_replica *replica, const furrow_verdict *verdict)
 {
-    furrow_intake_close(replica);
+    furrow_feed_close(replica);
     furrow_repair_release(replica);
     furrow_table_doubt(replica->table, verdict->why);
     furrow_replica_say(
@@ -274,6 +282,7 @@ static furrow_phase assess_step(furrow_replica *replica)
         break;
     }
     furrow_table_doubt(replica->table, verdict.why);
+    furrow_beside_stop(replica);
     replica->moment = furrow_table_moment(replica->table);
     replica->behind = true;
     furrow_table_know_log(replica->table, true); /* it has all that Redis knows of it */
@@ -310,9 +319,10 @@ static furrow_phase replay_step(furrow_replica *replica)
     furrow_error err = {0};
     bool moved = true;
     furrow_status status = look_at_consumer(replica, &err);
-    uint64_t to = larger(replica->consumer.delivered_seq, replica->sight.starving ? replica->goal : 0);
+    bool all = replica->sight.starving || replica->deserted || !replica->beside.durable;
+    uint64_t to = larger(replica->consumer.delivered_seq, all ? replica->goal : 0);
     if (status == FURROW_OK && !is_adopted(replica)) furrow_replica_adopt(replica);
-    if (status == FURROW_OK) status = furrow_intake_open(replica, &err);
+    if (status == FURROW_OK && replica->beside.durable) status = furrow_intake_open(replica, &err);
     if (status == FURROW_OK) status = furrow_repair_read(replica, &replica->replay_from, to, &err);
     if (status == FURROW_OK)
         status = furrow_repair_mark(replica, replica->replay_from, replica->sight.run_id, &moved, &err);
@@ -329,23 +339,27 @@ static furrow_status read_the_gap(furrow_replica *replica, furrow_error *err)
     furrow_status status = furrow_repair_lease(replica, &held, err);
     if (status != FURROW_OK || !held) return status;
     status = furrow_repair_read(replica, &replica->floor, replica->goal, err);
+    if (status == FURROW_OK) furrow_lost_settled(replica);
     furrow_repair_release(replica);
     return status;
+}
+
+/* All is applied up to here, as far as whoever brings the events can tell. */
+static uint64_t floor_of(const furrow_replica *replica)
+{
+    uint64_t reached = replica->beside.durable ? replica->consumer.ack_floor_seq : replica->beside.reached;
+    return larger(replica->floor, reached);
 }
 
 static furrow_status follow(furrow_replica *replica, furrow_error *err)
 {
     furrow_status status = look_at_consumer(replica, err);
     if (status != FURROW_OK) return status;
-    uint64_t now = furrow_clock_now_ns();
-    if (replica->consumer.ack_floor_seq > replica->floor) {
-        replica->floor = replica->consumer.ack_floor_seq;
-        replica->floor_ns = now;
-    }
+    replica->floor = floor_of(replica);
+    if (!replica->beside.durable || replica->floor >= replica->goal) return FURROW_OK;
     bool all_delivered = replica->consumer.delivered_seq >= replica->goal || replica->consumer.pending == 0;
-    if (replica->floor >= replica->goal || !all_delivered || now - replica->floor_ns < STUCK_MS * FURROW_NS_PER_MS)
-        return FURROW_OK;
-    return read_the_gap(replica, err);
+    bool lost = all_delivered && furrow_lost_is(replica, replica->floor, LOST_POLLS);
+    return lost || replica->deserted ? read_the_gap(replica, err) : FURROW_OK;
 }
 
 /* One more look, since following may have taken long: at the marker, the log and the consumer as they are now. */
@@ -382,25 +396,28 @@ static furrow_phase follow_step(furrow_replica *replica)
     return FURROW_PHASE_FOLLOW;
 }
 
-/*
- * A broken connection or a process that died took events with it that the server holds back until the ack wait is over.
- * A ready replica does not wait for that either. Nor for what nats.c swallowed, which never comes: then events in hand
- * are no reason to wait.
- */
+/* A ready replica does not wait for what is in nobody's hands, either. */
 static furrow_status fill_gaps(furrow_replica *replica, furrow_error *err)
 {
-    const furrow_js_consumer_state *consumer = &replica->consumer;
-    uint64_t floor = larger(replica->marker.position, consumer->ack_floor_seq);
-    uint64_t swallowed = replica->intake.pull ? furrow_js_pull_swallowed(replica->intake.pull) : 0;
-    bool waits = replica->intake.in_hand > 0 && swallowed == replica->swallowed;
-    bool stuck = floor == replica->floor && floor < consumer->delivered_seq && !waits;
-    replica->stuck = stuck ? replica->stuck + 1 : 0;
-    replica->floor = floor;
-    replica->goal = consumer->delivered_seq;
-    if (replica->stuck < STUCK_LOOKS) return FURROW_OK;
-    replica->stuck = 0;
-    replica->swallowed = swallowed;
+    replica->floor = larger(replica->marker.position, floor_of(replica));
+    replica->goal = replica->consumer.delivered_seq;
+    if (!replica->beside.durable || !furrow_lost_is(replica, replica->floor, LOST_LOOKS)) return FURROW_OK;
     return read_the_gap(replica, err);
+}
+
+/* The durable is ours: what it had delivered to others before that is read, so from here on it brings what comes. */
+static furrow_status inherit(furrow_replica *replica, furrow_error *err)
+{
+    bool read = replica->beside.reached >= replica->consumer.delivered_seq;
+    if (!replica->beside.heir || replica->deserted || !read) return FURROW_OK;
+    return furrow_generation_settle(replica->table, err);
+}
+
+static bool is_current(const furrow_replica *replica)
+{
+    const furrow_js_consumer_state *consumer = &replica->consumer;
+    bool all = consumer->ack_pending == 0 || replica->marker.position >= consumer->delivered_seq;
+    return !replica->deserted && consumer->pending == 0 && all;
 }
 
 static furrow_phase guard(furrow_replica *replica)
@@ -419,13 +436,14 @@ static furrow_phase guard(furrow_replica *replica)
         return FURROW_PHASE_ASSESS;
     }
     status = fill_gaps(replica, &err);
+    if (status == FURROW_OK) status = inherit(replica, &err);
+    if (status == FURROW_OK) status = furrow_feed_open(replica, &err);
     if (status == FURROW_OK && replica->floor > replica->marker.position)
         status = furrow_repair_mark(replica, replica->floor, replica->sight.run_id, &moved, &err);
     if (status != FURROW_OK) return FURROW_PHASE_GUARD;
     if (!moved) return FURROW_PHASE_ASSESS;
     remember(replica);
-    bool all = replica->consumer.ack_pending == 0 || replica->marker.position >= replica->consumer.delivered_seq;
-    furrow_replica_set_current(replica, replica->consumer.pending == 0 && all);
+    if (replica->beside.durable) furrow_replica_set_current(replica, is_current(replica));
     return FURROW_PHASE_GUARD;
 }
 
@@ -434,12 +452,24 @@ void furrow_replica_keep_position(furrow_replica *replica)
     if (replica->phase == FURROW_PHASE_GUARD) (void)guard(replica);
 }
 
+static void say_ready(furrow_replica *replica)
+{
+    if (replica->beside.durable && replica->deserted)
+        furrow_replica_say(replica,
+                           "ready with what is kept, waiting for consumer %s on %s: not found; run `furrow provision`",
+                           replica->options.service, replica->stream);
+    else if (replica->beside.alone)
+        furrow_replica_say(replica, "ready");
+    else
+        furrow_replica_say(replica, "ready, beside processes that keep another shape");
+}
+
 static furrow_phase guard_step(furrow_replica *replica)
 {
     bool trusted = furrow_table_trusted(replica->table);
     if (trusted) {
         replica->settled = true;
-        furrow_replica_say(replica, "ready");
+        say_ready(replica);
         furrow_reactor_wake(replica);
         pause_ms(replica, FURROW_REPLICA_TICK_MS);
     }
@@ -474,6 +504,7 @@ void furrow_replica_keep(void *arg)
 {
     furrow_replica *replica = arg;
     replica->keeping = true;
+    replica->beside.alone = true;
     while (!replica->stopping && !replica->draining) {
         furrow_phase next = phases[replica->phase].step(replica);
         FURROW_ASSERT(phases[replica->phase].next & (1u << next));

@@ -406,7 +406,9 @@ static void react(void *arg)
         reactor->woken = false;
         renew_leases(reactor);
         forget_notice(reactor);
-        bool ready = furrow_replica_state_of(replica) == FURROW_REPLICA_READY && furrow_table_trusted(replica->table);
+        /* Of several generations the one that the durable feeds reacts; who inherits it has all the changes, too. */
+        bool ready = replica->beside.durable && furrow_replica_state_of(replica) == FURROW_REPLICA_READY &&
+                     furrow_table_trusted(replica->table);
         if (ready) retry_parked(reactor);
         if (ready && reactor->running <= RUNNING_LOW) list_and_start(reactor);
         if (reactor->running > RUNNING_LOW) reactor->more = true;

@@ -115,7 +115,7 @@ static furrow_status begin_to_fill(furrow_replica *replica, furrow_error *err)
 
 furrow_status furrow_repair_clear(furrow_replica *replica, furrow_error *err)
 {
-    furrow_intake_close(replica);
+    furrow_feed_close(replica);
     memset(replica->counted, 0, sizeof replica->counted); /* of another log, perhaps */
     furrow_status status = begin_build(replica, err);
     if (status == FURROW_OK) status = furrow_table_clear(replica->table, replica->marker.build, err);

@@ -225,6 +225,7 @@ furrow_status furrow_replica_start(furrow_replica *replica, furrow_error *err)
 {
     FURROW_REQUIRE(!replica->started);
     furrow_status status = furrow_replica_spawn(replica, furrow_replica_keep, replica, err);
+    if (status == FURROW_OK) status = furrow_replica_spawn(replica, furrow_steward_keep, replica, err);
     if (status == FURROW_OK) status = furrow_reactor_start(replica, err);
     if (status != FURROW_OK) {
         replica->stopping = true;
@@ -245,6 +246,8 @@ static void stop_tasks(furrow_replica *replica)
     replica->draining = replica->stopping = true;
     furrow_replica_rouse(&replica->sleeper);
     furrow_replica_rouse(&replica->lease_sleeper);
+    furrow_replica_rouse(&replica->beside.sleeper);
+    furrow_replica_rouse(&replica->beside.steward);
     furrow_reactor_wake(replica);
 }
 
@@ -286,6 +289,7 @@ void furrow_replica_drain(furrow_replica *replica, uint64_t deadline_ns)
     replica->intake.discarding = true;
     stop_tasks(replica);
     wait_for_tasks(replica, deadline_ns);
+    furrow_steward_release(replica, deadline_ns);
 }
 
 void furrow_replica_destroy(furrow_replica *replica)
@@ -345,6 +349,7 @@ void furrow_replica_stats_of(const furrow_replica *replica, furrow_replica_stats
     *out = replica->stats;
     out->waiting = replica->waiter_count;
     out->waiting_max = replica->options.max_waiting;
+    out->goal = replica->goal;
     out->age_ns = replica->current ? 0 : furrow_clock_now_ns() - replica->known_ns;
 }
 

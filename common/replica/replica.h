@@ -10,17 +10,18 @@
  * Health: README.md beside this file has the protocol. The marker in Redis says whose the records are, in what shape, of
  * which log, up to which position and for which process of Redis they hold. What contradicts it:
  *
- * - no marker, or another shape: the table is cleared and rebuilt. A running program that finds the shape of a newer
- * one stands back: not ready, and says so.
- * - another log, or one that went back: the same. But an own entity is never wiped: it is not ready until the log is
+ * - no marker: the table is cleared and rebuilt. What another shape has is kept beside, under keys of its own
+ *   (store/generation.h): old and new programs serve side by side.
+ * - another log, or one that went back: cleared, too. But an own entity is never wiped: it is not ready until the log is
  *   restored, or the loss accepted (the marker deleted).
  * - another run of Redis: a side reader replays what may have been lost. The shared durable is never rewound.
- * - consumer or stream missing: not ready, says so, waits for the provisioner.
+ * - the consumer is missing: it serves what it has, and says so; it grows old until the provisioner comes.
+ * - the stream is missing: not ready, says so, waits for the provisioner.
  *
  * Records are read only after all that was found right, and as long as nothing has happened since: another process that
  * builds, a Redis or a log that was away. Who reads in between waits a moment (store/trust.h). One process of the service
- * repairs at a time. What was delivered to a connection or a process that died is read aside after two
- * seconds, not after the server's ack wait.
+ * repairs at a time. What was delivered to a connection or a process that died is read aside as soon as that is certain,
+ * not after the server's ack wait; what is only slow is not.
  *
  * State: WAITING (no stream, consumer or Redis; or somebody must decide) -> CATCHING_UP (replay, or behind where the
  * log was at the start) -> READY. A lost NATS keeps READY for reads but age_ns grows; so does a doubt for a second; what
@@ -70,6 +71,9 @@ typedef furrow_status furrow_react_fn(void *user, const furrow_change *change, f
 typedef furrow_status furrow_restore_fn(void *user, const furrow_entity_contract *own, const char *id,
                                         furrow_error *err);
 
+/* Has the process @instance of the service ended, for certain? One that only does not answer has not. Parks. */
+typedef bool furrow_is_gone_fn(void *user, const char *instance);
+
 typedef struct furrow_replica_options {
     const char *service;                     /* the consuming service's short name: the durable's name */
     const char *instance;                    /* unique id of this process, for leases */
@@ -78,6 +82,7 @@ typedef struct furrow_replica_options {
     furrow_react_fn *react;                  /* or NULL */
     furrow_rules_fn *rules;                  /* what every state satisfies, before anybody here uses it; or NULL */
     furrow_restore_fn *restore;              /* of an own entity; or NULL */
+    furrow_is_gone_fn *is_gone;              /* or NULL: after ten seconds of silence it is */
     void *user;
     size_t batch;                  /* events a pull asks for; 0: 1000 */
     size_t max_in_hand;            /* events fetched and not yet acked; 0: 4000 */
@@ -100,6 +105,8 @@ void furrow_replica_drain(furrow_replica *replica, uint64_t deadline_ns);
 void furrow_replica_destroy(furrow_replica *replica);
 
 furrow_replica_state furrow_replica_state_of(const furrow_replica *replica);
+/* Another process of the service is ready to answer from this table, as it said a moment ago. */
+bool furrow_replica_has_ready_peer(const furrow_replica *replica);
 /* What people should look at although it may be ready: a reaction that fails, a dead letter that cannot be stored. "":
  * nothing. */
 const char *furrow_replica_notice(const furrow_replica *replica);
@@ -111,7 +118,7 @@ typedef struct furrow_replica_stats {
     uint64_t event_bytes;        /* bodies of what was received and replayed */
     uint64_t reads;              /* records that were looked up for calls: get, and unpack of what was read in bulk */
     uint64_t parked;             /* reactions that were parked, each with a dead letter, by this process or before */
-    uint64_t position;           /* last stored */
+    uint64_t position, goal;     /* last stored; ready when all up to goal is applied */
     uint64_t age_ns;             /* since we last knew that nothing was missing; 0 when current */
     size_t waiting, waiting_max; /* calls of furrow_replica_wait, and how many there may be */
 } furrow_replica_stats;

@@ -27,6 +27,15 @@ static bool other_shape(const furrow_sight *sight)
     return strcmp(sight->marker.shape, sight->shape) != 0;
 }
 
+/* An owner that begins to keep its records in another shape: those that are there may know of what the log has lost. */
+static bool elder_knows_better(const furrow_sight *sight)
+{
+    const furrow_marker *elder = &sight->elder;
+    if (!sight->own || sight->marker.found || !elder->found || elder->epoch_ns == 0) return false;
+    return elder->epoch_ns != sight->stream.created_ns || sight->stream.last_seq < elder->position ||
+           sight->stream.last_seq < elder->newest;
+}
+
 /* Two programs that want different shapes would clear each other's records for ever: who came later keeps the table. */
 static bool taken_over(const furrow_sight *sight)
 {
@@ -91,6 +100,7 @@ static const struct {
     furrow_verdict_kind kind;
     const char *why;
 } rules[] = {
+    {elder_knows_better, FURROW_VERDICT_REFUSE, "the log is older than these records in the shape that is there"},
     {no_marker, FURROW_VERDICT_REBUILD, "Redis is empty"},
     {taken_over, FURROW_VERDICT_YIELD,
      "a newer program keeps these records in another shape; upgrade or stop this one"},

@@ -26,6 +26,7 @@ typedef struct furrow_sight {
     bool settled;      /* this process has kept the table before, in this shape */
     bool starving;     /* the durable says that nothing is pending, and is behind the log */
     furrow_marker marker;
+    furrow_marker elder;           /* of an own entity: of the generation that the durable feeds, if that is another */
     furrow_js_stream_state stream; /* looked at after the marker, so its last sequence is no older than the position */
     char suspect[27];              /* a build that a Redis that evicts may have lost records of, or "" */
     uint64_t event_seq;            /* the log's last event up to the newest version of known time, or 0 */

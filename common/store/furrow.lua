@@ -262,6 +262,134 @@ local function move(K, A)
   return 1
 end
 
+--[[
+The generations of a table (generation.h): who keeps it in another shape does so beside, under keys of its own. A hash:
+
+  <n>               "<shape> <indexes>" of generation n; "-<identity> <indexes>" while what it left is cleared away
+  <n>:<instance>    a process that keeps it, with what that said last
+  durable           whose the durable consumer is
+  behind            "1" while that generation has not yet read what had been delivered when the consumer became its
+]]
+local GENERATIONS = 10
+local LOOKS = 16 -- answers of HSCAN; a hash of so few fields comes in one
+
+local function generations_of(key)
+  local list, fields, cursor = {}, {}, '0'
+  for _ = 1, LOOKS do
+    local page = redis.call('HSCAN', key, cursor, 'COUNT', 1000)
+    for i = 1, #page[2], 2 do
+      list[#list + 1], list[#list + 2] = page[2][i], page[2][i + 1]
+      fields[page[2][i]] = page[2][i + 1]
+    end
+    cursor = page[1]
+    if cursor == '0' then break end
+  end
+  return fields, list
+end
+
+local function shape_of(generation)
+  return generation and string.match(generation, '^(%S+)')
+end
+
+-- The generation of @shape; or, if that is wanted, @wanted or the first that is nobody's.
+local function place_of(fields, shape, wanted, allocate)
+  for n = 0, GENERATIONS - 1 do
+    if shape_of(fields[tostring(n)]) == shape then return n end
+  end
+  if not allocate then return -1 end
+  if not fields[tostring(wanted)] then return wanted end
+  for n = 0, GENERATIONS - 1 do
+    if not fields[tostring(n)] then return n end
+  end
+  return -1
+end
+
+--[[
+A process says that it keeps the table in a shape. KEYS: the generations, the marker of generation 0. ARGV: the shape, the
+indexes, the process, what it says, the generation that it would like, and "1" if it takes a new one. Answers the
+generation, or -1, and then all that is known. Where nothing is, a table may lie that was made before there were
+generations.
+]]
+local function claim(K, A)
+  expect_keys(K, 2)
+  local call, wanted = redis.call, whole(A[5], 0, GENERATIONS - 1)
+  if not string.match(A[1], '^%x+$') or not string.match(A[3], '^[%w_-]+$') then error('a shape was expected') end
+  local fields = generations_of(K[1])
+  if not next(fields) then
+    local shape = call('HGET', K[2], 'shape')
+    if shape and string.match(shape, '^!?%x+$') then
+      fields['0'], fields.durable = shape, '0'
+      call('HSET', K[1], '0', shape, 'durable', '0')
+    end
+  end
+  local n = place_of(fields, A[1], wanted, A[6] == '1')
+  if n < 0 then return {n, select(2, generations_of(K[1]))} end
+  call('HSET', K[1], n, A[1] .. ' ' .. A[2], n .. ':' .. A[3], A[4])
+  if not fields.durable then call('HSET', K[1], 'durable', n) end
+  for other = 0, GENERATIONS - 1 do
+    if other ~= n then call('HDEL', K[1], other .. ':' .. A[3]) end
+  end
+  return {n, select(2, generations_of(K[1]))}
+end
+
+-- A process ends. KEYS: the generations. ARGV: its own, and its name.
+local function release(K, A)
+  expect_keys(K, 1)
+  return redis.call('HDEL', K[1], whole(A[1], 0, GENERATIONS - 1) .. ':' .. (A[2] or ''))
+end
+
+-- All that had been delivered is in it. KEYS: the generations. ARGV: the one whose the consumer is.
+local function settle(K, A)
+  expect_keys(K, 1)
+  if redis.call('HGET', K[1], 'durable') ~= A[1] then return 0 end
+  redis.call('HDEL', K[1], 'behind')
+  return 1
+end
+
+-- The processes of generation @n are those in @A from @from on, name and last word, and no others.
+local function are_those(fields, n, A, from)
+  local known, count = {}, 0
+  for i = from, #A - 1, 2 do known[A[i]] = A[i + 1] end
+  for field, value in pairs(fields) do
+    local instance = string.match(field, '^' .. n .. ':(.*)$')
+    if instance and known[instance] ~= value then return false end
+    if instance then count = count + 1 end
+  end
+  return count == math.floor((#A - from + 1) / 2)
+end
+
+--[[
+A generation that nobody keeps any more ends: from here on every step in it is refused. KEYS: the generations, its
+marker, its build. ARGV: which; an identity for clearing it away; the generation that gets the durable consumer, if that
+is its ('' else); then its processes, all of them dead, with their last words. Answers 0 when any of that is not so.
+]]
+local function retire(K, A)
+  expect_keys(K, 3)
+  local call, n, heir = redis.call, whole(A[1], 0, GENERATIONS - 1), A[3]
+  local fields = generations_of(K[1])
+  local it = fields[tostring(n)]
+  if not it or not string.match(A[2] or '', '^%w+$') or string.sub(it, 1, 1) == '-' then return 0 end
+  local had_durable = fields.durable == tostring(n)
+  if had_durable and (heir == '' or heir == tostring(n) or not fields[heir]) then return 0 end
+  if not are_those(fields, n, A, 4) then return 0 end
+  if had_durable then call('HSET', K[1], 'durable', heir, 'behind', '1') end
+  for i = 4, #A - 1, 2 do call('HDEL', K[1], n .. ':' .. A[i]) end
+  call('HSET', K[1], n, '-' .. A[2] .. (string.match(it, '( .*)$') or ''))
+  call('UNLINK', K[2])
+  call('SET', K[3], A[2] .. ' 0 0 0')
+  return 1
+end
+
+-- It has been cleared away. KEYS: the generations, its build, its ids. ARGV: which, and the identity of the clearing.
+local function vacate(K, A)
+  expect_keys(K, 3)
+  local n = whole(A[1], 0, GENERATIONS - 1)
+  if shape_of(redis.call('HGET', K[1], n) or '') ~= '-' .. (A[2] or '') then return 0 end
+  if belongs(K[2], A[2]) then redis.call('UNLINK', K[2], K[3]) end
+  redis.call('HDEL', K[1], n)
+  return 1
+end
+
 -- KEYS: the lease. ARGV: who asks, for how many milliseconds; 0 gives it back. Answers 1 if it is held now.
 local function lease(K, A)
   expect_keys(K, 1)
@@ -450,3 +578,8 @@ redis.register_function{function_name = '@FURROW_LIBRARY@_park', callback = park
 redis.register_function{function_name = '@FURROW_LIBRARY@_begin', callback = begin, flags = {'allow-oom'}}
 redis.register_function{function_name = '@FURROW_LIBRARY@_clear', callback = clear, flags = {'allow-oom'}}
 redis.register_function{function_name = '@FURROW_LIBRARY@_drop', callback = drop_derived, flags = {'allow-oom'}}
+redis.register_function{function_name = '@FURROW_LIBRARY@_claim', callback = claim, flags = {'allow-oom'}}
+redis.register_function{function_name = '@FURROW_LIBRARY@_release', callback = release, flags = {'allow-oom'}}
+redis.register_function{function_name = '@FURROW_LIBRARY@_settle', callback = settle, flags = {'allow-oom'}}
+redis.register_function{function_name = '@FURROW_LIBRARY@_retire', callback = retire, flags = {'allow-oom'}}
+redis.register_function{function_name = '@FURROW_LIBRARY@_vacate', callback = vacate, flags = {'allow-oom'}}

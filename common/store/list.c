@@ -74,7 +74,7 @@ static furrow_status resolve(const furrow_table *table, const furrow_record_quer
                              : join(arena, "(", value, (furrow_bytes){one, 1});
     if ((value.len && !value.data) || !out->min.data || !out->max.data || (!query->prefix && !out->head.data))
         return no_room(err);
-    const furrow_bytes parts[] = {table->prefix, furrow_bytes_of(index->field), value, {query->prefix ? "p" : "e", 1}};
+    const furrow_bytes parts[] = {table->base, furrow_bytes_of(index->field), value, {query->prefix ? "p" : "e", 1}};
     furrow_hash(parts, 4, out->hash);
     return FURROW_OK;
 }

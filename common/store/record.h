@@ -22,6 +22,8 @@
  *                                         clear goes by. An id whose tombstone has expired stays, and is there twice
  *                                         when it comes back
  *   <service>:{<Entity>}:@lease:<what>    who does it at present
+ *   <service>:{<Entity>}:@generations     which shapes are kept side by side (generation.h); of all but the first of them
+ *                                         the keys above begin with "<service>:{<Entity>}:@<n>:"
  * Threads: the loop's, in a task.
  */
 #ifndef FURROW_STORE_RECORD_H

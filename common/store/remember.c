@@ -11,6 +11,8 @@
 #include "store/pipeline.h"
 #include "store/library.h"
 #include "store/record.h"
+#include "store/redis.h"
+#include "store/table.h"
 
 #include "base/clock.h"
 
@@ -50,12 +52,16 @@ static furrow_bytes list_key(const char *service, const char *subject, furrow_ar
     return text_of(furrow_arena_printf(arena, "%s:@idem:of:%s", service, subject));
 }
 
-/* "employee.v1.Employee.E1" is kept at "<service>:{Employee}:E1". */
-static furrow_bytes record_key(const char *service, const char *subject, furrow_arena *arena)
+/* "employee.v1.Employee.E1" is kept at "<service>:{Employee}:E1", or where the table's generation has it. */
+static furrow_bytes record_key(const furrow_store *store, const char *service, const char *subject, furrow_arena *arena)
 {
     const char *id = strrchr(subject, '.'), *name = id;
     while (name && name > subject && name[-1] != '.') name--;
     int len = name ? (int)(id - name) : 0;
+    for (const furrow_table *table = store->tables; table && len; table = table->next)
+        if (table->trust.guard && strcmp(table->options.service, service) == 0 &&
+            furrow_bytes_is((furrow_bytes){name, (size_t)len}, table->options.entity))
+            return text_of(furrow_arena_printf(arena, "%s%s", (const char *)table->prefix.data, id + 1));
     return text_of(furrow_arena_printf(arena, "%s:{%.*s}:%s", service, len, name ? name : "", id ? id + 1 : ""));
 }
 
@@ -67,14 +73,15 @@ static size_t count_at(const furrow_value *list, size_t at)
 }
 
 /* The value's, those of what there is, and two for each entity that it tells of; false: out of memory. */
-static bool name_keys(const furrow_remembered *what, furrow_arena *arena, furrow_bytes *keys, size_t *count)
+static bool name_keys(const furrow_store *store, const furrow_remembered *what, furrow_arena *arena, furrow_bytes *keys,
+                      size_t *count)
 {
     *count = 0;
     keys[(*count)++] = value_key(what->service, what->key, arena);
     keys[(*count)++] = kept_key(what->service, arena);
     keys[(*count)++] = bytes_key(what->service, arena);
     for (size_t i = 0; i < what->of_count; i++) {
-        keys[(*count)++] = record_key(what->service, what->of[i], arena);
+        keys[(*count)++] = record_key(store, what->service, what->of[i], arena);
         keys[(*count)++] = list_key(what->service, what->of[i], arena);
     }
     for (size_t i = 0; i < *count; i++)
@@ -91,7 +98,7 @@ furrow_status furrow_store_remember(furrow_store *store, const furrow_remembered
     char ttl[24], now[24], max[24], max_bytes[24];
     size_t count;
     FURROW_REQUIRE(what->of_count <= FURROW_REMEMBERED_OF_MAX);
-    if (!arena || !name_keys(what, arena, keys, &count)) return no_memory(err);
+    if (!arena || !name_keys(store, what, arena, keys, &count)) return no_memory(err);
     snprintf(ttl, sizeof ttl, "%" PRIu64, ttl_s);
     snprintf(now, sizeof now, "%lld", (long long)(furrow_clock_wall_ns() / 1000));
     snprintf(max, sizeof max, "%zu", what->max ? what->max : FURROW_REMEMBERED_MAX);

@@ -140,8 +140,8 @@ static furrow_status ask_memory(scan *on, furrow_bytes key, uint64_t *bytes, fur
 static furrow_status measure_rest(scan *on, furrow_error *err)
 {
     const furrow_table *table = on->table;
-    const furrow_bytes keys[] = {table->ids_key, table->marker_key, table->build_key, table->reactions_key,
-                                 table->parked_key};
+    const furrow_bytes keys[] = {table->ids_key,       table->marker_key, table->build_key,
+                                 table->reactions_key, table->parked_key, table->generations_key};
     furrow_status status = FURROW_OK;
     for (size_t i = 0; status == FURROW_OK && i < sizeof keys / sizeof *keys; i++)
         status = ask_memory(on, keys[i], &on->size.memory_bytes, err);

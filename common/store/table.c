@@ -4,6 +4,7 @@
 #include "base/id.h"
 #include "store/index.h"
 #include "store/library.h"
+#include "store/redis.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,20 +22,35 @@ enum {
 
 static bool name_key(furrow_table *table, const char *what, const char *field, furrow_bytes *out)
 {
-    const char *key =
-        furrow_arena_printf(table->names, "%s:{%s}:%s%s", table->options.service, table->options.entity, what, field);
+    const char *key = furrow_arena_printf(table->names, "%s%s%s", (const char *)table->prefix.data, what, field);
     if (key) *out = furrow_bytes_of(key);
     return key != NULL;
 }
 
-static bool name_keys(furrow_table *table)
+/* Generation 0, which is all there is but for a rollout, has the plain names. */
+static bool name_prefix(furrow_table *table, int generation)
 {
+    const char *service = table->options.service, *entity = table->options.entity;
+    const char *base = furrow_arena_printf(table->names, "%s:{%s}:", service, entity);
+    const char *prefix =
+        generation > 0 ? furrow_arena_printf(table->names, "%s@%d:", base ? base : "", generation) : base;
+    const char *generations = furrow_arena_printf(table->names, "%s@generations", base ? base : "");
+    if (!base || !prefix || !generations) return false;
+    table->base = furrow_bytes_of(base);
+    table->prefix = furrow_bytes_of(prefix);
+    table->generations_key = furrow_bytes_of(generations);
+    table->generation = generation;
+    return true;
+}
+
+bool furrow_table_name_keys(furrow_table *table, int generation)
+{
+    furrow_arena_reset(table->names);
+    bool named = name_prefix(table, generation);
     table->index_keys = furrow_arena_alloc(table->names, (table->options.index_count + 1) * sizeof *table->index_keys);
-    bool named = table->index_keys && name_key(table, "", "", &table->prefix) &&
-                 name_key(table, "@reactions", "", &table->reactions_key) &&
-                 name_key(table, "@parked", "", &table->parked_key) &&
-                 name_key(table, "@replica", "", &table->marker_key) && name_key(table, "@ids", "", &table->ids_key) &&
-                 name_key(table, "@build", "", &table->build_key);
+    named = named && table->index_keys && name_key(table, "@reactions", "", &table->reactions_key) &&
+            name_key(table, "@parked", "", &table->parked_key) && name_key(table, "@replica", "", &table->marker_key) &&
+            name_key(table, "@ids", "", &table->ids_key) && name_key(table, "@build", "", &table->build_key);
     for (size_t i = 0; named && i < table->options.index_count; i++)
         named = name_key(table, "@by:", table->options.indexes[i].field, &table->index_keys[i]);
     return named;
@@ -65,7 +81,9 @@ furrow_table *furrow_table_create(furrow_store *store, const furrow_table_option
         table->store = store;
         table->options = *options;
         table->names = furrow_arena_create(NAMES_BYTES);
-        if (table->names && name_keys(table)) return table;
+        table->next = store->tables;
+        store->tables = table;
+        if (table->names && furrow_table_name_keys(table, 0)) return table;
     }
     furrow_table_destroy(table);
     furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "out of memory");
@@ -75,6 +93,11 @@ furrow_table *furrow_table_create(furrow_store *store, const furrow_table_option
 void furrow_table_destroy(furrow_table *table)
 {
     if (!table) return;
+    for (furrow_table **at = &table->store->tables; *at; at = &(*at)->next) {
+        if (*at != table) continue;
+        *at = table->next;
+        break;
+    }
     furrow_table_free_batches(table);
     free(table->vouched);
     furrow_arena_destroy(table->names);

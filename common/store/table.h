@@ -27,8 +27,12 @@ typedef struct furrow_trust {
 struct furrow_table {
     furrow_store *store;
     furrow_table_options options;
-    furrow_bytes prefix; /* "timesheet:{Employee}:", NUL-terminated */
+    furrow_bytes base;   /* "timesheet:{Employee}:", NUL-terminated */
+    furrow_bytes prefix; /* of the generation's keys: the same, or "timesheet:{Employee}:@2:" */
+    int generation;
+    furrow_table *next; /* of the store's */
     furrow_bytes reactions_key, parked_key, marker_key, ids_key, build_key;
+    furrow_bytes generations_key; /* of all generations */
     furrow_bytes *index_keys;
     furrow_arena *names; /* holds the keys above */
     struct furrow_batch *idle;
@@ -50,6 +54,9 @@ bool furrow_build_begins(furrow_bytes stored, const char *build);
 bool furrow_table_is_ours(furrow_table *table, const furrow_value *build);
 /* Passes on the status of a write; one that Redis refused as another build's puts the table in doubt. */
 furrow_status furrow_table_written(furrow_table *table, const furrow_pipelined *request, furrow_status status);
+
+/* Names the keys anew, as those of @generation. False: no memory. */
+bool furrow_table_name_keys(furrow_table *table, int generation);
 
 /* INVALID_ARGUMENT for what is no id: nothing else may ever become a key. */
 furrow_status furrow_table_check_id(furrow_bytes id, furrow_error *err) FURROW_MUST_USE;

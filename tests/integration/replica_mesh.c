@@ -3,6 +3,7 @@
 
 #include "base/id.h"
 #include "store/functions.h"
+#include "store/generation.h"
 #include "wire/message.h"
 #include "wire/projection.h"
 
@@ -140,12 +141,14 @@ static void child_body(void *arg)
     test_mesh *mesh = arg;
     connect_mesh(mesh, getenv("MESH_NATS"), getenv("MESH_REDIS"));
     furrow_replica_options options = {.instance = getenv("MESH_INSTANCE")};
+    if (getenv("MESH_AGAIN")) options.contract = &mesh_part_again;
     options.react = child_react;
     furrow_replica *replica = mesh_replica(mesh, options);
     for (bool said = false;; furrow_task_sleep_ms(5)) {
         if (said || !mesh_ready(replica)) continue;
         said = true;
-        printf("child ready\n");
+        printf("child ready, read %llu of %llu again\n", (unsigned long long)mesh_stats(replica).replayed,
+               (unsigned long long)mesh_last_seq(mesh, "PERSON"));
         fflush(stdout);
     }
 }
@@ -469,8 +472,8 @@ static bool compare_all(test_mesh *mesh, furrow_replica *replica, log_model *mod
 static size_t count_records(test_mesh *mesh, furrow_replica *replica, log_model *model)
 {
     furrow_error err = {0};
-    const furrow_table_options *about = furrow_table_about(furrow_replica_table(replica));
-    char *pattern = furrow_arena_printf(model->arena, "%s:{%s}:*", about->service, about->entity);
+    furrow_bytes prefix = furrow_table_prefix(furrow_replica_table(replica));
+    char *pattern = furrow_arena_printf(model->arena, "%s*", (const char *)prefix.data);
     furrow_bytes argv[] = {FURROW_BYTES_LITERAL("KEYS"), furrow_bytes_of(pattern)};
     furrow_value keys;
     size_t count = 0;
@@ -479,8 +482,7 @@ static size_t count_records(test_mesh *mesh, furrow_replica *replica, log_model 
     do status = furrow_store_command(mesh->store, argv, 2, model->arena, &keys, &err);
     while (again(status, until));
     must(status, &err);
-    for (size_t i = 0; i < keys.count; i++)
-        count += memmem(keys.items[i].text.data, keys.items[i].text.len, "}:@", 3) == NULL;
+    for (size_t i = 0; i < keys.count; i++) count += ((const char *)keys.items[i].text.data)[prefix.len] != '@';
     return count;
 }
 

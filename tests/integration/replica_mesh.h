@@ -48,7 +48,7 @@ void mesh_provision_letters(test_mesh *mesh, int64_t max_bytes);
 /* main() of a test program: runs @suite, or a child's part (see mesh_child). */
 int mesh_main(Suite *suite, furrow_react_fn *child_react);
 
-/* A replica of mesh_part in another process, which runs until it is killed. */
+/* A replica of mesh_part in another process, which runs until it is killed; of mesh_part_again with MESH_AGAIN. */
 furrow_test_process *mesh_child(test_mesh *mesh, const char *instance, const char *const *more_env);
 
 /* Created and started; `service` and `contract` default to those of mesh_part, `instance` to "test". */

@@ -9,8 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const functions[] = {"upsert", "apply", "note",     "reacted", "begin", "move",  "lease",
-                                        "clear",  "drop",  "remember", "ping",    "park",  "retry", "forget"};
+static const char *const functions[] = {"upsert", "apply",   "note",     "reacted", "begin", "move",  "lease",
+                                        "clear",  "drop",    "remember", "ping",    "park",  "retry", "forget",
+                                        "claim",  "release", "settle",   "retire",  "vacate"};
 enum { FUNCTIONS = sizeof functions / sizeof *functions };
 
 /* What furrow permissions gives to a service called "test". */
@@ -187,6 +188,12 @@ static void foreign_body(store_world *world)
         {"clear", {"3", "test:{W}:@build", "other:{W}:@ids", "test:{W}:a", "", "a"}},
         {"drop", {"2", "test:{W}:@build", "other:{W}:a", ""}},
         {"drop", {"2", "other:{W}:@build", "test:{W}:a", "b"}},
+        {"claim", {"2", "other:{W}:@generations", "test:{W}:@replica", "aa", "", "me", "1", "0", "1"}},
+        {"claim", {"2", "test:{W}:@generations", "other:{W}:@replica", "aa", "", "me", "1", "0", "1"}},
+        {"release", {"1", "other:{W}:@generations", "0", "me"}},
+        {"settle", {"1", "other:{W}:@generations", "0"}},
+        {"retire", {"3", "other:{W}:@generations", "test:{W}:@replica", "test:{W}:@build", "0", "b", ""}},
+        {"vacate", {"3", "other:{W}:@generations", "test:{W}:@build", "test:{W}:@ids", "0", "b"}},
         {"remember", {"3", "other:@idem:k", "other:@idem:@kept", "other:@idem:@bytes", "x", "60", "1", "9", "999"}},
         {"remember",
          {"5", "test:@idem:k", "test:@idem:@kept", "test:@idem:@bytes", "other:{W}:a", "test:@idem:of:a", "x", "60",

@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #define PART (&replicatest__v1__person_part__descriptor)
-#define MORE (&replicatest__v1__person_more__descriptor)
 
 static uint64_t soon(uint64_t ms)
 {
@@ -369,31 +368,6 @@ START_TEST(a_first_build_reads_the_log_once)
 }
 END_TEST
 
-static void takes_another_shape(test_mesh *mesh)
-{
-    mesh_put_many(mesh, "p", 0, 500, 0);
-    furrow_replica *old = mesh_replica(mesh, (furrow_replica_options){.instance = "old"});
-    mesh_await_ready(old);
-    furrow_replica *newer =
-        mesh_replica(mesh, (furrow_replica_options){.instance = "newer", .contract = &mesh_part_again});
-    mesh_await_ready(newer);
-    AWAIT(!mesh_ready(old));
-    AWAIT(strstr(furrow_replica_describe(old), "another shape"));
-    mesh_put_many(mesh, "p", 250, 750, 1);
-    mesh_await_rest(mesh, "timesheet");
-    mesh_check_records(mesh, newer, MORE);
-    ck_assert(mesh_ready(newer));
-    ck_assert(!mesh_ready(old));
-    mesh_end(old);
-    mesh_end(newer);
-}
-
-START_TEST(another_shape_is_rebuilt_and_the_older_program_stands_back)
-{
-    mesh_run(NULL, takes_another_shape);
-}
-END_TEST
-
 static void keeps_to_its_log(test_mesh *mesh)
 {
     furrow_replica *replica = mesh_replica(mesh, (furrow_replica_options){0});
@@ -468,7 +442,6 @@ int main(void)
     tcase_add_test(tests, after_a_drain_the_next_process_goes_on_without_a_replay);
     tcase_add_test(tests, two_processes_sharing_the_durable_end_at_the_projection_of_the_log);
     tcase_add_test(tests, a_first_build_reads_the_log_once);
-    tcase_add_test(tests, another_shape_is_rebuilt_and_the_older_program_stands_back);
     tcase_add_test(tests, a_stream_made_again_is_rebuilt_by_a_replica_and_refused_by_its_owner);
     tcase_add_test(tests, a_subset_without_the_id_is_refused);
     suite_add_tcase(suite, tests);

@@ -48,6 +48,24 @@ START_TEST(a_marker_that_fits_is_followed)
 }
 END_TEST
 
+/* The owner's records in the shape that is there may be all that is left of what the log lost. */
+START_TEST(an_owner_in_a_new_shape_looks_at_what_the_old_one_knows)
+{
+    furrow_sight sight = well_at_start();
+    sight.own = true;
+    sight.elder = sight.marker;
+    sight.marker = (furrow_marker){0};
+    check_verdict(sight, FURROW_VERDICT_REBUILD, 0);
+    sight.elder.newest = 121;
+    check_verdict(sight, FURROW_VERDICT_REFUSE, 0);
+    sight.elder.newest = 0;
+    sight.elder.epoch_ns = 8;
+    check_verdict(sight, FURROW_VERDICT_REFUSE, 0);
+    sight.own = false;
+    check_verdict(sight, FURROW_VERDICT_REBUILD, 0);
+}
+END_TEST
+
 START_TEST(an_empty_redis_is_rebuilt)
 {
     furrow_sight sight = well();
@@ -183,6 +201,7 @@ int main(void)
     Suite *suite = suite_create("verdict");
     TCase *tests = tcase_create("verdict");
     tcase_add_test(tests, a_marker_that_fits_is_followed);
+    tcase_add_test(tests, an_owner_in_a_new_shape_looks_at_what_the_old_one_knows);
     tcase_add_test(tests, an_empty_redis_is_rebuilt);
     tcase_add_test(tests, another_shape_is_rebuilt_by_who_comes_and_left_alone_by_who_was_there);
     tcase_add_test(tests, an_unfinished_rebuild_is_done_again_by_its_own_and_left_alone_by_others);

@@ -1,0 +1,54 @@
+/*
+ * Slow or lost? A connection or a process that dies takes events with it that the durable holds back until its ack wait
+ * is over; a ready replica does not wait for that. But what is only slow comes by itself, and is not to be read twice. No
+ * clock tells the one from the other; the durable does: it says how many it has delivered and not yet got an ack for,
+ * and each process says how many it has in hand. Only when there are more of the former, look after look, while nothing
+ * moves, some are in nobody's hands. A process that has stopped for a while still has its own; whether it is gone, NATS
+ * knows.
+ *
+ *   ack_pending  =  in our hands + in the others' hands + on the way (moves) + lost (does not)
+ *
+ * What was read aside stays unacked until the ack wait is over, and so does the ack floor where it is: meanwhile it is
+ * enough that the floor does not move.
+ */
+#include "replica/inside.h"
+
+#define ACK_WAIT_NS (35 * FURROW_NS_PER_S) /* of our durables, and a little */
+
+/* Nothing has happened since the last look. */
+static bool stands_still(furrow_replica *replica)
+{
+    const furrow_js_consumer_state *consumer = &replica->consumer;
+    furrow_lost *lost = &replica->lost;
+    bool floor_same = lost->floor_seq == consumer->ack_floor_seq;
+    bool same = floor_same && lost->delivered_seq == consumer->delivered_seq &&
+                lost->ack_pending == consumer->ack_pending && lost->received == replica->stats.received;
+    lost->floor_seq = consumer->ack_floor_seq;
+    lost->delivered_seq = consumer->delivered_seq;
+    lost->ack_pending = consumer->ack_pending;
+    lost->received = replica->stats.received;
+    return same || (floor_same && furrow_clock_now_ns() < lost->lingers_ns);
+}
+
+static bool some_are_nowhere(furrow_replica *replica)
+{
+    return replica->consumer.ack_pending > replica->intake.in_hand + furrow_steward_in_hands(replica);
+}
+
+bool furrow_lost_is(furrow_replica *replica, uint64_t floor, unsigned looks)
+{
+    furrow_lost *lost = &replica->lost;
+    bool still = stands_still(replica) && floor < replica->consumer.delivered_seq;
+    if (still && !some_are_nowhere(replica) && lost->looks + 1 >= looks) furrow_steward_ask(replica);
+    if (!still || (!some_are_nowhere(replica) && lost->looks + 1 >= looks))
+        lost->looks = 0;
+    else
+        lost->looks++;
+    return lost->looks >= looks;
+}
+
+void furrow_lost_settled(furrow_replica *replica)
+{
+    replica->lost.looks = 0;
+    replica->lost.lingers_ns = furrow_clock_now_ns() + ACK_WAIT_NS;
+}
