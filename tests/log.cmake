@@ -14,9 +14,10 @@ target_include_directories(furrow_log_test_proto SYSTEM PUBLIC ${log_proto_dir})
 target_compile_options(furrow_log_test_proto PRIVATE -w)
 target_link_libraries(furrow_log_test_proto PUBLIC furrow_wkt)
 
-add_library(furrow_log_world STATIC integration/log_world.c integration/log_proxy.c integration/seal_world.c)
+add_library(furrow_log_world STATIC integration/log_world.c integration/seal_world.c)
 target_include_directories(furrow_log_world PUBLIC ${CMAKE_CURRENT_SOURCE_DIR}/integration)
-target_link_libraries(furrow_log_world PUBLIC furrow_log furrow_log_test_proto furrow_test_support PkgConfig::CHECK)
+target_link_libraries(furrow_log_world PUBLIC furrow_log furrow_log_test_proto furrow_test_support furrow_test_proxy
+                      PkgConfig::CHECK)
 
 foreach(name test_entity test_entity_rules test_entity_repeats test_entity_faults test_entity_hot test_entity_poison
         test_entity_erase test_claim test_seal test_seal_floor)

@@ -6,6 +6,9 @@ furrow_unit_test(test_timestamp furrow_runtime)
 furrow_unit_test(test_state_rules furrow_domain_employee furrow_domain_location furrow_domain_job furrow_domain_timesheet)
 target_include_directories(test_state_rules PRIVATE ${CMAKE_CURRENT_SOURCE_DIR})
 
+# For LD_PRELOAD: names that are never resolved.
+add_library(furrow_test_stalled_names MODULE support/stalled_names.c)
+
 # The whole mesh as processes, for tests that talk to it as a stock client does.
 add_library(furrow_test_farm STATIC support/farm.c)
 target_link_libraries(furrow_test_farm PUBLIC furrow_test_support furrow_rpc PRIVATE PkgConfig::CHECK)
@@ -23,6 +26,12 @@ furrow_integration_test(test_permissions furrow_test_farm)
 furrow_integration_test(test_redis_access furrow_test_farm furrow_store)
 furrow_integration_test(test_redis_outage furrow_test_farm)
 furrow_integration_test(test_bursts furrow_test_farm)
+furrow_integration_test(test_dark furrow_test_farm furrow_test_proxy)
+furrow_integration_test(test_drain furrow_test_farm furrow_test_proxy)
+foreach(name test_dark test_drain)
+  target_compile_definitions(${name} PRIVATE FURROW_TEST_LOCATION="$<TARGET_FILE:location>"
+    FURROW_TEST_TIMESHEET="$<TARGET_FILE:timesheet>" FURROW_TEST_STALLED_NAMES="$<TARGET_FILE:furrow_test_stalled_names>")
+endforeach()
 furrow_integration_test(test_slow_reader furrow_test_farm)
 furrow_integration_test(test_alarms furrow_test_farm)
 furrow_integration_test(test_accounts furrow_test_farm)

@@ -13,12 +13,12 @@
 #include <string.h>
 
 #define NAME_MAX_LEN 80
-#define SECRET_MAX   512
 
 typedef struct secret {
     struct secret *next;
     const furrow_setting *setting;
-    char text[SECRET_MAX];
+    char *path;
+    char text[FURROW_SETTING_SECRET_MAX];
 } secret;
 
 static secret *secrets; /* the last read first */
@@ -43,25 +43,43 @@ static const char *file_of(const furrow_setting *setting, char name[NAME_MAX_LEN
     return path && *path ? path : NULL;
 }
 
-/* Keeps the first line of the file, if one is named. */
+furrow_status furrow_settings_read_secret(const char *name, const char *path, char out[FURROW_SETTING_SECRET_MAX],
+                                          furrow_error *err)
+{
+    out[0] = '\0';
+    FILE *file = fopen(path, "re");
+    if (!file) return furrow_fail(err, FURROW_INVALID_ARGUMENT, "%s is \"%.120s\": %s", name, path, strerror(errno));
+    bool there = fgets(out, FURROW_SETTING_SECRET_MAX, file) != NULL;
+    bool whole = strchr(out, '\n') || feof(file);
+    fclose(file);
+    out[strcspn(out, "\r\n")] = '\0';
+    if (there && whole && out[0] != '\0') return FURROW_OK;
+    return furrow_fail(err, FURROW_INVALID_ARGUMENT, "%s is \"%.120s\": its first line must have 1 to %d bytes", name,
+                       path, FURROW_SETTING_SECRET_MAX - 2);
+}
+
+const char *furrow_settings_secret_file(const char *text)
+{
+    const secret *kept = secrets;
+    while (kept && kept->text != text) kept = kept->next;
+    return kept ? kept->path : NULL;
+}
+
+/* Keeps what the file says, if one is named. */
 static furrow_status read_secret(const furrow_setting *setting, furrow_error *err)
 {
-    char name[NAME_MAX_LEN], text[SECRET_MAX] = "";
+    char name[NAME_MAX_LEN], text[FURROW_SETTING_SECRET_MAX];
     const char *path = file_of(setting, name);
     if (!path) return FURROW_OK;
     if (value_of(setting))
         return furrow_fail(err, FURROW_INVALID_ARGUMENT, "%s and %s are both set: use one", setting->name, name);
-    FILE *file = fopen(path, "re");
-    if (!file) return furrow_fail(err, FURROW_INVALID_ARGUMENT, "%s is \"%.120s\": %s", name, path, strerror(errno));
-    bool there = fgets(text, sizeof text, file) != NULL;
-    bool whole = strchr(text, '\n') || feof(file);
-    fclose(file);
-    text[strcspn(text, "\r\n")] = '\0';
-    if (!there || !whole || text[0] == '\0')
-        return furrow_fail(err, FURROW_INVALID_ARGUMENT, "%s is \"%.120s\": its first line must have 1 to %d bytes",
-                           name, path, SECRET_MAX - 2);
+    furrow_status status = furrow_settings_read_secret(name, path, text, err);
+    if (status != FURROW_OK) return status;
     secret *kept = calloc(1, sizeof *kept);
-    if (!kept) return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "out of memory");
+    if (!kept || !(kept->path = strdup(path))) {
+        free(kept);
+        return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "out of memory");
+    }
     memcpy(kept->text, text, sizeof text);
     kept->setting = setting;
     kept->next = secrets;

@@ -8,7 +8,8 @@
  *
  * Fields are `const char *` (lent for the life of the process) or `int64_t`. A variable that is set to nothing counts
  * as unset. A wrong value is INVALID_ARGUMENT and names the setting, the value and what is allowed. A secret may also
- * stand in the first line of a file, named by the variable with "_FILE" behind its name: others cannot see it there.
+ * stand in the first line of a file, named by the variable with "_FILE" behind its name: others cannot see it there, and
+ * who uses it may read it anew each time (furrow_settings_secret_file), so that it can be exchanged.
  */
 #ifndef FURROW_BASE_SETTINGS_H
 #define FURROW_BASE_SETTINGS_H
@@ -17,6 +18,8 @@
 
 #include <stddef.h>
 #include <stdio.h>
+
+#define FURROW_SETTING_SECRET_MAX 512 /* with its NUL */
 
 typedef enum furrow_setting_kind {
     FURROW_SETTING_TEXT,
@@ -35,6 +38,14 @@ typedef struct furrow_setting {
 
 furrow_status furrow_settings_read(const furrow_setting table[], size_t count, void *into,
                                    furrow_error *err) FURROW_MUST_USE;
+
+/* The file that @secret, a field as furrow_settings_read filled it, was read from; NULL: it stands in the environment.
+ * Lent for the life of the process. */
+const char *furrow_settings_secret_file(const char *secret);
+
+/* The secret as it stands in the file @path now. INVALID_ARGUMENT names the file as @name. */
+furrow_status furrow_settings_read_secret(const char *name, const char *path, char out[FURROW_SETTING_SECRET_MAX],
+                                          furrow_error *err) FURROW_MUST_USE;
 
 /* The manual: one line per setting with default, range and help. */
 void furrow_settings_print(const furrow_setting table[], size_t count, FILE *out);

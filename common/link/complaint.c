@@ -80,13 +80,17 @@ static void on_error(natsConnection *native, natsSubscription *subscription, nat
     pthread_mutex_unlock(&lock);
 }
 
-natsStatus furrow_complaint_listen(furrow_link *link)
+void furrow_complaint_listen(furrow_link *link)
 {
     pthread_mutex_lock(&lock);
     link->listed = living;
     living = link;
     pthread_mutex_unlock(&lock);
-    return natsOptions_SetErrorHandler(link->options, on_error, link);
+}
+
+natsStatus furrow_complaint_set(natsOptions *options, furrow_link *link)
+{
+    return natsOptions_SetErrorHandler(options, on_error, link);
 }
 
 void furrow_complaint_forget(furrow_link *link)

@@ -31,7 +31,7 @@
 #define FURROW_LINK_COMPLAINT_MAX 512
 #define FURROW_LINK_REPLY_MAX     128 /* an inbox with the request's two tokens */
 #define FURROW_LINK_CONNECT_MS    2000
-#define FURROW_LINK_PROBE_MS      15000 /* between two liveness probes, and how long each waits for its answer */
+#define FURROW_LINK_PROBE_MS      1500  /* between two liveness probes, and how long each waits for its answer */
 #define FURROW_LINK_GOODBYE_MS    500   /* for the last flush of furrow_link_destroy */
 #define FURROW_LINK_READ_BYTES    65536 /* one read; also more than a TLS record, which nats.c must get in one piece */
 
@@ -54,6 +54,11 @@ typedef struct furrow_connection {
     atomic_bool detached;   /* nats.c has closed it */
     unsigned users;         /* works on the pool that hold `native` */
     bool over;              /* no longer the link's connection */
+    bool silent;            /* because no probe was answered */
+    furrow_signer signer;
+    pthread_mutex_t lock; /* of the next two: */
+    bool connecting;      /* on `thread`, in nats.c */
+    pthread_t thread;
     natsStatistics *statistics;
     uint64_t messages_seen, bytes_seen;
     uint64_t backlog_since_ms; /* since when each read has left something for the next; 0: it does not */
@@ -129,9 +134,8 @@ typedef struct furrow_js_imported {
 struct furrow_link {
     furrow_loop *loop;
     pthread_t thread;
-    natsOptions *options;
-    furrow_signer signer;
-    furrow_connection *conn; /* trying or connected; NULL while waiting to try again */
+    furrow_link_options about; /* copied */
+    furrow_connection *conn;   /* trying or connected; NULL while waiting to try again */
     bool connected, stopping;
     uint64_t connects; /* also the number of the present connection */
     furrow_backoff backoff;
@@ -163,8 +167,11 @@ struct furrow_link {
 };
 
 /* options.c: also used by provision.c, which wants no event loop. @signer must outlive what is made, and is to be
- * fini'ed where that was made. */
+ * fini'ed where that was made. Files of keys, passwords and certificates are read now. Threads: any. */
 natsOptions *furrow_link_make_options(const furrow_link_options *options, furrow_signer *signer, furrow_error *err);
+/* With all texts, which furrow_link_free_options frees. False: out of memory. */
+bool furrow_link_copy_options(const furrow_link_options *options, furrow_link_options *out);
+void furrow_link_free_options(furrow_link_options *options);
 /* natsStatus as ours, with the library's text of this thread's last failure. */
 furrow_status furrow_link_fail_native(furrow_error *err, natsStatus status, const char *doing);
 /* The text of this thread's last failure in nats.c, without its source position. */
@@ -183,6 +190,8 @@ void furrow_js_forget_imports(furrow_link *link);
 
 /* connection.c */
 void furrow_connection_try(furrow_link *link);
+/* Ends the attempt that runs. */
+void furrow_connection_hurry(furrow_link *link);
 /* nats.c has closed it: disposes of it and tries again. */
 void furrow_connection_lost(furrow_connection *conn);
 /* Ends it whatever its state; native memory goes when nobody uses it any more. */
@@ -198,7 +207,8 @@ void furrow_adapter_flush(furrow_hook *hook);
 void furrow_adapter_relieve(furrow_link *link);
 
 /* complaint.c: what the server says on a thread of nats.c's reaches the link, if it still lives. */
-natsStatus furrow_complaint_listen(furrow_link *link);
+void furrow_complaint_listen(furrow_link *link);
+natsStatus furrow_complaint_set(natsOptions *options, furrow_link *link);
 void furrow_complaint_forget(furrow_link *link);
 
 /* drain.c, after a read on @conn: how many messages it brought */
@@ -255,5 +265,6 @@ void furrow_requests_disconnect(furrow_link *link);
 void furrow_link_set_connected(furrow_link *link, bool connected);
 void furrow_link_opened(furrow_link *link);
 void furrow_link_finished(furrow_link *link);
+void furrow_link_close_timer(furrow_link *link, uv_timer_t *timer);
 
 #endif

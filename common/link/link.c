@@ -54,9 +54,21 @@ static void free_link(furrow_link *link)
     furrow_requests_fini(link);
     furrow_budget_put(&link->output, 0);
     furrow_message_pool_release(link->messages);
-    natsOptions_Destroy(link->options);
-    furrow_signer_fini(&link->signer);
+    furrow_link_free_options(&link->about);
     free(link);
+}
+
+/* A missing key is told now, not only by the first attempt. */
+static furrow_status keep_options(furrow_link *link, const furrow_link_options *options, furrow_error *err)
+{
+    furrow_signer signer;
+    natsOptions *native = furrow_link_make_options(options, &signer, err);
+    if (!native) return err ? err->code : FURROW_INVALID_ARGUMENT;
+    natsOptions_Destroy(native);
+    furrow_signer_fini(&signer);
+    return furrow_link_copy_options(options, &link->about)
+               ? FURROW_OK
+               : furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "out of memory");
 }
 
 furrow_link *furrow_link_create(furrow_loop *loop, const furrow_link_options *options, furrow_error *err)
@@ -77,8 +89,8 @@ furrow_link *furrow_link_create(furrow_loop *loop, const furrow_link_options *op
     link->backoff.max_ms = options->reconnect_max_ms ? options->reconnect_max_ms : RECONNECT_MAX_MS;
     link->probe_ms = options->probe_ms ? options->probe_ms : FURROW_LINK_PROBE_MS;
     link->messages = furrow_message_pool_create();
-    link->options = furrow_link_make_options(options, &link->signer, err);
-    if (!link->messages || !link->options || furrow_complaint_listen(link) != NATS_OK ||
+    furrow_complaint_listen(link);
+    if (!link->messages || keep_options(link, options, err) != FURROW_OK ||
         set_inbox(link, options->inbox_prefix, err) != FURROW_OK ||
         furrow_requests_init(link, options->max_requests, err) != FURROW_OK) {
         free_link(link);
@@ -97,11 +109,10 @@ static void on_timer_closed(uv_handle_t *handle)
     furrow_link_finished(handle->data);
 }
 
-static void close_handles(furrow_link *link)
+void furrow_link_close_timer(furrow_link *link, uv_timer_t *timer)
 {
-    uv_close((uv_handle_t *)&link->retry_timer, on_timer_closed);
-    uv_close((uv_handle_t *)&link->probe_timer, on_timer_closed);
-    uv_close((uv_handle_t *)&link->requests.timer, on_timer_closed);
+    timer->data = link;
+    uv_close((uv_handle_t *)timer, on_timer_closed);
 }
 
 void furrow_link_destroy(furrow_link *link)
@@ -114,9 +125,15 @@ void furrow_link_destroy(furrow_link *link)
     furrow_link_set_connected(link, false);
     furrow_requests_disconnect(link);
     while (link->subscriptions) furrow_subscription_destroy(link->subscriptions);
-    /* One that is still trying disposes of itself when its attempt is over. */
-    if (link->conn && link->conn->polling) furrow_connection_dispose(link->conn);
-    close_handles(link);
+    /* One that is still trying disposes of itself, and of its timer, when its attempt is over. */
+    if (link->conn && !link->conn->polling) {
+        furrow_connection_hurry(link);
+    } else {
+        if (link->conn) furrow_connection_dispose(link->conn);
+        furrow_link_close_timer(link, &link->retry_timer);
+    }
+    furrow_link_close_timer(link, &link->probe_timer);
+    furrow_link_close_timer(link, &link->requests.timer);
     furrow_wait(&link->closed, FURROW_NEVER);
     while (atomic_load(&link->posted) > 0) furrow_task_sleep_ms(1);
     furrow_js_forget_imports(link);

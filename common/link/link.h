@@ -27,15 +27,20 @@ typedef struct furrow_link_options {
     const char *nkey_seed;    /* path of a file with the NKey seed, or NULL */
     const char *credentials;  /* path of a .creds file, or NULL */
     const char *user, *password;
+    const char *password_file;                   /* whose first line is the password, instead; or NULL */
     const char *tls_ca, *tls_cert, *tls_key;     /* paths; tls_ca turns TLS on */
     uint64_t reconnect_min_ms, reconnect_max_ms; /* 0: 100 and 5000 */
-    uint64_t
-        probe_ms; /* the server must answer a PING this often, within as long again, else it counts as lost; 0: 15000 */
+    uint64_t probe_ms; /* after so long the server must answer a PING, within as long again and a quarter of it, else it
+                          counts as lost; 0: 1500, so a link that went dark is found within 3.4 s */
     size_t max_buffered_bytes; /* output a turn may pile up before publish answers RESOURCE_EXHAUSTED; 0: 64 MiB */
     size_t max_requests;       /* requests in flight; 0: 16384 */
 } furrow_link_options;
 
-/* Copies what it keeps of @options and starts to connect; being unable to connect now is not an error. */
+/*
+ * Copies what it keeps of @options and starts to connect; being unable to connect now is not an error. The files that
+ * @options name are read again for each connection: keys, passwords and certificates may be exchanged at any time, and
+ * one that cannot be read then is why that attempt fails. INVALID_ARGUMENT: one cannot be read now.
+ */
 furrow_link *furrow_link_create(furrow_loop *loop, const furrow_link_options *options, furrow_error *err);
 
 /* Flushes what is pending (500 ms at most), ends requests in flight, closes and frees. In a task; parks. Its

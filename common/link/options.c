@@ -4,6 +4,9 @@
  */
 #include "link/internal.h"
 
+#include "base/settings.h"
+
+#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -61,10 +64,18 @@ static natsStatus set_servers(natsOptions *native, const char *url)
 static furrow_status set_identity(natsOptions *native, const furrow_link_options *options, furrow_signer *signer,
                                   furrow_error *err)
 {
+    char secret[FURROW_SETTING_SECRET_MAX];
     furrow_status status = furrow_signer_init(signer, native, options, err);
     if (status != FURROW_OK || !options->user) return status;
-    return furrow_link_fail_native(err, natsOptions_SetUserInfo(native, options->user, options->password),
-                                   "NATS identity");
+    if (options->password_file) {
+        status = furrow_settings_read_secret("the NATS password's file", options->password_file, secret, err);
+        if (status != FURROW_OK) return status;
+    }
+    status = furrow_link_fail_native(
+        err, natsOptions_SetUserInfo(native, options->user, options->password_file ? secret : options->password),
+        "NATS identity");
+    sodium_memzero(secret, sizeof secret);
+    return status;
 }
 
 static furrow_status set_tls(natsOptions *native, const furrow_link_options *options, furrow_error *err)
@@ -102,4 +113,38 @@ natsOptions *furrow_link_make_options(const furrow_link_options *options, furrow
     furrow_signer_fini(signer);
     natsOptions_Destroy(native);
     return NULL;
+}
+
+/* Where the texts are in furrow_link_options. */
+static const size_t texts[] = {
+    offsetof(furrow_link_options, url),         offsetof(furrow_link_options, name),
+    offsetof(furrow_link_options, nkey_seed),   offsetof(furrow_link_options, inbox_prefix),
+    offsetof(furrow_link_options, credentials), offsetof(furrow_link_options, user),
+    offsetof(furrow_link_options, password),    offsetof(furrow_link_options, password_file),
+    offsetof(furrow_link_options, tls_ca),      offsetof(furrow_link_options, tls_cert),
+    offsetof(furrow_link_options, tls_key),
+};
+
+static char **text_at(furrow_link_options *options, size_t i)
+{
+    return (char **)(void *)((char *)options + texts[i]);
+}
+
+bool furrow_link_copy_options(const furrow_link_options *options, furrow_link_options *out)
+{
+    bool copied = true;
+    *out = *options;
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        char **text = text_at(out, i);
+        if (!*text) continue;
+        *text = strdup(*text);
+        if (!*text) copied = false;
+    }
+    return copied;
+}
+
+void furrow_link_free_options(furrow_link_options *options)
+{
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) free(*text_at(options, i));
+    *options = (furrow_link_options){0};
 }

@@ -28,6 +28,7 @@ typedef struct furrow_served {
     const furrow_handlers *handlers;
     furrow_methods methods;
     furrow_subscription *subscription;
+    furrow_subscription *left;  /* the one before, which may still bring what was on its way */
     furrow_method_stats *stats; /* one per method, */
     furrow_pace *paces;         /* and so here */
 } furrow_served;

@@ -118,7 +118,8 @@ void furrow_server_destroy(furrow_server *server)
     if (!server) return;
     for (size_t i = 0; i < server->served_count; i++) {
         furrow_subscription_destroy(server->served[i]->subscription);
-        server->served[i]->subscription = NULL;
+        furrow_subscription_destroy(server->served[i]->left);
+        server->served[i]->subscription = server->served[i]->left = NULL;
     }
     server->gone = true;
     furrow_queued request;
@@ -214,6 +215,18 @@ furrow_status furrow_server_open(furrow_server *server, furrow_error *err)
     for (size_t i = 0; i < server->served_count && status == FURROW_OK; i++)
         if (!server->served[i]->subscription) status = open_served(server, server->served[i], err);
     return status;
+}
+
+void furrow_server_close(furrow_server *server)
+{
+    for (size_t i = 0; i < server->served_count; i++) {
+        furrow_served *served = server->served[i];
+        if (!served->subscription) continue;
+        furrow_subscription_destroy(served->left);
+        served->left = served->subscription;
+        served->subscription = NULL;
+        furrow_subscription_stop(served->left);
+    }
 }
 
 furrow_status furrow_server_drain(furrow_server *server, uint64_t deadline_ns, furrow_error *err)

@@ -108,6 +108,9 @@ furrow_status furrow_server_add(furrow_server *server, const furrow_handlers *ha
  * NATS hands each member its share, also one that can only refuse it while others could serve. Again: no effect. */
 furrow_status furrow_server_open(furrow_server *server, furrow_error *err) FURROW_MUST_USE;
 
+/* Leaves the queue group, until it is opened again: others get the requests. What was on its way is still answered. */
+void furrow_server_close(furrow_server *server);
+
 /* Stops taking requests, waits (parked) until those begun are answered or the deadline passes. DEADLINE_EXCEEDED: some
  * were not. */
 furrow_status furrow_server_drain(furrow_server *server, uint64_t deadline_ns, furrow_error *err) FURROW_MUST_USE;

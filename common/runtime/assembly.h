@@ -4,6 +4,7 @@
 
 #include "runtime/config.h"
 #include "runtime/letters.h"
+#include "runtime/peers.h"
 #include "runtime/registry.h"
 #include "runtime/service.h"
 
@@ -21,13 +22,15 @@ struct furrow_service {
     furrow_server *server;
     furrow_registry *registry;
     furrow_letters *letters;
+    furrow_peers *peers;
     furrow_registry_pair *metadata;
     furrow_entity **entities; /* entity_count, as the definition names them */
     furrow_replica **own;     /* the replicas that keep their records */
     size_t entity_count;
     furrow_replica **replicas; /* of foreign entities */
     size_t replica_count;
-    bool open;              /* it has been ready, and takes requests since */
+    bool open;              /* it takes requests: since it was ready for the first time, unless others serve instead */
+    bool served;            /* it has been open */
     furrow_waiter stopping; /* done when a signal asks for the end */
     int exit_code;
     char redis_why[288];                                        /* why Redis is not there, when somebody asked last */
@@ -45,8 +48,8 @@ size_t furrow_assembly_replicas(const furrow_service *service);
 furrow_replica *furrow_assembly_replica(const furrow_service *service, size_t at);
 const char *furrow_assembly_stream(const furrow_service *service, size_t at);
 
-/* Opens the server when it is ready for the first time; logs readiness when it changed, and what NATS or Redis refused.
- */
+/* Opens the server when it is ready, closes it while it is not and another instance serves; logs readiness when it
+ * changed, and what NATS or Redis refused. To be called several times a second. */
 void furrow_assembly_report(furrow_service *service);
 
 #endif

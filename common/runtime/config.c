@@ -73,7 +73,9 @@ const furrow_setting furrow_config_table[] = {
     NUMBER("FURROW_DEADLETTER_MB", deadletter_mb, "256", 1, 1048576,
            "room that furrow provision gives to dead letters; when it is full, events that need it wait"),
     NUMBER("FURROW_TIMEOUT_MS", timeout_ms, "5000", 1, 600000, "deadline of a request that brings none"),
-    NUMBER("FURROW_DRAIN_MS", drain_ms, "10000", 0, 600000, "longest wait for begun work after SIGTERM"),
+    NUMBER("FURROW_DRAIN_MS", drain_ms, "10000", 0, 600000,
+           "after SIGTERM the process ends within so long, whoever is silent; begun work has all of it but the last "
+           "second"),
     NUMBER("FURROW_REPLICA_BATCH", replica_batch, "1000", 1, 10000, "events a replica asks for at a time"),
     NUMBER("FURROW_REPLICA_IN_HAND", replica_in_hand, "4000", 1, 100000,
            "events fetched and not yet acked, per replica"),
@@ -95,6 +97,7 @@ furrow_link_options furrow_config_link(const furrow_config *config, const char *
                                  .max_buffered_bytes = (size_t)config->memory_mb << 18, /* a quarter of the budget */
                                  .user = config->nats_user,
                                  .password = config->nats_password,
+                                 .password_file = furrow_settings_secret_file(config->nats_password),
                                  .tls_ca = config->tls_ca,
                                  .tls_cert = config->tls_cert,
                                  .tls_key = config->tls_key};
@@ -113,5 +116,6 @@ furrow_link_options furrow_config_log_link(const furrow_config *config, const ch
     options.credentials = config->log_creds;
     options.user = config->log_user;
     options.password = config->log_password;
+    options.password_file = furrow_settings_secret_file(config->log_password);
     return options;
 }

@@ -6,14 +6,18 @@
 #include "base/logger.h"
 #include "runtime/assembly.h"
 
+#include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
-#define REPORT_EVERY_MS 500
-#define OPEN_EVERY_MS   20 /* until it is ready for the first time */
+#define REPORT_EVERY_MS 200
+#define OPEN_EVERY_MS   20 /* while it takes no requests */
 #define TRIM_EVERY_NS   FURROW_NS_PER_S
-#define MEMORY_REQUESTS 8 /* of the largest size must fit into the budget, or none would ever be admitted */
+#define CLOSING_MS      1000 /* kept of FURROW_DRAIN_MS for what comes after begun work: to hand back, and to close */
+#define LEAST_MS        250  /* for that, where FURROW_DRAIN_MS is next to nothing */
+#define MEMORY_REQUESTS 8    /* of the largest size must fit into the budget, or none would ever be admitted */
 
 static void print_help(const furrow_service_definition *definition)
 {
@@ -74,6 +78,35 @@ static furrow_status read_settings(furrow_service *service, furrow_error *err)
                        service->config.log_level);
 }
 
+/*
+ * Whatever it waits for then (a server that is silent, a name that is not resolved, a thread of a library's): the process
+ * ends in time. The log and redelivery mend what is cut off.
+ */
+static void *end_in_time(void *arg)
+{
+    const uint64_t *ms = arg;
+    struct timespec left = {.tv_sec = (time_t)(*ms / 1000), .tv_nsec = (long)(*ms % 1000 * FURROW_NS_PER_MS)};
+    while (nanosleep(&left, &left) != 0) continue;
+    furrow_logger(FURROW_LOG_WARN, "drain cut short", "why=%s", "FURROW_DRAIN_MS has passed");
+    _exit(0);
+}
+
+static void bound_the_end(const furrow_service *service)
+{
+    static uint64_t ms;
+    pthread_t thread;
+    ms = (uint64_t)service->config.drain_ms;
+    if (ms < LEAST_MS) ms = LEAST_MS;
+    if (pthread_create(&thread, NULL, end_in_time, &ms) == 0) pthread_detach(thread);
+}
+
+/* Of FURROW_DRAIN_MS what is for begun work. */
+static uint64_t work_ms(const furrow_service *service)
+{
+    uint64_t ms = (uint64_t)service->config.drain_ms;
+    return ms - (ms / 4 < CLOSING_MS ? ms / 4 : CLOSING_MS);
+}
+
 static void run_until_stopped(furrow_service *service)
 {
     uint64_t every_ms = OPEN_EVERY_MS;
@@ -89,7 +122,7 @@ static void run_until_stopped(furrow_service *service)
     }
     furrow_logger(FURROW_LOG_INFO, "draining", "calls=%zu", furrow_server_calls(service->server));
     furrow_error err;
-    uint64_t deadline = furrow_clock_now_ns() + (uint64_t)service->config.drain_ms * FURROW_NS_PER_MS;
+    uint64_t deadline = furrow_clock_now_ns() + work_ms(service) * FURROW_NS_PER_MS;
     if (furrow_assembly_drain(service, deadline, &err) == FURROW_OK) return;
     /* Parked handlers still hold what taking the service down would free; the log and redelivery mend what is cut off.
      */
@@ -117,6 +150,7 @@ static void on_signal(uv_signal_t *handle, int number)
 {
     furrow_service *service = handle->data;
     if (service->stopping.done) _exit(128 + number);
+    bound_the_end(service);
     furrow_waiter_done(&service->stopping);
 }
 
@@ -146,6 +180,8 @@ int furrow_service_main(int argc, char **argv, const furrow_service_definition *
     int code = handle_arguments(argc, argv, definition);
     if (code >= 0) return code;
     signal(SIGPIPE, SIG_IGN);
+    /* Two connections and Redis may each hold a thread of libuv's pool, to connect or to resolve a name; probes need one. */
+    (void)setenv("UV_THREADPOOL_SIZE", "8", 0);
     furrow_logger_init(definition->name, FURROW_LOG_INFO);
     furrow_service service = {.definition = definition};
     furrow_error err;

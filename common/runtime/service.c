@@ -61,12 +61,14 @@ static furrow_status connect_links(furrow_service *service, furrow_error *err)
     if (!service->link) return furrow_wrap(err, "NATS");
     service->log = furrow_link_create(service->loop, &log_options, err);
     if (!service->log) return furrow_wrap(err, "NATS, for the log");
-    service->store = furrow_store_create(service->loop,
-                                         &(furrow_store_options){.url = config->redis_url,
-                                                                 .user = config->redis_user,
-                                                                 .password = config->redis_password,
-                                                                 .timeout_ms = (uint64_t)config->redis_timeout_ms},
-                                         err);
+    service->store = furrow_store_create(
+        service->loop,
+        &(furrow_store_options){.url = config->redis_url,
+                                .user = config->redis_user,
+                                .password = config->redis_password,
+                                .password_file = furrow_settings_secret_file(config->redis_password),
+                                .timeout_ms = (uint64_t)config->redis_timeout_ms},
+        err);
     if (!service->store) return furrow_wrap(err, "Redis");
     service->client =
         furrow_client_create(service->link, &(furrow_client_options){.timeout_ms = (uint32_t)config->timeout_ms}, err);
@@ -258,6 +260,7 @@ static void write_health(void *user, furrow_buffer *out)
     furrow_server_load load;
     furrow_server_load_of(service->server, &load);
     bool ready = is_ready(service, &why);
+    if (ready && !furrow_link_connected(service->log)) ready = false, why = "NATS is away for the log: only reads work";
     if (ready && service->stopping.done) ready = false, why = "stopping";
     if (ready && !service->open) ready = false, why = "not ready yet";
     if (ready && load.refuses_all) ready = false, why = "overloaded: every request is refused, and none has ended";
@@ -389,6 +392,9 @@ furrow_status furrow_assembly_make(furrow_service *service, furrow_error *err)
     if (status == FURROW_OK) status = make_registry(service, err);
     if (status == FURROW_OK && !(service->letters = furrow_letters_create(service, err)))
         status = furrow_wrap(err, "dead letters");
+    if (status == FURROW_OK &&
+        !(service->peers = furrow_peers_create(service->link, service->definition->name, service->id, err)))
+        status = furrow_wrap(err, "other instances");
     if (status == FURROW_OK) status = start_replicas(service, err);
     return status;
 }
@@ -408,6 +414,7 @@ void furrow_assembly_destroy(furrow_service *service)
     /* After a drain nothing runs any more; without one it was never begun. */
     if (service->letters) (void)!furrow_letters_drain(service->letters, furrow_clock_now_ns(), NULL);
     furrow_registry_destroy(service->registry);
+    furrow_peers_destroy(service->peers);
     furrow_server_destroy(service->server);
     furrow_sealer_destroy(service->sealer);
     for (size_t i = 0; service->entities && i < service->entity_count; i++) furrow_entity_destroy(service->entities[i]);
@@ -439,7 +446,23 @@ static bool open_server(furrow_service *service, const char **why)
     furrow_error err;
     furrow_status status = furrow_server_open(service->server, &err);
     *why = furrow_status_name(status);
-    return status == FURROW_OK;
+    service->open = status == FURROW_OK;
+    service->served |= service->open;
+    return service->open;
+}
+
+/* Who can serve is in the queue. Who could before and cannot now is there to say so, unless another can. */
+static bool settle_queue(furrow_service *service, bool ready, const char **why)
+{
+    furrow_peers_tell(service->peers, ready && service->open);
+    bool others = !ready && furrow_peers_take_over(service->peers);
+    if (service->open && others) {
+        furrow_server_close(service->server);
+        service->open = false;
+    }
+    bool wanted = ready || (service->served && !others);
+    if (service->open || !wanted) return ready;
+    return open_server(service, why) && ready;
 }
 
 void furrow_assembly_report(furrow_service *service)
@@ -453,7 +476,7 @@ void furrow_assembly_report(furrow_service *service)
     complaint = furrow_store_complaint(service->store, &count);
     report_refused("Redis", complaint, count, &service->store_complaints);
     const char *why = "";
-    char now[sizeof service->reported];
+    char now[sizeof service->reported] = "";
     bool ready = is_ready(service, &why);
     const furrow_link *missing = !furrow_link_connected(service->link)  ? service->link
                                  : !furrow_link_connected(service->log) ? service->log
@@ -466,10 +489,9 @@ void furrow_assembly_report(furrow_service *service)
         ready = false;
         snprintf(now, sizeof now, "waiting for Redis at %s: %s", service->config.redis_url,
                  furrow_store_last_error(service->store));
-    } else {
-        if (ready && !service->open) ready = service->open = open_server(service, &why);
-        snprintf(now, sizeof now, "%s", ready ? "ready" : why);
     }
+    ready = settle_queue(service, ready, &why);
+    if (!now[0]) snprintf(now, sizeof now, "%s", ready ? "ready" : why);
     if (strcmp(now, service->reported) == 0) return;
     snprintf(service->reported, sizeof service->reported, "%s", now);
     if (ready)

@@ -12,7 +12,7 @@
 #include <string.h>
 
 /* Probes in a timeout; timeouts until the connection is given up; between two looks at INFO. */
-enum { PROBES = 4, PROBES_STALLED = 10, GIVE_UP = 5, INSPECT_MS = 1000 };
+enum { PROBES = 4, PROBES_STALLED = 10, GIVE_UP = 4, INSPECT_MS = 1000 };
 
 static uint64_t now_ms(const furrow_store *store)
 {

@@ -7,9 +7,11 @@
  */
 #include "store/redis.h"
 
+#include "base/settings.h"
 #include "store/library.h"
 
 #include <errno.h>
+#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -369,17 +371,35 @@ static void greet(furrow_store *store, size_t which, const char *const argv[], s
     furrow_redis_enqueue(store, request);
 }
 
+/* As what the password's file says now, if there is one. */
+static furrow_status authenticate(furrow_store *store, furrow_error *err)
+{
+    char secret[FURROW_SETTING_SECRET_MAX];
+    const char *password = store->password_file ? secret : store->password;
+    if (store->password_file) {
+        furrow_status status =
+            furrow_settings_read_secret("the Redis password's file", store->password_file, secret, err);
+        if (status != FURROW_OK) return status;
+    }
+    if (store->user) /* any password will do for a user without one */
+        greet(store, 0, (const char *const[]){"AUTH", store->user, password ? password : ""}, 3);
+    else if (password)
+        greet(store, 0, (const char *const[]){"AUTH", password}, 2);
+    sodium_memzero(secret, sizeof secret);
+    return FURROW_OK;
+}
+
 static void on_opened(void *owner)
 {
     furrow_store *store = owner;
     char database[16];
+    furrow_error err = {0};
     snprintf(database, sizeof database, "%u", store->address.database);
     furrow_arena_reset(store->greeting_arena);
-    const char *password = store->password ? store->password : ""; /* any will do for a user without one */
-    if (store->user)
-        greet(store, 0, (const char *const[]){"AUTH", store->user, password}, 3);
-    else if (store->password)
-        greet(store, 0, (const char *const[]){"AUTH", password}, 2);
+    if (authenticate(store, &err) != FURROW_OK) {
+        furrow_redis_lose(store, err.text);
+        return;
+    }
     if (store->address.database > 0) greet(store, 1, (const char *const[]){"SELECT", database}, 2);
     greet(store, 2, (const char *const[]){"INFO", "server", "memory", "replication"}, 4);
     furrow_pulse_probe(store);
@@ -414,6 +434,7 @@ static void release(furrow_store *store)
     furrow_arena_destroy(store->inspection_arena);
     free(store->user);
     free(store->password);
+    free(store->password_file);
     free(store);
 }
 
@@ -444,9 +465,9 @@ static furrow_store *create(furrow_loop *loop, const furrow_store_options *optio
     furrow_buffer_init(&store->out, FURROW_REDIS_OUTPUT_BYTES);
     store->greeting_arena = furrow_arena_create(GREETING_ARENA_BYTES);
     store->inspection_arena = furrow_arena_create(GREETING_ARENA_BYTES);
-    bool copied = copy_text(options->user, &store->user);
-    if (copy_text(options->password, &store->password) && copied && store->greeting_arena && store->inspection_arena)
-        return store;
+    bool copied = copy_text(options->user, &store->user) && copy_text(options->password, &store->password) &&
+                  copy_text(options->password_file, &store->password_file);
+    if (copied && store->greeting_arena && store->inspection_arena) return store;
     release(store);
     return NULL;
 }

@@ -48,7 +48,7 @@ typedef struct furrow_redis_waiting {
 struct furrow_store {
     furrow_loop *loop;
     furrow_address address;
-    char *user, *password;
+    char *user, *password, *password_file;
     bool provisioning;
     uint64_t timeout_ms;
     size_t max_commands;

@@ -12,7 +12,7 @@
  * refuses us, is not connected: furrow_store_last_error says which. Each is noticed within 1.4 times timeout_ms, also
  * when nobody asks anything, and over within a tenth of it once Redis serves again. A Redis that answers READONLY is
  * left, as its name may lead to another by now, and is not connected to while it does; so is one that stays silent for
- * 5 times timeout_ms. Threads: the loop's, in a task.
+ * 4 times timeout_ms. Threads: the loop's, in a task.
  */
 #ifndef FURROW_STORE_STORE_H
 #define FURROW_STORE_STORE_H
@@ -28,7 +28,8 @@ typedef struct furrow_store furrow_store;
 typedef struct furrow_store_options {
     const char
         *url; /* "redis://host[:port][/db]" or "unix:///path", without a password; NULL: redis://127.0.0.1:6379 */
-    const char *user, *password;                 /* AUTH, or NULL */
+    const char *user, *password; /* AUTH, or NULL */
+    const char *password_file;   /* whose first line is the password, instead: read for each connection; or NULL */
     uint64_t reconnect_min_ms, reconnect_max_ms; /* 0: 50 and 2000 */
     uint64_t timeout_ms; /* silent for so long while an answer is due: not connected; 0: FURROW_STORE_TIMEOUT_MS */
     size_t max_commands; /* in flight; past it RESOURCE_EXHAUSTED; 0: 65536 */

@@ -70,10 +70,12 @@ class Production:
             http: "127.0.0.1:{self.port['monitor']}"
             jetstream {{ store_dir: "{self.folder}/js" }}
             tls {{ cert_file: "{self.folder}/server.crt", key_file: "{self.folder}/server.key", ca_file: "{self.folder}/ca.crt", verify: true }}
+            ping_interval: "1s"
+            ping_max: 2
             include accounts.conf""")
         self.start("nats", self.nats_server, "-c", f"{self.folder}/nats.conf")
         self.start("redis", "redis-server", "--port", str(self.port["redis"]), "--bind", "127.0.0.1", "--save", "", "--dir", str(self.folder),
-                   "--aclfile", f"{self.folder}/users.acl", "--maxmemory-policy", "noeviction")
+                   "--aclfile", f"{self.folder}/users.acl", "--maxmemory-policy", "noeviction", "--timeout", "4", "--tcp-keepalive", "1")
 
     def instance(self, service, replica=0):
         return f"furrow-{service}-5d6f7c8b9-r{replica}"

@@ -9,13 +9,17 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define PAIRS_MAX 8
+#define PAIRS_MAX 64
+#define SAID_MAX  1024
 
 typedef struct proxied {
-    int client, server; /* -1: free */
+    int client, server; /* -1: it has ended, or its end was lost; both: free */
+    char said[SAID_MAX];
+    size_t said_len;
 } proxied;
 
 struct test_proxy {
@@ -26,6 +30,7 @@ struct test_proxy {
     pthread_mutex_t lock;
     pthread_cond_t obeyed;
     test_proxy_mode mode;
+    const char *only;
     bool cut, reset, stop;
     unsigned orders, done;
     size_t lost;
@@ -53,10 +58,10 @@ static void accept_one(test_proxy *proxy)
 {
     int client = accept4(proxy->listener, NULL, NULL, SOCK_CLOEXEC);
     for (size_t i = 0; client >= 0 && i < PAIRS_MAX; i++) {
-        if (proxy->pairs[i].client >= 0) continue;
+        if (proxy->pairs[i].client >= 0 || proxy->pairs[i].server >= 0) continue;
         int server = connect_server(proxy);
         if (server < 0) break;
-        proxy->pairs[i] = (proxied){client, server};
+        proxy->pairs[i] = (proxied){.client = client, .server = server};
         return;
     }
     if (client >= 0) close(client);
@@ -82,12 +87,34 @@ static void lose_bytes(test_proxy *proxy, ssize_t count)
     pthread_mutex_unlock(&proxy->lock);
 }
 
-static void move(test_proxy *proxy, proxied *pair, bool from_server, bool lose)
+static void note_said(proxied *pair, const char *data, size_t len)
+{
+    size_t room = SAID_MAX - 1 - pair->said_len;
+    if (len > room) len = room;
+    memcpy(pair->said + pair->said_len, data, len);
+    pair->said_len += len;
+}
+
+static bool loses(const test_proxy *proxy, test_proxy_mode mode, const proxied *pair, bool from_server)
+{
+    if (mode != PROXY_LOSE_ALL && mode != (from_server ? PROXY_LOSE_ANSWERS : PROXY_LOSE_REQUESTS)) return false;
+    return !proxy->only || strstr(pair->said, proxy->only);
+}
+
+static void move(test_proxy *proxy, proxied *pair, bool from_server, test_proxy_mode mode)
 {
     char data[4096];
-    ssize_t got = read(from_server ? pair->server : pair->client, data, sizeof data);
+    int *from = from_server ? &pair->server : &pair->client, to = from_server ? pair->client : pair->server;
+    ssize_t got = read(*from, data, sizeof data);
+    if (got > 0 && !from_server) note_said(pair, data, (size_t)got);
+    bool lose = loses(proxy, mode, pair, from_server) || to < 0;
     if (got > 0 && lose) lose_bytes(proxy, got);
-    if (got <= 0 || (!lose && !write_all(from_server ? pair->client : pair->server, data, got))) close_pair(pair);
+    if (got <= 0 && lose) {
+        close(*from);
+        *from = -1;
+    } else if (got <= 0 || (!lose && !write_all(to, data, got))) {
+        close_pair(pair);
+    }
 }
 
 static test_proxy_mode obey(test_proxy *proxy, bool *stop)
@@ -128,10 +155,8 @@ static void *work(void *arg)
         test_proxy_mode mode = obey(proxy, &stop);
         if (stop) break;
         for (size_t i = 0; i < PAIRS_MAX; i++) {
-            if (polled[2 + 2 * i].revents && proxy->pairs[i].client >= 0)
-                move(proxy, &proxy->pairs[i], false, mode == PROXY_LOSE_REQUESTS);
-            if (polled[3 + 2 * i].revents && proxy->pairs[i].server >= 0)
-                move(proxy, &proxy->pairs[i], true, mode == PROXY_LOSE_ANSWERS);
+            if (polled[2 + 2 * i].revents && proxy->pairs[i].client >= 0) move(proxy, &proxy->pairs[i], false, mode);
+            if (polled[3 + 2 * i].revents && proxy->pairs[i].server >= 0) move(proxy, &proxy->pairs[i], true, mode);
         }
         if (polled[1].revents) accept_one(proxy);
     }
@@ -173,6 +198,14 @@ void test_proxy_set(test_proxy *proxy, test_proxy_mode mode)
     pthread_mutex_lock(&proxy->lock);
     proxy->mode = mode;
     proxy->lost = 0;
+    order(proxy);
+    pthread_mutex_unlock(&proxy->lock);
+}
+
+void test_proxy_only(test_proxy *proxy, const char *text)
+{
+    pthread_mutex_lock(&proxy->lock);
+    proxy->only = text;
     order(proxy);
     pthread_mutex_unlock(&proxy->lock);
 }

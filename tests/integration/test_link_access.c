@@ -1,9 +1,9 @@
 /* Who is let in, by password, key and certificate, and what the server refuses to one who is. */
 #include "base/clock.h"
 #include "link_world.h"
-#include "support/process.h"
 #include "support/tempdir.h"
 #include "support/wait.h"
+#include "tls_peer.h"
 
 #include <check.h>
 #include <stdio.h>
@@ -218,16 +218,7 @@ START_TEST(tls_with_a_certificate_we_trust)
     certificates = furrow_test_tempdir();
     snprintf(key, sizeof key, "%s/key.pem", certificates);
     snprintf(cert, sizeof cert, "%s/cert.pem", certificates);
-    const char *const make[] = {"openssl",  "req",
-                                "-x509",    "-newkey",
-                                "rsa:2048", "-nodes",
-                                "-days",    "1",
-                                "-subj",    "/CN=127.0.0.1",
-                                "-addext",  "subjectAltName=IP:127.0.0.1",
-                                "-keyout",  key,
-                                "-out",     cert,
-                                NULL};
-    ck_assert_int_eq(furrow_test_run(&(furrow_test_process_options){.argv = make}, PATIENCE_MS, NULL), 0);
+    test_tls_make(certificates);
     snprintf(config, sizeof config, "tls { cert_file: \"%s\", key_file: \"%s\" }\n", cert, key);
     link_world_run(&(furrow_test_nats_options){.config = config}, tls_body);
 }

@@ -142,7 +142,7 @@ static void vanished_body(store_world *world)
     ck_assert(store_world_connected(store));
     furrow_test_server_pause(world->redis);
     /* After a while it is taken for gone; the next connection is not greeted either. */
-    ck_assert(FURROW_TEST_EVENTUALLY_IN_TASK(strstr(furrow_store_last_error(store), "500 ms") != NULL, PATIENCE_MS));
+    ck_assert(FURROW_TEST_EVENTUALLY_IN_TASK(strstr(furrow_store_last_error(store), "400 ms") != NULL, PATIENCE_MS));
     furrow_test_server_resume(world->redis);
     ck_assert(store_world_connected(store));
     ck_assert_uint_eq(furrow_store_generation(store), 2);

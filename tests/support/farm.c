@@ -227,16 +227,7 @@ void farm_provision(farm *f)
     free(output);
 }
 
-void farm_start(farm *f, int service, int replica)
-{
-    const char *const argv[] = {binaries[service], NULL};
-    furrow_test_process_destroy(f->services[service][replica]);
-    f->services[service][replica] =
-        furrow_test_process_start(&(furrow_test_process_options){.argv = argv, .env = environment(f, names[service])});
-    ck_assert_ptr_nonnull(f->services[service][replica]);
-}
-
-furrow_test_process *farm_start_other(farm *f, const char *name, const char *program, const char *const settings[])
+furrow_test_process *farm_begin_other(farm *f, const char *name, const char *program, const char *const settings[])
 {
     const char *const argv[] = {program, NULL};
     const char *const *own = environment(f, name);
@@ -245,7 +236,23 @@ furrow_test_process *farm_start_other(farm *f, const char *name, const char *pro
     for (; *own; own++) env[count++] = *own;
     for (; *settings; settings++) env[count++] = *settings;
     env[count] = NULL;
-    furrow_test_process *process = furrow_test_process_start(&(furrow_test_process_options){.argv = argv, .env = env});
+    return furrow_test_process_start(&(furrow_test_process_options){.argv = argv, .env = env});
+}
+
+void farm_start_with(farm *f, int service, int replica, const char *const settings[])
+{
+    furrow_test_process_destroy(f->services[service][replica]);
+    f->services[service][replica] = farm_begin_other(f, names[service], binaries[service], settings);
+}
+
+void farm_start(farm *f, int service, int replica)
+{
+    farm_start_with(f, service, replica, (const char *const[]){NULL});
+}
+
+furrow_test_process *farm_start_other(farm *f, const char *name, const char *program, const char *const settings[])
+{
+    furrow_test_process *process = farm_begin_other(f, name, program, settings);
     ck_assert_msg(furrow_test_process_wait_for(process, "msg=\"ready\"", FARM_PATIENCE_MS), "%s",
                   furrow_test_process_stderr(process));
     return process;

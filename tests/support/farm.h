@@ -45,6 +45,8 @@ void farm_provision(farm *f);
 
 /* Starts replica @replica of @service; farm_wait_ready until every started service serves. */
 void farm_start(farm *f, int service, int replica);
+void farm_start_with(farm *f, int service, int replica,
+                     const char *const settings[]); /* "NAME=value", NULL-terminated */
 void farm_wait_ready(farm *f, int service);
 /* Provisions, starts @replicas of every service, waits until all serve, and makes ranch R1, block B1 and job J1. */
 void farm_start_all(farm *f, int replicas);
@@ -52,6 +54,8 @@ void farm_kill(farm *f, int service, int replica);
 /* A service that is none of the four, whose contract is in FURROW_CONTRACTS, with @settings ("NAME=value", NULL-terminated)
  * on top of what it needs. Ready when this returns. Destroyed by the caller. */
 furrow_test_process *farm_start_other(farm *f, const char *name, const char *program, const char *const settings[]);
+/* The same without waiting. */
+furrow_test_process *farm_begin_other(farm *f, const char *name, const char *program, const char *const settings[]);
 
 uint64_t farm_within_ms(uint64_t ms);
 

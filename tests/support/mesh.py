@@ -134,13 +134,15 @@ class Mesh:
 ports_file_dir: "{self.dir}"
 jetstream {{ store_dir: "{self.dir}/js" }}
 include accounts.conf
+ping_interval: "1s"
+ping_max: 2
 """)
 
     def start_all(self):
         self.configure()
         self.start("nats", self.nats_server, "-c", str(self.dir / "nats.conf"))
         self.start("redis", "redis-server", "--port", "0", "--unixsocket", f"{self.dir}/redis.sock", "--dir", str(self.dir), "--save", "",
-                   "--maxmemory-policy", "noeviction", "--aclfile", str(self.dir / "redis.acl"))
+                   "--maxmemory-policy", "noeviction", "--timeout", "4", "--tcp-keepalive", "1", "--aclfile", str(self.dir / "redis.acl"))
         self.url = eventually("nats-server listens", self.nats_url)
         eventually("redis-server listens", lambda: self.alive("redis") and (self.dir / "redis.sock").exists())
         self.env["FURROW_NATS_URL"] = self.url

@@ -218,6 +218,8 @@ furrow_test_server *furrow_test_redis_start(const furrow_test_redis_options *opt
     add_option(server, "--dir", server->dir);
     add_option(server, "--save", "");
     add_option(server, "--appendonly", options->appendonly ? "yes" : "no");
+    add_option(server, "--timeout", "4"); /* as config/dev writes it */
+    add_option(server, "--tcp-keepalive", "1");
     for (const char *const *arg = options->args; arg && *arg; arg++) add_arg(server, *arg);
     return start_somewhere(server, options->stopped);
 }

@@ -9,7 +9,7 @@ jetstream {
 # Who does not read what it is sent is cut off, before others wait for it; who is silent is asked whether it lives.
 write_deadline: "2s"
 max_pending: 32MB
-ping_interval: "10s"
+ping_interval: "1s"
 ping_max: 2
 # Each service's log is in an account of its own, calls go through MESH. Every user may do what the contracts ask of it and nothing else; nobody is
 # anonymous.
@@ -54,6 +54,9 @@ maxmemory-policy noeviction
 # Nobody waits while a large value is freed.
 lazyfree-lazy-user-del yes
 lazyfree-lazy-server-del yes
+# Who was silent for so long is gone: services ask several times a second.
+timeout 4
+tcp-keepalive 1
 {{- end -}}
 
 {{- define "furrow.trialData" -}}
