@@ -32,6 +32,10 @@ void furrow_batch_give(furrow_table *table, furrow_batch *batch);
  */
 size_t furrow_batch_fill(furrow_batch *batch, const furrow_record_write writes[], size_t count);
 
+/* The same by hand: empties @batch; adds a write of an id that is not yet in it. */
+void furrow_batch_clear(furrow_batch *batch);
+void furrow_batch_add(furrow_batch *batch, const furrow_record_write *write);
+
 /* Begins the function call anew; then append arguments with furrow_batch_arg…, counting them. */
 void furrow_batch_begin(furrow_batch *batch);
 void furrow_batch_arg(furrow_batch *batch, const void *data, size_t len);
@@ -41,6 +45,15 @@ void furrow_batch_arg_number(furrow_batch *batch, uint64_t number);
 void furrow_batch_arg_ids(furrow_batch *batch);
 /* What is stored for a write: its version and body. */
 void furrow_batch_arg_value(furrow_batch *batch, const furrow_record_write *write);
+
+/*
+ * The arguments of whole calls: of `upsert` for a plain table; of `apply`, with what follows from old record and new,
+ * where @old are the old records, or NULL: those that the writes know; of `note`, when all of it is stale.
+ */
+void furrow_batch_build_upsert(furrow_table *table, furrow_batch *batch);
+furrow_status furrow_batch_build_apply(furrow_table *table, furrow_batch *batch, const furrow_value *old,
+                                       furrow_error *err) FURROW_MUST_USE;
+void furrow_batch_build_note(furrow_table *table, furrow_batch *batch);
 
 /* Sends the call of @function; then furrow_pipeline_wait for batch->request. */
 furrow_status furrow_batch_send(furrow_table *table, furrow_batch *batch, const char *function,

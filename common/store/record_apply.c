@@ -4,14 +4,15 @@
  * A plain table's batch is one function call that compares versions and sets what is newer. A table with indexes or
  * reactions takes two: MGET of the old records; then, with the index entries of old and new worked out here, a function
  * that writes a record with all that follows from it only if the old version still stands, and says which did not. (A
- * command, which has read the record to decide on it, passes it along and saves the MGET.) Those go through the same
+ * command, which has read the record to decide on it, passes it along and saves the MGET; its record goes with those of
+ * other commands, see group.h.) Those go through the same
  * again, a bounded number of times; each round somebody wins, so that bound is reached only by a record that is written
  * without pause.
  *
  * Invariant: a batch that was sent is waited for before its memory is used again, whatever else failed.
  */
 #include "store/batch.h"
-#include "store/index.h"
+#include "store/group.h"
 #include "store/library.h"
 
 #include <string.h>
@@ -58,32 +59,11 @@ static furrow_status wait_step(window *self, furrow_batch *batch)
     return furrow_table_written(self->table, &batch->request, status);
 }
 
-/* The build that the batch belongs to, and what it adds to what is known of it. */
-static void put_build(furrow_table *table, furrow_batch *batch)
-{
-    furrow_batch_arg(batch, table->trust.build, strlen(table->trust.build));
-    furrow_batch_arg_number(batch, batch->newest);
-    furrow_batch_arg_number(batch, batch->dated);
-    furrow_batch_arg_number(batch, batch->dated_ns);
-}
-
-static void build_plain(furrow_table *table, furrow_batch *batch)
-{
-    furrow_batch_begin(batch);
-    furrow_batch_arg_number(batch, batch->count + 2);
-    for (size_t i = 0; i < batch->count; i++) furrow_batch_arg_pair(batch, table->prefix, batch->writes[i]->id);
-    furrow_batch_arg(batch, table->ids_key.data, table->ids_key.len);
-    furrow_batch_arg(batch, table->build_key.data, table->build_key.len);
-    put_build(table, batch);
-    furrow_batch_arg_ids(batch);
-    for (size_t i = 0; i < batch->count; i++) furrow_batch_arg_value(batch, batch->writes[i]);
-}
-
 static void apply_plain(window *self)
 {
     size_t sent = 0;
     for (; sent < self->count && !self->status; sent++) {
-        build_plain(self->table, self->batches[sent]);
+        furrow_batch_build_upsert(self->table, self->batches[sent]);
         keep(self, send_step(self, self->batches[sent], FURROW_FUNCTION("upsert")));
         if (self->status) break;
     }
@@ -120,124 +100,6 @@ static void drop_stale(furrow_batch *batch, furrow_value *old)
     batch->count = kept;
 }
 
-typedef struct difference {
-    furrow_index_entries gone, added; /* sorted; entries in both are left out */
-} difference;
-
-static difference compare_entries(furrow_index_entries before, furrow_index_entries after)
-{
-    size_t b = 0, a = 0, gone = 0, added = 0;
-    while (b < before.count || a < after.count) {
-        int order = b == before.count ? 1 : a == after.count ? -1 : 0;
-        if (order == 0 && before.list[b].index != after.list[a].index)
-            order = before.list[b].index < after.list[a].index ? -1 : 1;
-        else if (order == 0)
-            order = furrow_index_compare(before.list[b].member, after.list[a].member);
-        if (order == 0)
-            b++, a++;
-        else if (order < 0)
-            before.list[gone++] = before.list[b++];
-        else
-            after.list[added++] = after.list[a++];
-    }
-    return (difference){{before.list, gone}, {after.list, added}};
-}
-
-static void put_entries(furrow_batch *batch, furrow_index_entries entries, char first_letter)
-{
-    for (size_t i = 0; i < entries.count; i++) {
-        char letter = (char)(first_letter + (char)entries.list[i].index);
-        furrow_batch_arg(batch, &letter, 1);
-        furrow_batch_arg(batch, entries.list[i].member.data, entries.list[i].member.len);
-    }
-}
-
-/* A record as it was before: what the function compares, and what the index entries were made of. */
-typedef struct old_record {
-    uint8_t prefix[FURROW_VERSION_BYTES];
-    size_t prefix_len;
-    furrow_bytes body;
-} old_record;
-
-static old_record old_of_value(const furrow_value *value)
-{
-    old_record old = {.body = furrow_record_of_value(value).body};
-    if (value->kind != FURROW_VALUE_TEXT) return old;
-    old.prefix_len = value->text.len < FURROW_VERSION_BYTES ? value->text.len : FURROW_VERSION_BYTES;
-    memcpy(old.prefix, value->text.data, old.prefix_len);
-    return old;
-}
-
-static old_record old_of_record(const furrow_record *record)
-{
-    old_record old = {.body = record->body};
-    if (!record->found) return old;
-    old.prefix_len = FURROW_VERSION_BYTES;
-    furrow_version_put(record->version, old.prefix);
-    return old;
-}
-
-static furrow_status put_record(furrow_table *table, furrow_batch *batch, const furrow_record_write *write,
-                                const old_record *old, furrow_error *err)
-{
-    const furrow_table_options *options = &table->options;
-    furrow_index_entries before, after;
-    /* Old bytes that cannot be read have no entries that could be found again; they must not keep the record from being
-     * mended. */
-    furrow_status status = furrow_index_compute(options->descriptor, options->indexes, options->index_count, write->id,
-                                                old->body, batch->arena, &before, err);
-    if (status == FURROW_INVALID_ARGUMENT)
-        before = (furrow_index_entries){0};
-    else if (status)
-        return status;
-    status = write->message ? furrow_index_entries_of(write->message, options->indexes, options->index_count, write->id,
-                                                      batch->arena, &after, err)
-                            : furrow_index_compute(options->descriptor, options->indexes, options->index_count,
-                                                   write->id, write->body, batch->arena, &after, err);
-    if (status) return furrow_wrap(err, "%s %.*s", options->entity, (int)write->id.len, (const char *)write->id.data);
-    difference entries = compare_entries(before, after);
-    furrow_batch_arg(batch, old->prefix, old->prefix_len);
-    furrow_batch_arg_value(batch, write);
-    furrow_batch_arg(batch, write->id.data, options->reactions ? write->id.len : 0);
-    furrow_batch_arg_number(batch, entries.gone.count + entries.added.count);
-    put_entries(batch, entries.gone, 'A');
-    put_entries(batch, entries.added, 'a');
-    return FURROW_OK;
-}
-
-/* @values: the old records; NULL: those that the writes know. */
-static furrow_status build_full(furrow_table *table, furrow_batch *batch, const furrow_value *values, furrow_error *err)
-{
-    const furrow_table_options *options = &table->options;
-    furrow_batch_begin(batch);
-    furrow_batch_arg_number(batch, batch->count + options->index_count + (options->reactions ? 3 : 2));
-    for (size_t i = 0; i < batch->count; i++) furrow_batch_arg_pair(batch, table->prefix, batch->writes[i]->id);
-    for (size_t i = 0; i < options->index_count; i++)
-        furrow_batch_arg(batch, table->index_keys[i].data, table->index_keys[i].len);
-    furrow_batch_arg(batch, table->ids_key.data, table->ids_key.len);
-    furrow_batch_arg(batch, table->build_key.data, table->build_key.len);
-    if (options->reactions) furrow_batch_arg(batch, table->reactions_key.data, table->reactions_key.len);
-    put_build(table, batch);
-    furrow_batch_arg_number(batch, batch->count);
-    furrow_batch_arg_number(batch, options->index_count);
-    furrow_batch_arg_ids(batch);
-    furrow_status status = FURROW_OK;
-    for (size_t i = 0; i < batch->count && !status; i++) {
-        old_record old = values ? old_of_value(&values[i]) : old_of_record(batch->writes[i]->known);
-        status = put_record(table, batch, batch->writes[i], &old, err);
-    }
-    return status;
-}
-
-/* Nothing is newer than what is stored: only that it was seen, in this build, is noted. */
-static void build_note(furrow_table *table, furrow_batch *batch)
-{
-    furrow_batch_begin(batch);
-    furrow_batch_arg_number(batch, 1);
-    furrow_batch_arg(batch, table->build_key.data, table->build_key.len);
-    put_build(table, batch);
-}
-
 /* From the old records to the function call on its way; a batch of nothing but stale writes is done with a note. */
 static furrow_status send_apply(window *self, furrow_batch *batch)
 {
@@ -248,10 +110,10 @@ static furrow_status send_apply(window *self, furrow_batch *batch)
                            batch->count + 1);
     drop_stale(batch, old->items);
     if (batch->count == 0) {
-        build_note(table, batch);
+        furrow_batch_build_note(table, batch);
         return send_step(self, batch, FURROW_FUNCTION("note"));
     }
-    furrow_status status = build_full(table, batch, old->items, err_of(self));
+    furrow_status status = furrow_batch_build_apply(table, batch, old->items, err_of(self));
     return status ? status : send_step(self, batch, FURROW_FUNCTION("apply"));
 }
 
@@ -266,24 +128,6 @@ static void keep_lost(window *self, furrow_batch *batch)
     }
     self->applied += batch->count - kept;
     batch->count = kept;
-}
-
-/* One record, as a command writes it, whose old state the command has read. */
-static bool is_known(const furrow_batch *batch)
-{
-    return batch->count == 1 && batch->writes[0]->known && batch->writes[0]->version > batch->writes[0]->known->version;
-}
-
-/* The first round without its reading: true when nothing is left to do, or on failure. */
-static bool apply_known(window *self)
-{
-    furrow_batch *batch = self->batches[0];
-    furrow_arena_reset(batch->arena);
-    keep(self, build_full(self->table, batch, NULL, err_of(self)));
-    if (!self->status) keep(self, send_step(self, batch, FURROW_FUNCTION("apply")));
-    if (!self->status) keep(self, wait_step(self, batch));
-    if (!self->status) keep_lost(self, batch);
-    return self->status || batch->count == 0;
 }
 
 /* One round for all batches that still have something to write; false when none has, or on failure. */
@@ -313,7 +157,6 @@ static bool apply_round(window *self)
 
 static void apply_full(window *self)
 {
-    if (self->count == 1 && is_known(self->batches[0]) && apply_known(self)) return;
     for (int round = 0; round < ROUNDS; round++)
         if (!apply_round(self)) return;
     for (size_t i = 0; i < self->count; i++)
@@ -352,18 +195,29 @@ static size_t fill_window(window *self, const furrow_record_write writes[], size
     return covered;
 }
 
+/* One record, as a command writes it, whose old state the command has read. (A group of a plain table does not say whose
+ * were newer than what was stored.) */
+static bool goes_in_group(const furrow_table *table, const furrow_record_write *write, const size_t *applied)
+{
+    return write->known && write->version > write->known->version && (furrow_table_is_full(table) || !applied);
+}
+
 furrow_status furrow_record_apply(furrow_table *table, const furrow_record_write writes[], size_t count,
                                   size_t *applied, furrow_error *err)
 {
-    bool full = table->options.index_count > 0 || table->options.reactions;
     furrow_status status = check_writes(writes, count, err);
     window self = {.table = table, .moment = table->trust.moment, .status = status, .err = err};
     if (!status && table->trust.guard && !table->trust.build[0])
         self.status =
             furrow_fail(err, FURROW_UNAVAILABLE, "the records of %s belong to no build yet", table->options.entity);
+    if (!self.status && count == 1 && goes_in_group(table, &writes[0], applied)) {
+        bool alone = false;
+        self.status = furrow_group_apply(table, &writes[0], self.moment, &alone, err);
+        if (!alone) self.applied = count--;
+    }
     for (size_t done = 0; done < count && !self.status;) {
         done += fill_window(&self, writes + done, count - done);
-        if (!self.status && full)
+        if (!self.status && furrow_table_is_full(table))
             apply_full(&self);
         else if (!self.status)
             apply_plain(&self);

@@ -13,6 +13,7 @@
 #define FURROW_INDEXES_MAX   26                  /* an index is a letter in furrow.lua */
 
 struct furrow_batch; /* of batch.h */
+struct furrow_group; /* of group.c */
 
 typedef struct furrow_trust {
     furrow_table_guard *guard;  /* NULL: nobody's business */
@@ -37,7 +38,8 @@ struct furrow_table {
     furrow_arena *names; /* holds the keys above */
     struct furrow_batch *idle;
     size_t idle_count;
-    uint64_t reaction_cursor; /* where the next look for pending reactions begins */
+    struct furrow_group *group; /* that others may join in this turn; or NULL */
+    uint64_t reaction_cursor;   /* where the next look for pending reactions begins */
     size_t reaction_turn;
     uint64_t parked_cursor;         /* where the next ones to be tried again are */
     struct furrow_vouched *vouched; /* of vouch.c; made when first needed */
@@ -57,6 +59,11 @@ furrow_status furrow_table_written(furrow_table *table, const furrow_pipelined *
 
 /* Names the keys anew, as those of @generation. False: no memory. */
 bool furrow_table_name_keys(furrow_table *table, int generation);
+/* Has it indexes or reactions? Else it is a plain one. */
+static inline bool furrow_table_is_full(const furrow_table *table)
+{
+    return table->options.index_count > 0 || table->options.reactions;
+}
 
 /* INVALID_ARGUMENT for what is no id: nothing else may ever become a key. */
 furrow_status furrow_table_check_id(furrow_bytes id, furrow_error *err) FURROW_MUST_USE;
