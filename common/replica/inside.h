@@ -117,6 +117,7 @@ struct furrow_replica {
     furrow_js_consumer_state consumer;
     uint64_t generation, moment; /* of the store's connection and of the table, at the last look */
     uint64_t looked_links;       /* reconnects to NATS, plus 1, at the last look */
+    uint64_t evictions;          /* of Redis, when a build was last suspected */
     uint64_t goal;               /* ready when all up to here is applied */
     uint64_t floor;              /* the newest proof of it */
     uint64_t replay_from;

@@ -183,6 +183,7 @@ static bool look_stands(const furrow_replica *replica)
 {
     return furrow_table_moment(replica->table) == replica->moment &&
            furrow_store_generation(replica->store) == replica->generation &&
+           furrow_store_evictions(replica->store) == replica->evictions &&
            furrow_link_reconnects(replica->link) + 1 == replica->looked_links;
 }
 
@@ -197,13 +198,27 @@ static void let_go_of_the_old(furrow_replica *replica)
 
 /* ---- the phases ---- */
 
-/* Of a build that was in a Redis that may evict, nobody knows what is gone: it must be followed by another. */
-static furrow_phase suspect_build(furrow_replica *replica)
+/*
+ * Of a build that was in a Redis that may evict, nobody knows what is gone: it must be followed by another. Whatever the
+ * keeper is about then: a build that it is making is no better. An eviction that is seen only after the fact counts the
+ * same. False: nothing has been evicted since, or it cannot be asked which build that was.
+ */
+static bool suspect_evicted(furrow_replica *replica)
 {
     furrow_marker marker;
+    uint64_t evictions = furrow_store_evictions(replica->store);
+    if (evictions == replica->evictions) return false;
+    furrow_table_doubt(replica->table, "Redis may have evicted some of them");
+    if (furrow_marker_read(replica->table, &marker, NULL) != FURROW_OK) return false;
+    snprintf(replica->sight.suspect, sizeof replica->sight.suspect, "%s", marker.build);
+    replica->evictions = evictions;
+    return true;
+}
+
+static furrow_phase wait_for_no_eviction(furrow_replica *replica)
+{
     furrow_table_doubt(replica->table, "Redis may evict them");
-    if (furrow_marker_read(replica->table, &marker, NULL) == FURROW_OK)
-        snprintf(replica->sight.suspect, sizeof replica->sight.suspect, "%s", marker.build);
+    furrow_repair_release(replica);
     furrow_replica_say(replica, "waiting: Redis %s", furrow_store_refusal(replica->store));
     pause_ms(replica, FURROW_REPLICA_TICK_MS);
     return FURROW_PHASE_CONNECT;
@@ -216,7 +231,7 @@ static furrow_phase connect_step(furrow_replica *replica)
     } else if (!furrow_store_connected(replica->store)) {
         furrow_replica_say(replica, "waiting for Redis: %s", furrow_store_last_error(replica->store));
     } else if (furrow_store_evicts(replica->store)) {
-        return suspect_build(replica);
+        return wait_for_no_eviction(replica);
     } else {
         return FURROW_PHASE_ASSESS;
     }
@@ -506,6 +521,7 @@ void furrow_replica_keep(void *arg)
     replica->keeping = true;
     replica->beside.alone = true;
     while (!replica->stopping && !replica->draining) {
+        if (suspect_evicted(replica)) replica->phase = FURROW_PHASE_CONNECT;
         furrow_phase next = phases[replica->phase].step(replica);
         FURROW_ASSERT(phases[replica->phase].next & (1u << next));
         replica->phase = next;

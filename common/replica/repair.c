@@ -14,8 +14,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#define LEASE_MS       10000
-#define LEASE_RENEW_MS 2500
+/* As long as everybody waits for a holder that died, or whose release a Redis that was restarted did not take. */
+#define LEASE_MS       2000
+#define LEASE_RENEW_MS 500
 #define PROGRESS_NS    FURROW_NS_PER_S
 
 /* ---- the lease ---- */

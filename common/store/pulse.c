@@ -115,7 +115,7 @@ static void on_inspected(furrow_store *store, furrow_pipelined *request)
 /* With a probe, so that nobody is woken for it alone. */
 static void inspect(furrow_store *store)
 {
-    static const char *const words[] = {"INFO", "memory", "replication"};
+    static const char *const words[] = {"INFO", "memory", "replication", "stats"};
     if (store->inspecting || store->state != FURROW_REDIS_READY || now_ms(store) - store->inspected_ms < INSPECT_MS)
         return;
     store->inspecting = true;
@@ -123,8 +123,8 @@ static void inspect(furrow_store *store)
     furrow_arena_reset(store->inspection_arena);
     store->inspection =
         (furrow_pipelined){.done = on_inspected, .mark = store->out.len, .arena = store->inspection_arena};
-    furrow_buffer_append_text(&store->out, "*3\r\n");
-    for (size_t i = 0; i < 3; i++) furrow_pipeline_arg(&store->out, words[i], strlen(words[i]));
+    furrow_buffer_append_text(&store->out, "*4\r\n");
+    for (size_t i = 0; i < 4; i++) furrow_pipeline_arg(&store->out, words[i], strlen(words[i]));
     furrow_redis_enqueue(store, &store->inspection);
 }
 

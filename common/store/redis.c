@@ -7,6 +7,7 @@
  */
 #include "store/redis.h"
 
+#include "base/number.h"
 #include "base/settings.h"
 #include "store/library.h"
 
@@ -183,8 +184,13 @@ void furrow_redis_inspect(furrow_store *store, const furrow_value *info)
     char why[190] = "";
     if (info->kind != FURROW_VALUE_TEXT) return;
     furrow_bytes policy = info_field(info->text.data, "maxmemory_policy"),
-                 most = info_field(info->text.data, "maxmemory"), role = info_field(info->text.data, "role");
+                 most = info_field(info->text.data, "maxmemory"), role = info_field(info->text.data, "role"),
+                 count = info_field(info->text.data, "evicted_keys");
+    uint64_t evicted = store->evicted_keys;
+    bool counted = furrow_number_parse(count, UINT64_MAX - 1, &store->evicted_keys);
     store->evicts = policy.len > 0 && !furrow_bytes_is(policy, "noeviction") && !furrow_bytes_is(most, "0");
+    /* By its count, too: a policy that was another for a moment, or until just now, is seen no more, but what it did. */
+    if (store->evicts || (counted && evicted != UINT64_MAX && evicted != store->evicted_keys)) store->evictions++;
     if (store->evicts)
         snprintf(why, sizeof why, "may evict records (maxmemory-policy %.*s): set it to noeviction",
                  (int)(policy.len < 40 ? policy.len : 40), (const char *)policy.data);
@@ -358,7 +364,10 @@ static void on_greeted(furrow_store *store, furrow_pipelined *request)
         return;
     }
     if (which != 2) return;
+    char before[sizeof store->run_id];
+    memcpy(before, store->run_id, sizeof before);
     read_run_id(store, &request->value);
+    if (strcmp(before, store->run_id) != 0) store->evicted_keys = UINT64_MAX; /* another process counts anew */
     furrow_redis_inspect(store, &request->value);
 }
 
@@ -401,7 +410,7 @@ static void on_opened(void *owner)
         return;
     }
     if (store->address.database > 0) greet(store, 1, (const char *const[]){"SELECT", database}, 2);
-    greet(store, 2, (const char *const[]){"INFO", "server", "memory", "replication"}, 4);
+    greet(store, 2, (const char *const[]){"INFO", "server", "memory", "replication", "stats"}, 5);
     furrow_pulse_probe(store);
 }
 
@@ -523,6 +532,11 @@ const char *furrow_store_refusal(const furrow_store *store)
 bool furrow_store_evicts(const furrow_store *store)
 {
     return store->evicts;
+}
+
+uint64_t furrow_store_evictions(const furrow_store *store)
+{
+    return store->evictions;
 }
 
 const char *furrow_store_last_error(const furrow_store *store)

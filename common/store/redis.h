@@ -64,6 +64,8 @@ struct furrow_store {
     char refused[200]; /* it takes no writes, as it says; or "" */
     char unfit[200];   /* it is none to keep records in, as its INFO says; or "" */
     bool evicts;
+    uint64_t evicted_keys; /* by its own count; UINT64_MAX: not known of this connection */
+    uint64_t evictions;    /* looks that found that it may have evicted something since the one before */
     uint64_t complaints;
 
     furrow_buffer out; /* commands; up to `flushed` they are with the kernel */

@@ -50,6 +50,8 @@ bool furrow_store_connected(const furrow_store *store);
 const char *furrow_store_refusal(const furrow_store *store);
 /* It may evict: what was kept in it meanwhile may be gone. */
 bool furrow_store_evicts(const furrow_store *store);
+/* Grows whenever a look at Redis finds that it may evict, or has evicted something since the look before. */
+uint64_t furrow_store_evictions(const furrow_store *store);
 /* Why it is not connected, for people; "" when it is, or has not yet failed. */
 const char *furrow_store_last_error(const furrow_store *store);
 

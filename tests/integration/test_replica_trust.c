@@ -299,6 +299,50 @@ START_TEST(a_redis_that_may_evict_is_named_and_built_again_when_it_no_longer_may
 }
 END_TEST
 
+/* What Redis says of itself: the number after "\n@name:". */
+static unsigned long long info(test_mesh *mesh, const char *name)
+{
+    furrow_error err = {0};
+    FURROW_AUTO(furrow_arena) arena = furrow_arena_create(0);
+    furrow_value answer;
+    char line[64];
+    const furrow_bytes argv[] = {FURROW_BYTES_LITERAL("INFO")};
+    furrow_status status = furrow_store_command(mesh->store, argv, 1, arena, &answer, &err);
+    ck_assert_msg(status == FURROW_OK, "%s", err.text);
+    snprintf(line, sizeof line, "\n%s:", name);
+    const char *found = strstr(answer.text.data, line);
+    ck_assert_ptr_nonnull(found);
+    return strtoull(found + strlen(line), NULL, 10);
+}
+
+/* Shorter than the time between two looks: nobody sees the policy, but what it did. */
+static void is_evicted_for_a_moment(test_mesh *mesh)
+{
+    furrow_replica *replica = mesh_settled(mesh, 500);
+    char most[32];
+    uint64_t before = mesh_stats(replica).replayed;
+    unsigned long long evicted = 0;
+    config_set(mesh, "maxmemory-policy", "allkeys-random");
+    while (evicted == 0) {
+        snprintf(most, sizeof most, "%llu", info(mesh, "used_memory") - 2000);
+        config_set(mesh, "maxmemory", most);
+        evicted = info(mesh, "evicted_keys");
+        config_set(mesh, "maxmemory", "0");
+    }
+    config_set(mesh, "maxmemory-policy", "noeviction");
+    AWAIT(mesh_stats(replica).replayed >= before + 500);
+    mesh_await_ready(replica);
+    while (!read_is_right(replica, "p7", 8)) furrow_task_sleep_ms(1);
+    check_right(mesh, replica);
+    mesh_end(replica);
+}
+
+START_TEST(what_was_evicted_in_a_moment_that_nobody_saw_is_built_again)
+{
+    mesh_run(NULL, is_evicted_for_a_moment);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("replica trust");
@@ -310,6 +354,7 @@ int main(void)
     tcase_add_test(tests, a_log_that_grew_past_our_newest_is_told_by_what_is_left_before_it);
     tcase_add_test(tests, a_full_redis_takes_readiness_and_is_right_when_there_is_room);
     tcase_add_test(tests, a_redis_that_may_evict_is_named_and_built_again_when_it_no_longer_may);
+    tcase_add_test(tests, what_was_evicted_in_a_moment_that_nobody_saw_is_built_again);
     suite_add_tcase(suite, tests);
     return mesh_main(suite, NULL);
 }
