@@ -169,8 +169,17 @@ typedef struct furrow_js_read_options {
     const char *stream;
     uint64_t start_seq, end_seq;
     uint64_t patience_ms; /* 0: 10000 */
+    size_t workers;       /* furrow_js_sweep: tasks that run @fn at once, up to 16; 0: one */
 } furrow_js_read_options;
 furrow_status furrow_js_read(furrow_link *link, const furrow_js_read_options *options, furrow_js_read_fn *fn, void *arg,
                              furrow_error *err) FURROW_MUST_USE;
+
+/*
+ * The same at the speed of the server: through a consumer of its own that goes with it, so it needs the right to make
+ * and delete one; without that, or when the consumer falls silent, the rest is read as above. @fn runs in several tasks
+ * at once, so batches may come in any order; @reached is always 0.
+ */
+furrow_status furrow_js_sweep(furrow_link *link, const furrow_js_read_options *options, furrow_js_read_fn *fn, void *arg,
+                              furrow_error *err) FURROW_MUST_USE;
 
 #endif

@@ -11,6 +11,7 @@
 #include "base/buffer.h"
 #include "base/clock.h"
 #include "wire/json.h"
+#include "wire/subject.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -19,7 +20,8 @@
 #define ARENA_BYTES ((size_t)1 << 30)
 #define LINE_BYTES  ((size_t)1 << 20)
 #define LOOKS       4   /* at a suspect, … */
-#define PAUSE_MS    700 /* … so far apart */
+#define PAUSE_MS    700 /* … so far apart, … */
+#define LOOKERS     8   /* … so many at a time */
 #define CONNECT_MS  5000
 
 void audit_report(audit_table *table, const char *id, const char *problem, const char *detail)
@@ -60,33 +62,94 @@ static void print_sum(const audit_table *table)
                                                                  : "");
 }
 
+/* The suspects, shared by those who look at them. */
+typedef struct look {
+    audit_table *table;
+    bool last;
+    size_t next, left; /* where the next one is; who still are wrong */
+    size_t looking;
+    furrow_status status;
+    furrow_error *err;
+    furrow_waiter done;
+} look;
+
+/* An event that is not there any more was pushed out by a newer one: the service is at it. */
+static furrow_status name_suspect(audit_table *table, ledger_entry *entry, bool *known, furrow_error *err)
+{
+    furrow_js_stored event;
+    furrow_bytes id;
+    *known = entry->id != NULL;
+    if (*known) return FURROW_OK;
+    uint64_t deadline_ns = furrow_clock_now_ns() + AUDIT_ASK_MS * FURROW_NS_PER_MS;
+    furrow_arena_reset(table->arena);
+    furrow_status status =
+        furrow_js_get(table->tool->link, table->stream, entry->version, deadline_ns, table->arena, &event, err);
+    if (status == FURROW_NOT_FOUND) return FURROW_OK;
+    if (status != FURROW_OK) return status;
+    if (furrow_subject_id(event.subject, table->entity, &id, NULL) != FURROW_OK) return FURROW_OK;
+    ledger_name(entry, id);
+    *known = true;
+    return FURROW_OK;
+}
+
+static furrow_status look_at(look *all, audit_table *table, ledger_entry *entry, furrow_error *err)
+{
+    bool wrong = false;
+    furrow_status status = name_suspect(table, entry, &wrong, err);
+    if (status == FURROW_OK && wrong && all->left >= AUDIT_SUSPECTS) {
+        table->wrong += all->last; /* counted alone */
+    } else if (status == FURROW_OK && wrong) {
+        all->left++;
+        status = audit_judge(table, entry, all->last, &wrong, err);
+        if (status == FURROW_OK && !wrong) all->left--;
+    }
+    if (status != FURROW_OK) return furrow_wrap(err, "%s%s", table->prefix, entry->id ? entry->id : "");
+    entry->suspect = wrong;
+    return FURROW_OK;
+}
+
+static void look_on(void *arg)
+{
+    look *all = arg;
+    audit_table own = *all->table; /* with arenas and sums of its own */
+    own.wrong = own.repaired = 0;
+    own.arena = furrow_arena_create(ARENA_BYTES);
+    own.scratch = furrow_arena_create(ARENA_BYTES);
+    FURROW_REQUIRE(own.arena && own.scratch);
+    while (all->status == FURROW_OK && all->next < ledger_count(own.ledger)) {
+        furrow_error err = {0};
+        ledger_entry *entry = ledger_at(own.ledger, all->next++);
+        furrow_status status = entry->suspect ? look_at(all, &own, entry, &err) : FURROW_OK;
+        if (status == FURROW_OK || all->status != FURROW_OK) continue;
+        all->status = status;
+        *all->err = err;
+    }
+    all->table->wrong += own.wrong;
+    all->table->repaired += own.repaired;
+    furrow_arena_destroy(own.arena);
+    furrow_arena_destroy(own.scratch);
+    if (--all->looking == 0) furrow_waiter_done(&all->done);
+}
+
 /* All suspects once more; who fits by now is none any more. */
 static furrow_status look_again(audit_table *table, bool last, furrow_error *err)
 {
-    size_t left = 0, count = ledger_count(table->ledger);
-    for (size_t i = 0; i < count; i++) {
-        bool wrong = true;
-        if (!ledger_at(table->ledger, i)->suspect) continue;
-        if (left < AUDIT_SUSPECTS) {
-            furrow_status status = audit_judge(table, ledger_at(table->ledger, i), last, &wrong, err);
-            if (status != FURROW_OK) return furrow_wrap(err, "%s%s", table->prefix, ledger_at(table->ledger, i)->id);
-        } else if (last) {
-            table->wrong++; /* counted alone */
-        }
-        ledger_at(table->ledger, i)->suspect = wrong;
-        left += wrong;
-    }
-    table->suspects = left;
-    return FURROW_OK;
+    look all = {.table = table, .last = last, .err = err, .looking = 1, .done = furrow_waiter_make()};
+    for (int i = 1; i < LOOKERS; i++)
+        if (furrow_loop_spawn(table->tool->loop, look_on, &all, NULL) == FURROW_OK) all.looking++;
+    look_on(&all);
+    furrow_wait(&all.done, FURROW_NEVER);
+    table->suspects = all.left;
+    return all.status;
 }
 
 static furrow_status audit_one(audit_table *table, furrow_error *err)
 {
     furrow_status status = letter_turn_to(table->tool, table->options->single, table->stream, table->owner, err);
     if (status == FURROW_OK) status = audit_read(table, err);
-    for (int look = 1; status == FURROW_OK && table->suspects > 0 && look <= LOOKS; look++) {
-        if (look > 1) furrow_task_sleep_ms(PAUSE_MS);
-        status = look_again(table, look == LOOKS, err);
+    for (int number = 1; status == FURROW_OK && table->suspects > 0 && number <= LOOKS; number++) {
+        if (number > 1) furrow_task_sleep_ms(PAUSE_MS);
+        status = look_again(table, number == LOOKS, err);
     }
     return status;
 }
@@ -96,6 +159,7 @@ static void run_table(audit_table *table)
     furrow_error err = {0};
     snprintf(table->prefix, sizeof table->prefix, "%s:{%s}:", table->service, table->short_name);
     table->ledger = ledger_create();
+    table->members = ledger_members_create();
     table->arena = furrow_arena_create(ARENA_BYTES);
     table->scratch = furrow_arena_create(ARENA_BYTES);
     if (!table->arena || !table->scratch)
@@ -108,6 +172,7 @@ static void run_table(audit_table *table)
     for (size_t i = 0; i < table->stray_count; i++) free((void *)(uintptr_t)table->strays[i].member.data);
     free(table->strays);
     ledger_destroy(table->ledger);
+    ledger_members_destroy(table->members);
     furrow_arena_destroy(table->arena);
     furrow_arena_destroy(table->scratch);
 }
@@ -210,7 +275,14 @@ int cli_audit(cli *tool)
     if (!cli_connect(tool)) return tool->exit_code;
     audit_table base = {.tool = tool, .options = &options, .store = connect_redis(tool)};
     if (!base.store) return tool->exit_code;
-    run_all(&base, &choice);
+    furrow_error err;
+    char pattern[FURROW_SUBJECT_MAX];
+    snprintf(pattern, sizeof pattern, "%s:{*", choice.service ? choice.service : "*");
+    if (audit_keys_read(base.store, pattern, &base.keys, &err) == FURROW_OK)
+        run_all(&base, &choice);
+    else
+        cli_fail_error(tool, "keys of Redis", &err);
+    audit_keys_destroy(base.keys);
     furrow_store_destroy(base.store);
     return tool->exit_code;
 }

@@ -1,6 +1,7 @@
 /**
- * The audit's parts: audit.c, the command and its report; audit_read.c, what log and Redis say; audit_judge.c, one record
- * looked at closely, named field by field, and mended.
+ * The audit's parts: audit.c, the command and its report; audit_keys.c, which keys there are; audit_read.c, each event
+ * against its record and each index against the records; audit_judge.c, one record looked at closely, named field by
+ * field, and mended.
  */
 #ifndef FURROW_CLI_AUDIT_H
 #define FURROW_CLI_AUDIT_H
@@ -25,6 +26,15 @@ typedef struct audit_stray {
     furrow_bytes member; /* owned */
 } audit_stray;
 
+/* The keys of all tables that are audited, by table; read once. */
+typedef struct audit_keys audit_keys;
+
+/* What a batch of events is compared in. */
+typedef struct audit_room {
+    furrow_arena *arena, *scratch;
+    struct audit_room *next;
+} audit_room;
+
 /* One table: a service's own entity, or what it keeps of another's. */
 typedef struct audit_table {
     cli *tool;
@@ -38,22 +48,48 @@ typedef struct audit_table {
     size_t index_count;
     furrow_projection *projection;   /* NULL: kept whole */
     char prefix[FURROW_SUBJECT_MAX]; /* "timesheet:{Employee}:" */
-    uint64_t frozen;                 /* the log's end, when the audit began */
+    uint64_t frozen;                 /* the log's end, when the audit began, … */
+    uint64_t end;                    /* … and when it was last asked */
     ledger *ledger;
+    ledger_members *members;
+    audit_keys *keys;
+    audit_room *rooms; /* that nobody uses now */
     furrow_arena *arena, *scratch;
     audit_stray *strays;
     size_t stray_count;
     size_t records, wrong, repaired, suspects;
 } audit_table;
 
-/* The state that @event is for this table: *body is what would be stored (in the scratch arena, empty for a deletion).
- * False: it is none, and nobody can have applied it. */
-bool audit_state_of(audit_table *table, const furrow_js_stored *event, furrow_bytes *id, furrow_bytes *body);
+#define AUDIT_VERSION_BYTES 8
+/* Of a value as it lies in Redis, which has at least so many bytes. */
+uint64_t audit_version(furrow_bytes value);
+
+/* The state that @event is for this table: *body is what would be stored (in @scratch, empty for a deletion). False: it
+ * is none, and nobody can have applied it. */
+bool audit_state_of(const audit_table *table, const furrow_js_stored *event, furrow_arena *scratch, furrow_bytes *id,
+                    furrow_bytes *body);
+
+/* All keys that match @pattern, and are records of tables. */
+furrow_status audit_keys_read(furrow_store *store, const char *pattern, audit_keys **out,
+                              furrow_error *err) FURROW_MUST_USE;
+void audit_keys_destroy(audit_keys *self);
+/* By ledger_hash, the ids that have a key beginning with @prefix. */
+const uint64_t *audit_keys_of(const audit_keys *self, const char *prefix, size_t *count);
+
+/* Walks the keys that match @pattern: those of each step live in @arena until the next. */
+typedef furrow_status audit_key_fn(void *arg, furrow_bytes key, furrow_error *err);
+furrow_status audit_keys_walk(furrow_store *store, const char *pattern, furrow_arena *arena, audit_key_fn *fn,
+                              void *arg, furrow_error *err) FURROW_MUST_USE;
+
+/* One step of SCAN or ZSCAN into @arena, which is reset; *cursor 0 again: it was the last. */
+furrow_status audit_scan_step(furrow_store *store, const furrow_bytes argv[], size_t argc, furrow_arena *arena,
+                              uint64_t *cursor, furrow_value *items, furrow_error *err) FURROW_MUST_USE;
+#define AUDIT_SCAN_COUNT "5000"
 
 /* Reads the log up to its end, and what Redis has, and marks in the ledger what does not fit together. */
 furrow_status audit_read(audit_table *table, furrow_error *err) FURROW_MUST_USE;
 
-/* Looks closely at the suspect @entry; with @last it is reported, and mended if that is wanted. *wrong: is it? */
+/* Looks closely at the suspect @entry, which has a name; with @last it is reported, and mended if that is wanted. *wrong: is it? */
 furrow_status audit_judge(audit_table *table, const ledger_entry *entry, bool last, bool *wrong,
                           furrow_error *err) FURROW_MUST_USE;
 

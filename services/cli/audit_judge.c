@@ -17,7 +17,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define VERSION_BYTES 8
+#define VERSION_BYTES AUDIT_VERSION_BYTES
 #define DETAIL_MAX    600
 #define ENTRIES_MAX   64
 #define REPLAY_MS     7000
@@ -55,8 +55,7 @@ static furrow_status view_record(audit_table *table, audit_view *view, furrow_er
     view->value = value.text;
     view->mistyped = value.text.len < VERSION_BYTES;
     if (view->mistyped) return FURROW_OK;
-    for (size_t i = 0; i < VERSION_BYTES; i++)
-        view->version = view->version << 8 | ((const uint8_t *)value.text.data)[i];
+    view->version = audit_version(value.text);
     view->body = (furrow_bytes){(const uint8_t *)value.text.data + VERSION_BYTES, value.text.len - VERSION_BYTES};
     return FURROW_OK;
 }
@@ -85,7 +84,7 @@ static furrow_status view_log(audit_table *table, audit_view *view, furrow_error
         if (status != FURROW_OK) break;
         if (oldest == 0) oldest = event.sequence;
         furrow_arena_reset(table->scratch);
-        if (!audit_state_of(table, &event, &id, &body)) continue;
+        if (!audit_state_of(table, &event, table->scratch, &id, &body)) continue;
         void *copy = furrow_arena_memdup(table->arena, body.data, body.len);
         if (!copy) return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "out of memory");
         take_state(view, event.sequence, (furrow_bytes){copy, body.len});

@@ -1,11 +1,14 @@
 /*
- * What the log says and what Redis has: each is walked once in large steps, at the speed of catch-up, and compared by
- * version and hash. Services go on meanwhile, so what does not fit is only a suspect.
+ * Each event against its record, as fast as the log comes: a batch of events is one MGET, and where the version is the
+ * event's, the bytes must be. What an event finds is kept by id, for its newest event alone (ledger.h). Then the other
+ * way round: a key that no event had is one too many; what the indexes have must be what the records ask for.
+ *
+ * Services go on meanwhile. A record that is newer than the log was when the audit began is not looked at; whatever else
+ * does not fit is only a suspect.
  */
 #include "cli/audit.h"
 
 #include "base/clock.h"
-#include "base/number.h"
 #include "store/index.h"
 #include "wire/message.h"
 #include "wire/rules.h"
@@ -16,9 +19,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SCAN_COUNT    "5000"
-#define MGET_MAX      400
-#define VERSION_BYTES 8
+#define WORKERS    4
+#define ROOM_BYTES ((size_t)1 << 30)
 
 furrow_bytes audit_key(audit_table *table, furrow_arena *arena, const char *rest)
 {
@@ -27,62 +29,12 @@ furrow_bytes audit_key(audit_table *table, furrow_arena *arena, const char *rest
     return furrow_bytes_of(key);
 }
 
-/* ---- the log ---- */
-
-static bool project_event(audit_table *table, furrow_bytes event, furrow_bytes *body)
+uint64_t audit_version(furrow_bytes value)
 {
-    size_t len;
-    *body = event;
-    if (!table->projection) return true;
-    uint8_t *into = furrow_arena_alloc(table->scratch, event.len);
-    if (!into || furrow_projection_apply(table->projection, event, into, &len, NULL) != FURROW_OK) return false;
-    *body = (furrow_bytes){into, len};
-    return true;
+    uint64_t version = 0;
+    for (size_t i = 0; i < AUDIT_VERSION_BYTES; i++) version = version << 8 | ((const uint8_t *)value.data)[i];
+    return version;
 }
-
-bool audit_state_of(audit_table *table, const furrow_js_stored *event, furrow_bytes *id, furrow_bytes *body)
-{
-    ProtobufCMessage *message;
-    const ProtobufCFieldDescriptor *field = furrow_rules_id(table->descriptor);
-    if (furrow_subject_id(event->subject, table->entity, id, NULL) != FURROW_OK) return false;
-    *body = (furrow_bytes){"", 0};
-    if (event->data.len == 0)
-        return furrow_js_stored_check_deletion(event, table->entity, table->own ? table->owner : NULL, table->scratch,
-                                               NULL) == FURROW_OK;
-    if (!project_event(table, event->data, body) ||
-        furrow_message_unpack(table->descriptor, *body, table->scratch, &message, NULL) != FURROW_OK)
-        return false;
-    const char *inside = *(char *const *)(const void *)((const char *)message + field->offset);
-    return inside && furrow_bytes_is(*id, inside);
-}
-
-static furrow_status on_events(void *arg, const furrow_js_stored *events, size_t count, uint64_t reached,
-                               furrow_error *err)
-{
-    audit_table *table = arg;
-    (void)reached;
-    (void)err;
-    for (size_t i = 0; i < count; i++) {
-        furrow_bytes id, body;
-        furrow_arena_reset(table->scratch);
-        if (audit_state_of(table, &events[i], &id, &body)) ledger_note(table->ledger, id, events[i].sequence, body);
-    }
-    return FURROW_OK;
-}
-
-static furrow_status read_log(audit_table *table, furrow_error *err)
-{
-    furrow_js_stream_state state;
-    uint64_t deadline_ns = furrow_clock_now_ns() + AUDIT_ASK_MS * FURROW_NS_PER_MS;
-    furrow_status status = furrow_js_stream_info(table->tool->link, table->stream, deadline_ns, &state, err);
-    if (status != FURROW_OK) return furrow_wrap(err, "stream %s", table->stream);
-    table->frozen = state.last_seq;
-    if (state.messages == 0) return FURROW_OK;
-    furrow_js_read_options options = {.stream = table->stream, .start_seq = state.first_seq, .end_seq = state.last_seq};
-    return furrow_js_read(table->tool->link, &options, on_events, table, err);
-}
-
-/* ---- the records ---- */
 
 static void suspect(audit_table *table, size_t at)
 {
@@ -91,101 +43,221 @@ static void suspect(audit_table *table, size_t at)
     entry->suspect = true;
 }
 
-static uint64_t version_in(furrow_bytes value)
+/* ---- the log ---- */
+
+static bool project_event(const audit_table *table, furrow_bytes event, furrow_arena *scratch, furrow_bytes *body)
 {
-    uint64_t version = 0;
-    for (size_t i = 0; i < VERSION_BYTES; i++) version = version << 8 | ((const uint8_t *)value.data)[i];
-    return version;
+    size_t len;
+    *body = event;
+    if (!table->projection) return true;
+    uint8_t *into = furrow_arena_alloc(scratch, event.len);
+    if (!into || furrow_projection_apply(table->projection, event, into, &len, NULL) != FURROW_OK) return false;
+    *body = (furrow_bytes){into, len};
+    return true;
+}
+
+bool audit_state_of(const audit_table *table, const furrow_js_stored *event, furrow_arena *scratch, furrow_bytes *id,
+                    furrow_bytes *body)
+{
+    ProtobufCMessage *message;
+    const ProtobufCFieldDescriptor *field = furrow_rules_id(table->descriptor);
+    if (furrow_subject_id(event->subject, table->entity, id, NULL) != FURROW_OK) return false;
+    *body = (furrow_bytes){"", 0};
+    if (event->data.len == 0)
+        return furrow_js_stored_check_deletion(event, table->entity, table->own ? table->owner : NULL, scratch, NULL) ==
+               FURROW_OK;
+    if (!project_event(table, event->data, scratch, body) ||
+        furrow_message_unpack(table->descriptor, *body, scratch, &message, NULL) != FURROW_OK)
+        return false;
+    const char *inside = *(char *const *)(const void *)((const char *)message + field->offset);
+    return inside && furrow_bytes_is(*id, inside);
+}
+
+/* ---- an event and its record ---- */
+
+typedef enum finding {
+    FOUND_RIGHT,
+    FOUND_WRONG,
+    FOUND_NEWER, /* another event must be the record's */
+    FOUND_NONE,  /* the event is no state: it says nothing */
+} finding;
+
+static finding find_out(const audit_table *table, const furrow_js_stored *event, const furrow_value *value,
+                        furrow_arena *scratch)
+{
+    furrow_bytes id, body;
+    bool there = value->kind == FURROW_VALUE_TEXT && value->text.len >= AUDIT_VERSION_BYTES;
+    uint64_t version = there ? audit_version(value->text) : 0;
+    if (version > table->frozen && version <= table->end) return FOUND_RIGHT; /* made since */
+    if (version > event->sequence) return FOUND_NEWER;
+    furrow_arena_reset(scratch);
+    if (version == event->sequence) { /* applied, so it is a state */
+        if (!project_event(table, event->data, scratch, &body)) return FOUND_WRONG;
+        furrow_bytes is = {(const uint8_t *)value->text.data + AUDIT_VERSION_BYTES,
+                           value->text.len - AUDIT_VERSION_BYTES};
+        return furrow_bytes_equal(is, body) ? FOUND_RIGHT : FOUND_WRONG;
+    }
+    if (!audit_state_of(table, event, scratch, &id, &body)) return FOUND_NONE;
+    return value->kind == FURROW_VALUE_NIL && body.len == 0 ? FOUND_RIGHT
+                                                            : FOUND_WRONG; /* a tombstone goes with time */
 }
 
 /* The index entries that the record must have. */
-static void expect_members(audit_table *table, ledger_members *members, size_t at, furrow_bytes body)
+static void expect_members(audit_table *table, size_t at, furrow_bytes id, furrow_bytes value, furrow_arena *scratch)
 {
     furrow_index_entries entries;
-    furrow_bytes id = furrow_bytes_of(ledger_at(table->ledger, at)->id);
-    if (table->index_count == 0 || body.len == 0) return;
-    furrow_arena_reset(table->scratch);
-    if (furrow_index_compute(table->descriptor, table->indexes, table->index_count, id, body, table->scratch, &entries,
+    if (table->index_count == 0 || value.len <= AUDIT_VERSION_BYTES) return;
+    furrow_bytes body = {(const uint8_t *)value.data + AUDIT_VERSION_BYTES, value.len - AUDIT_VERSION_BYTES};
+    furrow_arena_reset(scratch);
+    if (furrow_index_compute(table->descriptor, table->indexes, table->index_count, id, body, scratch, &entries,
                              NULL) != FURROW_OK) {
         suspect(table, at);
         return;
     }
     for (size_t i = 0; i < entries.count; i++)
-        ledger_members_add(members, entries.list[i].index, entries.list[i].member, at);
+        ledger_members_add(table->members, entries.list[i].index, entries.list[i].member, at);
 }
 
-static void compare_record(audit_table *table, ledger_members *members, furrow_bytes id, furrow_bytes value)
+static void compare_event(audit_table *table, const furrow_js_stored *event, furrow_bytes id, const furrow_value *value,
+                          furrow_arena *scratch)
 {
-    uint8_t hash[FURROW_HASH_BYTES];
-    size_t at = ledger_find(table->ledger, id);
+    size_t at = ledger_find(table->ledger, ledger_hash(id));
     ledger_entry *entry = ledger_at(table->ledger, at);
-    entry->seen = true;
-    table->records++;
-    if (value.len < VERSION_BYTES) {
-        suspect(table, at);
-        return;
-    }
-    furrow_bytes body = {(const uint8_t *)value.data + VERSION_BYTES, value.len - VERSION_BYTES};
-    ledger_hash(body, hash);
-    bool same = version_in(value) == entry->version &&
-                furrow_bytes_equal((furrow_bytes){hash, sizeof hash}, (furrow_bytes){entry->hash, sizeof hash});
-    if (!same) suspect(table, at);
-    expect_members(table, members, at, body);
+    if (event->sequence <= entry->version) return; /* batches come in any order */
+    finding found = find_out(table, event, value, scratch);
+    if (found == FOUND_NONE) return;
+    entry->version = event->sequence;
+    entry->right = found == FOUND_RIGHT;
+    if (entry->right && value->kind == FURROW_VALUE_TEXT) expect_members(table, at, id, value->text, scratch);
 }
 
-static furrow_status compare_keys(audit_table *table, ledger_members *members, const furrow_value *keys, size_t first,
-                                  size_t count, furrow_error *err)
+static audit_room *take_room(audit_table *table)
 {
-    furrow_bytes argv[MGET_MAX + 1] = {FURROW_BYTES_LITERAL("MGET")};
-    size_t prefix = strlen(table->prefix), argc = 1;
-    furrow_value answer;
-    for (size_t i = first; i < first + count; i++) {
-        furrow_bytes key = keys->items[i].text;
-        if (key.len > prefix && ((const char *)key.data)[prefix] != '@') argv[argc++] = key;
+    audit_room *room = table->rooms;
+    if (room) {
+        table->rooms = room->next;
+    } else {
+        room = calloc(1, sizeof *room);
+        FURROW_REQUIRE(room && (room->arena = furrow_arena_create(ROOM_BYTES)) &&
+                       (room->scratch = furrow_arena_create(ROOM_BYTES)));
     }
-    if (argc == 1) return FURROW_OK;
-    furrow_status status = furrow_store_command(table->store, argv, argc, table->arena, &answer, err);
-    if (status != FURROW_OK) return status;
-    for (size_t i = 1; i < argc && i <= answer.count; i++) {
-        if (answer.items[i - 1].kind != FURROW_VALUE_TEXT) continue; /* gone meanwhile */
-        compare_record(table, members, (furrow_bytes){(const char *)argv[i].data + prefix, argv[i].len - prefix},
-                       answer.items[i - 1].text);
-    }
-    return FURROW_OK;
+    furrow_arena_reset(room->arena);
+    return room;
 }
 
-/* One step of SCAN or ZSCAN; *cursor 0 again: it was the last. */
-static furrow_status scan_step(audit_table *table, const furrow_bytes argv[], size_t argc, uint64_t *cursor,
-                               furrow_value *items, furrow_error *err)
+static furrow_bytes key_of(const audit_table *table, furrow_bytes id, furrow_arena *arena)
 {
-    furrow_value answer;
-    furrow_arena_reset(table->arena);
-    furrow_status status = furrow_store_command(table->store, argv, argc, table->arena, &answer, err);
-    if (status != FURROW_OK) return status;
-    if (answer.kind != FURROW_VALUE_LIST || answer.count != 2 || answer.items[1].kind != FURROW_VALUE_LIST ||
-        !furrow_number_parse(answer.items[0].text, UINT64_MAX, cursor))
-        return furrow_fail(err, FURROW_INTERNAL, "redis: SCAN answered something else");
-    *items = answer.items[1];
-    return FURROW_OK;
+    size_t prefix = strlen(table->prefix);
+    char *key = furrow_arena_alloc(arena, prefix + id.len);
+    FURROW_REQUIRE(key);
+    memcpy(key, table->prefix, prefix);
+    memcpy(key + prefix, id.data, id.len);
+    return (furrow_bytes){key, prefix + id.len};
 }
 
-static furrow_status read_records(audit_table *table, ledger_members *members, furrow_error *err)
+/* Some record is newer than the log was when last asked: where does it end now? */
+static furrow_status follow_end(audit_table *table, const furrow_value *values, furrow_error *err)
 {
-    char pattern[FURROW_SUBJECT_MAX + 2], at[24];
-    uint64_t cursor = 0;
-    furrow_status status = FURROW_OK;
-    snprintf(pattern, sizeof pattern, "%s*", table->prefix);
-    do {
-        furrow_value keys;
-        snprintf(at, sizeof at, "%" PRIu64, cursor);
-        const furrow_bytes argv[] = {FURROW_BYTES_LITERAL("SCAN"),  furrow_bytes_of(at),
-                                     FURROW_BYTES_LITERAL("MATCH"), furrow_bytes_of(pattern),
-                                     FURROW_BYTES_LITERAL("COUNT"), FURROW_BYTES_LITERAL(SCAN_COUNT)};
-        status = scan_step(table, argv, 6, &cursor, &keys, err);
-        for (size_t i = 0; status == FURROW_OK && i < keys.count; i += MGET_MAX)
-            status = compare_keys(table, members, &keys, i, keys.count - i < MGET_MAX ? keys.count - i : MGET_MAX, err);
-    } while (status == FURROW_OK && cursor != 0);
+    furrow_js_stream_state state;
+    uint64_t newest = 0;
+    for (size_t i = 0; i < values->count; i++) {
+        const furrow_value *value = &values->items[i];
+        if (value->kind != FURROW_VALUE_TEXT || value->text.len < AUDIT_VERSION_BYTES) continue;
+        uint64_t version = audit_version(value->text);
+        if (version > newest) newest = version;
+    }
+    if (newest <= table->end) return FURROW_OK;
+    uint64_t deadline_ns = furrow_clock_now_ns() + AUDIT_ASK_MS * FURROW_NS_PER_MS;
+    furrow_status status = furrow_js_stream_info(table->tool->link, table->stream, deadline_ns, &state, err);
+    if (status == FURROW_OK && state.last_seq > table->end) table->end = state.last_seq;
     return status;
+}
+
+static furrow_status compare_batch(audit_table *table, const furrow_js_stored *events, size_t count, audit_room *room,
+                                   furrow_error *err)
+{
+    furrow_value values;
+    size_t argc = 1;
+    furrow_bytes *argv = furrow_arena_alloc(room->arena, (count + 1) * sizeof *argv),
+                 *ids = furrow_arena_alloc(room->arena, count * sizeof *ids);
+    FURROW_REQUIRE(argv && ids);
+    argv[0] = FURROW_BYTES_LITERAL("MGET");
+    for (size_t i = 0; i < count; i++) {
+        if (furrow_subject_id(events[i].subject, table->entity, &ids[i], NULL) != FURROW_OK)
+            ids[i] = (furrow_bytes){"@", 1}; /* no subject of the entity: no key of a record, either */
+        argv[argc++] = key_of(table, ids[i], room->arena);
+    }
+    furrow_status status = furrow_store_command(table->store, argv, argc, room->arena, &values, err);
+    if (status != FURROW_OK) return status;
+    if (values.kind != FURROW_VALUE_LIST || values.count != count)
+        return furrow_fail(err, FURROW_INTERNAL, "redis: MGET answered something else");
+    status = follow_end(table, &values, err);
+    if (status != FURROW_OK) return status;
+    for (size_t i = 0; i < count; i++)
+        if (*(const char *)ids[i].data != '@')
+            compare_event(table, &events[i], ids[i], &values.items[i], room->scratch);
+    return FURROW_OK;
+}
+
+static furrow_status on_events(void *arg, const furrow_js_stored *events, size_t count, uint64_t reached,
+                               furrow_error *err)
+{
+    audit_table *table = arg;
+    (void)reached;
+    audit_room *room = take_room(table);
+    furrow_status status = compare_batch(table, events, count, room, err);
+    room->next = table->rooms;
+    table->rooms = room;
+    return status;
+}
+
+static furrow_status read_log(audit_table *table, furrow_error *err)
+{
+    furrow_js_stream_state state;
+    uint64_t deadline_ns = furrow_clock_now_ns() + AUDIT_ASK_MS * FURROW_NS_PER_MS;
+    furrow_status status = furrow_js_stream_info(table->tool->link, table->stream, deadline_ns, &state, err);
+    if (status != FURROW_OK) return furrow_wrap(err, "stream %s", table->stream);
+    table->frozen = table->end = state.last_seq;
+    if (state.messages == 0) return FURROW_OK;
+    furrow_js_read_options options = {
+        .stream = table->stream, .start_seq = state.first_seq, .end_seq = state.last_seq, .workers = WORKERS};
+    status = furrow_js_sweep(table->tool->link, &options, on_events, table, err);
+    for (audit_room *room; (room = table->rooms);) {
+        table->rooms = room->next;
+        furrow_arena_destroy(room->arena);
+        furrow_arena_destroy(room->scratch);
+        free(room);
+    }
+    return status;
+}
+
+/* ---- keys that no event had ---- */
+
+static furrow_status name_extra(void *arg, furrow_bytes key, furrow_error *err)
+{
+    audit_table *table = arg;
+    size_t prefix = strlen(table->prefix);
+    (void)err;
+    if (key.len <= prefix || ((const char *)key.data)[prefix] == '@') return FURROW_OK;
+    furrow_bytes id = {(const char *)key.data + prefix, key.len - prefix};
+    uint64_t hash = ledger_hash(id);
+    if (ledger_has(table->ledger, hash)) return FURROW_OK;
+    size_t at = ledger_find(table->ledger, hash);
+    ledger_name(ledger_at(table->ledger, at), id);
+    suspect(table, at);
+    return FURROW_OK;
+}
+
+static furrow_status find_extras(audit_table *table, furrow_error *err)
+{
+    size_t count, extra = 0;
+    char pattern[FURROW_SUBJECT_MAX + 2];
+    const uint64_t *hashes = audit_keys_of(table->keys, table->prefix, &count);
+    table->records = count;
+    for (size_t i = 0; i < count; i++) extra += !ledger_has(table->ledger, hashes[i]);
+    if (extra == 0) return FURROW_OK;
+    snprintf(pattern, sizeof pattern, "%s*", table->prefix);
+    return audit_keys_walk(table->store, pattern, table->arena, name_extra, table, err);
 }
 
 /* ---- the indexes ---- */
@@ -206,7 +278,9 @@ static void note_stray(audit_table *table, size_t index, furrow_bytes member)
         audit_report(table, "", "index", "an entry that leads to no id");
         return;
     }
-    suspect(table, ledger_find(table->ledger, id));
+    size_t at = ledger_find(table->ledger, ledger_hash(id));
+    ledger_name(ledger_at(table->ledger, at), id);
+    suspect(table, at);
     if (table->stray_count == AUDIT_SUSPECTS) return;
     audit_stray *grown = realloc(table->strays, (table->stray_count + 1) * sizeof *grown);
     FURROW_REQUIRE(grown);
@@ -214,7 +288,7 @@ static void note_stray(audit_table *table, size_t index, furrow_bytes member)
     table->strays[table->stray_count++] = (audit_stray){index, copy_bytes(member)};
 }
 
-static furrow_status read_index(audit_table *table, ledger_members *members, size_t index, furrow_error *err)
+static furrow_status read_index(audit_table *table, size_t index, furrow_error *err)
 {
     char at[24], name[160];
     uint64_t cursor = 0;
@@ -226,10 +300,10 @@ static furrow_status read_index(audit_table *table, ledger_members *members, siz
         snprintf(at, sizeof at, "%" PRIu64, cursor);
         const furrow_bytes argv[] = {FURROW_BYTES_LITERAL("ZSCAN"), audit_key(table, table->scratch, name),
                                      furrow_bytes_of(at), FURROW_BYTES_LITERAL("COUNT"),
-                                     FURROW_BYTES_LITERAL(SCAN_COUNT)};
-        status = scan_step(table, argv, 5, &cursor, &pairs, err);
+                                     FURROW_BYTES_LITERAL(AUDIT_SCAN_COUNT)};
+        status = audit_scan_step(table->store, argv, 5, table->arena, &cursor, &pairs, err);
         for (size_t i = 0; status == FURROW_OK && i + 1 < pairs.count; i += 2)
-            if (!ledger_members_mark(members, index, pairs.items[i].text))
+            if (!ledger_members_mark(table->members, index, pairs.items[i].text))
                 note_stray(table, index, pairs.items[i].text);
     } while (status == FURROW_OK && cursor != 0);
     return status;
@@ -237,17 +311,14 @@ static furrow_status read_index(audit_table *table, ledger_members *members, siz
 
 furrow_status audit_read(audit_table *table, furrow_error *err)
 {
-    ledger_members *members = ledger_members_create();
     furrow_status status = read_log(table, err);
-    if (status == FURROW_OK) status = read_records(table, members, err);
-    for (size_t i = 0; status == FURROW_OK && i < table->index_count; i++) status = read_index(table, members, i, err);
+    if (status == FURROW_OK) status = find_extras(table, err);
+    for (size_t i = 0; status == FURROW_OK && i < table->index_count; i++) status = read_index(table, i, err);
     size_t at = 0, record;
-    while (status == FURROW_OK && ledger_members_missing(members, &at, &record)) suspect(table, record);
+    while (status == FURROW_OK && ledger_members_missing(table->members, &at, &record)) suspect(table, record);
     for (size_t i = 0; status == FURROW_OK && i < ledger_count(table->ledger); i++) {
         const ledger_entry *entry = ledger_at(table->ledger, i);
-        /* A tombstone goes with time. */
-        if (!entry->seen && entry->version > 0 && !entry->deleted) suspect(table, i);
+        if (entry->version > 0 && !entry->right) suspect(table, i);
     }
-    ledger_members_destroy(members);
     return status;
 }

@@ -6,6 +6,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
 #define FIRST_PLACES 1024
 
@@ -22,9 +23,12 @@ static uint64_t hash_bytes(uint64_t hash, furrow_bytes bytes)
     return hash ^ hash >> 29;
 }
 
-static uint64_t hash_id(furrow_bytes id)
+/* Nobody can choose ids that hide each other: what the hash begins with is another each time. */
+uint64_t ledger_hash(furrow_bytes id)
 {
-    return hash_bytes(FURROW_HASH_QUICK, id);
+    static uint64_t seed;
+    while (seed == 0) FURROW_REQUIRE(getrandom(&seed, sizeof seed, 0) == (ssize_t)sizeof seed);
+    return hash_bytes(seed, id);
 }
 
 static void *resize(void *array, size_t count, size_t size)
@@ -68,11 +72,11 @@ ledger_entry *ledger_at(ledger *self, size_t at)
     return &self->entries[at];
 }
 
-/* Where @id is, or would be. */
-static uint32_t *place_of(ledger *self, furrow_bytes id)
+/* Where the entry of @hash is, or would be. */
+static uint32_t *place_of(const ledger *self, uint64_t hash)
 {
-    size_t at = (size_t)hash_id(id) & (self->place_count - 1);
-    while (self->places[at] && !furrow_bytes_is(id, self->entries[self->places[at] - 1].id))
+    size_t at = (size_t)hash & (self->place_count - 1);
+    while (self->places[at] && self->entries[self->places[at] - 1].hash != hash)
         at = (at + 1) & (self->place_count - 1);
     return &self->places[at];
 }
@@ -82,41 +86,37 @@ static void grow_ledger(ledger *self)
     free(self->places);
     self->place_count *= 2;
     self->places = zeroes(self->place_count, sizeof *self->places);
-    for (size_t i = 0; i < self->count; i++) *place_of(self, furrow_bytes_of(self->entries[i].id)) = (uint32_t)(i + 1);
+    for (size_t i = 0; i < self->count; i++) *place_of(self, self->entries[i].hash) = (uint32_t)(i + 1);
 }
 
-size_t ledger_find(ledger *self, furrow_bytes id)
+size_t ledger_find(ledger *self, uint64_t hash)
 {
-    uint32_t *place = place_of(self, id);
+    uint32_t *place = place_of(self, hash);
     if (*place) return *place - 1;
     FURROW_REQUIRE(self->count < UINT32_MAX - 1);
     if (2 * (self->count + 1) > self->place_count) {
         grow_ledger(self);
-        place = place_of(self, id);
+        place = place_of(self, hash);
     }
     if (self->count == self->capacity) {
         self->capacity = self->capacity ? 2 * self->capacity : FIRST_PLACES;
         self->entries = resize(self->entries, self->capacity, sizeof *self->entries);
     }
-    char *copy = zeroes(id.len + 1, 1);
-    memcpy(copy, id.data, id.len);
-    self->entries[self->count] = (ledger_entry){.id = copy};
+    self->entries[self->count] = (ledger_entry){.hash = hash};
     *place = (uint32_t)++self->count;
     return self->count - 1;
 }
 
-void ledger_hash(furrow_bytes body, uint8_t out[FURROW_HASH_BYTES])
+bool ledger_has(const ledger *self, uint64_t hash)
 {
-    furrow_hash(&body, 1, out);
+    return *place_of(self, hash) != 0;
 }
 
-void ledger_note(ledger *self, furrow_bytes id, uint64_t version, furrow_bytes body)
+void ledger_name(ledger_entry *entry, furrow_bytes id)
 {
-    ledger_entry *entry = ledger_at(self, ledger_find(self, id));
-    if (version <= entry->version) return;
-    entry->version = version;
-    entry->deleted = body.len == 0;
-    ledger_hash(body, entry->hash);
+    if (entry->id) return;
+    entry->id = zeroes(id.len + 1, 1);
+    memcpy(entry->id, id.data, id.len);
 }
 
 /* ---- index entries ---- */

@@ -1,22 +1,23 @@
 /**
- * What the log says each record of a table must be: by id the newest event that can be applied, as a version and a hash
- * of what would be stored. Ids that only Redis knows get an entry, too. Memory: some 100 bytes an id; out of it ends the
- * tool, which holds nothing. Pure.
+ * What is known of each record of a table while it is audited: by a hash of its id the newest event that was seen of it,
+ * and whether the record was right by that. Memory: some 50 bytes an id; out of it ends the tool, which holds nothing.
+ * Two ids of one hash (one in 10^7 audits of a million) may hide each other. Pure.
  */
 #ifndef FURROW_CLI_LEDGER_H
 #define FURROW_CLI_LEDGER_H
 
 #include "base/bytes.h"
-#include "base/hash.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 typedef struct ledger_entry {
-    char *id;
-    uint64_t version; /* 0: the log has nothing of it */
-    uint8_t hash[FURROW_HASH_BYTES];
-    bool deleted, seen, suspect;
+    uint64_t hash;    /* of the id */
+    uint64_t version; /* of the newest event; 0: the log has nothing of it */
+    char *id;         /* owned; NULL: the event tells */
+    bool right;       /* the record is as that event says */
+    bool suspect;     /* something does not fit, or did not */
 } ledger_entry;
 
 typedef struct ledger ledger;
@@ -26,13 +27,12 @@ void ledger_destroy(ledger *self);
 
 size_t ledger_count(const ledger *self);
 ledger_entry *ledger_at(ledger *self, size_t at);
-/* The entry of @id, made if there is none; its place. It moves when others are made. */
-size_t ledger_find(ledger *self, furrow_bytes id);
 
-/* An event: counts if it is newer. An empty body is a deletion. */
-void ledger_note(ledger *self, furrow_bytes id, uint64_t version, furrow_bytes body);
-
-void ledger_hash(furrow_bytes body, uint8_t out[FURROW_HASH_BYTES]);
+uint64_t ledger_hash(furrow_bytes id);
+/* The entry of the id with @hash, made if there is none; its place. It moves when others are made. */
+size_t ledger_find(ledger *self, uint64_t hash);
+bool ledger_has(const ledger *self, uint64_t hash);
+void ledger_name(ledger_entry *entry, furrow_bytes id);
 
 /* A set of index entries that there must be, each with the place of its record. */
 typedef struct ledger_members ledger_members;

@@ -8,7 +8,7 @@ import sys
 import time
 
 from lib.figure import Absolute, Pair
-from lib.world import World, busy_seconds, cpu_seconds, figures, resident_mb
+from lib.world import Failure, World, busy_seconds, cpu_seconds, figures, resident_mb
 
 IN_FLIGHT = 64
 CAPACITY_IN_FLIGHT = (64, 256, 1024)  # whichever of them gives the most
@@ -118,6 +118,23 @@ def start_timesheet(world, scale):
             world.loader("wait", stream, "timesheet")
         world.wait(lambda: world.redis.command("HLEN", "timesheet:{Employee}:@reactions") == 0, world.timesheet, "reactions")
     return world.timesheet
+
+
+def audit(world, scale):
+    """`furrow audit` of timesheet's employees, each event and record of the log compared; bare: the catch-up that brings them."""
+    start_timesheet(world, scale)
+    with World(world.build, world.shipped) as other:
+        begin, _, baseline = drained(other, scale)
+
+        def product(number):
+            begun = time.monotonic()
+            said = world.furrow("audit", "timesheet", "Employee", *([] if world.shipped else ["--single-account"]))
+            if f": {scale.entities} records, 0 wrong" not in said:
+                raise Failure(f"audit: {said}")
+            return scale.entities / (time.monotonic() - begun)
+
+        yield Pair("audit", f"{scale.entities} entities", "entities/s", product, lambda number: (begin(), baseline("drain")["per_s"])[1],
+                   minimum=0.90)
 
 
 def memory(world, scale):
@@ -258,7 +275,7 @@ class Overload:
 
 
 # In this order: those that empty Redis before those that need timesheet's replicas in it.
-ALL = {"echo": echo, "catch-up": catch_up, "redis-bytes": redis_bytes, "memory": memory, "clock-in": clock_in,
+ALL = {"echo": echo, "catch-up": catch_up, "redis-bytes": redis_bytes, "memory": memory, "audit": audit, "clock-in": clock_in,
        "hot-entity": hot_entity, "overload": overload, "hires": hires}
 # Measured without accounts and permissions, too, for the column that says what those cost.
 PLAIN = ("echo", "catch-up", "clock-in", "hires")
