@@ -39,6 +39,11 @@ furrow_integration_test(test_deadletter furrow_test_farm)
 furrow_integration_test(test_history furrow_test_farm)
 furrow_integration_test(test_age furrow_test_farm)
 furrow_integration_test(test_audit furrow_test_farm)
+add_library(furrow_restore_farm STATIC integration/restore_farm.c)
+target_include_directories(furrow_restore_farm PUBLIC ${CMAKE_CURRENT_SOURCE_DIR}/integration)
+target_link_libraries(furrow_restore_farm PUBLIC furrow_test_farm PkgConfig::CHECK)
+furrow_integration_test(test_restore furrow_restore_farm)
+furrow_integration_test(test_restore_told furrow_restore_farm)
 
 # What `furrow lineage` tells, against what can be found another way.
 find_package(Python3 COMPONENTS Interpreter REQUIRED)

@@ -116,6 +116,13 @@ static void pause_until(furrow_backoff *backoff, uint64_t deadline_ns)
     if (left_ms > 0) furrow_task_sleep_ms(wait_ms < left_ms ? wait_ms : left_ms);
 }
 
+/* Is the log the one that the records are of? */
+static furrow_status await_log(furrow_entity *entity, const furrow_event *event, uint64_t deadline_ns,
+                               furrow_error *err)
+{
+    return event->regardless ? FURROW_OK : furrow_table_await_log(entity->table, deadline_ns, err);
+}
+
 /* From here on only what the log says counts: even a refusal of a second copy does not mean that the first was refused.
  */
 static furrow_status settle_outcome(furrow_entity *entity, const furrow_event *event, uint64_t deadline_ns,
@@ -135,7 +142,7 @@ static furrow_status settle_outcome(furrow_entity *entity, const furrow_event *e
             return furrow_fail(err, FURROW_DEADLINE_EXCEEDED,
                                "the ack was lost and %s has moved on: it may have been written", event->subject);
         case NOBODY: /* once more, unless the log that came back is no longer known to be the one it was */
-            if (furrow_table_await_log(entity->table, deadline_ns, NULL) == FURROW_OK &&
+            if (await_log(entity, event, deadline_ns, NULL) == FURROW_OK &&
                 publish_once(entity, event, deadline_ns, ack, err) == FURROW_OK)
                 return FURROW_OK;
             break;
@@ -154,7 +161,7 @@ furrow_status furrow_event_publish(furrow_entity *entity, furrow_event *event, u
     furrow_id_make(event->id);
     if (deadline_ns <= furrow_clock_now_ns())
         return furrow_fail(err, FURROW_DEADLINE_EXCEEDED, "the deadline has passed, nothing was written");
-    furrow_status status = furrow_table_await_log(entity->table, deadline_ns, err);
+    furrow_status status = await_log(entity, event, deadline_ns, err);
     if (status != FURROW_OK) return furrow_wrap(err, "nothing was written");
     status = publish_once(entity, event, deadline_ns, ack, err);
     return is_unknown(status) ? settle_outcome(entity, event, deadline_ns, ack, err) : status;

@@ -19,6 +19,7 @@ typedef struct furrow_event {
     const char *by;          /* whose command it is, or "" */
     const char *msg_id;      /* or NULL */
     const char *commands;    /* the window of a tombstone, or NULL */
+    bool regardless;         /* of whether the log is known: by who restores it */
     char id[FURROW_ID_SIZE]; /* ce-id; made by publish */
 } furrow_event;
 

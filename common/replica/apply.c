@@ -45,6 +45,8 @@ struct furrow_intake_batch {
     furrow_buffer bodies;
     furrow_arena *arena;
     furrow_error failure; /* why something is FATE_RETURN */
+    uint64_t epoch_seq;   /* of the newest message in it that tells the log's epoch, or 0 */
+    int64_t epoch_ns;
 };
 
 /* ---- one event ---- */
@@ -109,6 +111,32 @@ static furrow_status read_event(furrow_intake_batch *batch, const furrow_js_stor
     return status;
 }
 
+/* The log's epoch, told by the log itself: no record, but to be looked at when it is another than we know. */
+static bool is_epoch(furrow_intake_batch *batch, const furrow_js_stored *event)
+{
+    furrow_replica *replica = batch->replica;
+    furrow_epoch epoch;
+    if (!furrow_epoch_is_subject(event->subject, replica->entity)) return false;
+    if (event->sequence > batch->epoch_seq) {
+        batch->epoch_seq = event->sequence;
+        batch->epoch_ns = event->timestamp_ns;
+    }
+    if (batch->patient && furrow_epoch_parse(event->data, &epoch) &&
+        epoch.begun > furrow_table_epoch(replica->table))
+        furrow_table_doubt(replica->table, "the log has another epoch");
+    return true;
+}
+
+/* By it the log is known again. */
+static void note_epoch(furrow_intake_batch *batch)
+{
+    if (batch->epoch_seq == 0) return;
+    furrow_status status =
+        furrow_marker_note(batch->replica->table, batch->epoch_seq, batch->epoch_ns, &batch->failure);
+    for (size_t i = 0; status != FURROW_OK && i < batch->count; i++)
+        if (batch->fates[i] == FATE_DONE) batch->fates[i] = FATE_RETURN;
+}
+
 /* ---- a batch ---- */
 
 static void prepare(furrow_intake_batch *batch)
@@ -119,9 +147,14 @@ static void prepare(furrow_intake_batch *batch)
     /* Room for all at once: later ones must not move what earlier writes point at. */
     bool room = !batch->replica->projection || bytes == 0 || furrow_buffer_reserve(&batch->bodies, bytes) != NULL;
     batch->write_count = 0;
+    batch->epoch_seq = 0;
     for (size_t i = 0; i < batch->count; i++) {
         furrow_record_write *write = &batch->writes[batch->write_count];
         const furrow_js_stored *event = &batch->events[i];
+        if (event->sequence > 0 && is_epoch(batch, event)) {
+            batch->fates[i] = FATE_DONE;
+            continue;
+        }
         furrow_status status = room ? read_event(batch, event, write, NULL) : FURROW_RESOURCE_EXHAUSTED;
         batch->fates[i] = event->sequence == 0                  ? FATE_ALIEN
                           : status == FURROW_OK                 ? FATE_WRITE
@@ -234,6 +267,7 @@ static void write_range(furrow_intake_batch *batch, size_t first, size_t count)
 static void apply_batch(furrow_intake_batch *batch)
 {
     prepare(batch);
+    note_epoch(batch);
     if (batch->write_count) {
         write_range(batch, 0, batch->write_count);
         furrow_replica_arrived(batch->replica, batch->writes, batch->write_count);

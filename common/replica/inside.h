@@ -6,6 +6,7 @@
  *   redo.c     what is in the dead letters, once more   age.c  how old the records are
  *   steward.c  who else keeps the table, in what shape  beside.c  events by own reading, not through the durable
  *   lost.c     is what was delivered in somebody's hands?
+ *   owner.c    what only owners do: bad events put right    loss.c  a log that lost something
  * All run on the loop's thread; every task of a replica is counted in `tasks`, and destroy waits for the last.
  */
 #ifndef FURROW_REPLICA_INSIDE_H
@@ -39,6 +40,7 @@ typedef enum furrow_phase {
     FURROW_PHASE_CONNECT,
     FURROW_PHASE_ASSESS,
     FURROW_PHASE_LEASE,
+    FURROW_PHASE_RESTORE,
     FURROW_PHASE_CLEAR,
     FURROW_PHASE_REPLAY,
     FURROW_PHASE_FOLLOW,
@@ -126,6 +128,13 @@ struct furrow_replica {
     bool deserted;    /* there is no durable */
     furrow_beside beside;
     furrow_backoff trouble;
+
+    /* loss.c */
+    furrow_verdict_kind verdict; /* of the last look that was judged */
+    uint64_t judged;             /* looks that were */
+    bool told;                   /* somebody has said what to do about what the log lost: */
+    furrow_loss_mode told_mode;  /* this */
+    char restored[160];          /* what the last restore came to, or "" */
 
     /* repair.c */
     bool leased, lease_lost;

@@ -7,6 +7,7 @@
  *              ASSESS -> GUARD                     all still is, after a look because of a doubt
  *              ASSESS -> LEASE -> ASSESS           something must be repaired: by the process that holds the lease,
  *                                                  after another look
+ *              ASSESS -> RESTORE -> ASSESS         an owner's log has lost something: loss.h
  *              ASSESS -> [CLEAR ->] REPLAY -> FOLLOW
  *                                  GUARD -> ASSESS | CONNECT
  *                                                  what it guards is in doubt, or no longer so | a part is gone
@@ -18,6 +19,7 @@
  * stores the position and looks again every second, and at once when there is a doubt.
  */
 #include "replica/inside.h"
+#include "replica/loss.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -26,7 +28,6 @@
 #define STARVED_LOOKS     2
 #define LOST_LOOKS        2  /* a second apart, before what is in nobody's hands is read aside … */
 #define LOST_POLLS        10 /* … and while catching up */
-#define EVENT_ARENA_BYTES ((size_t)96 << 20)
 
 void furrow_replica_say(furrow_replica *replica, const char *format, ...)
 {
@@ -85,37 +86,6 @@ static furrow_status look_at_stream(furrow_replica *replica, furrow_error *err)
     return status == FURROW_OK ? status : furrow_wrap(err, "look at stream %s", replica->stream);
 }
 
-/*
- * A log that went back (power loss, a restored copy) gives its sequences away again. So the event that it has at the
- * newest version of ours whose time we know is compared with it; where that was superseded, the next one before it that
- * is still there: it cannot be younger.
- */
-static furrow_status look_at_event(furrow_replica *replica, furrow_error *err)
-{
-    furrow_sight *sight = &replica->sight;
-    const furrow_marker *marker = &sight->marker;
-    char subjects[FURROW_SUBJECT_MAX];
-    sight->event_seq = 0;
-    if (!marker->dated || marker->dated > sight->stream.last_seq) return FURROW_OK;
-    snprintf(subjects, sizeof subjects, "%s.*", replica->entity);
-    for (uint64_t back = 0; marker->dated > back; back = back ? 2 * back : 1) {
-        FURROW_AUTO(furrow_arena) arena = furrow_arena_create(EVENT_ARENA_BYTES);
-        furrow_js_stored event = {0};
-        if (!arena) return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "out of memory");
-        furrow_status status = furrow_js_get_next(replica->link, replica->stream, subjects, marker->dated - back,
-                                                  soon(), arena, &event, err);
-        if (status != FURROW_OK && status != FURROW_NOT_FOUND)
-            return furrow_wrap(err, "look at an event of %s", replica->stream);
-        if (status == FURROW_OK && event.sequence <= marker->dated) {
-            sight->event_seq = event.sequence;
-            sight->event_ns = event.timestamp_ns;
-            return FURROW_OK;
-        }
-        if (marker->dated - back <= sight->stream.first_seq) break;
-    }
-    return FURROW_OK;
-}
-
 /* Marker, then stream, then consumer: positions only grow, so in this order a later one is never behind for being older
  * news. */
 static furrow_status look(furrow_replica *replica, furrow_error *err)
@@ -130,12 +100,13 @@ static furrow_status look(furrow_replica *replica, furrow_error *err)
     if (status == FURROW_OK) status = furrow_marker_read(replica->table, &sight->marker, err);
     if (status == FURROW_OK) status = look_at_stream(replica, err);
     if (status == FURROW_OK) status = look_at_consumer(replica, err);
-    if (status == FURROW_OK) status = look_at_event(replica, err);
+    if (status == FURROW_OK) status = furrow_loss_look(replica, err);
     if (status != FURROW_OK) return status;
     if (furrow_store_generation(replica->store) != replica->generation)
         return furrow_fail(err, FURROW_UNAVAILABLE, "Redis was connected anew");
     sight->settled = replica->settled;
     replica->marker = sight->marker;
+    furrow_table_set_epoch(replica->table, sight->epoch.begun);
     return FURROW_OK;
 }
 
@@ -254,6 +225,7 @@ static furrow_phase begin_to_follow(furrow_replica *replica)
     furrow_error err = {0};
     furrow_repair_release(replica);
     remember(replica);
+    replica->told = false; /* all is well, whoever did it */
     if (!is_adopted(replica)) {
         furrow_feed_close(replica);
         furrow_replica_adopt(replica);
@@ -270,11 +242,27 @@ static furrow_phase stand_back(furrow_replica *replica, const furrow_verdict *ve
     furrow_feed_close(replica);
     furrow_repair_release(replica);
     furrow_table_doubt(replica->table, verdict->why);
-    furrow_replica_say(
-        replica, verdict->kind == FURROW_VERDICT_REFUSE ? "%s: %s; run `furrow restore`, or accept the loss" : "%s: %s",
-        replica->stream, verdict->why);
+    if (verdict->kind == FURROW_VERDICT_REFUSE) {
+        furrow_table_know_log(replica->table, false);
+        furrow_replica_say(replica, "%s: %s; run `furrow restore %s`, with --accept to do without what it lost",
+                           replica->stream, verdict->why, replica->options.service);
+    } else {
+        furrow_replica_say(replica, "%s: %s", replica->stream, verdict->why);
+    }
     pause_ms(replica, FURROW_REPLICA_TICK_MS);
     return FURROW_PHASE_CONNECT;
+}
+
+/* Nothing is written before the log has what it lost; what came from it meanwhile is not applied. */
+static furrow_phase begin_to_restore(furrow_replica *replica, const furrow_verdict *verdict, bool had_lease)
+{
+    furrow_table_doubt(replica->table, verdict->why);
+    replica->moment = furrow_table_moment(replica->table);
+    replica->behind = true;
+    furrow_table_know_log(replica->table, false);
+    furrow_replica_say(replica, "restoring: %s", verdict->why);
+    furrow_feed_close(replica);
+    return had_lease && !replica->lease_lost ? FURROW_PHASE_RESTORE : FURROW_PHASE_LEASE;
 }
 
 static furrow_phase assess_step(furrow_replica *replica)
@@ -284,6 +272,8 @@ static furrow_phase assess_step(furrow_replica *replica)
     let_go_of_the_old(replica);
     if (look(replica, &err) != FURROW_OK) return in_trouble(replica, &err);
     furrow_verdict verdict = furrow_verdict_of(&replica->sight);
+    replica->verdict = verdict.kind;
+    replica->judged++;
     replica->goal = replica->sight.stream.last_seq;
     replica->replay_from = verdict.from;
     switch (verdict.kind) {
@@ -291,7 +281,11 @@ static furrow_phase assess_step(furrow_replica *replica)
         return begin_to_follow(replica);
     case FURROW_VERDICT_YIELD:
     case FURROW_VERDICT_REFUSE:
+    case FURROW_VERDICT_WAIT:
         return stand_back(replica, &verdict);
+    case FURROW_VERDICT_RESTORE:
+    case FURROW_VERDICT_ACCEPT:
+        return begin_to_restore(replica, &verdict, had_lease);
     case FURROW_VERDICT_REPLAY:
     case FURROW_VERDICT_REBUILD:
         break;
@@ -318,6 +312,16 @@ static furrow_phase lease_step(furrow_replica *replica)
     furrow_replica_say(replica, "catching up: another process of %s repairs %s", replica->options.service,
                        replica->stream);
     pause_ms(replica, 5 * POLL_MS);
+    return FURROW_PHASE_ASSESS;
+}
+
+static furrow_phase restore_step(furrow_replica *replica)
+{
+    furrow_error err = {0};
+    furrow_status status = replica->verdict == FURROW_VERDICT_ACCEPT ? furrow_loss_accept(replica, &err)
+                                                                     : furrow_loss_restore(replica, &err);
+    if (status != FURROW_OK) return in_trouble(replica, &err);
+    furrow_repair_release(replica); /* the next look may find all well, and then nobody would */
     return FURROW_PHASE_ASSESS;
 }
 
@@ -506,9 +510,10 @@ static const struct {
 } phases[] = {
     [FURROW_PHASE_CONNECT] = {SHOWS(WAITING), connect_step, BIT(CONNECT) | BIT(ASSESS)},
     [FURROW_PHASE_ASSESS] = {SHOWS_LAST, assess_step,
-                             BIT(CONNECT) | BIT(ASSESS) | BIT(LEASE) | BIT(CLEAR) | BIT(REPLAY) | BIT(FOLLOW) |
+                             BIT(CONNECT) | BIT(ASSESS) | BIT(LEASE) | BIT(RESTORE) | BIT(CLEAR) | BIT(REPLAY) | BIT(FOLLOW) |
                                  BIT(GUARD)},
     [FURROW_PHASE_LEASE] = {SHOWS(CATCHING_UP), lease_step, BIT(CONNECT) | BIT(ASSESS)},
+    [FURROW_PHASE_RESTORE] = {SHOWS(CATCHING_UP), restore_step, BIT(CONNECT) | BIT(ASSESS)},
     [FURROW_PHASE_CLEAR] = {SHOWS(CATCHING_UP), clear_step, BIT(CONNECT) | BIT(REPLAY)},
     [FURROW_PHASE_REPLAY] = {SHOWS(CATCHING_UP), replay_step, BIT(CONNECT) | BIT(ASSESS) | BIT(FOLLOW) | BIT(GUARD)},
     [FURROW_PHASE_FOLLOW] = {SHOWS(CATCHING_UP), follow_step, BIT(CONNECT) | BIT(ASSESS) | BIT(FOLLOW) | BIT(GUARD)},

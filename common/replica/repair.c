@@ -88,7 +88,7 @@ furrow_status furrow_repair_mark(furrow_replica *replica, uint64_t position, con
 /* The build is ours from here on, and has nothing yet that could be relied on: its shape is nobody's. */
 static furrow_status begin_build(furrow_replica *replica, furrow_error *err)
 {
-    furrow_marker marker = {.found = true, .epoch_ns = replica->sight.stream.created_ns};
+    furrow_marker marker = {.found = true, .epoch_ns = replica->sight.epoch.begun};
     bool begun = false;
     furrow_id_make(marker.build);
     furrow_verdict_building(replica->shape, marker.shape);

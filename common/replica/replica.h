@@ -12,8 +12,8 @@
  *
  * - no marker: the table is cleared and rebuilt. What another shape has is kept beside, under keys of its own
  *   (store/generation.h): old and new programs serve side by side.
- * - another log, or one that went back: cleared, too. But an own entity is never wiped: it is not ready until the log is
- *   restored, or the loss accepted (the marker deleted).
+ * - another log, or one that went back: cleared, too. But an own entity is never wiped: it publishes again what the log
+ *   lost, or is not ready until somebody says what to do (loss.h).
  * - another run of Redis: a side reader replays what may have been lost. The shared durable is never rewound.
  * - the consumer is missing: it serves what it has, and says so; it grows old until the provisioner comes.
  * - the stream is missing: not ready, says so, waits for the provisioner.
@@ -74,6 +74,31 @@ typedef furrow_status furrow_restore_fn(void *user, const furrow_entity_contract
 /* Has the process @instance of the service ended, for certain? One that only does not answer has not. Parks. */
 typedef bool furrow_is_gone_fn(void *user, const char *instance);
 
+/* What an owner does when its log lost something that its Redis holds (loss.h). A stream that was made anew is restored
+ * only when somebody says so (furrow_replica_restore): it may be another log. */
+typedef enum furrow_loss_mode {
+    FURROW_LOSS_RESTORE, /* publishes it again, by itself */
+    FURROW_LOSS_WAIT,    /* is not ready until somebody decides */
+    FURROW_LOSS_ACCEPT,  /* takes the log for the truth */
+} furrow_loss_mode;
+
+/* Of the log as it was: the newest version that Redis knew, the newest whose time is known, and that time; and after
+ * which sequence it is restored. */
+typedef struct furrow_loss_log {
+    uint64_t newest, dated;
+    int64_t dated_ns;
+    uint64_t since;
+} furrow_loss_log;
+typedef struct furrow_rescued {
+    bool published, superseded; /* superseded: the log's own state stays in force */
+    uint64_t version;           /* superseded: under which the record's state can be looked at */
+} furrow_rescued;
+/* The owner's answer to a record that the log may have lost: publishes it again, unless the log has it or a newer state.
+ * A record that is not found was deleted longer ago than Redis remembers. Runs in a task, may park, and be done again. */
+typedef furrow_status furrow_republish_fn(void *user, const furrow_entity_contract *own, const char *id,
+                                          const furrow_record *record, const furrow_loss_log *log, furrow_rescued *out,
+                                          furrow_error *err);
+
 typedef struct furrow_replica_options {
     const char *service;                     /* the consuming service's short name: the durable's name */
     const char *instance;                    /* unique id of this process, for leases */
@@ -83,6 +108,8 @@ typedef struct furrow_replica_options {
     furrow_rules_fn *rules;                  /* what every state satisfies, before anybody here uses it; or NULL */
     furrow_restore_fn *restore;              /* of an own entity; or NULL */
     furrow_is_gone_fn *is_gone;              /* or NULL: after ten seconds of silence it is */
+    furrow_republish_fn *republish;          /* of an own entity; NULL: what is lost waits for somebody */
+    furrow_loss_mode loss;                   /* of an own entity */
     void *user;
     size_t batch;                  /* events a pull asks for; 0: 1000 */
     size_t max_in_hand;            /* events fetched and not yet acked; 0: 4000 */
@@ -127,13 +154,16 @@ void furrow_replica_stats_of(const furrow_replica *replica, furrow_replica_stats
 /* Of the last dead letter of this process, an event's or a reaction's: "<subject>: <reason>"; "" when there was none.
  */
 const char *furrow_replica_last_letter(const furrow_replica *replica);
+/* What the last restore of the log by this process came to; "" when there was none. */
+const char *furrow_replica_restored(const furrow_replica *replica);
 /* Of the last reaction that failed in this process: "<id>: <status>: <text>"; "" when none did. */
 const char *furrow_replica_last_failure(const furrow_replica *replica);
 
-/* Parks until the record @id has at least @version or the replica's position has passed it. DEADLINE_EXCEEDED;
- * RESOURCE_EXHAUSTED at once when max_waiting do. */
-furrow_status furrow_replica_wait(furrow_replica *replica, const char *id, uint64_t version, uint64_t deadline_ns,
-                                  furrow_error *err) FURROW_MUST_USE;
+/* Parks until the record @id has at least @version or the replica's position has passed it. @epoch: of the log that the
+ * version is of (wire/epoch.h); 0: not known. DEADLINE_EXCEEDED; RESOURCE_EXHAUSTED at once when max_waiting do;
+ * FAILED_PRECONDITION at once when that log is no more. */
+furrow_status furrow_replica_wait(furrow_replica *replica, const char *id, uint64_t version, int64_t epoch,
+                                  uint64_t deadline_ns, furrow_error *err) FURROW_MUST_USE;
 
 /*
  * Are the records at most @max_ns old: did they hold all that the log had at some moment since? *age_ns, which is set in
@@ -146,6 +176,15 @@ furrow_status furrow_replica_wait(furrow_replica *replica, const char *id, uint6
  */
 furrow_status furrow_replica_freshen(furrow_replica *replica, uint64_t since_ns, uint64_t max_ns, uint64_t deadline_ns,
                                      uint64_t *age_ns, furrow_error *err) FURROW_MUST_USE;
+
+/*
+ * Somebody decides what an owner that waits because of its log is to do: restore it, or @accept the loss. *needed false:
+ * nothing is amiss. It is begun when this returns, and the replica is ready when it is done. Parks.
+ *
+ * Errors: FAILED_PRECONDITION (no own entity), UNAVAILABLE (it could not be looked at).
+ */
+furrow_status furrow_replica_restore(furrow_replica *replica, bool accept, bool *needed, uint64_t deadline_ns,
+                                     furrow_error *err) FURROW_MUST_USE;
 
 /*
  * Does again what went to the dead letters, after its cause is mended: applies the newest state of @subject, or leaves

@@ -27,15 +27,6 @@ static bool other_shape(const furrow_sight *sight)
     return strcmp(sight->marker.shape, sight->shape) != 0;
 }
 
-/* An owner that begins to keep its records in another shape: those that are there may know of what the log has lost. */
-static bool elder_knows_better(const furrow_sight *sight)
-{
-    const furrow_marker *elder = &sight->elder;
-    if (!sight->own || sight->marker.found || !elder->found || elder->epoch_ns == 0) return false;
-    return elder->epoch_ns != sight->stream.created_ns || sight->stream.last_seq < elder->position ||
-           sight->stream.last_seq < elder->newest;
-}
-
 /* Two programs that want different shapes would clear each other's records for ever: who came later keeps the table. */
 static bool taken_over(const furrow_sight *sight)
 {
@@ -44,7 +35,7 @@ static bool taken_over(const furrow_sight *sight)
 
 static bool other_log(const furrow_sight *sight)
 {
-    return sight->marker.epoch_ns != sight->stream.created_ns;
+    return sight->marker.epoch_ns != sight->epoch.begun;
 }
 
 /*
@@ -60,14 +51,75 @@ static bool log_went_back(const furrow_sight *sight)
     return sight->stream.last_seq < marker->position || sight->stream.last_seq < marker->newest || other;
 }
 
-static bool own_other_log(const furrow_sight *sight)
+/* Its owner began to publish again what it lost, and has not ended. */
+static bool own_is_restored(const furrow_sight *sight)
 {
-    return sight->own && other_log(sight);
+    return sight->own && !sight->epoch.whole;
 }
 
-static bool own_log_went_back(const furrow_sight *sight)
+static bool is_restored(const furrow_sight *sight)
 {
-    return sight->own && log_went_back(sight);
+    return !sight->own && !sight->epoch.whole;
+}
+
+const furrow_marker *furrow_verdict_known(const furrow_sight *sight)
+{
+    return sight->marker.found ? &sight->marker : &sight->elder;
+}
+
+/* The log tells of a younger epoch than the records are of. */
+static bool own_is_younger(const furrow_sight *sight)
+{
+    const furrow_marker *known = furrow_verdict_known(sight);
+    return sight->own && known->found && known->epoch_ns > 0 && sight->epoch.begun > known->epoch_ns;
+}
+
+/* And nobody has restored it: it has nothing of what they were made from. */
+static bool own_made_anew(const furrow_sight *sight)
+{
+    return own_is_younger(sight) && sight->epoch_seq == 0;
+}
+
+/* It was restored out of other records of the same log, in another shape; these may have more. */
+static bool own_not_joined(const furrow_sight *sight)
+{
+    return own_is_younger(sight) && sight->epoch_seq > 0 && !sight->epoch.accepted && sight->marker.found &&
+           sight->epoch.before == sight->marker.epoch_ns;
+}
+
+static bool own_older_records(const furrow_sight *sight)
+{
+    return own_is_younger(sight) && sight->epoch_seq > 0 && sight->marker.found;
+}
+
+/* Shorter, or of an epoch before that of the records. */
+static bool own_went_back(const furrow_sight *sight)
+{
+    const furrow_marker *known = furrow_verdict_known(sight);
+    if (!sight->own || !known->found || known->epoch_ns == 0) return false;
+    if (sight->marker.found && log_went_back(sight)) return true;
+    bool shorter = sight->stream.last_seq < known->position || sight->stream.last_seq < known->newest;
+    return sight->epoch.begun < known->epoch_ns || (shorter && sight->epoch.begun == known->epoch_ns);
+}
+
+static bool restore_anew(const furrow_sight *sight)
+{
+    return own_made_anew(sight) && sight->loss_anew == FURROW_LOSS_RESTORE;
+}
+
+static bool accept_anew(const furrow_sight *sight)
+{
+    return own_made_anew(sight) && sight->loss_anew == FURROW_LOSS_ACCEPT;
+}
+
+static bool restore_back(const furrow_sight *sight)
+{
+    return own_went_back(sight) && sight->loss == FURROW_LOSS_RESTORE;
+}
+
+static bool accept_back(const furrow_sight *sight)
+{
+    return own_went_back(sight) && sight->loss == FURROW_LOSS_ACCEPT;
 }
 
 /*
@@ -100,16 +152,23 @@ static const struct {
     furrow_verdict_kind kind;
     const char *why;
 } rules[] = {
-    {elder_knows_better, FURROW_VERDICT_REFUSE, "the log is older than these records in the shape that is there"},
+    {own_is_restored, FURROW_VERDICT_RESTORE, "the log is being restored"},
+    {is_restored, FURROW_VERDICT_WAIT, "its owner is restoring the log"},
+    {own_not_joined, FURROW_VERDICT_RESTORE, "the log was restored, perhaps without these records"},
+    {own_older_records, FURROW_VERDICT_REBUILD, "the log was restored since"},
+    {restore_anew, FURROW_VERDICT_RESTORE, "the stream was made anew"},
+    {accept_anew, FURROW_VERDICT_ACCEPT, "the stream was made anew"},
+    {own_made_anew, FURROW_VERDICT_REFUSE, "the log is not the one these records were made from"},
+    {restore_back, FURROW_VERDICT_RESTORE, "the log is older than these records"},
+    {accept_back, FURROW_VERDICT_ACCEPT, "the log is older than these records"},
+    {own_went_back, FURROW_VERDICT_REFUSE, "the log is older than these records"},
     {no_marker, FURROW_VERDICT_REBUILD, "Redis is empty"},
     {taken_over, FURROW_VERDICT_YIELD,
      "a newer program keeps these records in another shape; upgrade or stop this one"},
     {being_built, FURROW_VERDICT_REBUILD, "a rebuild was not finished"},
     {other_shape, FURROW_VERDICT_REBUILD, "the records have another shape"},
     {evicted, FURROW_VERDICT_REBUILD, "Redis may have evicted records"},
-    {own_other_log, FURROW_VERDICT_REFUSE, "the log is not the one these records were made from"},
-    {own_log_went_back, FURROW_VERDICT_REFUSE, "the log is older than these records"},
-    {other_log, FURROW_VERDICT_REBUILD, "the stream was deleted and made again"},
+    {other_log, FURROW_VERDICT_REBUILD, "the log was restored, or the stream made anew"},
     {log_went_back, FURROW_VERDICT_REBUILD, "the log is older than the records"},
     {redis_changed_under_us, FURROW_VERDICT_REPLAY, "Redis was restarted"},
     {other_redis, FURROW_VERDICT_REPLAY, "Redis was restarted"},

@@ -80,9 +80,30 @@ static furrow_status wait_listed(furrow_replica *replica, const char *id, furrow
     }
 }
 
-furrow_status furrow_replica_wait(furrow_replica *replica, const char *id, uint64_t version, uint64_t deadline_ns,
-                                  furrow_error *err)
+/* A younger epoch than ours is one that we have not seen yet. */
+static furrow_status await_epoch(furrow_replica *replica, const char *id, uint64_t version, int64_t epoch,
+                                 uint64_t deadline_ns, furrow_error *err)
 {
+    int64_t ours;
+    while ((ours = furrow_table_epoch(replica->table)) < epoch) {
+        if (furrow_clock_now_ns() >= deadline_ns)
+            return furrow_fail(err, FURROW_DEADLINE_EXCEEDED, "version %llu of %s is of a log that was not seen yet",
+                               (unsigned long long)version, id);
+        furrow_replica_nudge(replica);
+        furrow_task_sleep_ms(READ_AGAIN_MAX_MS / 4);
+    }
+    if (epoch == 0 || ours == epoch) return FURROW_OK;
+    return furrow_fail(err, FURROW_FAILED_PRECONDITION,
+                       "version %llu of %s is of a log that is no more (%s was restored, or made anew): read it again, "
+                       "without this version",
+                       (unsigned long long)version, id, replica->stream);
+}
+
+furrow_status furrow_replica_wait(furrow_replica *replica, const char *id, uint64_t version, int64_t epoch,
+                                  uint64_t deadline_ns, furrow_error *err)
+{
+    furrow_status known = await_epoch(replica, id, version, epoch, deadline_ns, err);
+    if (known != FURROW_OK) return known;
     if (position_passed(replica, version)) return FURROW_OK;
     if (replica->waiter_count >= replica->options.max_waiting)
         return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "%zu calls wait for events of %s already",

@@ -2,6 +2,7 @@
 #include "rpc/inside.h"
 
 #include "base/number.h"
+#include "wire/epoch.h"
 
 #include <string.h>
 
@@ -37,8 +38,15 @@ const furrow_command *furrow_call_command(furrow_call *call)
 
 void furrow_call_wrote(furrow_call *call, const char *entity_subject, uint64_t sequence)
 {
-    char number[FURROW_NUMBER_SIZE], *end = call->versions + call->versions_len;
+    char number[FURROW_NUMBER_SIZE + FURROW_EPOCH_HEX_SIZE], *end = call->versions + call->versions_len;
+    const furrow_server_options *options = &call->served->server->options;
+    int64_t epoch = options->epoch ? options->epoch(options->user, entity_subject) : 0;
     size_t digits = furrow_number_format(sequence, number), subject = strlen(entity_subject);
+    if (epoch) {
+        number[digits] = '@';
+        furrow_epoch_hex(epoch, number + digits + 1);
+        digits += 1 + strlen(number + digits + 1);
+    }
     size_t comma = call->versions_len > 0, len = comma + subject + 1 + digits;
     if (len >= sizeof call->versions - call->versions_len) { /* a version that does not fit whole is left out */
         call->versions_cut = true;

@@ -79,6 +79,37 @@ static void end_turn(furrow_call *call)
     }
 }
 
+/* Of a log that is no more? Then it means nothing any more, and whoever waited for it would be told so. */
+static bool is_outdated(const furrow_call *call, const char *token, size_t len)
+{
+    furrow_version_token one[FURROW_AFTER_MAX];
+    size_t count;
+    char text[FURROW_CALL_VERSIONS];
+    const furrow_server_options *options = &call->served->server->options;
+    memcpy(text, token, len);
+    text[len] = '\0';
+    if (!options->epoch || furrow_header_parse_after(text, one, &count, NULL) != FURROW_OK || one[0].epoch == 0)
+        return false;
+    return one[0].epoch != options->epoch(options->user, one[0].subject);
+}
+
+/* The versions that the answer was given with, those left out of which the log has gone. */
+static void take_versions(furrow_call *call, const char *versions)
+{
+    size_t len = 0;
+    for (const char *at = versions; *at;) {
+        size_t token = strcspn(at, ",");
+        if (!is_outdated(call, at, token)) {
+            if (len > 0) call->versions[len++] = ',';
+            memcpy(call->versions + len, at, token);
+            len += token;
+        }
+        at += token + (at[token] == ',');
+    }
+    call->versions[len] = '\0';
+    call->versions_len = len;
+}
+
 /* What is stored: the request's hash, the versions as text with its NUL, the response. */
 static furrow_status take_remembered(furrow_call *call, furrow_bytes stored, ProtobufCMessage **response,
                                      furrow_error *err)
@@ -93,8 +124,7 @@ static furrow_status take_remembered(furrow_call *call, furrow_bytes stored, Pro
     if (len == left || len >= sizeof call->versions ||
         furrow_message_unpack(call->method->output, body, call->arena, response, NULL) != FURROW_OK)
         return furrow_fail(err, FURROW_INTERNAL, "the remembered answer is no %s", call->method->output->name);
-    memcpy(call->versions, versions, len + 1);
-    call->versions_len = len;
+    take_versions(call, versions);
     return FURROW_OK;
 }
 

@@ -55,7 +55,7 @@ const char *furrow_call_metadata(furrow_call *call, const char *key); /* header 
 /* For the write path: idempotency key, request hash, deadline, trace. */
 const furrow_command *furrow_call_command(furrow_call *call);
 
-/* Tells the caller which version its command made: "Furrow-Version: <subject>=<sequence>[,…]". 511 bytes in all; a
+/* Tells the caller which version its command made: "Furrow-Version: <subject>=<sequence>@<epoch>[,…]". 511 bytes in all; a
  * version that does not fit is left out. Name every entity that the answer tells something of: a remembered answer goes
  * when one of them is deleted. */
 void furrow_call_wrote(furrow_call *call, const char *entity_subject, uint64_t sequence);
@@ -65,6 +65,9 @@ void furrow_call_wrote(furrow_call *call, const char *entity_subject, uint64_t s
  * not keep, so that one list of pairs, of all that a caller has done, serves everywhere. */
 typedef furrow_status furrow_after_fn(void *user, const furrow_version_token *token, uint64_t deadline_ns,
                                       furrow_error *err);
+
+/* Of which epoch is the log of the own entity whose @subject that is (wire/epoch.h)? 0: not known. */
+typedef int64_t furrow_epoch_fn(void *user, const char *subject);
 
 /*
  * How old is what answers are built on: how long ago was it last known to hold all that its logs had? *age_ns is
@@ -93,6 +96,7 @@ typedef struct furrow_server_options {
     size_t max_results;          /* remembered of all the service's processes: of more the oldest go; 0: 100000 */
     size_t max_result_bytes;     /* of Redis that they take; 0: 256 MiB */
     furrow_after_fn *after;      /* NULL: nothing is kept here, and Furrow-After has nothing to wait for */
+    furrow_epoch_fn *epoch;      /* NULL: versions are given without */
     furrow_age_fn *age;          /* NULL: nothing is kept here, and what is answered is never old */
     bool (*ready)(void *user, const char **why); /* NULL or false: requests answer UNAVAILABLE with why */
     void *user;

@@ -28,6 +28,7 @@ typedef struct replica_letters {
     uint64_t failures; /* of reactions, likewise */
     uint64_t count;    /* that lie there */
     uint64_t told;     /* how many of them the log was told of */
+    char restored[160]; /* what the log was told of a restore */
 } replica_letters;
 
 struct furrow_letters {
@@ -72,6 +73,16 @@ static furrow_replica *find_replica(const furrow_service *service, const char *s
     return NULL;
 }
 
+/* What the log of an own entity lost. */
+static furrow_status restore(furrow_replica *replica, bool accept, uint64_t *version, furrow_error *err)
+{
+    bool needed = false;
+    uint64_t deadline_ns = furrow_clock_now_ns() + REPLAY_MS * FURROW_NS_PER_MS;
+    furrow_status status = furrow_replica_restore(replica, accept, &needed, deadline_ns, err);
+    *version = needed;
+    return status;
+}
+
 static furrow_status replay(furrow_letters *letters, furrow_bytes request, uint64_t *version, furrow_error *err)
 {
     const furrow_service *service = letters->service;
@@ -81,18 +92,22 @@ static furrow_status replay(furrow_letters *letters, furrow_bytes request, uint6
     if (request.len > REQUEST_BYTES || !furrow_json_find_text(request, "stream", arena, &stream) ||
         !furrow_json_find_text(request, "subject", arena, &subject) ||
         !furrow_json_find_text(request, "kind", arena, &kind))
-        return furrow_fail(err, FURROW_INVALID_ARGUMENT,
-                           "a replay is {\"stream\":\"…\",\"subject\":\"…\",\"kind\":\"event|reaction\"}");
+        return furrow_fail(
+            err, FURROW_INVALID_ARGUMENT,
+            "a replay is {\"stream\":\"…\",\"subject\":\"…\",\"kind\":\"event|reaction|restore|accept\"}");
     bool reaction = strcmp(kind, FURROW_DEADLETTER_REACTION) == 0;
-    if (!reaction && strcmp(kind, "event") != 0)
-        return furrow_fail(err, FURROW_INVALID_ARGUMENT, "kind is \"%.20s\": use event or reaction", kind);
+    bool accept = strcmp(kind, "accept") == 0, whole = accept || strcmp(kind, "restore") == 0;
+    if (!reaction && !whole && strcmp(kind, "event") != 0)
+        return furrow_fail(err, FURROW_INVALID_ARGUMENT, "kind is \"%.20s\": use event, reaction, restore or accept",
+                           kind);
     furrow_replica *replica = find_replica(service, stream);
     if (!replica)
         return furrow_fail(err, FURROW_FAILED_PRECONDITION, "%s keeps nothing of stream %.64s (any more)",
                            service->definition->name, stream);
     uint64_t deadline_ns = furrow_clock_now_ns() + REPLAY_MS * FURROW_NS_PER_MS;
     (void)furrow_task_set_deadline(deadline_ns);
-    furrow_status status = furrow_replica_redo(replica, subject, reaction, deadline_ns, version, err);
+    furrow_status status = whole ? restore(replica, accept, version, err)
+                                 : furrow_replica_redo(replica, subject, reaction, deadline_ns, version, err);
     furrow_logger(status == FURROW_OK ? FURROW_LOG_INFO : FURROW_LOG_WARN, "replay", "subject=%s kind=%s outcome=%s",
                   subject, kind, status == FURROW_OK ? "OK" : err->text);
     return status;
@@ -191,6 +206,11 @@ static void report_replica(furrow_letters *letters, size_t at)
         furrow_logger(FURROW_LOG_ERROR, "dead letter", "count=%llu last=%s", (unsigned long long)(put - seen->put),
                       furrow_replica_last_letter(replica));
         letters->due_ns = 0;
+    }
+    if (strcmp(furrow_replica_restored(replica), seen->restored) != 0) {
+        snprintf(seen->restored, sizeof seen->restored, "%s", furrow_replica_restored(replica));
+        furrow_logger(FURROW_LOG_WARN, "restored", "stream=%s what=%s", furrow_assembly_stream(service, at),
+                      seen->restored);
     }
     if (stats.reaction_failures != seen->failures)
         furrow_logger(

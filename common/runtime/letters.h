@@ -5,6 +5,8 @@
  *
  * A request is a JSON object with the texts "stream", "subject" and "kind" ("event" or "reaction"). Its answer is
  * {"version":"<sequence>"}, of the state that is applied now, or an error as any method's (Nats-Service-Error and -Code).
+ * The kinds "restore" and "accept" (`furrow restore`) are of all that the stream lost, and have no subject; their answer
+ * is "1" when there is something to do, which is begun, and else "0".
  * Who may ask is a matter of NATS's permissions: the operator alone.
  * Threads: the loop's.
  */

@@ -10,12 +10,12 @@
 #include "runtime/alarm.h"
 #include "runtime/assembly.h"
 #include "runtime/config.h"
+#include "runtime/owners.h"
+#include "runtime/versions.h"
 #include "wire/json.h"
 
 #include <stdlib.h>
 #include <unistd.h>
-
-#define RESTORE_ARENA_BYTES ((size_t)128 << 20) /* the states that a log keeps of one entity */
 
 static size_t count_entities(const furrow_service_definition *definition)
 {
@@ -98,15 +98,6 @@ static furrow_status reach_foreign(furrow_service *service, const furrow_replica
     return furrow_js_import(service->log, contract->stream, contract->owner, err);
 }
 
-/* An event that is no state lies on an own entity's subject: reading the newest state puts that right. */
-static furrow_status restore_own(void *user, const furrow_entity_contract *own, const char *id, furrow_error *err)
-{
-    FURROW_AUTO(furrow_arena) arena = furrow_arena_create(RESTORE_ARENA_BYTES);
-    furrow_state unused;
-    if (!arena) return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "out of memory");
-    return furrow_entity_load_log(furrow_service_entity(user, own), id, arena, &unused, err);
-}
-
 /* An own entity and the replica that keeps its records share one table. */
 static furrow_status make_entities(furrow_service *service, furrow_error *err)
 {
@@ -114,9 +105,12 @@ static furrow_status make_entities(furrow_service *service, furrow_error *err)
     for (size_t i = 0; i < service->entity_count; i++) {
         const furrow_entity_contract *contract = definition->entities[i].contract;
         furrow_rules_fn *rules = definition->entities[i].rules;
-        furrow_status status =
-            make_replica(service, (furrow_replica_options){.own = contract, .rules = rules, .restore = restore_own},
-                         &service->own[i], err);
+        furrow_replica_options own = {.own = contract,
+                                      .rules = rules,
+                                      .restore = furrow_owners_restore,
+                                      .republish = furrow_owners_republish};
+        furrow_status status = furrow_owners_loss(service->config.log_loss, &own.loss, err);
+        if (status == FURROW_OK) status = make_replica(service, own, &service->own[i], err);
         if (status != FURROW_OK) return status;
         service->entities[i] =
             furrow_entity_create(&(furrow_entity_options){.contract = contract,
@@ -199,23 +193,6 @@ static bool is_ready(void *user, const char **why)
         return false;
     }
     return true;
-}
-
-/* Furrow-After: whichever own entity or replica the subject belongs to. */
-static furrow_status wait_after(void *user, const furrow_version_token *token, uint64_t deadline_ns, furrow_error *err)
-{
-    furrow_service *service = user;
-    for (size_t i = 0; i < furrow_assembly_replicas(service); i++) {
-        const char *entity = i < service->entity_count
-                                 ? service->definition->entities[i].contract->name
-                                 : service->definition->replicas[i - service->entity_count].contract->entity;
-        furrow_bytes id;
-        if (furrow_subject_id(token->subject, entity, &id, NULL) != FURROW_OK) continue;
-        char text[FURROW_ID_MAX + 1];
-        snprintf(text, sizeof text, "%.*s", (int)id.len, (const char *)id.data);
-        return furrow_replica_wait(furrow_assembly_replica(service, i), text, token->sequence, deadline_ns, err);
-    }
-    return FURROW_OK; /* of what is not kept here nothing is answered either */
 }
 
 /* Furrow-Max-Age: as old as the oldest of all that is kept. */
@@ -314,7 +291,8 @@ static furrow_status make_server(furrow_service *service, furrow_error *err)
                                                       .secret = service->secret,
                                                       .max_results = (size_t)config->results_max,
                                                       .max_result_bytes = (size_t)config->results_mb << 20,
-                                                      .after = wait_after,
+                                                      .after = furrow_versions_await,
+                                                      .epoch = furrow_versions_epoch,
                                                       .age = check_age,
                                                       .ready = is_ready,
                                                       .user = service},

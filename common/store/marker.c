@@ -109,3 +109,16 @@ furrow_status furrow_marker_move(furrow_table *table, const furrow_marker *from,
                                  furrow_bytes_of(to->run_id),  furrow_bytes_of(position)};
     return call_step(table, FURROW_FUNCTION("move"), args, 8, moved, err);
 }
+
+furrow_status furrow_marker_note(furrow_table *table, uint64_t version, int64_t time_ns, furrow_error *err)
+{
+    char seen[24], time[24];
+    furrow_value answer;
+    snprintf(seen, sizeof seen, "%llu", (unsigned long long)version);
+    snprintf(time, sizeof time, "%lld", (long long)time_ns);
+    const furrow_bytes args[] = {furrow_bytes_of(table->trust.build), furrow_bytes_of(seen), furrow_bytes_of(seen),
+                                 furrow_bytes_of(time)};
+    furrow_status status =
+        furrow_pipeline_ask(table->store, FURROW_FUNCTION("note"), &table->build_key, 1, args, 4, NULL, &answer, err);
+    return status ? furrow_wrap(err, "marker of %s", table->options.entity) : FURROW_OK;
+}

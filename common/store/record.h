@@ -123,6 +123,21 @@ furrow_status furrow_record_apply(furrow_table *table, const furrow_record_write
 void furrow_record_vouch(furrow_table *table, const furrow_record_write *write);
 bool furrow_record_vouched(const furrow_table *table, const furrow_record_write *write);
 
+/*
+ * All ids that have a record, or had one, page by page, with what lies there, whatever it is worth. *walk is zeroed at the
+ * beginning; *count 0: that was all. What is written meanwhile may be there or not; one id may come twice. `found` is
+ * false of one that was deleted longer ago than Redis remembers.
+ */
+typedef struct furrow_walked {
+    const char *id;
+    furrow_record record;
+} furrow_walked;
+typedef struct furrow_walk {
+    size_t at, taken; /* elements of the list: how many were walked, and by the last page */
+} furrow_walk;
+furrow_status furrow_record_walk(furrow_table *table, furrow_walk *walk, furrow_arena *arena, furrow_walked **out,
+                                 size_t *count, furrow_error *err) FURROW_MUST_USE;
+
 /* Pending reactions: (old, new) since the last one handled. */
 typedef struct furrow_record_reaction {
     const char *id;
@@ -183,7 +198,7 @@ typedef struct furrow_marker {
     bool found;
     char build[FURROW_ID_SIZE];
     char shape[33];
-    int64_t epoch_ns;  /* the stream's creation time */
+    int64_t epoch_ns;  /* of the log: when it began (wire/epoch.h) */
     uint64_t position; /* every event up to here has been applied */
     char run_id[41];   /* of the Redis process for which position was last known to hold; "" while it is filled */
     uint64_t newest;   /* the newest version that was written */
@@ -199,6 +214,10 @@ furrow_status furrow_marker_begin(furrow_table *table, const furrow_marker *from
  * in one step; the position only grows. *@moved false: they are not (a flush, another process's repair), and nothing
  * was written. */
 furrow_status furrow_marker_move(furrow_table *table, const furrow_marker *from, const furrow_marker *to, bool *moved,
+                                 furrow_error *err) FURROW_MUST_USE;
+
+/* An event that changes no record was seen in this build: by it, too, the log is known again. */
+furrow_status furrow_marker_note(furrow_table *table, uint64_t version, int64_t time_ns,
                                  furrow_error *err) FURROW_MUST_USE;
 
 /* Deletes indexes, reactions (pending and parked) and records in bounded steps, as long as the table belongs to @build (begun for it, or "":

@@ -67,6 +67,16 @@ void furrow_table_know_log(furrow_table *table, bool known)
     if (known) wake_all(table);
 }
 
+void furrow_table_set_epoch(furrow_table *table, int64_t begun)
+{
+    table->epoch = begun;
+}
+
+int64_t furrow_table_epoch(const furrow_table *table)
+{
+    return table->epoch;
+}
+
 uint64_t furrow_table_moment(const furrow_table *table)
 {
     return table->trust.moment;

@@ -50,6 +50,10 @@ bool furrow_table_trusted(const furrow_table *table);
 void furrow_table_know_log(furrow_table *table, bool known);
 furrow_status furrow_table_await_log(furrow_table *table, uint64_t deadline_ns, furrow_error *err) FURROW_MUST_USE;
 
+/* Of the log that the records are of (wire/epoch.h), as it was last seen; 0: not yet. */
+void furrow_table_set_epoch(furrow_table *table, int64_t begun);
+int64_t furrow_table_epoch(const furrow_table *table);
+
 /* Grows with each doubt. */
 uint64_t furrow_table_moment(const furrow_table *table);
 

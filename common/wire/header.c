@@ -5,6 +5,7 @@
 #include "wire/header.h"
 
 #include "base/number.h"
+#include "wire/epoch.h"
 
 #include <stdio.h>
 
@@ -110,12 +111,13 @@ static bool subject_char(char c)
     return c > ' ' && c <= '~' && c != '*' && c != '>' && c != '=' && c != ',';
 }
 
-/* One "<subject>=<sequence>" at *at, which moves past it and the blanks behind it. */
+/* One "<subject>=<sequence>", or with "@<epoch>" behind, at *at, which moves past it and the blanks behind it. */
 static bool parse_token(const char **at, furrow_version_token *out)
 {
     const char *text = *at + strspn(*at, " \t");
     size_t len = 0;
     uint64_t sequence;
+    int64_t epoch = 0;
 
     while (subject_char(text[len])) len++;
     if (len == 0 || len >= FURROW_SUBJECT_MAX || text[len] != '=') return false;
@@ -123,10 +125,16 @@ static bool parse_token(const char **at, furrow_version_token *out)
     size_t digits = furrow_number_digits(furrow_bytes_of(digit));
     if (!furrow_number_parse((furrow_bytes){digit, digits}, UINT64_MAX, &sequence)) return false;
     digit += digits;
+    if (*digit == '@') {
+        size_t hex = furrow_epoch_hex_parse(digit + 1, &epoch);
+        if (hex == 0) return false;
+        digit += 1 + hex;
+    }
     if (out) {
         memcpy(out->subject, text, len);
         out->subject[len] = '\0';
         out->sequence = sequence;
+        out->epoch = epoch;
     }
     *at = digit + strspn(digit, " \t");
     return true;
@@ -145,7 +153,7 @@ furrow_status furrow_header_parse_after(const char *text, furrow_version_token o
                                    FURROW_AFTER_MAX);
             if (!parse_token(&at, pass ? &out[found] : NULL) || (*at != ',' && *at != '\0'))
                 return furrow_fail(err, FURROW_INVALID_ARGUMENT,
-                                   FURROW_HEADER_AFTER " must be <subject>=<sequence>[,…], pair %zu is not", found + 1);
+                                   FURROW_HEADER_AFTER " must be <subject>=<sequence>[@<epoch>][,…], pair %zu is not", found + 1);
             found++;
             if (*at == '\0') break;
         }

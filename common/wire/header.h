@@ -55,12 +55,13 @@ furrow_status furrow_header_encoding(const char *content_type, const void *body,
  */
 furrow_status furrow_header_accept(const char *accept, furrow_encoding *out, furrow_error *err) FURROW_MUST_USE;
 
-/* One "<subject>=<sequence>" of Furrow-Version and Furrow-After; a Furrow-After is a comma-separated list of at
- * most 16. */
+/* One "<subject>=<sequence>@<epoch>" of Furrow-Version and Furrow-After (epoch.h); a Furrow-After is a comma-separated
+ * list of at most 16. Without its epoch a sequence is one of whatever log there is. */
 #define FURROW_AFTER_MAX 16
 typedef struct furrow_version_token {
     char subject[FURROW_SUBJECT_MAX];
     uint64_t sequence;
+    int64_t epoch; /* 0: not said */
 } furrow_version_token;
 furrow_status furrow_header_parse_after(const char *text, furrow_version_token out[FURROW_AFTER_MAX], size_t *count,
                                         furrow_error *err) FURROW_MUST_USE;

@@ -39,6 +39,7 @@ int cli_keys(cli *tool);
 int cli_lineage(cli *tool);
 int cli_permissions(cli *tool);
 int cli_provision(cli *tool);
+int cli_restore(cli *tool);
 int cli_seed(cli *tool);
 
 #define CLI_INBOX_MAX 96

@@ -56,6 +56,11 @@ static const cli_command commands[] = {
      "what services could not apply, with the reason; replay: apply the newest state once more, when the cause is\n"
      "      mended; discard: take it away. LETTER is <service>/<number>, as list shows it",
      cli_deadletter},
+    {"restore", "SERVICE [--accept] [--wait SECONDS]",
+     "when the log of an entity of SERVICE lost something that its Redis still holds, and SERVICE waits for a word:\n"
+     "      publish it again (--accept: do without it, and take the log for the truth); then until SERVICE serves\n"
+     "      (60 seconds). Safe to run again; nothing to restore is no error",
+     cli_restore},
     {"decode", "[--record] MESSAGE", "protobuf bytes on standard input to JSON; --record: as they lie in Redis",
      cli_decode},
 };

@@ -56,7 +56,7 @@ static void keeps_the_subset(test_mesh *mesh)
     mesh_put(mesh, "e1", "Ana B", 2);
     mesh_put(mesh, "e2", "Bo", 1);
     uint64_t gone = mesh_delete(mesh, "e2");
-    ck_assert_int_eq(furrow_replica_wait(replica, "e2", gone, soon(10000), &err), FURROW_OK);
+    ck_assert_int_eq(furrow_replica_wait(replica, "e2", gone, 0, soon(10000), &err), FURROW_OK);
     ck_assert_int_eq(furrow_replica_get(replica, "e2", arena, &message, &version, &err), FURROW_OK);
     ck_assert_ptr_null(message);
     ck_assert_uint_eq(version, gone);
@@ -137,7 +137,7 @@ static void buries_poison(test_mesh *mesh)
 
     uint64_t better = mesh_put(mesh, "e2", "Bo", 1);
     furrow_error err = {0};
-    ck_assert_int_eq(furrow_replica_wait(replica, "e2", better, soon(10000), &err), FURROW_OK);
+    ck_assert_int_eq(furrow_replica_wait(replica, "e2", better, 0, soon(10000), &err), FURROW_OK);
     mesh_end(replica);
 }
 
@@ -270,7 +270,7 @@ static void waits_for_versions(test_mesh *mesh)
     mesh_await_ready(replica);
     for (int i = 0; i < 20; i++) {
         uint64_t version = mesh_put(mesh, "e1", i % 2 ? "Ana" : "Bo", 1);
-        ck_assert_int_eq(furrow_replica_wait(replica, "e1", version, soon(10000), &err), FURROW_OK);
+        ck_assert_int_eq(furrow_replica_wait(replica, "e1", version, 0, soon(10000), &err), FURROW_OK);
         FURROW_AUTO(furrow_arena) arena = furrow_arena_create(0);
         ProtobufCMessage *message = NULL;
         uint64_t found = 0;
@@ -278,12 +278,12 @@ static void waits_for_versions(test_mesh *mesh)
         ck_assert_uint_ge(found, version);
     }
     uint64_t begun = furrow_clock_now_ns();
-    ck_assert_int_eq(furrow_replica_wait(replica, "e1", 1000, soon(50), &err), FURROW_DEADLINE_EXCEEDED);
+    ck_assert_int_eq(furrow_replica_wait(replica, "e1", 1000, 0, soon(50), &err), FURROW_DEADLINE_EXCEEDED);
     ck_assert_uint_lt(furrow_clock_now_ns() - begun, 2 * FURROW_NS_PER_S);
     mesh_put(mesh, "e2", "Bo", 1);
     mesh_await_rest(mesh, "timesheet");
     AWAIT(mesh_stats(replica).position >= 21);
-    ck_assert_int_eq(furrow_replica_wait(replica, "unknown", 21, soon(50), &err), FURROW_OK);
+    ck_assert_int_eq(furrow_replica_wait(replica, "unknown", 21, 0, soon(50), &err), FURROW_OK);
     AWAIT(mesh_stats(replica).age_ns == 0);
     mesh_end(replica);
 }

@@ -2,6 +2,8 @@
  * had. */
 #include "replica_mesh.h"
 
+#include "store/trust.h"
+
 #include "support/tempdir.h"
 
 #include <signal.h>
@@ -127,6 +129,7 @@ static void outlives_nats(test_mesh *mesh)
 {
     furrow_replica *replica = mesh_settled(mesh, 500);
     for (int round = 1; round <= 3; round++) {
+        AWAIT(furrow_table_trusted(furrow_replica_table(replica))); /* it has looked since NATS came back */
         mesh_put_many(mesh, "p", 0, 3000, round);
         furrow_test_server_kill(mesh->nats);
         AWAIT(!furrow_link_connected(mesh->link));

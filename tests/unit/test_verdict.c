@@ -19,6 +19,9 @@ static furrow_sight well(void)
         .settled = true,
         .marker = {.found = true, .shape = SHAPE, .epoch_ns = 7, .position = 100, .run_id = RUN},
         .stream = {.created_ns = 7, .first_seq = 1, .last_seq = 120, .messages = 120},
+        .epoch = {.begun = 7, .whole = true},
+        .loss = FURROW_LOSS_WAIT,
+        .loss_anew = FURROW_LOSS_WAIT,
         .run_id = RUN,
         .seen_run_id = RUN,
         .seen_position = 100,
@@ -61,6 +64,8 @@ START_TEST(an_owner_in_a_new_shape_looks_at_what_the_old_one_knows)
     sight.elder.newest = 0;
     sight.elder.epoch_ns = 8;
     check_verdict(sight, FURROW_VERDICT_REFUSE, 0);
+    sight.loss = FURROW_LOSS_RESTORE;
+    check_verdict(sight, FURROW_VERDICT_RESTORE, 0);
     sight.own = false;
     check_verdict(sight, FURROW_VERDICT_REBUILD, 0);
 }
@@ -102,7 +107,7 @@ END_TEST
 START_TEST(a_stream_made_again_is_rebuilt_but_an_owner_never_wipes_itself)
 {
     furrow_sight sight = well();
-    sight.stream.created_ns = 8;
+    sight.stream.created_ns = sight.epoch.begun = 8;
     check_verdict(sight, FURROW_VERDICT_REBUILD, 0);
     sight.own = true;
     check_verdict(sight, FURROW_VERDICT_REFUSE, 0);
@@ -157,6 +162,61 @@ START_TEST(a_log_that_grew_again_after_it_went_back_is_told_by_its_event)
 }
 END_TEST
 
+/* An owner's, each way of what to do about it. */
+START_TEST(an_owner_does_about_a_log_that_lost_something_what_it_is_told)
+{
+    static const furrow_verdict_kind kinds[] = {FURROW_VERDICT_RESTORE, FURROW_VERDICT_REFUSE, FURROW_VERDICT_ACCEPT};
+    for (int mode = FURROW_LOSS_RESTORE; mode <= FURROW_LOSS_ACCEPT; mode++) {
+        furrow_sight back = well(), anew = well();
+        back.own = anew.own = true;
+        back.loss = anew.loss_anew = (furrow_loss_mode)mode;
+        back.stream.last_seq = 99;
+        check_verdict(back, kinds[mode], 0);
+        back.stream.last_seq = 120;
+        back.epoch.begun = 6; /* it went back to before an epoch that the records are of */
+        check_verdict(back, kinds[mode], 0);
+        strcpy(back.run_id, NEWRUN);
+        back.settled = false;
+        strcpy(back.marker.shape, OTHER); /* what would be cleared is rescued first */
+        check_verdict(back, kinds[mode], 0);
+        anew.epoch.begun = anew.stream.created_ns = 8;
+        check_verdict(anew, kinds[mode], 0);
+    }
+}
+END_TEST
+
+START_TEST(a_restore_that_was_begun_is_finished_by_the_owner_and_waited_for_by_others)
+{
+    furrow_sight sight = well();
+    sight.epoch = (furrow_epoch){.begun = 9, .before = 7};
+    sight.epoch_seq = 121;
+    check_verdict(sight, FURROW_VERDICT_WAIT, 0);
+    sight.own = true;
+    check_verdict(sight, FURROW_VERDICT_RESTORE, 0);
+    sight.marker = (furrow_marker){0}; /* Redis has nothing left to restore it from: then that is all */
+    check_verdict(sight, FURROW_VERDICT_RESTORE, 0);
+}
+END_TEST
+
+START_TEST(records_from_before_a_restored_log_are_built_again)
+{
+    furrow_sight sight = well();
+    sight.epoch = (furrow_epoch){.begun = 9, .before = 7, .whole = true};
+    sight.epoch_seq = 121;
+    check_verdict(sight, FURROW_VERDICT_REBUILD, 0);
+    sight.own = true;
+    sight.loss = FURROW_LOSS_RESTORE;
+    check_verdict(sight, FURROW_VERDICT_RESTORE, 0); /* out of others' records; these may have more */
+    sight.epoch.accepted = true;
+    check_verdict(sight, FURROW_VERDICT_REBUILD, 0);
+    sight.epoch.accepted = false;
+    sight.epoch.before = 8; /* there was another restore in between */
+    check_verdict(sight, FURROW_VERDICT_REBUILD, 0);
+    sight.marker.epoch_ns = 9;
+    check_verdict(sight, FURROW_VERDICT_FOLLOW, 100);
+}
+END_TEST
+
 START_TEST(a_restarted_redis_is_replayed_from_its_position)
 {
     furrow_sight sight = well_at_start();
@@ -188,7 +248,7 @@ END_TEST
 START_TEST(wrong_records_come_before_missing_ones)
 {
     furrow_sight sight = well();
-    sight.stream.created_ns = 8;
+    sight.stream.created_ns = sight.epoch.begun = 8;
     strcpy(sight.run_id, NEWRUN);
     check_verdict(sight, FURROW_VERDICT_REBUILD, 0);
     strcpy(sight.marker.shape, OTHER);
@@ -209,6 +269,9 @@ int main(void)
     tcase_add_test(tests, a_log_that_went_back_is_rebuilt_but_an_owner_never_wipes_itself);
     tcase_add_test(tests, a_log_that_has_less_than_was_written_went_back);
     tcase_add_test(tests, a_log_that_grew_again_after_it_went_back_is_told_by_its_event);
+    tcase_add_test(tests, an_owner_does_about_a_log_that_lost_something_what_it_is_told);
+    tcase_add_test(tests, a_restore_that_was_begun_is_finished_by_the_owner_and_waited_for_by_others);
+    tcase_add_test(tests, records_from_before_a_restored_log_are_built_again);
     tcase_add_test(tests, a_restarted_redis_is_replayed_from_its_position);
     tcase_add_test(tests, a_redis_restarted_under_us_is_replayed_from_the_older_position);
     tcase_add_test(tests, a_starving_consumer_is_made_up_for);

@@ -1,0 +1,89 @@
+/*
+ * furrow restore: tells a service what to do about a log of its own that lost something. The service itself does it, as
+ * it has the records: it is asked for each of its streams, and then until it serves.
+ */
+#include "cli/cli.h"
+
+#include "base/clock.h"
+#include "cli/contracts.h"
+#include "wire/json.h"
+
+#define ASK_MS   6000
+#define AGAIN_MS 100
+
+/* "1": it has begun; "0": there is nothing to do. */
+static furrow_status ask(cli *tool, const char *service, const char *stream, bool accept, bool *needed,
+                         furrow_error *err)
+{
+    char subject[FURROW_SUBJECT_MAX], body[256], *version = NULL;
+    FURROW_AUTO(furrow_msg) reply = NULL;
+    FURROW_AUTO(furrow_arena) arena = furrow_arena_create(0);
+    snprintf(subject, sizeof subject, "furrow.v1.Replay.%s", service);
+    snprintf(body, sizeof body, "{\"stream\":\"%s\",\"subject\":\"\",\"kind\":\"%s\"}", stream,
+             accept ? "accept" : "restore");
+    furrow_outgoing out = {.subject = subject, .data = furrow_bytes_of(body)};
+    furrow_status status = furrow_link_request(tool->link, &out, furrow_clock_now_ns() + ASK_MS * FURROW_NS_PER_MS,
+                                               &reply, err);
+    if (status == FURROW_UNAVAILABLE || status == FURROW_DEADLINE_EXCEEDED)
+        return furrow_wrap(err, "%s itself restores it, and must run", service);
+    if (status == FURROW_OK) status = furrow_client_reply_status(reply, err);
+    if (status != FURROW_OK) return status;
+    if (!furrow_json_find_text(reply->data, "version", arena, &version))
+        return furrow_fail(err, FURROW_INTERNAL, "what answered for %s is no service of Furrow", service);
+    *needed = strcmp(version, "0") != 0;
+    return FURROW_OK;
+}
+
+static void ask_each(cli *tool, const char *service, bool accept)
+{
+    for (size_t f = 0; f < cli_contract_count; f++)
+        for (size_t i = 0; i < cli_contracts[f]->entity_count; i++) {
+            const furrow_entity_contract *entity = cli_contracts[f]->entities[i];
+            furrow_error err;
+            bool needed = false;
+            if (strcmp(entity->owner, service) != 0) continue;
+            if (ask(tool, service, entity->stream, accept, &needed, &err) != FURROW_OK)
+                cli_fail_error(tool, entity->stream, &err);
+            else
+                printf("%-16s %s\n", entity->stream,
+                       !needed  ? "nothing to restore"
+                       : accept ? "the loss is accepted"
+                                : "is restored");
+        }
+}
+
+static bool serves(cli *tool, const char *service, furrow_arena *arena, const char **why)
+{
+    char subject[FURROW_SUBJECT_MAX], *status = NULL, *text = NULL;
+    furrow_error err;
+    FURROW_AUTO(furrow_msg) reply = NULL;
+    snprintf(subject, sizeof subject, "furrow.v1.Health.%s", service);
+    furrow_outgoing out = {.subject = subject};
+    furrow_arena_reset(arena);
+    *why = "no answer";
+    if (furrow_link_request(tool->link, &out, furrow_clock_now_ns() + 10 * AGAIN_MS * FURROW_NS_PER_MS, &reply, &err) !=
+        FURROW_OK)
+        return false;
+    if (furrow_json_find_text(reply->data, "why", arena, &text)) *why = text;
+    return furrow_json_find_text(reply->data, "status", arena, &status) && strcmp(status, "SERVING") == 0;
+}
+
+int cli_restore(cli *tool)
+{
+    bool accept = cli_flag(tool, "--accept");
+    int64_t wait_s = cli_option_number(tool, "--wait", 60, 0, 86400);
+    if (!cli_arguments(tool, 1, 1)) return tool->exit_code;
+    const char *service = tool->argv[0], *why = "";
+    if (!cli_has_service(service))
+        return cli_fail(tool, 2, "no contract here has a service %s (FURROW_CONTRACTS adds some)", service);
+    if (!cli_connect(tool)) return tool->exit_code;
+    ask_each(tool, service, accept);
+    uint64_t until = furrow_clock_now_ns() + (uint64_t)wait_s * FURROW_NS_PER_S;
+    FURROW_AUTO(furrow_arena) arena = furrow_arena_create(0);
+    while (tool->exit_code == 0 && !serves(tool, service, arena, &why)) {
+        if (furrow_clock_now_ns() >= until) return cli_fail(tool, 1, "%s does not serve yet: %s", service, why);
+        furrow_task_sleep_ms(AGAIN_MS);
+    }
+    if (tool->exit_code == 0) printf("%s serves\n", service);
+    return tool->exit_code;
+}
