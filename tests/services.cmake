@@ -32,6 +32,7 @@ foreach(name test_dark test_drain)
   target_compile_definitions(${name} PRIVATE FURROW_TEST_LOCATION="$<TARGET_FILE:location>"
     FURROW_TEST_TIMESHEET="$<TARGET_FILE:timesheet>" FURROW_TEST_STALLED_NAMES="$<TARGET_FILE:furrow_test_stalled_names>")
 endforeach()
+furrow_integration_test(test_forged furrow_test_farm)
 furrow_integration_test(test_slow_reader furrow_test_farm)
 furrow_integration_test(test_alarms furrow_test_farm)
 furrow_integration_test(test_accounts furrow_test_farm)

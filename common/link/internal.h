@@ -27,7 +27,7 @@
 #include <stdatomic.h>
 #include <uv.h>
 
-#define FURROW_LINK_INBOX_MAX     96 /* prefix and token */
+#define FURROW_LINK_INBOX_MAX     104 /* prefix and token */
 #define FURROW_LINK_COMPLAINT_MAX 512
 #define FURROW_LINK_REPLY_MAX     128 /* an inbox with the request's two tokens */
 #define FURROW_LINK_CONNECT_MS    2000

@@ -13,7 +13,7 @@
 #define RECONNECT_MAX_MS 5000
 #define MAX_BUFFERED     (64u << 20)
 #define MAX_PAYLOAD      (1u << 20)
-#define PREFIX_MAX       48
+#define PREFIX_MAX       80
 #define SECRET_BYTES     15 /* 20 characters */
 
 void furrow_link_opened(furrow_link *link)

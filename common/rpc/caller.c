@@ -12,10 +12,10 @@
 
 #define PROBES 8
 
-/* The first token of an inbox with a prefix of its own; two of a plain one. */
+/* The owner of an inbox with a prefix of its own; of a plain one the connection: two tokens. */
 static uint64_t id_of(const char *reply)
 {
-    size_t len = strcspn(reply, ".");
+    size_t len = furrow_subject_inbox_owner(reply).len;
     if (len == 3 && memcmp(reply, "_R_", 3) == 0) return 0;
     if (len == 6 && reply[len] == '.') {
         size_t token = strcspn(reply + len + 1, ".");

@@ -77,8 +77,8 @@ static furrow_status check_admission(furrow_call *call, furrow_error *err)
 }
 
 /*
- * A key belongs to who sent it: to the prefix of the inbox that waits for the answer, which NATS permissions let nobody
- * else listen to. So a guessed key finds nothing and blocks nothing. The rest of the inbox is new with each connection.
+ * A key belongs to who sent it: to the prefix of the inbox that waits for the answer, with its secret part, so that
+ * nobody else can name it. So a guessed key finds nothing and blocks nothing. The rest is new with each connection.
  */
 static furrow_status read_key(furrow_call *call, const char *key, furrow_error *err)
 {
@@ -92,7 +92,7 @@ static furrow_status read_key(furrow_call *call, const char *key, furrow_error *
         return furrow_fail(err, FURROW_INVALID_ARGUMENT,
                            FURROW_HEADER_IDEMPOTENCY_KEY " has %zu characters; allowed are 1 to %d", len, KEY_MAX);
     furrow_bytes parts[] = {
-        furrow_bytes_of(call->method->subject), furrow_subject_inbox_prefix(call->msg->reply), {key, len}};
+        furrow_bytes_of(call->method->subject), furrow_subject_inbox_owner(call->msg->reply), {key, len}};
     furrow_secret_hash(options->secret, "idempotency key", parts, 3, call->command.key);
     call->command.has_key = true;
     return FURROW_OK;

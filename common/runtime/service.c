@@ -17,6 +17,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#define INBOX_MAX 96
+
 static size_t count_entities(const furrow_service_definition *definition)
 {
     size_t count = 0;
@@ -48,15 +50,31 @@ static furrow_status load_secret(furrow_service *service, furrow_error *err)
     return service->secret ? FURROW_OK : furrow_wrap(err, "hash key");
 }
 
+/*
+ * With a secret at its end that all instances have, unless the setting brings one: others who call what it calls can
+ * neither listen there nor name it.
+ */
+static void name_inbox(const furrow_service *service, char out[INBOX_MAX])
+{
+    const char *name = service->definition->name, *set = service->config.nats_inbox;
+    uint8_t hash[FURROW_HASH_BYTES];
+    char hex[FURROW_HASH_HEX], prefix[INBOX_MAX];
+    furrow_secret_hash(service->secret, "inbox", &(furrow_bytes){name, strlen(name)}, 1, hash);
+    furrow_hash_hex(hash, hex);
+    snprintf(prefix, sizeof prefix, set ? "%s" : "_INBOX_%s", set ? set : name);
+    snprintf(out, INBOX_MAX, strstr(prefix, ".~") ? "%s" : "%s.~%.16s", prefix, hex);
+}
+
 static furrow_status connect_links(furrow_service *service, furrow_error *err)
 {
     const furrow_config *config = &service->config;
-    char inbox[96], name[96], log_name[104];
-    snprintf(inbox, sizeof inbox, "_INBOX_%s", service->definition->name);
+    char inbox[INBOX_MAX], name[96], log_name[104];
+    name_inbox(service, inbox);
     snprintf(name, sizeof name, "%s %s", service->definition->name, service->id);
     snprintf(log_name, sizeof log_name, "%s log", name);
     furrow_link_options options = furrow_config_link(config, name, inbox);
     furrow_link_options log_options = furrow_config_log_link(config, log_name, inbox);
+    options.inbox_prefix = log_options.inbox_prefix = inbox;
     service->link = furrow_link_create(service->loop, &options, err);
     if (!service->link) return furrow_wrap(err, "NATS");
     service->log = furrow_link_create(service->loop, &log_options, err);

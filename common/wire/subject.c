@@ -78,6 +78,15 @@ furrow_bytes furrow_subject_inbox_prefix(const char *reply)
     return (furrow_bytes){reply, strcspn(reply, ".")};
 }
 
+furrow_bytes furrow_subject_inbox_owner(const char *reply)
+{
+    furrow_bytes owner = furrow_subject_inbox_prefix(reply);
+    const char *rest = reply + owner.len;
+
+    if (rest[0] == '.' && rest[1] == '~') owner.len += 1 + strcspn(rest + 1, ".");
+    return owner;
+}
+
 /* The token at *at, which moves past its dot; false when it is empty or the text is used up. */
 static bool next_token(const char **at, furrow_bytes *token)
 {

@@ -35,6 +35,13 @@ bool furrow_subject_is_inbox(const char *reply);
  */
 furrow_bytes furrow_subject_inbox_prefix(const char *reply);
 
+/*
+ * The same with what nobody else can know: the next token, too, if it is one that its owner keeps secret, which begins
+ * with '~': "_INBOX_payroll.~Zk3…". NATS keeps others from listening to an inbox, not from naming it as a reply subject;
+ * whoever can name this one has been told it. "_R_" needs none: nats-server takes no such reply subject of a client.
+ */
+furrow_bytes furrow_subject_inbox_owner(const char *reply);
+
 /* The parts of a JetStream ack subject, $JS.ACK v1 and v2. */
 typedef struct furrow_ack {
     furrow_bytes stream, consumer; /* borrowed */

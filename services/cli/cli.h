@@ -44,8 +44,10 @@ int cli_seed(cli *tool);
 
 #define CLI_INBOX_MAX 96
 
-/* How the tool connects: the user of the key "scanner.nk" has the inbox prefix _INBOX_scanner, unless a setting names
- * another. @inbox is lent to what is returned. */
+#define CLI_INBOX_FILE "inbox" /* scanner.inbox, beside the key scanner.nk */
+
+/* How the tool connects: the user of the key "scanner.nk" has the inbox prefix that lies in scanner.inbox beside it, else
+ * _INBOX_scanner, unless a setting names another. @inbox is lent to what is returned. */
 furrow_link_options cli_link_options(const cli *tool, char inbox[CLI_INBOX_MAX]);
 
 /* Makes the tool's link, which connects in the background. False: the reason was printed. */

@@ -15,6 +15,7 @@
 
 #define KEY_BYTES      32
 #define PASSWORD_BYTES 24
+#define INBOX_BYTES    12
 #define CLIENTS_MAX    64 /* made at a time */
 
 static int failed(cli *tool, const char *path)
@@ -57,6 +58,18 @@ static bool make_password(cli *tool, const char *folder, const char *user)
     return good;
 }
 
+/* The prefix of its inboxes, of which only itself and whom it asks know the last part. */
+static bool make_inbox(cli *tool, const char *folder, const char *user)
+{
+    char path[CLI_PATH_MAX], prefix[CLI_INBOX_MAX], secret[2 * INBOX_BYTES + 1];
+    unsigned char random[INBOX_BYTES];
+    cli_key_path(path, folder, user, CLI_INBOX_FILE);
+    randombytes_buf(random, sizeof random);
+    sodium_bin2hex(secret, sizeof secret, random, sizeof random);
+    int len = snprintf(prefix, sizeof prefix, "_INBOX_%s.~%s", user, secret);
+    return make(tool, path, prefix, (size_t)len);
+}
+
 static bool make_random(cli *tool, const char *folder, const char *service, const char *kind)
 {
     char path[CLI_PATH_MAX];
@@ -81,6 +94,11 @@ static bool make_service(cli *tool, const char *folder, const char *service)
     snprintf(log, sizeof log, "%s" CLI_LOG_USER, service);
     return make_nkey(tool, folder, service) && make_nkey(tool, folder, log) && make_password(tool, folder, service) &&
            make_random(tool, folder, service, "secret") && make_seal(tool, folder, service);
+}
+
+static bool make_client(cli *tool, const char *folder, const char *user)
+{
+    return make_nkey(tool, folder, user) && make_inbox(tool, folder, user);
 }
 
 /* --client NAME, as often as it is given. */
@@ -112,7 +130,7 @@ int cli_keys(cli *tool)
     if (mkdir(folder, 0700) != 0 && errno != EEXIST) return failed(tool, folder);
     for (size_t i = 0; i < count && !tool->exit_code; i++) (void)make_service(tool, folder, services[i]);
     for (size_t i = 0; i < sizeof people / sizeof *people && !tool->exit_code; i++)
-        (void)(make_nkey(tool, folder, people[i]) && make_password(tool, folder, people[i]));
-    for (size_t i = 0; i < client_count && !tool->exit_code; i++) (void)make_nkey(tool, folder, clients[i]);
+        (void)(make_client(tool, folder, people[i]) && make_password(tool, folder, people[i]));
+    for (size_t i = 0; i < client_count && !tool->exit_code; i++) (void)make_client(tool, folder, clients[i]);
     return tool->exit_code;
 }

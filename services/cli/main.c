@@ -44,8 +44,8 @@ static const cli_command commands[] = {
      "                private fields left out; SAVED: IF ASKED less BYTES",
      cli_lineage},
     {"keys", "[--client NAME]… FOLDER",
-     "make the keys of every user that are missing: NKey seeds, Redis passwords, sealing keys;\n"
-     "      --client: one more client's, for each program its own",
+     "make the keys of every user that are missing: NKey seeds, secret prefixes of inboxes, Redis passwords,\n"
+     "      sealing keys; --client: one more client's, for each program its own",
      cli_keys},
     {"permissions", "[--format json | --format nats|redis --keys FOLDER] [--single-account]",
      "what every user may do in NATS and in Redis, as follows from the contracts;\n"
@@ -70,11 +70,12 @@ static void print_help(FILE *out)
     fprintf(out, "furrow: the tool of the Furrow mesh\n\n");
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
         fprintf(out, "  furrow %s %s\n      %s\n", commands[i].name, commands[i].arguments, commands[i].help);
-    fprintf(out,
-            "\nConnects by the FURROW_NATS_… settings, provision by FURROW_REDIS_… too; `employee --settings` "
-            "lists them.\n"
-            "The user of the key NAME.nk has the inbox _INBOX_NAME. FURROW_CONTRACTS: paths of shared objects with\n"
-            "the contracts of services of your own, separated by \":\".\n");
+    fprintf(
+        out,
+        "\nConnects by the FURROW_NATS_… settings, provision by FURROW_REDIS_… too; `employee --settings` "
+        "lists them.\n"
+        "The user of the key NAME.nk has the inbox that NAME.inbox beside it says, else _INBOX_NAME.\n"
+        "FURROW_CONTRACTS: paths of shared objects with the contracts of services of your own, separated by \":\".\n");
 }
 
 int cli_fail(cli *tool, int exit_code, const char *format, ...)
@@ -161,11 +162,23 @@ static const cli_command *find(const char *name)
     return NULL;
 }
 
+/* As it lies in @path; false when nothing does. */
+static bool read_inbox(const char *path, char inbox[CLI_INBOX_MAX])
+{
+    FILE *file = fopen(path, "re");
+    bool good = file && fgets(inbox, CLI_INBOX_MAX, file) && (inbox[strcspn(inbox, "\r\n")] = '\0', inbox[0]);
+    if (file) fclose(file);
+    return good;
+}
+
 furrow_link_options cli_link_options(const cli *tool, char inbox[CLI_INBOX_MAX])
 {
     const char *key = tool->config.nats_nkey ? tool->config.nats_nkey : "furrow", *slash = strrchr(key, '/');
     const char *name = slash ? slash + 1 : key, *end = strrchr(name, '.');
-    snprintf(inbox, CLI_INBOX_MAX, "_INBOX_%.*s", (int)(end && end > name ? (size_t)(end - name) : strlen(name)), name);
+    int folder_len = (int)(name - key), len = (int)(end && end > name ? end - name : (ptrdiff_t)strlen(name));
+    char path[CLI_PATH_MAX];
+    snprintf(path, sizeof path, "%.*s%.*s." CLI_INBOX_FILE, folder_len, key, len, name);
+    if (!read_inbox(path, inbox)) snprintf(inbox, CLI_INBOX_MAX, "_INBOX_%.*s", len, name);
     return furrow_config_link(&tool->config, "furrow", inbox);
 }
 

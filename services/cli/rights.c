@@ -215,10 +215,17 @@ static void show_log(rights *all, const char *service)
           "$JS.EVENT.ADVISORY.>");
 }
 
-/* Answers go to the inboxes of the mesh's users: nobody can guess one that somebody listens on. */
-static void add_inbox(rights *all, const char *user, const char *const *services, size_t service_count)
+/*
+ * Answers go to the inboxes of the mesh's users: nobody can guess one that somebody listens on. A client listens only
+ * under its secret prefix, by which services know it; they are not told what that is before it asks them something.
+ */
+static void add_inbox(rights *all, const char *user, const char *prefix, const char *const *services,
+                      size_t service_count)
 {
-    grant(&user_of(all, MESH, user)->subscribe, "_INBOX_%s.>", user);
+    if (prefix)
+        grant(&user_of(all, MESH, user)->subscribe, "%s.>", prefix);
+    else
+        grant(&user_of(all, MESH, user)->subscribe, "_INBOX_%s.>", user);
     for (size_t i = 0; i < service_count; i++) grant(&user_of(all, MESH, services[i])->publish, "_INBOX_%s.>", user);
 }
 
@@ -319,7 +326,7 @@ static void add_people_inboxes(rights *all, const char *const *services, size_t 
     }
 }
 
-rights *rights_make(const char *const *clients, size_t client_count, bool single, furrow_error *err)
+rights *rights_make(const rights_client *clients, size_t client_count, bool single, furrow_error *err)
 {
     const char *services[CLI_SERVICES_MAX];
     size_t count = cli_services(services);
@@ -327,10 +334,10 @@ rights *rights_make(const char *const *clients, size_t client_count, bool single
     FURROW_REQUIRE(all);
     all->single = single;
     for (size_t i = 0; i < count; i++) add_service(all, services[i]);
-    for (size_t i = 0; i < count; i++) add_inbox(all, services[i], services, count);
+    for (size_t i = 0; i < count; i++) add_inbox(all, services[i], NULL, services, count);
     for (size_t i = 0; i < client_count; i++) {
-        add_client(all, clients[i]);
-        add_inbox(all, clients[i], services, count);
+        add_client(all, clients[i].name);
+        add_inbox(all, clients[i].name, clients[i].inbox, services, count);
     }
     add_operator(all);
     add_inspector(all);

@@ -64,11 +64,17 @@ typedef struct rights {
     bool single;
 } rights;
 
+/* A user like CLI_CLIENT. */
+typedef struct rights_client {
+    const char *name;
+    const char *inbox; /* its secret prefix; NULL: any that begins with _INBOX_<name> */
+} rights_client;
+
 /*
- * @clients: names of users like CLI_CLIENT, which is one of them or not. Freed by rights_destroy. NULL: an entity that
+ * @clients: CLI_CLIENT is one of them or not. Freed by rights_destroy. NULL: an entity that
  * is kept has no owner among the contracts; @err says which.
  */
-rights *rights_make(const char *const *clients, size_t client_count, bool single, furrow_error *err);
+rights *rights_make(const rights_client *clients, size_t client_count, bool single, furrow_error *err);
 void rights_destroy(rights *all);
 
 #endif

@@ -85,7 +85,7 @@ class Production:
 
     def call(self, method, request):
         """As the user client, from outside of any pod."""
-        env = {"FURROW_NATS_URL": f"nats://127.0.0.1:{self.port['nats']}", "FURROW_NATS_INBOX": "_INBOX_client", "FURROW_NATS_NKEY": f"{self.folder}/keys/client.nk",
+        env = {"FURROW_NATS_URL": f"nats://127.0.0.1:{self.port['nats']}", "FURROW_NATS_NKEY": f"{self.folder}/keys/client.nk",
                "FURROW_NATS_CA": f"{self.folder}/ca.crt", "FURROW_NATS_CERT": f"{self.folder}/client.crt", "FURROW_NATS_KEY": f"{self.folder}/client.key"}
         done = subprocess.run([self.kubelet.programs["/usr/bin/furrow"], "call", method, json.dumps(request)], env=env, capture_output=True, text=True, timeout=60)
         check(f"{method} as client", done.returncode == 0, done.stdout + done.stderr)
@@ -93,7 +93,8 @@ class Production:
 
     def nats(self, user, *words):
         """The stock CLI, as @user."""
-        prefix = f"_INBOX_{user.split('.')[0]}"
+        secret = self.folder / "keys" / f"{user}.inbox"
+        prefix = secret.read_text() if secret.exists() else f"_INBOX_{user.split('.')[0]}"
         tls = ["--tlsca", f"{self.folder}/ca.crt", "--tlscert", f"{self.folder}/client.crt", "--tlskey", f"{self.folder}/client.key"]
         done = subprocess.run([self.nats_cli, "--server", f"nats://127.0.0.1:{self.port['nats']}", "--nkey", f"{self.folder}/keys/{user}.nk", "--inbox-prefix", prefix,
                                *tls, *words], env={"HOME": str(self.folder)}, capture_output=True, text=True, timeout=60)

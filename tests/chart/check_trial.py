@@ -131,7 +131,7 @@ def check_notes(trial, helm, nats):
         user = line.split("--user ")[1].split()[0] if "--user " in line else "client"
         env = {"NATS_URL": f"nats://127.0.0.1:{trial.port['nats']}", "HOME": str(trial.kubelet.folder), "NATS_USER": user,
                "NATS_PASSWORD": trial.kubelet.secret(f"{chart.RELEASE}-trial", f"{user}.nats").decode()}
-        done = subprocess.run([nats, *shlex.split(line)[1:]], env=env, capture_output=True, text=True, timeout=30)
+        done = subprocess.run([nats, *shlex.split(line.replace("$inbox", f"_INBOX_{user}.~secret"))[1:]], env=env, capture_output=True, text=True, timeout=30)
         [want] = [text for word, text in said.items() if word in line.split()]
         check(f"NOTES' command answers: {line.strip()}", done.returncode == 0 and want in done.stdout, done.stdout + done.stderr)
 

@@ -43,21 +43,27 @@ static char *key_path(farm *f, const char *user, const char *kind)
     return farm_text(f, "%s/%s.%s", f->keys, user, kind);
 }
 
-static char *password(farm *f, const char *user)
+static char *key_text(farm *f, const char *user, const char *kind)
 {
-    char *text = furrow_test_read_file(key_path(f, user, "redis"));
+    char *text = furrow_test_read_file(key_path(f, user, kind));
     char *kept = farm_text(f, "%s", text);
     free(text);
     return kept;
 }
 
+/* A service's two users have one, each in its account; people's is in their keys. */
+char *farm_inbox(farm *f, const char *user)
+{
+    if (access(key_path(f, user, "inbox"), R_OK) == 0) return key_text(f, user, "inbox");
+    return farm_text(f, "_INBOX_%.*s", (int)strcspn(user, "."), user);
+}
+
 furrow_link *farm_link_as(farm *f, const char *user)
 {
     furrow_error err = {0};
-    int name_len = (int)strcspn(user, "."); /* a service's two users have one prefix, each in its account */
     furrow_link_options options = {.url = furrow_test_server_url(f->nats),
                                    .nkey_seed = key_path(f, user, "nk"),
-                                   .inbox_prefix = farm_text(f, "_INBOX_%.*s", name_len, user),
+                                   .inbox_prefix = farm_inbox(f, user),
                                    .reconnect_max_ms = 100};
     furrow_link *link = furrow_link_create(f->loop, &options, &err);
     ck_assert_msg(link != NULL, "%s", err.text);
@@ -74,7 +80,7 @@ furrow_link *farm_log(farm *f, int service)
 
 char *farm_redis_cli(farm *f, const char *user)
 {
-    return farm_text(f, "REDISCLI_AUTH=%s redis-cli -s '%s' --user %s", password(f, user),
+    return farm_text(f, "REDISCLI_AUTH=%s redis-cli -s '%s' --user %s", key_text(f, user, "redis"),
                      furrow_test_server_socket(f->redis), user);
 }
 
@@ -145,7 +151,7 @@ static void start_servers(farm *f)
         furrow_test_redis_start(&(furrow_test_redis_options){.appendonly = true,
                                                              .args = (const char *const[]){"--aclfile", acl, NULL},
                                                              .user = "operator",
-                                                             .password = password(f, "operator")});
+                                                             .password = key_text(f, "operator", "redis")});
 }
 
 static void run_farm(void (*body)(farm *f), bool single_account)

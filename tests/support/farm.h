@@ -73,6 +73,8 @@ furrow_link *farm_caller(farm *f, const char *method);
 
 /* A second link, as @user ("inspector", "employee", "employee.log"); destroyed by the caller. */
 furrow_link *farm_link_as(farm *f, const char *user);
+/* The prefix of the inboxes that @user may listen on. */
+char *farm_inbox(farm *f, const char *user);
 /* A link with the rights of @service in its own account, where its log is. Lent. */
 furrow_link *farm_log(farm *f, int service);
 /* redis-cli with all it needs to be @user, as the beginning of a shell command. */

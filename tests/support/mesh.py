@@ -63,6 +63,11 @@ class Mesh:
     def nkey(self, user):
         return str(self.keys / f"{user}.nk")
 
+    def inbox(self, user):
+        """The prefix of the inboxes that @user may listen on."""
+        file = self.keys / f"{user}.inbox"
+        return file.read_text() if file.exists() else f"_INBOX_{user}"
+
     def __enter__(self):
         try:
             self.start_all()

@@ -34,13 +34,17 @@ START_TEST(an_inbox_is_its_prefixs_or_its_connections)
 {
     static const char *const same[][2] = {{"_INBOX_web.a.1", "_INBOX_web.b.2"},
                                           {"_INBOX_web", "_INBOX_web.x"},
+                                          {"_INBOX_web.~s.a.1", "_INBOX_web.~s.b.2"},
                                           {"_INBOX.abc.1", "_INBOX.abc.2"},
                                           {"_INBOX.one", "_INBOX.two"}},
-                             *const other[][2] = {{"_INBOX_web.a", "_INBOX_app.a"}, {"_INBOX.abc.1", "_INBOX.abd.1"}};
-    for (size_t i = 0; i < 4; i++)
+                             *const other[][2] = {{"_INBOX_web.a", "_INBOX_app.a"},
+                                                  {"_INBOX_web.~s.a", "_INBOX_web.a"},
+                                                  {"_INBOX_web.~s.a", "_INBOX_web.~t.a"},
+                                                  {"_INBOX.abc.1", "_INBOX.abd.1"}};
+    for (size_t i = 0; i < sizeof same / sizeof *same; i++)
         ck_assert_ptr_eq(furrow_caller_of(&callers, same[i][0], now_ns),
                          furrow_caller_of(&callers, same[i][1], now_ns));
-    for (size_t i = 0; i < 2; i++) {
+    for (size_t i = 0; i < sizeof other / sizeof *other; i++) {
         furrow_caller *one = furrow_caller_of(&callers, other[i][0], now_ns);
         one->waiting = 1; /* else its slot is free for the next */
         ck_assert_ptr_ne(one, furrow_caller_of(&callers, other[i][1], now_ns));

@@ -89,6 +89,22 @@ START_TEST(only_inboxes_are_answered)
 }
 END_TEST
 
+START_TEST(an_inboxs_owner_has_a_secret_that_its_name_has_not)
+{
+    static const char *const inboxes[][3] = {
+        {"_INBOX_payroll.~s3cret.abc.1", "_INBOX_payroll", "_INBOX_payroll.~s3cret"},
+        {"_INBOX_payroll.~s3cret", "_INBOX_payroll", "_INBOX_payroll.~s3cret"},
+        {"_INBOX_payroll.s3cret.abc.1", "_INBOX_payroll", "_INBOX_payroll"},
+        {"_INBOX_payroll", "_INBOX_payroll", "_INBOX_payroll"},
+        {"_INBOX.abc.1", "_INBOX", "_INBOX"},
+        {"_R_.abc.def", "_R_", "_R_"}};
+    for (size_t i = 0; i < sizeof inboxes / sizeof *inboxes; i++) {
+        ck_assert(furrow_bytes_equal(furrow_subject_inbox_prefix(inboxes[i][0]), furrow_bytes_of(inboxes[i][1])));
+        ck_assert(furrow_bytes_equal(furrow_subject_inbox_owner(inboxes[i][0]), furrow_bytes_of(inboxes[i][2])));
+    }
+}
+END_TEST
+
 START_TEST(an_inbox_tells_whose_it_is_by_its_first_token)
 {
     static const char *const inboxes[][2] = {{"_INBOX.abc.1", "_INBOX"},
@@ -159,6 +175,7 @@ int main(void)
     tcase_add_test(tests, a_wrong_id_leaves_the_subject_untouched);
     tcase_add_test(tests, another_entitys_subject_has_no_id_here);
     tcase_add_test(tests, only_inboxes_are_answered);
+    tcase_add_test(tests, an_inboxs_owner_has_a_secret_that_its_name_has_not);
     tcase_add_test(tests, an_inbox_tells_whose_it_is_by_its_first_token);
     tcase_add_test(tests, ack_subjects_of_both_versions_are_read);
     tcase_add_test(tests, other_subjects_are_no_acks);

@@ -63,7 +63,7 @@ def request(mesh, environment, case):
     """The answer's headers, as the CLI prints them behind the time of day, and its body."""
     user = case.get("as", "client")
     headers = [argument for name, value in case.get("headers", {}).items() for argument in ("-H", f"{name}:{value}")]
-    done = subprocess.run(["nats", "--nkey", mesh.nkey(user), "--inbox-prefix", f"_INBOX_{user}", "req", *headers, case["call"], json.dumps(case["request"])],
+    done = subprocess.run(["nats", "--nkey", mesh.nkey(user), "--inbox-prefix", mesh.inbox(user), "req", *headers, case["call"], json.dumps(case["request"])],
                           env=environment, capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL)
     bodies = [line for line in done.stdout.splitlines() if line.startswith("{")]
     assert done.returncode == 0 and len(bodies) == 1, done

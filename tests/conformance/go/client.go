@@ -52,7 +52,7 @@ func connect(url, keys, name string, known contracts) *user {
 	u := &user{errors: make(chan error, 16), contracts: known}
 	key := must(nats.NkeyOptionFromSeed(filepath.Join(keys, name+".nk")))
 	onError := nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { u.errors <- err })
-	u.connection = must(nats.Connect(url, key, nats.CustomInboxPrefix("_INBOX_"+name), onError))
+	u.connection = must(nats.Connect(url, key, nats.CustomInboxPrefix(string(must(os.ReadFile(filepath.Join(keys, name+".inbox"))))), onError))
 	return u
 }
 

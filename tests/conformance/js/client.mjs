@@ -155,7 +155,7 @@ async function thousandCalls() {
   const method = `${EMPLOYEES}.GetEmployee`;
   const { input, output } = contracts.methods.get(method);
   const before = await statistics("employee", "GetEmployee");
-  const inbox = createInbox("_INBOX_client");
+  const inbox = createInbox(client.connection.options.inboxPrefix);
   const answers = new Map();
   const all = new Promise((resolve, reject) => client.connection.subscribe(`${inbox}.*`, {
     callback(error, msg) {

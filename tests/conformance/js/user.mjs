@@ -31,7 +31,7 @@ export class User {
     user.connection = await connect({
       servers: url,
       authenticator: nkeyAuthenticator(readFileSync(`${keys}/${name}.nk`)),
-      inboxPrefix: `_INBOX_${name}`,
+      inboxPrefix: readFileSync(`${keys}/${name}.inbox`, "utf8"),
     });
     return user;
   }

@@ -96,7 +96,7 @@ async def call(client, method, body):
 
 
 async def use(mesh):
-    client = await nats.connect(mesh.url, nkeys_seed=mesh.nkey("client"), inbox_prefix=b"_INBOX_client")
+    client = await nats.connect(mesh.url, nkeys_seed=mesh.nkey("client"), inbox_prefix=mesh.inbox("client"))
     hire = {"id": "E1", "givenName": "Ana", "familyName": "Cruz", "badge": "1"}
     await client.request("employee.v1.EmployeeService.HireEmployee", json.dumps(hire).encode(), timeout=10)
     code, answer = await call(client, "PickBin", {"id": "B0", "employeeId": "E9", "grams": 1})

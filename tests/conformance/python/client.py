@@ -5,6 +5,7 @@ Knows of Furrow only what its .proto files and the documented headers say. Run b
 import asyncio
 import base64
 import json
+import pathlib
 import sys
 
 import nats
@@ -77,7 +78,8 @@ class User:
     @classmethod
     async def connect(cls, url, keys, name):
         errors = asyncio.Queue()
-        connection = await nats.connect(url, nkeys_seed=f"{keys}/{name}.nk", inbox_prefix=f"_INBOX_{name}", error_cb=errors.put)
+        inbox = pathlib.Path(f"{keys}/{name}.inbox").read_text()
+        connection = await nats.connect(url, nkeys_seed=f"{keys}/{name}.nk", inbox_prefix=inbox, error_cb=errors.put)
         return cls(connection, errors)
 
     async def reply(self, method, body, headers=None):

@@ -8,8 +8,8 @@ import nats
 
 
 async def main(seed, method, request):
-    user = pathlib.Path(seed).stem  # each user has an inbox of its own
-    connection = await nats.connect(os.environ["NATS_URL"], nkeys_seed=seed, inbox_prefix=f"_INBOX_{user}")
+    inbox = pathlib.Path(seed).with_suffix(".inbox").read_text()  # each user has a prefix of its own
+    connection = await nats.connect(os.environ["NATS_URL"], nkeys_seed=seed, inbox_prefix=inbox)
     reply = await connection.request(method, request.encode(), timeout=5)
     await connection.close()
     if reply.headers and "Nats-Service-Error-Code" in reply.headers:

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"log"
 	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -16,12 +15,15 @@ import (
 func main() {
 	log.SetFlags(0)
 	seed, method, request := os.Args[1], os.Args[2], os.Args[3]
-	user := strings.TrimSuffix(filepath.Base(seed), ".nk") // each user has an inbox of its own
+	inbox, err := os.ReadFile(strings.TrimSuffix(seed, ".nk") + ".inbox") // each user has a prefix of its own
+	if err != nil {
+		log.Fatal(err)
+	}
 	key, err := nats.NkeyOptionFromSeed(seed)
 	if err != nil {
 		log.Fatal(err)
 	}
-	connection, err := nats.Connect(os.Getenv("NATS_URL"), key, nats.CustomInboxPrefix("_INBOX_"+user))
+	connection, err := nats.Connect(os.Getenv("NATS_URL"), key, nats.CustomInboxPrefix(string(inbox)))
 	if err != nil {
 		log.Fatal(err)
 	}
