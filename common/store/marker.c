@@ -47,6 +47,23 @@ static void read_build(const furrow_value *value, furrow_marker *marker)
     marker->dated_ns = (int64_t)numbers[2];
 }
 
+furrow_status furrow_marker_of(const furrow_value *fields, const furrow_value *build, furrow_marker *out,
+                               furrow_error *err)
+{
+    furrow_marker marker = {.found = false};
+    if (fields->kind != FURROW_VALUE_LIST || fields->count != FIELDS)
+        return furrow_fail(err, FURROW_INTERNAL, "redis: HMGET answered something else");
+    copy_text(&fields->items[0], marker.build, sizeof marker.build);
+    read_build(build, &marker);
+    if (!marker.found) marker.build[0] = '\0';
+    copy_text(&fields->items[1], marker.shape, sizeof marker.shape);
+    marker.epoch_ns = (int64_t)number_of(&fields->items[2], INT64_MAX);
+    copy_text(&fields->items[3], marker.run_id, sizeof marker.run_id);
+    marker.position = number_of(&fields->items[4], UINT64_MAX);
+    *out = marker;
+    return FURROW_OK;
+}
+
 furrow_status furrow_marker_read(furrow_table *table, furrow_marker *out, furrow_error *err)
 {
     FURROW_AUTO(furrow_arena) arena = furrow_arena_create(ANSWER_BYTES);
@@ -60,18 +77,7 @@ furrow_status furrow_marker_read(furrow_table *table, furrow_marker *out, furrow
     furrow_status status = furrow_store_command(table->store, argv, 2 + FIELDS, arena, &fields, err);
     if (!status) status = furrow_store_command(table->store, build_argv, 2, arena, &build, err);
     if (status) return furrow_wrap(err, "marker of %s", table->options.entity);
-    if (fields.kind != FURROW_VALUE_LIST || fields.count != FIELDS)
-        return furrow_fail(err, FURROW_INTERNAL, "redis: HMGET answered something else");
-    furrow_marker marker = {.found = false};
-    copy_text(&fields.items[0], marker.build, sizeof marker.build);
-    read_build(&build, &marker);
-    if (!marker.found) marker.build[0] = '\0';
-    copy_text(&fields.items[1], marker.shape, sizeof marker.shape);
-    marker.epoch_ns = (int64_t)number_of(&fields.items[2], INT64_MAX);
-    copy_text(&fields.items[3], marker.run_id, sizeof marker.run_id);
-    marker.position = number_of(&fields.items[4], UINT64_MAX);
-    *out = marker;
-    return FURROW_OK;
+    return furrow_marker_of(&fields, &build, out, err);
 }
 
 /* Calls @function on marker and build; *done: it answered 1. */

@@ -53,6 +53,10 @@ uint64_t furrow_trust_until(void);
 furrow_status furrow_table_await(furrow_table *table, uint64_t until_ns, furrow_error *err) FURROW_MUST_USE;
 /* Is what stands at a build's key that of @build? */
 bool furrow_build_begins(furrow_bytes stored, const char *build);
+
+/* The marker that lies in the answers of its hash and of the build's key. INTERNAL when the first is no such answer. */
+furrow_status furrow_marker_of(const furrow_value *fields, const furrow_value *build, furrow_marker *out,
+                               furrow_error *err) FURROW_MUST_USE;
 /* Is @build, as it came with records, the one that was verified? If not, the table is in doubt. */
 bool furrow_table_is_ours(furrow_table *table, const furrow_value *build);
 /* Passes on the status of a write; one that Redis refused as another build's puts the table in doubt. */
