@@ -139,6 +139,11 @@ static void watch_writable(furrow_connection *conn, bool watch)
     uv_poll_start(&conn->poll, watch ? UV_READABLE | UV_WRITABLE : UV_READABLE, on_ready);
 }
 
+bool furrow_link_held(const furrow_link *link)
+{
+    return link->connected && link->conn && link->conn->writable_armed;
+}
+
 /* True when the socket did not take all. */
 static bool write_output(furrow_link *link, furrow_connection *conn)
 {
@@ -169,6 +174,9 @@ void furrow_adapter_relieve(furrow_link *link)
     furrow_connection *conn = link->conn;
     /* While the socket is full it says itself when it is not; a connection that broke is buried at the end of the turn.
      */
-    if (!conn->writable_armed && !atomic_load(&conn->detached)) (void)write_output(link, conn);
+    if (!conn->writable_armed && !atomic_load(&conn->detached)) {
+        bool left = write_output(link, conn);
+        if (!atomic_load(&conn->detached)) watch_writable(conn, left);
+    }
     furrow_loop_defer(link->loop, &link->flush_hook);
 }

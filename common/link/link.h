@@ -122,6 +122,10 @@ typedef struct furrow_outgoing {
     furrow_bytes data;
 } furrow_outgoing;
 
+/* Does what was published wait because NATS took no more of it? It holds back whoever sends to a client that reads
+ * nothing. */
+bool furrow_link_held(const furrow_link *link);
+
 /* Leaves at the end of the turn. UNAVAILABLE when not connected, RESOURCE_EXHAUSTED past max_buffered_bytes,
  * INVALID_ARGUMENT when larger than the server takes. Everything is copied. */
 furrow_status furrow_link_publish(furrow_link *link, const furrow_outgoing *out, furrow_error *err) FURROW_MUST_USE;

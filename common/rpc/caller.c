@@ -63,7 +63,6 @@ static bool is_full(const furrow_caller *caller, uint64_t now_ns, int64_t *retry
 bool furrow_caller_may_send(furrow_callers *callers, const char *reply, size_t bytes, uint64_t now_ns,
                             int64_t *retry_ms)
 {
-    if (bytes < FURROW_CALLER_LARGE) return true;
     furrow_caller *caller = furrow_caller_of(callers, reply, now_ns);
     if (is_full(caller, now_ns, retry_ms)) return false;
     if (caller) count_sent(callers, caller, bytes, now_ns);
@@ -72,7 +71,7 @@ bool furrow_caller_may_send(furrow_callers *callers, const char *reply, size_t b
 
 void furrow_caller_sent(furrow_callers *callers, const char *reply, size_t bytes, uint64_t now_ns)
 {
-    furrow_caller *caller = bytes < FURROW_CALLER_LARGE ? NULL : furrow_caller_of(callers, reply, now_ns);
+    furrow_caller *caller = furrow_caller_of(callers, reply, now_ns);
     if (caller) count_sent(callers, caller, bytes, now_ns);
 }
 

@@ -6,7 +6,8 @@
  *
  * Nobody can see how much of what was published an inbox has read. But who reads nothing makes nats-server hold it
  * back, and in the end everybody who waits for us; so an inbox gets so many bytes of large answers a second, and no
- * more.
+ * more. Small ones are too many to count, and harmless while nats-server takes what it is sent; while it does not, they
+ * count like the large (furrow_link_held).
  */
 #ifndef FURROW_RPC_CALLER_H
 #define FURROW_RPC_CALLER_H
@@ -16,7 +17,7 @@
 #include <stdint.h>
 
 #define FURROW_CALLERS      512
-#define FURROW_CALLER_LARGE 16384 /* bytes of an answer; smaller ones are not counted */
+#define FURROW_CALLER_LARGE 16384 /* bytes of an answer; smaller ones count while they wait to be sent */
 
 typedef struct furrow_caller {
     uint64_t id; /* 0: nobody's */
@@ -40,7 +41,7 @@ bool furrow_caller_may_send(furrow_callers *callers, const char *reply, size_t b
 /* Counts it, may it or not: what has taken effect is answered. */
 void furrow_caller_sent(furrow_callers *callers, const char *reply, size_t bytes, uint64_t now_ns);
 
-/* Has @reply had so much that no large answer can be sent? Cheap while nobody has. */
+/* Has @reply had so much that no answer that counts can be sent? Cheap while nobody has. */
 bool furrow_caller_is_full(furrow_callers *callers, const char *reply, uint64_t now_ns, int64_t *retry_ms);
 
 #endif

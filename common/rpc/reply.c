@@ -50,13 +50,14 @@ static furrow_status encode(const furrow_call *call, const ProtobufCMessage *res
     return FURROW_OK;
 }
 
-/* A read that is refused for its size can be asked for again; a command's outcome is told in any case. */
+/* A read that is refused for its size, or for what went before it, can be asked for again; a command's outcome is told
+ * in any case. */
 static furrow_status check_size(furrow_call *call, furrow_error *err)
 {
     furrow_server *server = call->served->server;
     size_t bytes = server->packed.len;
     int64_t retry_ms;
-    if (bytes < FURROW_CALLER_LARGE) return FURROW_OK;
+    if (bytes < FURROW_CALLER_LARGE && !furrow_link_held(server->link)) return FURROW_OK;
     uint64_t now_ns = furrow_clock_now_ns();
     if (call->method->idempotency != FURROW_NO_SIDE_EFFECTS)
         furrow_caller_sent(&server->callers, call->msg->reply, bytes, now_ns);

@@ -85,7 +85,8 @@ typedef struct furrow_server_options {
     uint32_t max_queue_ms;       /* 0: 2000 */
     size_t max_waiting;          /* 0: 1024 */
     uint32_t max_wait_ms;        /* 0: 3000 */
-    size_t caller_bytes;         /* of answers of 16 KiB and more, a second and caller; past it RESOURCE_EXHAUSTED for
+    size_t caller_bytes;         /* of answers of 16 KiB and more, or of any while NATS takes no more, a second and
+                                    caller; past it RESOURCE_EXHAUSTED for
                                     its reads; 0: 4 MiB */
     size_t max_request_bytes;    /* 0: 1 MiB */
     size_t arena_bytes;          /* limit of a request's arena; 0: 8 MiB */

@@ -63,8 +63,9 @@ const furrow_setting furrow_config_table[] = {
         "half of them"),
     NUMBER("FURROW_WAIT_MS", wait_ms, "3000", 1, 60000, "longest such wait until UNAVAILABLE"),
     NUMBER("FURROW_CALLER_BYTES", caller_bytes, "4194304", 65536, 1073741824,
-           "bytes a second that one caller is sent in answers of 16 KiB and more; its reads past it get "
-           "RESOURCE_EXHAUSTED"),
+           "bytes a second that one caller is sent in answers of 16 KiB and more, or in any while NATS takes no more; "
+           "its\n"
+           "reads past it get RESOURCE_EXHAUSTED"),
     NUMBER("FURROW_MAX_TASKS", max_tasks, "4096", 16, 30000, "tasks at once: requests, batches and reactions"),
     NUMBER("FURROW_MAX_REQUEST_BYTES", max_request_bytes, "1048576", 64, 67108864, "largest request"),
     NUMBER("FURROW_MEMORY_MB", memory_mb, "64", 16, 65536,

@@ -11,6 +11,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#define SMALL      15000 /* less than what counts at any time */
+#define MANY_SMALL 1000
+
 typedef struct tally {
     size_t ended, ok;
     furrow_error last; /* of one that was not */
@@ -303,6 +306,40 @@ START_TEST(who_reads_nothing_holds_up_nobody_else)
 }
 END_TEST
 
+/* Answers of commands, which are told in any case, pile up while NATS takes none; then their caller's reads are refused. */
+static void held_body(rpc_world *world)
+{
+    static char text[SMALL + 1];
+    tally all = {0};
+    Rpctest__V1__Sample request = RPCTEST__V1__SAMPLE__INIT;
+    memset(text, 'x', SMALL);
+    request.text = text;
+    for (int i = 0; i < MANY_SMALL; i++)
+        ck_assert_ok(rpctest_wait_call_async(world->client, &request, NULL, on_large, &all, failure));
+    ck_assert(FURROW_TEST_EVENTUALLY_IN_TASK(world->waiting == MANY_SMALL, PATIENCE_MS));
+    furrow_test_server_pause(world->nats);
+    world->open = true;
+    ck_assert(FURROW_TEST_EVENTUALLY_IN_TASK(world->waiting == 0, PATIENCE_MS));
+    ck_assert(FURROW_TEST_EVENTUALLY_IN_TASK(furrow_link_held(world->link), PATIENCE_MS));
+    furrow_test_server_resume(world->nats);
+    ck_assert(FURROW_TEST_EVENTUALLY_IN_TASK(all.ended == MANY_SMALL, PATIENCE_MS));
+    ck_assert(!furrow_link_held(world->link));
+    ck_assert_uint_eq(all.ok, MANY_SMALL);
+    furrow_error err = {0};
+    ck_assert_int_eq(rpc_world_echo(world, "read", NULL, &err), FURROW_RESOURCE_EXHAUSTED);
+    ck_assert_ptr_nonnull(strstr(err.text, "FURROW_CALLER_BYTES"));
+}
+
+START_TEST(small_answers_count_too_while_nats_takes_none)
+{
+    rpc_world_run(
+        &(rpc_world_options){
+            .server = {.caller_bytes = 100000, .min_calls = MANY_SMALL, .default_timeout_ms = PATIENCE_MS},
+            .client = {.max_attempts = 1, .timeout_ms = PATIENCE_MS}},
+        held_body);
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {requests_that_wait_for_a_version_hold_no_place_of_those_that_work,
@@ -313,6 +350,7 @@ int main(void)
                                   a_service_whose_places_are_all_held_refuses_after_a_while_and_says_so,
                                   a_refusal_has_its_status_and_delay_in_the_callers_encoding,
                                   one_inbox_gets_so_many_bytes_a_second_and_others_are_served,
-                                  who_reads_nothing_holds_up_nobody_else};
+                                  who_reads_nothing_holds_up_nobody_else,
+                                  small_answers_count_too_while_nats_takes_none};
     return rpc_world_main("rpc_load", tests, sizeof tests / sizeof *tests);
 }

@@ -23,11 +23,11 @@
 
 #define JOBS           1000
 #define PAGES          300
+#define FLOOD          1000
 #define OTHERS_CALLS   300
 #define CALLER_BYTES   (4u << 20) /* FURROW_CALLER_BYTES' default */
 #define CUT_OFF        2          /* times */
 #define RECEIVE_BUFFER 4096       /* the smallest: what the kernel takes for it is soon full */
-#define PAGE_SUBJECT   "_INBOX_" FARM_OTHER_CLIENT ".page"
 
 static furrow_error err;
 
@@ -58,6 +58,11 @@ static char *read_line(farm *f, int fd, const char *word)
     ck_abort_msg("no %s came", word);
 }
 
+static const char *page_subject(farm *f)
+{
+    return farm_text(f, "%s.page", farm_inbox(f, FARM_OTHER_CLIENT));
+}
+
 /* Signed in as the other client, and subscribed to its pages. */
 static int connect_reader(farm *f)
 {
@@ -77,16 +82,21 @@ static int connect_reader(farm *f)
     sodium_bin2base64(sig, sizeof sig, signature, sizeof signature, sodium_base64_VARIANT_URLSAFE_NO_PADDING);
     send_text(fd, farm_text(f,
                             "CONNECT {\"verbose\":false,\"headers\":true,\"nkey\":\"%s\",\"sig\":\"%s\"}\r\n"
-                            "SUB " PAGE_SUBJECT " 1\r\nPING\r\n",
-                            key, sig));
+                            "SUB %s 1\r\nPING\r\n",
+                            key, sig, page_subject(f)));
     read_line(f, fd, "PONG");
     return fd;
 }
 
+static void ask(farm *f, int fd, const char *method, const char *body)
+{
+    send_text(fd,
+              farm_text(f, "PUB job.v1.JobService.%s %s %zu\r\n%s\r\n", method, page_subject(f), strlen(body), body));
+}
+
 static void ask_for_page(farm *f, int fd)
 {
-    static const char body[] = "{\"pageSize\":1000}";
-    send_text(fd, farm_text(f, "PUB job.v1.JobService.ListJobs " PAGE_SUBJECT " %zu\r\n%s\r\n", sizeof body - 1, body));
+    ask(f, fd, "ListJobs", "{\"pageSize\":1000}");
 }
 
 /* Has the server ended the connection? Without reading what it has sent. */
@@ -152,7 +162,7 @@ typedef struct scene {
 static void open_scene(scene *self, farm *f)
 {
     *self = (scene){.f = f, .link = farm_link_as(f, FARM_OTHER_CLIENT)};
-    self->subscription = furrow_link_subscribe(self->link, PAGE_SUBJECT, NULL, on_page, &self->seen, &err);
+    self->subscription = furrow_link_subscribe(self->link, page_subject(f), NULL, on_page, &self->seen, &err);
     ck_assert_ptr_nonnull(self->subscription);
     ck_assert_int_eq(furrow_link_flush(self->link, farm_within_ms(FARM_PATIENCE_MS), &err), FURROW_OK);
     self->began_ns = furrow_clock_now_ns();
@@ -229,12 +239,35 @@ START_TEST(who_asks_on_and_never_reads_is_cut_off_and_others_are_served)
 }
 END_TEST
 
+/* Answers too small to be counted one by one, by the thousand. */
+static void flood_body(farm *f)
+{
+    farm_start_all(f, 1);
+    int reader = connect_reader(f);
+    size_t calls = 0;
+    for (uint64_t end = farm_within_ms(2 * FARM_PATIENCE_MS); !is_cut_off(reader); calls++) {
+        ck_assert_msg(furrow_clock_now_ns() < end, "not cut off");
+        for (int i = 0; i < FLOOD; i++) ask(f, reader, "GetJob", "{\"id\":\"J1\"}");
+        call_as_another(f);
+    }
+    for (int i = 0; i < OTHERS_CALLS; i++) call_as_another(f);
+    ck_assert_uint_gt(calls, 1);
+    close(reader);
+}
+
+START_TEST(others_are_served_while_a_caller_reads_none_of_a_flood_of_small_answers)
+{
+    farm_run(flood_body);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("slow reader");
     TCase *tests = tcase_create("slow reader");
     tcase_set_timeout(tests, 180);
     tcase_add_test(tests, others_are_served_while_a_caller_reads_none_of_three_hundred_pages);
+    tcase_add_test(tests, others_are_served_while_a_caller_reads_none_of_a_flood_of_small_answers);
     tcase_add_test(tests, who_asks_on_and_never_reads_is_cut_off_and_others_are_served);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);

@@ -66,12 +66,11 @@ START_TEST(a_burst_gets_a_seconds_worth_and_then_that_much_a_second)
 }
 END_TEST
 
-START_TEST(others_are_not_held_back_and_small_answers_are_free)
+START_TEST(others_are_not_held_back)
 {
     send_many("_INBOX_web.a.1", 50);
     ck_assert(!furrow_caller_is_full(&callers, "_INBOX_app.a.1", now_ns, &retry_ms));
     ck_assert_int_eq(send_many("_INBOX_app.a.1", 5), 5);
-    ck_assert(furrow_caller_may_send(&callers, "_INBOX_web.a.1", FURROW_CALLER_LARGE - 1, now_ns, &retry_ms));
 }
 END_TEST
 
@@ -99,7 +98,7 @@ int main(void)
 {
     const TTest *const tests[] = {
         an_inbox_is_its_prefixs_or_its_connections, a_burst_gets_a_seconds_worth_and_then_that_much_a_second,
-        others_are_not_held_back_and_small_answers_are_free, what_was_answered_in_any_case_counts,
+        others_are_not_held_back, what_was_answered_in_any_case_counts,
         more_callers_than_the_table_holds_share_what_is_left};
     Suite *suite = suite_create("caller");
     TCase *all = tcase_create("all");
