@@ -3,6 +3,7 @@
  *
  *   loader --url U renew EMPLOYEE timesheet           the durable of a replica, from the beginning again
  *   loader --url U fill employees|jobs|locations N    entities E0000000, J0000000, L0000000 and on; employees of 200 bytes
+ *   loader --url U pace 5000 20                       so many employees a second for so many seconds, again and again
  *   loader --url U wait EMPLOYEE timesheet            until the durable has delivered all and nothing is unacked
  *
  * With accounts U is the operator's, and --writers the URL of who writes a service's log, with %s for the service:
@@ -28,6 +29,8 @@
 #define CONNECT_MS     5000
 #define LOOK_EVERY_MS  20
 #define PATIENCE_S     600
+#define PACE_MS        5
+#define PACED          50000 /* different employees */
 
 typedef size_t make_fn(size_t n, uint8_t *out);
 
@@ -176,6 +179,26 @@ static void fill(const struct kind *kind, size_t count)
     disconnect(&to);
 }
 
+/* Employees as fill makes them, evenly spaced in portions of what is due after PACE_MS. */
+static void pace(size_t rate, size_t seconds)
+{
+    natsConnection *writer = connect_writer(kinds[0].entity->owner);
+    char subject[128];
+    uint8_t event[EVENT_MAX];
+    uint64_t begun = measure_now_ns();
+    for (size_t n = 0; n < rate * seconds;) {
+        size_t due = (size_t)((double)(measure_now_ns() - begun) / 1e9 * (double)rate);
+        for (; n < due && n < rate * seconds; n++) {
+            size_t size = kinds[0].make(n % PACED, event);
+            snprintf(subject, sizeof subject, "%s.%c%07zu", kinds[0].entity->name, kinds[0].letter, n % PACED);
+            bare_check(natsConnection_Publish(writer, subject, event, (int)size), "publish");
+        }
+        bare_check(natsConnection_Flush(writer), "flush");
+        nats_Sleep(PACE_MS);
+    }
+    natsConnection_Destroy(writer);
+}
+
 static void wait_for(const char *stream, const char *durable)
 {
     jetstream to = connect_to(owner_of(stream));
@@ -214,7 +237,7 @@ static void renew(const char *stream, const char *durable)
 static _Noreturn void usage(void)
 {
     fprintf(stderr, "usage: loader --url U [--writers U] renew STREAM DURABLE | fill employees|jobs|locations N | "
-                    "wait STREAM DURABLE\n");
+                    "pace RATE SECONDS | wait STREAM DURABLE\n");
     exit(2);
 }
 
@@ -232,6 +255,7 @@ int main(int argc, char **argv)
     }
     if (!set.url || argc != 4) usage();
     if (strcmp(argv[1], "renew") == 0) return renew(argv[2], argv[3]), 0;
+    if (strcmp(argv[1], "pace") == 0) return pace(measure_number(argv[2]), measure_number(argv[3])), 0;
     if (strcmp(argv[1], "wait") == 0) return wait_for(argv[2], argv[3]), 0;
     for (size_t i = 0; strcmp(argv[1], "fill") == 0 && i < sizeof kinds / sizeof kinds[0]; i++)
         if (strcmp(argv[2], kinds[i].name) == 0) return fill(&kinds[i], measure_number(argv[3])), 0;

@@ -167,6 +167,61 @@ def clock_in(world, scale):
     yield Pair("clock-in", f"{IN_FLIGHT} in flight", "commands/s", product, side("baseline_clockin", "call"), minimum=0.75)
 
 
+def reads(world, scale):
+    """The three records of a clock-in, each with its table's build, which says that it may be believed; bare: without the builds."""
+    start_timesheet(world, scale)
+    calls = 100_000 if scale.quick else 400_000
+
+    def side(way):
+        return lambda number: world.measure("furrow_reads", "--redis", world.redis_of("timesheet"), "--way", way, "--in-flight", IN_FLIGHT,
+                                            "--calls", calls, "--keys", scale.entities, "--jobs", JOBS)["per_s"]
+
+    yield Pair("reads", f"{IN_FLIGHT} in flight", "reads/s", side("marked"), side("bare"), minimum=0.95)
+
+
+def visible(world, scale):
+    """From the log's ack of an owner's event to its record in a replica, nothing else going on; held to round trips over NATS."""
+    start_timesheet(world, scale)
+    changes, runs = 1_000 if scale.quick else 4_000, []
+
+    def run(key):
+        def value(number):
+            while number >= len(runs):
+                runs.append(world.measure("visible", "--url", world.nats("employee.log"), "--redis", world.redis_of("timesheet"),
+                                          "--changes", changes))
+            return runs[number][key]
+        return value
+
+    yield Pair("visible", "ack to replica, p50, of a round trip", "us", run("visible_p50_us"), run("round_trip_us"), maximum=3)
+
+
+APPLIED_RATE, CALLED_RATE = 5_000, 1_000
+
+
+def applying(world, scale):
+    """Clock-ins at timesheet at an even rate while its replica of employees takes 5,000 events a second; held to the same without events."""
+    start_timesheet(world, scale)
+    seconds = 2 if scale.quick else 10
+    free = iter(range(scale.entities // 5, scale.entities, CALLED_RATE * (seconds + 2)))  # employees whom nobody has clocked in
+
+    def called():
+        first = str(next(free))
+        body = f'{{"employeeId":"E{"0" * (7 - len(first))}%n","jobId":"J0000001","locationId":"L0000001"}}'
+        return world.measure("overload", "--url", world.nats("client"), "--subject", "timesheet.v1.TimesheetService.ClockIn", "--body", body,
+                             "--rate", CALLED_RATE, "--seconds", seconds, "--warm-up", 1, "--first", first)["good_p99_us"]
+
+    def busy(number):
+        events = world.start(*world.loader_arguments("pace", APPLIED_RATE, seconds + 2))
+        p99 = called()
+        if events.wait() != 0:
+            raise Failure(open(events.log).read())
+        world.loader("wait", "EMPLOYEE", "timesheet")
+        return p99
+
+    yield Pair("applying", f"{CALLED_RATE} clock-ins a second, p99, beside {APPLIED_RATE} events a second", "us", busy,
+               lambda number: called(), maximum=2)
+
+
 HIRE = '{"givenName":"Ana","familyName":"Luna","badge":"%n"}'
 SIXTHS = 6
 
@@ -276,6 +331,6 @@ class Overload:
 
 # In this order: those that empty Redis before those that need timesheet's replicas in it.
 ALL = {"echo": echo, "catch-up": catch_up, "redis-bytes": redis_bytes, "memory": memory, "audit": audit, "clock-in": clock_in,
-       "hot-entity": hot_entity, "overload": overload, "hires": hires}
+       "reads": reads, "visible": visible, "applying": applying, "hot-entity": hot_entity, "overload": overload, "hires": hires}
 # Measured without accounts and permissions, too, for the column that says what those cost.
 PLAIN = ("echo", "catch-up", "clock-in", "hires")

@@ -169,9 +169,12 @@ class World:
     def measure(self, program, *args):
         return figures(self.run(os.path.join(self.bench, program), *args))
 
-    def loader(self, *args):
+    def loader_arguments(self, *args):
         writers = ["--writers", self.nats("%s.log")] if self.shipped else []
-        self.run(os.path.join(self.bench, "loader"), "--url", self.nats("operator"), *writers, *args)
+        return [os.path.join(self.bench, "loader"), "--url", self.nats("operator"), *writers, *map(str, args)]
+
+    def loader(self, *args):
+        self.run(*self.loader_arguments(*args))
 
     def furrow(self, *args, env=None):
         return self.run(os.path.join(self.services, "cli", "furrow"), *args, env=env)
