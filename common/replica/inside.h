@@ -4,6 +4,7 @@
  *   keeper.c   the state machine, one task           repair.c  lease, clearing and side reads
  *   react.c    pending reactions -> the handler      wait.c    who waits for a version
  *   redo.c     what is in the dead letters, once more   age.c  how old the records are
+ *   auditor.c  compares records with the log, slowly
  *   steward.c  who else keeps the table, in what shape  beside.c  events by own reading, not through the durable
  *   lost.c     is what was delivered in somebody's hands?
  *   owner.c    what only owners do: bad events put right    loss.c  a log that lost something
@@ -142,6 +143,8 @@ struct furrow_replica {
     furrow_waiter *lease_sleeper;
 
     furrow_reactor *reactor;
+    furrow_waiter *auditor; /* auditor.c, while it pauses */
+    furrow_audit audit;
     furrow_version_waiter *waiters;
     size_t waiter_count;
 
@@ -260,6 +263,9 @@ void furrow_beside_stop(furrow_replica *replica);
 bool furrow_lost_is(furrow_replica *replica, uint64_t floor, unsigned looks);
 /* It was read aside. */
 void furrow_lost_settled(furrow_replica *replica);
+
+/* auditor.c: the task. */
+void furrow_auditor_run(void *arg);
 
 /* react.c */
 furrow_status furrow_reactor_start(furrow_replica *replica, furrow_error *err) FURROW_MUST_USE;

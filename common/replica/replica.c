@@ -227,6 +227,8 @@ furrow_status furrow_replica_start(furrow_replica *replica, furrow_error *err)
     furrow_status status = furrow_replica_spawn(replica, furrow_replica_keep, replica, err);
     if (status == FURROW_OK) status = furrow_replica_spawn(replica, furrow_steward_keep, replica, err);
     if (status == FURROW_OK) status = furrow_reactor_start(replica, err);
+    if (status == FURROW_OK && replica->options.audit_rate > 0)
+        status = furrow_replica_spawn(replica, furrow_auditor_run, replica, err);
     if (status != FURROW_OK) {
         replica->stopping = true;
         return status;
@@ -249,6 +251,7 @@ static void stop_tasks(furrow_replica *replica)
     furrow_replica_rouse(&replica->beside.sleeper);
     furrow_replica_rouse(&replica->beside.steward);
     furrow_reactor_wake(replica);
+    furrow_replica_rouse(&replica->auditor);
 }
 
 static void wait_for_tasks(furrow_replica *replica, uint64_t deadline_ns)
@@ -308,6 +311,11 @@ void furrow_replica_destroy(furrow_replica *replica)
 }
 
 /* ---- what may be asked ---- */
+
+void furrow_replica_audited(const furrow_replica *replica, furrow_audit *out)
+{
+    *out = replica->audit;
+}
 
 furrow_table *furrow_replica_table(const furrow_replica *replica)
 {

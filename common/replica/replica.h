@@ -117,6 +117,8 @@ typedef struct furrow_replica_options {
     size_t max_reactions;          /* handlers of reactions that run at once, up to FURROW_REACTIONS_MAX; 0: 32 */
     uint64_t reaction_patience_ms; /* with one that fails for a reason that may pass; 0: an hour */
     uint64_t parked_retry_ms;      /* between two looks after parked reactions; 0: 30000 */
+    uint64_t audit_rate;           /* events and records a second that are compared in the background; 0: none */
+    uint64_t audit_pause_ms;       /* between the end of one such audit and the next; 0: 60000 */
 } furrow_replica_options;
 
 furrow_replica *furrow_replica_create(furrow_link *link, furrow_store *store, const furrow_replica_options *options,
@@ -150,6 +152,23 @@ typedef struct furrow_replica_stats {
     size_t waiting, waiting_max; /* calls of furrow_replica_wait, and how many there may be */
 } furrow_replica_stats;
 void furrow_replica_stats_of(const furrow_replica *replica, furrow_replica_stats *out);
+
+/*
+ * The background audit (auditor.c): is each record what the log says? One process of the service is at it at a time.
+ * A round compares every event of the log with its record and index entries, then every record with its event. What does
+ * not fit is looked at again for some seconds before it counts.
+ */
+typedef struct furrow_audit {
+    int64_t ended_ns;   /* wall clock, of the last whole round of this process; 0: none yet. Of it: */
+    uint64_t sequence;  /* where the log ended when it began */
+    uint64_t records;   /* that were compared */
+    uint64_t wrong;     /* that differed */
+    char first[320];    /* "<id>: <how it differs>", or "" */
+    uint64_t found;     /* since the process began */
+    char last[320];     /* the latest of those */
+    uint64_t found_now; /* in the round that goes on */
+} furrow_audit;
+void furrow_replica_audited(const furrow_replica *replica, furrow_audit *out);
 
 /* Of the last dead letter of this process, an event's or a reaction's: "<subject>: <reason>"; "" when there was none.
  */

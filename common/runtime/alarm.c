@@ -66,6 +66,17 @@ static void check_letters(const furrow_service *service, size_t at, alarms *self
                     (unsigned long long)count, stream, known ? "" : " since the start", name);
 }
 
+/* Of the round that goes on, or of the last one. */
+static void check_audit(const furrow_service *service, const furrow_replica *replica, const char *stream, alarms *self)
+{
+    furrow_audit audit;
+    furrow_replica_audited(replica, &audit);
+    uint64_t wrong = audit.found_now > audit.wrong ? audit.found_now : audit.wrong;
+    if (wrong > 0)
+        raise_alarm(self, "audit: %llu records of %s are not what the log says (%.160s): `furrow audit %s`",
+                    (unsigned long long)wrong, stream, audit.last, service->definition->name);
+}
+
 static void check_replica(const furrow_service *service, size_t at, alarms *self)
 {
     furrow_replica_stats stats;
@@ -76,6 +87,7 @@ static void check_replica(const furrow_service *service, size_t at, alarms *self
     if (is_near(stats.waiting, stats.waiting_max))
         raise_alarm(self, "waiting: %zu of %zu calls wait for events of %s (FURROW_REPLICA_WAITERS)", stats.waiting,
                     stats.waiting_max, stream);
+    check_audit(service, replica, stream, self);
     if (furrow_replica_notice(replica)[0]) raise_alarm(self, "%s: %s", stream, furrow_replica_notice(replica));
 }
 

@@ -35,6 +35,7 @@ struct furrow_service {
     int exit_code;
     char redis_why[288];                                        /* why Redis is not there, when somebody asked last */
     char reported[512];                                         /* the readiness text last logged */
+    uint64_t audited_wrong;                                     /* what the audits found, as logged */
     uint64_t link_complaints, log_complaints, store_complaints; /* how many of each had been logged */
 };
 

@@ -89,6 +89,9 @@ const furrow_setting furrow_config_table[] = {
            "calls that wait for an event to arrive, per replica; past it RESOURCE_EXHAUSTED"),
     NUMBER("FURROW_REACTION_PATIENCE_S", reaction_patience_s, "3600", 1, 604800,
            "a reaction that has failed for so long, for a reason that may pass, goes to the dead letters"),
+    NUMBER("FURROW_AUDIT_RATE", audit_rate, "50", 0, 100000,
+           "events and records a second, per replica, that are compared with the log in the background; 0: none"),
+    NUMBER("FURROW_AUDIT_PAUSE_S", audit_pause_s, "60", 1, 604800, "from the end of such an audit to the next"),
     NUMBER("FURROW_REACTIONS", reactions, "32", 1, 256, "reactions that run at once, per replica; more wait in Redis"),
 };
 const size_t furrow_config_count = sizeof furrow_config_table / sizeof *furrow_config_table;

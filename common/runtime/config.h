@@ -16,6 +16,7 @@ typedef struct furrow_config {
     int64_t redis_timeout_ms, max_calls, min_calls, queue_ms, max_waiting, wait_ms, caller_bytes, max_tasks;
     int64_t max_request_bytes, memory_mb, entity_waiters, deadletter_mb, timeout_ms, drain_ms;
     int64_t replica_batch, replica_in_hand, replica_waiters, reactions, reaction_patience_s, results_max, results_mb;
+    int64_t audit_rate, audit_pause_s;
 } furrow_config;
 
 extern const furrow_setting furrow_config_table[];

@@ -90,8 +90,13 @@ static void endpoint_stats(const furrow_registry *registry, const furrow_method_
     furrow_json_append_string(out, furrow_bytes_of(stats->last_error));
     furrow_buffer_printf(out,
                          ",\"processing_time\":%" PRIu64 ",\"average_processing_time\":%" PRIu64
-                         ",\"data\":{\"expired\":%" PRIu64 ",\"refused\":%" PRIu64 "}}",
+                         ",\"data\":{\"expired\":%" PRIu64 ",\"refused\":%" PRIu64,
                          stats->processing_ns, average, stats->expired, stats->refused);
+    if (registry->options.data) {
+        furrow_buffer_append_byte(out, ',');
+        registry->options.data(registry->options.user, out);
+    }
+    furrow_buffer_append_text(out, "}}");
 }
 
 /* Every endpoint of every service; `endpoints` is always there, also when empty: the CLI refuses null. */

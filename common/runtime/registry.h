@@ -24,6 +24,8 @@ typedef struct furrow_registry_options {
     size_t metadata_count;
     /* Appends the health document, a JSON object. */
     void (*health)(void *user, furrow_buffer *out);
+    /* Appends what each endpoint's `data` tells of the service beside the endpoint: members of an object; or NULL. */
+    void (*data)(void *user, furrow_buffer *out);
     void *user;
 } furrow_registry_options;
 

@@ -9,6 +9,7 @@
 #include "link/jetstream.h"
 #include "runtime/alarm.h"
 #include "runtime/assembly.h"
+#include "runtime/audits.h"
 #include "runtime/config.h"
 #include "runtime/owners.h"
 #include "runtime/versions.h"
@@ -104,6 +105,8 @@ static furrow_status make_replica(furrow_service *service, furrow_replica_option
     options.max_waiting = (size_t)service->config.replica_waiters;
     options.max_reactions = (size_t)service->config.reactions;
     options.reaction_patience_ms = (uint64_t)service->config.reaction_patience_s * 1000;
+    options.audit_rate = (uint64_t)service->config.audit_rate;
+    options.audit_pause_ms = (uint64_t)service->config.audit_pause_s * 1000;
     *out = furrow_replica_create(service->log, service->store, &options, err);
     return *out ? FURROW_OK
                 : furrow_wrap(err, "replica of %s", options.own ? options.own->name : options.contract->entity);
@@ -286,9 +289,15 @@ static void write_health(void *user, furrow_buffer *out)
                              (unsigned long long)stats.parked, (unsigned long long)(stats.age_ns / FURROW_NS_PER_MS));
         furrow_json_append_string(out, furrow_bytes_of(furrow_replica_last_letter(replica)));
         write_letters(service, i, out);
+        furrow_audits_write_one(replica, out);
         furrow_buffer_append_byte(out, '}');
     }
     furrow_buffer_append_text(out, "]}");
+}
+
+static void write_data(void *user, furrow_buffer *out)
+{
+    furrow_audits_write_all(user, out);
 }
 
 static furrow_status make_server(furrow_service *service, furrow_error *err)
@@ -347,6 +356,7 @@ static furrow_status make_registry(furrow_service *service, furrow_error *err)
                                                           .metadata = service->metadata,
                                                           .metadata_count = count,
                                                           .health = write_health,
+                                                          .data = write_data,
                                                           .user = service},
                                err);
     return service->registry ? FURROW_OK : furrow_wrap(err, "registry");
@@ -464,6 +474,7 @@ static bool settle_queue(furrow_service *service, bool ready, const char **why)
 void furrow_assembly_report(furrow_service *service)
 {
     furrow_letters_report(service->letters);
+    furrow_audits_report(service);
     uint64_t count;
     const char *complaint = furrow_link_complaint(service->link, &count);
     report_refused("NATS", complaint, count, &service->link_complaints);

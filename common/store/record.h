@@ -93,6 +93,15 @@ furrow_status furrow_record_read_with_ids(furrow_store *store, furrow_record_rea
 furrow_status furrow_record_read_unverified(furrow_table *table, const char *id, furrow_arena *arena,
                                             furrow_record *out, furrow_error *err) FURROW_MUST_USE;
 
+/* Has each index entry that follows from the record @id with @body its place? *field: of one that has not, or NULL. For
+ * who compares; INVALID_ARGUMENT when @body is none. */
+furrow_status furrow_record_find_unlisted(furrow_table *table, const char *id, furrow_bytes body, furrow_arena *arena,
+                                          const char **field, furrow_error *err) FURROW_MUST_USE;
+
+/* Of the list of ids (above) what follows its element *@at: some ids, repeated ones too, in @arena; *count 0: the end. */
+furrow_status furrow_record_next_ids(furrow_table *table, uint64_t *at, furrow_arena *arena, char ***ids, size_t *count,
+                                     furrow_error *err) FURROW_MUST_USE;
+
 /* The versioned upsert, in bulk. Later writes of one id in @writes win over earlier ones by version. */
 typedef struct furrow_record_write {
     furrow_bytes id;

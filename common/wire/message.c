@@ -200,3 +200,19 @@ furrow_status furrow_message_copy(const ProtobufCMessage *message, furrow_arena 
 
     return status ? status : furrow_message_unpack(message->descriptor, packed, arena, out, err);
 }
+
+const ProtobufCFieldDescriptor *furrow_message_difference(const ProtobufCMessageDescriptor *descriptor,
+                                                          furrow_bytes one, furrow_bytes other)
+{
+    const uint8_t *a = one.data, *b = other.data;
+    size_t same = 0;
+    while (same < one.len && same < other.len && a[same] == b[same]) same++;
+    const uint8_t *from = same < other.len ? b : a;
+    furrow_wirescan scan = {from, from + (same < other.len ? other.len : one.len)};
+    while (scan.at < scan.end) {
+        furrow_wirescan_field field;
+        if (furrow_wirescan_next(&scan, &field)) return NULL;
+        if ((size_t)(scan.at - from) > same) return protobuf_c_message_descriptor_get_field(descriptor, field.number);
+    }
+    return NULL;
+}

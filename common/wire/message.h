@@ -41,6 +41,10 @@ furrow_status furrow_message_check(const ProtobufCMessageDescriptor *descriptor,
 furrow_status furrow_message_pack(const ProtobufCMessage *message, furrow_arena *arena, furrow_bytes *out,
                                   furrow_error *err) FURROW_MUST_USE;
 
+/* The first field in which the bytes of two messages differ; NULL: none that @descriptor knows, or they are none. */
+const ProtobufCFieldDescriptor *furrow_message_difference(const ProtobufCMessageDescriptor *descriptor,
+                                                          furrow_bytes one, furrow_bytes other);
+
 bool furrow_utf8_valid(const void *data, size_t len);
 
 /* Deep copy in @arena by pack and unpack. */
