@@ -1,4 +1,32 @@
 # Tests of the services: their rules alone, and the whole mesh on real servers.
+# The next release of timesheet, for rollouts: it keeps one more field of an employee, and has one more index.
+set(next ${CMAKE_CURRENT_BINARY_DIR}/next)
+set(next_proto timesheet/v1/timesheet)
+set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/proto/${next_proto}.proto)
+file(READ ${PROJECT_SOURCE_DIR}/proto/${next_proto}.proto text)
+string(REPLACE "replica_of) = \"employee.v1.Employee\";" "replica_of) = \"employee.v1.Employee\";\n  string crew = 7;" text "${text}")
+string(REPLACE "  DayStatus status = 4;" "  DayStatus status = 4 [(furrow.v1.index) = {listed: true}];" text "${text}")
+file(CONFIGURE OUTPUT ${next}/proto/${next_proto}.proto CONTENT "${text}" @ONLY)
+set(next_outputs)
+foreach(kind client furrow pb-c server)
+  list(APPEND next_outputs ${next}/${next_proto}.${kind}.c ${next}/${next_proto}.${kind}.h)
+endforeach()
+add_custom_command(
+  OUTPUT ${next_outputs}
+  COMMAND ${PROTOC} --plugin=protoc-gen-furrow=$<TARGET_FILE:protoc-gen-furrow> --plugin=protoc-gen-c=${PROTOC_GEN_C}
+          -I${next}/proto -I${PROJECT_SOURCE_DIR}/proto -I${FURROW_PROTOBUF_INCLUDE} --furrow_out=${next} --c_out=${next}
+          ${next_proto}.proto
+  DEPENDS ${next}/proto/${next_proto}.proto protoc-gen-furrow
+  COMMENT "Generating C from the next ${next_proto}.proto"
+  VERBATIM)
+file(GLOB next_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/services/timesheet/*.c)
+set(next_generated ${next_outputs})
+list(FILTER next_generated INCLUDE REGEX "(furrow|server)\\.c$")
+add_executable(timesheet_next ${next_sources} ${next_generated})
+set_source_files_properties(${next_generated} PROPERTIES COMPILE_OPTIONS -w)
+target_include_directories(timesheet_next BEFORE PRIVATE ${next} ${PROJECT_SOURCE_DIR}/services)
+target_link_libraries(timesheet_next PRIVATE furrow_runtime furrow_proto_employee furrow_proto_job furrow_proto_location)
+
 foreach(service employee location job timesheet)
   furrow_unit_test(test_${service}_domain furrow_domain_${service})
 endforeach()
@@ -21,6 +49,8 @@ furrow_integration_test(test_farm furrow_test_farm furrow_proto_employee furrow_
 furrow_integration_test(test_farm_days furrow_test_farm furrow_domain_timesheet)
 furrow_integration_test(test_hostile furrow_test_farm furrow_proto_employee furrow_proto_location furrow_proto_job furrow_proto_timesheet)
 furrow_integration_test(test_states furrow_test_farm furrow_proto_employee furrow_proto_location furrow_proto_job furrow_proto_timesheet)
+furrow_integration_test(test_rollout furrow_test_farm)
+target_compile_definitions(test_rollout PRIVATE FURROW_TEST_NEXT="$<TARGET_FILE:timesheet_next>")
 furrow_integration_test(test_farm_private furrow_test_farm)
 furrow_integration_test(test_permissions furrow_test_farm)
 furrow_integration_test(test_redis_access furrow_test_farm furrow_store)

@@ -244,6 +244,7 @@ static furrow_status publish(write_job *job, const furrow_state *state, const fu
     leave_state(job, &next, true);
     pass_turn(job);
     apply(job, state, &next);
+    furrow_table_spread(job->entity->table, job->write->id, next.version);
     out->state = next;
     out->wrote = true;
     return FURROW_OK;

@@ -477,10 +477,12 @@ furrow_status furrow_intake_open(furrow_replica *replica, furrow_error *err)
         .batch = replica->options.batch,
         .max_in_hand = replica->options.max_in_hand,
         /* What a service wrote itself it has applied itself, as a rule: its own events are here for those that it did
-         * not live to apply. Nobody waits for them, so they come together, at half the cost to its commands. */
-        .gather_ms = replica->options.own ? OWN_GATHER_MS : 0,
+         * not live to apply. Nobody waits for them, so they come together, at half the cost to its commands; unless
+         * processes with another shape write them, too. */
+        .gather_ms = replica->options.own && replica->beside.alone ? OWN_GATHER_MS : 0,
     };
     replica->intake.links = furrow_link_reconnects(replica->link);
+    replica->intake.gathers = options.gather_ms > 0;
     replica->intake.pull = furrow_js_pull_create(replica->link, &options, on_messages, on_pull_state, replica, err);
     return replica->intake.pull ? FURROW_OK : furrow_wrap(err, "pull from %s", replica->stream);
 }

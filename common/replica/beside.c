@@ -118,7 +118,9 @@ static furrow_status start(furrow_replica *replica, furrow_error *err)
 furrow_status furrow_feed_open(furrow_replica *replica, furrow_error *err)
 {
     if (replica->beside.durable) {
+        bool gathers = replica->options.own && replica->beside.alone;
         furrow_beside_stop(replica);
+        if (replica->intake.pull && replica->intake.gathers != gathers) furrow_intake_close(replica);
         return furrow_intake_open(replica, err);
     }
     furrow_intake_close(replica);

@@ -58,6 +58,7 @@ typedef struct furrow_intake {
     size_t in_hand;            /* received and not yet settled */
     bool discarding;           /* what is in hand goes back to the log unapplied */
     uint64_t links;            /* reconnects to NATS when it was opened: what came before another is not applied */
+    bool gathers;              /* own events come together, since nobody waits for them */
     uint64_t last_pending;     /* what the server still had when it sent the newest message */
 } furrow_intake;
 
@@ -72,10 +73,12 @@ typedef struct furrow_peer {
 
 /* The generations of the table (store/generation.h), and how events come into ours. */
 typedef struct furrow_beside {
-    bool durable;  /* through the durable; else by own reading */
-    bool heir;     /* the durable is ours, but what it had delivered before has to be read first */
-    bool alone;    /* no other generation is kept */
-    uint64_t word; /* how often we have said that we are there */
+    bool durable;          /* through the durable; else by own reading */
+    bool heir;             /* the durable is ours, but what it had delivered before has to be read first */
+    uint64_t announced_ns; /* since when others can know that we serve; 0: we do not */
+    bool alone;            /* no other generation is kept */
+    bool served;           /* we have served, or may: others know */
+    uint64_t word;         /* how often we have said that we are there */
     furrow_peer peers[FURROW_PEERS_MAX];
     size_t peer_count;
     bool on, reading; /* wanted; its task lives */
@@ -248,9 +251,12 @@ furrow_status furrow_repair_mark(furrow_replica *replica, uint64_t position, con
  */
 void furrow_steward_keep(void *arg);
 furrow_status furrow_steward_claim(furrow_replica *replica, furrow_error *err) FURROW_MUST_USE;
+bool furrow_steward_may_serve(const furrow_replica *replica);
 void furrow_steward_release(furrow_replica *replica, uint64_t deadline_ns);
-/* The others of our generation that may live. */
+/* How much the others of our generation have in hand that may live. */
 size_t furrow_steward_in_hands(furrow_replica *replica);
+/* Parks until generations that others serve from have @version of @id, as a rule some milliseconds. */
+void furrow_steward_spread(furrow_replica *replica, const char *id, uint64_t version);
 /* Asks whether those are gone that have something in hand. */
 void furrow_steward_ask(furrow_replica *replica);
 

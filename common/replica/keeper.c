@@ -473,7 +473,9 @@ void furrow_replica_keep_position(furrow_replica *replica)
 
 static void say_ready(furrow_replica *replica)
 {
-    if (replica->beside.durable && replica->deserted)
+    if (!replica->beside.served)
+        furrow_replica_say(replica, "catching up: processes that keep another shape are told that we serve");
+    else if (replica->beside.durable && replica->deserted)
         furrow_replica_say(replica,
                            "ready with what is kept, waiting for consumer %s on %s: not found; run `furrow provision`",
                            replica->options.service, replica->stream);
@@ -488,9 +490,10 @@ static furrow_phase guard_step(furrow_replica *replica)
     bool trusted = furrow_table_trusted(replica->table);
     if (trusted) {
         replica->settled = true;
+        replica->beside.served = replica->beside.served || furrow_steward_may_serve(replica);
         say_ready(replica);
         furrow_reactor_wake(replica);
-        pause_ms(replica, FURROW_REPLICA_TICK_MS);
+        pause_ms(replica, replica->beside.served ? FURROW_REPLICA_TICK_MS : POLL_MS);
     }
     if (replica->stopping || replica->draining) return FURROW_PHASE_GUARD;
     bool up = furrow_link_connected(replica->link) && furrow_store_connected(replica->store);

@@ -221,6 +221,11 @@ static void on_doubt(furrow_table_guard *guard)
     furrow_replica_nudge(replica);
 }
 
+static void on_written(furrow_table_guard *guard, const char *id, uint64_t version)
+{
+    furrow_steward_spread(REPLICA_OF(guard, guard), id, version);
+}
+
 furrow_status furrow_replica_start(furrow_replica *replica, furrow_error *err)
 {
     FURROW_REQUIRE(!replica->started);
@@ -235,6 +240,7 @@ furrow_status furrow_replica_start(furrow_replica *replica, furrow_error *err)
     }
     replica->started = true;
     replica->guard.doubted = on_doubt;
+    replica->guard.written = on_written;
     furrow_table_set_guard(replica->table, &replica->guard);
     replica->link_watch.fn = on_link;
     replica->store_watch.fn = on_store;
@@ -325,7 +331,9 @@ furrow_table *furrow_replica_table(const furrow_replica *replica)
 /* Records in doubt are nobody's to read; most doubts are over in a moment, and who reads waits for that. */
 furrow_replica_state furrow_replica_state_of(const furrow_replica *replica)
 {
-    if (replica->state != FURROW_REPLICA_READY || furrow_table_trusted(replica->table)) return replica->state;
+    if (replica->state != FURROW_REPLICA_READY) return replica->state;
+    if (!replica->beside.served) return FURROW_REPLICA_CATCHING_UP;
+    if (furrow_table_trusted(replica->table)) return replica->state;
     bool short_yet = furrow_clock_now_ns() - replica->doubted_ns < DOUBT_MS * FURROW_NS_PER_MS;
     return short_yet ? FURROW_REPLICA_READY : FURROW_REPLICA_CATCHING_UP;
 }

@@ -134,8 +134,6 @@ void furrow_replica_drain(furrow_replica *replica, uint64_t deadline_ns);
 void furrow_replica_destroy(furrow_replica *replica);
 
 furrow_replica_state furrow_replica_state_of(const furrow_replica *replica);
-/* Another process of the service is ready to answer from this table, as it said a moment ago. */
-bool furrow_replica_has_ready_peer(const furrow_replica *replica);
 /* What people should look at although it may be ready: a reaction that fails, a dead letter that cannot be stored. "":
  * nothing. */
 const char *furrow_replica_notice(const furrow_replica *replica);

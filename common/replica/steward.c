@@ -13,9 +13,13 @@
 #include <stdio.h>
 #include <string.h>
 
-#define TICK_MS     1000
-#define ASK_LOOKS   2 /* silent for so long: it is asked for */
-#define ARENA_BYTES ((size_t)4 << 20)
+#define TICK_MS        1000
+#define ASK_LOOKS      2 /* silent for so long: it is asked for */
+#define KNOWN_MS       (2 * TICK_MS + 500)
+#define SPREAD_MS      500
+#define SPREAD_LOOK_MS 4
+#define ANSWER_NS      (100 * FURROW_NS_PER_MS) /* left of a call's time */
+#define ARENA_BYTES    ((size_t)4 << 20)
 
 static bool serves(const furrow_replica *replica)
 {
@@ -62,6 +66,13 @@ static void note(furrow_beside *beside, const furrow_generation_holder *holder)
     understand(peer);
 }
 
+static void note_generations(furrow_beside *beside, const furrow_generations *seen)
+{
+    beside->alone = true;
+    for (int g = 0; g < FURROW_GENERATIONS_MAX; g++)
+        if (g != seen->ours && seen->of[g].shape[0]) beside->alone = false;
+}
+
 static void note_all(furrow_replica *replica, const furrow_generations *seen)
 {
     furrow_beside *beside = &replica->beside;
@@ -72,9 +83,7 @@ static void note_all(furrow_replica *replica, const furrow_generations *seen)
     for (size_t i = 0; i < beside->peer_count; i++)
         if (beside->peers[i].listed) beside->peers[kept++] = beside->peers[i];
     beside->peer_count = kept;
-    beside->alone = true;
-    for (int g = 0; g < FURROW_GENERATIONS_MAX; g++)
-        if (g != seen->ours && seen->of[g].shape[0]) beside->alone = false;
+    note_generations(beside, seen);
 }
 
 static void ask_for(furrow_replica *replica, furrow_peer *peer)
@@ -108,11 +117,35 @@ size_t furrow_steward_in_hands(furrow_replica *replica)
     return sum;
 }
 
-bool furrow_replica_has_ready_peer(const furrow_replica *replica)
+static size_t list_served(const furrow_replica *replica, int generations[FURROW_GENERATIONS_MAX])
 {
-    for (size_t i = 0; i < replica->beside.peer_count; i++)
-        if (replica->beside.peers[i].ready && replica->beside.peers[i].still <= ASK_LOOKS) return true;
-    return false;
+    size_t count = 0;
+    bool listed[FURROW_GENERATIONS_MAX] = {[0] = false};
+    for (size_t i = 0; i < replica->beside.peer_count; i++) {
+        const furrow_peer *peer = &replica->beside.peers[i];
+        if (!peer->ready || peer->still > ASK_LOOKS || is_dead(peer) || listed[peer->generation]) continue;
+        if (peer->generation == furrow_table_generation(replica->table)) continue;
+        listed[peer->generation] = true;
+        generations[count++] = peer->generation;
+    }
+    return count;
+}
+
+void furrow_steward_spread(furrow_replica *replica, const char *id, uint64_t version)
+{
+    int generations[FURROW_GENERATIONS_MAX];
+    uint64_t versions[FURROW_GENERATIONS_MAX], until_ns = furrow_clock_now_ns() + SPREAD_MS * FURROW_NS_PER_MS;
+    size_t count = replica->beside.alone ? 0 : list_served(replica, generations);
+    uint64_t deadline_ns = furrow_task_deadline();
+    if (deadline_ns != FURROW_NEVER && deadline_ns - ANSWER_NS < until_ns) until_ns = deadline_ns - ANSWER_NS;
+    while (count > 0 && furrow_clock_now_ns() < until_ns && !replica->draining) {
+        if (furrow_generation_versions(replica->table, id, generations, count, versions, NULL) != FURROW_OK) return;
+        size_t left = 0;
+        for (size_t i = 0; i < count; i++)
+            if (versions[i] < version) generations[left++] = generations[i];
+        count = left;
+        if (count > 0) furrow_task_sleep_ms(SPREAD_LOOK_MS);
+    }
 }
 
 /* ---- our own place ---- */
@@ -124,6 +157,10 @@ static furrow_status claim(furrow_replica *replica, bool allocate, furrow_arena 
     bool ready = serves(replica) && !replica->draining;
     snprintf(word, sizeof word, "%llu %zu %d", (unsigned long long)++replica->beside.word, replica->intake.in_hand,
              ready);
+    if (!ready)
+        replica->beside.announced_ns = 0;
+    else if (!replica->beside.announced_ns)
+        replica->beside.announced_ns = furrow_clock_now_ns();
     furrow_generation_claim what = {
         .shape = replica->shape, .instance = replica->options.instance, .word = word, .allocate = allocate};
     return furrow_generation_claim_one(replica->table, &what, arena, seen, err);
@@ -162,9 +199,21 @@ furrow_status furrow_steward_claim(furrow_replica *replica, furrow_error *err)
         return furrow_fail(err, FURROW_UNAVAILABLE, "%s is kept in %d other shapes: stop processes of some of them",
                            replica->about.entity, FURROW_GENERATIONS_MAX);
     if (seen.ours != furrow_table_generation(replica->table)) move_to(replica, seen.ours);
+    note_generations(&replica->beside, &seen);
     replica->beside.heir = seen.durable == seen.ours && seen.behind;
     replica->beside.durable = seen.durable == seen.ours && !seen.behind;
     return look_at_elder(replica, &seen, err);
+}
+
+/*
+ * Who serves beside another generation waits until its processes know: from then on their commands are answered when we
+ * have them, too.
+ */
+bool furrow_steward_may_serve(const furrow_replica *replica)
+{
+    const furrow_beside *beside = &replica->beside;
+    if (beside->alone) return true;
+    return beside->announced_ns && furrow_clock_now_ns() - beside->announced_ns > KNOWN_MS * FURROW_NS_PER_MS;
 }
 
 void furrow_steward_release(furrow_replica *replica, uint64_t deadline_ns)

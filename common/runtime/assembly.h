@@ -49,6 +49,9 @@ size_t furrow_assembly_replicas(const furrow_service *service);
 furrow_replica *furrow_assembly_replica(const furrow_service *service, size_t at);
 const char *furrow_assembly_stream(const furrow_service *service, size_t at);
 
+/* Has the process @instance of the service @user ended, for certain? Parks. */
+bool furrow_assembly_is_gone(void *user, const char *instance);
+
 /* Opens the server when it is ready, closes it while it is not and another instance serves; logs readiness when it
  * changed, and what NATS or Redis refused. To be called several times a second. */
 void furrow_assembly_report(furrow_service *service);

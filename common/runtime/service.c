@@ -100,6 +100,7 @@ static furrow_status make_replica(furrow_service *service, furrow_replica_option
     options.service = service->definition->name;
     options.instance = service->id;
     options.user = service;
+    options.is_gone = furrow_assembly_is_gone;
     options.batch = (size_t)service->config.replica_batch;
     options.max_in_hand = (size_t)service->config.replica_in_hand;
     options.max_waiting = (size_t)service->config.replica_waiters;
@@ -281,10 +282,11 @@ static void write_health(void *user, furrow_buffer *out)
         furrow_json_append_string(out, furrow_bytes_of(furrow_replica_describe(replica)));
         furrow_buffer_printf(out,
                              ",\"events\":%llu,\"event_bytes\":%llu,\"reads\":%llu,"
-                             "\"position\":%llu,\"applied\":%llu,\"dead_lettered\":%llu,"
+                             "\"position\":%llu,\"goal\":%llu,\"applied\":%llu,\"dead_lettered\":%llu,"
                              "\"parked\":%llu,\"age_ms\":%llu,\"last_letter\":",
                              (unsigned long long)stats.received + stats.replayed, (unsigned long long)stats.event_bytes,
                              (unsigned long long)stats.reads, (unsigned long long)stats.position,
+                             (unsigned long long)stats.goal,
                              (unsigned long long)stats.applied, (unsigned long long)stats.dead_lettered,
                              (unsigned long long)stats.parked, (unsigned long long)(stats.age_ns / FURROW_NS_PER_MS));
         furrow_json_append_string(out, furrow_bytes_of(furrow_replica_last_letter(replica)));

@@ -12,6 +12,7 @@
 
 #define ANSWER_BYTES  ((size_t)4 << 20)
 #define INDEXES_BYTES (32 * 1024)
+#define RECORDS_BYTES ((size_t)192 << 20) /* one of each generation */
 
 static furrow_status no_memory(furrow_error *err)
 {
@@ -199,6 +200,28 @@ furrow_status furrow_generation_marker(furrow_table *table, int which, furrow_ma
     furrow_status status = furrow_marker_read(other, out, err);
     furrow_table_destroy(other);
     return status;
+}
+
+furrow_status furrow_generation_versions(furrow_table *table, const char *id, const int generations[], size_t count,
+                                         uint64_t versions[], furrow_error *err)
+{
+    FURROW_REQUIRE(count <= FURROW_GENERATIONS_MAX);
+    FURROW_AUTO(furrow_arena) arena = furrow_arena_create(RECORDS_BYTES);
+    furrow_bytes argv[1 + FURROW_GENERATIONS_MAX] = {FURROW_BYTES_LITERAL("MGET")};
+    const char *base = (const char *)table->base.data;
+    furrow_value answer;
+    if (!arena) return no_memory(err);
+    for (size_t i = 0; i < count; i++) {
+        char *key = generations[i] > 0 ? furrow_arena_printf(arena, "%s@%d:%s", base, generations[i], id)
+                                       : furrow_arena_printf(arena, "%s%s", base, id);
+        if (!key) return no_memory(err);
+        argv[1 + i] = furrow_bytes_of(key);
+    }
+    furrow_status status = furrow_store_command(table->store, argv, 1 + count, arena, &answer, err);
+    if (status) return status;
+    for (size_t i = 0; i < count; i++)
+        versions[i] = i < answer.count ? furrow_record_of_value(&answer.items[i]).version : 0;
+    return FURROW_OK;
 }
 
 static furrow_status retire(furrow_table *table, const furrow_table *other, const furrow_generations *seen,

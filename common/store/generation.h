@@ -74,6 +74,9 @@ furrow_status furrow_generation_retire(furrow_table *table, const furrow_generat
 /* Clears away what a retired generation left. Any process may, and go on where another ended. */
 furrow_status furrow_generation_clear(furrow_table *table, const furrow_generations *seen, int which,
                                       furrow_error *err) FURROW_MUST_USE;
+/* The version of the record @id in each of @count generations; 0: none there. */
+furrow_status furrow_generation_versions(furrow_table *table, const char *id, const int generations[], size_t count,
+                                         uint64_t versions[], furrow_error *err) FURROW_MUST_USE;
 /* The marker of another generation of @table. */
 furrow_status furrow_generation_marker(furrow_table *table, int which, furrow_marker *out,
                                        furrow_error *err) FURROW_MUST_USE;

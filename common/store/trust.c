@@ -49,6 +49,12 @@ void furrow_table_doubt(furrow_table *table, const char *why)
     if (was && trust->guard) trust->guard->doubted(trust->guard);
 }
 
+void furrow_table_spread(furrow_table *table, const char *id, uint64_t version)
+{
+    furrow_table_guard *guard = table->trust.guard;
+    if (guard && guard->written) guard->written(guard, id, version);
+}
+
 void furrow_table_explain(furrow_table *table, const char *why)
 {
     snprintf(table->trust.why, sizeof table->trust.why, "%s", why);

@@ -26,6 +26,8 @@
 typedef struct furrow_table_guard {
     /* Called on the loop at the first doubt: look what is there. */
     void (*doubted)(struct furrow_table_guard *guard);
+    /* A command has written @version of @id, and applied it: parks until who else serves the table sees it, too. */
+    void (*written)(struct furrow_table_guard *guard, const char *id, uint64_t version);
 } furrow_table_guard;
 
 /* From now on the table is in doubt, and belongs to nobody. @guard is lent until the table's end, or NULL. */
@@ -53,6 +55,9 @@ furrow_status furrow_table_await_log(furrow_table *table, uint64_t deadline_ns, 
 /* Of the log that the records are of (wire/epoch.h), as it was last seen; 0: not yet. */
 void furrow_table_set_epoch(furrow_table *table, int64_t begun);
 int64_t furrow_table_epoch(const furrow_table *table);
+
+/* To be called when a command has written; see furrow_table_guard. */
+void furrow_table_spread(furrow_table *table, const char *id, uint64_t version);
 
 /* Grows with each doubt. */
 uint64_t furrow_table_moment(const furrow_table *table);
