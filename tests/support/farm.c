@@ -154,12 +154,19 @@ static void start_servers(farm *f)
                                                              .password = key_text(f, "operator", "redis")});
 }
 
+/* While a program runs, our links answer the server's pings. */
+static void breathe(void)
+{
+    furrow_task_self() ? furrow_task_sleep_ms(2) : furrow_test_breathe();
+}
+
 static void run_farm(void (*body)(farm *f), bool single_account)
 {
     furrow_error err = {0};
     run r = {.body = body, .f.single_account = single_account};
     r.f.arena = furrow_arena_create(256 << 20);
     start_servers(&r.f);
+    furrow_test_process_breathe_by(breathe);
     r.f.loop = furrow_loop_create(NULL, &err);
     ck_assert_int_eq(furrow_loop_run_task(r.f.loop, body_task, &r, &err), FURROW_OK);
     for (int s = 0; s < FARM_SERVICES; s++)
@@ -210,11 +217,7 @@ int farm_tool_as(farm *f, const char *user, char **output, const char *const arg
 {
     const char *argv[16] = {FURROW_TEST_TOOL};
     for (size_t i = 0; arguments[i]; i++) argv[i + 1] = arguments[i];
-    furrow_test_process *tool =
-        furrow_test_process_start(&(furrow_test_process_options){.argv = argv, .env = environment(f, user)});
-    /* Our own links answer the server's pings meanwhile: whoever is silent for 30 s is cut off. */
-    (void)FURROW_TEST_EVENTUALLY_IN_TASK(!furrow_test_process_running(tool), 60000);
-    return furrow_test_process_finish(tool, 0, output);
+    return furrow_test_run(&(furrow_test_process_options){.argv = argv, .env = environment(f, user)}, 60000, output);
 }
 
 furrow_test_process *farm_tool_start(farm *f, const char *const arguments[])

@@ -71,6 +71,13 @@ furrow_test_process *furrow_test_process_start(const furrow_test_process_options
     return process;
 }
 
+static void (*breathe)(void) = furrow_test_breathe;
+
+void furrow_test_process_breathe_by(void (*fn)(void))
+{
+    breathe = fn;
+}
+
 pid_t furrow_test_process_pid(const furrow_test_process *process)
 {
     return process->pid;
@@ -91,7 +98,11 @@ bool furrow_test_process_running(furrow_test_process *process)
 
 bool furrow_test_process_wait(furrow_test_process *process, uint64_t timeout_ms, int *exit_code)
 {
-    if (!FURROW_TEST_EVENTUALLY(!furrow_test_process_running(process), timeout_ms)) return false;
+    uint64_t end = furrow_test_now_ms() + timeout_ms;
+    while (furrow_test_process_running(process)) {
+        if (furrow_test_now_ms() >= end) return false;
+        breathe();
+    }
     if (exit_code) *exit_code = process->exit_code;
     return true;
 }
@@ -128,14 +139,13 @@ static bool wrote(furrow_test_process *process, const char *text)
 
 bool furrow_test_process_wait_for(furrow_test_process *process, const char *text, uint64_t timeout_ms)
 {
-    bool found = false;
-    /* Whether it runs is asked first: what it wrote just before its end is then not missed. */
-    (void)FURROW_TEST_EVENTUALLY(__extension__({
-                                     bool running = furrow_test_process_running(process);
-                                     (found = wrote(process, text)) || !running;
-                                 }),
-                                 timeout_ms);
-    return found;
+    uint64_t end = furrow_test_now_ms() + timeout_ms;
+    for (bool running = true; running; breathe()) {
+        /* Asked first: what it wrote just before its end is then not missed. */
+        running = furrow_test_process_running(process) && furrow_test_now_ms() < end;
+        if (wrote(process, text)) return true;
+    }
+    return false;
 }
 
 void furrow_test_process_destroy(furrow_test_process *process)

@@ -50,4 +50,8 @@ int furrow_test_process_finish(furrow_test_process *process, uint64_t timeout_ms
 /* The same from the start. */
 int furrow_test_run(const furrow_test_process_options *options, uint64_t timeout_ms, char **output);
 
+/* While a process is waited for @fn is called again and again, which lets 2 ms pass. Who has a loop lets it run: a link
+ * that answers no pings meanwhile is cut off. */
+void furrow_test_process_breathe_by(void (*fn)(void));
+
 #endif
