@@ -5,11 +5,13 @@
  */
 #include "cli/audit.h"
 #include "cli/contracts.h"
+#include "cli/erase.h"
 #include "cli/letter.h"
 #include "cli/text.h"
 
 #include "base/buffer.h"
 #include "base/clock.h"
+#include "store/generation.h"
 #include "wire/json.h"
 #include "wire/subject.h"
 
@@ -143,8 +145,25 @@ static furrow_status look_again(audit_table *table, bool last, furrow_error *err
     return all.status;
 }
 
+furrow_status audit_prefix(furrow_store *store, const char *service, const char *short_name,
+                           const ProtobufCMessageDescriptor *descriptor, char out[FURROW_SUBJECT_MAX],
+                           furrow_error *err)
+{
+    const furrow_table_options about = {.service = service, .entity = short_name, .descriptor = descriptor};
+    furrow_table *table = furrow_table_create(store, &about, err);
+    if (!table) return FURROW_RESOURCE_EXHAUSTED;
+    furrow_status status = furrow_table_place_current(table, err);
+    furrow_bytes prefix = furrow_table_prefix(table);
+    snprintf(out, FURROW_SUBJECT_MAX, "%.*s", (int)prefix.len, (const char *)prefix.data);
+    furrow_table_destroy(table);
+    return status;
+}
+
 static furrow_status audit_one(audit_table *table, furrow_error *err)
 {
+    furrow_status placed =
+        audit_prefix(table->store, table->service, table->short_name, table->descriptor, table->prefix, err);
+    if (placed != FURROW_OK) return placed;
     furrow_status status = letter_turn_to(table->tool, table->options->single, table->stream, table->owner, err);
     if (status == FURROW_OK) status = audit_read(table, err);
     for (int number = 1; status == FURROW_OK && table->suspects > 0 && number <= LOOKS; number++) {
@@ -240,7 +259,7 @@ static void run_all(const audit_table *base, audit_choice *choice)
 }
 
 /* Without the library of functions, too: it is no service that looks. */
-static furrow_store *connect_redis(cli *tool)
+furrow_store *audit_connect_redis(cli *tool)
 {
     furrow_error err;
     const char *url = tool->config.redis_url;
@@ -262,6 +281,7 @@ static furrow_store *connect_redis(cli *tool)
 
 int cli_audit(cli *tool)
 {
+    if (cli_flag(tool, "--erased")) return erase_confirm(tool);
     audit_options options = {.repair = cli_flag(tool, "--repair"),
                              .json = cli_flag(tool, "--json"),
                              .single = cli_flag(tool, "--single-account")};
@@ -273,7 +293,7 @@ int cli_audit(cli *tool)
     if (strchr(tool->config.redis_url, ','))
         return cli_fail(tool, 2, "FURROW_REDIS_URL names several: audit each SERVICE with its own");
     if (!cli_connect(tool)) return tool->exit_code;
-    audit_table base = {.tool = tool, .options = &options, .store = connect_redis(tool)};
+    audit_table base = {.tool = tool, .options = &options, .store = audit_connect_redis(tool)};
     if (!base.store) return tool->exit_code;
     furrow_error err;
     char pattern[FURROW_SUBJECT_MAX];

@@ -69,6 +69,14 @@ uint64_t audit_version(furrow_bytes value);
 bool audit_state_of(const audit_table *table, const furrow_js_stored *event, furrow_arena *scratch, furrow_bytes *id,
                     furrow_bytes *body);
 
+/* Redis of the settings, connected; NULL: the reason was printed. */
+furrow_store *audit_connect_redis(cli *tool);
+
+/* What the keys of a service's table begin with at present: "timesheet:{Employee}:". */
+furrow_status audit_prefix(furrow_store *store, const char *service, const char *short_name,
+                           const ProtobufCMessageDescriptor *descriptor, char out[FURROW_SUBJECT_MAX],
+                           furrow_error *err) FURROW_MUST_USE;
+
 /* All keys that match @pattern, and are records of tables. */
 furrow_status audit_keys_read(furrow_store *store, const char *pattern, audit_keys **out,
                               furrow_error *err) FURROW_MUST_USE;

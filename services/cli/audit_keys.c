@@ -76,12 +76,16 @@ static key_list *list_of(audit_keys *self, const char *key, size_t prefix_len)
     return self->last = self->tables[self->count++] = made;
 }
 
-/* "<service>:{<Entity>}:<id>"; what begins with "@" behind that is no record. */
+/* "<service>:{<Entity>}:<id>", or "<service>:{<Entity>}:@2:<id>" of a later generation; what else begins with "@" is no
+ * record. */
 static furrow_status take_key(void *arg, furrow_bytes key, furrow_error *err)
 {
     (void)err;
     const char *text = key.data, *end = memmem(key.data, key.len, "}:", 2);
-    if (!end || end + 2 == text + key.len || end[2] == '@') return FURROW_OK;
+    if (!end) return FURROW_OK;
+    const char *last = text + key.len;
+    if (last - end > 5 && end[2] == '@' && end[3] >= '0' && end[3] <= '9' && end[4] == ':') end += 3;
+    if (end + 2 == last || end[2] == '@') return FURROW_OK;
     key_list *list = list_of(arg, text, (size_t)(end + 2 - text));
     if (!list) return FURROW_OK;
     if (list->count == list->capacity) {

@@ -32,6 +32,7 @@ int cli_audit(cli *tool);
 int cli_call(cli *tool);
 int cli_deadletter(cli *tool);
 int cli_decode(cli *tool);
+int cli_erase(cli *tool);
 int cli_health(cli *tool);
 int cli_history(cli *tool);
 int cli_import(cli *tool);

@@ -28,9 +28,14 @@ static const cli_command commands[] = {
      "state of services (default: all) and of what they replicate; --probe: of the instance FURROW_INSTANCE_ID, by "
      "exit code",
      cli_health},
-    {"audit", "[SERVICE [ENTITY]] [--repair] [--json] [--single-account]",
-     "compare what services keep in Redis with the log, record by record; --repair: put right what is wrong",
+    {"audit", "[SERVICE [ENTITY]] [--repair] [--json] [--single-account] | ENTITY ID --erased [--json]",
+     "compare what services keep in Redis with the log, record by record; --repair: put right what is wrong;\n"
+     "      --erased: is anything left of an entity that was erased?",
      cli_audit},
+    {"erase", "ENTITY ID [--wait SECONDS] [--json] [--single-account]",
+     "have an entity erased by its owner, wait until nothing is left of it in the log, in Redis, at any consumer, in\n"
+     "      dead letters and remembered results (30 seconds), and print a receipt; safe to run again",
+     cli_erase},
     {"history", "ENTITY ID [--json] [--single-account]",
      "what the log still has of one entity: when, whose command, which event, which fields it changed", cli_history},
     {"lineage", "[--json | --dot | --svg] [--single-account]",
