@@ -26,6 +26,7 @@ struct furrow_provisioner {
     jsCtx *js;
     int64_t timeout_ms;
     char account[FURROW_SUBJECT_MAX]; /* whose JetStream; "": of the account we are in */
+    uint64_t changes;
 };
 
 typedef enum change { SAME, CHANGEABLE, FIXED } change;
@@ -184,6 +185,7 @@ static furrow_status ensure_stream(furrow_provisioner *provisioner, jsStreamConf
     if (status == NATS_NOT_FOUND || code == ERR_STREAM_MISSING) {
         code = 0;
         status = js_AddStream(NULL, provisioner->js, want, NULL, &code);
+        provisioner->changes++;
         return status == NATS_OK ? FURROW_OK : failed(status, code, "create stream", want->Name, err);
     }
     if (status != NATS_OK) return failed(status, code, "look at stream", want->Name, err);
@@ -192,6 +194,7 @@ static furrow_status ensure_stream(furrow_provisioner *provisioner, jsStreamConf
         jsStreamConfig merged = *info->Config;
         merge_stream(&merged, want);
         status = js_UpdateStream(NULL, provisioner->js, &merged, NULL, &code);
+        provisioner->changes++;
         if (status != NATS_OK) compared = failed(status, code, "change stream", want->Name, err);
     }
     jsStreamInfo_Destroy(info);
@@ -237,6 +240,7 @@ static furrow_status ensure_consumer(furrow_provisioner *provisioner, const char
     if (status == NATS_NOT_FOUND && code != ERR_STREAM_MISSING) {
         code = 0;
         status = js_AddConsumer(NULL, provisioner->js, stream, &want, NULL, &code);
+        provisioner->changes++;
         return status == NATS_OK ? FURROW_OK : failed(status, code, "create consumer", name, err);
     }
     if (code == ERR_STREAM_MISSING)
@@ -246,6 +250,7 @@ static furrow_status ensure_consumer(furrow_provisioner *provisioner, const char
     furrow_status compared = compare_consumer(info->Config, &want, &change_it, err);
     if (compared == FURROW_OK && change_it) {
         status = js_UpdateConsumer(NULL, provisioner->js, stream, &want, NULL, &code);
+        provisioner->changes++;
         if (status != NATS_OK) compared = failed(status, code, "change consumer", name, err);
     }
     jsConsumerInfo_Destroy(info);
@@ -283,9 +288,20 @@ furrow_status furrow_provision_entity(furrow_provisioner *provisioner, const fur
     config.Storage = entity->memory ? js_MemoryStorage : js_FileStorage;
     config.DenyDelete = config.DenyPurge = true;
     furrow_status status = ensure_stream(provisioner, &config, err);
-    if (status != FURROW_OK) return status;
+    return status == FURROW_OK ? furrow_provision_owner(provisioner, entity, err) : status;
+}
+
+furrow_status furrow_provision_owner(furrow_provisioner *provisioner, const furrow_entity_contract *entity,
+                                     furrow_error *err)
+{
+    char description[DESCRIPTION_MAX];
     snprintf(description, sizeof description, "owner of %s", entity->name);
     return ensure_consumer(provisioner, entity->stream, entity->owner, description, err);
+}
+
+uint64_t furrow_provisioner_changes(const furrow_provisioner *provisioner)
+{
+    return provisioner->changes;
 }
 
 furrow_status furrow_provision_replica(furrow_provisioner *provisioner, const furrow_replica_contract *replica,

@@ -37,6 +37,13 @@ furrow_status furrow_provision_entity(furrow_provisioner *provisioner, const fur
 furrow_status furrow_provision_replica(furrow_provisioner *provisioner, const furrow_replica_contract *replica,
                                        furrow_error *err) FURROW_MUST_USE;
 
+/* The owner's durable alone, of a stream that must exist. */
+furrow_status furrow_provision_owner(furrow_provisioner *provisioner, const furrow_entity_contract *entity,
+                                     furrow_error *err) FURROW_MUST_USE;
+
+/* How much has been made or changed so far. */
+uint64_t furrow_provisioner_changes(const furrow_provisioner *provisioner);
+
 #define FURROW_DEADLETTER_BYTES    ((int64_t)256 << 20)
 #define FURROW_DEADLETTER_MESSAGES 100000
 

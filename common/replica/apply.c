@@ -121,8 +121,7 @@ static bool is_epoch(furrow_intake_batch *batch, const furrow_js_stored *event)
         batch->epoch_seq = event->sequence;
         batch->epoch_ns = event->timestamp_ns;
     }
-    if (batch->patient && furrow_epoch_parse(event->data, &epoch) &&
-        epoch.begun > furrow_table_epoch(replica->table))
+    if (batch->patient && furrow_epoch_parse(event->data, &epoch) && epoch.begun > furrow_table_epoch(replica->table))
         furrow_table_doubt(replica->table, "the log has another epoch");
     return true;
 }
@@ -527,6 +526,17 @@ furrow_status furrow_intake_replay(furrow_replica *replica, const furrow_js_stor
         }
     }
     return FURROW_OK;
+}
+
+furrow_status furrow_intake_rewrite(furrow_replica *replica, const furrow_js_stored *event, furrow_error *err)
+{
+    furrow_intake_batch *batch = batch_create(replica, false);
+    if (!batch) return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "out of memory");
+    furrow_status status = read_event(batch, event, &batch->writes[0], err);
+    batch->writes[0].version = event->sequence;
+    if (status == FURROW_OK) status = furrow_record_rewrite(replica->table, &batch->writes[0], err);
+    batch_destroy(batch);
+    return status;
 }
 
 furrow_status furrow_intake_apply_one(furrow_replica *replica, const furrow_js_stored *event, furrow_error *err)

@@ -222,6 +222,10 @@ furrow_status furrow_intake_replay(furrow_replica *replica, const furrow_js_stor
 furrow_status furrow_intake_apply_one(furrow_replica *replica, const furrow_js_stored *event,
                                       furrow_error *err) FURROW_MUST_USE;
 
+/* The same in place of whatever is stored, unless that is newer. */
+furrow_status furrow_intake_rewrite(furrow_replica *replica, const furrow_js_stored *event,
+                                    furrow_error *err) FURROW_MUST_USE;
+
 /*
  * owner.c. An own entity's event was no state: the last good state goes on top of the log again, unless a newer one is
  * there. OK too where there is none to go back to: people are told. Else the event must come again.

@@ -214,6 +214,18 @@ furrow_status furrow_replica_restore(furrow_replica *replica, bool accept, bool 
 furrow_status furrow_replica_redo(furrow_replica *replica, const char *subject, bool reaction, uint64_t deadline_ns,
                                   uint64_t *version, furrow_error *err) FURROW_MUST_USE;
 
+/*
+ * Builds the table anew from the log: when this returns OK it has begun, and the replica is not ready until it is done.
+ * Parks. Errors: UNAVAILABLE (not ready).
+ */
+furrow_status furrow_replica_rebuild(furrow_replica *replica, uint64_t deadline_ns, furrow_error *err) FURROW_MUST_USE;
+/*
+ * Puts the newest state of @subject in the place of what is stored of it, unless that is newer. Parks. Errors: NOT_FOUND
+ * (the log has nothing of it), INVALID_ARGUMENT (no subject of this entity, or no state), UNAVAILABLE (not ready).
+ */
+furrow_status furrow_replica_reread(furrow_replica *replica, const char *subject, uint64_t deadline_ns,
+                                    uint64_t *version, furrow_error *err) FURROW_MUST_USE;
+
 /* Reads a record as its (subset) message; *out NULL when it does not exist or is deleted. DATA_LOSS when it is no such
  * message or breaks the rules: then this entity cannot be used, and all others can. */
 furrow_status furrow_replica_get(furrow_replica *replica, const char *id, furrow_arena *arena, ProtobufCMessage **out,

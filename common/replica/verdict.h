@@ -33,6 +33,7 @@ typedef struct furrow_sight {
     furrow_marker marker;
     furrow_marker elder;           /* of an own entity: of the generation that the durable feeds, if that is another */
     furrow_js_stream_state stream; /* looked at after the marker, so its last sequence is no older than the position */
+    char asked[27];                /* a build that somebody asked to have made anew, or "" */
     char suspect[27];              /* a build that a Redis that evicts may have lost records of, or "" */
     furrow_epoch epoch;            /* of the log */
     uint64_t epoch_seq;            /* where it says so; 0: nowhere, it is that of the stream's creation */

@@ -24,10 +24,10 @@
 #define RETRY_MS         250
 
 typedef struct replica_letters {
-    uint64_t put;      /* by this process, as far as they are logged */
-    uint64_t failures; /* of reactions, likewise */
-    uint64_t count;    /* that lie there */
-    uint64_t told;     /* how many of them the log was told of */
+    uint64_t put;       /* by this process, as far as they are logged */
+    uint64_t failures;  /* of reactions, likewise */
+    uint64_t count;     /* that lie there */
+    uint64_t told;      /* how many of them the log was told of */
     char restored[160]; /* what the log was told of a restore */
 } replica_letters;
 
@@ -48,11 +48,12 @@ typedef struct replay_request {
 
 /* ---- doing it again ---- */
 
-static void reply_version(furrow_link *link, const char *inbox, uint64_t version)
+static void reply_version(const furrow_service *service, const char *inbox, uint64_t version)
 {
-    char body[64];
-    int len = snprintf(body, sizeof body, "{\"version\":\"%llu\"}", (unsigned long long)version);
-    (void)!furrow_link_publish(link, &(furrow_outgoing){.subject = inbox, .data = {body, (size_t)len}}, NULL);
+    char body[160];
+    int len =
+        snprintf(body, sizeof body, "{\"version\":\"%llu\",\"id\":\"%s\"}", (unsigned long long)version, service->id);
+    (void)!furrow_link_publish(service->link, &(furrow_outgoing){.subject = inbox, .data = {body, (size_t)len}}, NULL);
 }
 
 static void reply_error(furrow_link *link, const char *inbox, furrow_error err)
@@ -83,6 +84,15 @@ static furrow_status restore(furrow_replica *replica, bool accept, uint64_t *ver
     return status;
 }
 
+/* All that is kept, or what @subject names. */
+static furrow_status rebuild(furrow_replica *replica, const char *subject, uint64_t *version, furrow_error *err)
+{
+    uint64_t deadline_ns = furrow_clock_now_ns() + REPLAY_MS * FURROW_NS_PER_MS;
+    *version = 0;
+    return subject[0] ? furrow_replica_reread(replica, subject, deadline_ns, version, err)
+                      : furrow_replica_rebuild(replica, deadline_ns, err);
+}
+
 static furrow_status replay(furrow_letters *letters, furrow_bytes request, uint64_t *version, furrow_error *err)
 {
     const furrow_service *service = letters->service;
@@ -94,20 +104,22 @@ static furrow_status replay(furrow_letters *letters, furrow_bytes request, uint6
         !furrow_json_find_text(request, "kind", arena, &kind))
         return furrow_fail(
             err, FURROW_INVALID_ARGUMENT,
-            "a replay is {\"stream\":\"…\",\"subject\":\"…\",\"kind\":\"event|reaction|restore|accept\"}");
+            "a replay is {\"stream\":\"…\",\"subject\":\"…\",\"kind\":\"event|reaction|restore|accept|rebuild\"}");
     bool reaction = strcmp(kind, FURROW_DEADLETTER_REACTION) == 0;
     bool accept = strcmp(kind, "accept") == 0, whole = accept || strcmp(kind, "restore") == 0;
-    if (!reaction && !whole && strcmp(kind, "event") != 0)
-        return furrow_fail(err, FURROW_INVALID_ARGUMENT, "kind is \"%.20s\": use event, reaction, restore or accept",
-                           kind);
+    bool anew = strcmp(kind, "rebuild") == 0;
+    if (!reaction && !whole && !anew && strcmp(kind, "event") != 0)
+        return furrow_fail(err, FURROW_INVALID_ARGUMENT,
+                           "kind is \"%.20s\": use event, reaction, restore, accept or rebuild", kind);
     furrow_replica *replica = find_replica(service, stream);
     if (!replica)
         return furrow_fail(err, FURROW_FAILED_PRECONDITION, "%s keeps nothing of stream %.64s (any more)",
                            service->definition->name, stream);
     uint64_t deadline_ns = furrow_clock_now_ns() + REPLAY_MS * FURROW_NS_PER_MS;
     (void)furrow_task_set_deadline(deadline_ns);
-    furrow_status status = whole ? restore(replica, accept, version, err)
-                                 : furrow_replica_redo(replica, subject, reaction, deadline_ns, version, err);
+    furrow_status status = whole  ? restore(replica, accept, version, err)
+                           : anew ? rebuild(replica, subject, version, err)
+                                  : furrow_replica_redo(replica, subject, reaction, deadline_ns, version, err);
     furrow_logger(status == FURROW_OK ? FURROW_LOG_INFO : FURROW_LOG_WARN, "replay", "subject=%s kind=%s outcome=%s",
                   subject, kind, status == FURROW_OK ? "OK" : err->text);
     return status;
@@ -123,7 +135,7 @@ static void replay_task(void *arg)
     furrow_status status = replay(letters, msg->data, &version, &err);
     err.code = status;
     if (status == FURROW_OK)
-        reply_version(letters->service->link, msg->reply, version);
+        reply_version(letters->service, msg->reply, version);
     else
         reply_error(letters->service->link, msg->reply, err);
     furrow_msg_free(msg);

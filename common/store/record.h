@@ -124,6 +124,10 @@ typedef struct furrow_record_write {
 furrow_status furrow_record_apply(furrow_table *table, const furrow_record_write writes[], size_t count,
                                   size_t *applied, furrow_error *err) FURROW_MUST_USE;
 
+/* One, in the place of whatever is stored, with all that follows from it, unless that is newer. Errors as above. */
+furrow_status furrow_record_rewrite(furrow_table *table, const furrow_record_write *write,
+                                    furrow_error *err) FURROW_MUST_USE;
+
 /*
  * What this process checked before it wrote it comes back to it from the log: the same bytes under the same id and
  * version need no second check. The last FURROW_RECORD_VOUCHED are remembered; false is always a right answer.

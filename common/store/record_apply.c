@@ -27,6 +27,7 @@ typedef struct window {
     size_t count;
     size_t applied;
     uint64_t moment; /* of the table, when this began */
+    bool again;      /* what is stored of the same version, too */
     furrow_status status;
     furrow_error *err;
 } window;
@@ -88,12 +89,12 @@ static furrow_status send_read(furrow_table *table, furrow_batch *batch, furrow_
 }
 
 /* Drops the writes that are not newer than what is stored; the old values of the others move along. */
-static void drop_stale(furrow_batch *batch, furrow_value *old)
+static void drop_stale(furrow_batch *batch, furrow_value *old, bool again)
 {
     size_t kept = 0;
     for (size_t i = 0; i < batch->count; i++) {
         furrow_record record = furrow_record_of_value(&old[i]);
-        if (record.found && batch->writes[i]->version <= record.version) continue;
+        if (record.found && batch->writes[i]->version + again <= record.version) continue;
         batch->writes[kept] = batch->writes[i];
         old[kept++] = old[i];
     }
@@ -108,7 +109,7 @@ static furrow_status send_apply(window *self, furrow_batch *batch)
     if (old->kind != FURROW_VALUE_LIST || old->count != batch->count + 1)
         return furrow_fail(err_of(self), FURROW_INTERNAL, "redis: MGET of %zu keys answered something else",
                            batch->count + 1);
-    drop_stale(batch, old->items);
+    drop_stale(batch, old->items, self->again);
     if (batch->count == 0) {
         furrow_batch_build_note(table, batch);
         return send_step(self, batch, FURROW_FUNCTION("note"));
@@ -202,14 +203,29 @@ static bool goes_in_group(const furrow_table *table, const furrow_record_write *
     return write->known && write->version > write->known->version && (furrow_table_is_full(table) || !applied);
 }
 
+static furrow_status check_build(const furrow_table *table, furrow_error *err)
+{
+    if (!table->trust.guard || table->trust.build[0]) return FURROW_OK;
+    return furrow_fail(err, FURROW_UNAVAILABLE, "the records of %s belong to no build yet", table->options.entity);
+}
+
+furrow_status furrow_record_rewrite(furrow_table *table, const furrow_record_write *write, furrow_error *err)
+{
+    furrow_status status = check_writes(write, 1, err);
+    if (!status) status = check_build(table, err);
+    window self = {.table = table, .moment = table->trust.moment, .again = true, .status = status, .err = err};
+    if (!status) (void)fill_window(&self, write, 1);
+    if (!self.status) apply_full(&self);
+    for (size_t i = 0; i < self.count; i++) furrow_batch_give(table, self.batches[i]);
+    return self.status;
+}
+
 furrow_status furrow_record_apply(furrow_table *table, const furrow_record_write writes[], size_t count,
                                   size_t *applied, furrow_error *err)
 {
     furrow_status status = check_writes(writes, count, err);
     window self = {.table = table, .moment = table->trust.moment, .status = status, .err = err};
-    if (!status && table->trust.guard && !table->trust.build[0])
-        self.status =
-            furrow_fail(err, FURROW_UNAVAILABLE, "the records of %s belong to no build yet", table->options.entity);
+    if (!status) self.status = check_build(table, err);
     if (!self.status && count == 1 && goes_in_group(table, &writes[0], applied)) {
         bool alone = false;
         self.status = furrow_group_apply(table, &writes[0], self.moment, &alone, err);

@@ -40,6 +40,7 @@ int cli_keys(cli *tool);
 int cli_lineage(cli *tool);
 int cli_permissions(cli *tool);
 int cli_provision(cli *tool);
+int cli_rebuild(cli *tool);
 int cli_restore(cli *tool);
 int cli_seed(cli *tool);
 

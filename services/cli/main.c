@@ -13,10 +13,11 @@
 #define CONNECT_MS 5000
 
 static const cli_command commands[] = {
-    {"provision", "[--replicas N] [--wait SECONDS] [--only nats|redis] [--single-account]",
+    {"provision", "[--replicas N] [--wait SECONDS] [--only nats|redis] [--single-account] [--watch]",
      "make the streams and durable consumers of every contract, and load the library of functions into every\n"
      "      Redis of FURROW_REDIS_URL (separated by commas), where it is missing; safe to run again. The library's\n"
-     "      name changes with its text: nothing is replaced, and one that no service uses may be deleted",
+     "      name changes with its text: nothing is replaced, and one that no service uses may be deleted. --watch:\n"
+     "      goes on and puts back what is missing within seconds; it says nothing while nothing is",
      cli_provision},
     {"call", "SUBJECT [JSON|-] [-H 'Name: value']… [--timeout MS]", "call a method with JSON and print the answer",
      cli_call},
@@ -61,6 +62,10 @@ static const cli_command commands[] = {
      "what services could not apply, with the reason; replay: apply the newest state once more, when the cause is\n"
      "      mended; discard: take it away. LETTER is <service>/<number>, as list shows it",
      cli_deadletter},
+    {"rebuild", "SERVICE ENTITY [ID] [--wait SECONDS]",
+     "SERVICE builds what it keeps of ENTITY anew from the log, and is not ready until that is done; with ID: reads\n"
+     "      the newest state of that one again, beside its work",
+     cli_rebuild},
     {"restore", "SERVICE [--accept] [--wait SECONDS]",
      "when the log of an entity of SERVICE lost something that its Redis still holds, and SERVICE waits for a word:\n"
      "      publish it again (--accept: do without it, and take the log for the truth); then until SERVICE serves\n"

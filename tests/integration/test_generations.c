@@ -328,7 +328,7 @@ int main(void)
 {
     Suite *suite = suite_create("generations");
     TCase *tests = tcase_create("generations");
-    tcase_set_timeout(tests, 120);
+    tcase_set_timeout(tests, getenv("FURROW_TEST_EVENTS") ? 3600 : 120);
     tcase_add_test(tests, another_shape_is_built_beside_and_neither_stops_to_serve);
     tcase_add_test(tests, an_owners_records_get_an_index_beside_those_that_are_there);
     tcase_add_test(tests, an_owner_in_another_shape_does_not_forget_what_the_log_has_lost);

@@ -7,6 +7,7 @@
 
 #include "base/buffer.h"
 #include "base/clock.h"
+#include "store/generation.h"
 #include "store/scan.h"
 #include "wire/projection.h"
 
@@ -77,7 +78,8 @@ static bool scan_table(looking *at, const furrow_table_options *options, furrow_
 {
     furrow_error err;
     furrow_table *table = furrow_table_create(at->store, options, &err);
-    furrow_status status = table ? furrow_scan_table(table, each, arg, size, &err) : err.code;
+    furrow_status status = table ? furrow_table_place_current(table, &err) : err.code;
+    if (status == FURROW_OK) status = furrow_scan_table(table, each, arg, size, &err);
     furrow_table_destroy(table);
     if (status == FURROW_OK) return true;
     at->gone = status == FURROW_UNAVAILABLE;
