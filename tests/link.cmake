@@ -1,4 +1,5 @@
 # Tests of common/link.
+furrow_unit_test(test_block furrow_link)
 furrow_unit_test(test_wheel furrow_link)
 furrow_unit_test(test_sign furrow_link furrow_test_support PkgConfig::NATS)
 add_library(furrow_link_world STATIC integration/link_world.c)

@@ -226,8 +226,8 @@ furrow_msg *furrow_message_wrap(furrow_message_pool *pool, natsMsg *native);
 void furrow_message_discard(furrow_message_pool *pool, natsMsg *native);
 /* The last value of header @name, or NULL. Lent. */
 const char *furrow_message_last_header(const furrow_msg *msg, const char *name);
-/* Its Status header when it is a status message of the server (no body), else 0. */
-int furrow_message_status(const furrow_msg *msg);
+/* Its status when it is a status message of the server (no body), else 0; *description (may be NULL) is what it says. */
+int furrow_message_status(const furrow_msg *msg, const char **description);
 
 /* subscription.c */
 furrow_subscription *furrow_link_subscribe_hooked(furrow_link *link, const char *subject,

@@ -85,11 +85,16 @@ typedef struct furrow_msg {
 void furrow_msg_free(furrow_msg *msg);
 FURROW_AUTO_DEFINE(furrow_msg, furrow_msg_free);
 
-/* Has it a header block at all (cheap)? The first value of header @name, or NULL. Case matters. */
+/* Has it a header block at all (cheap)? The first value of header @name, or NULL; and the one behind @value, which is
+ * NULL or another of the same name. Case does not matter. A block that cannot be read has no header. */
 bool furrow_msg_has_headers(const furrow_msg *msg);
 const char *furrow_msg_header(const furrow_msg *msg, const char *name);
+const char *furrow_msg_header_next(const furrow_msg *msg, const char *name, const char *value);
 
-/* Walks all headers (first values). */
+/* INVALID_ARGUMENT when there is a block that cannot be read, with the line. */
+furrow_status furrow_msg_check_headers(const furrow_msg *msg, furrow_error *err) FURROW_MUST_USE;
+
+/* Walks all headers. */
 void furrow_msg_each_header(const furrow_msg *msg, void (*fn)(void *arg, const char *name, const char *value),
                             void *arg);
 

@@ -6,12 +6,12 @@
  * microsecond wakes it each time: two system calls and a fight for its lock, half of what a call costs. So messages are
  * handed back to nats.c by the hundreds. May depend on: nats.c.
  */
+#include "link/block.h"
 #include "link/internal.h"
-
-#include "base/number.h"
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #define POOLED_MAX     4096
 #define USED_MAX       512 /* freed and not yet handed back */
@@ -25,6 +25,7 @@ typedef struct box {
     furrow_message_pool *pool;
     struct box *next;
     header_state headers;
+    furrow_block block; /* once it is known that there is one */
 } box;
 
 struct furrow_message_pool {
@@ -67,9 +68,19 @@ static void destroy_used(furrow_message_pool *pool)
     }
 }
 
+static bool is_laid_out(void)
+{
+    natsMsg *probe = NULL;
+    if (nats_Open(-1) != NATS_OK || natsMsg_Create(&probe, "subject", "reply", "data", 4) != NATS_OK) return false;
+    const char *subject = natsMsg_GetSubject(probe), *reply = natsMsg_GetReply(probe), *data = natsMsg_GetData(probe);
+    bool so = reply == subject + sizeof "subject" && data == reply + sizeof "reply";
+    natsMsg_Destroy(probe);
+    return so;
+}
+
 furrow_message_pool *furrow_message_pool_create(void)
 {
-    return calloc(1, sizeof(furrow_message_pool));
+    return is_laid_out() ? calloc(1, sizeof(furrow_message_pool)) : NULL;
 }
 
 void furrow_message_pool_release(furrow_message_pool *pool)
@@ -128,52 +139,87 @@ void furrow_msg_free(furrow_msg *msg)
     free_if_unused(pool);
 }
 
-bool furrow_msg_has_headers(const furrow_msg *msg)
+/*
+ * Where nats.c keeps the block: it lays subject, reply, block and body one behind the other, each with a NUL behind it
+ * (whether it does is looked at when the pool is made). None: the body comes right behind the one before.
+ */
+static char *find_block(const furrow_msg *msg, size_t *len)
+{
+    const char *before = msg->reply ? msg->reply : msg->subject, *at = before + strlen(before) + 1,
+               *data = msg->data.data;
+    *len = data > at ? (size_t)(data - at) - 1 : 0;
+    return (char *)(uintptr_t)at;
+}
+
+/* Read at the first look. */
+static const furrow_block *block_of(const furrow_msg *msg)
 {
     box *held = (box *)msg;
     if (held->headers == HEADERS_UNKNOWN) {
-        const char **names = NULL;
-        int count = 0;
-        held->headers = natsMsgHeader_Keys(msg->native, &names, &count) == NATS_OK ? HEADERS_SOME : HEADERS_NONE;
-        free((void *)names);
+        size_t len;
+        char *at = find_block(msg, &len);
+        held->headers = len > 0 ? HEADERS_SOME : HEADERS_NONE;
+        held->block = (furrow_block){.description = ""};
+        if (len > 0) furrow_block_read(at, len, msg->data.len == 0, &held->block);
     }
-    return held->headers == HEADERS_SOME;
+    return &held->block;
+}
+
+bool furrow_msg_has_headers(const furrow_msg *msg)
+{
+    (void)block_of(msg);
+    return ((const box *)msg)->headers == HEADERS_SOME;
+}
+
+furrow_status furrow_msg_check_headers(const furrow_msg *msg, furrow_error *err)
+{
+    const furrow_block *block = block_of(msg);
+    if (block->wrong_line == 0) return FURROW_OK;
+    return furrow_fail(err, FURROW_INVALID_ARGUMENT, "line %u of the headers cannot be read: %s", block->wrong_line,
+                       block->why);
+}
+
+const char *furrow_msg_header_next(const furrow_msg *msg, const char *name, const char *value)
+{
+    const furrow_block *block = block_of(msg);
+    const char *at = block->pairs;
+    bool found = !value;
+    for (size_t i = 0; i < block->count; i++) {
+        const char *own_name = at, *own = at + strlen(at) + 1;
+        if (found && strcasecmp(own_name, name) == 0) return own;
+        found |= own == value;
+        at = own + strlen(own) + 1;
+    }
+    return NULL;
 }
 
 const char *furrow_msg_header(const furrow_msg *msg, const char *name)
 {
-    const char *value = NULL;
-    if (((const box *)msg)->headers == HEADERS_NONE || natsMsgHeader_Get(msg->native, name, &value) != NATS_OK)
-        return NULL;
-    return value;
+    return furrow_msg_header_next(msg, name, NULL);
 }
 
 void furrow_msg_each_header(const furrow_msg *msg, void (*fn)(void *arg, const char *name, const char *value),
                             void *arg)
 {
-    const char **names = NULL;
-    int count = 0;
-    if (natsMsgHeader_Keys(msg->native, &names, &count) != NATS_OK) return;
-    for (int i = 0; i < count; i++) {
-        const char *value = furrow_msg_header(msg, names[i]);
-        if (value) fn(arg, names[i], value);
+    const furrow_block *block = block_of(msg);
+    const char *at = block->pairs;
+    for (size_t i = 0; i < block->count; i++) {
+        const char *value = at + strlen(at) + 1;
+        fn(arg, at, value);
+        at = value + strlen(value) + 1;
     }
-    free((void *)names);
 }
 
-/* Three digits, as in HTTP; what else calls itself a status is none. */
 const char *furrow_message_last_header(const furrow_msg *msg, const char *name)
 {
-    const char **values = NULL, *last = NULL;
-    int count = 0;
-    if (natsMsgHeader_Values(msg->native, name, &values, &count) == NATS_OK && count > 0) last = values[count - 1];
-    free((void *)values);
+    const char *last = NULL;
+    for (const char *value = NULL; (value = furrow_msg_header_next(msg, name, value)) != NULL;) last = value;
     return last;
 }
 
-int furrow_message_status(const furrow_msg *msg)
+int furrow_message_status(const furrow_msg *msg, const char **description)
 {
-    const char *status = msg->data.len == 0 ? furrow_msg_header(msg, "Status") : NULL;
-    uint64_t number = 0;
-    return status && furrow_number_parse(furrow_bytes_of(status), 999, &number) ? (int)number : 0;
+    const furrow_block *block = block_of(msg);
+    if (description) *description = block->description;
+    return msg->data.len == 0 ? block->status : 0;
 }

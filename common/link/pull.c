@@ -239,10 +239,9 @@ furrow_js_pull_ending furrow_js_pull_status(const furrow_msg *msg, size_t batch)
                      {"exceeded", FURROW_RESOURCE_EXHAUSTED},
                      {"MaxBytes", FURROW_OK},
                      {"Completed", FURROW_OK}}; /* newer servers: all that a request with max_bytes asked for came */
-    int code = furrow_message_status(msg);
-    const char *text = furrow_msg_header(msg, "Description"),
-               *unfilled = furrow_msg_header(msg, "Nats-Pending-Messages");
-    furrow_js_pull_ending ending = {.status = FURROW_FAILED_PRECONDITION, .code = code, .text = text ? text : ""};
+    const char *text, *unfilled = furrow_msg_header(msg, "Nats-Pending-Messages");
+    int code = furrow_message_status(msg, &text);
+    furrow_js_pull_ending ending = {.status = FURROW_FAILED_PRECONDITION, .code = code, .text = text};
     if (code == 100 || code == 0) return (furrow_js_pull_ending){.code = code, .heartbeat = true, .text = ending.text};
     if (code == 404 || code == 408) ending.status = FURROW_OK;
     for (size_t i = 0; code == 409 && i < sizeof conflicts / sizeof conflicts[0]; i++)

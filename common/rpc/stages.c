@@ -11,6 +11,29 @@
 #define KEY_MAX       255
 #define WAIT_RETRY_MS 1000
 
+/* The values of all headers called @name, as one list (RFC 9110, 5.3); NULL when there is none. */
+static furrow_status read_list(furrow_call *call, const char *name, const char **out, furrow_error *err)
+{
+    const char *list = furrow_msg_header(call->msg, name);
+    for (const char *next = list; next && (next = furrow_msg_header_next(call->msg, name, next)) != NULL;) {
+        list = furrow_arena_printf(call->arena, "%s,%s", list, next);
+        if (!list) return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "the request's memory is used up");
+    }
+    *out = list;
+    return FURROW_OK;
+}
+
+/* The value of a header that has one; the same one again is no harm. */
+static furrow_status read_single(const furrow_call *call, const char *name, const char **out, furrow_error *err)
+{
+    const char *value = furrow_msg_header(call->msg, name);
+    for (const char *next = value; next && (next = furrow_msg_header_next(call->msg, name, next)) != NULL;)
+        if (strcmp(next, value) != 0)
+            return furrow_fail(err, FURROW_INVALID_ARGUMENT, "%s is there twice, with different values", name);
+    *out = value;
+    return FURROW_OK;
+}
+
 static furrow_status read_accept(furrow_call *call, const char *accept, furrow_error *err)
 {
     if (!accept) return FURROW_OK;
@@ -32,11 +55,14 @@ void furrow_call_guess_encoding(furrow_call *call)
 static furrow_status read_encoding(furrow_call *call, bool headers, furrow_error *err)
 {
     const furrow_msg *msg = call->msg;
-    const char *type = headers ? furrow_msg_header(msg, FURROW_HEADER_CONTENT_TYPE) : NULL;
-    furrow_status status = furrow_header_encoding(type, msg->data.data, msg->data.len, &call->encoding, err);
+    const char *type = NULL, *accept = NULL;
+    furrow_status status = headers ? furrow_msg_check_headers(msg, err) : FURROW_OK;
+    if (status == FURROW_OK && headers) status = read_single(call, FURROW_HEADER_CONTENT_TYPE, &type, err);
+    if (status == FURROW_OK && headers) status = read_list(call, FURROW_HEADER_ACCEPT, &accept, err);
+    if (status == FURROW_OK) status = furrow_header_encoding(type, msg->data.data, msg->data.len, &call->encoding, err);
     if (status == FURROW_OK) {
         call->answer_encoding = call->encoding;
-        status = headers ? read_accept(call, furrow_msg_header(msg, FURROW_HEADER_ACCEPT), err) : FURROW_OK;
+        status = read_accept(call, accept, err);
     }
     if (status != FURROW_OK) furrow_call_guess_encoding(call);
     return status;
@@ -80,9 +106,11 @@ static furrow_status check_admission(furrow_call *call, furrow_error *err)
  * A key belongs to who sent it: to the prefix of the inbox that waits for the answer, with its secret part, so that
  * nobody else can name it. So a guessed key finds nothing and blocks nothing. The rest is new with each connection.
  */
-static furrow_status read_key(furrow_call *call, const char *key, furrow_error *err)
+static furrow_status read_key(furrow_call *call, furrow_error *err)
 {
-    if (!key || call->method->idempotency == FURROW_NO_SIDE_EFFECTS) return FURROW_OK;
+    const char *key;
+    furrow_status status = read_single(call, FURROW_HEADER_IDEMPOTENCY_KEY, &key, err);
+    if (status != FURROW_OK || !key || call->method->idempotency == FURROW_NO_SIDE_EFFECTS) return status;
     const furrow_server_options *options = &call->served->server->options;
     size_t len = strlen(key);
     if (!options->store || !options->secret)
@@ -99,12 +127,14 @@ static furrow_status read_key(furrow_call *call, const char *key, furrow_error *
 }
 
 /* The method's own deadline counts from arrival; a caller may ask for less or, up to a bound, for more. */
-static furrow_status read_deadline(furrow_call *call, const char *timeout, furrow_error *err)
+static furrow_status read_deadline(furrow_call *call, bool headers, furrow_error *err)
 {
+    const char *timeout = NULL;
     const furrow_server_options *options = &call->served->server->options;
     uint64_t ms = call->method->timeout_ms ? call->method->timeout_ms : options->default_timeout_ms;
     uint64_t ns = ms * FURROW_NS_PER_MS, most = options->max_timeout_ms * FURROW_NS_PER_MS;
-    furrow_status status = timeout ? furrow_header_parse_timeout(timeout, &ns, err) : FURROW_OK;
+    furrow_status status = headers ? read_single(call, FURROW_HEADER_TIMEOUT, &timeout, err) : FURROW_OK;
+    if (status == FURROW_OK && timeout) status = furrow_header_parse_timeout(timeout, &ns, err);
     if (status != FURROW_OK) return status;
     call->deadline_ns = call->arrival_ns + (ns < most ? ns : most);
     call->command.deadline_ns = call->deadline_ns;
@@ -116,6 +146,7 @@ static void read_trace(furrow_call *call)
 {
     const char *trace = furrow_msg_header(call->msg, FURROW_HEADER_TRACEPARENT);
     if (!trace || !furrow_header_traceparent_valid(trace)) return;
+    if (furrow_msg_header_next(call->msg, FURROW_HEADER_TRACEPARENT, trace)) return; /* which of them, nobody can say */
     memcpy(call->command.traceparent, trace, strlen(trace) + 1);
 }
 
@@ -140,11 +171,9 @@ static void read_caller(furrow_call *call)
 
 static furrow_status admit(furrow_call *call, bool headers, furrow_error *err)
 {
-    const furrow_msg *msg = call->msg;
     furrow_status status = read_encoding(call, headers, err);
     if (status == FURROW_OK) status = check_admission(call, err);
-    if (status == FURROW_OK)
-        status = read_deadline(call, headers ? furrow_msg_header(msg, FURROW_HEADER_TIMEOUT) : NULL, err);
+    if (status == FURROW_OK) status = read_deadline(call, headers, err);
     if (status == FURROW_OK) status = furrow_call_may_begin(call, err);
     return status;
 }
@@ -208,13 +237,15 @@ static furrow_status wait_for_version(furrow_call *call, const furrow_version_to
     return furrow_call_end_wait(call, status, until_ns, err);
 }
 
-static furrow_status wait_after(furrow_call *call, const char *text, furrow_error *err)
+static furrow_status wait_after(furrow_call *call, furrow_error *err)
 {
+    const char *text;
     const furrow_server_options *options = &call->served->server->options;
     furrow_version_token tokens[FURROW_AFTER_MAX];
     size_t count = 0;
-    if (!text) return FURROW_OK;
-    furrow_status status = furrow_header_parse_after(text, tokens, &count, err);
+    furrow_status status = read_list(call, FURROW_HEADER_AFTER, &text, err);
+    if (status != FURROW_OK || !text) return status;
+    status = furrow_header_parse_after(text, tokens, &count, err);
     for (size_t i = 0; status == FURROW_OK && options->after && i < count; i++) {
         status = wait_for_version(call, &tokens[i], err);
         if (status == FURROW_OK) status = furrow_call_may_begin(call, err);
@@ -223,12 +254,14 @@ static furrow_status wait_after(furrow_call *call, const char *text, furrow_erro
 }
 
 /* Young enough as far as is known, or by asking. What is too old is told in any case: how old. */
-static furrow_status check_age(furrow_call *call, const char *text, furrow_error *err)
+static furrow_status check_age(furrow_call *call, furrow_error *err)
 {
+    const char *text;
     const furrow_server_options *options = &call->served->server->options;
     uint64_t max_ns, until_ns, age_ns = 0;
-    if (!text) return FURROW_OK;
-    furrow_status status = furrow_header_parse_max_age(text, &max_ns, err);
+    furrow_status status = read_single(call, FURROW_HEADER_MAX_AGE, &text, err);
+    if (status != FURROW_OK || !text) return status;
+    status = furrow_header_parse_max_age(text, &max_ns, err);
     if (status != FURROW_OK) return status;
     if (options->age) status = options->age(options->user, call->arrival_ns, max_ns, 0, &age_ns, err);
     if (status == FURROW_UNAVAILABLE) {
@@ -259,10 +292,10 @@ furrow_status furrow_call_work(furrow_call *call, ProtobufCMessage **response, f
     if (status == FURROW_OK) read_caller(call);
     if (status == FURROW_OK && headers) {
         read_trace(call);
-        status = read_key(call, furrow_msg_header(call->msg, FURROW_HEADER_IDEMPOTENCY_KEY), err);
+        status = read_key(call, err);
         /* Before it is decoded: who waits keeps no memory but the message's. */
-        if (status == FURROW_OK) status = wait_after(call, furrow_msg_header(call->msg, FURROW_HEADER_AFTER), err);
-        if (status == FURROW_OK) status = check_age(call, furrow_msg_header(call->msg, FURROW_HEADER_MAX_AGE), err);
+        if (status == FURROW_OK) status = wait_after(call, err);
+        if (status == FURROW_OK) status = check_age(call, err);
     }
     if (status == FURROW_OK) status = decode(call, &request, err);
     if (status != FURROW_OK) return status;

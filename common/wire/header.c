@@ -89,21 +89,94 @@ furrow_status furrow_header_encoding(const char *content_type, const void *body,
     return FURROW_OK;
 }
 
+/* "0", "1", "0.123": in thousandths (RFC 9110, 12.4.2). */
+static bool parse_weight(furrow_bytes text, unsigned *out)
+{
+    const char *at = text.data;
+    unsigned value = 0, place = 1000;
+    if (text.len == 0 || text.len > 5 || (at[0] != '0' && at[0] != '1') || (text.len > 1 && at[1] != '.')) return false;
+    for (size_t i = 0; i < text.len; i++) {
+        if (i == 1) continue;
+        if (at[i] < '0' || at[i] > '9') return false;
+        value += (unsigned)(at[i] - '0') * place;
+        place /= 10;
+    }
+    *out = value;
+    return value <= 1000;
+}
+
+static furrow_bytes trim_blanks(const char *at, size_t len)
+{
+    for (; len > 0 && (*at == ' ' || *at == '\t'); len--) at++;
+    while (len > 0 && (at[len - 1] == ' ' || at[len - 1] == '\t')) len--;
+    return (furrow_bytes){at, len};
+}
+
+/* "type;parameter=value;q=0.5": the type, its weight, which is 1 if it says none. */
+static bool parse_range(const char *at, size_t len, furrow_bytes *type, unsigned *weight)
+{
+    const char *end = at + len;
+    size_t part = 0;
+    *weight = 1000;
+    for (bool first = true; at < end; at += part + 1, first = false) {
+        const char *semicolon = memchr(at, ';', (size_t)(end - at));
+        part = (size_t)((semicolon ? semicolon : end) - at);
+        furrow_bytes text = trim_blanks(at, part);
+        if (first)
+            *type = text;
+        else if (text.len >= 2 && furrow_bytes_is_nocase((furrow_bytes){text.data, 2}, "q=") &&
+                 !parse_weight((furrow_bytes){(const char *)text.data + 2, text.len - 2}, weight))
+            return false;
+    }
+    return true;
+}
+
+/* What a list says of one encoding: by the range that names it most exactly. */
+typedef struct preference {
+    unsigned weight;
+    int exact;    /* 2: it is named, 1: any application, 0: anything, -1: not at all */
+    size_t place; /* in the list */
+} preference;
+
+static int match_range(furrow_bytes type, furrow_encoding encoding)
+{
+    if (furrow_bytes_is_nocase(type, encoding == FURROW_JSON ? FURROW_TYPE_JSON : FURROW_TYPE_PROTOBUF)) return 2;
+    if (furrow_bytes_is_nocase(type, "application/*")) return 1;
+    return furrow_bytes_is(type, "*/*") ? 0 : -1;
+}
+
+/* Is @one to be chosen rather than @other? Of two that are as welcome, the one that is named, and first. */
+static bool is_preferred(const preference *one, const preference *other)
+{
+    if (one->weight != other->weight) return one->weight > other->weight;
+    if (one->exact != other->exact) return one->exact > other->exact;
+    return one->exact == 2 && one->place < other->place;
+}
+
 furrow_status furrow_header_accept(const char *accept, furrow_encoding *out, furrow_error *err)
 {
-    for (const char *at = accept; *at; at += strcspn(at, ","), at += *at == ',') {
-        at += strspn(at, " \t");
-        furrow_bytes type = {at, strcspn(at, ",; \t")};
-        bool json = furrow_bytes_is_nocase(type, FURROW_TYPE_JSON),
-             any = furrow_bytes_is(type, "*/*") || furrow_bytes_is_nocase(type, "application/*");
-        if (!json && !any && !furrow_bytes_is_nocase(type, FURROW_TYPE_PROTOBUF)) continue;
-        if (!any) *out = json ? FURROW_JSON : FURROW_PROTOBUF;
-        return FURROW_OK;
+    preference all[] = {{0, -1, 0}, {0, -1, 0}};
+    size_t place = 0, len;
+    for (const char *at = accept; *at; at += len, at += *at == ',', place++) {
+        len = strcspn(at, ",");
+        furrow_bytes type = {at, 0};
+        unsigned weight;
+        if (!parse_range(at, len, &type, &weight))
+            return furrow_fail(err, FURROW_INVALID_ARGUMENT,
+                               FURROW_HEADER_ACCEPT ": a weight is a number from 0 to 1, such as q=0.5");
+        for (furrow_encoding encoding = FURROW_PROTOBUF; encoding <= FURROW_JSON; encoding++) {
+            int exact = match_range(type, encoding);
+            if (exact > all[encoding].exact) all[encoding] = (preference){weight, exact, place};
+        }
     }
-    return furrow_fail(err, FURROW_INVALID_ARGUMENT,
-                       FURROW_HEADER_ACCEPT ": %.60s is not spoken here; " FURROW_TYPE_PROTOBUF " and " FURROW_TYPE_JSON
-                                            " are",
-                       accept);
+    furrow_encoding other = *out == FURROW_JSON ? FURROW_PROTOBUF : FURROW_JSON;
+    if (all[*out].weight == 0 && all[other].weight == 0)
+        return furrow_fail(err, FURROW_INVALID_ARGUMENT,
+                           FURROW_HEADER_ACCEPT ": %.60s is not spoken here; " FURROW_TYPE_PROTOBUF
+                                                " and " FURROW_TYPE_JSON " are",
+                           accept);
+    if (is_preferred(&all[other], &all[*out])) *out = other;
+    return FURROW_OK;
 }
 
 static bool subject_char(char c)
@@ -153,7 +226,8 @@ furrow_status furrow_header_parse_after(const char *text, furrow_version_token o
                                    FURROW_AFTER_MAX);
             if (!parse_token(&at, pass ? &out[found] : NULL) || (*at != ',' && *at != '\0'))
                 return furrow_fail(err, FURROW_INVALID_ARGUMENT,
-                                   FURROW_HEADER_AFTER " must be <subject>=<sequence>[@<epoch>][,…], pair %zu is not", found + 1);
+                                   FURROW_HEADER_AFTER " must be <subject>=<sequence>[@<epoch>][,…], pair %zu is not",
+                                   found + 1);
             found++;
             if (*at == '\0') break;
         }

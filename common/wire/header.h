@@ -50,8 +50,9 @@ furrow_status furrow_header_encoding(const char *content_type, const void *body,
                                      furrow_error *err) FURROW_MUST_USE;
 
 /*
- * The first type of an Accept header's list that is spoken here (RFC 9110, 12.5.1, without weights). A wildcard leaves
- * *out as it is. INVALID_ARGUMENT when none of the list is.
+ * The type that is spoken here and has the highest weight in an Accept header's list (RFC 9110, 12.5.1); of two with the
+ * same, one that is named, the first of two that are. What only a wildcard allows leaves *out as it is. INVALID_ARGUMENT
+ * when none of the list is spoken here, or a weight is none.
  */
 furrow_status furrow_header_accept(const char *accept, furrow_encoding *out, furrow_error *err) FURROW_MUST_USE;
 

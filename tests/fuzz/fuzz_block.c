@@ -64,11 +64,12 @@ static void check_received(const uint8_t *data, size_t size, size_t header_len)
     bool any = furrow_msg_has_headers(msg);
     furrow_msg_each_header(msg, check_value, &count);
     FURROW_REQUIRE(any || count == 0);
+    FURROW_REQUIRE(count == 0 || furrow_msg_check_headers(msg, &err) == FURROW_OK);
     for (size_t i = 0; names[i]; i++) {
         const char *value = furrow_msg_header(msg, names[i]);
         if (value) FURROW_REQUIRE(any && strlen(value) <= size);
     }
-    int code = furrow_message_status(msg);
+    int code = furrow_message_status(msg, NULL);
     FURROW_REQUIRE(code >= 0 && code <= 999);
     furrow_status status = furrow_client_reply_status(msg, &err);
     FURROW_REQUIRE(status == FURROW_OK || (err.code == status && (furrow_msg_header(msg, FURROW_HEADER_ERROR) ||

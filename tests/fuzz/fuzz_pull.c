@@ -22,7 +22,7 @@ static furrow_message_pool *pool;
 static void check_ending(const furrow_msg *msg, size_t size)
 {
     furrow_js_pull_ending ending = furrow_js_pull_status(msg, BATCH);
-    int code = ending.code; /* asked for again nats.c may make something else of a broken block */
+    int code = ending.code;
     const char *pending = furrow_msg_header(msg, "Nats-Pending-Messages");
     FURROW_REQUIRE(ending.text && strlen(ending.text) <= size);
     FURROW_REQUIRE(ending.heartbeat == (code == 0 || code == 100));

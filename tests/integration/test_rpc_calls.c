@@ -121,7 +121,8 @@ static void accept_body(rpc_world *world)
         bool from_json, json;
     } cases[] = {{"application/json", false, true},
                  {"application/protobuf", true, false},
-                 {"text/html, application/json;q=0.9, */*", false, true},
+                 {"text/html, application/json;q=0.9, */*;q=0.8", false, true},
+                 {"text/html, application/json;q=0.9, */*", false, false},
                  {"APPLICATION/PROTOBUF", true, false},
                  {"*/*", true, true},
                  {"*/*", false, false},

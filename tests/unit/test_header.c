@@ -92,6 +92,35 @@ START_TEST(the_encoding_is_named_or_seen)
 }
 END_TEST
 
+START_TEST(weights_of_accept_are_honoured)
+{
+    static const struct {
+        const char *text;
+        furrow_encoding before, after;
+    } good[] = {{"application/json;q=0.5, application/protobuf;q=0.9", FURROW_JSON, FURROW_PROTOBUF},
+                {"application/json;q=0, */*", FURROW_JSON, FURROW_PROTOBUF},
+                {"application/json;q=1, application/protobuf;q=0.999", FURROW_PROTOBUF, FURROW_JSON},
+                {"application/protobuf;q=0, */*", FURROW_JSON, FURROW_JSON},
+                {"*/*;q=0.8, application/json ; Q=0.8", FURROW_PROTOBUF, FURROW_JSON},
+                {"*/*, application/json;q=0.8", FURROW_PROTOBUF, FURROW_PROTOBUF},
+                {"*/*, application/json;q=0.8", FURROW_JSON, FURROW_PROTOBUF},
+                {"application/protobuf, application/json", FURROW_JSON, FURROW_PROTOBUF},
+                {"text/html, application/json; charset=utf-8 ;q=0.1,", FURROW_PROTOBUF, FURROW_JSON},
+                {"application/*;q=0.001", FURROW_JSON, FURROW_JSON}};
+    static const char *const bad[] = {"application/json;q=0", "application/json;q=2",      "application/json;q=1.001",
+                                      "application/json;q=x", "application/json;q=0.1234", "text/html",
+                                      "application/json;q="};
+    furrow_encoding encoding;
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+        encoding = good[i].before;
+        ck_assert_msg(furrow_header_accept(good[i].text, &encoding, NULL) == FURROW_OK, "%s", good[i].text);
+        ck_assert_msg(encoding == good[i].after, "%s", good[i].text);
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        ck_assert_msg(furrow_header_accept(bad[i], &encoding, NULL) == FURROW_INVALID_ARGUMENT, "%s", bad[i]);
+}
+END_TEST
+
 START_TEST(version_tokens_are_read)
 {
     furrow_version_token tokens[FURROW_AFTER_MAX];
@@ -183,6 +212,7 @@ int main(void)
     tcase_add_test(tests, timeouts_are_read_in_every_unit);
     tcase_add_test(tests, timeouts_are_written_short_and_never_too_early);
     tcase_add_test(tests, the_encoding_is_named_or_seen);
+    tcase_add_test(tests, weights_of_accept_are_honoured);
     tcase_add_test(tests, version_tokens_are_read);
     tcase_add_test(tests, wrong_version_tokens_change_nothing);
     tcase_add_test(tests, a_trace_parent_is_checked);
