@@ -89,7 +89,9 @@ furrow_status furrow_client_reply_status(const furrow_msg *reply, furrow_error *
     if (code) (void)furrow_number_parse(furrow_bytes_of(code), INT32_MAX, &number);
     furrow_status status = furrow_status_from_number((long)number);
     if (status == FURROW_OK) status = FURROW_UNKNOWN; /* an error reply that calls itself OK */
-    furrow_fail(err, status, "%s", text ? text : furrow_status_name(status));
+    char plain[FURROW_HEADER_TEXT_MAX] = "";
+    if (text) furrow_header_unescape(text, plain);
+    furrow_fail(err, status, "%s", text ? plain : furrow_status_name(status));
     FURROW_AUTO(furrow_arena) scratch = err && reply->data.len > 0 ? furrow_arena_create(STATUS_BODY_MAX) : NULL;
     if (scratch) furrow_status_message_decode(reply->data, scratch, err);
     return status;

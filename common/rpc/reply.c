@@ -87,15 +87,16 @@ void furrow_reply_error(furrow_call *call, const furrow_error *err)
 {
     furrow_buffer *body = &call->served->server->packed;
     furrow_error clean = *err;
-    char line[FURROW_STATUS_LINE], number[12];
+    char line[FURROW_STATUS_LINE], text[FURROW_HEADER_TEXT_MAX], number[12];
     furrow_header headers[5];
     furrow_status_message_clean(&clean);
     furrow_status_message_line(&clean, line);
+    furrow_header_escape(line, text);
     snprintf(number, sizeof number, "%d", (int)clean.code);
     furrow_buffer_reset(body);
     furrow_status_message_encode(&clean, call->answer_encoding, body);
     if (body->failed) furrow_buffer_reset(body); /* out of memory: the headers say what matters */
-    headers[0] = (furrow_header){FURROW_HEADER_ERROR, line[0] ? line : furrow_status_name(clean.code)};
+    headers[0] = (furrow_header){FURROW_HEADER_ERROR, text[0] ? text : furrow_status_name(clean.code)};
     headers[1] = (furrow_header){FURROW_HEADER_ERROR_CODE, number};
     size_t count = 2 + content_type(call, &headers[2]);
     if (call->versions_len > 0) headers[count++] = (furrow_header){FURROW_HEADER_VERSION, call->versions};

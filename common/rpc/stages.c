@@ -178,11 +178,27 @@ static furrow_status admit(furrow_call *call, bool headers, furrow_error *err)
     return status;
 }
 
+/* By its first byte it was no JSON; whoever wrote it may think so. */
+static bool looks_like_json(furrow_bytes body)
+{
+    const char *at = body.data, *end = at + body.len;
+    if (furrow_bytes_begin(body, FURROW_BYTES_LITERAL("\xef\xbb\xbf"))) at += 3;
+    while (at < end && *at && strchr(" \t\r\n", *at)) at++;
+    return at < end && *at == '{';
+}
+
 static furrow_status decode(furrow_call *call, ProtobufCMessage **request, furrow_error *err)
 {
-    return call->encoding == FURROW_JSON
-               ? furrow_json_decode(call->method->input, call->msg->data, call->arena, request, err)
-               : furrow_message_unpack(call->method->input, call->msg->data, call->arena, request, err);
+    const furrow_msg *msg = call->msg;
+    if (call->encoding == FURROW_JSON)
+        return furrow_json_decode(call->method->input, msg->data, call->arena, request, err);
+    furrow_status status = furrow_message_unpack(call->method->input, msg->data, call->arena, request, err);
+    if (status == FURROW_INVALID_ARGUMENT && looks_like_json(msg->data) &&
+        !furrow_msg_header(msg, FURROW_HEADER_CONTENT_TYPE))
+        return furrow_fail(err, status,
+                           "JSON begins with '{', without a byte order mark or blanks before it; or say so: "
+                           "Content-Type: " FURROW_TYPE_JSON);
+    return status;
 }
 
 furrow_status furrow_call_begin_wait(furrow_call *call, uint64_t *until_ns, furrow_error *err)

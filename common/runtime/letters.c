@@ -58,11 +58,12 @@ static void reply_version(const furrow_service *service, const char *inbox, uint
 
 static void reply_error(furrow_link *link, const char *inbox, furrow_error err)
 {
-    char line[FURROW_STATUS_LINE], number[12];
+    char line[FURROW_STATUS_LINE], text[FURROW_HEADER_TEXT_MAX], number[12];
     furrow_status_message_clean(&err);
     furrow_status_message_line(&err, line);
+    furrow_header_escape(line, text);
     snprintf(number, sizeof number, "%d", (int)err.code);
-    const furrow_header headers[] = {{FURROW_HEADER_ERROR, line[0] ? line : furrow_status_name(err.code)},
+    const furrow_header headers[] = {{FURROW_HEADER_ERROR, text[0] ? text : furrow_status_name(err.code)},
                                      {FURROW_HEADER_ERROR_CODE, number}};
     (void)!furrow_link_publish(link, &(furrow_outgoing){.subject = inbox, .headers = headers, .header_count = 2}, NULL);
 }

@@ -253,6 +253,62 @@ bool furrow_header_traceparent_valid(const char *text)
            text[35] == '-' && hex_run(text + 36, 16, false) && text[52] == '-' && hex_run(text + 53, 2, true);
 }
 
+static bool is_plain(char c)
+{
+    return c >= ' ' && c <= '~' && c != '%';
+}
+
+/* Bytes of the character at @at, as its first byte says; what is none is one. */
+static size_t character_len(const char *at)
+{
+    size_t len = 1;
+
+    while (len < 4 && ((unsigned char)at[len] & 0xc0) == 0x80) len++;
+    return len;
+}
+
+void furrow_header_escape(const char *text, char out[FURROW_HEADER_TEXT_MAX])
+{
+    static const char digits[] = "0123456789ABCDEF";
+    size_t used = 0;
+
+    for (size_t len; *text; text += len) {
+        len = character_len(text);
+        if (used + 3 * len >= FURROW_HEADER_TEXT_MAX) break;
+        for (size_t i = 0; i < len; i++) {
+            unsigned char byte = (unsigned char)text[i];
+            if (is_plain(text[i])) {
+                out[used++] = text[i];
+                continue;
+            }
+            out[used++] = '%';
+            out[used++] = digits[byte >> 4];
+            out[used++] = digits[byte & 15];
+        }
+    }
+    out[used] = '\0';
+}
+
+static int hex_digit(char c)
+{
+    if (c >= '0' && c <= '9') return c - '0';
+    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+void furrow_header_unescape(const char *value, char out[FURROW_HEADER_TEXT_MAX])
+{
+    size_t used = 0;
+
+    for (; *value && used + 1 < FURROW_HEADER_TEXT_MAX; value++) {
+        int high = *value == '%' ? hex_digit(value[1]) : -1, low = high >= 0 ? hex_digit(value[2]) : -1;
+        bool escaped = low >= 0 && (high > 0 || low > 0); /* no NUL */
+        out[used++] = escaped ? (char)(high << 4 | low) : *value;
+        if (escaped) value += 2;
+    }
+    out[used] = '\0';
+}
+
 bool furrow_header_name_valid(const char *text)
 {
     const char *at = text;

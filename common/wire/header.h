@@ -70,6 +70,15 @@ furrow_status furrow_header_parse_after(const char *text, furrow_version_token o
 /* W3C trace context, version 00: is it well-formed? A wrong one is dropped, not an error. */
 bool furrow_header_traceparent_valid(const char *text);
 
+/*
+ * Text as a header's value, in visible ASCII and blanks: everything else and '%' as %XX, as gRPC writes grpc-message
+ * (https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md#responses). What does not fit is left out, from a whole
+ * character on. And back: a '%' that begins no two digits is itself.
+ */
+#define FURROW_HEADER_TEXT_MAX 1024
+void furrow_header_escape(const char *text, char out[FURROW_HEADER_TEXT_MAX]);
+void furrow_header_unescape(const char *value, char out[FURROW_HEADER_TEXT_MAX]);
+
 /* May it be a header's name: visible ASCII without a colon? */
 bool furrow_header_name_valid(const char *text);
 

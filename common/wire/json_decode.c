@@ -15,6 +15,8 @@
 
 #include <math.h>
 
+#define BYTE_ORDER_MARK "\xef\xbb\xbf"
+
 typedef furrow_json_path path_step;
 
 typedef struct decoder {
@@ -113,16 +115,17 @@ static furrow_status decode_unsigned(decoder *in, const path_step *path, uint64_
     return status ? status : verdict(in, path, furrow_json_scalar_parse_uint(number, max, out));
 }
 
-static bool not_finite(const decoder *in, double *out)
+static bool not_finite(decoder *in, double *out)
 {
+    furrow_bytes text;
     static const struct {
         const char *text;
         double value;
     } names[] = {{"NaN", (double)NAN}, {"Infinity", (double)INFINITY}, {"-Infinity", -(double)INFINITY}};
 
-    if (in->text.kind != FURROW_JSONTEXT_STRING) return false;
+    if (in->text.kind != FURROW_JSONTEXT_STRING || !string_value(in, &text)) return false; /* it is asked for again */
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (furrow_bytes_equal(in->text.text, furrow_bytes_of(names[i].text))) {
+        if (furrow_bytes_is(text, names[i].text)) {
             *out = names[i].value;
             return true;
         }
@@ -154,12 +157,12 @@ static furrow_status decode_float(decoder *in, const path_step *path, float *tar
 static furrow_status decode_bool(decoder *in, const path_step *path, protobuf_c_boolean *target)
 {
     bool key = in->text.kind == FURROW_JSONTEXT_KEY;
+    furrow_bytes text = {0};
 
-    if (in->text.kind == FURROW_JSONTEXT_TRUE ||
-        (key && furrow_bytes_equal(in->text.text, FURROW_BYTES_LITERAL("true"))))
+    if (key && !string_value(in, &text)) return exhausted(in);
+    if (in->text.kind == FURROW_JSONTEXT_TRUE || (key && furrow_bytes_is(text, "true")))
         *target = 1;
-    else if (in->text.kind == FURROW_JSONTEXT_FALSE ||
-             (key && furrow_bytes_equal(in->text.text, FURROW_BYTES_LITERAL("false"))))
+    else if (in->text.kind == FURROW_JSONTEXT_FALSE || (key && furrow_bytes_is(text, "false")))
         *target = 0;
     else
         return refuse_value(in, path, "true or false was expected");
@@ -429,6 +432,10 @@ furrow_status furrow_json_decode(const ProtobufCMessageDescriptor *descriptor, f
     ProtobufCMessage *message = furrow_message_new(descriptor, arena);
 
     if (!message) return exhausted(&in);
+    if (furrow_bytes_begin(text, FURROW_BYTES_LITERAL(BYTE_ORDER_MARK))) { /* RFC 8259, 8.1: may be ignored */
+        text.data = (const char *)text.data + strlen(BYTE_ORDER_MARK);
+        text.len -= strlen(BYTE_ORDER_MARK);
+    }
     if (!blank(text)) {
         furrow_jsontext_init(&in.text, text);
         furrow_jsontext_next(&in.text);

@@ -105,7 +105,7 @@ static bool take_zone(cursor *text, int64_t *seconds)
 {
     int64_t hours, minutes;
 
-    if (take(text, 'Z') || take(text, 'z')) return true;
+    if (take(text, 'Z')) return true;
     bool east = take(text, '+');
     if (!east && !take(text, '-')) return false;
     if (!take_digits(text, 2, 2, &hours) || !take(text, ':') || !take_digits(text, 2, 2, &minutes)) return false;
@@ -114,13 +114,13 @@ static bool take_zone(cursor *text, int64_t *seconds)
     return true;
 }
 
-/* RFC 3339 section 5.6, without leap seconds, which a Timestamp cannot hold. */
+/* RFC 3339 section 5.6, in capitals, as the JSON mapping has it, without leap seconds, which a Timestamp cannot hold. */
 static bool take_date_time(cursor *text, int64_t *seconds, int64_t *nanos)
 {
     int64_t year, month, day, hour, minute, second;
 
     if (!take_digits(text, 4, 4, &year) || !take(text, '-') || !take_digits(text, 2, 2, &month) || !take(text, '-') ||
-        !take_digits(text, 2, 2, &day) || (!take(text, 'T') && !take(text, 't')))
+        !take_digits(text, 2, 2, &day) || !take(text, 'T'))
         return false;
     if (!take_digits(text, 2, 2, &hour) || !take(text, ':') || !take_digits(text, 2, 2, &minute) || !take(text, ':') ||
         !take_digits(text, 2, 2, &second) || !take_nanos(text, nanos))

@@ -13,8 +13,7 @@ const char *furrow_moment_check_timestamp(int64_t seconds, int32_t nanos)
 const char *furrow_moment_check_duration(int64_t seconds, int32_t nanos)
 {
     if (seconds < -FURROW_MOMENT_LENGTH_MAX || seconds > FURROW_MOMENT_LENGTH_MAX || nanos <= -FURROW_MOMENT_NANOS ||
-        nanos >= FURROW_MOMENT_NANOS || (seconds == FURROW_MOMENT_LENGTH_MAX && nanos > 0) ||
-        (seconds == -FURROW_MOMENT_LENGTH_MAX && nanos < 0))
+        nanos >= FURROW_MOMENT_NANOS)
         return "the duration is out of range";
     if ((seconds > 0 && nanos < 0) || (seconds < 0 && nanos > 0))
         return "seconds and nanos of a duration must have one sign";

@@ -151,6 +151,25 @@ START_TEST(a_block_that_cannot_be_read_is_refused_with_its_line)
 }
 END_TEST
 
+/* What an editor writes at the beginning of a file. */
+static void byte_order_body(rpc_world *world)
+{
+    static const char json[] = "NATS/1.0\r\nContent-Type: application/json\r\n\r\n", none[] = "NATS/1.0\r\n\r\n";
+    furrow_error failure = {0};
+    ck_assert_int_eq(SEND("Echo", json, "\xef\xbb\xbf{}", NULL), FURROW_OK);
+    ck_assert_int_eq(SEND("Echo", json, " \r\n{}", NULL), FURROW_OK);
+    ck_assert_int_eq(SEND("Echo", none, "\xef\xbb\xbf{}", NULL), FURROW_INVALID_ARGUMENT);
+    ck_assert_ptr_nonnull(strstr(failure.text, "byte order mark"));
+    ck_assert_int_eq(SEND("Echo", none, " {}", NULL), FURROW_INVALID_ARGUMENT);
+    ck_assert_ptr_nonnull(strstr(failure.text, "Content-Type: application/json"));
+}
+
+START_TEST(what_stands_before_json_is_read_over_or_told)
+{
+    rpc_world_run(&with_redis, byte_order_body);
+}
+END_TEST
+
 /* Of a status with a body it is one like another; without, nats.c takes it for its own and hands nobody anything. */
 static void status_body(rpc_world *world)
 {
@@ -168,8 +187,9 @@ END_TEST
 
 int main(void)
 {
-    const TTest *const tests[] = {each_header_counts_whatever_stands_beside_it, names_are_the_same_in_any_case,
-                                  a_name_that_is_there_twice_is_a_list_or_refused,
-                                  a_block_that_cannot_be_read_is_refused_with_its_line, a_status_is_no_matter};
+    const TTest *const tests[] = {
+        each_header_counts_whatever_stands_beside_it,    names_are_the_same_in_any_case,
+        a_name_that_is_there_twice_is_a_list_or_refused, a_block_that_cannot_be_read_is_refused_with_its_line,
+        what_stands_before_json_is_read_over_or_told,    a_status_is_no_matter};
     return rpc_world_main("rpc_headers", tests, sizeof tests / sizeof *tests);
 }

@@ -92,6 +92,31 @@ START_TEST(the_encoding_is_named_or_seen)
 }
 END_TEST
 
+START_TEST(text_is_ascii_in_a_header_and_comes_back)
+{
+    static const char *const samples[][2] = {{"", ""},
+                                             {"no job \"x\"", "no job \"x\""},
+                                             {"Rancho \xc3\x91u\xc3\xb1" "ez", "Rancho %C3%91u%C3%B1ez"},
+                                             {"100 %", "100 %25"},
+                                             {"\xf0\x9f\x8c\xb1", "%F0%9F%8C%B1"},
+                                             {"a\tb\x7f", "a%09b%7F"}};
+    char value[FURROW_HEADER_TEXT_MAX], back[FURROW_HEADER_TEXT_MAX], longest[2000];
+    for (size_t i = 0; i < sizeof samples / sizeof *samples; i++) {
+        furrow_header_escape(samples[i][0], value);
+        ck_assert_str_eq(value, samples[i][1]);
+        furrow_header_unescape(value, back);
+        ck_assert_str_eq(back, samples[i][0]);
+    }
+    furrow_header_unescape("%, %4, %zz, %00, %c3%b1", back);
+    ck_assert_str_eq(back, "%, %4, %zz, %00, \xc3\xb1");
+    for (size_t i = 0; i + 2 < sizeof longest; i += 2) memcpy(longest + i, "\xc3\xb1", 3);
+    furrow_header_escape(longest, value);
+    ck_assert_uint_eq(strlen(value) % 6, 0); /* whole characters */
+    ck_assert_uint_gt(strlen(value), FURROW_HEADER_TEXT_MAX - 20);
+    ck_assert(furrow_header_value_valid(value));
+}
+END_TEST
+
 START_TEST(weights_of_accept_are_honoured)
 {
     static const struct {
@@ -212,6 +237,7 @@ int main(void)
     tcase_add_test(tests, timeouts_are_read_in_every_unit);
     tcase_add_test(tests, timeouts_are_written_short_and_never_too_early);
     tcase_add_test(tests, the_encoding_is_named_or_seen);
+    tcase_add_test(tests, text_is_ascii_in_a_header_and_comes_back);
     tcase_add_test(tests, weights_of_accept_are_honoured);
     tcase_add_test(tests, version_tokens_are_read);
     tcase_add_test(tests, wrong_version_tokens_change_nothing);

@@ -77,6 +77,9 @@ START_TEST(floating_point_round_trips)
     static const pair pairs[] = {
         {SCALARS, "{\"aFloat\":1.5,\"aDouble\":0.1}", NULL},
         {SCALARS, "{\"aFloat\":\"NaN\",\"aDouble\":\"-Infinity\"}", NULL},
+        {SCALARS, "{\"aFloat\":\"\\u004eaN\",\"aDouble\":\"-Infinit\\u0079\"}",
+         "{\"aFloat\":\"NaN\",\"aDouble\":\"-Infinity\"}"},
+        {SCALARS, "\xef\xbb\xbf {\"aFloat\":1.5}", "{\"aFloat\":1.5}"},
         {SCALARS, "{\"aFloat\":\"Infinity\",\"aDouble\":\"NaN\"}", NULL},
         {SCALARS, "{\"aDouble\":\"1.25\",\"aFloat\":\"-3\"}", "{\"aFloat\":-3,\"aDouble\":1.25}"},
         {SCALARS, "{\"aDouble\":1.7976931348623157e+308}", NULL},
@@ -203,6 +206,7 @@ START_TEST(maps_are_objects_in_the_order_of_their_keys)
          "{\"byNumber\":{\"-2\":{},\"10\":{\"anInt32\":1}}}"},
         {MAPS, "{\"flags\":{\"18446744073709551615\":true,\"0\":false}}",
          "{\"flags\":{\"0\":false,\"18446744073709551615\":true}}"},
+        {MAPS, "{\"colors\":{\"tr\\u0075e\":\"COLOR_RED\"}}", "{\"colors\":{\"true\":\"COLOR_RED\"}}"},
         {MAPS, "{\"colors\":{\"true\":\"COLOR_RED\",\"false\":0}}",
          "{\"colors\":{\"false\":\"COLOR_UNSPECIFIED\",\"true\":\"COLOR_RED\"}}"},
         {MAPS, "{\"amounts\":{\"-9223372036854775808\":0.5}}", NULL},

@@ -80,8 +80,10 @@ START_TEST(durations_have_bounds_and_one_sign)
     ck_assert_ptr_null(furrow_moment_check_duration(315576000000, 0));
     ck_assert_ptr_null(furrow_moment_check_duration(-315576000000, 0));
     ck_assert_ptr_null(furrow_moment_check_duration(-1, -999999999));
-    ck_assert_ptr_nonnull(furrow_moment_check_duration(315576000000, 1));
-    ck_assert_ptr_nonnull(furrow_moment_check_duration(-315576000000, -1));
+    ck_assert_ptr_null(furrow_moment_check_duration(315576000000, 999999999));
+    ck_assert_ptr_null(furrow_moment_check_duration(-315576000000, -999999999));
+    ck_assert_ptr_nonnull(furrow_moment_check_duration(315576000001, 0));
+    ck_assert_ptr_nonnull(furrow_moment_check_duration(-315576000001, 0));
     ck_assert_ptr_nonnull(furrow_moment_check_duration(1, -1));
     ck_assert_ptr_nonnull(furrow_moment_check_duration(-1, 1));
     ck_assert_ptr_nonnull(furrow_moment_check_duration(0, INT32_MIN));
