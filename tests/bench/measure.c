@@ -123,7 +123,10 @@ void measure_inbox(const char *url, char out[64])
 {
     const char *user = strstr(url, "://"), *at = strchr(url, '@');
     user = user && at ? user + 3 : NULL;
-    snprintf(out, 64, "_INBOX%s%.*s", user ? "_" : "", user ? (int)strcspn(user, ".:@") : 0, user ? user : "");
+    if (user)
+        snprintf(out, 64, "_INBOX_%.*s.~bench", (int)strcspn(user, ".:@"), user);
+    else
+        snprintf(out, 64, "_INBOX");
 }
 
 measure_redis measure_redis_of(const char *text)

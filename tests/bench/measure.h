@@ -47,8 +47,9 @@ double measure_percentile(measure_samples *of, unsigned percent);
 double measure_cpu_us(void);
 
 /*
- * The inbox prefix that permissions give the user whom @url names: "_INBOX_timesheet" for
- * nats://timesheet.log:password@host:port, "_INBOX" where it names nobody.
+ * An inbox prefix that permissions give the user whom @url names: "_INBOX_timesheet.~bench" for
+ * nats://timesheet.log:password@host:port, "_INBOX" where it names nobody. (What makes a client's its own is "bench", as
+ * its password: see world.py.)
  */
 void measure_inbox(const char *url, char out[64]);
 

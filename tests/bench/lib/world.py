@@ -90,6 +90,9 @@ class World:
         self.monitoring = f"http://127.0.0.1:{monitoring}"
         nats_limits, redis_more = f'http: "127.0.0.1:{monitoring}"\n', []
         if self.shipped:
+            os.mkdir(self.keys, 0o700)
+            with open(os.path.join(self.keys, "client.inbox"), "w") as inbox:  # what is there stays
+                inbox.write(f"_INBOX_client.~{PASSWORD}")
             self.furrow("keys", self.keys, env=self.contracts())
             self._permissions("nats", "accounts.conf")
             self._permissions("redis", "redis.acl")
