@@ -9,6 +9,7 @@
 
 #include "wire/json_parts.h"
 #include "wire/moment.h"
+#include "wire/unite.h"
 #include "wire/wirescan.h"
 
 static void *arena_alloc(void *arena, size_t size)
@@ -102,9 +103,27 @@ static const char *check_moment(const moment *at)
     return at->known == FURROW_JSON_DURATION ? furrow_moment_check_duration(at->seconds, at->nanos) : NULL;
 }
 
-static furrow_status check_wire(const ProtobufCMessageDescriptor *descriptor, const uint8_t *data, size_t len,
-                                const level *outer, size_t *room, furrow_error *err)
+/* What a walk has left and found. */
+typedef struct walk {
+    size_t room; /* bytes that it may take unpacked */
+    bool twice;  /* an embedded message may stand twice in another */
+} walk;
+
+/* Of the first fields each is a bit of *seen; of more nobody keeps a count. */
+static void note_single(walk *found, const level *at, uint64_t *seen)
 {
+    size_t index = (size_t)(at->field - at->descriptor->fields);
+    uint64_t bit = index < 64 ? (uint64_t)1 << index : 0;
+
+    if (at->field->label == PROTOBUF_C_LABEL_REPEATED) return;
+    found->twice |= bit == 0 || (*seen & bit);
+    *seen |= bit;
+}
+
+static furrow_status check_wire(const ProtobufCMessageDescriptor *descriptor, const uint8_t *data, size_t len,
+                                const level *outer, walk *found, furrow_error *err)
+{
+    uint64_t seen = 0;
     moment time = {.known = outer ? furrow_json_known_of(descriptor) : FURROW_JSON_ORDINARY};
     level here = {.outer = outer, .descriptor = descriptor, .depth = outer ? outer->depth + 1 : 1};
     furrow_wirescan scan = {data, data + len};
@@ -120,8 +139,9 @@ static furrow_status check_wire(const ProtobufCMessageDescriptor *descriptor, co
                       (here.field && here.field->type == PROTOBUF_C_TYPE_MESSAGE
                            ? ((const ProtobufCMessageDescriptor *)here.field->descriptor)->sizeof_message
                            : 0);
-        if (cost > *room) return refuse_field(&here, "unpacked, it would take far more memory than it has bytes", err);
-        *room -= cost;
+        if (cost > found->room)
+            return refuse_field(&here, "unpacked, it would take far more memory than it has bytes", err);
+        found->room -= cost;
         if (!here.field) continue;
         last = here.field;
         wrong = furrow_wirescan_check(last->type, last->label == PROTOBUF_C_LABEL_REPEATED, &field);
@@ -129,7 +149,8 @@ static furrow_status check_wire(const ProtobufCMessageDescriptor *descriptor, co
         if (time.known != FURROW_JSON_ORDINARY) note_part(&time, &field);
         if (last->type != PROTOBUF_C_TYPE_MESSAGE) continue;
         if (here.depth == FURROW_MESSAGE_DEPTH_MAX) return refuse_field(&here, "nested too deeply", err);
-        furrow_status status = check_wire(last->descriptor, field.value, field.len, &here, room, err);
+        note_single(found, &here, &seen);
+        furrow_status status = check_wire(last->descriptor, field.value, field.len, &here, found, err);
         if (status) return status;
     }
     here.field = NULL;
@@ -156,8 +177,8 @@ static const uint8_t nothing;
 
 furrow_status furrow_message_check(const ProtobufCMessageDescriptor *descriptor, furrow_bytes bytes, furrow_error *err)
 {
-    size_t room = FURROW_MESSAGE_SPREAD_MAX;
-    return check_wire(descriptor, bytes.len ? bytes.data : &nothing, bytes.len, NULL, &room, err);
+    walk found = {.room = FURROW_MESSAGE_SPREAD_MAX};
+    return check_wire(descriptor, bytes.len ? bytes.data : &nothing, bytes.len, NULL, &found, err);
 }
 
 furrow_status furrow_message_unpack(const ProtobufCMessageDescriptor *descriptor, furrow_bytes bytes,
@@ -167,10 +188,18 @@ furrow_status furrow_message_unpack(const ProtobufCMessageDescriptor *descriptor
     ProtobufCAllocator allocator = {.alloc = watched_alloc, .free = arena_free, .allocator_data = &watched};
     const uint8_t *data = bytes.len ? bytes.data : &nothing;
 
-    size_t room = FURROW_MESSAGE_SPREAD_MAX;
-    furrow_status status = check_wire(descriptor, data, bytes.len, NULL, &room, err);
+    walk found = {.room = FURROW_MESSAGE_SPREAD_MAX};
+    furrow_status status = check_wire(descriptor, data, bytes.len, NULL, &found, err);
     if (status) return status;
-    ProtobufCMessage *message = protobuf_c_message_unpack(descriptor, &allocator, bytes.len, data);
+    if (found.twice) {
+        watched.full = !furrow_unite(descriptor, (furrow_bytes){data, bytes.len}, arena, &bytes);
+        data = bytes.data;
+        /* What each part may be, the whole need not: a duration's seconds and nanos. */
+        status = watched.full ? FURROW_OK : furrow_message_check(descriptor, bytes, err);
+        if (status) return status;
+    }
+    ProtobufCMessage *message =
+        watched.full ? NULL : protobuf_c_message_unpack(descriptor, &allocator, bytes.len, data);
     if (!message && watched.full)
         return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "%s: unpacked, it exceeds the memory limit",
                            descriptor->name);

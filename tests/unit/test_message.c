@@ -1,6 +1,7 @@
 /* Messages in arenas: what is refused before protobuf-c sees it, and merging by field mask. */
 #include "wire/message.h"
 
+#include "base/buffer.h"
 #include "wire/json.h"
 #include "wire_optional.pb-c.h"
 #include "wire_test.pb-c.h"
@@ -257,6 +258,50 @@ START_TEST(the_deepest_message_fits_a_tasks_stack)
 }
 END_TEST
 
+/* Encoding guide, "last one wins": what stands twice is as if its parts stood one behind the other. */
+START_TEST(an_embedded_message_that_stands_twice_is_merged)
+{
+    static const struct {
+        const ProtobufCMessageDescriptor *type;
+        const char *bytes, *json;
+        size_t len;
+    } merged[] = {
+        {&wiretest__v1__all__descriptor, "\x0a\x02\x08\x05\x0a\x02\x10\x07",
+         "{\"scalars\":{\"anInt32\":5,\"anInt64\":\"7\"}}", 8},
+        {&wiretest__v1__all__descriptor, "\x0a\x02\x08\x05\x0a\x02\x08\x06", "{\"scalars\":{\"anInt32\":6}}", 8},
+        {&wiretest__v1__all__descriptor, "\x0a\x00\x0a\x02\x08\x05\x0a\x00", "{\"scalars\":{\"anInt32\":5}}", 8},
+        {&wiretest__v1__all__descriptor, "\x12\x03\x0a\x01\x01\x12\x03\x0a\x01\x02",
+         "{\"repeated\":{\"numbers\":[1,2]}}", 10},
+        {&wiretest__v1__all__descriptor, "\x22\x04\x1a\x02\x08\x05\x22\x03\x32\x01\x78",
+         "{\"choice\":{\"scalars\":{\"anInt32\":5},\"after\":\"x\"}}", 11},
+        {&wiretest__v1__all__descriptor, "\x3a\x04\x0a\x02\x08\x05\x3a\x04\x0a\x02\x10\x07",
+         "{\"all\":{\"scalars\":{\"anInt32\":5,\"anInt64\":\"7\"}}}", 12},
+        {&wiretest__v1__choice__descriptor, "\x1a\x02\x08\x05\x1a\x02\x10\x07",
+         "{\"scalars\":{\"anInt32\":5,\"anInt64\":\"7\"}}", 8},
+        {&wiretest__v1__choice__descriptor, "\x1a\x02\x08\x05\x0a\x01\x61\x1a\x02\x10\x07",
+         "{\"scalars\":{\"anInt64\":\"7\"}}", 11},
+        {&wiretest__v1__choice__descriptor, "\x1a\x02\x08\x05\x1a\x02\x10\x07\x0a\x01\x61", "{\"text\":\"a\"}", 11},
+        {&wiretest__v1__tree__descriptor, "\x12\x0a\x1a\x03\x0a\x01\x61\x1a\x03\x0a\x01\x62",
+         "{\"children\":[{\"next\":{\"name\":\"b\"}}]}", 12},
+    };
+    for (size_t i = 0; i < sizeof merged / sizeof *merged; i++) {
+        ProtobufCMessage *message;
+        furrow_buffer json;
+        furrow_buffer_init(&json, 1u << 20);
+        ck_assert_msg(unpack(merged[i].type, (furrow_bytes){merged[i].bytes, merged[i].len}, &message) == FURROW_OK,
+                      "%s", err.text);
+        ck_assert_int_eq(furrow_json_encode(message, NULL, &json, &err), FURROW_OK);
+        furrow_buffer_append_byte(&json, 0);
+        ck_assert_str_eq((const char *)json.data, merged[i].json);
+        furrow_buffer_fini(&json);
+    }
+    ProtobufCMessage *message; /* each part may be, and the whole may not: 1 s and -1 ns */
+    ck_assert_int_eq(unpack(&wiretest__v1__well_known__descriptor,
+                            BYTES("\x12\x02\x08\x01\x12\x0b\x10\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01"), &message),
+                     FURROW_INVALID_ARGUMENT);
+}
+END_TEST
+
 START_TEST(a_small_arena_is_exhausted_not_overrun)
 {
     furrow_arena *small = furrow_arena_create(256);
@@ -459,6 +504,7 @@ int main(void)
     tcase_add_test(tests, unknown_fields_and_both_packings_are_accepted);
     tcase_add_test(tests, nesting_has_a_limit);
     tcase_add_test(tests, the_deepest_message_fits_a_tasks_stack);
+    tcase_add_test(tests, an_embedded_message_that_stands_twice_is_merged);
     tcase_add_test(tests, a_small_arena_is_exhausted_not_overrun);
     tcase_add_test(tests, fields_that_take_far_more_memory_than_bytes_are_refused);
     tcase_add_test(tests, utf8_follows_rfc_3629);
