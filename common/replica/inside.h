@@ -1,6 +1,7 @@
 /**
  * The inside of a replica, shared by its parts and by nobody else:
  *   replica.c  life cycle and the public getters     apply.c   events -> records: the intake, its batches and workers
+ *   look.c     what there is, for the keeper to judge
  *   keeper.c   the state machine, one task           repair.c  lease, clearing and side reads
  *   react.c    pending reactions -> the handler      wait.c    who waits for a version
  *   redo.c     what is in the dead letters, once more   age.c  how old the records are
@@ -195,6 +196,14 @@ furrow_status furrow_replica_bury(furrow_replica *replica, furrow_deadletter let
 void furrow_replica_note_letter(furrow_replica *replica, const furrow_js_stored *event, const char *reason);
 /* Is this the first time that one is counted for @sequence? Remembers so many as are likely to come again. */
 bool furrow_replica_is_first_letter(furrow_replica *replica, uint64_t sequence);
+
+/*
+ * look.c. A whole look, after which sight, marker and consumer say what there is, and moment, generation and looked_links
+ * since when; at the consumer alone; and whether that has left events out, look after look.
+ */
+furrow_status furrow_look(furrow_replica *replica, furrow_error *err) FURROW_MUST_USE;
+furrow_status furrow_look_at_consumer(furrow_replica *replica, furrow_error *err) FURROW_MUST_USE;
+void furrow_look_for_starvation(furrow_replica *replica);
 
 /* keeper.c: from now on what is written belongs to the build of the marker. */
 void furrow_replica_adopt(furrow_replica *replica);

@@ -24,10 +24,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#define POLL_MS           100 /* of the durable's progress while catching up */
-#define STARVED_LOOKS     2
-#define LOST_LOOKS        2  /* a second apart, before what is in nobody's hands is read aside … */
-#define LOST_POLLS        10 /* … and while catching up */
+#define POLL_MS    100 /* of the durable's progress while catching up */
+#define LOST_LOOKS 2   /* a second apart, before what is in nobody's hands is read aside … */
+#define LOST_POLLS 10  /* … and while catching up */
 
 void furrow_replica_say(furrow_replica *replica, const char *format, ...)
 {
@@ -58,76 +57,9 @@ static furrow_phase in_trouble(furrow_replica *replica, const furrow_error *err)
     return FURROW_PHASE_CONNECT;
 }
 
-/* ---- looking ---- */
-
-static uint64_t soon(void)
-{
-    return furrow_clock_now_ns() + FURROW_REPLICA_CALL_MS * FURROW_NS_PER_MS;
-}
-
-static furrow_status look_at_consumer(furrow_replica *replica, furrow_error *err)
-{
-    const char *durable = replica->options.service;
-    furrow_status status =
-        furrow_js_consumer_info(replica->link, replica->stream, durable, soon(), &replica->consumer, err);
-    replica->deserted = status == FURROW_NOT_FOUND;
-    if (replica->deserted) {
-        replica->consumer = (furrow_js_consumer_state){.created_ns = 0};
-        return FURROW_OK;
-    }
-    return status == FURROW_OK ? status : furrow_wrap(err, "look at consumer %s on %s", durable, replica->stream);
-}
-
-static furrow_status look_at_stream(furrow_replica *replica, furrow_error *err)
-{
-    furrow_status status = furrow_js_stream_info(replica->link, replica->stream, soon(), &replica->sight.stream, err);
-    if (status == FURROW_NOT_FOUND)
-        return furrow_fail(err, status, "stream %s: not found; run `furrow provision`", replica->stream);
-    return status == FURROW_OK ? status : furrow_wrap(err, "look at stream %s", replica->stream);
-}
-
-/* Marker, then stream, then consumer: positions only grow, so in this order a later one is never behind for being older
- * news. */
-static furrow_status look(furrow_replica *replica, furrow_error *err)
-{
-    furrow_sight *sight = &replica->sight;
-    if (!furrow_store_connected(replica->store)) return furrow_fail(err, FURROW_UNAVAILABLE, "Redis is away");
-    replica->generation = furrow_store_generation(replica->store);
-    replica->moment = furrow_table_moment(replica->table);
-    replica->looked_links = furrow_link_reconnects(replica->link) + 1;
-    snprintf(sight->run_id, sizeof sight->run_id, "%s", furrow_store_run_id(replica->store));
-    furrow_status status = furrow_steward_claim(replica, err);
-    if (status == FURROW_OK) status = furrow_marker_read(replica->table, &sight->marker, err);
-    if (status == FURROW_OK) status = look_at_stream(replica, err);
-    if (status == FURROW_OK) status = look_at_consumer(replica, err);
-    if (status == FURROW_OK) status = furrow_loss_look(replica, err);
-    if (status != FURROW_OK) return status;
-    if (furrow_store_generation(replica->store) != replica->generation)
-        return furrow_fail(err, FURROW_UNAVAILABLE, "Redis was connected anew");
-    sight->settled = replica->settled;
-    replica->marker = sight->marker;
-    furrow_table_set_epoch(replica->table, sight->epoch.begun);
-    return FURROW_OK;
-}
-
 static uint64_t larger(uint64_t a, uint64_t b)
 {
     return a > b ? a : b;
-}
-
-/* Lag 0 alone is no proof: nothing is pending, nothing in anybody's hands, and yet the durable is behind the log. */
-static void look_for_starvation(furrow_replica *replica)
-{
-    const furrow_js_consumer_state *consumer = &replica->consumer;
-    if (!replica->beside.durable || replica->deserted) {
-        replica->starved = 0;
-        replica->sight.starving = false;
-        return;
-    }
-    uint64_t reached = larger(larger(consumer->delivered_seq, consumer->ack_floor_seq), replica->marker.position);
-    bool behind = consumer->pending == 0 && consumer->ack_pending == 0 && reached < replica->sight.stream.last_seq;
-    replica->starved = behind ? replica->starved + 1 : 0;
-    replica->sight.starving = replica->starved >= STARVED_LOOKS;
 }
 
 /* From here on the marker is known to hold for this Redis, as far as this process is concerned. */
@@ -270,7 +202,7 @@ static furrow_phase assess_step(furrow_replica *replica)
     furrow_error err = {0};
     bool had_lease = replica->leased;
     let_go_of_the_old(replica);
-    if (look(replica, &err) != FURROW_OK) return in_trouble(replica, &err);
+    if (furrow_look(replica, &err) != FURROW_OK) return in_trouble(replica, &err);
     furrow_verdict verdict = furrow_verdict_of(&replica->sight);
     replica->verdict = verdict.kind;
     replica->judged++;
@@ -337,7 +269,7 @@ static furrow_phase replay_step(furrow_replica *replica)
 {
     furrow_error err = {0};
     bool moved = true;
-    furrow_status status = look_at_consumer(replica, &err);
+    furrow_status status = furrow_look_at_consumer(replica, &err);
     bool all = replica->sight.starving || replica->deserted || !replica->beside.durable;
     uint64_t to = larger(replica->consumer.delivered_seq, all ? replica->goal : 0);
     if (status == FURROW_OK && !is_adopted(replica)) furrow_replica_adopt(replica);
@@ -372,7 +304,7 @@ static uint64_t floor_of(const furrow_replica *replica)
 
 static furrow_status follow(furrow_replica *replica, furrow_error *err)
 {
-    furrow_status status = look_at_consumer(replica, err);
+    furrow_status status = furrow_look_at_consumer(replica, err);
     if (status != FURROW_OK) return status;
     replica->floor = floor_of(replica);
     if (!replica->beside.durable || replica->floor >= replica->goal) return FURROW_OK;
@@ -385,7 +317,7 @@ static furrow_status follow(furrow_replica *replica, furrow_error *err)
 static furrow_phase confirm(furrow_replica *replica)
 {
     furrow_error err = {0};
-    if (look(replica, &err) != FURROW_OK) return in_trouble(replica, &err);
+    if (furrow_look(replica, &err) != FURROW_OK) return in_trouble(replica, &err);
     if (furrow_verdict_of(&replica->sight).kind != FURROW_VERDICT_FOLLOW || !is_adopted(replica))
         return FURROW_PHASE_ASSESS;
     return begin_to_guard(replica);
@@ -443,13 +375,13 @@ static furrow_phase guard(furrow_replica *replica)
 {
     furrow_error err = {0};
     bool moved = true;
-    furrow_status status = look(replica, &err);
+    furrow_status status = furrow_look(replica, &err);
     if (status == FURROW_NOT_FOUND) return in_trouble(replica, &err);
     if (status != FURROW_OK) { /* reads go on; the age tells */
         furrow_replica_set_current(replica, false);
         return FURROW_PHASE_GUARD;
     }
-    look_for_starvation(replica);
+    furrow_look_for_starvation(replica);
     if (furrow_verdict_of(&replica->sight).kind != FURROW_VERDICT_FOLLOW || !is_adopted(replica)) {
         furrow_table_doubt(replica->table, "they are no longer what was verified");
         return FURROW_PHASE_ASSESS;
@@ -513,8 +445,8 @@ static const struct {
 } phases[] = {
     [FURROW_PHASE_CONNECT] = {SHOWS(WAITING), connect_step, BIT(CONNECT) | BIT(ASSESS)},
     [FURROW_PHASE_ASSESS] = {SHOWS_LAST, assess_step,
-                             BIT(CONNECT) | BIT(ASSESS) | BIT(LEASE) | BIT(RESTORE) | BIT(CLEAR) | BIT(REPLAY) | BIT(FOLLOW) |
-                                 BIT(GUARD)},
+                             BIT(CONNECT) | BIT(ASSESS) | BIT(LEASE) | BIT(RESTORE) | BIT(CLEAR) | BIT(REPLAY) |
+                                 BIT(FOLLOW) | BIT(GUARD)},
     [FURROW_PHASE_LEASE] = {SHOWS(CATCHING_UP), lease_step, BIT(CONNECT) | BIT(ASSESS)},
     [FURROW_PHASE_RESTORE] = {SHOWS(CATCHING_UP), restore_step, BIT(CONNECT) | BIT(ASSESS)},
     [FURROW_PHASE_CLEAR] = {SHOWS(CATCHING_UP), clear_step, BIT(CONNECT) | BIT(REPLAY)},

@@ -99,12 +99,15 @@ static void ask_for(furrow_replica *replica, furrow_peer *peer)
 void furrow_steward_ask(furrow_replica *replica)
 {
     for (size_t i = 0; i < replica->beside.peer_count; i++)
-        if (replica->beside.peers[i].in_hand > 0) ask_for(replica, &replica->beside.peers[i]);
+        if (replica->beside.peers[i].in_hand > 0 &&
+            replica->beside.peers[i].generation == furrow_table_generation(replica->table))
+            ask_for(replica, &replica->beside.peers[i]);
 }
 
+/* One that NATS does not know may have lost no more than its connection: then it goes on saying that it is there. */
 static bool is_dead(const furrow_peer *peer)
 {
-    return peer->gone || peer->still >= FURROW_PEER_DEAD;
+    return (peer->gone && peer->still >= ASK_LOOKS) || peer->still >= FURROW_PEER_DEAD;
 }
 
 size_t furrow_steward_in_hands(furrow_replica *replica)
@@ -112,7 +115,8 @@ size_t furrow_steward_in_hands(furrow_replica *replica)
     size_t sum = 0;
     int ours = furrow_table_generation(replica->table);
     for (size_t i = 0; i < replica->beside.peer_count; i++)
-        if (replica->beside.peers[i].generation == ours && !is_dead(&replica->beside.peers[i]))
+        if (replica->beside.peers[i].generation == ours && !is_dead(&replica->beside.peers[i]) &&
+            !replica->beside.peers[i].gone)
             sum += replica->beside.peers[i].in_hand;
     return sum;
 }

@@ -204,20 +204,31 @@ START_TEST(an_owner_in_another_shape_does_not_forget_what_the_log_has_lost)
 }
 END_TEST
 
+/* What NATS says of the child, as it seems. */
+static bool seems_gone;
+
+static bool is_gone(void *user, const char *instance)
+{
+    (void)user;
+    return seems_gone && strcmp(instance, "child") == 0;
+}
+
 /* An old process that stops for longer than it is waited for, and comes back: nothing is lost of either shape. */
 static void comes_back_late(test_mesh *mesh)
 {
     mesh_put_many(mesh, "p", 0, 500, 0);
     furrow_test_process *child = mesh_child(mesh, "child", NULL);
     ck_assert(furrow_test_process_wait_for(child, "child ready", 20000));
-    furrow_replica *newer =
-        mesh_replica(mesh, (furrow_replica_options){.instance = "newer", .contract = &mesh_part_again});
+    furrow_replica *newer = mesh_replica(
+        mesh, (furrow_replica_options){.instance = "newer", .contract = &mesh_part_again, .is_gone = is_gone});
     mesh_await_ready(newer);
     furrow_test_process_signal(child, SIGSTOP);
+    seems_gone = true;
     mesh_put_many(mesh, "q", 0, 500, 0);
     mesh_await_rest(mesh, "timesheet"); /* by the newer one: the durable is its now */
     AWAIT(is_swept(mesh, "timesheet:{Person}", 0));
     mesh_check_records(mesh, newer, MORE);
+    seems_gone = false;
     furrow_test_process_signal(child, SIGCONT);
     mesh_put_many(mesh, "q", 250, 750, 1);
     mesh_await_rest(mesh, "timesheet");
@@ -225,6 +236,7 @@ static void comes_back_late(test_mesh *mesh)
     AWAIT(count_keys(mesh, "timesheet:{Person}:q*") == 750); /* it keeps its shape again, beside */
     ck_assert(mesh_ready(newer));
     furrow_test_process_destroy(child);
+    seems_gone = true;
     AWAIT(is_swept(mesh, "timesheet:{Person}", 0));
     mesh_end(newer);
 }

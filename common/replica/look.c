@@ -1,0 +1,77 @@
+/* The keeper's looks: what Redis, the log and the durable say, from which verdict.c decides. */
+#include "replica/inside.h"
+#include "replica/loss.h"
+
+#include <stdio.h>
+
+#define STARVED_LOOKS 2
+
+static uint64_t soon(void)
+{
+    return furrow_clock_now_ns() + FURROW_REPLICA_CALL_MS * FURROW_NS_PER_MS;
+}
+
+furrow_status furrow_look_at_consumer(furrow_replica *replica, furrow_error *err)
+{
+    const char *durable = replica->options.service;
+    furrow_status status =
+        furrow_js_consumer_info(replica->link, replica->stream, durable, soon(), &replica->consumer, err);
+    replica->deserted = status == FURROW_NOT_FOUND;
+    if (replica->deserted) {
+        replica->consumer = (furrow_js_consumer_state){.created_ns = 0};
+        return FURROW_OK;
+    }
+    return status == FURROW_OK ? status : furrow_wrap(err, "look at consumer %s on %s", durable, replica->stream);
+}
+
+static furrow_status look_at_stream(furrow_replica *replica, furrow_error *err)
+{
+    furrow_status status = furrow_js_stream_info(replica->link, replica->stream, soon(), &replica->sight.stream, err);
+    if (status == FURROW_NOT_FOUND)
+        return furrow_fail(err, status, "stream %s: not found; run `furrow provision`", replica->stream);
+    return status == FURROW_OK ? status : furrow_wrap(err, "look at stream %s", replica->stream);
+}
+
+/* Marker, then stream, then consumer: positions only grow, so in this order a later one is never behind for being older
+ * news. */
+furrow_status furrow_look(furrow_replica *replica, furrow_error *err)
+{
+    furrow_sight *sight = &replica->sight;
+    if (!furrow_store_connected(replica->store)) return furrow_fail(err, FURROW_UNAVAILABLE, "Redis is away");
+    replica->generation = furrow_store_generation(replica->store);
+    replica->moment = furrow_table_moment(replica->table);
+    replica->looked_links = furrow_link_reconnects(replica->link) + 1;
+    snprintf(sight->run_id, sizeof sight->run_id, "%s", furrow_store_run_id(replica->store));
+    furrow_status status = furrow_steward_claim(replica, err);
+    if (status == FURROW_OK) status = furrow_marker_read(replica->table, &sight->marker, err);
+    if (status == FURROW_OK) status = look_at_stream(replica, err);
+    if (status == FURROW_OK) status = furrow_look_at_consumer(replica, err);
+    if (status == FURROW_OK) status = furrow_loss_look(replica, err);
+    if (status != FURROW_OK) return status;
+    if (furrow_store_generation(replica->store) != replica->generation)
+        return furrow_fail(err, FURROW_UNAVAILABLE, "Redis was connected anew");
+    sight->settled = replica->settled;
+    replica->marker = sight->marker;
+    furrow_table_set_epoch(replica->table, sight->epoch.begun);
+    return FURROW_OK;
+}
+
+static uint64_t larger(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
+
+/* Lag 0 alone is no proof: nothing is pending, nothing in anybody's hands, and yet the durable is behind the log. */
+void furrow_look_for_starvation(furrow_replica *replica)
+{
+    const furrow_js_consumer_state *consumer = &replica->consumer;
+    if (!replica->beside.durable || replica->deserted) {
+        replica->starved = 0;
+        replica->sight.starving = false;
+        return;
+    }
+    uint64_t reached = larger(larger(consumer->delivered_seq, consumer->ack_floor_seq), replica->marker.position);
+    bool behind = consumer->pending == 0 && consumer->ack_pending == 0 && reached < replica->sight.stream.last_seq;
+    replica->starved = behind ? replica->starved + 1 : 0;
+    replica->sight.starving = replica->starved >= STARVED_LOOKS;
+}
