@@ -144,6 +144,8 @@ static void hand_over_turn(furrow_turn *turn, furrow_turn *heir, const furrow_tu
     if (!state || !state->known) return;
     heir->handed = *state;
     heir->handed.fresh = state->fresh && heir->came < turn->published;
+    /* Its ack may have been late: another process can have written since, and the heir have been asked after that. */
+    heir->handed.sure = state->sure && heir->handed.fresh;
     furrow_bytes *body = &heir->handed.record.body;
     if (body->len == 0) return;
     body->data = furrow_arena_memdup(heir->arena, body->data, body->len);

@@ -30,7 +30,7 @@ typedef struct furrow_turns furrow_turns;
 typedef struct furrow_turn_state {
     furrow_record record; /* not found: nothing is known, or there is none */
     bool known;
-    bool sure;  /* acked by the log or read there; else Redis said so */
+    bool sure;  /* acked by the log or read there, and handed over only if fresh; else Redis said so */
     bool fresh; /* acked; handed over only if it was after the next one had come */
 } furrow_turn_state;
 
