@@ -76,6 +76,12 @@ const char *nats_GetLastError(natsStatus *status)
     return NULL;
 }
 
+natsStatus nats_Open(int64_t lock_spin_count)
+{
+    (void)lock_spin_count;
+    return NATS_OK;
+}
+
 void nats_ReleaseThreadMemory(void)
 {
 }
@@ -132,6 +138,7 @@ void sim_uv_poll_made(uv_poll_t *handle, int fd)
 {
     natsConnection *conn = connections[(fd - DESCRIPTOR) % (int)(sizeof connections / sizeof *connections)];
     conn->poll = handle;
+    sim_conn_look(conn->line); /* what came, or ended, before somebody watched */
 }
 
 static void end_connection(natsConnection *conn)

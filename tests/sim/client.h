@@ -57,11 +57,11 @@ struct __natsSubscription {
 };
 
 struct __natsMsg {
-    const sim_message *received; /* or what is being made: */
-    char *subject, *reply;
+    char *subject; /* the beginning of it all */
+    char *reply;
     void *data;
     int len;
-    sim_header *headers;
+    sim_header *headers; /* of one that is made */
     size_t header_count;
 };
 

@@ -1,21 +1,40 @@
 /* nats.c's messages: those that came in are the server's own, those that are made belong to their maker. */
 #include "client.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+/* Subject, reply, header block and body lie one behind the other, each with a NUL behind it, and the block only if there is
+ * one: common/link reads it there, and writes over it. */
+static natsMsg *lay_out(const char *subject, const char *reply, const char *block, const void *data, size_t len)
+{
+    size_t subject_size = strlen(subject) + 1, reply_size = reply ? strlen(reply) + 1 : 0,
+           block_size = block ? strlen(block) + 1 : 0;
+    natsMsg *made = calloc(1, sizeof *made);
+    char *at = malloc(subject_size + reply_size + block_size + len + 1);
+    if (!made || !at) {
+        free(made);
+        free(at);
+        return NULL;
+    }
+    made->subject = memcpy(at, subject, subject_size);
+    at += subject_size;
+    if (reply) made->reply = memcpy(at, reply, reply_size);
+    at += reply_size;
+    if (block) memcpy(at, block, block_size);
+    at += block_size;
+    made->data = at;
+    if (len > 0) memcpy(at, data, len);
+    at[len] = '\0';
+    made->len = (int)len;
+    return made;
+}
+
 natsStatus natsMsg_Create(natsMsg **out, const char *subject, const char *reply, const char *data, int len)
 {
-    natsMsg *made = calloc(1, sizeof *made);
-    if (made) made->subject = strdup(subject);
-    if (made && reply) made->reply = strdup(reply);
-    if (made) made->data = malloc((size_t)len + 1);
-    if (!made || !made->subject || !made->data || (reply && !made->reply)) {
-        natsMsg_Destroy(made);
-        return NATS_NO_MEMORY;
-    }
-    if (len > 0) memcpy(made->data, data, (size_t)len);
-    made->len = len;
+    natsMsg *made = lay_out(subject, reply, NULL, data, (size_t)len);
+    if (!made) return NATS_NO_MEMORY;
     *out = made;
     return NATS_OK;
 }
@@ -29,8 +48,6 @@ void natsMsg_Destroy(natsMsg *msg)
     }
     free(msg->headers);
     free(msg->subject);
-    free(msg->reply);
-    free(msg->data);
     free(msg);
 }
 
@@ -52,82 +69,45 @@ sim_message *sim_client_message(const natsMsg *msg)
     return made;
 }
 
+/* A status stands in the block's first line. */
+static char *block_of(const sim_message *message)
+{
+    char *block = sim_message_block(message), line[200];
+    const char *status = sim_message_header(message, "Status"), *text = sim_message_header(message, "Description");
+    if (!status || message->len > 0) return block;
+    snprintf(line, sizeof line, "NATS/1.0 %s %s", status, text ? text : "");
+    const char *rest = strstr(block, text ? "Description: " : "Status: ");
+    rest = strchr(rest, '\r');
+    char *whole = sim_alloc(strlen(line) + strlen(rest) + 1);
+    strcpy(whole, line);
+    strcat(whole, rest);
+    return whole;
+}
+
 natsStatus sim_client_received(const sim_message *message, natsMsg **out)
 {
-    natsMsg *made = calloc(1, sizeof *made);
+    natsMsg *made = lay_out(message->subject, message->reply, block_of(message), message->data, message->len);
     if (!made) return NATS_NO_MEMORY;
-    made->received = message;
     *out = made;
     return NATS_OK;
 }
 
 const char *natsMsg_GetSubject(const natsMsg *msg)
 {
-    return msg->received ? msg->received->subject : msg->subject;
+    return msg->subject;
 }
 
 const char *natsMsg_GetReply(const natsMsg *msg)
 {
-    return msg->received ? msg->received->reply : msg->reply;
+    return msg->reply;
 }
 
 const char *natsMsg_GetData(const natsMsg *msg)
 {
-    return msg->received ? msg->received->data : msg->data;
+    return msg->data;
 }
 
 int natsMsg_GetDataLength(const natsMsg *msg)
 {
-    return msg->received ? (int)msg->received->len : msg->len;
-}
-
-static const sim_header *headers_of(const natsMsg *msg, size_t *count)
-{
-    *count = msg->received ? msg->received->header_count : msg->header_count;
-    return msg->received ? msg->received->headers : msg->headers;
-}
-
-natsStatus natsMsgHeader_Get(natsMsg *msg, const char *name, const char **value)
-{
-    size_t count;
-    const sim_header *headers = headers_of(msg, &count);
-    for (size_t i = 0; i < count; i++) {
-        if (strcmp(headers[i].name, name) != 0) continue;
-        *value = headers[i].value;
-        return NATS_OK;
-    }
-    return NATS_NOT_FOUND;
-}
-
-natsStatus natsMsgHeader_Values(natsMsg *msg, const char *name, const char ***values, int *count)
-{
-    size_t all;
-    const sim_header *headers = headers_of(msg, &all);
-    const char **found = calloc(all + 1, sizeof *found);
-    *count = 0;
-    if (!found) return NATS_NO_MEMORY;
-    for (size_t i = 0; i < all; i++)
-        if (strcmp(headers[i].name, name) == 0) found[(*count)++] = headers[i].value;
-    *values = found;
-    if (*count > 0) return NATS_OK;
-    free((void *)found);
-    *values = NULL;
-    return NATS_NOT_FOUND;
-}
-
-natsStatus natsMsgHeader_Keys(natsMsg *msg, const char ***keys, int *count)
-{
-    size_t all;
-    const sim_header *headers = headers_of(msg, &all);
-    *count = 0;
-    if (all == 0) return NATS_NOT_FOUND;
-    const char **found = calloc(all, sizeof *found);
-    if (!found) return NATS_NO_MEMORY;
-    for (size_t i = 0; i < all; i++) {
-        bool again = false;
-        for (size_t j = 0; j < i; j++) again |= strcmp(headers[j].name, headers[i].name) == 0;
-        if (!again) found[(*count)++] = headers[i].name;
-    }
-    *keys = found;
-    return NATS_OK;
+    return msg->len;
 }

@@ -274,6 +274,7 @@ sim_event *sim_at(uint64_t time_ns, sim_fn *fn, void *arg)
 void sim_cancel(sim_event *event)
 {
     if (!event) return;
+    if (event->at >= world.count || world.heap[event->at] != event) abort(); /* it has run, or was cancelled before */
     take_out(event);
     event->next = world.spare;
     world.spare = event;
@@ -314,6 +315,7 @@ bool sim_run(uint64_t until_ns, bool (*done)(void *arg), void *arg)
         sim_event event = *world.heap[0];
         sim_cancel(world.heap[0]);
         if (event.time_ns > world.now_ns) world.now_ns = event.time_ns;
+        if (event.process && !event.process->alive) continue; /* sent to one that is gone */
         sim_in_process(event.process, event.fn, event.arg);
         if (done && done(arg)) return true;
     }

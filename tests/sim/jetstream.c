@@ -10,6 +10,17 @@
 #define DUPLICATES_NS (120 * SIM_S)
 
 static sim_stream *streams;
+static bool takes_stale, forgets_ids; /* faults that are planted */
+
+void sim_js_forget_ids(void)
+{
+    forgets_ids = true;
+}
+
+void sim_js_take_stale(void)
+{
+    takes_stale = true;
+}
 
 void sim_js_start(void)
 {
@@ -104,6 +115,7 @@ void sim_js_reply(const sim_message *to, const char *text)
 
 static const sim_seen *find_seen(const sim_stream *stream, const char *id)
 {
+    if (forgets_ids) return NULL;
     for (const sim_seen *at = stream->seen; at; at = at->next)
         if (strcmp(at->id, id) == 0 && sim_now_ns() - at->at_ns < DUPLICATES_NS) return at;
     return NULL;
@@ -127,7 +139,7 @@ static bool refuse_stale(const sim_stream *stream, const sim_message *message)
     const char *expected = sim_message_header(message, "Nats-Expected-Last-Subject-Sequence");
     const sim_stored *newest = expected ? sim_js_newest(stream, message->subject) : NULL;
     uint64_t last = newest ? newest->sequence : 0;
-    if (!expected || strtoull(expected, NULL, 10) == last) return false;
+    if (!expected || takes_stale || strtoull(expected, NULL, 10) == last) return false;
     snprintf(text, sizeof text,
              "{\"error\":{\"code\":400,\"err_code\":10071,\"description\":\"wrong last sequence: %llu\"},"
              "\"stream\":\"%s\",\"seq\":0}",
@@ -166,6 +178,9 @@ static void append(sim_stream *stream, const sim_message *message)
         (sim_stored){.sequence = stream->last + 1, .time_ns = stream->last_ns, .message = message};
     stream->last++;
     stream->count++;
+    const char *type = sim_message_header(message, "ce-type");
+    sim_trace("log: %s %llu %s, %s", stream->options.name, (unsigned long long)stream->last, message->subject,
+              type ? type : "");
     make_room(stream, message->subject);
 }
 

@@ -39,4 +39,8 @@ void sim_js_lose_end(sim_stream *stream, uint64_t last, bool ahead);
 /* The stream is made anew, empty, with its consumers. */
 void sim_js_remake(sim_stream *stream);
 
+/* Faults that are planted: expectations are not looked at; message ids are not. */
+void sim_js_take_stale(void);
+void sim_js_forget_ids(void);
+
 #endif

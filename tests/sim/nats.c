@@ -308,6 +308,17 @@ void sim_conn_close(sim_conn *conn)
     conn->closed = true;
 }
 
+static void say_readable(void *arg)
+{
+    sim_conn *conn = arg;
+    if (!conn->closed) conn->events->readable(conn->client);
+}
+
+void sim_conn_look(sim_conn *conn)
+{
+    sim_at_process(conn->process, sim_now_ns(), say_readable, conn);
+}
+
 bool sim_conn_over(const sim_conn *conn)
 {
     return !conn->at_client;

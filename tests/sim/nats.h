@@ -40,6 +40,8 @@ typedef struct sim_conn_events {
 /* NULL: nobody listens. */
 sim_conn *sim_conn_open(sim_process *process, const sim_conn_events *events, void *client);
 void sim_conn_close(sim_conn *conn);
+/* Says once more that it is readable, soon. */
+void sim_conn_look(sim_conn *conn);
 bool sim_conn_over(const sim_conn *conn);
 /* What has come: the subscription it is for and the message. False: nothing. */
 bool sim_conn_next(sim_conn *conn, uint64_t *sid, const sim_message **message);

@@ -55,7 +55,8 @@ sim_reply *sim_reply_error(const char *format, ...) __attribute__((format(printf
 sim_reply *sim_reply_list(size_t room);        /* count 0 */
 bool sim_is(sim_bytes text, const char *word); /* in any case of letters */
 
-/* redis_lua.c */
+/* redis_lua.c; change: before the first call, in furrow.lua, lent */
+void sim_lua_change(const char *from, const char *to);
 sim_reply *sim_lua_call(const sim_bytes argv[], size_t argc, bool refused);
 /* As a client's: with the checks of a Redis that refuses writes. @from_lua: those were made for the whole function. */
 sim_reply *sim_redis_execute(const sim_bytes argv[], size_t argc, bool from_lua);

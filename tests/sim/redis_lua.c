@@ -16,6 +16,27 @@
 #define WORDS_MAX 8192
 
 static lua_State *lua;
+static const char *change_from, *change_to; /* a fault that is planted */
+
+void sim_lua_change(const char *from, const char *to)
+{
+    change_from = from;
+    change_to = to;
+}
+
+static const char *library_text(void)
+{
+    const char *text = furrow_functions_text();
+    const char *at = change_from ? strstr(text, change_from) : NULL;
+    if (!change_from) return text;
+    if (!at) {
+        fprintf(stderr, "sim: furrow.lua has no \"%s\" any more\n", change_from);
+        abort();
+    }
+    char *changed = sim_alloc(strlen(text) + strlen(change_to) + 1);
+    sprintf(changed, "%.*s%s%s", (int)(at - text), text, change_to, at + strlen(change_from));
+    return changed;
+}
 
 /* ---- values there and back ---- */
 
@@ -161,7 +182,7 @@ static void set_function(const char *name, lua_CFunction fn)
 
 static void load_library(void)
 {
-    const char *text = strchr(furrow_functions_text(), '\n'); /* the first line is Redis's own */
+    const char *text = strchr(library_text(), '\n'); /* the first line is Redis's own */
     lua = luaL_newstate();
     if (!lua) abort();
     luaL_openlibs(lua);

@@ -259,6 +259,7 @@ static void on_work_ended(void *arg)
 static void on_work(void *arg)
 {
     uv_work_t *request = arg;
+    request->reserved[0] = NULL;
     work_ends_ns = 0;
     request->work_cb(request);
     sim_at_process(state_of(request->loop)->process, work_ends_ns, on_work_ended, request);
@@ -269,7 +270,24 @@ int uv_queue_work(uv_loop_t *loop, uv_work_t *request, uv_work_cb work, uv_after
     request->loop = loop;
     request->work_cb = work;
     request->after_work_cb = ended;
-    sim_at_process(state_of(loop)->process, sim_now_ns() + WORK_NS, on_work, request);
+    request->reserved[0] = sim_at_process(state_of(loop)->process, sim_now_ns() + WORK_NS, on_work, request);
+    return 0;
+}
+
+static void on_work_cancelled(void *arg)
+{
+    uv_work_t *request = arg;
+    request->after_work_cb(request, UV_ECANCELED);
+}
+
+/* Only of work, and before it has begun. */
+int uv_cancel(uv_req_t *request)
+{
+    uv_work_t *work = (uv_work_t *)request;
+    if (!work->reserved[0]) return UV_EBUSY;
+    sim_cancel(work->reserved[0]);
+    work->reserved[0] = NULL;
+    sim_at_process(state_of(work->loop)->process, sim_now_ns(), on_work_cancelled, work);
     return 0;
 }
 

@@ -1,0 +1,12 @@
+/** What the checks share: the world's streams and what stands in their events. */
+#ifndef FURROW_SIM_CHECKS_H
+#define FURROW_SIM_CHECKS_H
+
+#include "world.h"
+
+/* The id at the end of an event's subject. */
+const char *sim_id_of(const sim_message *event);
+/* Its state, unpacked, in memory that stays; NULL: a deletion, or no such message. */
+void *sim_unpack(const ProtobufCMessageDescriptor *descriptor, const sim_message *event);
+
+#endif
