@@ -15,6 +15,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static uint64_t soon(void)
@@ -135,30 +136,36 @@ static furrow_status look_into_claims(erase_look *self, const furrow_entity_cont
 
 /* ---- all of it ---- */
 
-static furrow_status look_at_letters(erase_look *self, furrow_error *err)
+static furrow_status take_letters(erase_look *self, const letter letters[], size_t count, furrow_error *err)
 {
-    const letter_choice choice = {.entity = self->entity->name, .id = self->id, .single = self->single};
-    letter *letters;
-    size_t count, left = 0;
-    int before = self->tool->exit_code;
-    letter_find(self->tool, &choice, self->arena, &letters, &count);
-    if (self->tool->exit_code != before)
-        return furrow_fail(err, FURROW_UNAVAILABLE, "not all dead letters could be looked at");
-    for (size_t i = 0; i < count; i++) {
+    furrow_status status = FURROW_OK;
+    for (size_t i = 0; status == FURROW_OK && i < count; i++) {
         bool was_there;
-        furrow_status status = FURROW_OK;
-        left++;
-        if (!self->discard) continue;
         status = letter_turn_to(self->tool, self->single, FURROW_DEADLETTER_LOG, letters[i].service, err);
         if (status == FURROW_OK)
             status = furrow_deadletter_remove(self->tool->link, letters[i].at, soon(), &was_there, err);
-        if (status != FURROW_OK) return status;
-        left--;
     }
-    if (count > left)
-        say(self, "dead letters", false, "%zu taken away", count - left);
+    return status;
+}
+
+static furrow_status look_at_letters(erase_look *self, furrow_error *err)
+{
+    const letter_choice choice = {.entity = self->entity->name, .id = self->id, .single = self->single};
+    letter *letters = NULL;
+    size_t count = 0;
+    int before = self->tool->exit_code;
+    letter_find(self->tool, &choice, self->arena, &letters, &count);
+    furrow_status status = FURROW_OK;
+    if (self->tool->exit_code != before)
+        status = furrow_fail(err, FURROW_UNAVAILABLE, "not all dead letters could be looked at");
+    else if (self->discard)
+        status = take_letters(self, letters, count, err);
+    free(letters);
+    if (status != FURROW_OK) return status;
+    if (count > 0)
+        say(self, "dead letters", !self->discard, self->discard ? "%zu taken away" : "%zu tell of it", count);
     else
-        say(self, "dead letters", left > 0, left ? "%zu tell of it" : "none", left);
+        say(self, "dead letters", false, "none");
     return FURROW_OK;
 }
 
