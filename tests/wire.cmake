@@ -20,6 +20,7 @@ target_link_libraries(furrow_wire_test_proto PUBLIC furrow_wkt)
 
 furrow_unit_test(test_subject furrow_wire)
 furrow_unit_test(test_header furrow_wire)
+furrow_unit_test(test_epoch furrow_wire)
 furrow_unit_test(test_tombstone furrow_wire)
 furrow_unit_test(test_message furrow_wire furrow_wire_test_proto)
 furrow_unit_test(test_projection furrow_wire furrow_wire_test_proto)

@@ -12,11 +12,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#define ARENA_BYTES  ((size_t)96 << 20)
-#define UNDATED_NS   ((int64_t)FURROW_NS_PER_S)
-#define TRIES        16
-#define UNDER        ".superseded"
-#define TOMBSTONES   64 /* beyond the history: a stream that keeps more than it should */
+#define ARENA_BYTES ((size_t)96 << 20)
+#define UNDATED_NS  ((int64_t)FURROW_NS_PER_S)
+#define TRIES       16
+#define UNDER       ".superseded"
+#define TOMBSTONES  64 /* beyond the history: a stream that keeps more than it should */
 
 typedef struct republish_job {
     furrow_entity *entity;
@@ -189,8 +189,8 @@ static furrow_status judge_newer(republish_job *job, furrow_republished *out, fu
         return FURROW_OK;
     }
     if (job->newest.sequence > job->log->since) return FURROW_OK;
-    status = furrow_js_get_next(job->entity->link, job->entity->contract->stream, job->subject,
-                                              job->record->version, job->deadline_ns, job->arena, &stored, err);
+    status = furrow_js_get_next(job->entity->link, job->entity->contract->stream, job->subject, job->record->version,
+                                job->deadline_ns, job->arena, &stored, err);
     if (status != FURROW_OK) return status;
     if (stored.sequence == job->record->version && stored.timestamp_ns <= job->log->dated_ns) return FURROW_OK;
     out->as = FURROW_REPUBLISH_SUPERSEDED;

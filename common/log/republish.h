@@ -28,8 +28,11 @@ typedef struct furrow_republish_log {
     uint64_t since;   /* what comes after it was put there by who restores the log, or later */
 } furrow_republish_log;
 
-typedef enum furrow_republished_as { FURROW_REPUBLISH_KEPT, FURROW_REPUBLISH_PUBLISHED, FURROW_REPUBLISH_SUPERSEDED }
-    furrow_republished_as;
+typedef enum furrow_republished_as {
+    FURROW_REPUBLISH_KEPT,
+    FURROW_REPUBLISH_PUBLISHED,
+    FURROW_REPUBLISH_SUPERSEDED
+} furrow_republished_as;
 
 typedef struct furrow_republished {
     furrow_republished_as as;

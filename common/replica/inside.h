@@ -131,6 +131,7 @@ struct furrow_replica {
     furrow_lost lost;
     unsigned starved; /* looks in a row at which the durable left events out */
     bool deserted;    /* there is no durable */
+    bool astray;      /* it is past the end of the log */
     furrow_beside beside;
     furrow_backoff trouble;
 

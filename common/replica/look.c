@@ -11,6 +11,19 @@ static uint64_t soon(void)
     return furrow_clock_now_ns() + FURROW_REPLICA_CALL_MS * FURROW_NS_PER_MS;
 }
 
+/*
+ * A log that went back without its durables: what they were told of events that are no more says nothing of those that
+ * take their place, which the durable leaves out until the log has grown past what it knows.
+ */
+static void not_past_the_log(furrow_replica *replica)
+{
+    furrow_js_consumer_state *consumer = &replica->consumer;
+    uint64_t end = replica->sight.stream.last_seq;
+    replica->astray = consumer->delivered_seq > end;
+    if (consumer->delivered_seq > end) consumer->delivered_seq = end;
+    if (consumer->ack_floor_seq > end) consumer->ack_floor_seq = 0;
+}
+
 furrow_status furrow_look_at_consumer(furrow_replica *replica, furrow_error *err)
 {
     const char *durable = replica->options.service;
@@ -21,7 +34,9 @@ furrow_status furrow_look_at_consumer(furrow_replica *replica, furrow_error *err
         replica->consumer = (furrow_js_consumer_state){.created_ns = 0};
         return FURROW_OK;
     }
-    return status == FURROW_OK ? status : furrow_wrap(err, "look at consumer %s on %s", durable, replica->stream);
+    if (status != FURROW_OK) return furrow_wrap(err, "look at consumer %s on %s", durable, replica->stream);
+    not_past_the_log(replica);
+    return FURROW_OK;
 }
 
 static furrow_status look_at_stream(furrow_replica *replica, furrow_error *err)

@@ -92,7 +92,7 @@ furrow_status furrow_loss_look(furrow_replica *replica, furrow_error *err)
 
 /* ---- the epoch ---- */
 
-/* @expected: of the epoch's subject; FURROW_JS_ANY_SEQUENCE does not wait for an ack either. */
+/* By compare-and-set, and only to the log that was looked at: one that went back again since is not whole. */
 static furrow_status publish_epoch(furrow_replica *replica, const furrow_epoch *epoch, furrow_error *err)
 {
     char subject[FURROW_SUBJECT_MAX], text[FURROW_EPOCH_TEXT];
@@ -101,6 +101,8 @@ static furrow_status publish_epoch(furrow_replica *replica, const furrow_epoch *
     furrow_js_puback ack;
     epoch_subject(replica, subject);
     furrow_epoch_format(epoch, text);
+    if (furrow_link_reconnects(replica->link) + 1 != replica->looked_links)
+        return furrow_fail(err, FURROW_UNAVAILABLE, "NATS was lost");
     furrow_status status =
         furrow_js_publish(replica->link, subject, furrow_bytes_of(text), &options, soon(), &ack, err);
     if (status != FURROW_OK) return furrow_wrap(err, "write the epoch of %s", replica->stream);
@@ -196,14 +198,14 @@ typedef struct rescue {
     furrow_replica *replica;
     furrow_table *table; /* whose records: ours, or those in the shape that is there */
     furrow_loss_log log;
-    uint64_t from;           /* up to here the log is what it was */
-    bool forgotten;          /* it may be so old that Redis has forgotten deletions since */
-    furrow_walked *page;     /* what is at hand, */
-    size_t count, next;      /* and how far the workers are with it */
+    uint64_t from;       /* up to here the log is what it was */
+    bool forgotten;      /* it may be so old that Redis has forgotten deletions since */
+    furrow_walked *page; /* what is at hand, */
+    size_t count, next;  /* and how far the workers are with it */
     size_t working;
-    furrow_waiter *ended;    /* the last of them wakes who waits */
-    furrow_status status;    /* of the first that failed, */
-    furrow_error err;        /* and why */
+    furrow_waiter *ended; /* the last of them wakes who waits */
+    furrow_status status; /* of the first that failed, */
+    furrow_error err;     /* and why */
     uint64_t seen, published, superseded;
 } rescue;
 
@@ -246,8 +248,10 @@ static furrow_loss_log known_log(const furrow_replica *replica)
                            .dated = marker->dated,
                            .dated_ns = marker->dated_ns,
                            .since = replica->sight.epoch.since};
-    if (replica->sight.epoch.kept == 0) log.newest = log.dated = 0; /* all that is there came after */
-    else if (marker->dated == 0) log.dated_ns = INT64_MAX;
+    if (replica->sight.epoch.kept == 0)
+        log.newest = log.dated = 0; /* all that is there came after */
+    else if (marker->dated == 0)
+        log.dated_ns = INT64_MAX;
     return log;
 }
 
@@ -269,8 +273,7 @@ static furrow_status bury_superseded(rescue *job, const char *id, const furrow_r
              ", which was acknowledged; its state is under sequence %" PRIu64,
              record->version, outcome->version);
     furrow_js_stored event = {.sequence = outcome->version, .subject = subject, .timestamp_ns = job->log.dated_ns};
-    furrow_status status =
-        furrow_replica_bury(replica, (furrow_deadletter){.event = &event, .reason = reason}, err);
+    furrow_status status = furrow_replica_bury(replica, (furrow_deadletter){.event = &event, .reason = reason}, err);
     if (status == FURROW_OK) replica->stats.dead_lettered++;
     return status;
 }
@@ -470,8 +473,8 @@ furrow_status furrow_replica_restore(furrow_replica *replica, bool accept, bool 
                                      furrow_error *err)
 {
     if (!replica->options.own || !replica->options.republish)
-        return furrow_fail(err, FURROW_FAILED_PRECONDITION, "%s is not %s's own: its owner restores it", replica->stream,
-                           replica->options.service);
+        return furrow_fail(err, FURROW_FAILED_PRECONDITION, "%s is not %s's own: its owner restores it",
+                           replica->stream, replica->options.service);
     bool under_way = replica->phase == FURROW_PHASE_RESTORE;
     furrow_status status = under_way ? FURROW_OK : judge_again(replica, deadline_ns, err);
     if (status != FURROW_OK) return status;

@@ -27,8 +27,8 @@ furrow_status furrow_owners_republish(void *service, const furrow_entity_contrac
     furrow_republish_log known = {
         .newest = log->newest, .dated = log->dated, .dated_ns = log->dated_ns, .since = log->since};
     uint64_t deadline_ns = furrow_clock_now_ns() + REPUBLISH_MS * FURROW_NS_PER_MS;
-    furrow_status status = furrow_entity_republish(furrow_service_entity(service, own), id, record, &known, deadline_ns,
-                                                   &done, err);
+    furrow_status status =
+        furrow_entity_republish(furrow_service_entity(service, own), id, record, &known, deadline_ns, &done, err);
     if (status != FURROW_OK) return status;
     *out = (furrow_rescued){.published = done.as == FURROW_REPUBLISH_PUBLISHED,
                             .superseded = done.as == FURROW_REPUBLISH_SUPERSEDED,

@@ -127,10 +127,8 @@ static furrow_status make_entities(furrow_service *service, furrow_error *err)
     for (size_t i = 0; i < service->entity_count; i++) {
         const furrow_entity_contract *contract = definition->entities[i].contract;
         furrow_rules_fn *rules = definition->entities[i].rules;
-        furrow_replica_options own = {.own = contract,
-                                      .rules = rules,
-                                      .restore = furrow_owners_restore,
-                                      .republish = furrow_owners_republish};
+        furrow_replica_options own = {
+            .own = contract, .rules = rules, .restore = furrow_owners_restore, .republish = furrow_owners_republish};
         furrow_status status = furrow_owners_loss(service->config.log_loss, &own.loss, err);
         if (status == FURROW_OK) status = make_replica(service, own, &service->own[i], err);
         if (status != FURROW_OK) return status;

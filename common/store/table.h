@@ -44,7 +44,7 @@ struct furrow_table {
     uint64_t parked_cursor;         /* where the next ones to be tried again are */
     struct furrow_vouched *vouched; /* of vouch.c; made when first needed */
     furrow_trust trust;
-    int64_t epoch;                  /* of the log that it is of; 0: not known yet */
+    int64_t epoch; /* of the log that it is of; 0: not known yet */
 };
 
 /* Until when a read may wait for trust: its task's deadline less a little, at most FURROW_TRUST_WAIT_MS. */

@@ -22,17 +22,19 @@ static void check_timeout(uint64_t ns, bool exact)
 static void check_tokens(const char *text)
 {
     static furrow_version_token tokens[FURROW_AFTER_MAX], again[FURROW_AFTER_MAX];
-    static char written[FURROW_AFTER_MAX * (FURROW_SUBJECT_MAX + 32)];
+    static char written[FURROW_AFTER_MAX * (FURROW_SUBJECT_MAX + 48)];
     size_t count, count_again, used = 0;
 
     if (furrow_header_parse_after(text, tokens, &count, NULL) != FURROW_OK) return;
     FURROW_REQUIRE(count > 0 && count <= FURROW_AFTER_MAX);
     for (size_t i = 0; i < count; i++)
-        used += (size_t)snprintf(written + used, sizeof written - used, "%s%s=%llu", i ? "," : "", tokens[i].subject,
-                                 (unsigned long long)tokens[i].sequence);
+        used += (size_t)snprintf(written + used, sizeof written - used,
+                                 tokens[i].epoch ? "%s%s=%llu@%llx" : "%s%s=%llu", i ? "," : "", tokens[i].subject,
+                                 (unsigned long long)tokens[i].sequence, (unsigned long long)tokens[i].epoch);
     FURROW_REQUIRE(furrow_header_parse_after(written, again, &count_again, NULL) == FURROW_OK && count_again == count);
     for (size_t i = 0; i < count; i++)
-        FURROW_REQUIRE(strcmp(tokens[i].subject, again[i].subject) == 0 && tokens[i].sequence == again[i].sequence);
+        FURROW_REQUIRE(strcmp(tokens[i].subject, again[i].subject) == 0 && tokens[i].sequence == again[i].sequence &&
+                       tokens[i].epoch == again[i].epoch);
 }
 
 /* A type more that is not spoken here changes nothing, and what is refused neither. */

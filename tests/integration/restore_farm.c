@@ -23,8 +23,8 @@ void restore_hire(farm *f, restore_people *people, int from, int to)
 {
     for (int i = from; i < to; i++) {
         must(f, "employee.v1.EmployeeService.HireEmployee",
-             farm_text(f, "{\"id\":\"E%d\",\"givenName\":\"A\",\"familyName\":\"B\",\"badge\":\"%d\",\"crew\":\"c0\"}", i,
-                       i));
+             farm_text(f, "{\"id\":\"E%d\",\"givenName\":\"A\",\"familyName\":\"B\",\"badge\":\"%d\",\"crew\":\"c0\"}",
+                       i, i));
         people->list[i] = (restore_person){.hired = true};
     }
 }
@@ -71,8 +71,9 @@ static void check_person(farm *f, int i, const restore_person *person)
     ck_assert_msg(status == FURROW_OK, "E%d: %s: %s", i, furrow_status_name(status), err.text);
     ck_assert_msg(strstr(answer, farm_text(f, "\"crew\":\"c%d\"", person->crew)), "E%d: %s", i, answer);
     /* Its badge is taken, and by it. */
-    status = farm_call_until(f, "employee.v1.EmployeeService.HireEmployee",
-                             farm_text(f, "{\"givenName\":\"X\",\"familyName\":\"Y\",\"badge\":\"%d\"}", i), NULL, &err);
+    status =
+        farm_call_until(f, "employee.v1.EmployeeService.HireEmployee",
+                        farm_text(f, "{\"givenName\":\"X\",\"familyName\":\"Y\",\"badge\":\"%d\"}", i), NULL, &err);
     ck_assert_msg(status == FURROW_ALREADY_EXISTS && strstr(err.text, farm_text(f, "held by E%d", i)), "E%d: %s: %s", i,
                   furrow_status_name(status), err.text);
 }
@@ -82,7 +83,8 @@ static void check_listed(farm *f, const restore_people *people)
     size_t listed = 0, expected = 0;
     char *answer = NULL;
     ck_assert_int_eq(
-        farm_call_until(f, "employee.v1.EmployeeService.ListEmployees", "{\"pageSize\":1000}", &answer, &err), FURROW_OK);
+        farm_call_until(f, "employee.v1.EmployeeService.ListEmployees", "{\"pageSize\":1000}", &answer, &err),
+        FURROW_OK);
     for (const char *at = answer; (at = strstr(at, "\"givenName\"")) != NULL; at++) listed++;
     for (int i = 0; i < RESTORE_PEOPLE_MAX; i++) expected += people->list[i].hired && people->list[i].crew >= 0;
     ck_assert_uint_eq(listed, expected);
@@ -112,8 +114,7 @@ furrow_status restore_call(farm *f, const char *method, const char *json, const 
                            char **answer, char **version, furrow_error *why)
 {
     FURROW_AUTO(furrow_msg) reply = NULL;
-    furrow_outgoing out = {
-        .subject = method, .headers = headers, .header_count = count, .data = furrow_bytes_of(json)};
+    furrow_outgoing out = {.subject = method, .headers = headers, .header_count = count, .data = furrow_bytes_of(json)};
     furrow_status status = furrow_link_request(farm_caller(f, method), &out, farm_within_ms(6000), &reply, why);
     if (status != FURROW_OK) return status;
     const char *header = furrow_msg_has_headers(reply) ? furrow_msg_header(reply, FURROW_HEADER_VERSION) : NULL;

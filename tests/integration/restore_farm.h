@@ -10,7 +10,7 @@
 #define RESTORE_PEOPLE_MAX 400
 
 typedef struct restore_person {
-    int crew;   /* as acknowledged; -1: erased */
+    int crew; /* as acknowledged; -1: erased */
     bool hired;
 } restore_person;
 

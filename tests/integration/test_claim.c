@@ -100,6 +100,32 @@ static const char *claim_holder(log_world *world, const char *badge)
     return state.message ? ((const Logtest__V1__BadgeClaim *)state.message)->holder : "nobody";
 }
 
+/* A message on a claim's subject that is none frees no value: the holder keeps it, nobody else gets it. */
+static void poisoned_claim(log_world *world)
+{
+    log_must(wear_simply(world, "c1", "17"), &err);
+    furrow_state before = claim_state(world, "17");
+    for (int round = 0; round < 3; round++) {
+        furrow_js_puback ack;
+        furrow_js_publish_options options = {.expected_seq = FURROW_JS_ANY_SEQUENCE};
+        char subject[FURROW_SUBJECT_MAX];
+        const Logtest__V1__BadgeClaim *held = (const Logtest__V1__BadgeClaim *)before.message;
+        snprintf(subject, sizeof subject, "%s.%s", log_claim.name, held->id);
+        log_must(
+            furrow_js_publish(world->link, subject, FURROW_BYTES_LITERAL("\x0a\xff"), &options, log_soon(), &ack, &err),
+            &err);
+        ck_assert_int_eq(wear_simply(world, round == 1 ? "c1" : "c2", "17"),
+                         round == 1 ? FURROW_OK : FURROW_ALREADY_EXISTS);
+        ck_assert_str_eq(claim_holder(world, "17"), "c1");
+    }
+}
+
+START_TEST(a_claim_that_was_poisoned_still_holds)
+{
+    log_run(poisoned_claim);
+}
+END_TEST
+
 /* ---- many at once ---- */
 
 static struct {
@@ -473,6 +499,7 @@ int main(void)
     tcase_set_timeout(cases, 90);
     tcase_add_test(cases, of_100_takers_over_two_links_one_gets_the_value);
     tcase_add_test(cases, of_300_takers_in_three_processes_one_gets_the_value);
+    tcase_add_test(cases, a_claim_that_was_poisoned_still_holds);
     tcase_add_test(cases, a_value_is_held_given_back_and_taken_by_another);
     tcase_add_test(cases, a_value_that_was_given_up_is_taken_over_at_once);
     tcase_add_test(cases, a_taker_that_dies_half_way_is_fenced_and_replaced);

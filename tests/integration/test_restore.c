@@ -56,8 +56,8 @@ static void check_erased(farm *f, const char *id)
     furrow_js_stored stored = {.sequence = 0};
     const char *subject = farm_text(f, "employee.v1.Employee.%s", id);
     FURROW_AUTO(furrow_arena) arena = furrow_arena_create(0);
-    while (furrow_js_get_next(farm_log(f, FARM_EMPLOYEE), "EMPLOYEE", subject, stored.sequence + 1, farm_within_ms(5000),
-                              arena, &stored, &err) == FURROW_OK)
+    while (furrow_js_get_next(farm_log(f, FARM_EMPLOYEE), "EMPLOYEE", subject, stored.sequence + 1,
+                              farm_within_ms(5000), arena, &stored, &err) == FURROW_OK)
         ck_assert_msg(stored.data.len == 0, "%s is in the log, under %llu", id, (unsigned long long)stored.sequence);
     ck_assert_uint_gt(stored.sequence, 0);
 }
@@ -86,7 +86,8 @@ static void check_token(farm *f, const char *token, furrow_status expected)
              status == FURROW_UNAVAILABLE && furrow_clock_now_ns() < until;)
             status = restore_call(f, methods[i], requests[i], &after, 1, NULL, NULL, &err);
         if (i == 1 && status == FURROW_NOT_FOUND) status = FURROW_OK; /* there is no such day */
-        ck_assert_msg(status == expected, "%s after %s: %s: %s", methods[i], token, furrow_status_name(status), err.text);
+        ck_assert_msg(status == expected, "%s after %s: %s: %s", methods[i], token, furrow_status_name(status),
+                      err.text);
     }
 }
 
@@ -102,7 +103,8 @@ static void log_goes_back(farm *f)
     uint64_t before = restore_last_seq(f, FARM_EMPLOYEE, "EMPLOYEE");
     furrow_test_disk_put_back(f->nats, "before");
     furrow_test_server_restart(f->nats);
-    ck_assert(FURROW_TEST_EVENTUALLY_IN_TASK(restore_last_seq(f, FARM_EMPLOYEE, "EMPLOYEE") > before, FARM_PATIENCE_MS));
+    ck_assert(
+        FURROW_TEST_EVENTUALLY_IN_TASK(restore_last_seq(f, FARM_EMPLOYEE, "EMPLOYEE") > before, FARM_PATIENCE_MS));
     restore_check(f, &people);
     check_erased(f, "E10");
     check_erased(f, "E30");
@@ -209,13 +211,18 @@ static void log_goes_back_and_on(farm *f)
     farm_kill(f, FARM_EMPLOYEE, 1);
     furrow_test_disk_put_back(f->nats, "before");
     furrow_test_server_restart(f->nats);
-    const char state[] = "\x0a\x02" "E1\x12\x01N\x1a\x01N\x22\x01N\x2a\x01" "1\x30\x01\x3a\x02" "c9\x42\x02" "en\x5a\x0a" "2026-01-01\x6a\x02\x08\x01";
+    const char state[] = "\x0a\x02"
+                         "E1\x12\x01N\x1a\x01N\x22\x01N\x2a\x01"
+                         "1\x30\x01\x3a\x02"
+                         "c9\x42\x02"
+                         "en\x5a\x0a"
+                         "2026-01-01\x6a\x02\x08\x01";
     furrow_js_puback ack = {0};
     furrow_js_publish_options options = {.expected_seq = FURROW_JS_ANY_SEQUENCE};
     ck_assert(furrow_link_wait_connected(farm_log(f, FARM_EMPLOYEE), farm_within_ms(FARM_PATIENCE_MS)));
-    furrow_status status = furrow_js_publish(farm_log(f, FARM_EMPLOYEE), "employee.v1.Employee.E1",
-                                             (furrow_bytes){state, sizeof state - 1}, &options, farm_within_ms(5000),
-                                             &ack, &err);
+    furrow_status status =
+        furrow_js_publish(farm_log(f, FARM_EMPLOYEE), "employee.v1.Employee.E1",
+                          (furrow_bytes){state, sizeof state - 1}, &options, farm_within_ms(5000), &ack, &err);
     ck_assert_msg(status == FURROW_OK, "%s", err.text);
     farm_start(f, FARM_EMPLOYEE, 0);
     restore_wait_all(f);

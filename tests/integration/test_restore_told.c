@@ -41,7 +41,8 @@ static const char *why(farm *f, const char *service)
 
 static void await_refusal(farm *f)
 {
-    bool refuses = FURROW_TEST_EVENTUALLY_IN_TASK(strstr(why(f, "employee"), "furrow restore employee"), FARM_PATIENCE_MS);
+    bool refuses =
+        FURROW_TEST_EVENTUALLY_IN_TASK(strstr(why(f, "employee"), "furrow restore employee"), FARM_PATIENCE_MS);
     ck_assert_msg(refuses, "%s", why(f, "employee"));
 }
 
@@ -51,7 +52,8 @@ static void make_anew(farm *f, const char *stream)
     FURROW_AUTO(furrow_msg) reply = NULL;
     furrow_outgoing out = {.subject = farm_text(f, "$JS.employee.API.STREAM.DELETE.%s", stream)};
     furrow_status status = furrow_link_request(f->operator_link, &out, farm_within_ms(5000), &reply, &err);
-    ck_assert_msg(status == FURROW_OK && memmem(reply->data.data, reply->data.len, "\"success\":true", 14), "%s", err.text);
+    ck_assert_msg(status == FURROW_OK && memmem(reply->data.data, reply->data.len, "\"success\":true", 14), "%s",
+                  err.text);
     farm_provision(f);
 }
 
@@ -143,9 +145,9 @@ static void owner_accepts(farm *f)
     restore_check(f, &then);
     /* What was lost is done again, and not answered from memory; its first version is of a log that is no more. */
     const furrow_header after = {FURROW_HEADER_AFTER, token};
-    ck_assert_int_eq(restore_call(f, "employee.v1.EmployeeService.GetEmployee", "{\"id\":\"E1\"}", &after, 1, NULL, NULL,
-                                  &err),
-                     FURROW_FAILED_PRECONDITION);
+    ck_assert_int_eq(
+        restore_call(f, "employee.v1.EmployeeService.GetEmployee", "{\"id\":\"E1\"}", &after, 1, NULL, NULL, &err),
+        FURROW_FAILED_PRECONDITION);
     ck_assert_int_eq(restore_call(f, "employee.v1.EmployeeService.HireEmployee", hire, &key, 1, NULL, NULL, &err),
                      FURROW_OK);
     then.list[77] = (restore_person){.hired = true};
@@ -188,16 +190,18 @@ static void killed_often(farm *f)
         make_anew(f, STREAM);
         for (int p = 0; p < 2; p++) farm_start(f, FARM_EMPLOYEE, p);
         await_refusal(f);
-        furrow_test_process *tool = farm_tool_start(f, (const char *const[]){"restore", "employee", "--wait", "1", NULL});
+        furrow_test_process *tool =
+            farm_tool_start(f, (const char *const[]){"restore", "employee", "--wait", "1", NULL});
         (void)FURROW_TEST_EVENTUALLY_IN_TASK(restore_last_seq(f, FARM_EMPLOYEE, STREAM) >= moments[i], 3000);
         for (int p = 0; p < 2; p++) farm_kill(f, FARM_EMPLOYEE, p);
         (void)FURROW_TEST_EVENTUALLY_IN_TASK(!furrow_test_process_running(tool), 20000);
         furrow_test_process_destroy(tool);
         for (int p = 0; p < 2; p++) farm_start(f, FARM_EMPLOYEE, p);
         for (int p = 0; p < 2; p++)
-            ck_assert_msg(furrow_test_process_wait_for(f->services[FARM_EMPLOYEE][p], "msg=\"ready\"", FARM_PATIENCE_MS),
-                          "killed at %llu: %s", (unsigned long long)moments[i],
-                          furrow_test_process_stderr(f->services[FARM_EMPLOYEE][p]));
+            ck_assert_msg(
+                furrow_test_process_wait_for(f->services[FARM_EMPLOYEE][p], "msg=\"ready\"", FARM_PATIENCE_MS),
+                "killed at %llu: %s", (unsigned long long)moments[i],
+                furrow_test_process_stderr(f->services[FARM_EMPLOYEE][p]));
         restore_change(f, &people, (int)i + 10, (int)i);
         restore_check(f, &people);
     }

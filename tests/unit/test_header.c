@@ -160,14 +160,36 @@ START_TEST(version_tokens_are_read)
     ck_assert_uint_eq(tokens[0].sequence, UINT64_MAX);
     ck_assert_str_eq(tokens[1].subject, "job.v1.Job.j");
     ck_assert_uint_eq(tokens[1].sequence, 7);
+    ck_assert_int_eq(tokens[1].epoch, 0);
+    ck_assert_int_eq(furrow_header_parse_after("a=3@1f , b=4", tokens, &count, &err), FURROW_OK);
+    ck_assert_uint_eq(tokens[0].sequence, 3);
+    ck_assert_int_eq(tokens[0].epoch, 31);
+    ck_assert_int_eq(tokens[1].epoch, 0);
 }
 END_TEST
 
 START_TEST(wrong_version_tokens_change_nothing)
 {
-    static const char *const bad[] = {"",         ",",    "a",    "a=",    "=1",   "a=1,",
-                                      "a=1,,b=2", "a=x",  "a=1x", "a b=1", "a=-1", "a=18446744073709551616",
-                                      "a=1;b=2",  "a.*=1"};
+    static const char *const bad[] = {"",
+                                      ",",
+                                      "a",
+                                      "a=",
+                                      "=1",
+                                      "a=1,",
+                                      "a=1,,b=2",
+                                      "a=x",
+                                      "a=1x",
+                                      "a b=1",
+                                      "a=-1",
+                                      "a=18446744073709551616",
+                                      "a=1;b=2",
+                                      "a.*=1",
+                                      "a=1@",
+                                      "a=1@0",
+                                      "a=1@1F",
+                                      "a=1@1f@2",
+                                      "a=1@8000000000000000",
+                                      "a=@1"};
     furrow_version_token tokens[FURROW_AFTER_MAX] = {{.subject = "before"}};
     char many[256] = "a=1", longest[300];
     size_t count = 42;
