@@ -91,6 +91,7 @@ typedef struct furrow_beside {
 typedef struct furrow_lost {
     uint64_t delivered_seq, floor_seq, ack_pending, received;
     unsigned looks;      /* in a row at which nothing of it moved, and somebody must have lost something */
+    uint64_t floor_ns;   /* when the floor was first seen where it is */
     uint64_t lingers_ns; /* until then the durable may hold back what was read aside */
 } furrow_lost;
 

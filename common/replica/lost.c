@@ -8,26 +8,32 @@
  *
  *   ack_pending  =  in our hands + in the others' hands + on the way (moves) + lost (does not)
  *
+ * On a busy stream nothing ever stands still but the floor, under which the lost one lies: when that has not moved for a
+ * second, it alone counts. Who is slow has all that there is in hand by then, and gets no more.
+ *
  * What was read aside stays unacked until the ack wait is over, and so does the ack floor where it is: meanwhile it is
  * enough that the floor does not move.
  */
 #include "replica/inside.h"
 
 #define ACK_WAIT_NS (35 * FURROW_NS_PER_S) /* of our durables, and a little */
+#define FLOOR_NS    FURROW_NS_PER_S        /* for so long the floor does not move where all is well */
 
-/* Nothing has happened since the last look. */
+/* Nothing has happened since the last look; or, for long enough, not to the floor. */
 static bool stands_still(furrow_replica *replica)
 {
     const furrow_js_consumer_state *consumer = &replica->consumer;
     furrow_lost *lost = &replica->lost;
+    uint64_t now = furrow_clock_now_ns();
     bool floor_same = lost->floor_seq == consumer->ack_floor_seq;
+    if (!floor_same) lost->floor_ns = now;
     bool same = floor_same && lost->delivered_seq == consumer->delivered_seq &&
                 lost->ack_pending == consumer->ack_pending && lost->received == replica->stats.received;
     lost->floor_seq = consumer->ack_floor_seq;
     lost->delivered_seq = consumer->delivered_seq;
     lost->ack_pending = consumer->ack_pending;
     lost->received = replica->stats.received;
-    return same || (floor_same && furrow_clock_now_ns() < lost->lingers_ns);
+    return same || (floor_same && (now < lost->lingers_ns || now - lost->floor_ns >= FLOOR_NS));
 }
 
 static bool some_are_nowhere(furrow_replica *replica)
