@@ -13,6 +13,7 @@
 
 #include "base/backoff.h"
 #include "base/clock.h"
+#include "base/fault.h"
 #include "log/basis.h"
 #include "log/write.h"
 #include "wire/message.h"
@@ -188,7 +189,7 @@ furrow_status furrow_claim_take(const furrow_claim_request *request, furrow_aren
     claim_job job;
     furrow_written written;
     furrow_status status = begin(request, &job, err);
-    if (status != FURROW_OK) return status;
+    if (status != FURROW_OK || furrow_fault("claim-unasked")) return status;
     furrow_write write = {.id = job.id, .command = &job.command, .decide = decide_take, .arg = &job};
     return furrow_entity_write(request->claims, &write, arena, &written, err);
 }

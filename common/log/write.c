@@ -7,6 +7,7 @@
 
 #include "base/backoff.h"
 #include "base/clock.h"
+#include "base/fault.h"
 #include "log/event.h"
 #include "store/trust.h"
 #include "wire/message.h"
@@ -184,6 +185,7 @@ static void pass_turn(write_job *job)
 /* Best effort: once the log has it the command is done; what fails here the owner's durable consumer does later. */
 static void apply(const write_job *job, const furrow_state *from, const furrow_state *next)
 {
+    if (furrow_fault("stale-record")) return;
     furrow_record known = {
         .found = from->version > 0, .deleted = from->deleted, .version = from->version, .body = from->body};
     furrow_record_write write = {
@@ -232,7 +234,10 @@ static furrow_status publish(write_job *job, const furrow_state *state, const fu
     }
     furrow_js_puback ack = {0};
     if (job->turn) furrow_turn_publishing(job->turn);
-    if (status == FURROW_OK) status = furrow_event_publish(job->entity, &event, job->deadline_ns, &ack, err);
+    if (furrow_fault("unwritten"))
+        ack.sequence = state->version + 1;
+    else if (status == FURROW_OK)
+        status = furrow_event_publish(job->entity, &event, job->deadline_ns, &ack, err);
     job->conflict = status == FURROW_ABORTED;
     job->left.known = false; /* if it is not ours, we do not know what is there */
     bool own = true;
@@ -261,7 +266,7 @@ static furrow_status decide_and_write(write_job *job, const furrow_state *state,
 {
     leave_state(job, state, false);
     const furrow_window_entry *entry = furrow_window_find(state->window, job->command);
-    if (entry) return answer_repeated(job, state, entry, out, err);
+    if (entry && !furrow_fault("repeat-unseen")) return answer_repeated(job, state, entry, out, err);
     furrow_decision decision = {0};
     furrow_status status = job->write->decide(job->write->arg, state, job->arena, &decision, err);
     if (!job->sure && rests_on_state(status, &decision)) {
@@ -365,7 +370,8 @@ static furrow_status run_job(write_job *job, furrow_written *out, furrow_error *
     furrow_status status = furrow_subject_of_entity(job->entity->contract->name, job->write->id, written.subject, err);
     if (status != FURROW_OK) return status;
     job->subject = written.subject;
-    if (job->command->has_key) make_msg_id(job->command, written.subject, job->msg_id);
+    if (job->command->has_key && !furrow_fault("repeat-unseen"))
+        make_msg_id(job->command, written.subject, job->msg_id);
     status = run(job, &written, err);
     if (status == FURROW_OK) *out = written;
     return status;

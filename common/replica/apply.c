@@ -10,6 +10,7 @@
  */
 #include "replica/inside.h"
 
+#include "base/fault.h"
 #include "wire/message.h"
 
 #include <stdlib.h>
@@ -162,6 +163,7 @@ static void prepare(furrow_intake_batch *batch)
         if (batch->fates[i] == FATE_RETURN)
             furrow_fail(&batch->failure, FURROW_RESOURCE_EXHAUSTED, "no memory for a batch of %zu bytes", bytes);
         if (batch->fates[i] != FATE_WRITE) continue;
+        if (!batch->replica->options.own && furrow_fault("event-skipped")) continue;
         write->version = event->sequence;
         write->time_ns = event->timestamp_ns; /* by that a log is known again */
         batch->origin[batch->write_count++] = (uint16_t)i;

@@ -15,6 +15,7 @@
  */
 #include "replica/inside.h"
 
+#include "base/fault.h"
 #include "base/hash.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -105,7 +106,8 @@ static furrow_status call_handler(reactor_slot *slot, furrow_error *err)
         status = furrow_replica_unpack_state(replica, slot->id, &reaction->now, slot->arena, &now, err);
     if (status != FURROW_OK) return status;
     furrow_change change = {.id = slot->id, .before = before, .now = now, .version = reaction->now.version};
-    status = replica->options.react(replica->options.user, &change, slot->arena, err);
+    if (!furrow_fault("reaction-skipped"))
+        status = replica->options.react(replica->options.user, &change, slot->arena, err);
     return status == FURROW_OK ? furrow_record_reacted(replica->table, reaction, err) : status;
 }
 

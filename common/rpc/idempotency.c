@@ -9,6 +9,7 @@
  * wire.
  */
 #include "base/clock.h"
+#include "base/fault.h"
 #include "rpc/inside.h"
 #include "store/record.h"
 #include "wire/message.h"
@@ -203,7 +204,7 @@ static furrow_status run_once(furrow_call *call, const ProtobufCMessage *request
     char name[FURROW_HASH_HEX];
     furrow_hash_hex(call->command.key, name);
     furrow_status status = furrow_call_may_begin(call, err);
-    if (status == FURROW_OK) status = recall(call, name, response, err);
+    if (status == FURROW_OK && !furrow_fault("repeat-unseen")) status = recall(call, name, response, err);
     if (status != FURROW_OK || *response) return status;
     status = furrow_call_may_begin(call, err);
     if (status == FURROW_OK) status = run(call, request, response, err);

@@ -17,7 +17,7 @@ RELEVANT = 16  # lines of an entity's history
 class Campaign:
     def __init__(self, options):
         self.options, self.stable = options, max(options.entities // 40, 2) * 40
-        self.history = History()
+        self.history = History(options.verbose)
         self.rounds = 0
 
     def run(self):
@@ -35,6 +35,8 @@ class Campaign:
             for line in self.world.crashes():
                 self.history.violate("crash", line)
             self.report()
+            if options.keep:
+                subprocess.run(["cp", "-r", *self.world.dir.glob("*.log"), options.keep], check=True)
         return 1 if self.history.violations else 0
 
     def start(self):

@@ -11,6 +11,7 @@ from resp import RedisError
 
 WINDOW = 8  # keyed commands that an entity remembers, whatever becomes of Redis
 BATCH = 500
+ACK_WAIT_S = 35
 
 
 class Checker:
@@ -30,17 +31,24 @@ class Checker:
         if waiting:
             self.violate("no recovery", "\n      ".join(f"{name} does not serve {seconds} s after all was mended: {self.world.why(name)}" for name in waiting))
             return False
-        deadline = time.monotonic() + seconds
-        busy = ["?"]
-        while busy and time.monotonic() < deadline:
-            time.sleep(0.1)
-            busy = self.busy() or self.busy()
+        busy = self.await_rest(seconds)
         if busy:
             self.violate("no rest", f"{seconds} s after all was mended there is still {', '.join(busy)}")
         if not self.observer.catch_up():
             self.violate("no rest", "the logs cannot be read")
             return False
         return not busy
+
+    def await_rest(self, seconds):
+        """What is still not done by then. Events in the hands of a connection that broke are no reason to wait: nobody acks them before the
+        server delivers them again, after half a minute, and services should not need that.
+        """
+        deadline, busy = time.monotonic() + seconds, ["?"]
+        while busy and time.monotonic() < deadline:
+            time.sleep(0.1)
+            self.unacked = 0
+            busy = self.busy() or self.busy()
+        return busy
 
     def busy(self):
         """What is not yet done."""
@@ -50,8 +58,9 @@ class Checker:
                 info = self.world.operator.api(entity.owner, f"CONSUMER.INFO.{entity.stream}.{service}")
                 if "error" in info:
                     return [f"no consumer {service} of {entity.stream}"]
-                if info["num_pending"] or info["num_ack_pending"]:
-                    found.append(f"{service} on {entity.stream}: {info['num_pending']} to be delivered, {info['num_ack_pending']} to be acked")
+                self.unacked += info["num_ack_pending"]
+                if info["num_pending"]:
+                    found.append(f"{service} on {entity.stream}: {info['num_pending']} to be delivered")
                 pending = redis.command("HLEN", f"{service}:{{{entity.name}}}:@reactions")
                 if pending:
                     found.append(f"{pending} reactions of {service} to {entity.name}")
@@ -62,7 +71,13 @@ class Checker:
 
     def run(self):
         """All of it."""
+        before = list(self.history.violations)
         self.check_records()
+        deadline = time.monotonic() + ACK_WAIT_S
+        while len(self.history.violations) > len(before) and self.unacked and time.monotonic() < deadline:
+            self.history.violations = list(before)  # what is missing may be in those hands
+            self.await_rest(ACK_WAIT_S)
+            self.check_records()
         self.check_states()
         self.check_commands()
         self.check_badges()
@@ -167,6 +182,13 @@ class Checker:
         days = collections.defaultdict(list)
         for id_, events in self.logs["WorkDay"].by_id.items():
             days[id_.rpartition("_")[0]].append(events)
+        self.newest_before = {}  # (epoch, kind, id): the newest version that was acknowledged of it
+        self.told_before = set()  # of a log that went back since: (kind, id, version)
+        for op in self.history.ops:
+            if op.version and op.epoch != self.history.epoch:
+                self.told_before.add((op.entity, op.id, op.version))
+                key = op.epoch, op.entity, op.id
+                self.newest_before[key] = max(op.version, self.newest_before.get(key, 0))
         self.retried = {op.first.number for op in self.history.ops if op.first and op.outcome != REFUSED}
         for op in self.history.ops:
             if op.entity == "Clock":
@@ -191,7 +213,7 @@ class Checker:
             self.violate("applied twice", f"{op}\n      " + "\n      ".join(map(str, effects)), op.entity, effects[0].id, op)
         if op.outcome != OK:
             return
-        if not effects and not self.unseen(op) and not self.was_so_already(op):
+        if not effects and not self.unseen(op) and not self.was_so_already(op) and not self.superseded(op):
             self.violate("acknowledged and absent", f"{op}", op.entity, op.id or op.answer and next(iter(op.answer.values())).get("id"), op)
         elif op.version and not self.unseen(op):
             self.check_read(op)
@@ -211,15 +233,26 @@ class Checker:
         event = self.event_of(op)
         return op.method == "TerminateEmployee" and event is not None and event.state is not None and event.state["status"] == wire.TERMINATED
 
+    def superseded(self, op):
+        """A log that went back is given what Redis has, and that is the newest state: those before it are lost, and nothing with them."""
+        return bool(op.version) and self.newest_before.get((op.epoch, op.entity, op.id), 0) > op.version
+
+    def was_lost(self, op):
+        """A state of the log as it was: Redis has it, until it is published again under another version."""
+        return (op.entity, op.id, op.version) in self.told_before or any(
+            event.seq == op.version and (not op.id or event.id == op.id) for event in self.logs[op.entity].lost)
+
     def check_read(self, op):
         """What was answered is what the log has under that version."""
         event = self.event_of(op)
+        if op.epoch != self.history.epoch or (op.first and op.first.epoch != op.epoch) or self.was_lost(op):
+            return  # sequences were given away again since
         if event is None:
-            if not self.unseen(op) and op.epoch == self.history.epoch:
+            if not self.unseen(op):
                 self.violate("acknowledged and absent", f"{op}\n      the log has no such version", op.entity, op.id, op)
             return
         answered = next((value for value in op.answer.values() if isinstance(value, dict)), {})
-        if event.state is None or (op.epoch == self.history.epoch and (event.id != answered.get("id", event.id) or self.differs(event, answered))):
+        if event.state is None or event.id != answered.get("id", event.id) or self.differs(event, answered):
             self.violate("wrong answer", f"{op}\n      answered {answered}\n      the log has {event}", op.entity, event.id, op)
 
     def differs(self, event, answered):
@@ -241,12 +274,19 @@ class Checker:
                     if entry and entry[at] == nanoseconds and not (seen and seen[at] == nanoseconds):
                         found.append(event)
                     before = event
-        if op.outcome == OK and not found and not (op.version in self.logs["WorkDay"].gaps):
-            self.violate("acknowledged and absent", str(op), "WorkDay", self.day_of(op), op)
+        if op.outcome == OK and not found and not (op.version in self.logs["WorkDay"].gaps) and not self.superseded(op):
+            self.violate("acknowledged and absent", f"{op}\n      {self.kept_of('WorkDay', self.day_of(op))}", "WorkDay", self.day_of(op), op)
         if self.is_refused(op) and found:
             self.violate("refused, yet applied", f"{op}\n      {found[0]}", "WorkDay", found[0].id, op)
         if len(found) > 1 and op.first is None:
             self.violate("applied twice", f"{op}\n      " + "\n      ".join(map(str, found)), "WorkDay", found[0].id, op)
+
+    def kept_of(self, name, id_):
+        entity = wire.BY_NAME[name]
+        try:
+            return f"in Redis: {self.world.redis().command('GET', f'{entity.owner}:{{{name}}}:{id_}')!r}"
+        except RedisError as error:
+            return str(error)
 
     def day_of(self, op):
         return (op.answer or {}).get("day", {}).get("id") or next((id_ for id_ in self.logs["WorkDay"].by_id if id_.startswith(op.id + "_")), None)

@@ -76,7 +76,7 @@ class Client(threading.Thread):
             self.history.end(op, outcome, code, answer.headers.get("Nats-Service-Error", ""))
             if code in WRONG_ANYWAY:
                 self.contradict(op, f"nobody may be told {op.text}")
-            if code == 5 and known and op.epoch == self.history.epoch and op.entity:
+            if code == 5 and known and op.method.startswith("Get") and op.epoch == self.history.epoch:
                 self.contradict(op, f"NOT_FOUND, but version {known} was acknowledged before")
             return False
         body = json.loads(answer.body or b"{}")

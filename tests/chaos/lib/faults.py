@@ -130,7 +130,7 @@ class StopRedis(Stop):
 class StopBoth(Stop):
     """SIGTERM while a server stalls must not take longer than the drain allows."""
 
-    name, open = "term-while-stalled", "a drain does not end while nats-server is stopped"
+    name = "term-while-stalled"
 
     def choose(self):
         self.targets = [self.random.choice(["nats", "redis"])]
@@ -269,10 +269,11 @@ class LogBack(Fault):
     """A power cut: nats-server comes back with what it had a while ago. Redis keeps what was acknowledged."""
 
     name, lasts = "log-back", (0.3, 2.0)
-    open = "an owner whose log went back serves no more"
+    open = "now and then a state that was acknowledged in the last moment does not come back"
 
     def choose(self):
-        self.needs, self.title = {"nats", "redis", "log"}, f"log-back by {self.seconds:.1f} s"
+        """Alone: what log and Redis lose together is lost."""
+        self.needs, self.title = {"nats", "redis", *INSTANCES}, f"log-back by {self.seconds:.1f} s"
 
     def begin(self):
         self.marks = self.observer.marks()
@@ -283,7 +284,11 @@ class LogBack(Fault):
             self.world.put_back("nats", self.world.dir / "nats.old")
             self.history.went_back()
         self.world.start_nats()
+        self.history.note("nats-server is started")
         self.observer.rewind(self.marks)
+        self.history.note("the log is read")
+        waiting = self.world.wait_serving(60)  # until then Redis alone has what was acknowledged
+        self.history.note(f"after log-back {', '.join(waiting) or 'nobody'} is missing")
 
 
 class ConsumerDeleted(Fault):

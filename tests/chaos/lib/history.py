@@ -48,7 +48,8 @@ class Violation:
 class History:
     """Threads: any."""
 
-    def __init__(self):
+    def __init__(self, verbose=False):
+        self.verbose = verbose
         self.start = time.monotonic()
         self.lock, self.numbers = threading.Lock(), itertools.count(1)
         self.ops, self.faults, self.violations = [], [], []
@@ -72,7 +73,7 @@ class History:
             count = self.totals.setdefault(op.method, {})
             said = outcome if code is None else CODES.get(code, str(code))
             count[said] = count.get(said, 0) + 1
-            if version and op.epoch == self.epoch and self.known.get((op.entity, op.id), 0) < version:
+            if version and op.id and op.epoch == self.epoch and self.known.get((op.entity, op.id), 0) < version:
                 self.known[op.entity, op.id] = version
 
     def went_back(self):
@@ -83,6 +84,8 @@ class History:
     def note(self, text):
         with self.lock:
             self.faults.append((self.now(), text))
+        if self.verbose:
+            print(f"  {self.now():8.3f}  {text}", flush=True)
 
     def violate(self, kind, text, entity=None, id_=None, op=None):
         with self.lock:

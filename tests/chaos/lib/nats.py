@@ -31,15 +31,15 @@ class Message:
 
 
 class Nats:
-    """As @user, whose seed is in the file @seed. Connects when it is first used, and again after it was lost. Threads: one."""
+    """As the user whose seed is in the file @seed and whose inboxes begin with @inbox. Connects when it is first used, and again after it was lost. Threads: one."""
 
     numbers = itertools.count()
 
-    def __init__(self, address, seed, user):
-        self.address, self.user = address, user
+    def __init__(self, address, seed, inbox):
+        self.address = address
         with open(seed) as file:
             self.key = NKey(file.read())
-        self.inbox = f"_INBOX_{user}.{os.getpid():x}{next(self.numbers):x}"
+        self.inbox = f"{inbox}.{os.getpid():x}{next(self.numbers):x}"
         self.socket, self.buffer, self.count = None, b"", 0
         self.late = None  # who wants what comes after its caller has given up: late(number, message)
 

@@ -5,11 +5,11 @@ import time
 
 from faults import ALL
 from nats import Lost, Silence
-from world import SERVICES
+from world import INSTANCES, SERVICES
 
 TOGETHER = 3  # faults at once
 PROBE_S = 0.02
-PATIENCE_S = 30
+LONG_S, PATIENCE_S = 5, 60  # after it is asked why; until it is given up
 
 
 class Prober(threading.Thread):
@@ -93,6 +93,12 @@ class Nemesis:
 
     def measure(self, what):
         """How soon all serve again."""
-        took = self.prober.all_since(time.monotonic(), PATIENCE_S)
+        moment = time.monotonic()
+        took = self.prober.all_since(moment, LONG_S)
+        if took is None:
+            for name in INSTANCES:
+                if not self.world.ready(name):
+                    self.history.note(f"{name} does not serve: {self.world.why(name)}")
+            took = self.prober.all_since(moment, PATIENCE_S)
         self.recoveries.append((what, took))
         self.history.note(f"all serve again after {took:.2f} s" if took is not None else f"not all serve after {PATIENCE_S} s")

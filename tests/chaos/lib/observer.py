@@ -49,7 +49,8 @@ class Log:
 
     def add(self, event):
         self.events[event.seq] = event
-        self.by_id[event.id].append(event)
+        if not event.id.startswith("@"):  # what a log says of itself
+            self.by_id[event.id].append(event)
 
     def newest(self, id_):
         """The newest good state of an entity, as an event."""
@@ -59,7 +60,8 @@ class Log:
         """All after @mark is to be read again. Answers what it was."""
         dropped = [self.events.pop(seq) for seq in sorted(self.events) if seq > mark]
         for event in reversed(dropped):
-            self.by_id[event.id].remove(event)
+            if event in self.by_id.get(event.id, ()):
+                self.by_id[event.id].remove(event)
         self.known, self.gaps = min(mark, self.known), {seq for seq in self.gaps if seq <= mark}
         return dropped
 

@@ -132,7 +132,9 @@ class World(Mesh):
         self.wait_healthy(*SERVICES)
 
     def connect(self, user):
-        return Nats(("127.0.0.1", self.nats_port), self.nkey(user), user.partition(".")[0])
+        secret = self.keys / f"{user}.inbox"
+        inbox = secret.read_text().strip() if secret.exists() else "_INBOX_" + user.partition(".")[0]
+        return Nats(("127.0.0.1", self.nats_port), self.nkey(user), inbox)
 
     def redis(self, seconds=5):
         return Redis(f"{self.dir}/redis.sock", "operator", (self.keys / "operator.redis").read_text().strip(), seconds)
