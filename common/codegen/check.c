@@ -181,6 +181,20 @@ static void check_private(const judge *by, const furrow_model_message *message, 
                           field->name, message->name, type, furrow_model_in_oneof(field) ? " in a oneof" : "");
 }
 
+/* Types whose JSON depends on what they hold: we have neither their code nor their JSON. */
+static void check_dynamic(const judge *by, const furrow_model_message *message, const furrow_model_field *field)
+{
+    static const char *const dynamic[] = {"google.protobuf.Any", "google.protobuf.Struct", "google.protobuf.Value",
+                                          "google.protobuf.ListValue"};
+    for (size_t i = 0; field->message && i < sizeof dynamic / sizeof *dynamic; i++)
+        if (strcmp(field->message->name, dynamic[i]) == 0)
+            furrow_report_add(
+                by->report, field->place,
+                "field %s of %s is a %s, which a contract cannot hold: say in a message of its own what it "
+                "may be, or send bytes",
+                field->name, message->name, dynamic[i]);
+}
+
 static void check_fields(const judge *by, const furrow_model_message *message)
 {
     const furrow_model_field *sealed = NULL;
@@ -192,6 +206,7 @@ static void check_fields(const judge *by, const furrow_model_message *message)
                 "field %s (%s) of %s is proto3 optional, which protobuf-c refuses: drop the word, and use a field mask "
                 "for partial updates",
                 field->name, furrow_model_type_text(by->model, field), message->name);
+        check_dynamic(by, message, field);
         if (field->options.index) check_index(by, message, field);
         if (!field->options.is_private) continue;
         check_private(by, message, field);

@@ -145,9 +145,9 @@ static furrow_status read_deadline(furrow_call *call, bool headers, furrow_error
 static void read_trace(furrow_call *call)
 {
     const char *trace = furrow_msg_header(call->msg, FURROW_HEADER_TRACEPARENT);
-    if (!trace || !furrow_header_traceparent_valid(trace)) return;
-    if (furrow_msg_header_next(call->msg, FURROW_HEADER_TRACEPARENT, trace)) return; /* which of them, nobody can say */
-    memcpy(call->command.traceparent, trace, strlen(trace) + 1);
+    if (!trace || furrow_msg_header_next(call->msg, FURROW_HEADER_TRACEPARENT, trace))
+        return; /* of two, nobody can say which it is */
+    (void)furrow_header_parse_traceparent(trace, call->command.traceparent);
 }
 
 furrow_status furrow_call_may_begin(furrow_call *call, furrow_error *err)

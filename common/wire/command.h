@@ -6,9 +6,9 @@
 #define FURROW_WIRE_COMMAND_H
 
 #include "base/hash.h"
+#include "wire/header.h"
 
-#define FURROW_TRACEPARENT_SIZE 56
-#define FURROW_CALLER_SIZE      48
+#define FURROW_CALLER_SIZE 48
 
 typedef struct furrow_command {
     bool has_key;                   /* the caller sent an Idempotency-Key */
@@ -16,7 +16,7 @@ typedef struct furrow_command {
     uint8_t
         request[FURROW_HASH_BYTES]; /* the same of method and request: same key, other request is INVALID_ARGUMENT */
     uint64_t deadline_ns;           /* absolute monotonic; 0 means none */
-    char traceparent[FURROW_TRACEPARENT_SIZE]; /* or "" */
+    char traceparent[FURROW_HEADER_TRACEPARENT_SIZE]; /* or "" */
     char caller[FURROW_CALLER_SIZE]; /* its inbox prefix ("_INBOX_payroll"), cut to fit; "": the service itself */
 } furrow_command;
 

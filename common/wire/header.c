@@ -246,11 +246,24 @@ static bool hex_run(const char *text, size_t count, bool zero)
     return zero;
 }
 
-/* "00-<trace-id>-<parent-id>-<flags>", https://www.w3.org/TR/trace-context/#traceparent-header-field-values */
-bool furrow_header_traceparent_valid(const char *text)
+/* "<version>-<trace-id>-<parent-id>-<flags>"; version ff is none, and one after 00 may go on behind another dash. */
+bool furrow_header_parse_traceparent(const char *text, char out[FURROW_HEADER_TRACEPARENT_SIZE])
 {
-    return text && strlen(text) == 55 && furrow_bytes_after(text, "00-") && hex_run(text + 3, 32, false) &&
-           text[35] == '-' && hex_run(text + 36, 16, false) && text[52] == '-' && hex_run(text + 53, 2, true);
+    enum { TRACE = 3, PARENT = 36, FLAGS = 53, END = 55 };
+    if (!text || strnlen(text, END) < END || !hex_run(text, 2, true) || furrow_bytes_after(text, "ff")) return false;
+    bool known = furrow_bytes_after(text, "00") != NULL;
+    if (text[END] != '\0' && (known || text[END] != '-')) return false;
+    if (text[TRACE - 1] != '-' || text[PARENT - 1] != '-' || text[FLAGS - 1] != '-' ||
+        !hex_run(text + TRACE, 32, false) || !hex_run(text + PARENT, 16, false) || !hex_run(text + FLAGS, 2, true))
+        return false;
+    memcpy(out, text, END);
+    out[END] = '\0';
+    if (!known) { /* of its flags we know one: sampled */
+        bool sampled = strchr("13579bdf", text[FLAGS + 1]) != NULL;
+        memcpy(out, "00", 2);
+        memcpy(out + FLAGS, sampled ? "01" : "00", 2);
+    }
+    return true;
 }
 
 static bool is_plain(char c)

@@ -67,8 +67,12 @@ typedef struct furrow_version_token {
 furrow_status furrow_header_parse_after(const char *text, furrow_version_token out[FURROW_AFTER_MAX], size_t *count,
                                         furrow_error *err) FURROW_MUST_USE;
 
-/* W3C trace context, version 00: is it well-formed? A wrong one is dropped, not an error. */
-bool furrow_header_traceparent_valid(const char *text);
+/*
+ * W3C trace context (https://www.w3.org/TR/trace-context/#versioning-of-traceparent): as version 00 into @out; of a later
+ * version what 00 has of it. False when it is not well-formed: such a one is dropped, not an error.
+ */
+#define FURROW_HEADER_TRACEPARENT_SIZE 56
+bool furrow_header_parse_traceparent(const char *text, char out[FURROW_HEADER_TRACEPARENT_SIZE]);
 
 /*
  * Text as a header's value, in visible ASCII and blanks: everything else and '%' as %XX, as gRPC writes grpc-message

@@ -68,7 +68,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     check_accept(text, FURROW_JSON);
     (void)!furrow_header_encoding(text, data, size, &encoding, NULL);
     (void)!furrow_header_encoding(NULL, data, size, &encoding, NULL);
-    if (furrow_header_traceparent_valid(text)) FURROW_REQUIRE(furrow_header_value_valid(text));
+    char trace[FURROW_HEADER_TRACEPARENT_SIZE], again[FURROW_HEADER_TRACEPARENT_SIZE];
+    if (furrow_header_parse_traceparent(text, trace))
+        FURROW_REQUIRE(furrow_header_parse_traceparent(trace, again) && strcmp(trace, again) == 0);
     free(text);
     return 0;
 }

@@ -96,7 +96,9 @@ START_TEST(text_is_ascii_in_a_header_and_comes_back)
 {
     static const char *const samples[][2] = {{"", ""},
                                              {"no job \"x\"", "no job \"x\""},
-                                             {"Rancho \xc3\x91u\xc3\xb1" "ez", "Rancho %C3%91u%C3%B1ez"},
+                                             {"Rancho \xc3\x91u\xc3\xb1"
+                                              "ez",
+                                              "Rancho %C3%91u%C3%B1ez"},
                                              {"100 %", "100 %25"},
                                              {"\xf0\x9f\x8c\xb1", "%F0%9F%8C%B1"},
                                              {"a\tb\x7f", "a%09b%7F"}};
@@ -211,21 +213,33 @@ END_TEST
 
 START_TEST(a_trace_parent_is_checked)
 {
-    static const char good[] = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+#define IDS "-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-"
+    static const char *const good[][2] = {{"00" IDS "01", "00" IDS "01"},
+                                          {"00" IDS "00", "00" IDS "00"},
+                                          {"cc" IDS "01", "00" IDS "01"},
+                                          {"cc" IDS "02", "00" IDS "00"},
+                                          {"01" IDS "ff-what-the-future-will-be-like", "00" IDS "01"}};
     static const char *const bad[] = {"",
                                       "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331",
                                       "00-00000000000000000000000000000000-b7ad6b7169203331-01",
                                       "00-0af7651916cd43dd8448eb211c80319c-0000000000000000-01",
                                       "00-0AF7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
-                                      "01-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+                                      "ff-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+                                      "CC-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+                                      "cc-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01.more",
+                                      "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01-more",
                                       "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-0x",
                                       "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-011"};
 
-    ck_assert(furrow_header_traceparent_valid(good));
-    ck_assert(furrow_header_traceparent_valid("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00"));
-    ck_assert(!furrow_header_traceparent_valid(NULL));
+    char out[FURROW_HEADER_TRACEPARENT_SIZE] = "before";
+    ck_assert(!furrow_header_parse_traceparent(NULL, out));
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
-        ck_assert_msg(!furrow_header_traceparent_valid(bad[i]), "%s", bad[i]);
+        ck_assert_msg(!furrow_header_parse_traceparent(bad[i], out), "%s", bad[i]);
+    ck_assert_str_eq(out, "before");
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+        ck_assert_msg(furrow_header_parse_traceparent(good[i][0], out), "%s", good[i][0]);
+        ck_assert_str_eq(out, good[i][1]);
+    }
 }
 END_TEST
 
