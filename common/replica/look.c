@@ -11,17 +11,32 @@ static uint64_t soon(void)
     return furrow_clock_now_ns() + FURROW_REPLICA_CALL_MS * FURROW_NS_PER_MS;
 }
 
+static furrow_status look_at_stream(furrow_replica *replica, furrow_error *err)
+{
+    furrow_status status = furrow_js_stream_info(replica->link, replica->stream, soon(), &replica->sight.stream, err);
+    if (status == FURROW_NOT_FOUND)
+        return furrow_fail(err, status, "stream %s: not found; run `furrow provision`", replica->stream);
+    return status == FURROW_OK ? status : furrow_wrap(err, "look at stream %s", replica->stream);
+}
+
 /*
  * A log that went back without its durables: what they were told of events that are no more says nothing of those that
- * take their place, which the durable leaves out until the log has grown past what it knows.
+ * take their place, which the durable leaves out until the log has grown past what it knows. The log is asked once more
+ * before that is believed: it may only have grown since.
  */
-static void not_past_the_log(furrow_replica *replica)
+static furrow_status check_not_astray(furrow_replica *replica, furrow_error *err)
 {
     furrow_js_consumer_state *consumer = &replica->consumer;
     uint64_t end = replica->sight.stream.last_seq;
+    replica->astray = false;
+    if (consumer->delivered_seq <= end && consumer->ack_floor_seq <= end) return FURROW_OK;
+    furrow_status status = look_at_stream(replica, err);
+    if (status != FURROW_OK) return status;
+    end = replica->sight.stream.last_seq;
     replica->astray = consumer->delivered_seq > end;
     if (consumer->delivered_seq > end) consumer->delivered_seq = end;
     if (consumer->ack_floor_seq > end) consumer->ack_floor_seq = 0;
+    return FURROW_OK;
 }
 
 furrow_status furrow_look_at_consumer(furrow_replica *replica, furrow_error *err)
@@ -32,19 +47,11 @@ furrow_status furrow_look_at_consumer(furrow_replica *replica, furrow_error *err
     replica->deserted = status == FURROW_NOT_FOUND;
     if (replica->deserted) {
         replica->consumer = (furrow_js_consumer_state){.created_ns = 0};
+        replica->astray = false;
         return FURROW_OK;
     }
     if (status != FURROW_OK) return furrow_wrap(err, "look at consumer %s on %s", durable, replica->stream);
-    not_past_the_log(replica);
-    return FURROW_OK;
-}
-
-static furrow_status look_at_stream(furrow_replica *replica, furrow_error *err)
-{
-    furrow_status status = furrow_js_stream_info(replica->link, replica->stream, soon(), &replica->sight.stream, err);
-    if (status == FURROW_NOT_FOUND)
-        return furrow_fail(err, status, "stream %s: not found; run `furrow provision`", replica->stream);
-    return status == FURROW_OK ? status : furrow_wrap(err, "look at stream %s", replica->stream);
+    return check_not_astray(replica, err);
 }
 
 /* Marker, then stream, then consumer: positions only grow, so in this order a later one is never behind for being older
