@@ -63,8 +63,7 @@ typedef struct plan {
 
 /* @faults: a bit for each kind that may happen. */
 void plan_draw(plan *out, uint64_t seed, uint64_t faults);
-/* All but what loses the end of the log: that is wanted for itself. */
-uint64_t plan_usual_faults(void);
+uint64_t plan_all_faults(void);
 /* "redis-flush"; NULL: there is none. */
 const char *plan_kind_name(plan_kind kind);
 bool plan_kind_find(const char *name, plan_kind *out);
