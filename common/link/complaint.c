@@ -1,6 +1,6 @@
 /*
- * What the server refuses us while the connection stays, permission violations above all: it is kept for whoever logs
- * it, and who waits for an answer to what was refused is told so, since none will come. nats.c calls its error handler
+ * What the server says beside the messages. That it is about to end: then we leave it in time. And what it refuses us
+ * while the connection stays, permission violations above all: it is kept for whoever logs it, and who waits for an answer to what was refused is told so, since none will come. nats.c calls its error handler
  * on a thread that may be late, when the link has long been destroyed: so links that live are kept in a list, and both
  * that thread and the loop look there before they touch one. The list is the only thing in the link that a lock guards.
  * May depend on: nats.c.
@@ -14,6 +14,7 @@
 typedef struct complaint {
     furrow_link *link;
     const natsConnection *native;
+    bool lame_duck; /* no complaint: the server is about to end */
     char text[FURROW_LINK_COMPLAINT_MAX];
 } complaint;
 
@@ -48,6 +49,10 @@ static bool refused_subject(const char *text, char out[FURROW_SUBJECT_MAX])
 static void hear(furrow_link *link, const complaint *made)
 {
     char subject[FURROW_SUBJECT_MAX];
+    if (made->lame_duck) {
+        if (link->conn && link->conn->native == made->native) furrow_connection_leave(link->conn);
+        return;
+    }
     snprintf(link->complaint, sizeof link->complaint, "%s", made->text);
     link->complaints++;
     bool present = link->conn && link->conn->native == made->native;
@@ -66,6 +71,13 @@ static void take(void *arg)
     free(made);
 }
 
+static void hand_over(complaint *made)
+{
+    pthread_mutex_lock(&lock);
+    if (!lives(made->link) || !furrow_loop_post(made->link->loop, take, made)) free(made);
+    pthread_mutex_unlock(&lock);
+}
+
 static void on_error(natsConnection *native, natsSubscription *subscription, natsStatus status, void *closure)
 {
     complaint *made = calloc(1, sizeof *made);
@@ -75,9 +87,7 @@ static void on_error(natsConnection *native, natsSubscription *subscription, nat
     made->native = native;
     const char *text = nats_GetLastError(&of_thread); /* this complaint's; the connection's may be a later one */
     snprintf(made->text, sizeof made->text, "%s", text && text[0] ? text : natsStatus_GetText(status));
-    pthread_mutex_lock(&lock);
-    if (!lives(made->link) || !furrow_loop_post(made->link->loop, take, made)) free(made);
-    pthread_mutex_unlock(&lock);
+    hand_over(made);
 }
 
 void furrow_complaint_listen(furrow_link *link)
@@ -88,9 +98,18 @@ void furrow_complaint_listen(furrow_link *link)
     pthread_mutex_unlock(&lock);
 }
 
+static void on_lame_duck(natsConnection *native, void *closure)
+{
+    complaint *made = calloc(1, sizeof *made);
+    if (!made) return;
+    *made = (complaint){.link = closure, .native = native, .lame_duck = true};
+    hand_over(made);
+}
+
 natsStatus furrow_complaint_set(natsOptions *options, furrow_link *link)
 {
-    return natsOptions_SetErrorHandler(options, on_error, link);
+    natsStatus status = natsOptions_SetErrorHandler(options, on_error, link);
+    return status == NATS_OK ? natsOptions_SetLameDuckModeCB(options, on_lame_duck, link) : status;
 }
 
 void furrow_complaint_forget(furrow_link *link)

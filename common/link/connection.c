@@ -16,15 +16,19 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <signal.h>
+#include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define INTERRUPT_MS   (FURROW_LINK_CONNECT_MS + 1000) /* of an attempt, and again: it may go on with another server */
-#define HURRY_MS       20
-#define LAST_READS_MAX 64 /* of what lies in the socket of a connection that is over */
-#define PROBE_SHARE    4  /* the second look takes this part of the first */
+#define INTERRUPT_MS    (FURROW_LINK_CONNECT_MS + 1000) /* of an attempt, and again: it may go on with another server */
+#define HURRY_MS        20
+#define LEAVE_WITHIN_MS 3000 /* of a server that is about to end */
+#define LEAVE_LOOKS     1000
+#define LEAVE_MS        100 /* for what has been begun over a connection that is left */
+#define LAST_READS_MAX  64  /* of what lies in the socket of a connection that is over */
+#define PROBE_SHARE     4   /* the second look takes this part of the first */
 
 static void on_connect_done(uv_work_t *work, int cancelled);
 
@@ -270,6 +274,7 @@ void furrow_connection_lost(furrow_connection *conn)
     const char *text = NULL;
     natsStatus status = natsConnection_GetLastError(conn->native, &text);
     if (conn->silent) text = "the server is silent";
+    if (conn->leaving) text = "the server is about to end";
     snprintf(link->error, sizeof link->error, "connection lost: %s",
              text && text[0] ? text : natsStatus_GetText(status));
     uv_timer_stop(&link->probe_timer);
@@ -278,6 +283,33 @@ void furrow_connection_lost(furrow_connection *conn)
     furrow_subscriptions_disconnect(link);
     furrow_connection_dispose(conn);
     retry_later(link);
+}
+
+/* At a moment when no answer is due, if there is one. */
+static void on_left(uv_timer_t *timer)
+{
+    furrow_link *link = timer->data;
+    if (!link->connected || !link->conn->leaving) return;
+    if (link->requests.in_flight == 0 || ++link->conn->leave_looks == LEAVE_LOOKS)
+        furrow_connection_lost(link->conn);
+    else
+        uv_timer_start(timer, on_left, 1, 0);
+}
+
+static void on_leave(uv_timer_t *timer)
+{
+    furrow_link *link = timer->data;
+    if (!link->connected || !link->conn->leaving) return;
+    furrow_subscriptions_leave(link);
+    uv_timer_start(timer, on_left, LEAVE_MS, 0);
+}
+
+/* Not all at once who serve the same. The server waits ten seconds, if its configuration does not say otherwise. */
+void furrow_connection_leave(furrow_connection *conn)
+{
+    if (conn->leaving) return;
+    conn->leaving = true;
+    uv_timer_start(&conn->link->retry_timer, on_leave, randombytes_uniform(LEAVE_WITHIN_MS), 0);
 }
 
 /* ---- does the server answer? ---- */

@@ -54,7 +54,8 @@ typedef struct furrow_connection {
     atomic_bool detached;   /* nats.c has closed it */
     unsigned users;         /* works on the pool that hold `native` */
     bool over;              /* no longer the link's connection */
-    bool silent;            /* because no probe was answered */
+    unsigned leave_looks;
+    bool silent, leaving; /* because no probe was answered; since the server is about to end */
     furrow_signer signer;
     pthread_mutex_t lock; /* of the next two: */
     bool connecting;      /* on `thread`, in nats.c */
@@ -190,6 +191,9 @@ void furrow_js_forget_imports(furrow_link *link);
 
 /* connection.c */
 void furrow_connection_try(furrow_link *link);
+/* The server is about to end (lame duck): no more of what others could do is taken from it, and after what was on its
+ * way it is left for another. */
+void furrow_connection_leave(furrow_connection *conn);
 /* Ends the attempt that runs. */
 void furrow_connection_hurry(furrow_link *link);
 /* nats.c has closed it: disposes of it and tries again. */
@@ -235,6 +239,8 @@ furrow_subscription *furrow_link_subscribe_hooked(furrow_link *link, const char 
                                                   const furrow_subscription_hooks *hooks, void *arg, furrow_error *err);
 void furrow_subscriptions_connect(furrow_link *link);
 void furrow_subscriptions_disconnect(furrow_link *link);
+/* Leaves the queue groups, on this connection. */
+void furrow_subscriptions_leave(furrow_link *link);
 void furrow_subscriptions_reap(furrow_link *link);
 /* The server refuses us @subject: asks every hook. */
 void furrow_subscriptions_refused(furrow_link *link, const char *subject);

@@ -99,6 +99,15 @@ static bool same_limit(int64_t a, int64_t b)
     return a == b || (a <= 0 && b <= 0);
 }
 
+/* A cluster that has no leader yet, or not yet as many nodes as a stream is to have copies. */
+static bool may_pass(jsErrCode code)
+{
+    static const int passing[] = {10005, 10008, 10009, 10023};
+    for (size_t i = 0; i < sizeof passing / sizeof passing[0]; i++)
+        if ((int)code == passing[i]) return true;
+    return false;
+}
+
 static furrow_status failed(natsStatus status, jsErrCode code, const char *kind, const char *name, furrow_error *err)
 {
     char doing[160];
@@ -107,8 +116,8 @@ static furrow_status failed(natsStatus status, jsErrCode code, const char *kind,
         return furrow_fail(err, FURROW_UNAVAILABLE,
                            "%s: no answer: is JetStream on, and is this user allowed to manage it?", doing);
     if (code != 0)
-        return furrow_fail(err, FURROW_FAILED_PRECONDITION, "%s: %s (%d)", doing, furrow_link_native_text(status),
-                           (int)code);
+        return furrow_fail(err, may_pass(code) ? FURROW_UNAVAILABLE : FURROW_FAILED_PRECONDITION, "%s: %s (%d)", doing,
+                           furrow_link_native_text(status), (int)code);
     return furrow_link_fail_native(err, status, doing);
 }
 

@@ -127,6 +127,12 @@ void furrow_subscriptions_disconnect(furrow_link *link)
     }
 }
 
+void furrow_subscriptions_leave(furrow_link *link)
+{
+    for (furrow_subscription *at = link->subscriptions; at; at = at->next)
+        if (at->queue && at->native && !at->stopped) natsSubscription_DrainTimeout(at->native, 0);
+}
+
 void furrow_subscriptions_refused(furrow_link *link, const char *subject)
 {
     link->draining = true; /* hooks may destroy */

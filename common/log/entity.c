@@ -1,5 +1,6 @@
 /* Life of an entity, and reading its states from Redis and the log; see entity.h. May depend on link, store, window. */
 #include "log/restore.h"
+#include "log/patience.h"
 
 #include "base/clock.h"
 #include "log/seal.h"
@@ -143,14 +144,16 @@ furrow_status furrow_entity_stored_state(furrow_entity *entity, const char *id, 
     return FURROW_OK;
 }
 
-/* The newest message; a connection that broke under the question is asked again, and says so while there is none. */
+/* The newest message; a log that does not answer now is asked again. */
 static furrow_status read_last(furrow_entity *entity, const char *subject, uint64_t deadline_ns, furrow_arena *arena,
                                furrow_js_stored *out, furrow_error *err)
 {
+    furrow_patience patience = furrow_patience_make(deadline_ns);
     furrow_status status;
     do {
-        status = furrow_js_get_last(entity->link, entity->contract->stream, subject, deadline_ns, arena, out, err);
-    } while (status == FURROW_DEADLINE_EXCEEDED && furrow_clock_now_ns() < deadline_ns);
+        status = furrow_js_get_last(entity->link, entity->contract->stream, subject, furrow_patience_attempt(&patience),
+                                    arena, out, err);
+    } while (furrow_patience_again(&patience, status));
     return status;
 }
 

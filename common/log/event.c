@@ -2,14 +2,15 @@
  * See event.h. How an unknown outcome is settled: every event carries the sequence it follows, so the events of one
  * entity are a chain, and exactly one can follow a given version. Walking back from the newest to the one that follows
  * ours tells who wrote it. A copy that is still on its way cannot do harm: it expects the same version, so of all
- * copies and rivals one is taken. May depend on link, window.
+ * copies and rivals one is taken. What was surely not written, since no leader or nobody was there to take it, is
+ * published again in the same way. May depend on link, window.
  */
 #include "log/event.h"
 
-#include "base/backoff.h"
 #include "base/clock.h"
 #include "base/fault.h"
 #include "base/number.h"
+#include "log/patience.h"
 #include "store/trust.h"
 
 #include <inttypes.h>
@@ -17,8 +18,6 @@
 #include <stdlib.h>
 
 #define HEADERS_MAX   8
-#define RETRY_MIN_MS  5
-#define RETRY_MAX_MS  250
 #define SCRATCH_BYTES ((size_t)16 << 20)
 
 typedef enum verdict { UNKNOWN, NOBODY, OURS, OTHER, FORGOTTEN } verdict;
@@ -85,10 +84,11 @@ static verdict look_at_newest(furrow_entity *entity, const furrow_event *event, 
     return status == FURROW_OK ? FORGOTTEN : UNKNOWN;
 }
 
-static verdict who_wrote(furrow_entity *entity, const furrow_event *event, uint64_t deadline_ns, uint64_t *sequence)
+static verdict who_wrote(furrow_entity *entity, const furrow_event *event, const furrow_patience *patience,
+                         uint64_t *sequence)
 {
     FURROW_AUTO(furrow_arena) scratch = furrow_arena_create(SCRATCH_BYTES);
-    return scratch ? look_at_newest(entity, event, deadline_ns, scratch, sequence) : UNKNOWN;
+    return scratch ? look_at_newest(entity, event, furrow_patience_attempt(patience), scratch, sequence) : UNKNOWN;
 }
 
 static furrow_status publish_once(furrow_entity *entity, const furrow_event *event, uint64_t deadline_ns,
@@ -110,14 +110,6 @@ static bool is_unknown(furrow_status status)
     return status == FURROW_DEADLINE_EXCEEDED || status == FURROW_INTERNAL;
 }
 
-static void pause_until(furrow_backoff *backoff, uint64_t deadline_ns)
-{
-    uint64_t now = furrow_clock_now_ns();
-    uint64_t left_ms = deadline_ns > now ? (deadline_ns - now) / FURROW_NS_PER_MS + 1 : 0;
-    uint64_t wait_ms = furrow_backoff_next_ms(backoff);
-    if (left_ms > 0) furrow_task_sleep_ms(wait_ms < left_ms ? wait_ms : left_ms);
-}
-
 /* Is the log the one that the records are of? */
 static furrow_status await_log(furrow_entity *entity, const furrow_event *event, uint64_t deadline_ns,
                                furrow_error *err)
@@ -125,15 +117,30 @@ static furrow_status await_log(furrow_entity *entity, const furrow_event *event,
     return event->regardless ? FURROW_OK : furrow_table_await_log(entity->table, deadline_ns, err);
 }
 
-/* From here on only what the log says counts: even a refusal of a second copy does not mean that the first was refused.
+/* Once more, unless the log that came back is no longer known to be the one it was. */
+static furrow_status publish_again(furrow_entity *entity, const furrow_event *event, uint64_t deadline_ns,
+                                   furrow_js_puback *ack, bool *unknown, furrow_error *err)
+{
+    furrow_status status = await_log(entity, event, deadline_ns, err);
+    if (status != FURROW_OK) return status;
+    status = publish_once(entity, event, deadline_ns, ack, err);
+    *unknown |= is_unknown(status);
+    return status;
+}
+
+/*
+ * From here on only what the log says counts: even a refusal of a second copy does not mean that the first was refused.
+ * @unknown: a copy may have been written. @err says why it was not, until then.
  */
 static furrow_status settle_outcome(furrow_entity *entity, const furrow_event *event, uint64_t deadline_ns,
-                                    furrow_js_puback *ack, furrow_error *err)
+                                    bool unknown, furrow_js_puback *ack, furrow_error *err)
 {
-    furrow_backoff backoff = {.base_ms = RETRY_MIN_MS, .max_ms = RETRY_MAX_MS};
-    while (furrow_link_wait_connected(entity->link, deadline_ns) && furrow_clock_now_ns() < deadline_ns) {
+    furrow_patience patience = furrow_patience_make(deadline_ns);
+    furrow_error why = {0};
+    while (furrow_patience_pause(&patience)) {
         uint64_t sequence = 0;
-        switch (who_wrote(entity, event, deadline_ns, &sequence)) {
+        if (!furrow_link_connected(entity->link)) continue;
+        switch (who_wrote(entity, event, &patience, &sequence)) {
         case OURS:
             *ack = (furrow_js_puback){.sequence = sequence};
             return FURROW_OK;
@@ -143,15 +150,16 @@ static furrow_status settle_outcome(furrow_entity *entity, const furrow_event *e
             if (event->msg_id) return furrow_fail(err, FURROW_ABORTED, "%s has moved on", event->subject);
             return furrow_fail(err, FURROW_DEADLINE_EXCEEDED,
                                "the ack was lost and %s has moved on: it may have been written", event->subject);
-        case NOBODY: /* once more, unless the log that came back is no longer known to be the one it was */
-            if (await_log(entity, event, deadline_ns, NULL) == FURROW_OK &&
-                publish_once(entity, event, deadline_ns, ack, err) == FURROW_OK)
-                return FURROW_OK;
+        case NOBODY:
+            if (publish_again(entity, event, patience.until_ns, ack, &unknown, &why) == FURROW_OK) return FURROW_OK;
             break;
         case UNKNOWN:
             break;
         }
-        pause_until(&backoff, deadline_ns);
+    }
+    if (!unknown) {
+        (void)furrow_wrap(err, "nothing was written");
+        return FURROW_UNAVAILABLE;
     }
     return furrow_fail(err, FURROW_DEADLINE_EXCEEDED,
                        "the ack was lost and the log cannot be asked: it may have been written");
@@ -166,5 +174,7 @@ furrow_status furrow_event_publish(furrow_entity *entity, furrow_event *event, u
     furrow_status status = await_log(entity, event, deadline_ns, err);
     if (status != FURROW_OK) return furrow_wrap(err, "nothing was written");
     status = publish_once(entity, event, deadline_ns, ack, err);
-    return is_unknown(status) ? settle_outcome(entity, event, deadline_ns, ack, err) : status;
+    bool unknown = is_unknown(status);
+    if (!unknown && status != FURROW_UNAVAILABLE) return status;
+    return settle_outcome(entity, event, deadline_ns, unknown, ack, err);
 }

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/fault.h"
 #include "log/event.h"
+#include "log/patience.h"
 #include "store/trust.h"
 #include "wire/message.h"
 
@@ -55,6 +56,18 @@ static furrow_status check_same(const furrow_window_entry *entry, const write_jo
     return furrow_window_same_request(entry, job->command) ? FURROW_OK : key_reused(err);
 }
 
+static furrow_status read_at(const write_job *job, uint64_t sequence, furrow_js_stored *out, furrow_error *err)
+{
+    const furrow_entity *entity = job->entity;
+    furrow_patience patience = furrow_patience_make(job->deadline_ns);
+    furrow_status status;
+    do {
+        status = furrow_js_get(entity->link, entity->contract->stream, sequence, furrow_patience_attempt(&patience),
+                               job->arena, out, err);
+    } while (furrow_patience_again(&patience, status));
+    return status;
+}
+
 /* The state that event @sequence made, if the log still has it; else @newest, what came of it since. */
 static furrow_status state_at(const write_job *job, uint64_t sequence, const furrow_state *newest, furrow_state *out,
                               furrow_error *err)
@@ -62,8 +75,7 @@ static furrow_status state_at(const write_job *job, uint64_t sequence, const fur
     furrow_js_stored stored;
     *out = *newest;
     if (sequence == 0 || sequence == newest->version) return FURROW_OK;
-    furrow_status status = furrow_js_get(job->entity->link, job->entity->contract->stream, sequence, job->deadline_ns,
-                                         job->arena, &stored, err);
+    furrow_status status = read_at(job, sequence, &stored, err);
     if (status == FURROW_NOT_FOUND || (status == FURROW_OK && strcmp(stored.subject, job->subject) != 0))
         return FURROW_OK;
     if (status == FURROW_OK)
@@ -205,8 +217,7 @@ static furrow_status is_own(const write_job *job, const furrow_event *event, uin
                             furrow_error *err)
 {
     furrow_js_stored stored;
-    furrow_status status = furrow_js_get(job->entity->link, job->entity->contract->stream, sequence, job->deadline_ns,
-                                         job->arena, &stored, err);
+    furrow_status status = read_at(job, sequence, &stored, err);
     *own = status == FURROW_OK && furrow_event_is(&stored, event->id, job->arena);
     return status == FURROW_NOT_FOUND ? FURROW_OK : status;
 }

@@ -96,6 +96,8 @@ furrow_call *furrow_call_take(furrow_server *server);
 void furrow_call_give_back(furrow_call *call);
 /* UNAVAILABLE, with why. */
 furrow_status furrow_server_ready(const furrow_server *server, furrow_error *err) FURROW_MUST_USE;
+/* What makes it unready may be over in a moment. */
+bool furrow_server_passing(const furrow_server *server);
 /* Some task of the server has ended: was it the last that somebody waits for? */
 void furrow_server_settle(furrow_server *server);
 

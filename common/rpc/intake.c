@@ -261,7 +261,7 @@ static void queue_request(const furrow_queued *request)
     furrow_error err = {0};
     uint64_t now_ns = request->arrival_ns;
     /* Who is not ready does not become so by waiting in a queue behind calls that wait for the same. */
-    if (furrow_server_ready(server, &err) != FURROW_OK) {
+    if (furrow_server_ready(server, &err) != FURROW_OK && !furrow_server_passing(server)) {
         refuse_with(served, request->method, request->msg, &err, now_ns);
         return;
     }

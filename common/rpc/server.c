@@ -113,6 +113,11 @@ furrow_status furrow_server_ready(const furrow_server *server, furrow_error *err
     return FURROW_UNAVAILABLE;
 }
 
+bool furrow_server_passing(const furrow_server *server)
+{
+    return !server->gone && server->options.passing && server->options.passing(server->options.user);
+}
+
 void furrow_server_destroy(furrow_server *server)
 {
     if (!server) return;

@@ -99,7 +99,8 @@ typedef struct furrow_server_options {
     furrow_after_fn *after;      /* NULL: nothing is kept here, and Furrow-After has nothing to wait for */
     furrow_epoch_fn *epoch;      /* NULL: versions are given without */
     furrow_age_fn *age;          /* NULL: nothing is kept here, and what is answered is never old */
-    bool (*ready)(void *user, const char **why); /* NULL or false: requests answer UNAVAILABLE with why */
+    bool (*ready)(void *user, const char **why); /* NULL or false: requests answer UNAVAILABLE with why, */
+    bool (*passing)(void *user); /* unless that may be over in a moment (else, or NULL: false): then they wait for it */
     void *user;
 } furrow_server_options;
 

@@ -8,8 +8,11 @@
 #include "wire/json.h"
 #include "wire/message.h"
 
-#define KEY_MAX       255
-#define WAIT_RETRY_MS 1000
+#define KEY_MAX         255
+#define WAIT_RETRY_MS   1000
+#define PASSING_LOOK_MS 10                      /* while it may be ready in a moment */
+#define ATTEMPTS        4                       /* of a call under which connections break */
+#define ANSWER_NS       (50 * FURROW_NS_PER_MS) /* left of a call's time, for the answer to travel */
 
 /* The values of all headers called @name, as one list (RFC 9110, 5.3); NULL when there is none. */
 static furrow_status read_list(furrow_call *call, const char *name, const char **out, furrow_error *err)
@@ -90,10 +93,27 @@ static furrow_status check_caller(furrow_call *call, furrow_error *err)
     return furrow_call_refuse_caller(call, retry_ms, err);
 }
 
+/* What took the service out of readiness a moment ago may be over in a moment: as long as that may be, and there is
+ * time, a call waits for it. */
+static furrow_status await_ready(furrow_call *call, furrow_error *err)
+{
+    furrow_server *server = call->served->server;
+    uint64_t until_ns;
+    furrow_status status = furrow_server_ready(server, err);
+    if (status == FURROW_OK || !furrow_server_passing(server)) return status;
+    furrow_error busy;
+    if (furrow_call_begin_wait(call, &until_ns, &busy) != FURROW_OK) return status;
+    while (status != FURROW_OK && furrow_server_passing(server) && furrow_clock_now_ns() + ANSWER_NS < until_ns) {
+        furrow_task_sleep_ms(PASSING_LOOK_MS);
+        if (!server->gone) status = furrow_server_ready(server, err);
+    }
+    return furrow_call_end_wait(call, status, until_ns, err);
+}
+
 static furrow_status check_admission(furrow_call *call, furrow_error *err)
 {
     const furrow_server_options *options = &call->served->server->options;
-    furrow_status status = furrow_server_ready(call->served->server, err);
+    furrow_status status = await_ready(call, err);
     if (status == FURROW_OK) status = check_caller(call, err);
     if (status != FURROW_OK) return status;
     if (call->msg->data.len > options->max_request_bytes)
@@ -172,8 +192,8 @@ static void read_caller(furrow_call *call)
 static furrow_status admit(furrow_call *call, bool headers, furrow_error *err)
 {
     furrow_status status = read_encoding(call, headers, err);
-    if (status == FURROW_OK) status = check_admission(call, err);
     if (status == FURROW_OK) status = read_deadline(call, headers, err);
+    if (status == FURROW_OK) status = check_admission(call, err);
     if (status == FURROW_OK) status = furrow_call_may_begin(call, err);
     return status;
 }
@@ -300,6 +320,24 @@ static furrow_status handle(furrow_call *call, const ProtobufCMessage *request, 
     return status;
 }
 
+/* Once more, where a connection broke under a call that has written nothing, and is there again in time. */
+static furrow_status run_patiently(furrow_call *call, const ProtobufCMessage *request, ProtobufCMessage **response,
+                                   furrow_error *err)
+{
+    for (unsigned attempt = 1;; attempt++) {
+        furrow_status status = call->command.has_key ? furrow_call_once(call, request, handle, response, err)
+                                                     : handle(call, request, response, err);
+        if (status != FURROW_UNAVAILABLE || attempt == ATTEMPTS || call->versions_len > 0 || call->versions_cut)
+            return status;
+        furrow_error why = {0};
+        if (!furrow_server_passing(call->served->server) || await_ready(call, &why) != FURROW_OK ||
+            furrow_clock_now_ns() + ANSWER_NS >= call->deadline_ns)
+            return status;
+        furrow_task_sleep_ms(PASSING_LOOK_MS);
+        if (furrow_call_may_begin(call, &why) != FURROW_OK) return status;
+    }
+}
+
 furrow_status furrow_call_work(furrow_call *call, ProtobufCMessage **response, furrow_error *err)
 {
     ProtobufCMessage *request;
@@ -315,6 +353,5 @@ furrow_status furrow_call_work(furrow_call *call, ProtobufCMessage **response, f
     }
     if (status == FURROW_OK) status = decode(call, &request, err);
     if (status != FURROW_OK) return status;
-    return call->command.has_key ? furrow_call_once(call, request, handle, response, err)
-                                 : handle(call, request, response, err);
+    return run_patiently(call, request, response, err);
 }

@@ -29,8 +29,10 @@ struct furrow_service {
     size_t entity_count;
     furrow_replica **replicas; /* of foreign entities */
     size_t replica_count;
-    bool open;              /* it takes requests: since it was ready for the first time, unless others serve instead */
-    bool served;            /* it has been open */
+    bool open;   /* it takes requests: since it was ready for the first time, unless others serve instead */
+    bool served; /* it has been open */
+    furrow_store_watch store_watch;
+    uint64_t disturbed_ns;  /* when Redis was last lost; 0: never */
     furrow_waiter stopping; /* done when a signal asks for the end */
     int exit_code;
     char redis_why[288];                                        /* why Redis is not there, when somebody asked last */

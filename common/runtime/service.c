@@ -18,7 +18,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define INBOX_MAX 96
+#define INBOX_MAX  96
+#define PASSING_NS (2 * FURROW_NS_PER_S) /* for so long calls wait for a Redis that was lost */
 
 static size_t count_entities(const furrow_service_definition *definition)
 {
@@ -66,6 +67,13 @@ static void name_inbox(const furrow_service *service, char out[INBOX_MAX])
     snprintf(out, INBOX_MAX, strstr(prefix, ".~") ? "%s" : "%s.~%.16s", prefix, hex);
 }
 
+static void on_store(furrow_store_watch *watch, bool connected)
+{
+    furrow_service *service = (furrow_service *)(void *)((char *)watch - offsetof(furrow_service, store_watch));
+    if (!connected && furrow_clock_now_ns() - service->disturbed_ns > PASSING_NS)
+        service->disturbed_ns = furrow_clock_now_ns();
+}
+
 static furrow_status connect_links(furrow_service *service, furrow_error *err)
 {
     const furrow_config *config = &service->config;
@@ -89,6 +97,8 @@ static furrow_status connect_links(furrow_service *service, furrow_error *err)
                                 .timeout_ms = (uint64_t)config->redis_timeout_ms},
         err);
     if (!service->store) return furrow_wrap(err, "Redis");
+    service->store_watch.fn = on_store;
+    furrow_store_watch_add(service->store, &service->store_watch);
     service->client =
         furrow_client_create(service->link, &(furrow_client_options){.timeout_ms = (uint32_t)config->timeout_ms}, err);
     return service->client ? FURROW_OK : furrow_wrap(err, "client");
@@ -215,6 +225,13 @@ static bool is_ready(void *user, const char **why)
     return true;
 }
 
+/* A connection that is made anew, users that are loaded again: most of what takes Redis from us is over in a moment. */
+static bool is_passing(void *user)
+{
+    const furrow_service *service = user;
+    return service->disturbed_ns && furrow_clock_now_ns() - service->disturbed_ns < PASSING_NS;
+}
+
 /* Furrow-Max-Age: as old as the oldest of all that is kept. */
 static furrow_status check_age(void *user, uint64_t arrival_ns, uint64_t max_ns, uint64_t deadline_ns, uint64_t *age_ns,
                                furrow_error *err)
@@ -322,6 +339,7 @@ static furrow_status make_server(furrow_service *service, furrow_error *err)
                                                       .epoch = furrow_versions_epoch,
                                                       .age = check_age,
                                                       .ready = is_ready,
+                                                      .passing = is_passing,
                                                       .user = service},
                              err);
     if (!service->server) return furrow_wrap(err, "server");

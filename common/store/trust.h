@@ -47,7 +47,8 @@ bool furrow_table_trusted(const furrow_table *table);
 
 /*
  * The log that this process writes to is the one that the records are of. In doubt after each reconnect, when it may
- * have lost its end: whoever publishes asks first. Parks; UNAVAILABLE as above. OK for a table without a guard.
+ * have lost its end: whoever publishes asks first. Parks, until just before @deadline_ns: then UNAVAILABLE. OK for a
+ * table without a guard.
  */
 void furrow_table_know_log(furrow_table *table, bool known);
 furrow_status furrow_table_await_log(furrow_table *table, uint64_t deadline_ns, furrow_error *err) FURROW_MUST_USE;

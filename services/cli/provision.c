@@ -84,6 +84,14 @@ static furrow_status provision_replicas(const provisioning *on, furrow_error *er
     return status;
 }
 
+/* What is there already is left alone, so it may be done again. */
+static furrow_status provision_all(const provisioning *on, furrow_error *err)
+{
+    furrow_status status = provision_dead_letters(on, err);
+    if (status == FURROW_OK) status = provision_streams(on, err);
+    return status == FURROW_OK ? provision_replicas(on, err) : status;
+}
+
 /* Again until @wait_s are over while there is no server. */
 static furrow_provisioner *connect_within(cli *tool, int64_t wait_s, furrow_error *err)
 {
@@ -100,11 +108,13 @@ static furrow_provisioner *connect_within(cli *tool, int64_t wait_s, furrow_erro
 static int provision_nats(cli *tool, provisioning *on, int64_t wait_s)
 {
     furrow_error err;
+    uint64_t until = furrow_clock_now_ns() + (uint64_t)wait_s * FURROW_NS_PER_S;
+    furrow_status status;
     on->provisioner = connect_within(tool, wait_s, &err);
     if (!on->provisioner) return cli_fail_error(tool, "connect", &err);
-    if (provision_dead_letters(on, &err) != FURROW_OK || provision_streams(on, &err) != FURROW_OK ||
-        provision_replicas(on, &err) != FURROW_OK)
-        cli_fail_error(tool, "provision", &err);
+    while ((status = provision_all(on, &err)) == FURROW_UNAVAILABLE && furrow_clock_now_ns() < until)
+        furrow_task_sleep_ms(AGAIN_MS);
+    if (status != FURROW_OK) cli_fail_error(tool, "provision", &err);
     furrow_provisioner_destroy(on->provisioner);
     on->provisioner = NULL;
     return tool->exit_code;

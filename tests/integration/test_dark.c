@@ -142,7 +142,7 @@ static void dark(farm *f)
 
 START_TEST(who_is_in_the_dark_leaves_the_queue_to_others)
 {
-    farm_run(dark);
+    farm_run_strict(dark);
 }
 END_TEST
 

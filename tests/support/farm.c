@@ -61,7 +61,7 @@ char *farm_inbox(farm *f, const char *user)
 furrow_link *farm_link_as(farm *f, const char *user)
 {
     furrow_error err = {0};
-    furrow_link_options options = {.url = furrow_test_server_url(f->nats),
+    furrow_link_options options = {.url = f->url,
                                    .nkey_seed = key_path(f, user, "nk"),
                                    .inbox_prefix = farm_inbox(f, user),
                                    .reconnect_max_ms = 100};
@@ -133,9 +133,35 @@ static char *permissions(farm *f, const char *format)
 static char *farm_config(farm *f)
 {
     char *users = permissions(f, "nats"), *limits = nats_limits(f);
-    char *config = furrow_arena_printf(f->arena, "%s\n%s", users, limits);
+    /* A test that stands still for some seconds is no client that is gone, unless it says that it never does. */
+    const char *patience = f->strict ? "" : "ping_max: 20";
+    char *config = furrow_arena_printf(f->arena, "%s\n%s\n%s\n%s", users, limits, patience, f->cluster);
     ck_assert_ptr_nonnull(config);
     return config;
+}
+
+/* Each node of a cluster knows the others' ports beforehand: they are those of servers that are never started. */
+static void start_nodes(farm *f)
+{
+    furrow_test_server *ports[FARM_NODES_MAX];
+    const char *routes = "";
+    for (size_t i = 0; i < f->node_count; i++) {
+        ports[i] = furrow_test_nats_start(&(furrow_test_nats_options){.stopped = true});
+        routes = farm_text(f, "%s\"%s\",", routes, furrow_test_server_url(ports[i]));
+    }
+    f->url = "";
+    for (size_t i = 0; i < f->node_count; i++) {
+        bool alone = f->node_count == 1;
+        f->cluster = alone ? ""
+                           : farm_text(f,
+                                       "cluster { name: test, listen: \"127.0.0.1:%d\", routes: [%s] }\n"
+                                       "lame_duck_grace_period: \"5s\"\nlame_duck_duration: \"30s\"",
+                                       furrow_test_server_port(ports[i]), routes);
+        f->nodes[i] = furrow_test_nats_start(&(furrow_test_nats_options){.config = farm_config(f)});
+        f->url = farm_text(f, "%s%s%s", f->url, i > 0 ? "," : "", furrow_test_server_url(f->nodes[i]));
+    }
+    for (size_t i = 0; i < f->node_count; i++) furrow_test_server_destroy(ports[i]);
+    f->nats = f->nodes[0];
 }
 
 static void start_servers(farm *f)
@@ -145,8 +171,7 @@ static void start_servers(farm *f)
     snprintf(f->keys, sizeof f->keys, "%s/keys", dir);
     tool_alone(f, (const char *const[]){"keys", "--client", FARM_OTHER_CLIENT, f->keys, NULL});
     furrow_test_write_file(acl, permissions(f, "redis"));
-    char *config = farm_config(f);
-    f->nats = furrow_test_nats_start(&(furrow_test_nats_options){.config = config});
+    start_nodes(f);
     f->redis =
         furrow_test_redis_start(&(furrow_test_redis_options){.appendonly = true,
                                                              .args = (const char *const[]){"--aclfile", acl, NULL},
@@ -160,10 +185,10 @@ static void breathe(void)
     furrow_task_self() ? furrow_task_sleep_ms(2) : furrow_test_breathe();
 }
 
-static void run_farm(void (*body)(farm *f), bool single_account)
+static void run_farm(void (*body)(farm *f), const farm *like)
 {
     furrow_error err = {0};
-    run r = {.body = body, .f.single_account = single_account};
+    run r = {.body = body, .f = *like};
     r.f.arena = furrow_arena_create(256 << 20);
     start_servers(&r.f);
     furrow_test_process_breathe_by(breathe);
@@ -172,19 +197,29 @@ static void run_farm(void (*body)(farm *f), bool single_account)
     for (int s = 0; s < FARM_SERVICES; s++)
         for (int i = 0; i < FARM_REPLICAS_MAX; i++) furrow_test_process_destroy(r.f.services[s][i]);
     furrow_loop_destroy(r.f.loop);
-    furrow_test_server_destroy(r.f.nats);
+    for (size_t i = 0; i < r.f.node_count; i++) furrow_test_server_destroy(r.f.nodes[i]);
     furrow_test_server_destroy(r.f.redis);
     furrow_arena_destroy(r.f.arena);
 }
 
 void farm_run(void (*body)(farm *f))
 {
-    run_farm(body, false);
+    run_farm(body, &(farm){.node_count = 1});
 }
 
 void farm_run_single_account(void (*body)(farm *f))
 {
-    run_farm(body, true);
+    run_farm(body, &(farm){.node_count = 1, .single_account = true});
+}
+
+void farm_run_strict(void (*body)(farm *f))
+{
+    run_farm(body, &(farm){.node_count = 1, .strict = true});
+}
+
+void farm_run_cluster(void (*body)(farm *f))
+{
+    run_farm(body, &(farm){.node_count = FARM_NODES_MAX});
 }
 
 /* What @user needs, its own keys and nobody else's. */
@@ -192,7 +227,7 @@ static const char *const *environment(farm *f, const char *user)
 {
     const char **env = furrow_arena_alloc(f->arena, 10 * sizeof *env), **next = env;
     const char *log = farm_text(f, "%s.log", user);
-    *next++ = farm_text(f, "FURROW_NATS_URL=%s", furrow_test_server_url(f->nats));
+    *next++ = farm_text(f, "FURROW_NATS_URL=%s", f->url);
     *next++ = farm_text(f, "FURROW_NATS_NKEY=%s", key_path(f, user, "nk"));
     if (!f->single_account && access(key_path(f, log, "nk"), R_OK) == 0)
         *next++ = farm_text(f, "FURROW_NATS_LOG_NKEY=%s", key_path(f, log, "nk"));
@@ -230,8 +265,12 @@ furrow_test_process *farm_tool_start(farm *f, const char *const arguments[])
 void farm_provision(farm *f)
 {
     char *output = NULL;
-    const char *single = f->single_account ? "--single-account" : NULL;
-    int code = farm_tool(f, &output, (const char *const[]){"provision", single, NULL});
+    const char *arguments[8] = {"provision"};
+    size_t count = 1;
+    if (f->single_account) arguments[count++] = "--single-account";
+    if (f->node_count > 1) arguments[count++] = "--replicas", arguments[count++] = "3";
+    if (f->node_count > 1) arguments[count++] = "--wait", arguments[count++] = "60";
+    int code = farm_tool(f, &output, arguments);
     ck_assert_msg(code == 0, "%s", output);
     free(output);
 }

@@ -12,6 +12,7 @@
 #include "support/servers.h"
 
 #define FARM_REPLICAS_MAX 2
+#define FARM_NODES_MAX    3
 #define FARM_PATIENCE_MS  30000
 #define FARM_CLIENT       "client"
 #define FARM_OTHER_CLIENT "scanner" /* a program with a key of its own */
@@ -20,6 +21,9 @@ enum { FARM_EMPLOYEE, FARM_LOCATION, FARM_JOB, FARM_TIMESHEET, FARM_SERVICES };
 
 typedef struct farm {
     furrow_test_server *nats, *redis;
+    furrow_test_server *nodes[FARM_NODES_MAX]; /* of nats-server; `nats` is the first */
+    size_t node_count;
+    const char *url; /* of all nodes */
     furrow_test_process *services[FARM_SERVICES][FARM_REPLICAS_MAX];
     furrow_loop *loop;
     furrow_link *link;                /* as "client" */
@@ -28,12 +32,19 @@ typedef struct farm {
     furrow_arena *arena;              /* of answers */
     char keys[256];                   /* the folder `furrow keys` filled */
     bool single_account;              /* all users and streams are in one; else each service has its own */
+    bool strict;                      /* see farm_run_strict */
+    const char *cluster;              /* of the configuration of the node that is being started */
 } farm;
 
 /* Runs @body as a task with servers running and nothing else: neither provisioned nor started. */
 void farm_run(void (*body)(farm *f));
 /* The same in a single account, as `furrow permissions --single-account` makes it. */
 void farm_run_single_account(void (*body)(farm *f));
+
+/* The same, and a client that is silent for four seconds is cut off, as config/dev has it: so @body never stands still. */
+void farm_run_strict(void (*body)(farm *f));
+/* The same with a cluster of FARM_NODES_MAX nodes, in which every stream has so many copies. */
+void farm_run_cluster(void (*body)(farm *f));
 
 /* `furrow ARGUMENTS…` against this mesh: its exit code, its output (to be freed) in *output unless NULL. */
 int farm_tool(farm *f, char **output, const char *const arguments[]);

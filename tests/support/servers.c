@@ -277,6 +277,16 @@ void furrow_test_server_resume(furrow_test_server *server)
     furrow_test_process_signal(server->process, SIGCONT);
 }
 
+void furrow_test_server_signal(furrow_test_server *server, int signal)
+{
+    furrow_test_process_signal(server->process, signal);
+}
+
+bool furrow_test_server_running(furrow_test_server *server)
+{
+    return server->process && furrow_test_process_running(server->process);
+}
+
 long furrow_test_server_memory_kib(const furrow_test_server *server)
 {
     if (!server->process || !furrow_test_process_running(server->process)) return 0;

@@ -52,6 +52,9 @@ void furrow_test_server_restart(furrow_test_server *server);
 /* SIGSTOP and SIGCONT: a server that is there but does not answer. */
 void furrow_test_server_pause(furrow_test_server *server);
 void furrow_test_server_resume(furrow_test_server *server);
+/* Any other; it runs on. */
+void furrow_test_server_signal(furrow_test_server *server, int signal);
+bool furrow_test_server_running(furrow_test_server *server);
 
 /* Its resident memory in KiB; 0 when it does not run. */
 long furrow_test_server_memory_kib(const furrow_test_server *server);
