@@ -17,6 +17,7 @@ target_link_libraries(furrow_store_test_proto PUBLIC furrow_wkt)
 
 furrow_unit_test(test_address furrow_store)
 furrow_unit_test(test_index_entries furrow_store furrow_store_test_proto)
+furrow_integration_test(test_secrets furrow_link_world furrow_store furrow_test_proxy)
 furrow_integration_test(test_store furrow_store furrow_store_test_proto)
 furrow_integration_test(test_store_outage furrow_store furrow_store_test_proto)
 furrow_integration_test(test_record furrow_store furrow_store_test_proto)

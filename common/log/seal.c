@@ -28,7 +28,7 @@ _Static_assert(KEY_BYTES == FURROW_KEYFILE_BYTES, "the master key wraps with the
 struct furrow_sealer {
     furrow_entity *keys;
     const ProtobufCFieldDescriptor *wrapped_field;
-    uint8_t *master;
+    uint8_t *master, *old; /* old: or NULL */
 };
 
 /* An entity's key as its record holds it. To be wiped. */
@@ -37,7 +37,14 @@ typedef struct entity_key {
     uint64_t floor; /* lower counters are refused */
 } entity_key;
 
-furrow_sealer *furrow_sealer_create(furrow_entity *keys, const char *key_file, furrow_error *err)
+/* NULL: @err says why, or no file was named. */
+static uint8_t *load_old(const char *file, furrow_error *err)
+{
+    return file && file[0] ? furrow_keyfile_load(file, "master key before", err) : NULL;
+}
+
+furrow_sealer *furrow_sealer_create(furrow_entity *keys, const char *key_file, const char *old_key_file,
+                                    furrow_error *err)
 {
     const furrow_entity_contract *contract = furrow_entity_about(keys);
     const ProtobufCFieldDescriptor *wrapped =
@@ -57,8 +64,9 @@ furrow_sealer *furrow_sealer_create(furrow_entity *keys, const char *key_file, f
     if (!key_file || !key_file[0])
         (void)furrow_fail(err, FURROW_FAILED_PRECONDITION,
                           "private fields need a master key: set FURROW_SEAL_KEY_FILE");
-    if (sealer->master) return sealer;
-    free(sealer);
+    if (sealer->master) sealer->old = load_old(old_key_file, err);
+    if (sealer->master && (sealer->old || !old_key_file || !old_key_file[0])) return sealer;
+    furrow_sealer_destroy(sealer);
     return NULL;
 }
 
@@ -66,7 +74,19 @@ void furrow_sealer_destroy(furrow_sealer *sealer)
 {
     if (!sealer) return;
     sodium_free(sealer->master);
+    sodium_free(sealer->old);
     free(sealer);
+}
+
+void furrow_seal_fingerprint(const furrow_sealer *sealer, bool old, char out[FURROW_SEAL_FINGERPRINT])
+{
+    static const unsigned char purpose[] = "fingerprint of a master key";
+    const uint8_t *key = old ? sealer->old : sealer->master;
+    unsigned char hash[(FURROW_SEAL_FINGERPRINT - 1) / 2];
+    out[0] = '\0';
+    if (!key) return;
+    crypto_generichash(hash, sizeof hash, purpose, sizeof purpose, key, KEY_BYTES);
+    sodium_bin2hex(out, FURROW_SEAL_FINGERPRINT, hash, sizeof hash);
 }
 
 bool furrow_seal_looks_sealed(furrow_bytes bytes)
@@ -101,7 +121,8 @@ static furrow_status unwrap(const furrow_sealer *sealer, const char *id, const f
     if (status != FURROW_OK) return status;
     const ProtobufCBinaryData *wrapped = wrapped_of(sealer, state->message);
     if (furrow_sealbox_parse((furrow_bytes){wrapped->data, wrapped->len}, &box) && box.text.len == KEY_BYTES + TAG &&
-        furrow_sealbox_open(sealer->master, subject, &box, out->bytes)) {
+        (furrow_sealbox_open(sealer->master, subject, &box, out->bytes) ||
+         (sealer->old && furrow_sealbox_open(sealer->old, subject, &box, out->bytes)))) {
         out->floor = box.counter;
         return FURROW_OK;
     }
@@ -119,6 +140,29 @@ static furrow_status wrap_key(const furrow_sealer *sealer, const char *id, const
     furrow_sealbox_seal(sealer->master, subject, key->floor, (furrow_bytes){key->bytes, KEY_BYTES}, wrapped);
     *out = (ProtobufCBinaryData){.len = WRAPPED, .data = wrapped};
     return FURROW_OK;
+}
+
+furrow_status furrow_seal_try(furrow_sealer *sealer, uint64_t deadline_ns, furrow_arena *arena, furrow_error *err)
+{
+    const furrow_entity_contract *contract = furrow_entity_about(sealer->keys);
+    furrow_js_stored stored;
+    furrow_state state;
+    entity_key key;
+    furrow_bytes id;
+    char text[FURROW_ID_MAX + 1];
+    furrow_status status =
+        furrow_js_get_last(sealer->keys->link, contract->stream, contract->subjects, deadline_ns, arena, &stored, err);
+    if (status == FURROW_NOT_FOUND) return FURROW_OK;
+    if (status != FURROW_OK) return status;
+    /* One that was erased, or is none, tells nothing. */
+    if (stored.data.len == 0 || furrow_subject_id(stored.subject, contract->name, &id, NULL) != FURROW_OK)
+        return FURROW_OK;
+    snprintf(text, sizeof text, "%.*s", (int)id.len, (const char *)id.data);
+    if (furrow_entity_stored_state(sealer->keys, text, &stored, arena, &state, NULL) != FURROW_OK || !state.message)
+        return FURROW_OK;
+    status = unwrap(sealer, text, &state, &key, err);
+    sodium_memzero(&key, sizeof key);
+    return status;
 }
 
 /* What a change of a key's record is made for. */

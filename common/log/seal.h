@@ -30,7 +30,8 @@
  * A log that is restored needs the key store of the same time, or older. Values and keys without a counter (of earlier
  * versions of this code, which in turn cannot read ours) count as 0: they are read until the first change.
  *
- * The master key is 32 bytes in a file that only the owner is given (FURROW_SEAL_KEY_FILE): raw, or 64 hex digits.
+ * The master key is 32 bytes in a file that only the owner is given (FURROW_SEAL_KEY_FILE): raw, or 64 hex digits. All
+ * instances must have the same (runtime/sealkey.h sees to it); the one before may be given beside a new one.
  *
  * Threads: the loop's, in a task.
  */
@@ -41,9 +42,24 @@
 
 typedef struct furrow_sealer furrow_sealer;
 
-/* FAILED_PRECONDITION when @key_file cannot be read, is readable by others, or has no key in it. */
-furrow_sealer *furrow_sealer_create(furrow_entity *keys, const char *key_file, furrow_error *err);
+/*
+ * FAILED_PRECONDITION when @key_file cannot be read, is readable by others, or has no key in it. @old_key_file, or NULL:
+ * the master key before; what is wrapped under it is read too, and wrapped under the new one when it changes.
+ */
+furrow_sealer *furrow_sealer_create(furrow_entity *keys, const char *key_file, const char *old_key_file,
+                                    furrow_error *err);
 void furrow_sealer_destroy(furrow_sealer *sealer);
+
+#define FURROW_SEAL_FINGERPRINT 33 /* with its NUL */
+#define FURROW_SEAL_TRY_BYTES   ((size_t)64 << 10)
+
+/* By which master keys can be told apart, and from which none can be found. @old: of the one before; "" without. */
+void furrow_seal_fingerprint(const furrow_sealer *sealer, bool old, char out[FURROW_SEAL_FINGERPRINT]);
+
+/* Is the newest key of the key store wrapped under our master key, or the one before? OK too where there is none. DATA_LOSS:
+ * under another. Else as the log says. */
+furrow_status furrow_seal_try(furrow_sealer *sealer, uint64_t deadline_ns, furrow_arena *arena,
+                              furrow_error *err) FURROW_MUST_USE;
 
 /* Whose private field, and for which command (deadline, trace). The entity's contract says which field it is. */
 typedef struct furrow_seal_target {

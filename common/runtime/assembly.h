@@ -6,6 +6,7 @@
 #include "runtime/letters.h"
 #include "runtime/peers.h"
 #include "runtime/registry.h"
+#include "runtime/sealkey.h"
 #include "runtime/service.h"
 
 struct furrow_service {
@@ -19,6 +20,7 @@ struct furrow_service {
     furrow_client *client;
     furrow_secret *secret;
     furrow_sealer *sealer;
+    furrow_sealkey sealkey;
     furrow_server *server;
     furrow_registry *registry;
     furrow_letters *letters;

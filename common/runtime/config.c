@@ -42,11 +42,14 @@ const furrow_setting furrow_config_table[] = {
          "secret that ids and fingerprints are hashed with: 32 bytes or 64 hex digits, mode 0600; keep it as long as\n"
          "the data; default: FURROW_SEAL_KEY_FILE"),
     TEXT("FURROW_SEAL_KEY_FILE", seal_key_file, NULL,
-         "master key of private fields: 32 bytes or 64 hex digits, mode 0600"),
-    TEXT("FURROW_LOG_LOSS", log_loss, "restore",
-         "when the log went back and Redis still holds what was acknowledged: restore (publish it again, by itself),\n"
-         "wait (not ready until `furrow restore`) or accept (take the log for the truth); a stream made anew waits for\n"
-         "`furrow restore` unless it is accept"),
+         "master key of private fields: 32 bytes or 64 hex digits, mode 0600; the same for all instances"),
+    TEXT("FURROW_SEAL_KEY_OLD_FILE", old_seal_key_file, NULL,
+         "the master key before, when a new one is brought in: what it wraps is still read"),
+    TEXT(
+        "FURROW_LOG_LOSS", log_loss, "restore",
+        "when the log went back and Redis still holds what was acknowledged: restore (publish it again, by itself),\n"
+        "wait (not ready until `furrow restore`) or accept (take the log for the truth); a stream made anew waits for\n"
+        "`furrow restore` unless it is accept"),
     TEXT("FURROW_LOG_LEVEL", log_level, "info", "error, warn, info or debug"),
     NUMBER("FURROW_MAX_CALLS", max_calls, "1024", 1, 30000,
            "requests worked on or queued at once; more get RESOURCE_EXHAUSTED"),

@@ -12,7 +12,7 @@ typedef struct furrow_config {
     const char *log_nkey, *log_creds, *log_user, *log_password;
     const char *tls_ca, *tls_cert, *tls_key;
     const char *redis_url, *redis_user, *redis_password;
-    const char *instance_id, *hash_key_file, *seal_key_file, *log_level, *log_loss;
+    const char *instance_id, *hash_key_file, *seal_key_file, *old_seal_key_file, *log_level, *log_loss;
     int64_t redis_timeout_ms, max_calls, min_calls, queue_ms, max_waiting, wait_ms, caller_bytes, max_tasks;
     int64_t max_request_bytes, memory_mb, entity_waiters, deadletter_mb, timeout_ms, drain_ms;
     int64_t replica_batch, replica_in_hand, replica_waiters, reactions, reaction_patience_s, results_max, results_mb;

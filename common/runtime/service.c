@@ -169,8 +169,10 @@ static furrow_status make_entities(furrow_service *service, furrow_error *err)
                                "FURROW_SEAL_KEY_FILE is not set: %s seals private fields and needs its master key",
                                definition->name);
         service->sealer = furrow_sealer_create(furrow_service_entity(service, definition->seal_keys),
-                                               service->config.seal_key_file, err);
+                                               service->config.seal_key_file, service->config.old_seal_key_file, err);
         if (!service->sealer) return furrow_wrap(err, "master key of private fields");
+        service->sealkey =
+            (furrow_sealkey){.sealer = service->sealer, .store = service->store, .service = definition->name};
     }
     return FURROW_OK;
 }
@@ -214,6 +216,10 @@ static bool is_ready(void *user, const char **why)
     furrow_service *service = user;
     if (!furrow_store_connected(service->store) || furrow_store_refusal(service->store)[0]) {
         *why = describe_redis(service);
+        return false;
+    }
+    if (!furrow_sealkey_good(&service->sealkey)) {
+        *why = service->sealkey.why;
         return false;
     }
     for (size_t i = 0; i < furrow_assembly_replicas(service); i++) {
@@ -493,6 +499,7 @@ void furrow_assembly_report(furrow_service *service)
 {
     furrow_letters_report(service->letters);
     furrow_audits_report(service);
+    furrow_sealkey_look(&service->sealkey);
     uint64_t count;
     const char *complaint = furrow_link_complaint(service->link, &count);
     report_refused("NATS", complaint, count, &service->link_complaints);

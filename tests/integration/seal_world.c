@@ -20,7 +20,7 @@ const char *seal_key_file(const char *text, size_t len, mode_t mode)
 furrow_sealer *seal_open(furrow_entity *keys, const char *path)
 {
     furrow_error err = {0};
-    furrow_sealer *sealer = furrow_sealer_create(keys, path, &err);
+    furrow_sealer *sealer = furrow_sealer_create(keys, path, NULL, &err);
     ck_assert_msg(sealer != NULL, "%s", err.text);
     return sealer;
 }

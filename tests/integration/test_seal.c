@@ -229,7 +229,7 @@ END_TEST
 static void check_refused(log_world *world, const char *path, const char *because)
 {
     err = (furrow_error){0};
-    ck_assert_ptr_null(furrow_sealer_create(world->keys, path, &err));
+    ck_assert_ptr_null(furrow_sealer_create(world->keys, path, NULL, &err));
     ck_assert_int_eq(err.code, FURROW_FAILED_PRECONDITION);
     ck_assert_msg(strstr(err.text, because), "%s", err.text);
 }
