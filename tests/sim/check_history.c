@@ -265,12 +265,11 @@ void sim_check_rules(char out[WORLD_FAILURE])
     check_days();
 }
 
-/* The last of the acknowledged commands on the entity of @op. */
+/* Of the acknowledged states of the entity of @op, is its the one that the log took last? */
 static bool is_last(const sim_op *op)
 {
     for (const sim_op *at = sim_ops(); at; at = at->next)
-        if (at->state && strcmp(at->state->subject, op->state->subject) == 0 && at->kind != PLAN_GET &&
-            (at->done_ns > op->done_ns || (at->done_ns == op->done_ns && at->version > op->version)))
+        if (at->state && strcmp(at->state->subject, op->state->subject) == 0 && at->state_ns > op->state_ns)
             return false;
     return true;
 }

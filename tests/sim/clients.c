@@ -92,6 +92,7 @@ static void note_version(sim_op *op)
     op->version = strtoull(found + sizeof mark - 1, NULL, 10);
     const sim_stored *stored = sim_js_at(sim_js_stream(sim_op_stream(op)), op->version);
     op->state = stored ? stored->message : NULL;
+    op->state_ns = stored ? stored->time_ns : 0;
 }
 
 static void take_answer(sim_op *op, const sim_message *message)

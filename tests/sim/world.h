@@ -26,6 +26,7 @@ typedef struct sim_op {
     const char *error;
     uint64_t version;         /* that it names, or 0 */
     const sim_message *state; /* what the log had at that version when the answer came, or NULL */
+    int64_t state_ns;         /* when the log had taken that */
     sim_event *timer;
 } sim_op;
 
