@@ -47,14 +47,14 @@ size_t furrow_methods_find(const furrow_methods *methods, const char *name)
 
 void furrow_methods_list(const furrow_methods *methods, char *out, size_t size)
 {
-    static const char more[] = ", …";
+    static const char more[] = ", ...";
     size_t used = 0;
     out[0] = '\0';
     for (size_t i = 0; i < methods->service->method_count; i++) {
         const char *name = methods->service->methods[i].name;
         bool last = i + 1 == methods->service->method_count;
         if (used + strlen(name) + 2 + (last ? 1 : sizeof more) > size) {
-            snprintf(out + used, size - used, "%s", used > 0 ? more : "…");
+            snprintf(out + used, size - used, "%s", used > 0 ? more : "...");
             return;
         }
         used += (size_t)snprintf(out + used, size - used, "%s%s", used > 0 ? ", " : "", name);

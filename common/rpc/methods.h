@@ -22,7 +22,7 @@ void furrow_methods_fini(furrow_methods *methods);
 /* Place of the method @name in the contract, or FURROW_METHOD_NONE. */
 size_t furrow_methods_find(const furrow_methods *methods, const char *name);
 
-/* "GetJob, ListJobs, …": as many whole names as fit into @size. */
+/* "GetJob, ListJobs, ...": as many whole names as fit into @size. */
 void furrow_methods_list(const furrow_methods *methods, char *out, size_t size);
 
 #endif

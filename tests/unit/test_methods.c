@@ -57,10 +57,10 @@ START_TEST(the_list_holds_whole_names_only)
     for (size_t size = 8; size < sizeof list; size++) {
         furrow_methods_list(&made, list, size);
         ck_assert_uint_lt(strlen(list), size);
-        if (size < 26) ck_assert_str_eq(list + strlen(list) - strlen("…"), "…");
+        if (size < 26) ck_assert_str_eq(list + strlen(list) - strlen("..."), "...");
     }
     furrow_methods_list(&made, list, 24);
-    ck_assert_str_eq(list, "Method0, Method1, …");
+    ck_assert_str_eq(list, "Method0, Method1, ...");
     furrow_methods_fini(&made);
 }
 END_TEST
