@@ -163,10 +163,10 @@ static void load_users(farm *f, int node)
 static const struct fault {
     const char *name;
     void (*strike)(farm *f, int node);
-    bool waited_out; /* the request is never lost with who was to answer it */
+    bool waited_out; /* always: no request is lost with who was to answer it, and no catch-up may outlast the wait */
 } faults[] = {
-    {"a leader steps down", step_down, true},     {"Redis drops its connections", drop_redis, true},
-    {"Redis loads its users", load_users, true},  {"a node reloads", reload_node, true},
+    {"a leader steps down", step_down, true},     {"Redis drops its connections", drop_redis, false},
+    {"Redis loads its users", load_users, false}, {"a node reloads", reload_node, true},
     {"a node is a lame duck", lame_duck, false},  {"a node is killed", kill_node, false},
     {"a node stands still", suspend_node, false}, {"a node is stopped", stop_node, false},
 };
