@@ -179,7 +179,7 @@ furrow_status furrow_js_read(furrow_link *link, const furrow_js_read_options *op
  * and delete one; without that, or when the consumer falls silent, the rest is read as above. @fn runs in several tasks
  * at once, so batches may come in any order; @reached is always 0.
  */
-furrow_status furrow_js_sweep(furrow_link *link, const furrow_js_read_options *options, furrow_js_read_fn *fn, void *arg,
-                              furrow_error *err) FURROW_MUST_USE;
+furrow_status furrow_js_sweep(furrow_link *link, const furrow_js_read_options *options, furrow_js_read_fn *fn,
+                              void *arg, furrow_error *err) FURROW_MUST_USE;
 
 #endif

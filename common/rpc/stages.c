@@ -30,11 +30,10 @@ static furrow_status read_list(furrow_call *call, const char *name, const char *
 static furrow_status read_single(const furrow_call *call, const char *name, const char **out, furrow_error *err)
 {
     const char *value = furrow_msg_header(call->msg, name);
-    for (const char *next = value; next && (next = furrow_msg_header_next(call->msg, name, next)) != NULL;)
-        if (strcmp(next, value) != 0)
-            return furrow_fail(err, FURROW_INVALID_ARGUMENT, "%s is there twice, with different values", name);
     *out = value;
-    return FURROW_OK;
+    for (; value && strcmp(value, *out) == 0; value = furrow_msg_header_next(call->msg, name, value)) continue;
+    if (!value) return FURROW_OK;
+    return furrow_fail(err, FURROW_INVALID_ARGUMENT, "%s is there twice, with different values", name);
 }
 
 static furrow_status read_accept(furrow_call *call, const char *accept, furrow_error *err)

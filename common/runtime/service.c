@@ -307,9 +307,9 @@ static void write_health(void *user, furrow_buffer *out)
                              "\"parked\":%llu,\"age_ms\":%llu,\"last_letter\":",
                              (unsigned long long)stats.received + stats.replayed, (unsigned long long)stats.event_bytes,
                              (unsigned long long)stats.reads, (unsigned long long)stats.position,
-                             (unsigned long long)stats.goal,
-                             (unsigned long long)stats.applied, (unsigned long long)stats.dead_lettered,
-                             (unsigned long long)stats.parked, (unsigned long long)(stats.age_ns / FURROW_NS_PER_MS));
+                             (unsigned long long)stats.goal, (unsigned long long)stats.applied,
+                             (unsigned long long)stats.dead_lettered, (unsigned long long)stats.parked,
+                             (unsigned long long)(stats.age_ns / FURROW_NS_PER_MS));
         furrow_json_append_string(out, furrow_bytes_of(furrow_replica_last_letter(replica)));
         write_letters(service, i, out);
         furrow_audits_write_one(replica, out);

@@ -91,7 +91,7 @@ struct furrow_store {
     uint64_t heard_ms;     /* when something last came, or was asked first when nothing was due */
     uint64_t suspected_ms; /* when Redis was first seen to be overdue, and nothing has come since; or 0 */
 
-    struct furrow_table *tables; /* that live */
+    struct furrow_table *tables;              /* that live */
     furrow_store_watch *watches, *next_watch; /* next_watch: the one to be called next, while they are called */
     furrow_redis_waiting *waiting;
 };

@@ -96,10 +96,10 @@ END_TEST
 
 int main(void)
 {
-    const TTest *const tests[] = {
-        an_inbox_is_its_prefixs_or_its_connections, a_burst_gets_a_seconds_worth_and_then_that_much_a_second,
-        others_are_not_held_back, what_was_answered_in_any_case_counts,
-        more_callers_than_the_table_holds_share_what_is_left};
+    const TTest *const tests[] = {an_inbox_is_its_prefixs_or_its_connections,
+                                  a_burst_gets_a_seconds_worth_and_then_that_much_a_second, others_are_not_held_back,
+                                  what_was_answered_in_any_case_counts,
+                                  more_callers_than_the_table_holds_share_what_is_left};
     Suite *suite = suite_create("caller");
     TCase *all = tcase_create("all");
     tcase_add_checked_fixture(all, setup, NULL);
