@@ -15,7 +15,7 @@ install(TARGETS furrow_sdk ARCHIVE COMPONENT sdk)
 
 # Headers that are the manual; what the layers tell one another stays here.
 set(private "/(internal|inside|assembly|block|loss|unite|alarm|admission|caller|api|wheel|deadletter|address|batch|fold|pipeline|index|table|redis|reply|restore|socket|token|methods|retry|status_message)\\.h$"
-            "/(event|turn|window|write|verdict|registry|json_parts|json_scalar|jsontext|wirescan|member|tasks)\\.h$")
+            "/(group|audits|republish|owners|peers|versions|sealkey|patience|event|turn|window|write|verdict|registry|json_parts|json_scalar|jsontext|wirescan|member|tasks)\\.h$")
 list(JOIN private "|" private)
 foreach(layer base wire link store rpc log replica runtime)
   file(GLOB headers CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/common/${layer}/*.h)
