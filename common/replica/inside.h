@@ -130,9 +130,9 @@ struct furrow_replica {
     uint64_t floor;              /* the newest proof of it */
     uint64_t replay_from;
     furrow_lost lost;
-    unsigned starved; /* looks in a row at which the durable left events out */
-    bool deserted;    /* there is no durable */
-    bool astray;      /* it is past the end of the log */
+    unsigned starved;    /* looks in a row at which the durable left events out */
+    bool deserted;       /* there is no durable */
+    uint64_t astray_seq; /* up to here it tells of a log that is no more; 0: it does not */
     furrow_beside beside;
     furrow_backoff trouble;
 

@@ -310,7 +310,7 @@ static furrow_status follow(furrow_replica *replica, furrow_error *err)
     if (!replica->beside.durable || replica->floor >= replica->goal) return FURROW_OK;
     bool all_delivered = replica->consumer.delivered_seq >= replica->goal || replica->consumer.pending == 0;
     bool lost = all_delivered && furrow_lost_is(replica, replica->floor, LOST_POLLS);
-    return lost || replica->deserted || replica->astray ? read_the_gap(replica, err) : FURROW_OK;
+    return lost || replica->deserted || replica->astray_seq > 0 ? read_the_gap(replica, err) : FURROW_OK;
 }
 
 /* One more look, since following may have taken long: at the marker, the log and the consumer as they are now. */
@@ -352,7 +352,7 @@ static furrow_status fill_gaps(furrow_replica *replica, furrow_error *err)
 {
     replica->floor = larger(replica->marker.position, floor_of(replica));
     replica->goal = replica->consumer.delivered_seq;
-    bool astray = replica->astray && replica->floor < replica->goal;
+    bool astray = replica->astray_seq > 0 && replica->floor < replica->goal;
     if (!replica->beside.durable || (!astray && !furrow_lost_is(replica, replica->floor, LOST_LOOKS))) return FURROW_OK;
     return read_the_gap(replica, err);
 }

@@ -11,6 +11,11 @@ static uint64_t soon(void)
     return furrow_clock_now_ns() + FURROW_REPLICA_CALL_MS * FURROW_NS_PER_MS;
 }
 
+static uint64_t larger(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
+
 static furrow_status look_at_stream(furrow_replica *replica, furrow_error *err)
 {
     furrow_status status = furrow_js_stream_info(replica->link, replica->stream, soon(), &replica->sight.stream, err);
@@ -21,21 +26,25 @@ static furrow_status look_at_stream(furrow_replica *replica, furrow_error *err)
 
 /*
  * A log that went back without its durables: what they were told of events that are no more says nothing of those that
- * take their place, which the durable leaves out until the log has grown past what it knows. The log is asked once more
- * before that is believed: it may only have grown since.
+ * take their place, which the durable leaves out until the log has grown past what it knows. So up to there its word
+ * counts for nothing, however long the log is by now, until it goes on past that and all up to there was read aside. (The
+ * log is asked once more before it is called too short: it may only have grown since.)
  */
 static furrow_status check_not_astray(furrow_replica *replica, furrow_error *err)
 {
     furrow_js_consumer_state *consumer = &replica->consumer;
+    uint64_t told = larger(consumer->delivered_seq, consumer->ack_floor_seq), astray = replica->astray_seq;
+    if (told > replica->sight.stream.last_seq) {
+        furrow_status status = look_at_stream(replica, err);
+        if (status != FURROW_OK) return status;
+        if (told > replica->sight.stream.last_seq) astray = larger(astray, told);
+    }
+    if (consumer->delivered_seq > astray && replica->marker.position >= astray) astray = 0;
+    replica->astray_seq = astray;
+    if (astray == 0) return FURROW_OK;
     uint64_t end = replica->sight.stream.last_seq;
-    replica->astray = false;
-    if (consumer->delivered_seq <= end && consumer->ack_floor_seq <= end) return FURROW_OK;
-    furrow_status status = look_at_stream(replica, err);
-    if (status != FURROW_OK) return status;
-    end = replica->sight.stream.last_seq;
-    replica->astray = consumer->delivered_seq > end;
-    if (consumer->delivered_seq > end) consumer->delivered_seq = end;
-    if (consumer->ack_floor_seq > end) consumer->ack_floor_seq = 0;
+    consumer->ack_floor_seq = 0;
+    if (consumer->delivered_seq <= astray) consumer->delivered_seq = end < astray ? end : astray;
     return FURROW_OK;
 }
 
@@ -47,7 +56,7 @@ furrow_status furrow_look_at_consumer(furrow_replica *replica, furrow_error *err
     replica->deserted = status == FURROW_NOT_FOUND;
     if (replica->deserted) {
         replica->consumer = (furrow_js_consumer_state){.created_ns = 0};
-        replica->astray = false;
+        replica->astray_seq = 0;
         return FURROW_OK;
     }
     if (status != FURROW_OK) return furrow_wrap(err, "look at consumer %s on %s", durable, replica->stream);
@@ -76,11 +85,6 @@ furrow_status furrow_look(furrow_replica *replica, furrow_error *err)
     replica->marker = sight->marker;
     furrow_table_set_epoch(replica->table, sight->epoch.begun);
     return FURROW_OK;
-}
-
-static uint64_t larger(uint64_t a, uint64_t b)
-{
-    return a > b ? a : b;
 }
 
 /* Lag 0 alone is no proof: nothing is pending, nothing in anybody's hands, and yet the durable is behind the log. */
