@@ -225,6 +225,7 @@ furrow_status furrow_record_apply(furrow_table *table, const furrow_record_write
 {
     furrow_status status = check_writes(writes, count, err);
     window self = {.table = table, .moment = table->trust.moment, .status = status, .err = err};
+    self.again = furrow_table_is_being_filled(table);
     if (!status) self.status = check_build(table, err);
     if (!self.status && count == 1 && goes_in_group(table, &writes[0], applied)) {
         bool alone = false;

@@ -70,6 +70,15 @@ static inline bool furrow_table_is_full(const furrow_table *table)
     return table->options.index_count > 0 || table->options.reactions;
 }
 
+/*
+ * Not yet trusted: what lies there may be what another build left, where Redis has evicted what a clear goes by. So a
+ * record of the same version is written once more, with all of its index entries.
+ */
+static inline bool furrow_table_is_being_filled(const furrow_table *table)
+{
+    return table->trust.guard && !table->trust.trusted;
+}
+
 /* INVALID_ARGUMENT for what is no id: nothing else may ever become a key. */
 furrow_status furrow_table_check_id(furrow_bytes id, furrow_error *err) FURROW_MUST_USE;
 
