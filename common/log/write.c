@@ -18,6 +18,7 @@
 
 #define CONFLICT_MIN_MS 1
 #define CONFLICT_MAX_MS 40
+#define DOUBTS          3 /* that an event which the log has is written after */
 
 typedef struct write_job {
     furrow_entity *entity;
@@ -195,9 +196,9 @@ static void pass_turn(write_job *job)
 }
 
 /* Best effort: once the log has it the command is done; what fails here the owner's durable consumer does later. */
-static void apply(const write_job *job, const furrow_state *from, const furrow_state *next)
+static furrow_status apply(const write_job *job, const furrow_state *from, const furrow_state *next)
 {
-    if (furrow_fault("stale-record")) return;
+    if (furrow_fault("stale-record")) return FURROW_OK;
     furrow_record known = {
         .found = from->version > 0, .deleted = from->deleted, .version = from->version, .body = from->body};
     furrow_record_write write = {
@@ -209,6 +210,7 @@ static void apply(const write_job *job, const furrow_state *from, const furrow_s
     if (status == FURROW_OK && next->deleted) /* remembered results tell of it */
         (void)!furrow_store_forget(furrow_table_store(job->entity->table), job->entity->source + 1, job->subject, NULL);
     (void)furrow_task_set_deadline(deadline);
+    return status;
 }
 
 /* Only a command with a key has a message id, and only a message id finds duplicates; the first may be our own first
@@ -220,6 +222,27 @@ static furrow_status is_own(const write_job *job, const furrow_event *event, uin
     furrow_status status = read_at(job, sequence, &stored, err);
     *own = status == FURROW_OK && furrow_event_is(&stored, event->id, job->arena);
     return status == FURROW_NOT_FOUND ? FURROW_OK : status;
+}
+
+/*
+ * The records were put in doubt while ours was on its way. The log may have lost our event, and then nobody else has it:
+ * OK is answered only when the log, as it is known again, has it still, and its record is there.
+ */
+static furrow_status apply_after_doubt(const write_job *job, const furrow_event *event, const furrow_state *from,
+                                       const furrow_state *next, furrow_error *err)
+{
+    for (int round = 0; round < DOUBTS; round++) {
+        bool own = false;
+        furrow_status status = furrow_table_await_log(job->entity->table, job->deadline_ns, err);
+        if (status == FURROW_OK) status = is_own(job, event, next->version, &own, err);
+        if (status != FURROW_OK) return status;
+        if (!own)
+            return furrow_fail(err, FURROW_UNAVAILABLE, "the log took it as %llu and lost it: nothing was written",
+                               (unsigned long long)next->version);
+        if (apply(job, from, next) == FURROW_OK) return FURROW_OK;
+    }
+    return furrow_fail(err, FURROW_UNAVAILABLE, "the log has it as %llu, its record could not be written: ask again",
+                       (unsigned long long)next->version);
 }
 
 static furrow_status publish(write_job *job, const furrow_state *state, const furrow_decision *decision,
@@ -259,7 +282,13 @@ static furrow_status publish(write_job *job, const furrow_state *state, const fu
     next.body = event.body;
     leave_state(job, &next, true);
     pass_turn(job);
-    apply(job, state, &next);
+    uint64_t moment = furrow_table_moment(job->entity->table);
+    status = apply(job, state, &next);
+    if (status != FURROW_OK && furrow_table_moment(job->entity->table) != moment)
+        status = apply_after_doubt(job, &event, state, &next, err);
+    else
+        status = FURROW_OK;
+    if (status != FURROW_OK) return furrow_wrap(err, "write %s", job->subject);
     furrow_table_spread(job->entity->table, job->write->id, next.version);
     out->state = next;
     out->wrote = true;

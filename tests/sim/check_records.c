@@ -166,14 +166,14 @@ static void check_service(const furrow_service *service, furrow_arena *arena, ch
         FURROW_AUTO(furrow_projection) projection = own ? NULL : furrow_projection_create(replica->descriptor, NULL);
         char name[160];
         snprintf(name, sizeof name, "%s's %s", definition->name, own ? entity->name : replica->entity);
-        view = (table_view){.service = service,
-                            .table = furrow_replica_table(furrow_assembly_replica(service, i)),
-                            .stream = sim_js_stream(own ? entity->stream : replica->stream),
-                            .entity = own ? entity->name : replica->entity,
-                            .projection = projection,
-                            .why_of = name,
-                            .why = why,
-                            .arena = arena};
+        view.service = service; /* one by one: all of it would be made on the stack first */
+        view.table = furrow_replica_table(furrow_assembly_replica(service, i));
+        view.stream = sim_js_stream(own ? entity->stream : replica->stream);
+        view.entity = own ? entity->name : replica->entity;
+        view.projection = projection;
+        view.why_of = name;
+        view.why = why;
+        view.arena = arena;
         check_table(&view);
     }
 }

@@ -189,6 +189,7 @@ class Checker:
                 self.told_before.add((op.entity, op.id, op.version))
                 key = op.epoch, op.entity, op.id
                 self.newest_before[key] = max(op.version, self.newest_before.get(key, 0))
+        self.changed = {(op.epoch, op.id, op.version) for op in self.history.ops if op.version and op.method.startswith(("Update", "Rehire"))}
         self.retried = {op.first.number for op in self.history.ops if op.first and op.outcome != REFUSED}
         for op in self.history.ops:
             if op.entity == "Clock":
@@ -229,13 +230,16 @@ class Checker:
         return len(between) >= WINDOW
 
     def was_so_already(self, op):
-        """A termination of somebody who has left writes nothing: the version it answers must say so."""
-        event = self.event_of(op)
-        return op.method == "TerminateEmployee" and event is not None and event.state is not None and event.state["status"] == wire.TERMINATED
+        """A termination of somebody who has left writes nothing: the version it answers must say so, be it of a log that is no more, or
+        it must be what another command made."""
+        told = [event for event in self.logs[op.entity].lost if event.seq == op.version and event.id == op.id] + [self.event_of(op)]
+        return op.method == "TerminateEmployee" and ((op.epoch, op.id, op.version) in self.changed or any(
+            event is not None and event.state is not None and event.state["status"] == wire.TERMINATED for event in told))
 
     def superseded(self, op):
         """A log that went back is given what Redis has, and that is the newest state: those before it are lost, and nothing with them."""
-        return bool(op.version) and self.newest_before.get((op.epoch, op.entity, op.id), 0) > op.version
+        epochs = {op.epoch, op.first.epoch if op.first else op.epoch}  # a repetition is answered what the first one made
+        return bool(op.version) and any(self.newest_before.get((epoch, op.entity, op.id), 0) > op.version for epoch in epochs)
 
     def was_lost(self, op):
         """A state of the log as it was: Redis has it, until it is published again under another version."""
