@@ -274,7 +274,7 @@ static furrow_status wait_for_version(furrow_call *call, const furrow_version_to
 
 static furrow_status wait_after(furrow_call *call, furrow_error *err)
 {
-    const char *text;
+    const char *text = NULL;
     const furrow_server_options *options = &call->served->server->options;
     furrow_version_token tokens[FURROW_AFTER_MAX];
     size_t count = 0;

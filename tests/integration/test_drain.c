@@ -63,7 +63,7 @@ static void silence_now(instance *self)
 
 static void start_instance(farm *f, instance *self, test_mute *mute, const char *ca)
 {
-    const char *settings[8];
+    const char *settings[12];
     size_t count = 0;
     const struct plight *plight = self->plight;
     self->nats = test_proxy_start(furrow_test_server_port(f->nats));
@@ -76,6 +76,7 @@ static void start_instance(farm *f, instance *self, test_mute *mute, const char 
     if (plight->handshake) settings[count++] = farm_text(f, "FURROW_NATS_CA=%s", ca);
     if (plight->setting) settings[count++] = plight->setting;
     if (plight->preload) settings[count++] = "LD_PRELOAD=" FURROW_TEST_STALLED_NAMES;
+    if (plight->preload) settings[count++] = "ASAN_OPTIONS=verify_asan_link_order=0"; /* it may come before ASan */
     settings[count] = NULL;
     if (!plight->since) silence_now(self);
     self->process = farm_begin_other(f, "timesheet", FURROW_TEST_TIMESHEET, settings);

@@ -306,7 +306,7 @@ static void expiry_body(stream_world *world)
     for (int i = 0; i < 8; i++) { /* across several expiries of an idle pull */
         furrow_task_sleep_ms(400);
         ck_assert_int_eq(stream_put(world, "x", "x", NULL, FURROW_JS_ANY_SEQUENCE, NULL, NULL), FURROW_OK);
-        ck_assert(FURROW_TEST_EVENTUALLY_IN_TASK(self.taken == 1 + (size_t)i, 1000));
+        ck_assert(FURROW_TEST_EVENTUALLY_IN_TASK(self.taken == 1 + (size_t)i, STREAM_PATIENCE_MS));
     }
     ck_assert_uint_eq(self.states, 0);
     furrow_js_pull_destroy(self.pull);

@@ -142,7 +142,7 @@ def check_lineage(mesh):
         read = json.loads(done.stdout)
         return done.returncode, next(row for row in read["replicas"] if row["service"] == "harvest")
     code, known = row()
-    check("furrow lineage shows it beside the others", code == 0 and (known["field_count"], known["field_total"], known["mark"]) == (3, 14, "")
+    check("furrow lineage shows it beside the others", code == 0 and (known["field_count"], known["field_total"], known["mark"]) == (3, 15, "")
           and (known["storage"]["records"], known["bandwidth"]["reads"] > 0) == (1, True), known)
     code, alone = row(FURROW_CONTRACTS="")
     check("and without its contract by what it says itself", code == 0 and dict(alone, storage=0) == dict(known, storage=0)
