@@ -30,7 +30,7 @@ static const bound bounds[] = {
     {"FURROW_MAX_CALLS", "10", "\"calls: ", 10, 8, 0},
     {"FURROW_MAX_TASKS", "50", "\"tasks: ", 50, 0, 0},
     {"FURROW_REPLICA_WAITERS", "10", "\"waiting: ", 10, 8, 0},
-    {"FURROW_MEMORY_MB", "16", "\"memory: ", 0, 0, LARGE_BYTES},
+    {"FURROW_MEMORY_MB", "32", "\"memory: ", 0, 0, LARGE_BYTES},
 };
 
 static struct scene {
