@@ -30,12 +30,16 @@ furrow_batch *furrow_batch_take(furrow_table *table)
     batch = calloc(1, sizeof *batch);
     if (!batch) return NULL;
     furrow_buffer_init(&batch->body, BODY_LIMIT_BYTES);
-    bool needs_arena = table->options.index_count > 0 || table->options.reactions;
-    if (needs_arena && !(batch->arena = furrow_arena_create(ARENA_LIMIT_BYTES))) {
-        free_batch(batch);
-        return NULL;
-    }
     return batch;
+}
+
+furrow_status furrow_batch_clear_arena(furrow_batch *batch, furrow_error *err)
+{
+    if (batch->arena)
+        furrow_arena_reset(batch->arena);
+    else if (!(batch->arena = furrow_arena_create(ARENA_LIMIT_BYTES)))
+        return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "no memory to write a record");
+    return FURROW_OK;
 }
 
 void furrow_batch_give(furrow_table *table, furrow_batch *batch)

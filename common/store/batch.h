@@ -13,18 +13,21 @@
 typedef struct furrow_batch {
     const furrow_record_write *writes[FURROW_RECORD_BATCH];
     size_t count;
-    uint64_t newest, dated,
-        dated_ns;       /* of all that it covers: the newest version, the newest of known time, and that */
-    furrow_buffer body; /* arguments of the function call */
+    bool again;                       /* of what follows from the records, nothing is taken to be there */
+    uint64_t newest, dated, dated_ns; /* of all it covers: the newest version, the newest of known time, and that */
+    furrow_buffer body;               /* arguments of the function call */
     size_t argc;
     furrow_pipelined request;
-    furrow_arena *arena; /* made when first needed: old records, index entries */
+    furrow_arena *arena; /* old records, index entries; NULL until furrow_batch_clear_arena */
     struct furrow_batch *next;
 } furrow_batch;
 
 /* NULL when out of memory. */
 furrow_batch *furrow_batch_take(furrow_table *table);
 void furrow_batch_give(furrow_table *table, furrow_batch *batch);
+
+/* Makes the arena, or empties it: before the calls that read old records or work out index entries. */
+furrow_status furrow_batch_clear_arena(furrow_batch *batch, furrow_error *err) FURROW_MUST_USE;
 
 /*
  * Fills @batch from the front of @writes and says how many of them it covers: of writes of one id only the newest is

@@ -103,8 +103,8 @@ static furrow_status put_record(furrow_table *table, furrow_batch *batch, const 
                             : furrow_index_compute(options->descriptor, options->indexes, options->index_count,
                                                    write->id, write->body, batch->arena, &after, err);
     if (status) return furrow_wrap(err, "%s %.*s", options->entity, (int)write->id.len, (const char *)write->id.data);
-    difference entries = {before, after}; /* of a record that may be another build's, none are taken to be there */
-    if (!furrow_table_is_being_filled(table)) entries = compare_entries(before, after);
+    difference entries = {before, after};
+    if (!batch->again) entries = compare_entries(before, after);
     furrow_batch_arg(batch, old->prefix, old->prefix_len);
     furrow_batch_arg_value(batch, write);
     furrow_batch_arg(batch, write->id.data, options->reactions ? write->id.len : 0);

@@ -154,7 +154,7 @@ local function apply(K, A)
         local list = lists[A[j]]
         list[#list + 1] = A[j + 1]
       end
-      if reactions then call('HSETNX', reactions, A[at + 2], cur) end
+      if reactions and cur ~= new then call('HSETNX', reactions, A[at + 2], cur) end
     else
       lost[#lost + 1] = i
     end

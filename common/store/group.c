@@ -40,6 +40,7 @@ static void tell_writer(writer *one, furrow_status status)
 static void fill_batch(const furrow_table *table, const group *self, furrow_batch *batch, size_t places[])
 {
     furrow_batch_clear(batch);
+    batch->again = furrow_table_is_being_filled(table);
     for (size_t i = 0; i < self->count; i++) {
         writer *one = self->writers[i];
         if (!one) continue;
@@ -59,8 +60,8 @@ static furrow_status write_batch(furrow_table *table, furrow_batch *batch, furro
     furrow_status status = FURROW_OK;
     if (furrow_table_is_full(table)) {
         function = FURROW_FUNCTION("apply");
-        furrow_arena_reset(batch->arena);
-        status = furrow_batch_build_apply(table, batch, NULL, err);
+        status = furrow_batch_clear_arena(batch, err);
+        if (!status) status = furrow_batch_build_apply(table, batch, NULL, err);
     } else {
         furrow_batch_build_upsert(table, batch);
     }

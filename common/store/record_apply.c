@@ -2,12 +2,11 @@
  * The one apply step (see record.h). Writes go in windows of batches that are in flight together.
  *
  * A plain table's batch is one function call that compares versions and sets what is newer. A table with indexes or
- * reactions takes two: MGET of the old records; then, with the index entries of old and new worked out here, a function
- * that writes a record with all that follows from it only if the old version still stands, and says which did not. (A
- * command, which has read the record to decide on it, passes it along and saves the MGET; its record goes with those of
- * other commands, see group.h.) Those go through the same
- * again, a bounded number of times; each round somebody wins, so that bound is reached only by a record that is written
- * without pause.
+ * reactions, and a rewrite of any, takes two: MGET of the old records; then, with the index entries of old and new worked
+ * out here, a function that writes a record with all that follows from it only if the old version still stands, and says
+ * which did not. Those go through the same again, a bounded number of times; each round somebody wins, so that bound is
+ * reached only by a record that is written without pause. (A command, which has read the record to decide on it, passes
+ * it along and saves the MGET; its record goes with those of other commands, see group.h.)
  *
  * Invariant: a batch that was sent is waited for before its memory is used again, whatever else failed.
  */
@@ -77,14 +76,15 @@ static void apply_plain(window *self)
     }
 }
 
-/* ---- tables with indexes or reactions ---- */
+/* ---- tables with indexes or reactions, and rewrites ---- */
 
 /* Requests the batch's old records. */
 static furrow_status send_read(furrow_table *table, furrow_batch *batch, furrow_error *err)
 {
     furrow_bytes ids[FURROW_RECORD_BATCH];
     for (size_t i = 0; i < batch->count; i++) ids[i] = batch->writes[i]->id;
-    furrow_arena_reset(batch->arena);
+    furrow_status status = furrow_batch_clear_arena(batch, err);
+    if (status) return status;
     return furrow_table_send_mget(table, ids, batch->count, &batch->request, batch->arena, err);
 }
 
@@ -190,6 +190,7 @@ static size_t fill_window(window *self, const furrow_record_write writes[], size
             keep(self, furrow_fail(err_of(self), FURROW_RESOURCE_EXHAUSTED, "out of memory"));
             break;
         }
+        batch->again = self->again;
         covered += furrow_batch_fill(batch, writes + covered, count - covered);
         self->batches[self->count++] = batch;
     }

@@ -1,5 +1,4 @@
 /* Tables with indexes and reactions against a real Redis: equal to a model at the end, listings, pending reactions. */
-#include "store/trust.h"
 #include "store_world.h"
 
 #include "wire/message.h"
@@ -544,44 +543,6 @@ START_TEST(what_a_write_knows_saves_a_read_and_does_no_harm_when_wrong)
 }
 END_TEST
 
-static void on_doubt(furrow_table_guard *guard)
-{
-    (void)guard;
-}
-
-/* What a clear goes by, and the index, were evicted; the record was not. */
-static void leftover_body(store_world *world)
-{
-    ck_assert(store_world_connected(world->store));
-    furrow_table *table = store_world_table(world, world->store, "Worker", "name", false);
-    furrow_table_guard guard = {.doubted = on_doubt};
-    furrow_bytes body = store_world_worker(world, "w1", "Ana", 1, "");
-    furrow_table_set_guard(table, &guard);
-    furrow_table_adopt(table, "b1");
-    ck_assert_ok(furrow_store_command(world->store,
-                                      (const furrow_bytes[]){FURROW_BYTES_LITERAL("SET"),
-                                                             FURROW_BYTES_LITERAL("test:{Worker}:@build"),
-                                                             FURROW_BYTES_LITERAL("b1 0 0 0")},
-                                      3, world->arena, NULL, failure));
-    ck_assert_uint_eq(store_world_put(table, "w1", 3, body), 1);
-    ck_assert_int_eq(store_world_number(world, "DEL test:{Worker}:@by:name test:{Worker}:@ids"), 2);
-    ck_assert_uint_eq(store_world_put(table, "w1", 3, body), 1);
-    ck_assert_int_eq(store_world_number(world, "ZCARD test:{Worker}:@by:name"), 1);
-    /* One of an earlier name has its entries, too, and none of that name. */
-    ck_assert_int_eq(store_world_number(world, "DEL test:{Worker}:@by:name"), 1);
-    ck_assert_uint_eq(store_world_put(table, "w1", 4, store_world_worker(world, "w1", "Bea", 1, "")), 1);
-    ck_assert_int_eq(store_world_number(world, "ZCARD test:{Worker}:@by:name"), 1);
-    furrow_table_trust(table, furrow_store_generation(world->store));
-    ck_assert_uint_eq(store_world_put(table, "w1", 4, store_world_worker(world, "w1", "Bea", 1, "")), 0);
-    furrow_table_destroy(table);
-}
-
-START_TEST(what_another_build_left_is_written_with_all_its_entries)
-{
-    store_world_run(NULL, leftover_body);
-}
-END_TEST
-
 int main(void)
 {
     const TTest *const tests[] = {
@@ -595,7 +556,6 @@ int main(void)
         reactions_that_fail_do_not_hide_the_others,
         a_look_for_reactions_ends_and_the_next_goes_on,
         what_a_write_knows_saves_a_read_and_does_no_harm_when_wrong,
-        what_another_build_left_is_written_with_all_its_entries,
     };
     return store_world_main("index", tests, sizeof tests / sizeof tests[0]);
 }

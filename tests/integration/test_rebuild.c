@@ -69,6 +69,7 @@ static void rebuilds(farm *f)
     ck_assert_str_ne(redis(f, "get " KEY "E7 | od -An -tx1"), good);
     ck_assert_int_eq(rebuild(f, "Employee", "E7", "E7 of timesheet is version"), 0);
     ck_assert_str_eq(redis(f, "get " KEY "E7 | od -An -tx1"), good);
+    ck_assert_int_eq(rebuild(f, "Location", "B1", "B1 of timesheet is version"), 0); /* a table without an index */
     ck_assert_int_ne(rebuild(f, "Employee", "nobody", "furrow audit --repair"), 0);
     redis(f, "del " KEY "E3 " KEY "E4");
     redis(f, "setrange " KEY "E7 9 zzzz");
