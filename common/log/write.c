@@ -196,7 +196,7 @@ static void pass_turn(write_job *job)
 }
 
 /* Best effort: once the log has it the command is done; what fails here the owner's durable consumer does later. */
-static furrow_status apply(const write_job *job, const furrow_state *from, const furrow_state *next)
+static furrow_status apply(const write_job *job, const furrow_state *from, const furrow_state *next, furrow_error *err)
 {
     if (furrow_fault("stale-record")) return FURROW_OK;
     furrow_record known = {
@@ -205,7 +205,7 @@ static furrow_status apply(const write_job *job, const furrow_state *from, const
         .id = furrow_bytes_of(job->write->id), .version = next->version, .body = next->body, .message = next->message};
     if (!from->message || from->body.len > 0) write.known = &known;
     uint64_t deadline = furrow_task_set_deadline(furrow_clock_now_ns() + FURROW_ENTITY_APPLY_MS * FURROW_NS_PER_MS);
-    furrow_status status = furrow_record_apply(job->entity->table, &write, 1, NULL, NULL);
+    furrow_status status = furrow_record_apply(job->entity->table, &write, 1, NULL, err);
     furrow_record_vouch(job->entity->table, &write);
     if (status == FURROW_OK && next->deleted) /* remembered results tell of it */
         (void)!furrow_store_forget(furrow_table_store(job->entity->table), job->entity->source + 1, job->subject, NULL);
@@ -226,23 +226,25 @@ static furrow_status is_own(const write_job *job, const furrow_event *event, uin
 
 /*
  * The records were put in doubt while ours was on its way. The log may have lost our event, and then nobody else has it:
- * OK is answered only when the log, as it is known again, has it still, and its record is there.
+ * OK is answered only when the log, as it is known again, has it still, and its record is there; UNAVAILABLE, after which
+ * the command may be run again, only when it has it no more.
  */
 static furrow_status apply_after_doubt(const write_job *job, const furrow_event *event, const furrow_state *from,
                                        const furrow_state *next, furrow_error *err)
 {
-    for (int round = 0; round < DOUBTS; round++) {
+    furrow_error why = {0};
+    furrow_status status = FURROW_OK;
+    for (int round = 0; status == FURROW_OK && round < DOUBTS; round++) {
         bool own = false;
-        furrow_status status = furrow_table_await_log(job->entity->table, job->deadline_ns, err);
-        if (status == FURROW_OK) status = is_own(job, event, next->version, &own, err);
-        if (status != FURROW_OK) return status;
-        if (!own)
+        status = furrow_table_await_log(job->entity->table, job->deadline_ns, &why);
+        if (status == FURROW_OK) status = is_own(job, event, next->version, &own, &why);
+        if (status == FURROW_OK && !own)
             return furrow_fail(err, FURROW_UNAVAILABLE, "the log took it as %llu and lost it: nothing was written",
                                (unsigned long long)next->version);
-        if (apply(job, from, next) == FURROW_OK) return FURROW_OK;
+        if (status == FURROW_OK && apply(job, from, next, &why) == FURROW_OK) return FURROW_OK;
     }
-    return furrow_fail(err, FURROW_UNAVAILABLE, "the log has it as %llu, its record could not be written: ask again",
-                       (unsigned long long)next->version);
+    return furrow_fail(err, FURROW_DEADLINE_EXCEEDED, "it may have been written, as version %llu: %s",
+                       (unsigned long long)next->version, why.text);
 }
 
 static furrow_status publish(write_job *job, const furrow_state *state, const furrow_decision *decision,
@@ -283,7 +285,7 @@ static furrow_status publish(write_job *job, const furrow_state *state, const fu
     leave_state(job, &next, true);
     pass_turn(job);
     uint64_t moment = furrow_table_moment(job->entity->table);
-    status = apply(job, state, &next);
+    status = apply(job, state, &next, NULL);
     if (status != FURROW_OK && furrow_table_moment(job->entity->table) != moment)
         status = apply_after_doubt(job, &event, state, &next, err);
     else

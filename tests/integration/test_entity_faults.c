@@ -1,11 +1,12 @@
 /*
  * The write path when things break: the ack that does not come (a proxy before nats-server loses it, or the request,
- * and then cuts the connection), the server that is killed, Redis away.
+ * and then cuts the connection), the server that is killed, Redis away, records in doubt.
  */
 #include "log_proxy.h"
 #include "log_world.h"
 
 #include "base/loop.h"
+#include "store/trust.h"
 
 typedef struct command_run {
     log_world *world;
@@ -362,6 +363,126 @@ START_TEST(after_the_ack_a_hung_redis_is_not_waited_for)
 }
 END_TEST
 
+/* ---- records in doubt ---- */
+
+/* A command whose record Redis refuses as another build's, after its event is in the log. */
+typedef struct doubt_run {
+    log_world *world;
+    furrow_table_guard guard;
+    furrow_command command;
+    bool doubted, done;
+    furrow_status status;
+    furrow_written written;
+    furrow_error err;
+} doubt_run;
+
+/* As the replica does it, who then looks what the log has. */
+static void on_doubt(furrow_table_guard *guard)
+{
+    doubt_run *run = (doubt_run *)(void *)((char *)guard - offsetof(doubt_run, guard));
+    furrow_table_know_log(run->world->counter_table, false);
+    run->doubted = true;
+}
+
+static void set_build(log_world *world, const char *build)
+{
+    const furrow_bytes argv[] = {FURROW_BYTES_LITERAL("SET"), FURROW_BYTES_LITERAL("counting:{Counter}:@build"),
+                                 furrow_bytes_of(build)};
+    log_must(furrow_store_command(world->store, argv, 3, world->arena, NULL, &err), &err);
+}
+
+static furrow_status decide_and_rebuild(void *arg, const furrow_state *current, furrow_arena *arena,
+                                        furrow_decision *out, furrow_error *error)
+{
+    doubt_run *run = arg;
+    test_counter *next = furrow_arena_memdup(arena, current->message, sizeof *next);
+    next->value += 5;
+    set_build(run->world, "b2 0 0 0");
+    *out = (furrow_decision){.next = &next->base, .event = "changed"};
+    return FURROW_OK;
+}
+
+static void run_into_doubt(void *arg)
+{
+    doubt_run *run = arg;
+    furrow_write write = {.id = "c1", .command = &run->command, .decide = decide_and_rebuild, .arg = run};
+    run->status = furrow_entity_write(run->world->counters, &write, run->world->arena, &run->written, &run->err);
+    run->done = true;
+}
+
+static void trust_again(log_world *world)
+{
+    furrow_table_adopt(world->counter_table, "b1");
+    furrow_table_trust(world->counter_table, furrow_store_generation(world->store));
+}
+
+/* The counter at 10, and a command in doubt that adds 5. */
+static void come_into_doubt(doubt_run *run, log_world *world, uint64_t within_ms)
+{
+    *run = (doubt_run){.world = world, .guard.doubted = on_doubt, .command = log_command()};
+    furrow_table_set_guard(world->counter_table, &run->guard);
+    set_build(world, "b1 0 0 0");
+    trust_again(world);
+    furrow_table_know_log(world->counter_table, true);
+    log_must(log_set(world->counters, world->arena, "c1", 10, &run->command, &written, &err), &err);
+    run->command.deadline_ns = furrow_clock_now_ns() + within_ms * FURROW_NS_PER_MS;
+    log_must(furrow_loop_spawn(world->loop, run_into_doubt, run, &err), &err);
+    ck_assert(FURROW_TEST_EVENTUALLY_IN_TASK(run->doubted, 10000));
+    ck_assert_int_eq(value_in_log(world), 15);
+    ck_assert(!run->done);
+}
+
+static void end_doubt(doubt_run *run, furrow_status status, const char *says)
+{
+    ck_assert(FURROW_TEST_EVENTUALLY_IN_TASK(run->done, 20000));
+    ck_assert_int_eq(run->status, status);
+    ck_assert_msg(strstr(run->err.text, says) != NULL, "%s", run->err.text);
+    furrow_table_set_guard(run->world->counter_table, NULL);
+}
+
+static void delete_newest(log_world *world)
+{
+    char body[64];
+    furrow_msg *reply;
+    furrow_outgoing out = {.subject = "$JS.API.STREAM.MSG.DELETE.COUNTER"};
+    snprintf(body, sizeof body, "{\"seq\":%llu}", (unsigned long long)log_newest(world, "c1").version);
+    out.data = furrow_bytes_of(body);
+    log_must(furrow_link_request(world->link, &out, log_soon(), &reply, &err), &err);
+    ck_assert_msg(memmem(reply->data.data, reply->data.len, "true", 4), "%.*s", (int)reply->data.len,
+                  (const char *)reply->data.data);
+    furrow_msg_free(reply);
+}
+
+/* UNAVAILABLE says that it may be run again: not of what is in the log. */
+static void in_doubt(log_world *world)
+{
+    doubt_run run;
+    come_into_doubt(&run, world, 10000); /* it is all there again */
+    set_build(world, "b1 0 0 0");
+    trust_again(world);
+    furrow_table_know_log(world->counter_table, true);
+    end_doubt(&run, FURROW_OK, "");
+    furrow_state state = log_load(world, "c1");
+    ck_assert_int_eq(log_value(&state), 15);
+    ck_assert_uint_eq(state.version, run.written.state.version);
+
+    come_into_doubt(&run, world, 500); /* nobody can say what the log has */
+    end_doubt(&run, FURROW_DEADLINE_EXCEEDED, "it may have been written");
+    come_into_doubt(&run, world, 10000); /* the log has it, and the records stay another's */
+    furrow_table_know_log(world->counter_table, true);
+    end_doubt(&run, FURROW_DEADLINE_EXCEEDED, "it may have been written");
+    come_into_doubt(&run, world, 10000); /* the log has lost it */
+    delete_newest(world);
+    furrow_table_know_log(world->counter_table, true);
+    end_doubt(&run, FURROW_UNAVAILABLE, "nothing was written");
+}
+
+START_TEST(who_comes_into_doubt_is_told_what_the_log_has)
+{
+    log_run(in_doubt);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("entity_faults");
@@ -376,6 +497,7 @@ int main(void)
     tcase_add_test(cases, without_nats_a_command_is_unavailable_at_once);
     tcase_add_test(cases, after_the_ack_redis_does_not_matter_and_before_it_a_command_is_unavailable);
     tcase_add_test(cases, after_the_ack_a_hung_redis_is_not_waited_for);
+    tcase_add_test(cases, who_comes_into_doubt_is_told_what_the_log_has);
     suite_add_tcase(suite, cases);
     return log_main(suite);
 }
