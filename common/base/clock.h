@@ -13,6 +13,12 @@
 uint64_t furrow_clock_now_ns(void);
 int64_t furrow_clock_wall_ns(void);
 
+/* The deadline @ms from now. */
+static inline uint64_t furrow_clock_in_ms(uint64_t ms)
+{
+    return furrow_clock_now_ns() + ms * FURROW_NS_PER_MS;
+}
+
 /* RFC 3339 in UTC with nanoseconds ("2026-11-23T06:00:00.000000000Z"); @out has at least 36 bytes. */
 void furrow_clock_format(int64_t wall_ns, char *out);
 

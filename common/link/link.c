@@ -118,7 +118,7 @@ void furrow_link_close_timer(furrow_link *link, uv_timer_t *timer)
 void furrow_link_destroy(furrow_link *link)
 {
     if (!link) return;
-    uint64_t deadline = furrow_clock_now_ns() + FURROW_LINK_GOODBYE_MS * FURROW_NS_PER_MS;
+    uint64_t deadline = furrow_clock_in_ms(FURROW_LINK_GOODBYE_MS);
     if (link->connected) (void)!furrow_link_flush(link, deadline, NULL);
     link->stopping = true;
     link->closed = furrow_waiter_make();

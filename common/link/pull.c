@@ -186,7 +186,7 @@ static void probe(furrow_js_pull *pull)
 {
     if (pull->probing || !pull->link->connected) return;
     furrow_outgoing out = {.subject = pull->info};
-    uint64_t deadline = furrow_clock_now_ns() + INFO_TIMEOUT_MS * FURROW_NS_PER_MS;
+    uint64_t deadline = furrow_clock_in_ms(INFO_TIMEOUT_MS);
     pull->probing = furrow_link_request_async(pull->link, &out, deadline, on_info, pull, NULL) == FURROW_OK;
     if (!pull->probing) arm(pull, furrow_backoff_next_ms(&pull->backoff));
 }

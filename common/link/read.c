@@ -170,7 +170,7 @@ static void ask_for_next(reader *self, read_lane *lane)
     lane->direct = self->direct && !lane->ask_leader;
     furrow_outgoing out = {.subject = lane->direct ? self->direct_subject : self->subject,
                            .data = furrow_bytes_of(body)};
-    uint64_t deadline_ns = furrow_clock_now_ns() + ANSWER_MS * FURROW_NS_PER_MS;
+    uint64_t deadline_ns = furrow_clock_in_ms(ANSWER_MS);
     self->trouble = furrow_link_request_async(self->link, &out, deadline_ns, on_answer, lane, &self->error);
     if (self->trouble != FURROW_OK) return;
     lane->asking = true;

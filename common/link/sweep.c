@@ -138,8 +138,7 @@ static furrow_status make_consumer(sweep *self, furrow_error *err)
              ",\"ack_policy\":\"none\",\"replay_policy\":\"instant\",\"mem_storage\":true,\"num_replicas\":1,"
              "\"inactive_threshold\":" INACTIVE_NS "}}",
              self->options->stream, self->options->start_seq ? self->options->start_seq : 1);
-    furrow_status status =
-        furrow_js_call(self->link, api, body, furrow_clock_now_ns() + CALL_MS * FURROW_NS_PER_MS, &reply, err);
+    furrow_status status = furrow_js_call(self->link, api, body, furrow_clock_in_ms(CALL_MS), &reply, err);
     if (status != FURROW_OK) return status;
     FURROW_AUTO(furrow_arena) arena = furrow_arena_create(0);
     char *name = NULL;
@@ -154,13 +153,13 @@ static void delete_consumer(sweep *self)
     char api[FURROW_SUBJECT_MAX];
     FURROW_AUTO(furrow_msg) reply = NULL;
     furrow_js_api_subject(self->link, "CONSUMER.DELETE", self->options->stream, self->consumer, api);
-    (void)!furrow_js_call(self->link, api, NULL, furrow_clock_now_ns() + CALL_MS * FURROW_NS_PER_MS, &reply, NULL);
+    (void)!furrow_js_call(self->link, api, NULL, furrow_clock_in_ms(CALL_MS), &reply, NULL);
 }
 
 /* Until all has come, or nothing comes any more; then until the workers are done. */
 static void wait_for_all(sweep *self)
 {
-    uint64_t received = 0, silent_ns = furrow_clock_now_ns() + SILENCE_MS * FURROW_NS_PER_MS;
+    uint64_t received = 0, silent_ns = furrow_clock_in_ms(SILENCE_MS);
     while (!self->complete && !self->broken && self->status == FURROW_OK) {
         furrow_waiter_reset(&self->waiter);
         furrow_wait(&self->waiter, silent_ns);

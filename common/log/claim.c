@@ -138,7 +138,7 @@ static furrow_status contest(const claim_job *job, const char *holder, uint64_t 
                              furrow_error *err)
 {
     const furrow_claim_request *request = job->request;
-    uint64_t grace_ns = furrow_clock_now_ns() + FURROW_CLAIM_GRACE_MS * FURROW_NS_PER_MS;
+    uint64_t grace_ns = furrow_clock_in_ms(FURROW_CLAIM_GRACE_MS);
     furrow_backoff look_again = {.base_ms = LOOK_AGAIN_MIN, .max_ms = LOOK_AGAIN_MAX};
     for (unsigned fences = 0; fences < FURROW_ENTITY_ATTEMPTS;) {
         furrow_state state;

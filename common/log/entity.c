@@ -56,8 +56,7 @@ furrow_table *furrow_entity_table(const furrow_entity *entity)
 
 uint64_t furrow_entity_deadline(const furrow_command *command)
 {
-    return command->deadline_ns ? command->deadline_ns
-                                : furrow_clock_now_ns() + FURROW_ENTITY_TIMEOUT_MS * FURROW_NS_PER_MS;
+    return command->deadline_ns ? command->deadline_ns : furrow_clock_in_ms(FURROW_ENTITY_TIMEOUT_MS);
 }
 
 void furrow_entity_new_id(const furrow_command *command, char out[FURROW_ID_SIZE])

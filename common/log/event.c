@@ -99,7 +99,7 @@ static furrow_status publish_once(furrow_entity *entity, const furrow_event *eve
         .msg_id = event->msg_id, .expected_seq = (int64_t)event->expected, .headers = headers};
     if (furrow_fault("blind-write")) options.expected_seq = FURROW_JS_ANY_SEQUENCE;
     options.header_count = make_headers(entity, event, headers);
-    uint64_t patience = furrow_clock_now_ns() + FURROW_EVENT_ACK_MS * FURROW_NS_PER_MS;
+    uint64_t patience = furrow_clock_in_ms(FURROW_EVENT_ACK_MS);
     return furrow_js_publish(entity->link, event->subject, event->body, &options,
                              patience < deadline_ns ? patience : deadline_ns, ack, err);
 }

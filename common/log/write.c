@@ -204,7 +204,7 @@ static furrow_status apply(const write_job *job, const furrow_state *from, const
     furrow_record_write write = {
         .id = furrow_bytes_of(job->write->id), .version = next->version, .body = next->body, .message = next->message};
     if (!from->message || from->body.len > 0) write.known = &known;
-    uint64_t deadline = furrow_task_set_deadline(furrow_clock_now_ns() + FURROW_ENTITY_APPLY_MS * FURROW_NS_PER_MS);
+    uint64_t deadline = furrow_task_set_deadline(furrow_clock_in_ms(FURROW_ENTITY_APPLY_MS));
     furrow_status status = furrow_record_apply(job->entity->table, &write, 1, NULL, err);
     furrow_record_vouch(job->entity->table, &write);
     if (status == FURROW_OK && next->deleted) /* remembered results tell of it */

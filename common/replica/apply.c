@@ -195,7 +195,7 @@ static void pause_for_redis(furrow_replica *replica, uint64_t ms)
     if (furrow_store_connected(replica->store))
         furrow_task_sleep_ms(ms);
     else
-        (void)furrow_store_wait_connected(replica->store, furrow_clock_now_ns() + ms * FURROW_NS_PER_MS);
+        (void)furrow_store_wait_connected(replica->store, furrow_clock_in_ms(ms));
 }
 
 /* Writes, and again while Redis is away. A refusal is tried a few times before it counts, and alone (see write_range).

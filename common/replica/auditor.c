@@ -42,11 +42,6 @@ typedef struct auditor {
     char first[sizeof((furrow_audit *)0)->first];
 } auditor;
 
-static uint64_t soon(void)
-{
-    return furrow_clock_now_ns() + FURROW_REPLICA_CALL_MS * FURROW_NS_PER_MS;
-}
-
 static bool goes_on(const auditor *self)
 {
     const furrow_replica *replica = self->replica;
@@ -158,7 +153,8 @@ static furrow_status look_closely(auditor *self, closer_look *look, furrow_error
     if (status == FURROW_OK) status = furrow_subject_of_entity(replica->entity, look->id, subject, err);
     if (status != FURROW_OK) return status;
     /* After the record, so that the log has whatever that can have. */
-    status = furrow_js_get_last(replica->link, replica->stream, subject, soon(), self->scratch, &newest, err);
+    status =
+        furrow_js_get_last(replica->link, replica->stream, subject, furrow_replica_soon(), self->scratch, &newest, err);
     if (status == FURROW_NOT_FOUND) return compare(self, &read.record, NULL, body, look, err);
     if (status != FURROW_OK) return status;
     if (state_of(self, &newest, furrow_bytes_of(look->id), &body, NULL) != FURROW_OK) {
@@ -223,7 +219,8 @@ static furrow_status follow_end(auditor *self, const furrow_record_read reads[],
     for (size_t i = 0; i < count; i++)
         if (reads[i].record.version > newest) newest = reads[i].record.version;
     if (newest <= self->end) return FURROW_OK;
-    furrow_status status = furrow_js_stream_info(self->replica->link, self->replica->stream, soon(), &stream, err);
+    furrow_status status =
+        furrow_js_stream_info(self->replica->link, self->replica->stream, furrow_replica_soon(), &stream, err);
     if (status == FURROW_OK && stream.last_seq > self->end) self->end = stream.last_seq;
     return status;
 }
@@ -254,8 +251,8 @@ static furrow_status next_events(auditor *self, uint64_t *at, furrow_js_stored e
     furrow_arena_reset(self->arena);
     for (*count = 0; *count < BATCH && *at <= self->frozen; (*count)++) {
         furrow_js_stored *event = &events[*count];
-        status = furrow_js_get_next(self->replica->link, self->replica->stream, self->subjects, *at, soon(),
-                                    self->arena, event, err);
+        status = furrow_js_get_next(self->replica->link, self->replica->stream, self->subjects, *at,
+                                    furrow_replica_soon(), self->arena, event, err);
         if (status == FURROW_NOT_FOUND || (status == FURROW_OK && event->sequence > self->frozen)) {
             *at = self->frozen + 1;
             return FURROW_OK;
@@ -292,16 +289,16 @@ static furrow_status ask_for_event(auditor *self, const furrow_record_read *read
     furrow_status status = furrow_subject_of_entity(replica->entity, read->id, subject, err);
     if (status != FURROW_OK) return status;
     furrow_arena_reset(self->scratch);
-    status = furrow_js_get_next(replica->link, replica->stream, subject, read->record.version, soon(), self->scratch,
-                                &event, err);
+    status = furrow_js_get_next(replica->link, replica->stream, subject, read->record.version, furrow_replica_soon(),
+                                self->scratch, &event, err);
     *suspect = status == FURROW_NOT_FOUND || (status == FURROW_OK && event.sequence != read->record.version);
     return status == FURROW_NOT_FOUND ? FURROW_OK : status;
 }
 
-static furrow_status audit_ids(auditor *self, char *const ids[], size_t count, furrow_error *err)
+static furrow_status audit_ids(auditor *self, const furrow_walked ids[], size_t count, furrow_error *err)
 {
     furrow_record_read reads[BATCH];
-    for (size_t i = 0; i < count; i++) reads[i] = (furrow_record_read){.table = self->replica->table, .id = ids[i]};
+    for (size_t i = 0; i < count; i++) reads[i] = (furrow_record_read){.table = self->replica->table, .id = ids[i].id};
     furrow_status status = furrow_record_read_many(self->replica->store, reads, count, self->arena, err);
     for (size_t i = 0; status == FURROW_OK && i < count; i++) {
         bool suspect;
@@ -314,11 +311,12 @@ static furrow_status audit_ids(auditor *self, char *const ids[], size_t count, f
 static furrow_status audit_records(auditor *self, furrow_error *err)
 {
     furrow_status status = FURROW_OK;
+    furrow_walk walk = {0};
     size_t count = 1;
-    for (uint64_t at = 0; status == FURROW_OK && count > 0;) {
-        char **ids = NULL;
+    while (status == FURROW_OK && count > 0) {
+        furrow_walked *ids = NULL;
         furrow_arena_reset(self->arena);
-        status = furrow_record_next_ids(self->replica->table, &at, self->arena, &ids, &count, err);
+        status = furrow_record_walk_ids(self->replica->table, &walk, self->arena, &ids, &count, err);
         for (size_t i = 0; status == FURROW_OK && i < count; i += BATCH)
             status = audit_ids(self, ids + i, count - i < BATCH ? count - i : BATCH, err);
     }
@@ -335,7 +333,8 @@ static furrow_status audit_round(auditor *self, furrow_error *err)
     self->first[0] = '\0';
     replica->audit.found_now = 0;
     furrow_status status = keep_lease(self, err);
-    if (status == FURROW_OK) status = furrow_js_stream_info(replica->link, replica->stream, soon(), &stream, err);
+    if (status == FURROW_OK)
+        status = furrow_js_stream_info(replica->link, replica->stream, furrow_replica_soon(), &stream, err);
     if (status != FURROW_OK) return status;
     self->frozen = self->end = stream.last_seq;
     status = audit_events(self, stream.first_seq, err);

@@ -17,11 +17,6 @@
 #define TROUBLE_MS        250
 #define EVENT_ARENA_BYTES ((size_t)96 << 20)
 
-static uint64_t soon(void)
-{
-    return furrow_clock_now_ns() + FURROW_REPLICA_CALL_MS * FURROW_NS_PER_MS;
-}
-
 static bool is_wanted(const furrow_replica *replica)
 {
     return replica->beside.on && !replica->stopping && !replica->draining;
@@ -56,7 +51,7 @@ static furrow_status find_news(furrow_replica *replica, uint64_t *sequence, furr
     if (!arena) return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "out of memory");
     snprintf(subjects, sizeof subjects, "%s.*", replica->entity);
     furrow_status status = furrow_js_get_next(replica->link, replica->stream, subjects, replica->beside.reached + 1,
-                                              soon(), arena, &event, err);
+                                              furrow_replica_soon(), arena, &event, err);
     *sequence = status == FURROW_OK ? event.sequence : 0;
     return status == FURROW_NOT_FOUND ? FURROW_OK : status;
 }
@@ -70,7 +65,7 @@ static furrow_status read_news(furrow_replica *replica, bool *any, furrow_error 
     *any = first > 0;
     if (status != FURROW_OK || !*any) return status;
     furrow_replica_set_current(replica, false);
-    status = furrow_js_stream_info(replica->link, replica->stream, soon(), &log, err);
+    status = furrow_js_stream_info(replica->link, replica->stream, furrow_replica_soon(), &log, err);
     if (status != FURROW_OK) return status;
     furrow_js_read_options options = {.stream = replica->stream, .start_seq = first, .end_seq = log.last_seq};
     status = furrow_js_read(replica->link, &options, on_events, replica, err);

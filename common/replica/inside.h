@@ -25,8 +25,18 @@
 #include "wire/projection.h"
 
 #define FURROW_REPLICA_WORKERS 8    /* batches of FURROW_RECORD_BATCH events on their way to Redis at once */
-#define FURROW_REPLICA_CALL_MS 5000 /* a question to NATS */
 #define FURROW_REPLICA_TICK_MS 1000 /* how often a ready replica looks after its marker and stores its position */
+
+/* Until when one question to NATS may take. */
+static inline uint64_t furrow_replica_soon(void)
+{
+    return furrow_clock_in_ms(5000);
+}
+
+static inline uint64_t furrow_larger(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
 
 #define FURROW_REPLICA_COUNTED 1024 /* dead letters of which it is known that they were counted */
 

@@ -57,11 +57,6 @@ static furrow_phase in_trouble(furrow_replica *replica, const furrow_error *err)
     return FURROW_PHASE_CONNECT;
 }
 
-static uint64_t larger(uint64_t a, uint64_t b)
-{
-    return a > b ? a : b;
-}
-
 /* From here on the marker is known to hold for this Redis, as far as this process is concerned. */
 static void remember(furrow_replica *replica)
 {
@@ -271,7 +266,7 @@ static furrow_phase replay_step(furrow_replica *replica)
     bool moved = true;
     furrow_status status = furrow_look_at_consumer(replica, &err);
     bool all = replica->sight.starving || replica->deserted || !replica->beside.durable;
-    uint64_t to = larger(replica->consumer.delivered_seq, all ? replica->goal : 0);
+    uint64_t to = furrow_larger(replica->consumer.delivered_seq, all ? replica->goal : 0);
     if (status == FURROW_OK && !is_adopted(replica)) furrow_replica_adopt(replica);
     if (status == FURROW_OK && replica->beside.durable) status = furrow_intake_open(replica, &err);
     if (status == FURROW_OK) status = furrow_repair_read(replica, &replica->replay_from, to, &err);
@@ -299,7 +294,7 @@ static furrow_status read_the_gap(furrow_replica *replica, furrow_error *err)
 static uint64_t floor_of(const furrow_replica *replica)
 {
     uint64_t reached = replica->beside.durable ? replica->consumer.ack_floor_seq : replica->beside.reached;
-    return larger(replica->floor, reached);
+    return furrow_larger(replica->floor, reached);
 }
 
 static furrow_status follow(furrow_replica *replica, furrow_error *err)
@@ -350,7 +345,7 @@ static furrow_phase follow_step(furrow_replica *replica)
 /* A ready replica does not wait for what is in nobody's hands, either. */
 static furrow_status fill_gaps(furrow_replica *replica, furrow_error *err)
 {
-    replica->floor = larger(replica->marker.position, floor_of(replica));
+    replica->floor = furrow_larger(replica->marker.position, floor_of(replica));
     replica->goal = replica->consumer.delivered_seq;
     bool astray = replica->astray_seq > 0 && replica->floor < replica->goal;
     if (!replica->beside.durable || (!astray && !furrow_lost_is(replica, replica->floor, LOST_LOOKS))) return FURROW_OK;

@@ -6,19 +6,10 @@
 
 #define STARVED_LOOKS 2
 
-static uint64_t soon(void)
-{
-    return furrow_clock_now_ns() + FURROW_REPLICA_CALL_MS * FURROW_NS_PER_MS;
-}
-
-static uint64_t larger(uint64_t a, uint64_t b)
-{
-    return a > b ? a : b;
-}
-
 static furrow_status look_at_stream(furrow_replica *replica, furrow_error *err)
 {
-    furrow_status status = furrow_js_stream_info(replica->link, replica->stream, soon(), &replica->sight.stream, err);
+    furrow_status status =
+        furrow_js_stream_info(replica->link, replica->stream, furrow_replica_soon(), &replica->sight.stream, err);
     if (status == FURROW_NOT_FOUND)
         return furrow_fail(err, status, "stream %s: not found; run `furrow provision`", replica->stream);
     return status == FURROW_OK ? status : furrow_wrap(err, "look at stream %s", replica->stream);
@@ -33,11 +24,11 @@ static furrow_status look_at_stream(furrow_replica *replica, furrow_error *err)
 static furrow_status check_not_astray(furrow_replica *replica, furrow_error *err)
 {
     furrow_js_consumer_state *consumer = &replica->consumer;
-    uint64_t told = larger(consumer->delivered_seq, consumer->ack_floor_seq), astray = replica->astray_seq;
+    uint64_t told = furrow_larger(consumer->delivered_seq, consumer->ack_floor_seq), astray = replica->astray_seq;
     if (told > replica->sight.stream.last_seq) {
         furrow_status status = look_at_stream(replica, err);
         if (status != FURROW_OK) return status;
-        if (told > replica->sight.stream.last_seq) astray = larger(astray, told);
+        if (told > replica->sight.stream.last_seq) astray = furrow_larger(astray, told);
     }
     if (consumer->delivered_seq > astray && replica->marker.position >= astray) astray = 0;
     replica->astray_seq = astray;
@@ -51,8 +42,8 @@ static furrow_status check_not_astray(furrow_replica *replica, furrow_error *err
 furrow_status furrow_look_at_consumer(furrow_replica *replica, furrow_error *err)
 {
     const char *durable = replica->options.service;
-    furrow_status status =
-        furrow_js_consumer_info(replica->link, replica->stream, durable, soon(), &replica->consumer, err);
+    furrow_status status = furrow_js_consumer_info(replica->link, replica->stream, durable, furrow_replica_soon(),
+                                                   &replica->consumer, err);
     replica->deserted = status == FURROW_NOT_FOUND;
     if (replica->deserted) {
         replica->consumer = (furrow_js_consumer_state){.created_ns = 0};
@@ -96,7 +87,8 @@ void furrow_look_for_starvation(furrow_replica *replica)
         replica->sight.starving = false;
         return;
     }
-    uint64_t reached = larger(larger(consumer->delivered_seq, consumer->ack_floor_seq), replica->marker.position);
+    uint64_t reached =
+        furrow_larger(furrow_larger(consumer->delivered_seq, consumer->ack_floor_seq), replica->marker.position);
     bool behind = consumer->pending == 0 && consumer->ack_pending == 0 && reached < replica->sight.stream.last_seq;
     replica->starved = behind ? replica->starved + 1 : 0;
     replica->sight.starving = replica->starved >= STARVED_LOOKS;

@@ -14,11 +14,6 @@
 #define RESCUE_MS         10000
 #define FILL_AT_ONCE      2000
 
-static uint64_t soon(void)
-{
-    return furrow_clock_now_ns() + FURROW_REPLICA_CALL_MS * FURROW_NS_PER_MS;
-}
-
 static void epoch_subject(const furrow_replica *replica, char out[FURROW_SUBJECT_MAX])
 {
     snprintf(out, FURROW_SUBJECT_MAX, "%s.%s", replica->entity, FURROW_EPOCH_ID);
@@ -37,7 +32,8 @@ static furrow_status look_at_epoch(furrow_replica *replica, furrow_error *err)
     FURROW_AUTO(furrow_arena) arena = furrow_arena_create(EVENT_ARENA_BYTES);
     if (!arena) return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "out of memory");
     epoch_subject(replica, subject);
-    furrow_status status = furrow_js_get_last(replica->link, replica->stream, subject, soon(), arena, &stored, err);
+    furrow_status status =
+        furrow_js_get_last(replica->link, replica->stream, subject, furrow_replica_soon(), arena, &stored, err);
     if (status == FURROW_NOT_FOUND) return FURROW_OK;
     if (status != FURROW_OK) return furrow_wrap(err, "look at the epoch of %s", replica->stream);
     sight->epoch_seq = stored.sequence;
@@ -64,7 +60,7 @@ static furrow_status look_at_event(furrow_replica *replica, furrow_error *err)
         furrow_js_stored event = {0};
         if (!arena) return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "out of memory");
         furrow_status status = furrow_js_get_next(replica->link, replica->stream, subjects, marker->dated - back,
-                                                  soon(), arena, &event, err);
+                                                  furrow_replica_soon(), arena, &event, err);
         if (status != FURROW_OK && status != FURROW_NOT_FOUND)
             return furrow_wrap(err, "look at an event of %s", replica->stream);
         if (status == FURROW_OK && event.sequence <= marker->dated) {
@@ -104,7 +100,7 @@ static furrow_status publish_epoch(furrow_replica *replica, const furrow_epoch *
     if (furrow_link_reconnects(replica->link) + 1 != replica->looked_links)
         return furrow_fail(err, FURROW_UNAVAILABLE, "NATS was lost");
     furrow_status status =
-        furrow_js_publish(replica->link, subject, furrow_bytes_of(text), &options, soon(), &ack, err);
+        furrow_js_publish(replica->link, subject, furrow_bytes_of(text), &options, furrow_replica_soon(), &ack, err);
     if (status != FURROW_OK) return furrow_wrap(err, "write the epoch of %s", replica->stream);
     sight->epoch = *epoch;
     sight->epoch_seq = ack.sequence;
@@ -163,7 +159,8 @@ static furrow_status look_again(furrow_replica *replica, furrow_error *err)
     if (replica->lease_lost) return furrow_fail(err, FURROW_ABORTED, "another process has taken over the repair");
     if (furrow_link_reconnects(replica->link) + 1 != replica->looked_links)
         return furrow_fail(err, FURROW_UNAVAILABLE, "NATS was lost");
-    furrow_status status = furrow_js_stream_info(replica->link, replica->stream, soon(), &replica->sight.stream, err);
+    furrow_status status =
+        furrow_js_stream_info(replica->link, replica->stream, furrow_replica_soon(), &replica->sight.stream, err);
     return status == FURROW_OK ? status : furrow_wrap(err, "look at stream %s", replica->stream);
 }
 
@@ -184,7 +181,7 @@ static furrow_status fill(furrow_replica *replica, furrow_error *err)
         if (missing > FILL_AT_ONCE) missing = FILL_AT_ONCE;
         for (uint64_t i = 0; status == FURROW_OK && i < missing; i++)
             status = furrow_link_publish(replica->link, &out, err);
-        if (status == FURROW_OK) status = furrow_link_flush(replica->link, soon(), err);
+        if (status == FURROW_OK) status = furrow_link_flush(replica->link, furrow_replica_soon(), err);
         if (status == FURROW_OK) status = look_again(replica, err);
         if (status == FURROW_OK && sight->stream.last_seq == from) furrow_task_sleep_ms(10);
     }
@@ -223,8 +220,8 @@ static furrow_status find_fork(furrow_replica *replica, rescue *job, furrow_erro
         furrow_js_stored event;
         uint64_t middle = low + (high - low + 1) / 2;
         furrow_arena_reset(arena);
-        furrow_status status =
-            furrow_js_get_next(replica->link, replica->stream, subjects, middle, soon(), arena, &event, err);
+        furrow_status status = furrow_js_get_next(replica->link, replica->stream, subjects, middle,
+                                                  furrow_replica_soon(), arena, &event, err);
         if (status != FURROW_OK && status != FURROW_NOT_FOUND)
             return furrow_wrap(err, "look at an event of %s", replica->stream);
         if (status == FURROW_OK && event.sequence <= high && event.timestamp_ns <= marker->dated_ns) {
@@ -282,7 +279,7 @@ static furrow_status rescue_one(rescue *job, const furrow_walked *walked, furrow
 {
     furrow_rescued outcome = {.superseded = false};
     const furrow_replica_options *options = &job->replica->options;
-    (void)furrow_task_set_deadline(furrow_clock_now_ns() + RESCUE_MS * FURROW_NS_PER_MS);
+    (void)furrow_task_set_deadline(furrow_clock_in_ms(RESCUE_MS));
     furrow_status status =
         options->republish(options->user, options->own, walked->id, &walked->record, &job->log, &outcome, err);
     if (status == FURROW_OK && outcome.superseded)

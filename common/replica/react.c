@@ -114,7 +114,7 @@ static furrow_status call_handler(reactor_slot *slot, furrow_error *err)
 static void wait_until(reactor_slot *slot, uint64_t ms)
 {
     slot->state = SLOT_WAITING;
-    slot->due_ns = furrow_clock_now_ns() + ms * FURROW_NS_PER_MS;
+    slot->due_ns = furrow_clock_in_ms(ms);
 }
 
 static uint64_t hash_of_change(const reactor_slot *slot)

@@ -40,7 +40,7 @@ void furrow_replica_rest(furrow_replica *replica, furrow_waiter **slot, uint64_t
     if (replica->stopping) return;
     furrow_waiter waiter = furrow_waiter_make();
     *slot = &waiter;
-    (void)furrow_wait(&waiter, furrow_clock_now_ns() + ms * FURROW_NS_PER_MS);
+    (void)furrow_wait(&waiter, furrow_clock_in_ms(ms));
     *slot = NULL;
 }
 
@@ -70,10 +70,9 @@ bool furrow_replica_is_first_letter(furrow_replica *replica, uint64_t sequence)
 
 furrow_status furrow_replica_bury(furrow_replica *replica, furrow_deadletter letter, furrow_error *err)
 {
-    uint64_t deadline = furrow_clock_now_ns() + FURROW_REPLICA_CALL_MS * FURROW_NS_PER_MS;
     letter.service = replica->options.service;
     letter.stream = replica->stream;
-    furrow_status status = furrow_deadletter_put(replica->link, &letter, deadline, err);
+    furrow_status status = furrow_deadletter_put(replica->link, &letter, furrow_replica_soon(), err);
     if (status == FURROW_OK) furrow_replica_note_letter(replica, letter.event, letter.reason);
     return status;
 }

@@ -138,7 +138,7 @@ static size_t list_served(const furrow_replica *replica, int generations[FURROW_
 void furrow_steward_spread(furrow_replica *replica, const char *id, uint64_t version)
 {
     int generations[FURROW_GENERATIONS_MAX];
-    uint64_t versions[FURROW_GENERATIONS_MAX], until_ns = furrow_clock_now_ns() + SPREAD_MS * FURROW_NS_PER_MS;
+    uint64_t versions[FURROW_GENERATIONS_MAX], until_ns = furrow_clock_in_ms(SPREAD_MS);
     size_t count = replica->beside.alone ? 0 : list_served(replica, generations);
     uint64_t deadline_ns = furrow_task_deadline();
     if (deadline_ns != FURROW_NEVER && deadline_ns - ANSWER_NS < until_ns) until_ns = deadline_ns - ANSWER_NS;

@@ -193,7 +193,7 @@ static void remember(furrow_call *call, const char *name, const ProtobufCMessage
     if (call->versions_cut || !list_subjects(call, of, &what.of_count)) return;
     what.value = pack_result(call, name, response);
     if (!what.value.data) return;
-    uint64_t deadline = furrow_task_set_deadline(furrow_clock_now_ns() + REMEMBER_MS * FURROW_NS_PER_MS);
+    uint64_t deadline = furrow_task_set_deadline(furrow_clock_in_ms(REMEMBER_MS));
     (void)!furrow_store_remember(options->store, &what, REMEMBER_S, &call->served->server->results, NULL);
     (void)furrow_task_set_deadline(deadline);
 }

@@ -18,7 +18,7 @@ bool furrow_assembly_is_gone(void *user, const char *instance)
     int len = snprintf(subject, sizeof subject, "furrow.v1.Health.%s.%s", service->definition->name, instance);
     if (len < 0 || (size_t)len >= sizeof subject || !furrow_link_connected(service->link)) return false;
     furrow_status status = furrow_link_request(service->link, &(furrow_outgoing){.subject = subject},
-                                               furrow_clock_now_ns() + ASK_MS * FURROW_NS_PER_MS, &reply, &err);
+                                               furrow_clock_in_ms(ASK_MS), &reply, &err);
     bool same = furrow_link_connected(service->link) && furrow_link_reconnects(service->link) == reconnects;
     return same && status == FURROW_UNAVAILABLE && strstr(err.text, "no responders") != NULL;
 }

@@ -79,7 +79,7 @@ static furrow_replica *find_replica(const furrow_service *service, const char *s
 static furrow_status restore(furrow_replica *replica, bool accept, uint64_t *version, furrow_error *err)
 {
     bool needed = false;
-    uint64_t deadline_ns = furrow_clock_now_ns() + REPLAY_MS * FURROW_NS_PER_MS;
+    uint64_t deadline_ns = furrow_clock_in_ms(REPLAY_MS);
     furrow_status status = furrow_replica_restore(replica, accept, &needed, deadline_ns, err);
     *version = needed;
     return status;
@@ -88,7 +88,7 @@ static furrow_status restore(furrow_replica *replica, bool accept, uint64_t *ver
 /* All that is kept, or what @subject names. */
 static furrow_status rebuild(furrow_replica *replica, const char *subject, uint64_t *version, furrow_error *err)
 {
-    uint64_t deadline_ns = furrow_clock_now_ns() + REPLAY_MS * FURROW_NS_PER_MS;
+    uint64_t deadline_ns = furrow_clock_in_ms(REPLAY_MS);
     *version = 0;
     return subject[0] ? furrow_replica_reread(replica, subject, deadline_ns, version, err)
                       : furrow_replica_rebuild(replica, deadline_ns, err);
@@ -116,7 +116,7 @@ static furrow_status replay(furrow_letters *letters, furrow_bytes request, uint6
     if (!replica)
         return furrow_fail(err, FURROW_FAILED_PRECONDITION, "%s keeps nothing of stream %.64s (any more)",
                            service->definition->name, stream);
-    uint64_t deadline_ns = furrow_clock_now_ns() + REPLAY_MS * FURROW_NS_PER_MS;
+    uint64_t deadline_ns = furrow_clock_in_ms(REPLAY_MS);
     (void)furrow_task_set_deadline(deadline_ns);
     furrow_status status = whole  ? restore(replica, accept, version, err)
                            : anew ? rebuild(replica, subject, version, err)

@@ -111,7 +111,7 @@ static void run_until_stopped(furrow_service *service)
 {
     uint64_t every_ms = OPEN_EVERY_MS;
     uint64_t trimmed_ns = furrow_clock_now_ns();
-    while (!furrow_wait(&service->stopping, furrow_clock_now_ns() + every_ms * FURROW_NS_PER_MS)) {
+    while (!furrow_wait(&service->stopping, furrow_clock_in_ms(every_ms))) {
         furrow_assembly_report(service);
         if (furrow_clock_now_ns() - trimmed_ns >= TRIM_EVERY_NS) {
             furrow_server_trim(service->server);

@@ -26,7 +26,7 @@ furrow_status furrow_owners_republish(void *service, const furrow_entity_contrac
     furrow_republished done;
     furrow_republish_log known = {
         .newest = log->newest, .dated = log->dated, .dated_ns = log->dated_ns, .since = log->since};
-    uint64_t deadline_ns = furrow_clock_now_ns() + REPUBLISH_MS * FURROW_NS_PER_MS;
+    uint64_t deadline_ns = furrow_clock_in_ms(REPUBLISH_MS);
     furrow_status status =
         furrow_entity_republish(furrow_service_entity(service, own), id, record, &known, deadline_ns, &done, err);
     if (status != FURROW_OK) return status;

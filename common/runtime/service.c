@@ -570,5 +570,5 @@ furrow_client *furrow_service_client(furrow_service *service)
 
 furrow_command furrow_service_command(uint64_t ms)
 {
-    return (furrow_command){.deadline_ns = furrow_clock_now_ns() + ms * FURROW_NS_PER_MS};
+    return (furrow_command){.deadline_ns = furrow_clock_in_ms(ms)};
 }

@@ -98,10 +98,6 @@ furrow_status furrow_record_read_unverified(furrow_table *table, const char *id,
 furrow_status furrow_record_find_unlisted(furrow_table *table, const char *id, furrow_bytes body, furrow_arena *arena,
                                           const char **field, furrow_error *err) FURROW_MUST_USE;
 
-/* Of the list of ids (above) what follows its element *@at: some ids, repeated ones too, in @arena; *count 0: the end. */
-furrow_status furrow_record_next_ids(furrow_table *table, uint64_t *at, furrow_arena *arena, char ***ids, size_t *count,
-                                     furrow_error *err) FURROW_MUST_USE;
-
 /* The versioned upsert, in bulk. Later writes of one id in @writes win over earlier ones by version. */
 typedef struct furrow_record_write {
     furrow_bytes id;
@@ -150,6 +146,9 @@ typedef struct furrow_walk {
 } furrow_walk;
 furrow_status furrow_record_walk(furrow_table *table, furrow_walk *walk, furrow_arena *arena, furrow_walked **out,
                                  size_t *count, furrow_error *err) FURROW_MUST_USE;
+/* The same without the records: those are left as if there were none. */
+furrow_status furrow_record_walk_ids(furrow_table *table, furrow_walk *walk, furrow_arena *arena, furrow_walked **out,
+                                     size_t *count, furrow_error *err) FURROW_MUST_USE;
 
 /* Pending reactions: (old, new) since the last one handled. */
 typedef struct furrow_record_reaction {

@@ -1,19 +1,15 @@
 /*
- * See scan.h. Three passes: the list of ids, which may name one twice (its tombstone expired, and it came back), sorted
- * sample. May depend on: store.
+ * See scan.h. Three passes: the list of ids, sorted, as it may name one twice (its tombstone expired, and it came back);
+ * the records; the memory of a sample. May depend on: store.
  */
 #include "store/scan.h"
 
-#include "base/id.h"
 #include "store/table.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-enum {
-    ELEMENTS = 200, /* of the list, each up to FURROW_RECORD_BATCH ids */
-    PAGE = 500,     /* records of one MGET */
-};
+enum { PAGE = 500 }; /* records of one MGET */
 #define ANSWER_BYTES ((size_t)1 << 30)
 
 typedef struct id_list {
@@ -32,7 +28,7 @@ typedef struct scan {
 
 /* ---- ids ---- */
 
-static furrow_status add_id(id_list *list, const char *id, size_t len, furrow_error *err)
+static furrow_status add_id(id_list *list, const char *id, furrow_error *err)
 {
     if (list->count == list->capacity) {
         size_t capacity = list->capacity ? 2 * list->capacity : 1024;
@@ -41,23 +37,10 @@ static furrow_status add_id(id_list *list, const char *id, size_t len, furrow_er
         list->ids = grown;
         list->capacity = capacity;
     }
-    char *copy = strndup(id, len);
+    char *copy = strdup(id);
     if (!copy) return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "out of memory");
     list->ids[list->count++] = copy;
     return FURROW_OK;
-}
-
-static furrow_status add_ids(id_list *list, furrow_bytes joined, furrow_error *err)
-{
-    const char *at = joined.data, *end = at ? at + joined.len : at;
-    furrow_status status = FURROW_OK;
-    while (at < end && status == FURROW_OK) {
-        const char *space = memchr(at, ' ', (size_t)(end - at));
-        size_t len = (size_t)((space ? space : end) - at);
-        if (furrow_id_valid(at, len)) status = add_id(list, at, len, err);
-        at += len + 1;
-    }
-    return status;
 }
 
 static int compare_ids(const void *a, const void *b)
@@ -80,22 +63,14 @@ static void keep_unique(id_list *list)
 
 static furrow_status read_ids(scan *on, id_list *list, furrow_error *err)
 {
-    furrow_value answer = {.count = ELEMENTS};
-    for (uint64_t first = 0; answer.count == ELEMENTS; first += ELEMENTS) {
-        char from[24], to[24];
-        snprintf(from, sizeof from, "%llu", (unsigned long long)first);
-        snprintf(to, sizeof to, "%llu", (unsigned long long)first + ELEMENTS - 1);
-        const furrow_bytes argv[] = {FURROW_BYTES_LITERAL("LRANGE"), on->table->ids_key, furrow_bytes_of(from),
-                                     furrow_bytes_of(to)};
+    furrow_walk walk = {0};
+    furrow_walked *page;
+    size_t count = 1;
+    while (count > 0) {
         furrow_arena_reset(on->arena);
-        furrow_status status = furrow_store_command(on->table->store, argv, 4, on->arena, &answer, err);
+        furrow_status status = furrow_record_walk_ids(on->table, &walk, on->arena, &page, &count, err);
+        for (size_t i = 0; status == FURROW_OK && i < count; i++) status = add_id(list, page[i].id, err);
         if (status != FURROW_OK) return status;
-        if (answer.kind != FURROW_VALUE_LIST)
-            return furrow_fail(err, FURROW_INTERNAL, "redis: LRANGE answered no list");
-        for (size_t i = 0; i < answer.count; i++) {
-            status = add_ids(list, answer.items[i].text, err);
-            if (status != FURROW_OK) return status;
-        }
     }
     keep_unique(list);
     return FURROW_OK;

@@ -86,14 +86,22 @@ static furrow_status next_ids(furrow_table *table, furrow_walk *walk, furrow_are
     return FURROW_OK;
 }
 
-furrow_status furrow_record_walk(furrow_table *table, furrow_walk *walk, furrow_arena *arena, furrow_walked **out,
-                                 size_t *count, furrow_error *err)
+furrow_status furrow_record_walk_ids(furrow_table *table, furrow_walk *walk, furrow_arena *arena, furrow_walked **out,
+                                     size_t *count, furrow_error *err)
 {
     furrow_walked *list = furrow_arena_alloc(arena, ROOM * sizeof *list);
     if (!list) return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "no memory for a page of records");
     furrow_status status = next_ids(table, walk, arena, list, count, err);
-    if (!status && *count > 0) status = read_records(table, list, *count, arena, err);
-    if (status) return furrow_wrap(err, "records of %s", table->options.entity);
+    if (status) return furrow_wrap(err, "ids of %s", table->options.entity);
     *out = list;
     return FURROW_OK;
+}
+
+furrow_status furrow_record_walk(furrow_table *table, furrow_walk *walk, furrow_arena *arena, furrow_walked **out,
+                                 size_t *count, furrow_error *err)
+{
+    furrow_status status = furrow_record_walk_ids(table, walk, arena, out, count, err);
+    if (status || *count == 0) return status;
+    status = read_records(table, *out, *count, arena, err);
+    return status ? furrow_wrap(err, "records of %s", table->options.entity) : FURROW_OK;
 }

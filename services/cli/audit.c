@@ -82,7 +82,7 @@ static furrow_status name_suspect(audit_table *table, ledger_entry *entry, bool 
     furrow_bytes id;
     *known = entry->id != NULL;
     if (*known) return FURROW_OK;
-    uint64_t deadline_ns = furrow_clock_now_ns() + AUDIT_ASK_MS * FURROW_NS_PER_MS;
+    uint64_t deadline_ns = furrow_clock_in_ms(AUDIT_ASK_MS);
     furrow_arena_reset(table->arena);
     furrow_status status =
         furrow_js_get(table->tool->link, table->stream, entry->version, deadline_ns, table->arena, &event, err);
@@ -273,7 +273,7 @@ furrow_store *audit_connect_redis(cli *tool)
         cli_fail_error(tool, "FURROW_REDIS_URL", &err);
         return NULL;
     }
-    if (furrow_store_wait_connected(store, furrow_clock_now_ns() + CONNECT_MS * FURROW_NS_PER_MS)) return store;
+    if (furrow_store_wait_connected(store, furrow_clock_in_ms(CONNECT_MS))) return store;
     cli_fail(tool, 1, "no Redis at %s: %s (FURROW_REDIS_URL says where it is)", url, furrow_store_last_error(store));
     furrow_store_destroy(store);
     return NULL;

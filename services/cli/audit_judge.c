@@ -78,7 +78,7 @@ static furrow_status view_log(audit_table *table, audit_view *view, furrow_error
     furrow_status status = furrow_subject_of_entity(table->entity, view->id, subject, err);
     while (status == FURROW_OK) {
         furrow_bytes id, body;
-        uint64_t deadline_ns = furrow_clock_now_ns() + AUDIT_ASK_MS * FURROW_NS_PER_MS;
+        uint64_t deadline_ns = furrow_clock_in_ms(AUDIT_ASK_MS);
         status = furrow_js_get_next(table->tool->link, table->stream, subject, event.sequence + 1, deadline_ns,
                                     table->arena, &event, err);
         if (status != FURROW_OK) break;
@@ -338,7 +338,7 @@ static furrow_status mend_by_service(audit_table *table, const audit_view *view,
     snprintf(body, sizeof body, "{\"stream\":\"%s\",\"subject\":\"%s.%s\",\"kind\":\"event\"}", table->stream,
              table->entity, view->id);
     furrow_outgoing out = {.subject = subject, .data = furrow_bytes_of(body)};
-    uint64_t deadline_ns = furrow_clock_now_ns() + REPLAY_MS * FURROW_NS_PER_MS;
+    uint64_t deadline_ns = furrow_clock_in_ms(REPLAY_MS);
     furrow_status status = furrow_link_request(table->tool->link, &out, deadline_ns, &reply, err);
     if (status != FURROW_OK) return furrow_wrap(err, "%s itself applies it, and must run", table->service);
     return furrow_client_reply_status(reply, err);

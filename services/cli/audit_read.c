@@ -167,7 +167,7 @@ static furrow_status follow_end(audit_table *table, const furrow_value *values, 
         if (version > newest) newest = version;
     }
     if (newest <= table->end) return FURROW_OK;
-    uint64_t deadline_ns = furrow_clock_now_ns() + AUDIT_ASK_MS * FURROW_NS_PER_MS;
+    uint64_t deadline_ns = furrow_clock_in_ms(AUDIT_ASK_MS);
     furrow_status status = furrow_js_stream_info(table->tool->link, table->stream, deadline_ns, &state, err);
     if (status == FURROW_OK && state.last_seq > table->end) table->end = state.last_seq;
     return status;
@@ -214,7 +214,7 @@ static furrow_status on_events(void *arg, const furrow_js_stored *events, size_t
 static furrow_status read_log(audit_table *table, furrow_error *err)
 {
     furrow_js_stream_state state;
-    uint64_t deadline_ns = furrow_clock_now_ns() + AUDIT_ASK_MS * FURROW_NS_PER_MS;
+    uint64_t deadline_ns = furrow_clock_in_ms(AUDIT_ASK_MS);
     furrow_status status = furrow_js_stream_info(table->tool->link, table->stream, deadline_ns, &state, err);
     if (status != FURROW_OK) return furrow_wrap(err, "stream %s", table->stream);
     table->frozen = table->end = state.last_seq;

@@ -43,8 +43,7 @@ static int call(cli *tool, const furrow_outgoing *out, uint64_t timeout_ms)
 {
     furrow_error err;
     FURROW_AUTO(furrow_msg) reply = NULL;
-    furrow_status status =
-        furrow_link_request(tool->link, out, furrow_clock_now_ns() + timeout_ms * FURROW_NS_PER_MS, &reply, &err);
+    furrow_status status = furrow_link_request(tool->link, out, furrow_clock_in_ms(timeout_ms), &reply, &err);
     if (status != FURROW_OK) return cli_fail_error(tool, "call", &err);
     if (furrow_msg_has_headers(reply)) furrow_msg_each_header(reply, print_header, NULL);
     if (reply->data.len > 0) printf("%.*s\n", (int)reply->data.len, (const char *)reply->data.data);

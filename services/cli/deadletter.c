@@ -39,11 +39,6 @@ typedef struct outcome {
 
 typedef outcome settle_fn(cli *tool, const options *with, const letter *what);
 
-static uint64_t soon(void)
-{
-    return furrow_clock_now_ns() + ASK_MS * FURROW_NS_PER_MS;
-}
-
 /* ---- output ---- */
 
 static void json_name(furrow_buffer *out, const char *service, uint64_t at)
@@ -124,7 +119,8 @@ static void print_newest(cli *tool, const options *with, const letter *what)
     if (!arena || !entity) return;
     furrow_status status = letter_turn_to(tool, with->choice.single, entity->stream, entity->owner, &err);
     if (status == FURROW_OK)
-        status = furrow_js_get_last(tool->link, entity->stream, what->subject, soon(), arena, &newest, &err);
+        status = furrow_js_get_last(tool->link, entity->stream, what->subject, furrow_clock_in_ms(ASK_MS), arena,
+                                    &newest, &err);
     if (status == FURROW_OK)
         printf("newest state   %" PRIu64 "%s\n", newest.sequence, newest.data.len == 0 ? ", a deletion" : "");
     else if (status == FURROW_NOT_FOUND || status == FURROW_INVALID_ARGUMENT)
@@ -182,7 +178,9 @@ static int show(cli *tool, const options *with)
 static furrow_status take_away(cli *tool, const options *with, const letter *what, bool *was_there, furrow_error *err)
 {
     furrow_status status = letter_turn_to(tool, with->choice.single, FURROW_DEADLETTER_LOG, what->service, err);
-    return status == FURROW_OK ? furrow_deadletter_remove(tool->link, what->at, soon(), was_there, err) : status;
+    return status == FURROW_OK
+               ? furrow_deadletter_remove(tool->link, what->at, furrow_clock_in_ms(ASK_MS), was_there, err)
+               : status;
 }
 
 static outcome discard_one(cli *tool, const options *with, const letter *what)
@@ -201,8 +199,8 @@ static furrow_status ask_once(cli *tool, const letter *what, furrow_bytes body, 
     FURROW_AUTO(furrow_arena) arena = furrow_arena_create(0);
     if (!arena) return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "out of memory");
     snprintf(subject, sizeof subject, "furrow.v1.Replay.%s", what->service);
-    furrow_status status =
-        furrow_link_request(tool->link, &(furrow_outgoing){.subject = subject, .data = body}, soon(), &reply, err);
+    furrow_status status = furrow_link_request(tool->link, &(furrow_outgoing){.subject = subject, .data = body},
+                                               furrow_clock_in_ms(ASK_MS), &reply, err);
     /* Before nats-server 2.10 nobody is told across accounts that a service is gone. */
     if (status == FURROW_UNAVAILABLE || status == FURROW_DEADLINE_EXCEEDED)
         return furrow_wrap(err, "%s itself applies it, and must run", what->service);

@@ -48,7 +48,7 @@ static furrow_status ask_owner(erase_look *look, const furrow_method_contract *m
     FURROW_AUTO(furrow_msg) reply = NULL;
     snprintf(body, sizeof body, "{\"id\":\"%s\"}", look->id);
     furrow_outgoing out = {.subject = method->subject, .data = furrow_bytes_of(body)};
-    uint64_t deadline_ns = furrow_clock_now_ns() + CALL_MS * FURROW_NS_PER_MS;
+    uint64_t deadline_ns = furrow_clock_in_ms(CALL_MS);
     furrow_status status = furrow_link_request(look->tool->link, &out, deadline_ns, &reply, err);
     return status == FURROW_OK ? furrow_client_reply_status(reply, err) : status;
 }

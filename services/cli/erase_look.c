@@ -18,11 +18,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static uint64_t soon(void)
-{
-    return furrow_clock_now_ns() + AUDIT_ASK_MS * FURROW_NS_PER_MS;
-}
-
 static void say(erase_look *self, const char *where, bool left, const char *format, ...) FURROW_PRINTF(4, 5);
 static void say(erase_look *self, const char *where, bool left, const char *format, ...)
 {
@@ -47,8 +42,8 @@ static furrow_status look_into_log(erase_look *self, const furrow_entity_contrac
     furrow_status status = letter_turn_to(self->tool, self->single, entity->stream, entity->owner, err);
     if (status == FURROW_OK) status = furrow_subject_of_entity(entity->name, self->id, subject, err);
     while (status == FURROW_OK) {
-        status = furrow_js_get_next(self->tool->link, entity->stream, subject, event.sequence + 1, soon(), self->arena,
-                                    &event, err);
+        status = furrow_js_get_next(self->tool->link, entity->stream, subject, event.sequence + 1,
+                                    furrow_clock_in_ms(AUDIT_ASK_MS), self->arena, &event, err);
         if (status != FURROW_OK) break;
         bool deletion = event.data.len == 0 && furrow_js_stored_check_deletion(&event, entity->name, entity->owner,
                                                                                self->arena, NULL) == FURROW_OK;
@@ -143,7 +138,8 @@ static furrow_status take_letters(erase_look *self, const letter letters[], size
         bool was_there;
         status = letter_turn_to(self->tool, self->single, FURROW_DEADLETTER_LOG, letters[i].service, err);
         if (status == FURROW_OK)
-            status = furrow_deadletter_remove(self->tool->link, letters[i].at, soon(), &was_there, err);
+            status = furrow_deadletter_remove(self->tool->link, letters[i].at, furrow_clock_in_ms(AUDIT_ASK_MS),
+                                              &was_there, err);
     }
     return status;
 }

@@ -44,7 +44,7 @@ static bool service_subject(const char *service, const char *instance, char subj
 static int ask_all(cli *tool, const char *const services[], size_t count, int64_t wait_s)
 {
     uint64_t until = furrow_clock_now_ns() + (uint64_t)wait_s * FURROW_NS_PER_S;
-    uint64_t connected_by = furrow_clock_now_ns() + CONNECT_MS * FURROW_NS_PER_MS;
+    uint64_t connected_by = furrow_clock_in_ms(CONNECT_MS);
     if (!cli_link(tool)) return tool->exit_code;
     if (!furrow_link_wait_connected(tool->link, until > connected_by ? until : connected_by))
         return cli_fail(tool, 1, "no NATS at %s: %s (FURROW_NATS_URL says where it is)", tool->config.nats_url,
@@ -54,7 +54,7 @@ static int ask_all(cli *tool, const char *const services[], size_t count, int64_
         bool serves;
         if (!service_subject(services[i], NULL, subject))
             return cli_fail(tool, 2, "%s: no service's name", services[i]);
-        while ((void)ask(tool, subject, furrow_clock_now_ns() + ASK_MS * FURROW_NS_PER_MS, text, &serves),
+        while ((void)ask(tool, subject, furrow_clock_in_ms(ASK_MS), text, &serves),
                !serves && furrow_clock_now_ns() < until)
             furrow_task_sleep_ms(AGAIN_MS);
         printf("%-10s %s\n", services[i], text);

@@ -182,7 +182,7 @@ static int tell_all(teller *self, const char *id)
     furrow_status status = furrow_subject_of_entity(self->entity->name, id, subject, &err);
     if (status != FURROW_OK) return cli_fail(tool, 2, "%s", err.text);
     while (status == FURROW_OK && !tool->exit_code) {
-        uint64_t deadline_ns = furrow_clock_now_ns() + ASK_MS * FURROW_NS_PER_MS;
+        uint64_t deadline_ns = furrow_clock_in_ms(ASK_MS);
         status = furrow_js_get_next(tool->link, self->entity->stream, subject, event.sequence + 1, deadline_ns,
                                     self->arena, &event, &err);
         if (status == FURROW_OK) tell_event(self, &event);

@@ -23,11 +23,6 @@ typedef struct finding {
     size_t count, capacity;
 } finding;
 
-static uint64_t soon(void)
-{
-    return furrow_clock_now_ns() + ASK_MS * FURROW_NS_PER_MS;
-}
-
 furrow_status letter_turn_to(cli *tool, bool single, const char *stream, const char *service, furrow_error *err)
 {
     return single ? FURROW_OK : furrow_js_import(tool->link, stream, service, err);
@@ -135,7 +130,8 @@ static furrow_status read_account(cli *tool, finding *self, const char *service,
 {
     furrow_js_stream_state state;
     furrow_status status = letter_turn_to(tool, self->choice->single, FURROW_DEADLETTER_LOG, service, err);
-    if (status == FURROW_OK) status = furrow_js_stream_info(tool->link, FURROW_DEADLETTER_LOG, soon(), &state, err);
+    if (status == FURROW_OK)
+        status = furrow_js_stream_info(tool->link, FURROW_DEADLETTER_LOG, furrow_clock_in_ms(ASK_MS), &state, err);
     if (status == FURROW_NOT_FOUND) return furrow_wrap(err, "no stream of dead letters: run `furrow provision`");
     if (status != FURROW_OK || state.messages == 0) return status;
     furrow_js_read_options options = {
@@ -181,9 +177,10 @@ furrow_status letter_get(cli *tool, const char *name, bool single, furrow_arena 
     if (!cli_has_service(service))
         return furrow_fail(err, FURROW_INVALID_ARGUMENT, "no contract here has a service %s", service);
     furrow_status status = letter_turn_to(tool, single, FURROW_DEADLETTER_LOG, service, err);
-    if (status == FURROW_OK) status = furrow_js_get(tool->link, FURROW_DEADLETTER_LOG, at, soon(), arena, &stored, err);
+    if (status == FURROW_OK)
+        status = furrow_js_get(tool->link, FURROW_DEADLETTER_LOG, at, furrow_clock_in_ms(ASK_MS), arena, &stored, err);
     if (status == FURROW_NOT_FOUND) {
-        status = furrow_js_stream_info(tool->link, FURROW_DEADLETTER_LOG, soon(), &state, err);
+        status = furrow_js_stream_info(tool->link, FURROW_DEADLETTER_LOG, furrow_clock_in_ms(ASK_MS), &state, err);
         if (status != FURROW_OK) return status;
         return at > state.last_seq ? furrow_fail(err, FURROW_INVALID_ARGUMENT, "there has been no such letter yet")
                                    : furrow_fail(err, FURROW_NOT_FOUND, "it is not there any more");

@@ -209,7 +209,7 @@ bool cli_connect(cli *tool)
     tool->client = furrow_client_create(tool->link, NULL, &err);
     if (!tool->client)
         cli_fail_error(tool, "connect", &err);
-    else if (!furrow_link_wait_connected(tool->link, furrow_clock_now_ns() + CONNECT_MS * FURROW_NS_PER_MS))
+    else if (!furrow_link_wait_connected(tool->link, furrow_clock_in_ms(CONNECT_MS)))
         cli_fail(tool, 1, "no NATS at %s: %s (FURROW_NATS_URL says where it is)", tool->config.nats_url,
                  furrow_link_last_error(tool->link));
     else

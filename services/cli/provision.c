@@ -130,7 +130,7 @@ static furrow_status load_functions(cli *tool, const char *url, uint64_t wait_ms
         err);
     if (!store) return furrow_wrap(err, "FURROW_REDIS_URL");
     furrow_status status;
-    if (!furrow_store_wait_connected(store, furrow_clock_now_ns() + wait_ms * FURROW_NS_PER_MS))
+    if (!furrow_store_wait_connected(store, furrow_clock_in_ms(wait_ms)))
         status = furrow_fail(err, FURROW_UNAVAILABLE, "no Redis at %s: %s (FURROW_REDIS_URL says where it is)", url,
                              furrow_store_last_error(store));
     else if ((status = furrow_functions_load(store, &loaded, err)) != FURROW_OK)

@@ -59,8 +59,7 @@ static furrow_status ask(rebuild *self, char **version, furrow_error *err)
     if (self->id) snprintf(about, sizeof about, "%s.%s", self->entity, self->id);
     snprintf(body, sizeof body, "{\"stream\":\"%s\",\"subject\":\"%s\",\"kind\":\"rebuild\"}", self->stream, about);
     furrow_outgoing out = {.subject = subject, .data = furrow_bytes_of(body)};
-    furrow_status status =
-        furrow_link_request(self->tool->link, &out, furrow_clock_now_ns() + ASK_MS * FURROW_NS_PER_MS, &reply, err);
+    furrow_status status = furrow_link_request(self->tool->link, &out, furrow_clock_in_ms(ASK_MS), &reply, err);
     if (status == FURROW_OK) status = furrow_client_reply_status(reply, err);
     if (status != FURROW_OK) return status;
     if (!furrow_json_find_text(reply->data, "version", self->arena, version) ||
@@ -92,8 +91,7 @@ static void look(rebuild *self)
     furrow_outgoing out = {.subject = subject};
     furrow_arena_reset(self->arena);
     snprintf(self->state, sizeof self->state, "no answer");
-    if (furrow_link_request(self->tool->link, &out, furrow_clock_now_ns() + HEALTH_MS * FURROW_NS_PER_MS, &reply,
-                            &err) == FURROW_OK)
+    if (furrow_link_request(self->tool->link, &out, furrow_clock_in_ms(HEALTH_MS), &reply, &err) == FURROW_OK)
         (void)furrow_json_each(reply->data, "replicas", on_replica, self);
 }
 

@@ -22,8 +22,7 @@ static furrow_status ask(cli *tool, const char *service, const char *stream, boo
     snprintf(body, sizeof body, "{\"stream\":\"%s\",\"subject\":\"\",\"kind\":\"%s\"}", stream,
              accept ? "accept" : "restore");
     furrow_outgoing out = {.subject = subject, .data = furrow_bytes_of(body)};
-    furrow_status status =
-        furrow_link_request(tool->link, &out, furrow_clock_now_ns() + ASK_MS * FURROW_NS_PER_MS, &reply, err);
+    furrow_status status = furrow_link_request(tool->link, &out, furrow_clock_in_ms(ASK_MS), &reply, err);
     if (status == FURROW_UNAVAILABLE || status == FURROW_DEADLINE_EXCEEDED)
         return furrow_wrap(err, "%s itself restores it, and must run", service);
     if (status == FURROW_OK) status = furrow_client_reply_status(reply, err);

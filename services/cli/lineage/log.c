@@ -23,7 +23,7 @@ static furrow_status ask_log(const lineage *all, const lineage_entity *entity, c
     else
         snprintf(subject, sizeof subject, "$JS.%s.API.%s.%s", entity->owner, verb, entity->stream);
     furrow_outgoing out = {.subject = subject, .data = furrow_bytes_of(body)};
-    return furrow_link_request(all->tool->link, &out, furrow_clock_now_ns() + ASK_MS * FURROW_NS_PER_MS, reply, err);
+    return furrow_link_request(all->tool->link, &out, furrow_clock_in_ms(ASK_MS), reply, err);
 }
 
 static void note_failure(lineage *all, const lineage_entity *entity, const furrow_error *err)

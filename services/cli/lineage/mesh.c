@@ -212,8 +212,7 @@ static void ask_health(questions *of, const char *service, const char *id)
     *asked = (question){of, service};
     snprintf(subject, sizeof subject, "furrow.v1.Health.%s%s%s", service, id ? "." : "", id ? id : "");
     if (furrow_link_request_async(of->all->tool->link, &(furrow_outgoing){.subject = subject},
-                                  furrow_clock_now_ns() + HEALTH_MS * FURROW_NS_PER_MS, on_health, asked,
-                                  &err) == FURROW_OK)
+                                  furrow_clock_in_ms(HEALTH_MS), on_health, asked, &err) == FURROW_OK)
         of->open++;
     else
         lineage_note(of->all, true, "%s cannot be asked how it is: %s", service, err.text);

@@ -139,7 +139,7 @@ static bool look_at(lineage *all, const char *url)
         &err);
     looking at = {.all = all, .store = store, .url = url};
     if (!store) return lineage_note(all, true, "FURROW_REDIS_URL: %s", err.text), false;
-    at.gone = !furrow_store_wait_connected(store, furrow_clock_now_ns() + CONNECT_MS * FURROW_NS_PER_MS);
+    at.gone = !furrow_store_wait_connected(store, furrow_clock_in_ms(CONNECT_MS));
     if (at.gone)
         lineage_note(all, true, "no Redis at %s: %s (FURROW_REDIS_URL, FURROW_REDIS_USER, FURROW_REDIS_PASSWORD_FILE)",
                      url, furrow_store_last_error(store));
