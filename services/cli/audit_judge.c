@@ -5,11 +5,11 @@
  */
 #include "cli/audit.h"
 #include "cli/diff.h"
+#include "cli/replay.h"
 
 #include "base/buffer.h"
 #include "base/clock.h"
 #include "store/index.h"
-#include "wire/json.h"
 #include "wire/message.h"
 #include "wire/subject.h"
 
@@ -20,7 +20,6 @@
 #define VERSION_BYTES AUDIT_VERSION_BYTES
 #define DETAIL_MAX    600
 #define ENTRIES_MAX   64
-#define REPLAY_MS     7000
 
 /* What should be, and what is. Bodies live in the table's arena. */
 typedef struct audit_view {
@@ -332,16 +331,10 @@ static furrow_status mend_here(audit_table *table, const audit_view *view, furro
 
 static furrow_status mend_by_service(audit_table *table, const audit_view *view, furrow_error *err)
 {
-    char subject[FURROW_SUBJECT_MAX], body[2 * FURROW_SUBJECT_MAX];
-    FURROW_AUTO(furrow_msg) reply = NULL;
-    snprintf(subject, sizeof subject, "furrow.v1.Replay.%s", table->service);
-    snprintf(body, sizeof body, "{\"stream\":\"%s\",\"subject\":\"%s.%s\",\"kind\":\"event\"}", table->stream,
-             table->entity, view->id);
-    furrow_outgoing out = {.subject = subject, .data = furrow_bytes_of(body)};
-    uint64_t deadline_ns = furrow_clock_in_ms(REPLAY_MS);
-    furrow_status status = furrow_link_request(table->tool->link, &out, deadline_ns, &reply, err);
-    if (status != FURROW_OK) return furrow_wrap(err, "%s itself applies it, and must run", table->service);
-    return furrow_client_reply_status(reply, err);
+    char subject[FURROW_SUBJECT_MAX];
+    replay_request ask = {.service = table->service, .stream = table->stream, .subject = subject, .kind = "event"};
+    snprintf(subject, sizeof subject, "%s.%s", table->entity, view->id);
+    return replay_ask(table->tool, &ask, err);
 }
 
 static void mend(audit_table *table, audit_view *view)

@@ -6,11 +6,11 @@
 #include "cli/cli.h"
 #include "cli/contracts.h"
 #include "cli/letter.h"
+#include "cli/replay.h"
 #include "cli/text.h"
 
 #include "base/buffer.h"
 #include "base/clock.h"
-#include "base/number.h"
 #include "link/deadletter.h"
 #include "wire/json.h"
 
@@ -192,42 +192,18 @@ static outcome discard_one(cli *tool, const options *with, const letter *what)
     return end;
 }
 
-static furrow_status ask_once(cli *tool, const letter *what, furrow_bytes body, uint64_t *version, furrow_error *err)
-{
-    char subject[FURROW_SUBJECT_MAX], *text = NULL;
-    FURROW_AUTO(furrow_msg) reply = NULL;
-    FURROW_AUTO(furrow_arena) arena = furrow_arena_create(0);
-    if (!arena) return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "out of memory");
-    snprintf(subject, sizeof subject, "furrow.v1.Replay.%s", what->service);
-    furrow_status status = furrow_link_request(tool->link, &(furrow_outgoing){.subject = subject, .data = body},
-                                               furrow_clock_in_ms(ASK_MS), &reply, err);
-    /* Before nats-server 2.10 nobody is told across accounts that a service is gone. */
-    if (status == FURROW_UNAVAILABLE || status == FURROW_DEADLINE_EXCEEDED)
-        return furrow_wrap(err, "%s itself applies it, and must run", what->service);
-    if (status == FURROW_OK) status = furrow_client_reply_status(reply, err);
-    if (status != FURROW_OK) return status;
-    if (furrow_json_find_text(reply->data, "version", arena, &text) &&
-        furrow_number_parse(furrow_bytes_of(text), UINT64_MAX, version))
-        return FURROW_OK;
-    return furrow_fail(err, FURROW_INTERNAL, "what answered for %s is no service of Furrow", what->service);
-}
-
 /* The service applies it; while it is at as many as it may, again. */
 static furrow_status ask_service(cli *tool, const letter *what, uint64_t *version, furrow_error *err)
 {
-    furrow_buffer body;
     furrow_status status = FURROW_RESOURCE_EXHAUSTED;
     bool reaction = strcmp(what->kind, FURROW_DEADLETTER_REACTION) == 0;
-    furrow_buffer_init(&body, LINE_BYTES);
-    furrow_buffer_printf(&body, "{\"kind\":\"%s\"", reaction ? FURROW_DEADLETTER_REACTION : "event");
-    text_json(&body, "stream", what->stream);
-    text_json(&body, "subject", what->subject);
-    furrow_buffer_append_byte(&body, '}');
+    replay_request ask = {.service = what->service, .stream = what->stream, .subject = what->subject};
+    ask.kind = reaction ? FURROW_DEADLETTER_REACTION : "event";
     for (int i = 0; status == FURROW_RESOURCE_EXHAUSTED && i < TRIES; i++) {
         if (i > 0) furrow_task_sleep_ms(AGAIN_MS);
-        status = ask_once(tool, what, (furrow_bytes){body.data, body.len}, version, err);
+        status = replay_ask(tool, &ask, err);
     }
-    furrow_buffer_fini(&body);
+    *version = ask.version;
     return status;
 }
 

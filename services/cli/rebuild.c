@@ -7,19 +7,19 @@
 #include "base/clock.h"
 #include "base/id.h"
 #include "cli/contracts.h"
+#include "cli/replay.h"
 #include "wire/json.h"
 
 #include <string.h>
 #include <unistd.h>
 
-#define ASK_MS    6000
 #define HEALTH_MS 1000
 #define AGAIN_MS  200
 
 typedef struct rebuild {
     cli *tool;
     const char *service, *entity, *stream, *id;
-    char instance[FURROW_ID_MAX + 1];
+    replay_request asked;
     char state[32];
     int64_t position, goal;
     furrow_arena *arena;
@@ -51,24 +51,6 @@ static bool find(rebuild *self, const char *wanted)
     return self->entity != NULL;
 }
 
-static furrow_status ask(rebuild *self, char **version, furrow_error *err)
-{
-    char subject[FURROW_SUBJECT_MAX], body[512], about[FURROW_SUBJECT_MAX] = "", *instance = NULL;
-    FURROW_AUTO(furrow_msg) reply = NULL;
-    snprintf(subject, sizeof subject, "furrow.v1.Replay.%s", self->service);
-    if (self->id) snprintf(about, sizeof about, "%s.%s", self->entity, self->id);
-    snprintf(body, sizeof body, "{\"stream\":\"%s\",\"subject\":\"%s\",\"kind\":\"rebuild\"}", self->stream, about);
-    furrow_outgoing out = {.subject = subject, .data = furrow_bytes_of(body)};
-    furrow_status status = furrow_link_request(self->tool->link, &out, furrow_clock_in_ms(ASK_MS), &reply, err);
-    if (status == FURROW_OK) status = furrow_client_reply_status(reply, err);
-    if (status != FURROW_OK) return status;
-    if (!furrow_json_find_text(reply->data, "version", self->arena, version) ||
-        !furrow_json_find_text(reply->data, "id", self->arena, &instance))
-        return furrow_fail(err, FURROW_INTERNAL, "what answered for %s is no service of Furrow", self->service);
-    snprintf(self->instance, sizeof self->instance, "%s", instance);
-    return FURROW_OK;
-}
-
 static void on_replica(void *arg, furrow_bytes name, furrow_bytes value)
 {
     rebuild *self = arg;
@@ -87,7 +69,7 @@ static void look(rebuild *self)
     char subject[FURROW_SUBJECT_MAX];
     furrow_error err;
     FURROW_AUTO(furrow_msg) reply = NULL;
-    snprintf(subject, sizeof subject, "furrow.v1.Health.%s.%s", self->service, self->instance);
+    snprintf(subject, sizeof subject, "furrow.v1.Health.%s.%s", self->service, self->asked.instance);
     furrow_outgoing out = {.subject = subject};
     furrow_arena_reset(self->arena);
     snprintf(self->state, sizeof self->state, "no answer");
@@ -126,7 +108,7 @@ int cli_rebuild(cli *tool)
 {
     rebuild self = {.tool = tool, .stream = ""};
     int64_t wait_s = cli_option_number(tool, "--wait", 3600, 0, 86400);
-    char *version = NULL;
+    char about[FURROW_SUBJECT_MAX] = "";
     furrow_error err;
     if (!cli_arguments(tool, 2, 3)) return tool->exit_code;
     self.service = tool->argv[0];
@@ -139,8 +121,10 @@ int cli_rebuild(cli *tool)
     FURROW_REQUIRE(arena);
     self.arena = arena;
     if (!cli_connect(tool)) return tool->exit_code;
-    if (ask(&self, &version, &err) != FURROW_OK) return cli_fail_error(tool, self.service, &err);
+    if (self.id) snprintf(about, sizeof about, "%s.%s", self.entity, self.id);
+    self.asked = (replay_request){.service = self.service, .stream = self.stream, .subject = about, .kind = "rebuild"};
+    if (replay_ask(tool, &self.asked, &err) != FURROW_OK) return cli_fail_error(tool, self.service, &err);
     if (!self.id) return follow(&self, wait_s);
-    printf("%s %s of %s is version %s\n", self.entity, self.id, self.service, version);
+    printf("%s %s of %s is version %llu\n", self.entity, self.id, self.service, (unsigned long long)self.asked.version);
     return tool->exit_code;
 }

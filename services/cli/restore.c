@@ -6,32 +6,10 @@
 
 #include "base/clock.h"
 #include "cli/contracts.h"
+#include "cli/replay.h"
 #include "wire/json.h"
 
-#define ASK_MS   6000
 #define AGAIN_MS 100
-
-/* "1": it has begun; "0": there is nothing to do. */
-static furrow_status ask(cli *tool, const char *service, const char *stream, bool accept, bool *needed,
-                         furrow_error *err)
-{
-    char subject[FURROW_SUBJECT_MAX], body[256], *version = NULL;
-    FURROW_AUTO(furrow_msg) reply = NULL;
-    FURROW_AUTO(furrow_arena) arena = furrow_arena_create(0);
-    snprintf(subject, sizeof subject, "furrow.v1.Replay.%s", service);
-    snprintf(body, sizeof body, "{\"stream\":\"%s\",\"subject\":\"\",\"kind\":\"%s\"}", stream,
-             accept ? "accept" : "restore");
-    furrow_outgoing out = {.subject = subject, .data = furrow_bytes_of(body)};
-    furrow_status status = furrow_link_request(tool->link, &out, furrow_clock_in_ms(ASK_MS), &reply, err);
-    if (status == FURROW_UNAVAILABLE || status == FURROW_DEADLINE_EXCEEDED)
-        return furrow_wrap(err, "%s itself restores it, and must run", service);
-    if (status == FURROW_OK) status = furrow_client_reply_status(reply, err);
-    if (status != FURROW_OK) return status;
-    if (!furrow_json_find_text(reply->data, "version", arena, &version))
-        return furrow_fail(err, FURROW_INTERNAL, "what answered for %s is no service of Furrow", service);
-    *needed = strcmp(version, "0") != 0;
-    return FURROW_OK;
-}
 
 static void ask_each(cli *tool, const char *service, bool accept)
 {
@@ -39,15 +17,16 @@ static void ask_each(cli *tool, const char *service, bool accept)
         for (size_t i = 0; i < cli_contracts[f]->entity_count; i++) {
             const furrow_entity_contract *entity = cli_contracts[f]->entities[i];
             furrow_error err;
-            bool needed = false;
+            replay_request ask = {.service = service, .stream = entity->stream, .subject = ""};
+            ask.kind = accept ? "accept" : "restore";
             if (strcmp(entity->owner, service) != 0) continue;
-            if (ask(tool, service, entity->stream, accept, &needed, &err) != FURROW_OK)
+            if (replay_ask(tool, &ask, &err) != FURROW_OK)
                 cli_fail_error(tool, entity->stream, &err);
             else
                 printf("%-16s %s\n", entity->stream,
-                       !needed  ? "nothing to restore"
-                       : accept ? "the loss is accepted"
-                                : "is restored");
+                       ask.version == 0 ? "nothing to restore"
+                       : accept         ? "the loss is accepted"
+                                        : "is restored");
         }
 }
 

@@ -214,7 +214,7 @@ static void without_service(farm *f)
     farm_kill(f, FARM_TIMESHEET, 0);
     redis(f, "del 'timesheet:{Employee}:E1'");
     char *text = AUDIT(f, 1, "timesheet", "Employee", "--repair");
-    has(text, "timesheet itself applies it, and must run");
+    has(text, "timesheet itself does it, and must run");
     has(text, "1 wrong, not all repaired");
     farm_start(f, FARM_TIMESHEET, 0);
     farm_wait_ready(f, FARM_TIMESHEET);

@@ -184,7 +184,7 @@ static void newest(farm *f)
     ck_assert_int_eq(furrow_test_process_running(f->services[FARM_TIMESHEET][0]), 1);
     furrow_test_process_signal(f->services[FARM_TIMESHEET][0], 15);
     EVENTUALLY(!furrow_test_process_running(f->services[FARM_TIMESHEET][0]));
-    says(RUN(f, "replay", "timesheet/1"), 1, "timesheet itself applies it, and must run");
+    says(RUN(f, "replay", "timesheet/1"), 1, "timesheet itself does it, and must run");
     ck_assert(listed(f, 2));
     /* Mended by a state of the owner's own, and another on top of it, while nobody looks. */
     put(f, FARM_EMPLOYEE, "employee.v1.Employee.E1", furrow_bytes_of(employee(f, "E1", "Old")), NULL, 0);
