@@ -7,9 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { POINTS = 16 };
-
 #ifdef FURROW_FAULT_POINTS
+
+enum { POINTS = 16 };
 
 /* How often each has been asked for; they are few, and their names are literals. */
 static unsigned *count_of(const char *name)

@@ -1,9 +1,9 @@
 /*
  * What the server says beside the messages. That it is about to end: then we leave it in time. And what it refuses us
- * while the connection stays, permission violations above all: it is kept for whoever logs it, and who waits for an answer to what was refused is told so, since none will come. nats.c calls its error handler
- * on a thread that may be late, when the link has long been destroyed: so links that live are kept in a list, and both
- * that thread and the loop look there before they touch one. The list is the only thing in the link that a lock guards.
- * May depend on: nats.c.
+ * while the connection stays, permission violations above all: it is kept for whoever logs it, and who waits for an
+ * answer to what was refused is told so, since none will come. nats.c calls its error handler on a thread that may be
+ * late, when the link has long been destroyed: so links that live are kept in a list, and both that thread and the loop
+ * look there before they touch one. The list is the only thing in the link that a lock guards. May depend on: nats.c.
  */
 #include "link/internal.h"
 

@@ -1,9 +1,9 @@
 /* Life of an entity, and reading its states from Redis and the log; see entity.h. May depend on link, store, window. */
-#include "log/restore.h"
 #include "log/patience.h"
+#include "log/restore.h"
+#include "log/seal.h"
 
 #include "base/clock.h"
-#include "log/seal.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -56,8 +56,8 @@ void furrow_sealer_destroy(furrow_sealer *sealer);
 /* By which master keys can be told apart, and from which none can be found. @old: of the one before; "" without. */
 void furrow_seal_fingerprint(const furrow_sealer *sealer, bool old, char out[FURROW_SEAL_FINGERPRINT]);
 
-/* Is the newest key of the key store wrapped under our master key, or the one before? OK too where there is none. DATA_LOSS:
- * under another. Else as the log says. */
+/* Is the newest key of the key store wrapped under our master key, or the one before? OK too where there is none.
+ * DATA_LOSS: under another. Else as the log says. */
 furrow_status furrow_seal_try(furrow_sealer *sealer, uint64_t deadline_ns, furrow_arena *arena,
                               furrow_error *err) FURROW_MUST_USE;
 

@@ -8,8 +8,8 @@
  */
 #include "log/turn.h"
 
-#include "base/hash.h"
 #include "base/clock.h"
+#include "base/hash.h"
 
 #include <string.h>
 

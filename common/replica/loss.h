@@ -7,8 +7,8 @@
  *   fill     that message again, until the log is as long as it was: no sequence that was known comes to mean another
  *            event, and versions go on growing
  *   rescue   every record that the log may not have: compare-and-set by what the log has (log/republish.h)
- *   end      the epoch's message, "whole": replicas follow
  *   adopt    what the log got is applied to the records, and the marker is of the new epoch
+ *   end      the epoch's message, "whole": replicas follow
  *
  * Each step may be done twice, and the next start finishes what was begun. One process does it (the repair's lease); the
  * others wait and are not ready.

@@ -17,6 +17,7 @@
 
 #include "base/fault.h"
 #include "base/hash.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

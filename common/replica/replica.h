@@ -23,9 +23,9 @@
  * repairs at a time. What was delivered to a connection or a process that died is read aside as soon as that is certain,
  * not after the server's ack wait; what is only slow is not.
  *
- * State: WAITING (no stream, consumer or Redis; or somebody must decide) -> CATCHING_UP (replay, or behind where the
- * log was at the start) -> READY. A lost NATS keeps READY for reads but age_ns grows; so does a doubt for a second; what
- * needs more goes back.
+ * State: WAITING (no stream or Redis; or somebody must decide) -> CATCHING_UP (replay, or behind where the log was at
+ * the start) -> READY. A lost NATS keeps READY for reads but age_ns grows, and so does a consumer that was deleted; so
+ * does a doubt for a second; what needs more goes back.
  *
  * Threads: the loop's.
  */

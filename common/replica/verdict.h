@@ -2,9 +2,9 @@
  * What must be done to a table before its records can be trusted: decided from what Redis, the log and this process
  * remember. Pure: no I/O, so each row of the table in verdict.c is a unit test.
  *
- * The marker's claim is: every event up to `position` of the log of epoch `epoch_ns` has been applied, in `shape`, to the Redis
- * process `run_id`, and none that is newer than `newest`. Whatever contradicts it leads to a replay (events may be
- * missing) or a rebuild (records may be wrong).
+ * The marker's claim is: every event up to `position` of the log of epoch `epoch_ns` has been applied, in `shape`, to
+ * the Redis process `run_id`, and none that is newer than `newest`. Whatever contradicts it leads to a replay (events
+ * may be missing) or a rebuild (records may be wrong).
  */
 #ifndef FURROW_REPLICA_VERDICT_H
 #define FURROW_REPLICA_VERDICT_H

@@ -6,6 +6,7 @@
 #include "replica/inside.h"
 
 #include "base/hash.h"
+
 #include <string.h>
 
 #define READ_AGAIN_MIN_MS 5

@@ -1,8 +1,9 @@
 /**
  * What one caller may take of a service that serves others, too: waits, and bytes of large answers. A caller is known
  * by the inbox that it wants its answers in: its own prefix ("_INBOX_payroll" and its secret part, so that nobody takes
- * what is another's), else the connection's ("_INBOX.<token>"). Calls from other accounts, whose inboxes the server makes up, cannot be told apart and are not
- * bounded here. For common/rpc only. Pure: whoever calls says what time it is.
+ * what is another's), else the connection's ("_INBOX.<token>"). Calls from other accounts, whose inboxes the server
+ * makes up, cannot be told apart and are not bounded here. For common/rpc only. Pure: whoever calls says what time it
+ * is.
  *
  * Nobody can see how much of what was published an inbox has read. But who reads nothing makes nats-server hold it
  * back, and in the end everybody who waits for us; so an inbox gets so many bytes of large answers a second, and no

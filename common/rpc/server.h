@@ -55,14 +55,14 @@ const char *furrow_call_metadata(furrow_call *call, const char *key); /* header 
 /* For the write path: idempotency key, request hash, deadline, trace. */
 const furrow_command *furrow_call_command(furrow_call *call);
 
-/* Tells the caller which version its command made: "Furrow-Version: <subject>=<sequence>@<epoch>[,…]". 511 bytes in all; a
- * version that does not fit is left out. Name every entity that the answer tells something of: a remembered answer goes
- * when one of them is deleted. */
+/* Tells the caller which version its command made: "Furrow-Version: <subject>=<sequence>@<epoch>[,…]". 511 bytes in
+ * all; a version that does not fit is left out. Name every entity that the answer tells something of: a remembered
+ * answer goes when one of them is deleted. */
 void furrow_call_wrote(furrow_call *call, const char *entity_subject, uint64_t sequence);
 
 /* Furrow-After pairs of the request are handed to this before the handler runs; it parks until each is satisfied.
- * DEADLINE_EXCEEDED, with what is missing; a deadline of 0 only asks whether it is. OK at once for what this service does
- * not keep, so that one list of pairs, of all that a caller has done, serves everywhere. */
+ * DEADLINE_EXCEEDED, with what is missing; a deadline of 0 only asks whether it is. OK at once for what this service
+ * does not keep, so that one list of pairs, of all that a caller has done, serves everywhere. */
 typedef furrow_status furrow_after_fn(void *user, const furrow_version_token *token, uint64_t deadline_ns,
                                       furrow_error *err);
 
@@ -86,8 +86,7 @@ typedef struct furrow_server_options {
     size_t max_waiting;          /* 0: 1024 */
     uint32_t max_wait_ms;        /* 0: 3000 */
     size_t caller_bytes;         /* of answers of 16 KiB and more, or of any while NATS takes no more, a second and
-                                    caller; past it RESOURCE_EXHAUSTED for
-                                    its reads; 0: 4 MiB */
+                                    caller; past it RESOURCE_EXHAUSTED for its reads; 0: 4 MiB */
     size_t max_request_bytes;    /* 0: 1 MiB */
     size_t arena_bytes;          /* limit of a request's arena; 0: 8 MiB */
     uint32_t default_timeout_ms; /* of methods that state none; 0: FURROW_RPC_TIMEOUT_MS */

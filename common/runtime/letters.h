@@ -4,9 +4,14 @@
  * common/runtime only.
  *
  * A request is a JSON object with the texts "stream", "subject" and "kind" ("event" or "reaction"). Its answer is
- * {"version":"<sequence>"}, of the state that is applied now, or an error as any method's (Nats-Service-Error and -Code).
- * The kinds "restore" and "accept" (`furrow restore`) are of all that the stream lost, and have no subject; their answer
- * is "1" when there is something to do, which is begun, and else "0".
+ * {"version":"<sequence>","id":"<instance>"}, of the state that is applied now and the process that did it, or an error
+ * as any method's (Nats-Service-Error and -Code). More kinds:
+ *
+ *   "restore", "accept"  (`furrow restore`) of all that the stream lost, without a subject; the version is "1" when there
+ *                        is something to do, which is begun, and else "0"
+ *   "rebuild"            (`furrow rebuild`) what is kept of the stream, built anew from the log: begun, with version "0";
+ *                        with a subject that record alone, and its version
+ *
  * Who may ask is a matter of NATS's permissions: the operator alone.
  * Threads: the loop's.
  */

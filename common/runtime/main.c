@@ -180,7 +180,8 @@ int furrow_service_main(int argc, char **argv, const furrow_service_definition *
     int code = handle_arguments(argc, argv, definition);
     if (code >= 0) return code;
     signal(SIGPIPE, SIG_IGN);
-    /* Two connections and Redis may each hold a thread of libuv's pool, to connect or to resolve a name; probes need one. */
+    /* Two connections and Redis may each hold a thread of libuv's pool, to connect or to resolve a name; probes need
+     * one. */
     (void)setenv("UV_THREADPOOL_SIZE", "8", 0);
     furrow_logger_init(definition->name, FURROW_LOG_INFO);
     furrow_service service = {.definition = definition};

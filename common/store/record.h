@@ -133,9 +133,9 @@ void furrow_record_vouch(furrow_table *table, const furrow_record_write *write);
 bool furrow_record_vouched(const furrow_table *table, const furrow_record_write *write);
 
 /*
- * All ids that have a record, or had one, page by page, with what lies there, whatever it is worth. *walk is zeroed at the
- * beginning; *count 0: that was all. What is written meanwhile may be there or not; one id may come twice. `found` is
- * false of one that was deleted longer ago than Redis remembers.
+ * All ids that have a record, or had one, page by page, with what lies there, whatever it is worth. *walk is zeroed at
+ * the beginning; *count 0: that was all. What is written meanwhile may be there or not; one id may come twice. `found`
+ * is false of one that was deleted longer ago than Redis remembers.
  */
 typedef struct furrow_walked {
     const char *id;
@@ -232,8 +232,9 @@ furrow_status furrow_marker_move(furrow_table *table, const furrow_marker *from,
 furrow_status furrow_marker_note(furrow_table *table, uint64_t version, int64_t time_ns,
                                  furrow_error *err) FURROW_MUST_USE;
 
-/* Deletes indexes, reactions (pending and parked) and records in bounded steps, as long as the table belongs to @build (begun for it, or "":
- * nobody's): before a rebuild under another shape or log. Marker and leases stay. UNAVAILABLE: it is another's by now. */
+/* Deletes indexes, reactions (pending and parked) and records in bounded steps, as long as the table belongs to @build
+ * (begun for it, or "": nobody's): before a rebuild under another shape or log. Marker and leases stay. UNAVAILABLE: it
+ * is another's by now. */
 furrow_status furrow_table_clear(furrow_table *table, const char *build, furrow_error *err) FURROW_MUST_USE;
 
 /* A lease that one replica of the service holds at a time (repairs): true in *held if we have it for @ms.

@@ -97,7 +97,8 @@ furrow_status audit_scan_step(furrow_store *store, const furrow_bytes argv[], si
 /* Reads the log up to its end, and what Redis has, and marks in the ledger what does not fit together. */
 furrow_status audit_read(audit_table *table, furrow_error *err) FURROW_MUST_USE;
 
-/* Looks closely at the suspect @entry, which has a name; with @last it is reported, and mended if that is wanted. *wrong: is it? */
+/* Looks closely at the suspect @entry, which has a name; with @last it is reported, and mended if that is wanted.
+ * *wrong: is it? */
 furrow_status audit_judge(audit_table *table, const ledger_entry *entry, bool last, bool *wrong,
                           furrow_error *err) FURROW_MUST_USE;
 

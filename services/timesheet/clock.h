@@ -1,6 +1,7 @@
 /**
  * Clock strokes: the five methods of a working day as one procedure. Reads all it needs (the day, the day before, what
- * is kept of employee, job and location, which days are open) in one round trip, decides by a rule of domain.h, writes once. Asks nobody.
+ * is kept of employee, job and location, which days are open) in one round trip, decides by a rule of domain.h, writes
+ * once. Asks nobody.
  */
 #ifndef FURROW_TIMESHEET_CLOCK_H
 #define FURROW_TIMESHEET_CLOCK_H

@@ -1,15 +1,16 @@
 /*
  * The bare baseline that Furrow's clock-in is measured against: the same input and output with bare nats.c and hiredis
  * and one poll(2), no Furrow code (see bare.h). A request reads the employee, the job and the location as timesheet
- * keeps them and the employee's day in one MGET, and with it which days of the employee are open; publishes the new day with the expected subject sequence and waits for
- * the ack; upserts the day, versioned, with its three index entries in the same script; and answers with it.
+ * keeps them and the employee's day in one MGET, and with it which days of the employee are open; publishes the new day
+ * with the expected subject sequence and waits for the ack; upserts the day, versioned, with its three index entries in
+ * the same script; and answers with it.
  *
  *   baseline_clockin serve --url U [--log-url U] --redis /run/redis.sock
  *   baseline_clockin call --url U --in-flight 64 --calls 100000 --first 0 [--jobs 100]
  *   -> baseline_clockin in_flight=64 calls=100000 per_s=20000 p50_us=3000.0 p99_us=5000.0 cpu_us=2.00
  *
- * Employees E<first> and on, each clocked in once; the stream BARE_DAY (proto/bare) and lib/bare.lua must be there, and timesheet's
- * replicas in Redis.
+ * Employees E<first> and on, each clocked in once; the stream BARE_DAY (proto/bare) and lib/bare.lua must be there, and
+ * timesheet's replicas in Redis.
  */
 #include "bare.h"
 #include "measure.h"

@@ -1,6 +1,7 @@
 /*
  * Disks that go back: the log's, Redis', both. What was acknowledged is lost only when both lose it together, and by
- * itself all is right again: owner, claims, indexes, erased people, repeated commands, versions, and who keeps some of it.
+ * itself all is right again: owner, claims, indexes, erased people, repeated commands, versions, and who keeps some of
+ * it.
  */
 #include "restore_farm.h"
 

@@ -1,6 +1,7 @@
 /*
- * A log that was made anew, or went back where its owner is told to wait: not ready, and says what to do; `furrow restore`
- * does it, or accepts the loss. Processes that are killed in the middle of it leave nothing that the next does not finish.
+ * A log that was made anew, or went back where its owner is told to wait: not ready, and says what to do; `furrow
+ * restore` does it, or accepts the loss. Processes that are killed in the middle of it leave nothing that the next does
+ * not finish.
  */
 #include "restore_farm.h"
 

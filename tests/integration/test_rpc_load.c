@@ -306,7 +306,8 @@ START_TEST(who_reads_nothing_holds_up_nobody_else)
 }
 END_TEST
 
-/* Answers of commands, which are told in any case, pile up while NATS takes none; then their caller's reads are refused. */
+/* Answers of commands, which are told in any case, pile up while NATS takes none; then their caller's reads are
+ * refused. */
 static void held_body(rpc_world *world)
 {
     static char text[SMALL + 1];

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Subject, reply, header block and body lie one behind the other, each with a NUL behind it, and the block only if there is
- * one: common/link reads it there, and writes over it. */
+/* Subject, reply, header block and body lie one behind the other, each with a NUL behind it, and the block only if
+ * there is one: common/link reads it there, and writes over it. */
 static natsMsg *lay_out(const char *subject, const char *reply, const char *block, const void *data, size_t len)
 {
     size_t subject_size = strlen(subject) + 1, reply_size = reply ? strlen(reply) + 1 : 0,

@@ -1,6 +1,6 @@
 /**
- * A plan: what clients ask and what breaks, and when; drawn from the seed before anything runs, so that a step can be left
- * out and the rest stays as it was. Pure.
+ * A plan: what clients ask and what breaks, and when; drawn from the seed before anything runs, so that a step can be
+ * left out and the rest stays as it was. Pure.
  */
 #ifndef FURROW_SIM_PLAN_H
 #define FURROW_SIM_PLAN_H

@@ -47,8 +47,8 @@ const char *sim_op_name(const sim_op *op);
 void sim_check_records(sim_service *const services[WORLD_PROCESSES], char why[WORLD_FAILURE]);
 /* … with the rules of the farm: badges, open days. */
 void sim_check_rules(char why[WORLD_FAILURE]);
-/* … with what was answered and what the log has. @lost: the log has lost its end; @both: and Redis may have lost something
- * at the same time. */
+/* … with what was answered and what the log has. @lost: the log has lost its end; @both: and Redis may have lost
+ * something at the same time. */
 void sim_check_history(bool lost, bool both, char why[WORLD_FAILURE]);
 
 /* ---- world.c ---- */

@@ -271,7 +271,7 @@ void farm_provision(farm *f)
     if (f->node_count > 1) arguments[count++] = "--replicas", arguments[count++] = "3";
     if (f->node_count > 1) arguments[count++] = "--wait", arguments[count++] = "60";
     int code = farm_tool(f, &output, arguments);
-    ck_assert_msg(code == 0, "%s", output);
+    ck_assert_msg(code == 0, "%s\nnats-server: %s", output, furrow_test_server_log(f->nats));
     free(output);
 }
 

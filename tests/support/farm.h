@@ -41,7 +41,7 @@ void farm_run(void (*body)(farm *f));
 /* The same in a single account, as `furrow permissions --single-account` makes it. */
 void farm_run_single_account(void (*body)(farm *f));
 
-/* The same, and a client that is silent for four seconds is cut off, as config/dev has it: so @body never stands still. */
+/* The same, and a client that is silent for four seconds is cut off, as config/dev has it: @body never stands still. */
 void farm_run_strict(void (*body)(farm *f));
 /* The same with a cluster of FARM_NODES_MAX nodes, in which every stream has so many copies. */
 void farm_run_cluster(void (*body)(farm *f));
@@ -62,8 +62,8 @@ void farm_wait_ready(farm *f, int service);
 /* Provisions, starts @replicas of every service, waits until all serve, and makes ranch R1, block B1 and job J1. */
 void farm_start_all(farm *f, int replicas);
 void farm_kill(farm *f, int service, int replica);
-/* A service that is none of the four, whose contract is in FURROW_CONTRACTS, with @settings ("NAME=value", NULL-terminated)
- * on top of what it needs. Ready when this returns. Destroyed by the caller. */
+/* A service that is none of the four, whose contract is in FURROW_CONTRACTS, with @settings ("NAME=value",
+ * NULL-terminated) on top of what it needs. Ready when this returns. Destroyed by the caller. */
 furrow_test_process *farm_start_other(farm *f, const char *name, const char *program, const char *const settings[]);
 /* The same without waiting. */
 furrow_test_process *farm_begin_other(farm *f, const char *name, const char *program, const char *const settings[]);

@@ -1,6 +1,6 @@
 /**
- * How the bare consumer of the comparison finds out, in each way but from replicas: the same requests to the owners in the
- * same order as facts_regular.c and facts_hybrid.c, the same cache, single-flight and batches, and no Furrow code.
+ * How the bare consumer of the comparison finds out, in each way but from replicas: the same requests to the owners in
+ * the same order as facts_regular.c and facts_hybrid.c, the same cache, single-flight and batches, and no Furrow code.
  * Depends on nats.c and messages as protobuf-c makes them. Threads: one.
  */
 #ifndef FURROW_WAYS_BARE_FACTS_H

@@ -1,6 +1,6 @@
 /**
- * Memory for one message that is unpacked, read and forgotten: what a bare program would give protobuf-c instead of malloc
- * for each string. Begin before each unpacking; nothing is freed. Threads: one.
+ * Memory for one message that is unpacked, read and forgotten: what a bare program would give protobuf-c instead of
+ * malloc for each string. Begin before each unpacking; nothing is freed. Threads: one.
  */
 #ifndef FURROW_WAYS_BARE_SCRATCH_H
 #define FURROW_WAYS_BARE_SCRATCH_H

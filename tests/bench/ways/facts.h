@@ -59,8 +59,8 @@ typedef struct facts_source {
 
 extern const facts_source facts_sequential, facts_parallel, facts_hybrid, facts_replica;
 
-/* From an owner's answer (EmployeeState, JobState, LocationState) to what timesheet's rules take of it, with strings in the
- * arena of @what. RESOURCE_EXHAUSTED; INTERNAL when there is no state in it. */
+/* From an owner's answer (EmployeeState, JobState, LocationState) to what timesheet's rules take of it, with strings in
+ * the arena of @what. RESOURCE_EXHAUSTED; INTERNAL when there is no state in it. */
 furrow_status facts_set(facts *what, int kind, const ProtobufCMessage *answer, furrow_error *err) FURROW_MUST_USE;
 
 /* What is to be told to an owner of the command's deadline: 0 while that is the one which it assumes by itself. */

@@ -1,9 +1,9 @@
 /*
- * The hybrid way: what an owner said is kept for a while (WAYS_TTL_MS); of those who ask for the same at the same time one
- * asks for all (gather.h); and owners are asked for many ids at once. A batch gathers what the ready commands of a turn of
- * the loop want, and, once WAYS_BATCHES of them are on their way to an owner, whatever is wanted until one comes back:
- * the busier, the larger, and nobody waits for a clock. What waits to be asked has a bound (WAYS_QUEUE_MAX), past which a
- * command is refused at once.
+ * The hybrid way: what an owner said is kept for a while (WAYS_TTL_MS); of those who ask for the same at the same time
+ * one asks for all (gather.h); and owners are asked for many ids at once. A batch gathers what the ready commands of a
+ * turn of the loop want, and, once WAYS_BATCHES of them are on their way to an owner, whatever is wanted until one
+ * comes back: the busier, the larger, and nobody waits for a clock. What waits to be asked has a bound
+ * (WAYS_QUEUE_MAX), past which a command is refused at once.
  */
 #include "ways/facts.h"
 #include "ways/gather.h"

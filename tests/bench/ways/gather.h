@@ -2,14 +2,15 @@
  * A cache with a time limit in front of an owner, with single-flight and a bounded queue of what is to be asked: the
  * machinery of the hybrid way, without any I/O.
  *
- * An id is known until its time limit; else whoever asks waits, and the first of them puts the id into the queue. Somebody
- * takes ids off the queue, many at once, asks the owner, and tells what came: all who wait for an id get the one answer.
+ * An id is known until its time limit; else whoever asks waits, and the first of them puts the id into the queue.
+ * Somebody takes ids off the queue, many at once, asks the owner, and tells what came: all who wait for an id get the
+ * one answer.
  *
  *   absent -ask-> wanted -take-> asked -found-> known -time limit, then ask-> wanted
  *                                asked -failed-> absent (nobody learns anything from a failure but who waits)
  *
- * That an entity does not exist is known like any other state of it. Of more than max_known the one that was not asked for
- * longest goes. Threads: one at a time.
+ * That an entity does not exist is known like any other state of it. Of more than max_known the one that was not asked
+ * for longest goes. Threads: one at a time.
  */
 #ifndef FURROW_WAYS_GATHER_H
 #define FURROW_WAYS_GATHER_H

@@ -1,6 +1,6 @@
 /*
- * A relay in front of nats-server that makes whoever connects through it slow: what the server sends reaches it --delay-ms
- * later, what it sends goes on at once. So each of its answers is that much late, and nothing else changes.
+ * A relay in front of nats-server that makes whoever connects through it slow: what the server sends reaches it
+ * --delay-ms later, what it sends goes on at once. So each of its answers is that much late, and nothing else changes.
  *
  *   ways_slow --listen 4300 --to 4222 --delay-ms 200
  *   -> ready
