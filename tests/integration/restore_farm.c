@@ -43,16 +43,6 @@ void restore_erase(farm *f, restore_people *people, int who)
     people->list[who].crew = -1;
 }
 
-char *restore_tool(farm *f, int expected, const char *const arguments[])
-{
-    char *output = NULL;
-    int code = farm_tool(f, &output, arguments);
-    ck_assert_msg(code == expected, "%s: %d: %s", arguments[0], code, output);
-    char *kept = furrow_arena_strdup(f->arena, output);
-    free(output);
-    return kept;
-}
-
 void restore_wait_all(farm *f)
 {
     for (int s = 0; s < FARM_SERVICES; s++)

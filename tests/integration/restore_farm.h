@@ -31,8 +31,7 @@ void restore_wait_all(farm *f);
 /* How @stream of employee's log ends. */
 uint64_t restore_last_seq(farm *f, int service, const char *stream);
 /* `furrow ARGUMENTS…`: what it says, in the farm's arena; its exit code must be @expected. */
-char *restore_tool(farm *f, int expected, const char *const arguments[]);
-#define RESTORE_TOOL(f, expected, ...) restore_tool(f, expected, (const char *const[]){__VA_ARGS__, NULL})
+#define RESTORE_TOOL(f, expected, ...) farm_tool_says(f, "operator", expected, (const char *const[]){__VA_ARGS__, NULL})
 
 /* Calls with headers; the answer's Furrow-Version in *version unless NULL. */
 furrow_status restore_call(farm *f, const char *method, const char *json, const furrow_header *headers, size_t count,

@@ -116,12 +116,6 @@ START_TEST(a_busy_log_makes_nothing_old)
 }
 END_TEST
 
-static void redis(farm *f, const char *arguments)
-{
-    const char *const argv[] = {"sh", "-c", farm_text(f, "%s %s", farm_redis_cli(f, "operator"), arguments), NULL};
-    ck_assert_int_eq(furrow_test_run(&(furrow_test_process_options){.argv = argv}, 30000, NULL), 0);
-}
-
 static void put_employee(farm *f)
 {
     furrow_js_puback ack;
@@ -140,13 +134,13 @@ static void put_employee(farm *f)
  * noticed, and serves no more: within a second, so the question may come too late, and then is asked again. */
 static bool is_told_how_old(farm *f, const char **age)
 {
-    redis(f, "config set maxmemory 1");
+    (void)farm_redis(f, "operator", "config set maxmemory 1");
     put_employee(f);
     furrow_status status = at_most(f, GET_DAY, "{\"id\":\"nobody\"}", "0S", age);
     ck_assert_msg(status == FURROW_UNAVAILABLE, "%s: %s", furrow_status_name(status), err.text);
     if (strstr(err.text, "what is kept of employee.v1.Employee is ") && strstr(err.text, " old, and 0n is"))
         return true;
-    redis(f, "config set maxmemory 0");
+    (void)farm_redis(f, "operator", "config set maxmemory 0");
     ck_assert(FURROW_TEST_EVENTUALLY_IN_TASK(at_most(f, GET_DAY, "{\"id\":\"nobody\"}", "0S", age) == FURROW_NOT_FOUND,
                                              FARM_PATIENCE_MS));
     return false;
@@ -162,7 +156,7 @@ static void old(farm *f)
     ck_assert(FURROW_TEST_EVENTUALLY_IN_TASK(is_told_how_old(f, &age), FARM_PATIENCE_MS));
     ck_assert_str_ne(age, "");
     ck_assert_ptr_nonnull(strstr(err.text, age));
-    redis(f, "config set maxmemory 0");
+    (void)farm_redis(f, "operator", "config set maxmemory 0");
     ck_assert(FURROW_TEST_EVENTUALLY_IN_TASK(at_most(f, GET_DAY, "{\"id\":\"nobody\"}", "0S", &age) == FURROW_NOT_FOUND,
                                              FARM_PATIENCE_MS));
 }

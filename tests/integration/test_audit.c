@@ -19,15 +19,10 @@ static furrow_error err;
 static char *run_as(farm *f, const char *user, int expected, const char *const arguments[])
 {
     const char *all[8] = {"audit"};
-    char *output = NULL;
     size_t count = 1;
     for (; arguments[count - 1]; count++) all[count] = arguments[count - 1];
     if (f->single_account) all[count] = "--single-account";
-    int code = farm_tool_as(f, user, &output, all);
-    ck_assert_msg(code == expected, "%d: %s", code, output);
-    char *kept = furrow_arena_strdup(f->arena, output);
-    free(output);
-    return kept;
+    return farm_tool_says(f, user, expected, all);
 }
 
 #define AUDIT(f, expected, ...) run_as(f, "operator", expected, (const char *const[]){__VA_ARGS__, NULL})
@@ -45,16 +40,6 @@ static void hire(farm *f, int from, int to)
         ck_assert_msg(farm_call_until(f, "employee.v1.EmployeeService.HireEmployee", json, NULL, &err) == FURROW_OK,
                       "%s", err.text);
     }
-}
-
-/* redis-cli of the operator: `… ARGUMENTS`. */
-static void redis(farm *f, const char *arguments)
-{
-    const char *const argv[] = {"sh", "-c", farm_text(f, "%s %s", farm_redis_cli(f, "operator"), arguments), NULL};
-    char *output = NULL;
-    ck_assert_int_eq(furrow_test_run(&(furrow_test_process_options){.argv = argv}, 30000, &output), 0);
-    ck_assert_msg(!strstr(output, "ERR") && !strstr(output, "WRONG"), "%s: %s", arguments, output);
-    free(output);
 }
 
 static void all_right(farm *f, const char *flag)
@@ -87,7 +72,7 @@ static void whole(farm *f)
     ck_assert_int_eq(furrow_client_reply_status(reply, &err), FURROW_OK);
     furrow_msg_free(reply);
     all_right(f, NULL);
-    redis(f, "del 'timesheet:{Employee}:E1'");
+    (void)farm_redis(f, "operator", "del 'timesheet:{Employee}:E1'");
     all_right(f, NULL);
 }
 
@@ -179,7 +164,7 @@ static void spoiled(farm *f)
     hire(f, 0, PEOPLE);
     ck_assert(FURROW_TEST_EVENTUALLY_IN_TASK(
         strstr(AUDIT(f, 0, "timesheet"), farm_text(f, ": %d records, 0 wrong", PEOPLE)), FARM_PATIENCE_MS));
-    for (size_t i = 0; i < FAULTS; i++) redis(f, faults[i].spoil);
+    for (size_t i = 0; i < FAULTS; i++) (void)farm_redis(f, "operator", faults[i].spoil);
     char *text = AUDIT(f, 1, NULL);
     for (size_t i = 0; i < FAULTS; i++) has(text, faults[i].says);
     has(text, "display_name: is \"");
@@ -212,7 +197,7 @@ static void without_service(farm *f)
     ck_assert(
         FURROW_TEST_EVENTUALLY_IN_TASK(strstr(AUDIT(f, 0, "timesheet"), ": 3 records, 0 wrong"), FARM_PATIENCE_MS));
     farm_kill(f, FARM_TIMESHEET, 0);
-    redis(f, "del 'timesheet:{Employee}:E1'");
+    (void)farm_redis(f, "operator", "del 'timesheet:{Employee}:E1'");
     char *text = AUDIT(f, 1, "timesheet", "Employee", "--repair");
     has(text, "timesheet itself does it, and must run");
     has(text, "1 wrong, not all repaired");
@@ -239,7 +224,7 @@ static void in_one_account(farm *f)
     hire(f, 0, 3);
     ck_assert(
         FURROW_TEST_EVENTUALLY_IN_TASK(strstr(AUDIT(f, 0, "timesheet"), ": 3 records, 0 wrong"), FARM_PATIENCE_MS));
-    redis(f, "del 'timesheet:{Employee}:E1'");
+    (void)farm_redis(f, "operator", "del 'timesheet:{Employee}:E1'");
     has(AUDIT(f, 0, "--repair"), "all repaired");
     all_right(f, NULL);
 }

@@ -38,12 +38,6 @@ static bool health_has(farm *f, const char *service, const char *part)
     return strstr(health_of(f, service), part) != NULL;
 }
 
-static void redis(farm *f, const char *arguments)
-{
-    const char *const argv[] = {"sh", "-c", farm_text(f, "%s %s", farm_redis_cli(f, "operator"), arguments), NULL};
-    ck_assert_int_eq(furrow_test_run(&(furrow_test_process_options){.argv = argv}, 30000, NULL), 0);
-}
-
 /* All of one replica's text in health. */
 static char *replica_of(farm *f, const char *service, const char *stream)
 {
@@ -107,7 +101,7 @@ static void found(farm *f)
         strstr(replica_of(f, "timesheet", "EMPLOYEE"), farm_text(f, "\"records\":%d,\"wrong\":0", PEOPLE)),
         FARM_PATIENCE_MS));
     for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) {
-        redis(f, faults[i].spoil);
+        (void)farm_redis(f, "operator", faults[i].spoil);
         ck_assert_msg(FURROW_TEST_EVENTUALLY_IN_TASK(
                           health_has(f, faults[i].service,
                                      farm_text(f, "records of %s are not what the log says", faults[i].stream)) &&

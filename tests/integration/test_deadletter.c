@@ -93,13 +93,7 @@ static void hire(farm *f, const char *id)
 /* What the record of @key holds, as redis-cli shows it. */
 static char *record(farm *f, const char *key)
 {
-    const char *const argv[] = {"sh", "-c", farm_text(f, "%s --no-raw get '%s'", farm_redis_cli(f, "operator"), key),
-                                NULL};
-    char *output = NULL;
-    ck_assert_int_eq(furrow_test_run(&(furrow_test_process_options){.argv = argv}, 30000, &output), 0);
-    char *kept = furrow_arena_strdup(f->arena, output);
-    free(output);
-    return kept;
+    return farm_redis(f, "operator", farm_text(f, "--no-raw get '%s'", key));
 }
 
 /* An entity that has been one: both its owner and who keeps some of it could not apply what came on top. */
@@ -292,14 +286,7 @@ static void reactions(farm *f)
     /* The reaction has run when what it fences is there: nobody who has ended clocks in. */
     EVENTUALLY(strstr(health(f, "timesheet"), "\"alarms\":[]"));
     ck_assert_uint_eq(stored_letters(f, FARM_TIMESHEET), 0);
-    const char *const count[] = {
-        "sh", "-c", farm_text(f, "%s hlen 'timesheet:{Employee}:@reactions'", farm_redis_cli(f, "operator")), NULL};
-    for (bool none = false; !none;) {
-        char *output = NULL;
-        ck_assert_int_eq(furrow_test_run(&(furrow_test_process_options){.argv = count}, 30000, &output), 0);
-        none = output[0] == '0';
-        free(output);
-    }
+    EVENTUALLY(farm_redis(f, "operator", "hlen 'timesheet:{Employee}:@reactions'")[0] == '0');
     ck_assert_uint_eq(stored_letters(f, FARM_TIMESHEET), 0);
 }
 

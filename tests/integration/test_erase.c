@@ -13,17 +13,7 @@
 
 static furrow_error err;
 
-static char *run_as(farm *f, const char *user, int expected, const char *const arguments[])
-{
-    char *output = NULL;
-    int code = farm_tool_as(f, user, &output, arguments);
-    ck_assert_msg(code == expected, "%d: %s", code, output);
-    char *kept = furrow_arena_strdup(f->arena, output);
-    free(output);
-    return kept;
-}
-
-#define RUN(f, expected, ...) run_as(f, "operator", expected, (const char *const[]){__VA_ARGS__, NULL})
+#define RUN(f, expected, ...) farm_tool_says(f, "operator", expected, (const char *const[]){__VA_ARGS__, NULL})
 
 static void has(const char *text, const char *part)
 {
@@ -113,7 +103,7 @@ static void wrong(farm *f)
     has(RUN(f, 2, "erase", "Employee", "E1", "E2"), "too much: E2");
     has(RUN(f, 2, "erase", "Employee", "E1", "--force"), "no option --force");
     has(RUN(f, 2, "audit", "--erased", "Employee"), "something is missing");
-    (void)run_as(f, "inspector", 1, (const char *const[]){"erase", "Employee", "E1", NULL});
+    (void)farm_tool_says(f, "inspector", 1, (const char *const[]){"erase", "Employee", "E1", NULL});
     ck_assert_int_eq(farm_call(f, EMPLOYEE "GetEmployee", "{\"id\":\"E1\"}", NULL, &err), FURROW_OK);
 }
 

@@ -139,8 +139,8 @@ START_TEST(another_shape_is_built_beside_and_neither_stops_to_serve)
 }
 END_TEST
 
-/* An owner's records with one more index. */
-static void owns_beside(test_mesh *mesh)
+/* The contract with one more index. */
+static const furrow_entity_contract *with_crew(void)
 {
     static furrow_index_contract index = {.field = "crew"};
     static furrow_entity_contract indexed;
@@ -148,12 +148,17 @@ static void owns_beside(test_mesh *mesh)
     index.descriptor = protobuf_c_message_descriptor_get_field_by_name(mesh_person.descriptor, "crew");
     indexed.indexes = &index;
     indexed.index_count = 1;
+    return &indexed;
+}
+
+static void owns_beside(test_mesh *mesh)
+{
     reader of_old, of_newer;
     mesh_put_many(mesh, "p", 0, 1000, 0);
     furrow_replica *old = mesh_replica(mesh, (furrow_replica_options){.instance = "old", .own = &mesh_person});
     mesh_await_ready(old);
     begin_to_read(mesh, &of_old, old);
-    furrow_replica *newer = mesh_replica(mesh, (furrow_replica_options){.instance = "newer", .own = &indexed});
+    furrow_replica *newer = mesh_replica(mesh, (furrow_replica_options){.instance = "newer", .own = with_crew()});
     mesh_await_ready(newer);
     begin_to_read(mesh, &of_newer, newer);
     for (int i = 0; i < 20; i++) mesh_put(mesh, "p7", i % 2 ? "Ana" : "Bo", 1);
@@ -180,19 +185,13 @@ END_TEST
 /* Of an owner whose log is older than the records that are there, none begins to keep others. */
 static void keeps_what_the_log_lost(test_mesh *mesh)
 {
-    static furrow_index_contract index = {.field = "crew"};
-    static furrow_entity_contract indexed;
-    indexed = mesh_person;
-    index.descriptor = protobuf_c_message_descriptor_get_field_by_name(mesh_person.descriptor, "crew");
-    indexed.indexes = &index;
-    indexed.index_count = 1;
     mesh_put_many(mesh, "p", 0, 50, 0);
     furrow_replica *old = mesh_replica(mesh, (furrow_replica_options){.instance = "old", .own = &mesh_person});
     mesh_await_ready(old);
     mesh_end(old);
     mesh_js_api(mesh, "STREAM.DELETE.PERSON");
     mesh_provision(mesh);
-    furrow_replica *newer = mesh_replica(mesh, (furrow_replica_options){.instance = "newer", .own = &indexed});
+    furrow_replica *newer = mesh_replica(mesh, (furrow_replica_options){.instance = "newer", .own = with_crew()});
     AWAIT(strstr(furrow_replica_describe(newer), "furrow restore"));
     ck_assert_uint_ge(count_keys(mesh, "hr:{Person}:p*"), 50);
     mesh_end(newer);

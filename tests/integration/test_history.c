@@ -19,13 +19,8 @@ static furrow_error err;
 static char *run_as(farm *f, const char *user, int expected, const char *const arguments[])
 {
     const char *all[8] = {"history"};
-    char *output = NULL;
     for (size_t i = 0; arguments[i]; i++) all[i + 1] = arguments[i];
-    int code = farm_tool_as(f, user, &output, all);
-    ck_assert_msg(code == expected, "%d: %s", code, output);
-    char *kept = furrow_arena_strdup(f->arena, output);
-    free(output);
-    return kept;
+    return farm_tool_says(f, user, expected, all);
 }
 
 #define HISTORY(f, expected, ...) run_as(f, "operator", expected, (const char *const[]){__VA_ARGS__, NULL})

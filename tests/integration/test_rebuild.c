@@ -34,20 +34,9 @@ static void hire(farm *f, int from, int to)
              farm_text(f, "{\"id\":\"E%d\",\"givenName\":\"A\",\"familyName\":\"B\",\"badge\":\"%d\"}", e, e));
 }
 
-/* What redis-cli prints; in the farm's arena. */
-static char *redis(farm *f, const char *command)
-{
-    char *output = NULL;
-    const char *argv[] = {"sh", "-c", farm_text(f, "%s %s", farm_redis_cli(f, "operator"), command), NULL};
-    ck_assert_int_eq(furrow_test_run(&(furrow_test_process_options){.argv = argv}, 20000, &output), 0);
-    char *kept = furrow_arena_strdup(f->arena, output);
-    free(output);
-    return kept;
-}
-
 static int count_people(farm *f)
 {
-    return atoi(redis(f, "--scan --pattern '" KEY "E*' | wc -l"));
+    return atoi(farm_redis(f, "operator", "--scan --pattern '" KEY "E*' | wc -l"));
 }
 
 static int rebuild(farm *f, const char *entity, const char *id, const char *says)
@@ -64,18 +53,18 @@ static void rebuilds(farm *f)
     farm_start_all(f, 2);
     hire(f, 0, PEOPLE);
     AWAIT(count_people(f) == PEOPLE);
-    char *good = redis(f, "get " KEY "E7 | od -An -tx1");
-    redis(f, "setrange " KEY "E7 9 zzzz"); /* of the same version, and wrong */
-    ck_assert_str_ne(redis(f, "get " KEY "E7 | od -An -tx1"), good);
+    char *good = farm_redis(f, "operator", "get " KEY "E7 | od -An -tx1");
+    farm_redis(f, "operator", "setrange " KEY "E7 9 zzzz"); /* of the same version, and wrong */
+    ck_assert_str_ne(farm_redis(f, "operator", "get " KEY "E7 | od -An -tx1"), good);
     ck_assert_int_eq(rebuild(f, "Employee", "E7", "E7 of timesheet is version"), 0);
-    ck_assert_str_eq(redis(f, "get " KEY "E7 | od -An -tx1"), good);
+    ck_assert_str_eq(farm_redis(f, "operator", "get " KEY "E7 | od -An -tx1"), good);
     ck_assert_int_eq(rebuild(f, "Location", "B1", "B1 of timesheet is version"), 0); /* a table without an index */
     ck_assert_int_ne(rebuild(f, "Employee", "nobody", "furrow audit --repair"), 0);
-    redis(f, "del " KEY "E3 " KEY "E4");
-    redis(f, "setrange " KEY "E7 9 zzzz");
+    farm_redis(f, "operator", "del " KEY "E3 " KEY "E4");
+    farm_redis(f, "operator", "setrange " KEY "E7 9 zzzz");
     ck_assert_int_eq(rebuild(f, "employee.v1.Employee", NULL, "is built anew"), 0);
     ck_assert_int_eq(count_people(f), PEOPLE);
-    ck_assert_str_eq(redis(f, "get " KEY "E7 | od -An -tx1"), good);
+    ck_assert_str_eq(farm_redis(f, "operator", "get " KEY "E7 | od -An -tx1"), good);
     ck_assert_int_eq(rebuild(f, "WorkDay", NULL, "is built anew"), 0);
     ck_assert_int_eq(rebuild(f, "Badge", NULL, "timesheet keeps nothing of Badge"), 2);
     must(f, TIMESHEET "ClockIn", "{\"employeeId\":\"E7\",\"jobId\":\"J1\",\"locationId\":\"B1\"}");

@@ -149,18 +149,12 @@ START_TEST(a_hung_redis_is_told_by_health_and_to_every_call)
 }
 END_TEST
 
-static void as_operator(farm *f, const char *command)
-{
-    const char *const argv[] = {"sh", "-c", farm_text(f, "%s %s", farm_redis_cli(f, "operator"), command), NULL};
-    ck_assert_int_eq(furrow_test_run(&(furrow_test_process_options){.argv = argv}, 30000, NULL), 0);
-}
-
 static void without_functions(farm *f)
 {
     furrow_error err;
     char *output = NULL;
     farm_start_all(f, 1);
-    as_operator(f, "function flush");
+    (void)farm_redis(f, "operator", "function flush");
     wait_not_serving(f, "location", "run `furrow provision`");
     ck_assert_int_eq(farm_call(f, "location.v1.LocationService.GetLocation", "{\"id\":\"B1\"}", NULL, &err),
                      FURROW_UNAVAILABLE);

@@ -84,6 +84,23 @@ char *farm_redis_cli(farm *f, const char *user)
                      furrow_test_server_socket(f->redis), user);
 }
 
+/* @output in the farm's arena. */
+static char *keep(farm *f, char *output)
+{
+    char *kept = furrow_arena_strdup(f->arena, output);
+    free(output);
+    return kept;
+}
+
+char *farm_redis(farm *f, const char *user, const char *command)
+{
+    const char *const argv[] = {"sh", "-c", farm_text(f, "%s %s", farm_redis_cli(f, user), command), NULL};
+    char *output = NULL;
+    int code = furrow_test_run(&(furrow_test_process_options){.argv = argv}, FARM_PATIENCE_MS, &output);
+    ck_assert_msg(code == 0 && !strstr(output, "ERR ") && !strstr(output, "WRONGTYPE"), "%s: %s", command, output);
+    return keep(f, output);
+}
+
 static void body_task(void *arg)
 {
     run *r = arg;
@@ -253,6 +270,14 @@ int farm_tool_as(farm *f, const char *user, char **output, const char *const arg
     const char *argv[16] = {FURROW_TEST_TOOL};
     for (size_t i = 0; arguments[i]; i++) argv[i + 1] = arguments[i];
     return furrow_test_run(&(furrow_test_process_options){.argv = argv, .env = environment(f, user)}, 60000, output);
+}
+
+char *farm_tool_says(farm *f, const char *user, int expected, const char *const arguments[])
+{
+    char *output = NULL;
+    int code = farm_tool_as(f, user, &output, arguments);
+    ck_assert_msg(code == expected, "%s: %d: %s", arguments[0], code, output);
+    return keep(f, output);
 }
 
 furrow_test_process *farm_tool_start(farm *f, const char *const arguments[])

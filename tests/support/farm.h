@@ -50,6 +50,8 @@ void farm_run_cluster(void (*body)(farm *f));
 int farm_tool(farm *f, char **output, const char *const arguments[]);
 /* The same with the keys of @user. */
 int farm_tool_as(farm *f, const char *user, char **output, const char *const arguments[]);
+/* The same, and it must end with @expected: its output, in the farm's arena. */
+char *farm_tool_says(farm *f, const char *user, int expected, const char *const arguments[]);
 /* Begun, and still running. */
 furrow_test_process *farm_tool_start(farm *f, const char *const arguments[]);
 void farm_provision(farm *f);
@@ -90,6 +92,8 @@ char *farm_inbox(farm *f, const char *user);
 furrow_link *farm_log(farm *f, int service);
 /* redis-cli with all it needs to be @user, as the beginning of a shell command. */
 char *farm_redis_cli(farm *f, const char *user);
+/* What it prints for @command, which it must take; in the farm's arena. */
+char *farm_redis(farm *f, const char *user, const char *command);
 
 /* printf into the farm's arena. */
 char *farm_text(farm *f, const char *format, ...) FURROW_PRINTF(2, 3);
