@@ -291,10 +291,13 @@ local function shape_of(generation)
   return generation and string.match(generation, '^(%S+)')
 end
 
--- The generation of @shape; or, if that is wanted, @wanted or the first that is nobody's.
+-- The generation of @shape; or, if that is wanted, @wanted or the first that is nobody's. What is known by its marker
+-- alone may be in the middle of its build: then that says "!" and what of the shape there is room for (verdict.c).
 local function place_of(fields, shape, wanted, allocate)
+  local building = '!' .. string.sub(shape, 1, 31)
   for n = 0, GENERATIONS - 1 do
-    if shape_of(fields[tostring(n)]) == shape then return n end
+    local there = shape_of(fields[tostring(n)])
+    if there == shape or there == building then return n end
   end
   if not allocate then return -1 end
   if not fields[tostring(wanted)] then return wanted end
@@ -308,7 +311,7 @@ end
 A process says that it keeps the table in a shape. KEYS: the generations, the marker of generation 0. ARGV: the shape, the
 indexes, the process, what it says, the generation that it would like, and "1" if it takes a new one. Answers the
 generation, or -1, and then all that is known. Where nothing is, a table may lie that was made before there were
-generations.
+generations, or whose build was begun just after a Redis that was emptied.
 ]]
 local function claim(K, A)
   expect_keys(K, 2)

@@ -1,4 +1,5 @@
 /* Records against a real Redis: the versioned upsert against a model, tombstones, markers, leases, clearing. */
+#include "store/generation.h"
 #include "store/trust.h"
 #include "store_world.h"
 
@@ -285,6 +286,36 @@ static furrow_marker marker_read(furrow_table *table)
     ck_assert_ok(furrow_marker_read(table, &marker, failure));
     return marker;
 }
+
+static int claim_as(store_world *world, furrow_table *table, const char *shape)
+{
+    furrow_generations seen;
+    furrow_generation_claim what = {.shape = shape, .instance = "p1", .word = "1", .allocate = true};
+    ck_assert_ok(furrow_generation_claim_one(table, &what, world->arena, &seen, failure));
+    return seen.ours;
+}
+
+/* Redis was emptied after who builds had claimed its place, and before it began: only its marker is there. */
+static void begun_unclaimed_body(store_world *world)
+{
+    static const char ours[] = "00112233445566778899aabbccddeeff", other[] = "ff112233445566778899aabbccddeeff";
+    ck_assert(store_world_connected(world->store));
+    furrow_table *table = store_world_table(world, world->store, "Worker", "", false);
+    furrow_marker none = {.found = false}, building = marker_of("b1", "!00112233445566778899aabbccddeef", 1, "", 0);
+    bool begun = false;
+    ck_assert_ok(furrow_marker_begin(table, &none, &building, &begun, failure));
+    ck_assert(begun);
+    ck_assert_int_eq(claim_as(world, table, ours), 0);
+    ck_assert_int_eq(claim_as(world, table, other), 1);
+    ck_assert_int_eq(claim_as(world, table, ours), 0);
+    furrow_table_destroy(table);
+}
+
+START_TEST(who_is_in_the_middle_of_a_build_keeps_its_place)
+{
+    store_world_run(NULL, begun_unclaimed_body);
+}
+END_TEST
 
 static bool move(furrow_table *table, furrow_marker from, furrow_marker to)
 {
@@ -578,6 +609,7 @@ int main(void)
         only_the_very_bytes_are_vouched_for,
         an_apply_that_redis_interrupted_can_be_done_again,
         a_build_begins_only_where_nobody_else_has_begun_one,
+        who_is_in_the_middle_of_a_build_keeps_its_place,
         a_marker_is_moved_on_only_from_what_it_is_known_to_be,
         what_belongs_to_another_build_is_refused,
         what_is_read_belongs_to_the_build_that_was_verified,
