@@ -31,8 +31,33 @@ static void redirect(const char *path, int flags, int to)
     if (fd != to) close(fd);
 }
 
+static bool names_same(const char *pair, const char *other)
+{
+    size_t len = strcspn(pair, "=");
+    return strncmp(pair, other, len + 1) == 0;
+}
+
+/* Our own environment with @pairs on top; each is theirs, the list ours. */
+static char **make_environment(const char *const *pairs)
+{
+    size_t own = 0, added = 0, count = 0;
+    while (environ[own]) own++;
+    while (pairs && pairs[added]) added++;
+    char **list = calloc(own + added + 1, sizeof *list);
+    if (!list) abort();
+    for (size_t i = 0; i < own; i++) list[count++] = environ[i];
+    for (size_t i = 0; i < added; i++) {
+        size_t at = 0;
+        while (at < count && !names_same(pairs[i], list[at])) at++;
+        list[at] = (char *)pairs[i];
+        if (at == count) count++;
+    }
+    return list;
+}
+
+/* The test may have other threads, which hold a lock of malloc's at the moment of the fork: so nothing here asks for one. */
 static _Noreturn void become(const furrow_test_process *process, const furrow_test_process_options *options,
-                             pid_t parent)
+                             char *const environment[], pid_t parent)
 {
     /* PDEATHSIG is lost if the parent died between fork and prctl: look whether it is still there. */
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != parent) _exit(126);
@@ -42,12 +67,8 @@ static _Noreturn void become(const furrow_test_process *process, const furrow_te
     redirect(process->in_path, O_RDONLY, STDIN_FILENO);
     redirect(process->out_path, O_WRONLY | O_CREAT | O_APPEND, STDOUT_FILENO);
     redirect(process->err_path, O_WRONLY | O_CREAT | O_APPEND, STDERR_FILENO);
-    for (const char *const *pair = options->env; pair && *pair; pair++) {
-        char *copy = strdup(*pair);
-        if (!copy || putenv(copy) != 0) _exit(126);
-    }
-    execvp(options->argv[0], (char *const *)options->argv);
-    fprintf(stderr, "test support: cannot run %s: %s\n", options->argv[0], strerror(errno));
+    execvpe(options->argv[0], (char *const *)options->argv, environment);
+    dprintf(STDERR_FILENO, "test support: cannot run %s: %s\n", options->argv[0], strerror(errno));
     _exit(127);
 }
 
@@ -61,13 +82,15 @@ furrow_test_process *furrow_test_process_start(const furrow_test_process_options
     snprintf(process->err_path, sizeof process->err_path, "%s/err", dir);
     furrow_test_write_file(process->in_path, options->input ? options->input : "");
     fflush(NULL);
+    char **environment = make_environment(options->env);
     pid_t parent = getpid();
     process->pid = fork();
     if (process->pid < 0) {
         perror("test support: fork");
         abort();
     }
-    if (process->pid == 0) become(process, options, parent);
+    if (process->pid == 0) become(process, options, environment, parent);
+    free(environment);
     return process;
 }
 
