@@ -22,17 +22,21 @@ typedef struct proxied {
     size_t said_len;
 } proxied;
 
-struct test_proxy {
-    int listener, server_port, wake[2];
-    char url[64];
-    proxied pairs[PAIRS_MAX];
-    pthread_t thread;
-    pthread_mutex_t lock;
-    pthread_cond_t obeyed;
+typedef struct orders {
     test_proxy_mode mode;
     const char *only;
     bool cut, reset, stop;
-    unsigned orders, done;
+} orders;
+
+struct test_proxy {
+    int listener, server_port, wake[2];
+    char url[64];
+    proxied pairs[PAIRS_MAX]; /* the thread's alone */
+    pthread_t thread;
+    pthread_mutex_t lock; /* of all that follows */
+    pthread_cond_t obeyed;
+    orders orders; /* the thread works by a copy */
+    unsigned given, done;
     size_t lost;
 };
 
@@ -95,19 +99,20 @@ static void note_said(proxied *pair, const char *data, size_t len)
     pair->said_len += len;
 }
 
-static bool loses(const test_proxy *proxy, test_proxy_mode mode, const proxied *pair, bool from_server)
+static bool loses(const orders *now, const proxied *pair, bool from_server)
 {
-    if (mode != PROXY_LOSE_ALL && mode != (from_server ? PROXY_LOSE_ANSWERS : PROXY_LOSE_REQUESTS)) return false;
-    return !proxy->only || strstr(pair->said, proxy->only);
+    test_proxy_mode one_way = from_server ? PROXY_LOSE_ANSWERS : PROXY_LOSE_REQUESTS;
+    if (now->mode != PROXY_LOSE_ALL && now->mode != one_way) return false;
+    return !now->only || strstr(pair->said, now->only);
 }
 
-static void move(test_proxy *proxy, proxied *pair, bool from_server, test_proxy_mode mode)
+static void move(test_proxy *proxy, proxied *pair, bool from_server, const orders *now)
 {
     char data[4096];
     int *from = from_server ? &pair->server : &pair->client, to = from_server ? pair->client : pair->server;
     ssize_t got = read(*from, data, sizeof data);
     if (got > 0 && !from_server) note_said(pair, data, (size_t)got);
-    bool lose = loses(proxy, mode, pair, from_server) || to < 0;
+    bool lose = loses(now, pair, from_server) || to < 0;
     if (got > 0 && lose) lose_bytes(proxy, got);
     if (got <= 0 && lose) {
         close(*from);
@@ -117,34 +122,36 @@ static void move(test_proxy *proxy, proxied *pair, bool from_server, test_proxy_
     }
 }
 
-static test_proxy_mode obey(test_proxy *proxy, bool *stop)
+static void cut_all(test_proxy *proxy, bool reset)
+{
+    struct linger at_once = {.l_onoff = 1};
+    for (size_t i = 0; i < PAIRS_MAX; i++) {
+        if (reset && proxy->pairs[i].client >= 0)
+            setsockopt(proxy->pairs[i].client, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+        close_pair(&proxy->pairs[i]);
+    }
+}
+
+static orders obey(test_proxy *proxy)
 {
     char drained[64];
     pthread_mutex_lock(&proxy->lock);
-    if (proxy->done != proxy->orders && read(proxy->wake[0], drained, sizeof drained) < 0) abort();
-    if (proxy->cut) {
-        struct linger at_once = {.l_onoff = 1};
-        for (size_t i = 0; i < PAIRS_MAX; i++) {
-            if (proxy->reset && proxy->pairs[i].client >= 0)
-                setsockopt(proxy->pairs[i].client, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
-            close_pair(&proxy->pairs[i]);
-        }
-        proxy->reset = false;
-        proxy->mode = PROXY_PASS;
-        proxy->cut = false;
+    if (proxy->done != proxy->given && read(proxy->wake[0], drained, sizeof drained) < 0) abort();
+    if (proxy->orders.cut) {
+        cut_all(proxy, proxy->orders.reset);
+        proxy->orders.mode = PROXY_PASS;
+        proxy->orders.cut = proxy->orders.reset = false;
     }
-    proxy->done = proxy->orders;
-    test_proxy_mode mode = proxy->mode;
-    *stop = proxy->stop;
+    proxy->done = proxy->given;
+    orders now = proxy->orders;
     pthread_cond_broadcast(&proxy->obeyed);
     pthread_mutex_unlock(&proxy->lock);
-    return mode;
+    return now;
 }
 
 static void *work(void *arg)
 {
     test_proxy *proxy = arg;
-    bool stop = false;
     for (;;) {
         struct pollfd polled[2 + 2 * PAIRS_MAX] = {{proxy->wake[0], POLLIN, 0}, {proxy->listener, POLLIN, 0}};
         for (size_t i = 0; i < PAIRS_MAX; i++) {
@@ -152,21 +159,22 @@ static void *work(void *arg)
             polled[3 + 2 * i] = (struct pollfd){proxy->pairs[i].server, POLLIN, 0};
         }
         poll(polled, 2 + 2 * PAIRS_MAX, -1);
-        test_proxy_mode mode = obey(proxy, &stop);
-        if (stop) break;
+        orders now = obey(proxy);
+        if (now.stop) break;
         for (size_t i = 0; i < PAIRS_MAX; i++) {
-            if (polled[2 + 2 * i].revents && proxy->pairs[i].client >= 0) move(proxy, &proxy->pairs[i], false, mode);
-            if (polled[3 + 2 * i].revents && proxy->pairs[i].server >= 0) move(proxy, &proxy->pairs[i], true, mode);
+            if (polled[2 + 2 * i].revents && proxy->pairs[i].client >= 0) move(proxy, &proxy->pairs[i], false, &now);
+            if (polled[3 + 2 * i].revents && proxy->pairs[i].server >= 0) move(proxy, &proxy->pairs[i], true, &now);
         }
         if (polled[1].revents) accept_one(proxy);
     }
-    for (size_t i = 0; i < PAIRS_MAX; i++) close_pair(&proxy->pairs[i]);
+    cut_all(proxy, false);
     return NULL;
 }
 
+/* Gives what has been changed in the orders, and returns when it is obeyed. The lock is held. */
 static void order(test_proxy *proxy)
 {
-    unsigned mine = ++proxy->orders;
+    unsigned mine = ++proxy->given;
     ck_assert(write(proxy->wake[1], "x", 1) == 1);
     while (proxy->done < mine) pthread_cond_wait(&proxy->obeyed, &proxy->lock);
 }
@@ -196,7 +204,7 @@ const char *test_proxy_url(const test_proxy *proxy)
 void test_proxy_set(test_proxy *proxy, test_proxy_mode mode)
 {
     pthread_mutex_lock(&proxy->lock);
-    proxy->mode = mode;
+    proxy->orders.mode = mode;
     proxy->lost = 0;
     order(proxy);
     pthread_mutex_unlock(&proxy->lock);
@@ -205,7 +213,7 @@ void test_proxy_set(test_proxy *proxy, test_proxy_mode mode)
 void test_proxy_only(test_proxy *proxy, const char *text)
 {
     pthread_mutex_lock(&proxy->lock);
-    proxy->only = text;
+    proxy->orders.only = text;
     order(proxy);
     pthread_mutex_unlock(&proxy->lock);
 }
@@ -221,7 +229,7 @@ size_t test_proxy_lost(test_proxy *proxy)
 void test_proxy_cut(test_proxy *proxy)
 {
     pthread_mutex_lock(&proxy->lock);
-    proxy->cut = true;
+    proxy->orders.cut = true;
     order(proxy);
     pthread_mutex_unlock(&proxy->lock);
 }
@@ -229,7 +237,7 @@ void test_proxy_cut(test_proxy *proxy)
 void test_proxy_reset(test_proxy *proxy)
 {
     pthread_mutex_lock(&proxy->lock);
-    proxy->cut = proxy->reset = true;
+    proxy->orders.cut = proxy->orders.reset = true;
     order(proxy);
     pthread_mutex_unlock(&proxy->lock);
 }
@@ -237,7 +245,7 @@ void test_proxy_reset(test_proxy *proxy)
 void test_proxy_stop(test_proxy *proxy)
 {
     pthread_mutex_lock(&proxy->lock);
-    proxy->stop = true;
+    proxy->orders.stop = true;
     order(proxy);
     pthread_mutex_unlock(&proxy->lock);
     pthread_join(proxy->thread, NULL);
