@@ -84,8 +84,9 @@ static void reset_body(link_world *world)
     ck_assert(FURROW_TEST_EVENTUALLY(unread(link) >= UNREAD_BYTES, PATIENCE_MS));
     test_proxy_reset(proxy);
     ck_assert(FURROW_TEST_EVENTUALLY_IN_TASK(furrow_link_reconnects(link) == 1, PATIENCE_MS));
-    flood(port);
+    ck_assert_int_eq(furrow_link_flush(link, link_world_in_ms(PATIENCE_MS), NULL), FURROW_OK);
     size_t before = received;
+    flood(port);
     ck_assert(FURROW_TEST_EVENTUALLY_IN_TASK(received > before, PATIENCE_MS));
     furrow_link_destroy(link);
     test_proxy_stop(proxy);
