@@ -19,6 +19,8 @@
 #define CALL_NS   (5 * FURROW_NS_PER_S)
 #define ARENA     ((size_t)4 << 20)
 #define WORDS_MAX 12
+#define SUBJECT   "conf.Thing.t%u"
+#define SUBJECTS  3
 
 static uint64_t dice;
 static conformance_world *world;
@@ -270,7 +272,7 @@ static void print_status(const char *what, furrow_status status)
 
 static const char *subject_name(void)
 {
-    return text_of("conf.Thing.t%" PRIu64, draw(3));
+    return text_of(SUBJECT, (unsigned)draw(SUBJECTS));
 }
 
 static void do_remember(void)
@@ -401,18 +403,40 @@ static void do_get(void)
     }
 }
 
-static void print_consumer(const char *name)
+/* What the stream has after @sequence. */
+static uint64_t count_after(uint64_t sequence)
 {
-    furrow_js_consumer_state now = {0}, before = {.pending = 1};
+    uint64_t count = 0;
+    for (unsigned i = 0; i < SUBJECTS; i++) {
+        furrow_js_stored stored = {.sequence = sequence};
+        while (furrow_js_get_next(world->link, CONFORMANCE_STREAM, text_of(SUBJECT, i), stored.sequence + 1, soon(),
+                                  arena, &stored, NULL) == FURROW_OK)
+            count++;
+    }
+    return count;
+}
+
+/* As it is once the server has settled what was published, acked or pushed out: it does so on threads of its own. */
+static furrow_status settled_consumer(const char *name, furrow_js_consumer_state *now)
+{
+    furrow_js_consumer_state before = {.pending = UINT64_MAX};
     furrow_status status = FURROW_OK;
-    /* Servers settle what was acked or pushed out on threads of their own. */
-    for (int same = 0; status == FURROW_OK && same < 3;) {
-        status = furrow_js_consumer_info(world->link, CONFORMANCE_STREAM, name, soon(), &now, NULL);
-        now.created_ns = 0;
-        same = memcmp(&now, &before, sizeof now) == 0 ? same + 1 : 0;
-        before = now;
+    uint64_t until = soon();
+    for (int same = 0; status == FURROW_OK && same < 3 && furrow_clock_now_ns() < until;) {
+        status = furrow_js_consumer_info(world->link, CONFORMANCE_STREAM, name, soon(), now, NULL);
+        now->created_ns = 0;
+        bool all = status == FURROW_OK && now->pending == count_after(now->delivered_seq);
+        same = all && memcmp(now, &before, sizeof before) == 0 ? same + 1 : 0;
+        before = *now;
         furrow_task_sleep_ms(2);
     }
+    return status;
+}
+
+static void print_consumer(const char *name)
+{
+    furrow_js_consumer_state now = {0};
+    furrow_status status = settled_consumer(name, &now);
     printf("consumer %s -> %s delivered %" PRIu64 " floor %" PRIu64 " in hand %" PRIu64 " pending %" PRIu64 "\n", name,
            furrow_status_name(status), now.delivered_seq, now.ack_floor_seq, now.ack_pending, now.pending);
 }
@@ -496,7 +520,7 @@ static void pull(size_t wanted, const char *body)
 static void do_pull(void)
 {
     furrow_js_consumer_state now = {0};
-    (void)!furrow_js_consumer_info(world->link, CONFORMANCE_STREAM, "one", soon(), &now, NULL);
+    (void)!settled_consumer("one", &now);
     uint64_t wanted = 1 + draw(4);
     if (wanted > now.pending) wanted = now.pending;
     /* One that was delivered before and has no room now is taken back by 2.9 as if it never had been. */
