@@ -96,11 +96,12 @@ static void print_value(const furrow_value *value, bool pairs)
     }
 }
 
-/* Of an error only its first word: servers word the rest as they like. */
+/* Of a time to live what was set, whatever has passed of it. Of an error only its first word: servers word the rest as
+ * they like. */
 static void command(size_t count, const char *const words[])
 {
     furrow_bytes argv[WORDS_MAX];
-    furrow_value answer;
+    furrow_value answer = {.kind = FURROW_VALUE_NIL};
     furrow_error err = {0};
     for (size_t i = 0; i < count; i++) argv[i] = furrow_bytes_of(words[i]);
     for (size_t i = 0; i < count; i++) printf("%s ", words[i]);
@@ -108,6 +109,8 @@ static void command(size_t count, const char *const words[])
     furrow_status status = furrow_store_command(world->store, argv, count, arena, &answer, &err);
     const char *text = strncmp(err.text, "redis: ", 7) == 0 ? err.text + 7 : err.text;
     bool pairs = strcmp(words[0], "HGETALL") == 0;
+    bool ttl = strcmp(words[0], "TTL") == 0 && answer.kind == FURROW_VALUE_INTEGER && answer.integer > 0;
+    if (ttl) answer.integer = (answer.integer + 99) / 100 * 100;
     if (status == FURROW_OK && strcmp(words[0], "HSCAN") == 0 && answer.count == 2) {
         print_value(&answer.items[1], true);
     } else if (status == FURROW_OK) {
