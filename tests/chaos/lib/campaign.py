@@ -1,4 +1,6 @@
 """One run: a mesh, clients, the nemesis and the checker, round after round, and the report of what was found."""
+import collections
+import os
 import statistics
 import subprocess
 import time
@@ -36,6 +38,7 @@ class Campaign:
                 self.history.violate("crash", line)
             self.report()
             if options.keep:
+                os.makedirs(options.keep, exist_ok=True)
                 subprocess.run(["cp", "-r", *self.world.dir.glob("*.log"), options.keep], check=True)
         return 1 if self.history.violations else 0
 
@@ -85,18 +88,17 @@ class Campaign:
 
     def report(self):
         violations = self.history.violations
-        for violation in violations[:SHOWN]:
-            self.explain(violation)
         if violations:
-            kinds = {}
-            for violation in violations:
-                kinds[violation.kind] = kinds.get(violation.kind, 0) + 1
-            print("\nfound: " + ", ".join(f"{kind} {count}" for kind, count in sorted(kinds.items())))
             began = next((at for at, text in reversed(self.history.faults) if text == f"round {self.rounds}"), 0)
             print("what was broken in that round:")
             for at, text in self.history.faults:
                 if at >= began:
                     print(f"  {at:8.3f}  {text}")
+        for violation in violations[:SHOWN]:
+            self.explain(violation)
+        if violations:
+            kinds = collections.Counter(violation.kind for violation in violations)
+            print("\nfound: " + ", ".join(f"{kind} {count}" for kind, count in sorted(kinds.items())))
             print(f"again: tests/chaos/run --seed {self.options.seed} --minutes {self.options.minutes:g}"
                   + (f" --faults {','.join(self.options.faults)}" if self.options.faults else ""))
         self.figures()
