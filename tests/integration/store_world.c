@@ -39,6 +39,7 @@ furrow_store *store_world_open(store_world *world, furrow_store_options options)
 {
     furrow_error err = {0};
     if (!options.url) options.url = furrow_test_server_url(world->redis);
+    if (!options.timeout_ms) options.timeout_ms = PATIENCE_MS; /* of a busy machine */
     options.reconnect_min_ms = 5;
     options.reconnect_max_ms = 50;
     furrow_store *store = furrow_store_create(world->loop, &options, &err);

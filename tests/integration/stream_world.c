@@ -87,6 +87,7 @@ typedef struct fill_state {
     stream_world *world;
     size_t next, end, running, failed;
     size_t keys;
+    furrow_error first;
 } fill_state;
 
 static void fill_task(void *arg)
@@ -95,8 +96,10 @@ static void fill_task(void *arg)
     char id[32];
     while (filler->next < filler->end) {
         snprintf(id, sizeof id, "%zu", filler->next++ % filler->keys);
-        if (stream_put(filler->world, id, "event", NULL, FURROW_JS_ANY_SEQUENCE, NULL, NULL) != FURROW_OK)
-            filler->failed++;
+        furrow_error err = {0};
+        if (stream_put(filler->world, id, "event", NULL, FURROW_JS_ANY_SEQUENCE, NULL, &err) != FURROW_OK &&
+            filler->failed++ == 0)
+            filler->first = err;
     }
     filler->running--;
 }
@@ -106,5 +109,5 @@ void stream_fill(stream_world *world, size_t count, size_t keys)
     fill_state filler = {.world = world, .end = count, .running = 200, .keys = keys};
     for (int i = 0; i < 200; i++) ck_assert_int_eq(furrow_loop_spawn(world->loop, fill_task, &filler, NULL), FURROW_OK);
     ck_assert(FURROW_TEST_EVENTUALLY_IN_TASK(filler.running == 0, 60000));
-    ck_assert_uint_eq(filler.failed, 0);
+    ck_assert_msg(filler.failed == 0, "%zu, the first: %s", filler.failed, filler.first.text);
 }

@@ -49,13 +49,14 @@ static void check_stream(farm *f, const char *stream, size_t count)
 static char *redis_all(farm *f)
 {
     char *text = NULL;
-    char *command = farm_text(f,
-                              "cli() { %s \"$@\" </dev/null 2>&1; }; cli --scan | while read -r key; do echo \"$key\"; "
-                              "cli get \"$key\"; cli zrange \"$key\" 0 -1; cli hgetall \"$key\"; "
-                              "cli lrange \"$key\" 0 -1; done | grep -av WRONGTYPE | tr -d '\\000'",
-                              farm_redis_cli(f, "operator"));
+    char *command = farm_text(
+        f,
+        "cli() { %s \"$@\" 2>&1; }; cli --scan </dev/null | while read -r key; do echo \"ECHO \\\"$key\\\"\"; "
+        "for ask in 'GET %%s' 'ZRANGE %%s 0 -1' 'HGETALL %%s' 'LRANGE %%s 0 -1'; do "
+        "printf \"$ask\\n\" \"\\\"$key\\\"\"; done; done | cli | grep -av WRONGTYPE | tr -d '\\000'",
+        farm_redis_cli(f, "operator"));
     const char *const argv[] = {"sh", "-c", command, NULL};
-    (void)furrow_test_run(&(furrow_test_process_options){.argv = argv}, 20000, &text);
+    (void)furrow_test_run(&(furrow_test_process_options){.argv = argv}, FARM_PATIENCE_MS, &text);
     ck_assert_ptr_nonnull(text);
     return text;
 }
@@ -65,6 +66,7 @@ static void check_redis(farm *f, size_t count)
     char *text = redis_all(f);
     ck_assert_msg(strstr(text, "employee:{Employee}:E1") != NULL, "%s", text);
     for (size_t i = 0; i < count; i++) ck_assert_msg(!strstr(text, secrets[i]), "Redis: %s", secrets[i]);
+    for (size_t i = count; i < SECRETS; i++) ck_assert_msg(strstr(text, secrets[i]), "not in Redis: %s", secrets[i]);
     free(text);
 }
 
