@@ -88,6 +88,7 @@ furrow_status furrow_fail_field(furrow_error *err, const char *field, const char
 furrow_status furrow_wrap(furrow_error *err, const char *format, ...)
 {
     if (!err) return FURROW_UNKNOWN;
+    if (err->code == FURROW_OK) err->code = FURROW_UNKNOWN;
     char text[SCRATCH];
     va_list args;
     va_start(args, format);

@@ -60,7 +60,7 @@ furrow_status furrow_fail(furrow_error *err, furrow_status code, const char *for
 furrow_status furrow_fail_field(furrow_error *err, const char *field, const char *format, ...) FURROW_PRINTF(3, 4);
 
 /* Puts "context: " before the text of @err on the way up; returns its code (UNKNOWN when @err is NULL: keep the
- * status). */
+ * status; and when it has none, so that a failure never passes for OK). */
 furrow_status furrow_wrap(furrow_error *err, const char *format, ...) FURROW_PRINTF(2, 3);
 
 /* Caller's bug: checked in every build, aborts with place and text. */

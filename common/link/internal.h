@@ -219,7 +219,7 @@ void furrow_complaint_forget(furrow_link *link);
 size_t furrow_link_drain(furrow_connection *conn);
 
 /* message.c */
-furrow_message_pool *furrow_message_pool_create(void);
+furrow_message_pool *furrow_message_pool_create(furrow_error *err);
 /* What comes next came in one read, @bytes for each message: headers count, too, and nats.c tells nobody how long they
  * are. */
 void furrow_message_pool_expect(furrow_message_pool *pool, size_t bytes);

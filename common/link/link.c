@@ -88,7 +88,7 @@ furrow_link *furrow_link_create(furrow_loop *loop, const furrow_link_options *op
     link->backoff.base_ms = options->reconnect_min_ms ? options->reconnect_min_ms : RECONNECT_MIN_MS;
     link->backoff.max_ms = options->reconnect_max_ms ? options->reconnect_max_ms : RECONNECT_MAX_MS;
     link->probe_ms = options->probe_ms ? options->probe_ms : FURROW_LINK_PROBE_MS;
-    link->messages = furrow_message_pool_create();
+    link->messages = furrow_message_pool_create(err);
     furrow_complaint_listen(link);
     if (!link->messages || keep_options(link, options, err) != FURROW_OK ||
         set_inbox(link, options->inbox_prefix, err) != FURROW_OK ||

@@ -68,19 +68,25 @@ static void destroy_used(furrow_message_pool *pool)
     }
 }
 
-static bool is_laid_out(void)
+static furrow_status check_layout(furrow_error *err)
 {
     natsMsg *probe = NULL;
-    if (nats_Open(-1) != NATS_OK || natsMsg_Create(&probe, "subject", "reply", "data", 4) != NATS_OK) return false;
+    if (nats_Open(-1) != NATS_OK || natsMsg_Create(&probe, "subject", "reply", "data", 4) != NATS_OK)
+        return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "out of memory");
     const char *subject = natsMsg_GetSubject(probe), *reply = natsMsg_GetReply(probe), *data = natsMsg_GetData(probe);
     bool so = reply == subject + sizeof "subject" && data == reply + sizeof "reply";
     natsMsg_Destroy(probe);
-    return so;
+    return so ? FURROW_OK
+              : furrow_fail(err, FURROW_INTERNAL, "this nats.c (%s) lays out a message in a way that is not known here",
+                            nats_GetVersion());
 }
 
-furrow_message_pool *furrow_message_pool_create(void)
+furrow_message_pool *furrow_message_pool_create(furrow_error *err)
 {
-    return is_laid_out() ? calloc(1, sizeof(furrow_message_pool)) : NULL;
+    if (check_layout(err) != FURROW_OK) return NULL;
+    furrow_message_pool *pool = calloc(1, sizeof *pool);
+    if (!pool) furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "out of memory");
+    return pool;
 }
 
 void furrow_message_pool_release(furrow_message_pool *pool)

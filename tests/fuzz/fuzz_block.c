@@ -55,7 +55,7 @@ static void check_received(const uint8_t *data, size_t size, size_t header_len)
     natsMsg *native = NULL;
     size_t count = 0;
     furrow_error err = {0};
-    if (!pool) pool = furrow_message_pool_create();
+    if (!pool) pool = furrow_message_pool_create(NULL);
     FURROW_REQUIRE(pool);
     if (natsMsg_create(&native, "a.b", 3, "_INBOX.x", 8, (const char *)data, (int)size, (int)header_len) != NATS_OK)
         return;

@@ -38,7 +38,7 @@ static void check_ending(const furrow_msg *msg, size_t size)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     natsMsg *native = NULL;
-    if (!pool) pool = furrow_message_pool_create();
+    if (!pool) pool = furrow_message_pool_create(NULL);
     FURROW_REQUIRE(pool);
     if (natsMsg_create(&native, "_INBOX.x", 8, NULL, 0, (const char *)data, (int)size, (int)size) != NATS_OK) return 0;
     furrow_msg *msg = furrow_message_wrap(pool, native);

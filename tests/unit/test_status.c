@@ -77,6 +77,14 @@ START_TEST(an_error_may_quote_itself)
 }
 END_TEST
 
+START_TEST(what_failed_without_a_word_has_failed)
+{
+    furrow_error err = {0};
+    ck_assert_int_eq(furrow_wrap(&err, "NATS"), FURROW_UNKNOWN);
+    ck_assert_int_eq(err.code, FURROW_UNKNOWN);
+}
+END_TEST
+
 START_TEST(nobody_has_to_want_the_error)
 {
     ck_assert_int_eq(furrow_fail(NULL, FURROW_ABORTED, "%s", "x"), FURROW_ABORTED);
@@ -127,6 +135,7 @@ int main(void)
     tcase_add_test(tests, a_wrong_field_is_named);
     tcase_add_test(tests, context_is_put_in_front_and_the_rest_kept);
     tcase_add_test(tests, an_error_may_quote_itself);
+    tcase_add_test(tests, what_failed_without_a_word_has_failed);
     tcase_add_test(tests, nobody_has_to_want_the_error);
     tcase_add_test(tests, long_text_is_cut_in_front_of_a_whole_character);
     tcase_add_test_raise_signal(tests, a_requirement_that_fails_aborts, SIGABRT);
