@@ -78,7 +78,6 @@ typedef struct furrow_peer {
     char instance[FURROW_ID_MAX + 1], word[48]; /* what it said last */
     int generation;
     unsigned still; /* looks in a row at which it said nothing new */
-    uint64_t heard; /* the look at which it last did */
     size_t in_hand; /* as it says */
     bool ready, gone, listed;
 } furrow_peer;
@@ -91,7 +90,6 @@ typedef struct furrow_beside {
     bool alone;            /* no other generation is kept */
     bool served;           /* we have served, or may: others know */
     uint64_t word;         /* how often we have said that we are there */
-    uint64_t looks;        /* at what the others say */
     furrow_peer peers[FURROW_PEERS_MAX];
     size_t peer_count;
     bool on, reading; /* wanted; its task lives */
@@ -102,8 +100,7 @@ typedef struct furrow_beside {
 /* What the durable says of what it delivered, look by look. */
 typedef struct furrow_lost {
     uint64_t delivered_seq, floor_seq, ack_pending, received;
-    unsigned looks;      /* in a row at which nothing of it moved, and somebody may have lost something */
-    uint64_t since;      /* the look at the others before the first of them */
+    unsigned looks;      /* in a row at which nothing of it moved, and somebody must have lost something */
     uint64_t floor_ns;   /* when the floor was first seen where it is */
     uint64_t lingers_ns; /* until then the durable may hold back what was read aside */
 } furrow_lost;
@@ -283,12 +280,10 @@ bool furrow_steward_may_serve(const furrow_replica *replica);
 void furrow_steward_release(furrow_replica *replica, uint64_t deadline_ns);
 /* How much the others of our generation have in hand that may live. */
 size_t furrow_steward_in_hands(furrow_replica *replica);
-/* Have all of those said so after our look number @since at them? */
-bool furrow_steward_heard_all(furrow_replica *replica, uint64_t since);
-/* Asks NATS whether some of them are gone; parks. */
-void furrow_steward_ask(furrow_replica *replica);
 /* Parks until generations that others serve from have @version of @id, as a rule some milliseconds. */
 void furrow_steward_spread(furrow_replica *replica, const char *id, uint64_t version);
+/* Asks whether those are gone that have something in hand. */
+void furrow_steward_ask(furrow_replica *replica);
 
 /* beside.c. Opens the way by which events come now, and closes the other. */
 furrow_status furrow_feed_open(furrow_replica *replica, furrow_error *err) FURROW_MUST_USE;
