@@ -77,8 +77,7 @@ static furrow_status check_layout(furrow_error *err)
     bool so = reply == subject + sizeof "subject" && data == reply + sizeof "reply";
     natsMsg_Destroy(probe);
     return so ? FURROW_OK
-              : furrow_fail(err, FURROW_INTERNAL, "this nats.c (%s) lays out a message in a way that is not known here",
-                            nats_GetVersion());
+              : furrow_fail(err, FURROW_INTERNAL, "this nats.c lays out a message in a way that is not known here");
 }
 
 furrow_message_pool *furrow_message_pool_create(furrow_error *err)
