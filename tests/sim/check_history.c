@@ -274,17 +274,29 @@ static bool is_last(const sim_op *op)
     return true;
 }
 
-/* What the log has lost, Redis still had: the owner has put the newest state of each entity back. */
+static bool has_state(const sim_stream *stream, const sim_message *state)
+{
+    for (uint64_t i = 1; i <= sim_js_last(stream); i++) {
+        const sim_message *event = sim_js_at(stream, i)->message;
+        if (strcmp(event->subject, state->subject) == 0 && event->len == state->len &&
+            memcmp(event->data, state->data, event->len) == 0)
+            return true;
+    }
+    return false;
+}
+
+/*
+ * What the log has lost, Redis still had: the owner has put the newest state of each entity back. That is the one which
+ * was acknowledged, or what a reaction made of it before it was lost.
+ */
 static void check_restored(const sim_op *op)
 {
     const sim_stream *stream = sim_js_stream(sim_op_stream(op));
     if (op->kind == PLAN_GET || op->kind == PLAN_KINDS || !op->state || !is_last(op)) return;
-    for (uint64_t i = 1; i <= sim_js_last(stream); i++) {
-        const sim_message *event = sim_js_at(stream, i)->message;
-        if (strcmp(event->subject, op->state->subject) == 0 && event->len == op->state->len &&
-            memcmp(event->data, op->state->data, event->len) == 0)
-            return;
-    }
+    if (has_state(stream, op->state)) return;
+    size_t found = 0;
+    for (const sim_stored *later; (later = sim_js_lost(stream, op->state->subject, op->state_ns, &found));)
+        if (has_state(stream, later->message)) return;
     fail("%s was acknowledged, and lost: the log lost its end, and Redis did not", sim_op_name(op));
 }
 

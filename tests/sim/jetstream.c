@@ -255,10 +255,30 @@ static void lose_state(sim_consumer *consumer, uint64_t last)
     sim_js_tidy_floor(consumer);
 }
 
+static void remember_lost(sim_stream *stream, uint64_t last)
+{
+    size_t more = (size_t)(stream->last - last);
+    sim_stored *lost = sim_alloc((stream->lost_count + more + 1) * sizeof *lost);
+    if (stream->lost_count > 0) memcpy(lost, stream->lost, stream->lost_count * sizeof *lost);
+    memcpy(lost + stream->lost_count, stream->stored + last, more * sizeof *lost);
+    stream->lost = lost;
+    stream->lost_count += more;
+}
+
+const sim_stored *sim_js_lost(const sim_stream *stream, const char *subject, int64_t time_ns, size_t *found)
+{
+    while (*found < stream->lost_count) {
+        const sim_stored *lost = &stream->lost[(*found)++];
+        if (lost->time_ns >= time_ns && strcmp(lost->message->subject, subject) == 0) return lost;
+    }
+    return NULL;
+}
+
 void sim_js_lose_end(sim_stream *stream, uint64_t last, bool ahead)
 {
     sim_trace("log: %s loses its end after %llu, %llu messages%s", stream->options.name, (unsigned long long)last,
               (unsigned long long)(stream->last - last), ahead ? "; its consumers do not" : "");
+    remember_lost(stream, last);
     stream->last = last;
     stream->count = 0;
     for (uint64_t i = 0; i < last; i++) {

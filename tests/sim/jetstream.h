@@ -31,6 +31,9 @@ const sim_stored *sim_js_newest(const sim_stream *stream, const char *subject);
 /* By sequence, also one that was pushed out; NULL: there never was, or it was lost. */
 const sim_stored *sim_js_at(const sim_stream *stream, uint64_t sequence);
 
+/* The next after *@found of what it has lost of @subject since @time_ns, that included; NULL: no more. */
+const sim_stored *sim_js_lost(const sim_stream *stream, const char *subject, int64_t time_ns, size_t *found);
+
 /*
  * A power cut: what came after the sequence @last is lost, what it had pushed out is there again. The consumers' state
  * is as it was when they had got so far, or @ahead: as it is now. The server must be down.

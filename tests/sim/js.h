@@ -49,6 +49,8 @@ struct sim_stream {
     int64_t created_ns, last_ns;
     sim_stored *stored; /* stored[i] has the sequence i + 1 */
     uint64_t last, room, count;
+    sim_stored *lost; /* what it lost, in the order in which it had taken it */
+    size_t lost_count;
     sim_seen *seen;
     sim_consumer *consumers;
 };
