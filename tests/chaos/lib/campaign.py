@@ -94,9 +94,8 @@ class Campaign:
             for at, text in self.history.faults:
                 if at >= began:
                     print(f"  {at:8.3f}  {text}")
-        for violation in violations[:SHOWN]:
-            self.explain(violation)
-        if violations:
+            for violation in violations[:SHOWN]:
+                self.explain(violation)
             kinds = collections.Counter(violation.kind for violation in violations)
             print("\nfound: " + ", ".join(f"{kind} {count}" for kind, count in sorted(kinds.items())))
             print(f"again: tests/chaos/run --seed {self.options.seed} --minutes {self.options.minutes:g}"
