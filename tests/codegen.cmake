@@ -19,12 +19,16 @@ foreach(name depot shop buyer odd_names)
   add_test(NAME unit/codegen/golden_${name} COMMAND ${codegen_dir}/golden.sh ${codegen_plugin} ${proto})
   set_tests_properties(unit/codegen/golden_${name} PROPERTIES LABELS unit TIMEOUT 60)
   furrow_proto(TARGET furrow_test_proto_${name} PROTOS ${proto} SERVER)
-  foreach(compiler gcc clang)
+  foreach(compiler gcc clang) # those that are there: a bare machine has one
+    find_program(FURROW_TEST_${compiler} ${compiler})
+    if(NOT FURROW_TEST_${compiler})
+      continue()
+    endif()
     add_test(NAME unit/codegen/compiles_${name}_with_${compiler}
              COMMAND ${codegen_dir}/compiles.sh ${compiler} ${FURROW_PROTO_OUT} ${name}/v1/${name} -I${PROJECT_SOURCE_DIR}/common
                      -I$<JOIN:$<TARGET_PROPERTY:furrow_test_proto_${name},INCLUDE_DIRECTORIES>,$<SEMICOLON>-I>
              COMMAND_EXPAND_LISTS)
-    set_tests_properties(unit/codegen/compiles_${name}_with_${compiler} PROPERTIES LABELS unit TIMEOUT 60 SKIP_RETURN_CODE 77)
+    set_tests_properties(unit/codegen/compiles_${name}_with_${compiler} PROPERTIES LABELS unit TIMEOUT 60)
   endforeach()
 endforeach()
 furrow_unit_test(test_codegen_output furrow_test_proto_depot_server furrow_test_proto_depot_client furrow_test_proto_shop furrow_test_proto_buyer

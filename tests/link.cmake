@@ -10,6 +10,7 @@ target_include_directories(furrow_test_proxy PUBLIC ${CMAKE_CURRENT_SOURCE_DIR}/
 target_link_libraries(furrow_test_proxy PUBLIC furrow_test_support PkgConfig::CHECK)
 furrow_integration_test(test_link furrow_link_world)
 furrow_integration_test(test_link_dark furrow_link_world furrow_test_proxy)
+furrow_integration_test(test_link_tls furrow_link_world)
 furrow_integration_test(test_link_access furrow_link_world furrow_test_proxy)
 furrow_integration_test(test_link_reset furrow_link_world furrow_test_proxy PkgConfig::NATS)
 add_library(furrow_stream_world STATIC integration/stream_world.c)

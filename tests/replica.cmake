@@ -21,7 +21,8 @@ target_link_libraries(furrow_replica_mesh PUBLIC furrow_replica furrow_replica_t
 # protobuf-c's string members are not const, and these tests fill them with literals.
 target_compile_options(furrow_replica_mesh PRIVATE -Wno-write-strings)
 
-foreach(name test_replica test_replica_faults test_replica_trust test_replica_loss test_replica_poison test_generations test_reaction)
+foreach(name test_replica test_replica_faults test_replica_trust test_replica_loss test_evictions test_replica_poison test_generations test_reaction
+             test_reaction_trace)
   furrow_integration_test(${name} furrow_replica_mesh)
   target_compile_options(${name} PRIVATE -Wno-write-strings)
 endforeach()

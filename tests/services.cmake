@@ -30,12 +30,18 @@ target_link_libraries(timesheet_next PRIVATE furrow_runtime furrow_proto_employe
 foreach(service employee location job timesheet)
   furrow_unit_test(test_${service}_domain furrow_domain_${service})
 endforeach()
+furrow_unit_test(test_timesheet_window furrow_domain_timesheet)
 furrow_unit_test(test_timestamp furrow_runtime)
 furrow_unit_test(test_state_rules furrow_domain_employee furrow_domain_location furrow_domain_job furrow_domain_timesheet)
 target_include_directories(test_state_rules PRIVATE ${CMAKE_CURRENT_SOURCE_DIR})
 
 # For LD_PRELOAD: names that are never resolved.
 add_library(furrow_test_stalled_names MODULE support/stalled_names.c)
+# And wall clocks that are ahead or behind.
+add_library(furrow_test_shifted_clock MODULE support/shifted_clock.c)
+# Asked before any sanitizer has begun.
+target_compile_options(furrow_test_shifted_clock PRIVATE -fno-sanitize=all)
+target_link_options(furrow_test_shifted_clock PRIVATE -fno-sanitize=all)
 
 # The whole mesh as processes, for tests that talk to it as a stock client does.
 add_library(furrow_test_farm STATIC support/farm.c)
@@ -45,8 +51,13 @@ target_compile_definitions(furrow_test_farm PRIVATE
   FURROW_TEST_TIMESHEET="$<TARGET_FILE:timesheet>" FURROW_TEST_TOOL="$<TARGET_FILE:furrow>"
   FURROW_TEST_MESH="${PROJECT_SOURCE_DIR}/config/dev/mesh.sh")
 add_dependencies(furrow_test_farm employee location job timesheet furrow)
+furrow_integration_test(test_provision_wait furrow_test_farm)
 furrow_integration_test(test_farm furrow_test_farm furrow_proto_employee furrow_proto_location furrow_proto_job furrow_proto_timesheet)
 furrow_integration_test(test_farm_days furrow_test_farm furrow_domain_timesheet)
+furrow_integration_test(test_farm_clocks furrow_test_farm)
+furrow_integration_test(test_farm_poison furrow_test_farm)
+target_compile_definitions(test_farm_clocks PRIVATE FURROW_TEST_SHIFTED_CLOCK="$<TARGET_FILE:furrow_test_shifted_clock>")
+add_dependencies(test_farm_clocks furrow_test_shifted_clock)
 furrow_integration_test(test_hostile furrow_test_farm furrow_proto_employee furrow_proto_location furrow_proto_job furrow_proto_timesheet)
 furrow_integration_test(test_states furrow_test_farm furrow_proto_employee furrow_proto_location furrow_proto_job furrow_proto_timesheet)
 furrow_integration_test(test_rebuild furrow_test_farm)
@@ -71,7 +82,9 @@ furrow_integration_test(test_alarms furrow_test_farm)
 furrow_integration_test(test_accounts furrow_test_farm)
 furrow_integration_test(test_deadletter furrow_test_farm)
 furrow_integration_test(test_history furrow_test_farm)
+furrow_integration_test(test_traces furrow_test_farm)
 furrow_integration_test(test_age furrow_test_farm)
+furrow_integration_test(test_import furrow_test_farm)
 furrow_integration_test(test_audit furrow_test_farm)
 furrow_integration_test(test_auditor furrow_test_farm)
 furrow_integration_test(test_erase furrow_test_farm)
@@ -91,3 +104,6 @@ target_compile_definitions(test_lineage_odd PRIVATE FURROW_TEST_TOOL="$<TARGET_F
 # The chart's copy of the permissions, which nobody remembers to make anew.
 add_test(NAME lint/chart-permissions COMMAND sh -c "$<TARGET_FILE:furrow> permissions | diff - ${PROJECT_SOURCE_DIR}/config/helm/furrow/files/permissions.json")
 set_tests_properties(lint/chart-permissions PROPERTIES LABELS lint)
+furrow_integration_test(test_check furrow_test_farm furrow_wire)
+target_sources(test_check PRIVATE ${PROJECT_SOURCE_DIR}/services/cli/peer.c)
+target_include_directories(test_check PRIVATE ${PROJECT_SOURCE_DIR}/services)

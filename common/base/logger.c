@@ -1,13 +1,14 @@
 /*
  * The log. A line is built on the stack and written once. The fields' format is walked value by value, because only so
  * can a value be told from the next field: whatever a peer's text contains, it stays inside its own quotes and on its
- * own line. Depends on clock.
+ * own line. Lines that come again and again are counted. Depends on clock.
  */
 #include "base/logger.h"
 
 #include "base/clock.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -17,6 +18,7 @@
 #define LINE_MAX_BYTES  2048
 #define VALUE_MAX_BYTES 1024
 #define ESCAPE_MAX      6 /* \u001f */
+#define REPEATED_SLOTS  32
 
 static const char *const level_names[] = {"error", "warn", "info", "debug"};
 static furrow_log_level most_verbose = FURROW_LOG_INFO;
@@ -252,11 +254,7 @@ static void put_fields(text *to, fields *from)
 
 static void put_head(text *to, furrow_log_level level, const char *message)
 {
-    char when[36];
-    furrow_clock_format(furrow_clock_wall_ns(), when);
-    put_text(to, "ts=");
-    put(to, when, strlen("2026-11-23T06:00:00.000"));
-    put_text(to, "Z level=");
+    put_text(to, "level=");
     put_text(to, level_names[level]);
     if (*service_name) {
         put_text(to, " service=");
@@ -267,12 +265,114 @@ static void put_head(text *to, furrow_log_level level, const char *message)
     put_text(to, "\"");
 }
 
+/* ---- the same line again ---- */
+
+/* What was written lately, by a hash of all but its time. Where more different lines than that come in turn, none of them
+ * is held back. */
+typedef struct repeated {
+    uint64_t hash, since_ns; /* hash 0: free */
+    uint32_t written, dropped;
+    char text[LINE_MAX_BYTES]; /* behind the time */
+} repeated;
+
+static repeated lately[REPEATED_SLOTS];
+static pthread_mutex_t lately_lock = PTHREAD_MUTEX_INITIALIZER;
+
+/* FNV-1a, without the digits behind "count=". */
+static uint64_t hash_line(const char *data, size_t len)
+{
+    static const char count[] = " count=";
+    uint64_t hash = 0xcbf29ce484222325u;
+    for (size_t i = 0; i < len; i++) {
+        hash = (hash ^ (unsigned char)data[i]) * 0x100000001b3u;
+        if (data[i] != '=' || i + 2 < sizeof count || memcmp(data + i + 2 - sizeof count, count, sizeof count - 1) != 0)
+            continue;
+        while (i + 1 < len && data[i + 1] >= '0' && data[i + 1] <= '9') i++;
+    }
+    return hash;
+}
+
+static void write_line(const char *data, size_t len)
+{
+    /* A log that cannot be written has nobody left to tell. */
+    while (write(STDERR_FILENO, data, len) < 0 && errno == EINTR) continue;
+}
+
+static void put_time(text *to)
+{
+    char when[36];
+    furrow_clock_format(furrow_clock_wall_ns(), when);
+    put_text(to, "ts=");
+    put(to, when, strlen("2026-11-23T06:00:00.000"));
+    put_text(to, "Z ");
+}
+
+/* Under the lock. */
+static void tell_repeated(repeated *slot)
+{
+    char data[LINE_MAX_BYTES + 128], tail[32];
+    text line = {.data = data, .cap = sizeof data - 1};
+    if (slot->dropped > 0) {
+        snprintf(tail, sizeof tail, " repeated=%u\n", slot->dropped);
+        put_time(&line);
+        put_text(&line, slot->text);
+        put_text(&line, tail);
+        write_line(data, line.len);
+    }
+    slot->hash = slot->since_ns = 0;
+    slot->dropped = slot->written = 0;
+}
+
+static bool is_over(const repeated *slot, uint64_t now_ns)
+{
+    return now_ns - slot->since_ns >= FURROW_LOG_SAME_MS * FURROW_NS_PER_MS && now_ns >= slot->since_ns;
+}
+
+/* Of this line; else the one whose time began first. */
+static repeated *slot_of(uint64_t hash)
+{
+    repeated *oldest = &lately[0];
+    for (size_t i = 0; i < REPEATED_SLOTS; i++) {
+        if (lately[i].hash == hash) return &lately[i];
+        if (lately[i].since_ns < oldest->since_ns) oldest = &lately[i];
+    }
+    return oldest;
+}
+
+/* @line is what stands behind the time. False: it was written often enough, and is counted. */
+static bool may_write(const char *line, size_t len)
+{
+    uint64_t now_ns = furrow_clock_now_ns(), hash = hash_line(line, len);
+    (void)pthread_mutex_lock(&lately_lock);
+    repeated *slot = slot_of(hash);
+    if (slot->hash != hash || is_over(slot, now_ns)) {
+        tell_repeated(slot);
+        *slot = (repeated){.hash = hash, .since_ns = now_ns};
+        snprintf(slot->text, sizeof slot->text, "%.*s", (int)len, line);
+    }
+    bool good = slot->written < FURROW_LOG_SAME;
+    slot->written += good;
+    slot->dropped += !good;
+    (void)pthread_mutex_unlock(&lately_lock);
+    return good;
+}
+
+void furrow_logger_flush(uint64_t now_ns)
+{
+    (void)pthread_mutex_lock(&lately_lock);
+    for (size_t i = 0; i < REPEATED_SLOTS; i++)
+        if (lately[i].hash && is_over(&lately[i], now_ns)) tell_repeated(&lately[i]);
+    (void)pthread_mutex_unlock(&lately_lock);
+}
+
 void furrow_logger(furrow_log_level level, const char *message, const char *fields_format, ...)
 {
     if (!furrow_logger_on(level)) return;
     int saved = errno;
     char data[LINE_MAX_BYTES];
     text line = {.data = data, .cap = sizeof(data) - 1};
+    put_time(&line);
+    size_t time_len = line.len;
     put_head(&line, level, message);
     if (fields_format) {
         fields from = {.at = fields_format};
@@ -280,8 +380,9 @@ void furrow_logger(furrow_log_level level, const char *message, const char *fiel
         put_fields(&line, &from);
         va_end(from.args);
     }
-    data[line.len++] = '\n';
-    /* A log that cannot be written has nobody left to tell. */
-    while (write(STDERR_FILENO, data, line.len) < 0 && errno == EINTR) continue;
+    if (level > FURROW_LOG_WARN || may_write(data + time_len, line.len - time_len)) {
+        data[line.len++] = '\n';
+        write_line(data, line.len);
+    }
     errno = saved;
 }

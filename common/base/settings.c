@@ -4,6 +4,7 @@
  */
 #include "base/settings.h"
 
+#include "base/bytes.h"
 #include "base/number.h"
 
 #include <errno.h>
@@ -13,6 +14,8 @@
 #include <string.h>
 
 #define NAME_MAX_LEN 80
+#define NEAR         3   /* letters that a name may be wrong in: past it, it is another program's */
+#define VALUE_SHOWN  200 /* more is cut off */
 
 typedef struct secret {
     struct secret *next;
@@ -140,5 +143,103 @@ void furrow_settings_print(const furrow_setting table[], size_t count, FILE *out
         char name[NAME_MAX_LEN];
         (void)file_of(setting, name);
         fprintf(out, "%-28s file whose first line it is, instead\n", name);
+    }
+}
+
+bool furrow_settings_known(const furrow_setting table[], size_t count, const char *variable)
+{
+    for (size_t i = 0; i < count; i++) {
+        const char *rest = furrow_bytes_after(variable, table[i].name);
+        if (rest && (!*rest || (table[i].kind == FURROW_SETTING_SECRET && strcmp(rest, "_FILE") == 0))) return true;
+    }
+    return false;
+}
+
+/* Levenshtein's distance; NAME_MAX_LEN for names that are longer than any setting's. */
+static size_t distance(const char *a, const char *b)
+{
+    size_t row[NAME_MAX_LEN], len = strlen(b);
+    if (len >= NAME_MAX_LEN || strlen(a) >= NAME_MAX_LEN) return NAME_MAX_LEN;
+    for (size_t j = 0; j <= len; j++) row[j] = j;
+    for (size_t i = 1; a[i - 1]; i++) {
+        size_t diagonal = row[0];
+        row[0] = i;
+        for (size_t j = 1; j <= len; j++) {
+            size_t changed = diagonal + (a[i - 1] != b[j - 1]), shorter = row[j - 1] < row[j] ? row[j - 1] : row[j];
+            diagonal = row[j];
+            row[j] = changed < shorter + 1 ? changed : shorter + 1;
+        }
+    }
+    return row[len];
+}
+
+/* The shorter it is, the more are like it: FURROW_RUN is none of ours. */
+static size_t letters_wrong(const char *variable)
+{
+    const char *own = strchr(variable, '_');
+    size_t letters = 1 + strlen(own ? own + 1 : variable) / 4;
+    return letters < NEAR ? letters : NEAR;
+}
+
+/* FURROW_TIMEOUT for FURROW_TIMEOUT_MS: the first whose name only goes on. */
+static const char *longer(const furrow_setting table[], size_t count, const char *variable)
+{
+    for (size_t i = 0; i < count; i++) {
+        const char *rest = furrow_bytes_after(table[i].name, variable);
+        if (rest && *rest == '_') return table[i].name;
+    }
+    return NULL;
+}
+
+const char *furrow_settings_nearest(const furrow_setting table[], size_t count, const char *variable)
+{
+    const char *nearest = NULL, *end = strstr(variable, "_FILE");
+    char base[NAME_MAX_LEN];
+    snprintf(base, sizeof base, "%.*s", (int)(end ? (size_t)(end - variable) : strlen(variable)), variable);
+    size_t least = letters_wrong(variable) + 1;
+    for (size_t i = 0; i < count; i++) {
+        size_t apart = distance(table[i].kind == FURROW_SETTING_SECRET ? base : variable, table[i].name);
+        if (apart >= least) continue;
+        least = apart;
+        nearest = table[i].name;
+    }
+    return nearest ? nearest : longer(table, count, variable);
+}
+
+/* As it may be shown. */
+static void show_value(const furrow_setting *setting, const void *from, char *out, size_t size)
+{
+    const char *text;
+    int64_t number;
+    const void *field = (const char *)from + setting->offset;
+    if (setting->kind == FURROW_SETTING_NUMBER) {
+        memcpy(&number, field, sizeof number);
+        snprintf(out, size, "%" PRId64, number);
+        return;
+    }
+    memcpy(&text, field, sizeof text);
+    const char *host = text ? strrchr(text, '@') : NULL, *scheme = text ? strstr(text, "://") : NULL;
+    if (!text)
+        out[0] = '\0';
+    else if (setting->kind == FURROW_SETTING_SECRET)
+        snprintf(out, size, "(set)");
+    else if (host)
+        snprintf(out, size, "%.*s%s", scheme ? (int)(scheme + 3 - text) : 0, text, host + 1);
+    else
+        snprintf(out, size, "%s", text);
+}
+
+void furrow_settings_describe(const furrow_setting table[], size_t count, const void *from, size_t *next, char *out,
+                              size_t size)
+{
+    size_t len = 0;
+    out[0] = '\0';
+    for (; *next < count; ++*next) {
+        char value[VALUE_SHOWN];
+        const char *name = table[*next].name;
+        show_value(&table[*next], from, value, sizeof value);
+        if (!value[0]) continue;
+        if (len > 0 && len + strlen(name) + strlen(value) + 2 >= size) return;
+        len += (size_t)snprintf(out + len, size - len, "%s%s=%s", len ? " " : "", name, value);
     }
 }

@@ -16,6 +16,7 @@
 
 #include "base/status.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 
@@ -46,6 +47,18 @@ const char *furrow_settings_secret_file(const char *secret);
 /* The secret as it stands in the file @path now. INVALID_ARGUMENT names the file as @name. */
 furrow_status furrow_settings_read_secret(const char *name, const char *path, char out[FURROW_SETTING_SECRET_MAX],
                                           furrow_error *err) FURROW_MUST_USE;
+
+/* Is @variable one of the table's, or the file of one of its secrets? */
+bool furrow_settings_known(const furrow_setting table[], size_t count, const char *variable);
+
+/* The setting of the table whose name is nearest to @variable, if it is so near that it must be what was meant: a letter in
+ * four may be wrong behind the prefix, three at most, or its end missing. Else NULL. */
+const char *furrow_settings_nearest(const furrow_setting table[], size_t count, const char *variable);
+
+/* "NAME=value NAME=value" of what furrow_settings_read filled @from with, without those that are unset, from setting *next
+ * on as far as @size goes; *next is where to go on. A secret is "(set)", and what stands before "@" in an address is left out. */
+void furrow_settings_describe(const furrow_setting table[], size_t count, const void *from, size_t *next, char *out,
+                              size_t size);
 
 /* The manual: one line per setting with default, range and help. */
 void furrow_settings_print(const furrow_setting table[], size_t count, FILE *out);

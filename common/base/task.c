@@ -22,6 +22,7 @@ struct furrow_task {
     furrow_task_fn *fn;
     void *arg;
     void *slot;                  /* furrow_task_slot */
+    struct furrow_trace *trace;  /* or NULL */
     furrow_task *next;           /* in the ready queue or the pool */
     furrow_task *before, *after; /* among all */
     uint64_t deadline_ns;        /* of its present wait */
@@ -55,6 +56,17 @@ void **furrow_task_slot(void)
 {
     FURROW_REQUIRE(running != NULL);
     return &running->slot;
+}
+
+struct furrow_trace *furrow_task_trace(void)
+{
+    return running ? running->trace : NULL;
+}
+
+void furrow_task_set_trace(struct furrow_trace *trace)
+{
+    FURROW_REQUIRE(running != NULL);
+    running->trace = trace;
 }
 
 static void heap_place(furrow_tasks *tasks, furrow_task *task, size_t index)
@@ -194,6 +206,7 @@ furrow_status furrow_tasks_spawn(furrow_tasks *tasks, furrow_task_fn *fn, void *
     task->arg = arg;
     task->work_deadline_ns = FURROW_NEVER;
     task->slot = NULL;
+    task->trace = NULL;
     task->place = NULL;
     tasks->live++;
     make_ready(task);

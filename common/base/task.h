@@ -27,6 +27,12 @@ furrow_task *furrow_task_self(void);
 /* A pointer of the running task's own, NULL when it begins: for the turns of common/log. */
 void **furrow_task_slot(void);
 
+/* The trace that the running task's work belongs to (wire/trace.h), lent until the task ends or another is set; NULL
+ * when it begins, and outside of a task. */
+struct furrow_trace;
+struct furrow_trace *furrow_task_trace(void);
+void furrow_task_set_trace(struct furrow_trace *trace);
+
 typedef struct furrow_waiter {
     furrow_task *task; /* who waits, or NULL while nobody does */
     bool done;

@@ -5,6 +5,7 @@
  */
 #include "codegen/check.h"
 
+#include "base/bytes.h"
 #include "codegen/names.h"
 #include "codegen/symbols.h"
 #include "codegen/text.h"
@@ -33,6 +34,28 @@ static bool is_contract(const furrow_model_message *message)
     return message->options.entity || message->options.replica_of;
 }
 
+/* Of Google's files there is C code only for these; another would end the build at a header that is missing. */
+static void check_imports(const judge *by, const furrow_model_file *file)
+{
+    static const char *const with_code[] = {
+        "google/protobuf/timestamp.proto",  "google/protobuf/duration.proto", "google/protobuf/field_mask.proto",
+        "google/protobuf/empty.proto",      "google/protobuf/struct.proto",   "google/protobuf/wrappers.proto",
+        "google/protobuf/descriptor.proto",
+    };
+    for (size_t i = 0; i < file->proto->n_dependency; i++) {
+        const char *name = file->proto->dependency[i];
+        bool has = !furrow_bytes_after(name, "google/");
+        for (size_t known = 0; !has && known < sizeof with_code / sizeof *with_code; known++)
+            has = strcmp(name, with_code[known]) == 0;
+        if (!has)
+            furrow_report_add(
+                by->report, (furrow_place){file->name, 1, 1},
+                "the file imports %s, which has no C code here: declare what it needs of that in a file of "
+                "its own",
+                name);
+    }
+}
+
 static void check_file(const judge *by, const furrow_model_file *file)
 {
     furrow_place place = {file->name, 1, 1};
@@ -46,6 +69,7 @@ static void check_file(const judge *by, const furrow_model_file *file)
         furrow_report_add(by->report, place,
                           "option (pb_c_file).c_package = \"%s\" renames what our code refers to: remove it",
                           file->c_package);
+    check_imports(by, file);
 }
 
 static void check_id(const judge *by, const furrow_model_message *message)
@@ -181,18 +205,23 @@ static void check_private(const judge *by, const furrow_model_message *message, 
                           field->name, message->name, type, furrow_model_in_oneof(field) ? " in a oneof" : "");
 }
 
-/* Types whose JSON depends on what they hold: we have neither their code nor their JSON. */
-static void check_dynamic(const judge *by, const furrow_model_message *message, const furrow_model_field *field)
+/* A type whose JSON depends on what it holds, which we cannot write. */
+static bool is_dynamic(const furrow_model_message *type)
 {
     static const char *const dynamic[] = {"google.protobuf.Any", "google.protobuf.Struct", "google.protobuf.Value",
                                           "google.protobuf.ListValue"};
-    for (size_t i = 0; field->message && i < sizeof dynamic / sizeof *dynamic; i++)
-        if (strcmp(field->message->name, dynamic[i]) == 0)
-            furrow_report_add(
-                by->report, field->place,
-                "field %s of %s is a %s, which a contract cannot hold: say in a message of its own what it "
-                "may be, or send bytes",
-                field->name, message->name, dynamic[i]);
+    for (size_t i = 0; type && i < sizeof dynamic / sizeof *dynamic; i++)
+        if (strcmp(type->name, dynamic[i]) == 0) return true;
+    return false;
+}
+
+static void check_dynamic(const judge *by, const furrow_model_message *message, const furrow_model_field *field)
+{
+    if (is_dynamic(field->message))
+        furrow_report_add(by->report, field->place,
+                          "field %s of %s is a %s, which a contract cannot hold: say in a message of its own what it "
+                          "may be, or send bytes",
+                          field->name, message->name, field->message->name);
 }
 
 static void check_fields(const judge *by, const furrow_model_message *message)
@@ -244,6 +273,12 @@ static void check_method(const judge *by, const furrow_model_service *service, c
                           client && server ? "requests and responses"
                           : client         ? "requests"
                                            : "responses");
+    if (is_dynamic(method->input) || is_dynamic(method->output))
+        furrow_report_add(by->report, method->place,
+                          "%s.%s takes or answers a %s, which a contract cannot hold: say in a message of its own what "
+                          "it may be",
+                          service->name, method->name,
+                          (is_dynamic(method->input) ? method->input : method->output)->name);
     if (len > SUBJECT_MAX)
         furrow_report_add(by->report, method->place, "subject %s.%s has %zu bytes; %d are allowed: shorten the names",
                           service->name, method->name, len, SUBJECT_MAX);

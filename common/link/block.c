@@ -129,7 +129,7 @@ void furrow_block_read(char *text, size_t len, bool lifted, furrow_block *out)
     reader self = {.at = text, .end = text + len, .kept = text, .lifted = lifted};
     *out = (furrow_block){.description = ""};
     if (read_lines(&self, out))
-        out->wrong_line = 0;
+        out->wrong_line = 0, out->end = self.kept;
     else
         *out = (furrow_block){.description = "", .wrong_line = out->wrong_line, .why = self.why};
 }

@@ -13,7 +13,7 @@
 #include <stddef.h>
 
 typedef struct furrow_block {
-    const char *pairs;       /* "name\0value\0…", as they lie where the block was; */
+    const char *pairs, *end; /* "name\0value\0…", as they lie where the block was, and what is behind them; */
     size_t count;            /* so many; 0 when the block cannot be read */
     int status;              /* of the first line; 0: none */
     const char *description; /* of that, "" when there is none */

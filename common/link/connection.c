@@ -75,6 +75,7 @@ static natsStatus connect_native(furrow_connection *conn, natsOptions *options)
     if (status == NATS_OK) return NATS_OK;
     conn->native = NULL;
     snprintf(conn->error, sizeof conn->error, "%s", furrow_link_native_text(status));
+    furrow_tls_explain(&conn->link->about, conn->error, sizeof conn->error);
     return status;
 }
 
@@ -86,7 +87,7 @@ static void connect_on_pool(uv_work_t *work)
     if (options)
         conn->status = connect_native(conn, options);
     else
-        snprintf(conn->error, sizeof conn->error, "%.199s", err.text);
+        snprintf(conn->error, sizeof conn->error, "%s", err.text);
     natsOptions_Destroy(options);
     nats_ReleaseThreadMemory();
 }
@@ -183,6 +184,7 @@ static void take_up(furrow_link *link, furrow_connection *conn)
     link->error[0] = '\0';
     furrow_backoff_reset(&link->backoff);
     uv_timer_start(&link->probe_timer, on_probe_time, link->probe_ms, 0);
+    furrow_message_keep_requests(conn->native);
     furrow_subscriptions_connect(link);
     furrow_link_set_connected(link, true);
     furrow_loop_defer(link->loop, &link->flush_hook);

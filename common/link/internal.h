@@ -29,6 +29,7 @@
 
 #define FURROW_LINK_INBOX_MAX     104 /* prefix and token */
 #define FURROW_LINK_COMPLAINT_MAX 512
+#define FURROW_LINK_ERROR_MAX     400
 #define FURROW_LINK_REPLY_MAX     128 /* an inbox with the request's two tokens */
 #define FURROW_LINK_CONNECT_MS    2000
 #define FURROW_LINK_PROBE_MS      1500  /* between two liveness probes, and how long each waits for its answer */
@@ -65,7 +66,7 @@ typedef struct furrow_connection {
     uint64_t backlog_since_ms; /* since when each read has left something for the next; 0: it does not */
     uv_work_t work;
     natsStatus status;
-    char error[200];
+    char error[FURROW_LINK_ERROR_MAX];
 } furrow_connection;
 
 /* The wrapper that furrow_msg is the face of; pooled, see message.c. */
@@ -142,7 +143,7 @@ struct furrow_link {
     furrow_backoff backoff;
     uv_timer_t retry_timer, probe_timer;
     uint64_t probe_ms;
-    char error[256], complaint[FURROW_LINK_COMPLAINT_MAX];
+    char error[FURROW_LINK_ERROR_MAX], complaint[FURROW_LINK_COMPLAINT_MAX];
     uint64_t complaints;
     furrow_link *listed; /* next of the list that complaint.c keeps */
     size_t max_payload;
@@ -210,6 +211,11 @@ void furrow_adapter_flush(furrow_hook *hook);
 /* Writes what a turn has produced so far, before it ends. */
 void furrow_adapter_relieve(furrow_link *link);
 
+/* tls.c: INVALID_ARGUMENT names the setting and the file that is wrong in itself. */
+furrow_status furrow_tls_check(const furrow_link_options *options, furrow_error *err);
+/* @text is why a connection failed, in nats.c's words: says instead which certificate is the cause, if one is. */
+void furrow_tls_explain(const furrow_link_options *options, char *text, size_t size);
+
 /* complaint.c: what the server says on a thread of nats.c's reaches the link, if it still lives. */
 void furrow_complaint_listen(furrow_link *link);
 natsStatus furrow_complaint_set(natsOptions *options, furrow_link *link);
@@ -224,6 +230,8 @@ furrow_message_pool *furrow_message_pool_create(furrow_error *err);
  * are. */
 void furrow_message_pool_expect(furrow_message_pool *pool, size_t bytes);
 void furrow_message_pool_release(furrow_message_pool *pool);
+/* No request that comes over @native is taken for the server's word that nobody serves a subject. */
+void furrow_message_keep_requests(natsConnection *native);
 /* Takes @native over; NULL (and @native freed) when out of memory. */
 furrow_msg *furrow_message_wrap(furrow_message_pool *pool, natsMsg *native);
 /* Frees @native as furrow_msg_free does. */

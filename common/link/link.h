@@ -27,8 +27,10 @@ typedef struct furrow_link_options {
     const char *nkey_seed;    /* path of a file with the NKey seed, or NULL */
     const char *credentials;  /* path of a .creds file, or NULL */
     const char *user, *password;
-    const char *password_file;                   /* whose first line is the password, instead; or NULL */
-    const char *tls_ca, *tls_cert, *tls_key;     /* paths; tls_ca turns TLS on */
+    const char *password_file;               /* whose first line is the password, instead; or NULL */
+    const char *tls_ca, *tls_cert, *tls_key; /* paths; tls_ca turns TLS on */
+    /* What named those three files, for refusals; NULL: FURROW_NATS_CA, FURROW_NATS_CERT, FURROW_NATS_KEY. */
+    const char *tls_ca_from, *tls_cert_from, *tls_key_from;
     uint64_t reconnect_min_ms, reconnect_max_ms; /* 0: 100 and 5000 */
     uint64_t probe_ms; /* after so long the server must answer a PING, within as long again and a quarter of it, else it
                           counts as lost; 0: 1500, so a link that went dark is found within 3.4 s */
@@ -39,7 +41,8 @@ typedef struct furrow_link_options {
 /*
  * Copies what it keeps of @options and starts to connect; being unable to connect now is not an error. The files that
  * @options name are read again for each connection: keys, passwords and certificates may be exchanged at any time, and
- * one that cannot be read then is why that attempt fails. INVALID_ARGUMENT: one cannot be read now.
+ * one that cannot be read then is why that attempt fails. INVALID_ARGUMENT: one cannot be read now, or is not what it is
+ * to be, or TLS is asked for in part (a certificate without its key, either without the CA).
  */
 furrow_link *furrow_link_create(furrow_loop *loop, const furrow_link_options *options, furrow_error *err);
 
@@ -86,7 +89,7 @@ void furrow_msg_free(furrow_msg *msg);
 FURROW_AUTO_DEFINE(furrow_msg, furrow_msg_free);
 
 /* Has it a header block at all (cheap)? The first value of header @name, or NULL; and the one behind @value, which is
- * NULL or another of the same name. Case does not matter. A block that cannot be read has no header. */
+ * NULL or another one's, of the message. Case does not matter. A block that cannot be read has no header. */
 bool furrow_msg_has_headers(const furrow_msg *msg);
 const char *furrow_msg_header(const furrow_msg *msg, const char *name);
 const char *furrow_msg_header_next(const furrow_msg *msg, const char *name, const char *value);

@@ -8,6 +8,7 @@
  */
 #include "link/block.h"
 #include "link/internal.h"
+#include "wire/subject.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -145,6 +146,27 @@ void furrow_msg_free(furrow_msg *msg)
 }
 
 /*
+ * nats.c takes an empty message with the status 503 for "no responders", destroys it and tells only that there was one.
+ * A request is never that: what the server answers has no reply subject. So a request loses its status, of which our
+ * own reading of the block knows anyway, before nats.c looks at it. Every nats.c from 3.4 to 3.14 has this function,
+ * though no header declares it; without it such a request is answered by nobody.
+ */
+extern void natsConn_setFilterWithClosure(natsConnection *native,
+                                          void (*filter)(natsConnection *native, natsMsg **msg, void *closure),
+                                          void *closure) __attribute__((weak));
+
+static void keep_request(natsConnection *native, natsMsg **msg, void *closure)
+{
+    if (natsMsg_GetDataLength(*msg) == 0 && furrow_subject_is_inbox(natsMsg_GetReply(*msg)))
+        (void)natsMsgHeader_Delete(*msg, "Status");
+}
+
+void furrow_message_keep_requests(natsConnection *native)
+{
+    if (natsConn_setFilterWithClosure) natsConn_setFilterWithClosure(native, keep_request, NULL);
+}
+
+/*
  * Where nats.c keeps the block: it lays subject, reply, block and body one behind the other, each with a NUL behind it
  * (whether it does is looked at when the pool is made). None: the body comes right behind the one before.
  */
@@ -187,12 +209,10 @@ furrow_status furrow_msg_check_headers(const furrow_msg *msg, furrow_error *err)
 const char *furrow_msg_header_next(const furrow_msg *msg, const char *name, const char *value)
 {
     const furrow_block *block = block_of(msg);
-    const char *at = block->pairs;
-    bool found = !value;
-    for (size_t i = 0; i < block->count; i++) {
-        const char *own_name = at, *own = at + strlen(at) + 1;
-        if (found && strcasecmp(own_name, name) == 0) return own;
-        found |= own == value;
+    /* From there on, not from the start: a block may be one name, tens of thousands of times. */
+    for (const char *at = value ? value + strlen(value) + 1 : block->pairs; at < block->end;) {
+        const char *own = at + strlen(at) + 1;
+        if (strcasecmp(at, name) == 0) return own;
         at = own + strlen(own) + 1;
     }
     return NULL;

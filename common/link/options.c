@@ -80,7 +80,8 @@ static furrow_status set_identity(natsOptions *native, const furrow_link_options
 
 static furrow_status set_tls(natsOptions *native, const furrow_link_options *options, furrow_error *err)
 {
-    if (!options->tls_ca) return FURROW_OK;
+    furrow_status checked = furrow_tls_check(options, err);
+    if (checked != FURROW_OK || !options->tls_ca) return checked;
     natsStatus status = natsOptions_SetSecure(native, true);
     if (status == NATS_OK) status = natsOptions_LoadCATrustedCertificates(native, options->tls_ca);
     if (status == NATS_OK && options->tls_cert)
@@ -117,12 +118,13 @@ natsOptions *furrow_link_make_options(const furrow_link_options *options, furrow
 
 /* Where the texts are in furrow_link_options. */
 static const size_t texts[] = {
-    offsetof(furrow_link_options, url),         offsetof(furrow_link_options, name),
-    offsetof(furrow_link_options, nkey_seed),   offsetof(furrow_link_options, inbox_prefix),
-    offsetof(furrow_link_options, credentials), offsetof(furrow_link_options, user),
-    offsetof(furrow_link_options, password),    offsetof(furrow_link_options, password_file),
-    offsetof(furrow_link_options, tls_ca),      offsetof(furrow_link_options, tls_cert),
-    offsetof(furrow_link_options, tls_key),
+    offsetof(furrow_link_options, url),           offsetof(furrow_link_options, name),
+    offsetof(furrow_link_options, nkey_seed),     offsetof(furrow_link_options, inbox_prefix),
+    offsetof(furrow_link_options, credentials),   offsetof(furrow_link_options, user),
+    offsetof(furrow_link_options, password),      offsetof(furrow_link_options, password_file),
+    offsetof(furrow_link_options, tls_ca),        offsetof(furrow_link_options, tls_cert),
+    offsetof(furrow_link_options, tls_key),       offsetof(furrow_link_options, tls_ca_from),
+    offsetof(furrow_link_options, tls_cert_from), offsetof(furrow_link_options, tls_key_from),
 };
 
 static char **text_at(furrow_link_options *options, size_t i)

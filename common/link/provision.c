@@ -27,6 +27,7 @@ struct furrow_provisioner {
     int64_t timeout_ms;
     char account[FURROW_SUBJECT_MAX]; /* whose JetStream; "": of the account we are in */
     uint64_t changes;
+    bool only_look;
 };
 
 typedef enum change { SAME, CHANGEABLE, FIXED } change;
@@ -62,7 +63,12 @@ furrow_provisioner *furrow_provisioner_create(const furrow_link_options *options
     if (status == NATS_OK) status = furrow_signer_connect(&made->signer, native, &made->native);
     if (status == NATS_OK) status = open_jetstream(made, &made->js);
     natsOptions_Destroy(native);
-    if (furrow_link_fail_native(err, status, "connect to NATS") == FURROW_OK) return made;
+    furrow_status ours = furrow_link_fail_native(err, status, "connect to NATS");
+    if (ours == FURROW_OK) return made;
+    char text[FURROW_LINK_ERROR_MAX];
+    snprintf(text, sizeof text, "%s", furrow_link_native_text(status));
+    furrow_tls_explain(options, text, sizeof text);
+    furrow_fail(err, ours, "connect to NATS: %s", text);
     furrow_provisioner_destroy(made);
     return NULL;
 }
@@ -99,10 +105,10 @@ static bool same_limit(int64_t a, int64_t b)
     return a == b || (a <= 0 && b <= 0);
 }
 
-/* A cluster that has no leader yet, or not yet as many nodes as a stream is to have copies. */
+/* A cluster that has no leader yet, or not yet as many nodes as a stream is to have copies; JetStream not yet on. */
 static bool may_pass(jsErrCode code)
 {
-    static const int passing[] = {10005, 10008, 10009, 10023};
+    static const int passing[] = {10005, 10008, 10009, 10023, 10039, 10076};
     for (size_t i = 0; i < sizeof passing / sizeof passing[0]; i++)
         if ((int)code == passing[i]) return true;
     return false;
@@ -192,9 +198,10 @@ static furrow_status ensure_stream(furrow_provisioner *provisioner, jsStreamConf
     bool change_it = false;
     natsStatus status = js_GetStreamInfo(&info, provisioner->js, want->Name, NULL, &code);
     if (status == NATS_NOT_FOUND || code == ERR_STREAM_MISSING) {
+        provisioner->changes++;
+        if (provisioner->only_look) return FURROW_OK;
         code = 0;
         status = js_AddStream(NULL, provisioner->js, want, NULL, &code);
-        provisioner->changes++;
         return status == NATS_OK ? FURROW_OK : failed(status, code, "create stream", want->Name, err);
     }
     if (status != NATS_OK) return failed(status, code, "look at stream", want->Name, err);
@@ -202,8 +209,8 @@ static furrow_status ensure_stream(furrow_provisioner *provisioner, jsStreamConf
     if (compared == FURROW_OK && change_it) {
         jsStreamConfig merged = *info->Config;
         merge_stream(&merged, want);
-        status = js_UpdateStream(NULL, provisioner->js, &merged, NULL, &code);
         provisioner->changes++;
+        status = provisioner->only_look ? NATS_OK : js_UpdateStream(NULL, provisioner->js, &merged, NULL, &code);
         if (status != NATS_OK) compared = failed(status, code, "change stream", want->Name, err);
     }
     jsStreamInfo_Destroy(info);
@@ -247,10 +254,15 @@ static furrow_status ensure_consumer(furrow_provisioner *provisioner, const char
     want.MaxWaiting = MAX_WAITING;
     natsStatus status = js_GetConsumerInfo(&info, provisioner->js, stream, name, NULL, &code);
     if (status == NATS_NOT_FOUND && code != ERR_STREAM_MISSING) {
+        provisioner->changes++;
+        if (provisioner->only_look) return FURROW_OK;
         code = 0;
         status = js_AddConsumer(NULL, provisioner->js, stream, &want, NULL, &code);
-        provisioner->changes++;
         return status == NATS_OK ? FURROW_OK : failed(status, code, "create consumer", name, err);
+    }
+    if (code == ERR_STREAM_MISSING && provisioner->only_look) { /* its turn would come after the stream's */
+        provisioner->changes++;
+        return FURROW_OK;
     }
     if (code == ERR_STREAM_MISSING)
         return furrow_fail(err, FURROW_FAILED_PRECONDITION,
@@ -258,8 +270,9 @@ static furrow_status ensure_consumer(furrow_provisioner *provisioner, const char
     if (status != NATS_OK) return failed(status, code, "look at consumer", name, err);
     furrow_status compared = compare_consumer(info->Config, &want, &change_it, err);
     if (compared == FURROW_OK && change_it) {
-        status = js_UpdateConsumer(NULL, provisioner->js, stream, &want, NULL, &code);
         provisioner->changes++;
+        status =
+            provisioner->only_look ? NATS_OK : js_UpdateConsumer(NULL, provisioner->js, stream, &want, NULL, &code);
         if (status != NATS_OK) compared = failed(status, code, "change consumer", name, err);
     }
     jsConsumerInfo_Destroy(info);
@@ -306,6 +319,11 @@ furrow_status furrow_provision_owner(furrow_provisioner *provisioner, const furr
     char description[DESCRIPTION_MAX];
     snprintf(description, sizeof description, "owner of %s", entity->name);
     return ensure_consumer(provisioner, entity->stream, entity->owner, description, err);
+}
+
+void furrow_provisioner_only_look(furrow_provisioner *provisioner)
+{
+    provisioner->only_look = true;
 }
 
 uint64_t furrow_provisioner_changes(const furrow_provisioner *provisioner)

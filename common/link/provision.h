@@ -41,6 +41,9 @@ furrow_status furrow_provision_replica(furrow_provisioner *provisioner, const fu
 furrow_status furrow_provision_owner(furrow_provisioner *provisioner, const furrow_entity_contract *entity,
                                      furrow_error *err) FURROW_MUST_USE;
 
+/* From now on nothing is made or changed: what would be counts as a change, and what cannot be is refused all the same. */
+void furrow_provisioner_only_look(furrow_provisioner *provisioner);
+
 /* How much has been made or changed so far. */
 uint64_t furrow_provisioner_changes(const furrow_provisioner *provisioner);
 

@@ -4,9 +4,18 @@
 #include "log/seal.h"
 
 #include "base/clock.h"
+#include "google/protobuf/timestamp.pb-c.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+
+/* A Timestamp that a message has or has not; NULL: there is no such field. */
+static const ProtobufCFieldDescriptor *find_updated_at(const ProtobufCMessageDescriptor *descriptor)
+{
+    const ProtobufCFieldDescriptor *field = protobuf_c_message_descriptor_get_field_by_name(descriptor, "updated_at");
+    bool single = field && field->label != PROTOBUF_C_LABEL_REPEATED && !(field->flags & PROTOBUF_C_FIELD_FLAG_ONEOF);
+    return single && field->descriptor == &google__protobuf__timestamp__descriptor ? field : NULL;
+}
 
 furrow_entity *furrow_entity_create(const furrow_entity_options *options, furrow_error *err)
 {
@@ -29,6 +38,7 @@ furrow_entity *furrow_entity_create(const furrow_entity_options *options, furrow
                                    .descriptor = options->contract->descriptor,
                                    .id = id,
                                    .check = options->rules};
+    entity->updated_at = find_updated_at(entity->rules.descriptor);
     entity->turns.max_waiting = options->max_waiting ? options->max_waiting : FURROW_ENTITY_WAITING;
     snprintf(entity->source, sizeof entity->source, "/%s", options->service);
     return entity;
@@ -115,15 +125,27 @@ furrow_status furrow_entity_unpack(furrow_entity *entity, const char *id, const 
     return FURROW_OK;
 }
 
-furrow_status furrow_entity_load(furrow_entity *entity, const char *id, furrow_arena *arena, furrow_state *out,
-                                 furrow_error *err)
+static furrow_status load_record(furrow_entity *entity, const char *id, bool to_write, furrow_arena *arena,
+                                 furrow_state *out, furrow_error *err)
 {
-    furrow_record_read read = {.table = entity->table, .id = id};
+    furrow_record_read read = {.table = entity->table, .id = id, .to_write = to_write};
     furrow_status status = furrow_subject_check_id(id, strlen(id), "id", err);
     if (status != FURROW_OK) return status;
     status = furrow_record_read_many(furrow_table_store(entity->table), &read, 1, arena, err);
     if (status == FURROW_OK) status = furrow_entity_unpack(entity, id, &read.record, arena, out, err);
     return status == FURROW_OK ? status : furrow_wrap(err, "load %s %s", entity->contract->short_name, id);
+}
+
+furrow_status furrow_entity_load(furrow_entity *entity, const char *id, furrow_arena *arena, furrow_state *out,
+                                 furrow_error *err)
+{
+    return load_record(entity, id, false, arena, out, err);
+}
+
+furrow_status furrow_entity_load_to_write(furrow_entity *entity, const char *id, furrow_arena *arena, furrow_state *out,
+                                          furrow_error *err)
+{
+    return load_record(entity, id, true, arena, out, err);
 }
 
 furrow_status furrow_entity_stored_state(furrow_entity *entity, const char *id, const furrow_js_stored *stored,

@@ -27,9 +27,10 @@
  * entity is deleted by now (unless it is what `removes`); the same key with another request is INVALID_ARGUMENT. One
  * command writes one entity once: a second write under the same key counts as repeated.
  *
- * Events: subject <entity>.<id>, body the entity's bytes, CloudEvents headers in binary mode, traceparent, and
- * Furrow-By: whose command it was. An empty
- * body is a deletion only with those headers (wire/tombstone.h). Whatever else lies on the subject is no state: whoever
+ * Events: subject <entity>.<id>, body the entity's bytes, CloudEvents headers in binary mode, the trace of the task
+ * that writes (wire/trace.h), also as CloudEvents' extension for it, and Furrow-By: whose command it was. An empty body
+ * is a deletion only with those headers (wire/tombstone.h). ce-time is the state's updated_at, where it has one that
+ * moved on with it, and never before the one it follows. Whatever else lies on the subject is no state: whoever
  * meets it here as the newest puts the last good one on top again and goes on from that.
  *
  * Rules: no state is handed to a decision that does not satisfy the entity's rules (wire/rules.h), whoever put it into
@@ -118,7 +119,7 @@ typedef furrow_status furrow_decide_fn(void *arg, const furrow_state *current, f
 
 typedef struct furrow_write {
     const char *id;
-    const furrow_command *command; /* deadline, idempotency, trace */
+    const furrow_command *command; /* deadline, idempotency, whose */
     const furrow_state *known;     /* the state already read in bulk, or NULL: load it */
     bool from_log;                 /* start from the newest state of the log instead of Redis */
     bool removes;                  /* the decision deletes: a deletion answers it when it is repeated */

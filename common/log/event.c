@@ -11,20 +11,47 @@
 #include "base/fault.h"
 #include "base/number.h"
 #include "log/patience.h"
+#include "google/protobuf/timestamp.pb-c.h"
 #include "store/trust.h"
+#include "wire/moment.h"
+#include "wire/trace.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#define HEADERS_MAX   8
+#define HEADERS_MAX   12
 #define SCRATCH_BYTES ((size_t)16 << 20)
+
+/* An event with the trace it belongs to: the same span at each attempt. */
+typedef struct traced_event {
+    const furrow_event *event;
+    const furrow_trace *trace; /* or NULL */
+    char parent[FURROW_TRACE_PARENT_SIZE];
+} traced_event;
 
 typedef enum verdict { UNKNOWN, NOBODY, OURS, OTHER, FORGOTTEN } verdict;
 
-static const char *time_text(furrow_entity *entity)
+static int64_t moment_in(const furrow_entity *entity, const ProtobufCMessage *state)
 {
-    int64_t ms = furrow_clock_wall_ns() / (int64_t)FURROW_NS_PER_MS;
+    int64_t ns = 0;
+    const Google__Protobuf__Timestamp *updated = NULL;
+    if (state && entity->updated_at)
+        memcpy(&updated, (const uint8_t *)state + entity->updated_at->offset, sizeof updated);
+    return updated && furrow_moment_ns(updated->seconds, updated->nanos, &ns) ? ns : 0;
+}
+
+int64_t furrow_event_moment(const furrow_entity *entity, const ProtobufCMessage *before, const ProtobufCMessage *after)
+{
+    int64_t before_ns = moment_in(entity, before), after_ns = moment_in(entity, after);
+    if (after_ns > before_ns) return after_ns;
+    int64_t now_ns = before_ns ? furrow_clock_wall_ns() : 0;
+    return now_ns > before_ns ? now_ns : before_ns;
+}
+
+static const char *time_text(furrow_entity *entity, int64_t happened_ns)
+{
+    int64_t ms = (happened_ns ? happened_ns : furrow_clock_wall_ns()) / (int64_t)FURROW_NS_PER_MS;
     if (ms != entity->time_ms) {
         furrow_clock_format(ms * (int64_t)FURROW_NS_PER_MS, entity->time);
         memcpy(entity->time + sizeof "2026-11-23T06:00:00.000" - 1, "Z", 2);
@@ -33,16 +60,31 @@ static const char *time_text(furrow_entity *entity)
     return entity->time;
 }
 
-/* Those that CloudEvents requires, and no more: each costs nanoseconds on every event. */
-static size_t make_headers(furrow_entity *entity, const furrow_event *event, furrow_header out[HEADERS_MAX])
+/* What an event says of its task's trace, and again for whoever knows CloudEvents alone: as its extension. */
+static size_t add_trace(const traced_event *traced, furrow_header out[HEADERS_MAX], size_t count)
 {
+    const furrow_trace *trace = traced->trace;
+    if (!trace) return count;
+    out[count++] = (furrow_header){FURROW_HEADER_TRACEPARENT, traced->parent};
+    out[count++] = (furrow_header){"ce-traceparent", traced->parent};
+    if (!trace->state[0]) return count;
+    out[count++] = (furrow_header){FURROW_HEADER_TRACESTATE, trace->state};
+    if (trace->ce_state[0]) out[count++] = (furrow_header){"ce-tracestate", trace->ce_state};
+    return count;
+}
+
+/* Those that CloudEvents requires, and what the body is, which is JSON else: each costs nanoseconds on every event. */
+static size_t make_headers(furrow_entity *entity, const traced_event *traced, furrow_header out[HEADERS_MAX])
+{
+    const furrow_event *event = traced->event;
     size_t count = 0;
     out[count++] = (furrow_header){"ce-specversion", "1.0"};
     out[count++] = (furrow_header){"ce-id", event->id};
     out[count++] = (furrow_header){"ce-type", event->type};
     out[count++] = (furrow_header){"ce-source", entity->source};
-    out[count++] = (furrow_header){"ce-time", time_text(entity)};
-    if (event->traceparent[0]) out[count++] = (furrow_header){FURROW_HEADER_TRACEPARENT, event->traceparent};
+    out[count++] = (furrow_header){"ce-time", time_text(entity, event->happened_ns)};
+    out[count++] = (furrow_header){"ce-datacontenttype", FURROW_TYPE_PROTOBUF};
+    count = add_trace(traced, out, count);
     if (event->by[0]) out[count++] = (furrow_header){FURROW_HEADER_BY, event->by};
     if (event->commands) out[count++] = (furrow_header){FURROW_WINDOW_HEADER, event->commands};
     return count;
@@ -91,14 +133,15 @@ static verdict who_wrote(furrow_entity *entity, const furrow_event *event, const
     return scratch ? look_at_newest(entity, event, furrow_patience_attempt(patience), scratch, sequence) : UNKNOWN;
 }
 
-static furrow_status publish_once(furrow_entity *entity, const furrow_event *event, uint64_t deadline_ns,
+static furrow_status publish_once(furrow_entity *entity, const traced_event *traced, uint64_t deadline_ns,
                                   furrow_js_puback *ack, furrow_error *err)
 {
+    const furrow_event *event = traced->event;
     furrow_header headers[HEADERS_MAX];
     furrow_js_publish_options options = {
         .msg_id = event->msg_id, .expected_seq = (int64_t)event->expected, .headers = headers};
     if (furrow_fault("blind-write")) options.expected_seq = FURROW_JS_ANY_SEQUENCE;
-    options.header_count = make_headers(entity, event, headers);
+    options.header_count = make_headers(entity, traced, headers);
     uint64_t patience = furrow_clock_in_ms(FURROW_EVENT_ACK_MS);
     return furrow_js_publish(entity->link, event->subject, event->body, &options,
                              patience < deadline_ns ? patience : deadline_ns, ack, err);
@@ -118,12 +161,12 @@ static furrow_status await_log(furrow_entity *entity, const furrow_event *event,
 }
 
 /* Once more, unless the log that came back is no longer known to be the one it was. */
-static furrow_status publish_again(furrow_entity *entity, const furrow_event *event, uint64_t deadline_ns,
+static furrow_status publish_again(furrow_entity *entity, const traced_event *traced, uint64_t deadline_ns,
                                    furrow_js_puback *ack, bool *unknown, furrow_error *err)
 {
-    furrow_status status = await_log(entity, event, deadline_ns, err);
+    furrow_status status = await_log(entity, traced->event, deadline_ns, err);
     if (status != FURROW_OK) return status;
-    status = publish_once(entity, event, deadline_ns, ack, err);
+    status = publish_once(entity, traced, deadline_ns, ack, err);
     *unknown |= is_unknown(status);
     return status;
 }
@@ -132,9 +175,10 @@ static furrow_status publish_again(furrow_entity *entity, const furrow_event *ev
  * From here on only what the log says counts: even a refusal of a second copy does not mean that the first was refused.
  * @unknown: a copy may have been written. @err says why it was not, until then.
  */
-static furrow_status settle_outcome(furrow_entity *entity, const furrow_event *event, uint64_t deadline_ns,
+static furrow_status settle_outcome(furrow_entity *entity, const traced_event *traced, uint64_t deadline_ns,
                                     bool unknown, furrow_js_puback *ack, furrow_error *err)
 {
+    const furrow_event *event = traced->event;
     furrow_patience patience = furrow_patience_make(deadline_ns);
     furrow_error why = {0};
     while (furrow_patience_pause(&patience)) {
@@ -151,7 +195,7 @@ static furrow_status settle_outcome(furrow_entity *entity, const furrow_event *e
             return furrow_fail(err, FURROW_DEADLINE_EXCEEDED,
                                "the ack was lost and %s has moved on: it may have been written", event->subject);
         case NOBODY:
-            if (publish_again(entity, event, patience.until_ns, ack, &unknown, &why) == FURROW_OK) return FURROW_OK;
+            if (publish_again(entity, traced, patience.until_ns, ack, &unknown, &why) == FURROW_OK) return FURROW_OK;
             break;
         case UNKNOWN:
             break;
@@ -169,12 +213,15 @@ furrow_status furrow_event_publish(furrow_entity *entity, furrow_event *event, u
                                    furrow_js_puback *ack, furrow_error *err)
 {
     furrow_id_make(event->id);
+    /* It may have to be looked for: before the log is known, since nothing may come between that and the publish. */
+    traced_event traced = {.event = event, .trace = furrow_trace_current()};
+    if (traced.trace) furrow_trace_child(traced.trace, traced.parent);
     if (deadline_ns <= furrow_clock_now_ns())
         return furrow_fail(err, FURROW_DEADLINE_EXCEEDED, "the deadline has passed, nothing was written");
     furrow_status status = await_log(entity, event, deadline_ns, err);
     if (status != FURROW_OK) return furrow_wrap(err, "nothing was written");
-    status = publish_once(entity, event, deadline_ns, ack, err);
+    status = publish_once(entity, &traced, deadline_ns, ack, err);
     bool unknown = is_unknown(status);
     if (!unknown && status != FURROW_UNAVAILABLE) return status;
-    return settle_outcome(entity, event, deadline_ns, unknown, ack, err);
+    return settle_outcome(entity, &traced, deadline_ns, unknown, ack, err);
 }

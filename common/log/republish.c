@@ -71,7 +71,6 @@ static furrow_status put(republish_job *job, const char *event, furrow_bytes bod
                          .body = body,
                          .expected = job->found ? job->newest.sequence : 0,
                          .type = type,
-                         .traceparent = "",
                          .by = "",
                          .commands = commands,
                          .regardless = true};

@@ -80,7 +80,6 @@ static furrow_status publish_again(search *self, furrow_state *out, furrow_error
                           .body = good->body,
                           .expected = self->poison->sequence,
                           .type = type,
-                          .traceparent = "",
                           .by = ""};
     snprintf(type, sizeof type, "%s.%s", self->entity->contract->name, good->deleted ? "restored.deleted" : "restored");
     if (good->deleted && good->window) {

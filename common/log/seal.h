@@ -61,7 +61,7 @@ void furrow_seal_fingerprint(const furrow_sealer *sealer, bool old, char out[FUR
 furrow_status furrow_seal_try(furrow_sealer *sealer, uint64_t deadline_ns, furrow_arena *arena,
                               furrow_error *err) FURROW_MUST_USE;
 
-/* Whose private field, and for which command (deadline, trace). The entity's contract says which field it is. */
+/* Whose private field, and for which command (deadline, whose). The entity's contract says which field it is. */
 typedef struct furrow_seal_target {
     furrow_entity *entity;
     const char *id;

@@ -12,6 +12,7 @@
 #include "log/patience.h"
 #include "store/trust.h"
 #include "wire/message.h"
+#include "wire/zero.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -147,10 +148,11 @@ static furrow_status without_window(const write_job *job, ProtobufCMessage *next
 static furrow_status pack(const write_job *job, const ProtobufCMessage *next, const furrow_window *window,
                           furrow_bytes *body, furrow_error *err)
 {
-    size_t size = protobuf_c_message_get_packed_size(next);
-    uint8_t *bytes = furrow_arena_alloc(job->arena, size + FURROW_WINDOW_BYTES_MAX);
+    const ProtobufCMessage *whole = furrow_zero_keep(next, job->arena);
+    size_t size = protobuf_c_message_get_packed_size(whole ? whole : next);
+    uint8_t *bytes = whole ? furrow_arena_alloc(job->arena, size + FURROW_WINDOW_BYTES_MAX) : NULL;
     if (!bytes) return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "no memory for the new state of %zu bytes", size);
-    size = protobuf_c_message_pack(next, bytes);
+    size = protobuf_c_message_pack(whole, bytes);
     furrow_bytes packed = {bytes, size + furrow_window_pack(window, bytes + size)};
     furrow_error why = {0};
     if (furrow_message_check(next->descriptor, packed, &why) != FURROW_OK) /* nobody could read it */
@@ -256,8 +258,8 @@ static furrow_status publish(write_job *job, const furrow_state *state, const fu
     furrow_event event = {.subject = job->subject,
                           .expected = state->version,
                           .type = job->type,
-                          .traceparent = job->command->traceparent,
                           .by = job->command->caller,
+                          .happened_ns = furrow_event_moment(job->entity, state->message, decision->next),
                           .msg_id = job->msg_id[0] ? job->msg_id : NULL};
     furrow_state next = {.deleted = decision->remove, .window = window->count ? window : NULL};
     furrow_status status = FURROW_OK;
@@ -345,7 +347,7 @@ static furrow_status first_state(write_job *job, furrow_state *out, furrow_error
     else if (!from_log && write->known && !waited) /* else it was read before somebody else wrote */
         *out = *write->known;
     else if (!from_log)
-        status = furrow_entity_load(job->entity, write->id, job->arena, out, err);
+        status = furrow_entity_load_to_write(job->entity, write->id, job->arena, out, err);
     from_log |= status == FURROW_DATA_LOSS;
     if (status != FURROW_OK && !from_log) return status;
     job->sure = handed && job->turn->handed.sure;

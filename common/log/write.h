@@ -19,13 +19,18 @@ struct furrow_entity {
     const furrow_secret *secret; /* or NULL */
     furrow_rules rules;
     furrow_turns turns;
-    char source[FURROW_ENTITY_SOURCE_MAX]; /* ce-source */
-    int64_t time_ms;                       /* what `time` says: many events fall into one millisecond */
+    const ProtobufCFieldDescriptor *updated_at; /* a google.protobuf.Timestamp of this name, or NULL */
+    char source[FURROW_ENTITY_SOURCE_MAX];      /* ce-source */
+    int64_t time_ms;                            /* what `time` says: many events fall into one millisecond */
     char time[40];
 };
 
 /* The command's deadline; without one FURROW_ENTITY_TIMEOUT_MS from now. */
 uint64_t furrow_entity_deadline(const furrow_command *command);
+
+/* furrow_entity_load for who writes on it: where there is nothing, the write proves it (store/record.h, to_write). */
+furrow_status furrow_entity_load_to_write(furrow_entity *entity, const char *id, furrow_arena *arena, furrow_state *out,
+                                          furrow_error *err) FURROW_MUST_USE;
 
 /* The state of @id that one message of the log holds. DATA_LOSS: it holds none, see restore.h. */
 furrow_status furrow_entity_stored_state(furrow_entity *entity, const char *id, const furrow_js_stored *stored,

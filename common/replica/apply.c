@@ -227,13 +227,19 @@ static void set_fates(furrow_intake_batch *batch, size_t first, size_t count, fa
     for (size_t i = first; i < first + count; i++) batch->fates[batch->origin[i]] = (uint8_t)as;
 }
 
-/* Into the dead letters with it; a failure leaves it for another delivery, and people are told. */
+/*
+ * Into the dead letters with it; a failure leaves it for another delivery, and people are told. That it was seen stands in
+ * the build first, as of what is applied: what the durable was told is done with, the log must still have.
+ */
 static void bury(furrow_intake_batch *batch, size_t at, const char *reason)
 {
     furrow_replica *replica = batch->replica;
     furrow_error err = {0};
     const furrow_js_stored *event = &batch->events[at];
-    if (furrow_replica_bury(replica, (furrow_deadletter){.event = event, .reason = reason}, &err) == FURROW_OK) {
+    furrow_status status = furrow_marker_note(replica->table, event->sequence, event->timestamp_ns, &err);
+    if (status == FURROW_OK)
+        status = furrow_replica_bury(replica, (furrow_deadletter){.event = event, .reason = reason}, &err);
+    if (status == FURROW_OK) {
         batch->fates[at] = FATE_BURIED;
         /* It may come again: its state could not be restored yet, or the server did not hear that it is settled. */
         replica->stats.dead_lettered += furrow_replica_is_first_letter(replica, event->sequence);

@@ -78,6 +78,7 @@ typedef struct furrow_peer {
     char instance[FURROW_ID_MAX + 1], word[48]; /* what it said last */
     int generation;
     unsigned still; /* looks in a row at which it said nothing new */
+    uint64_t heard; /* the look at which it last did */
     size_t in_hand; /* as it says */
     bool ready, gone, listed;
 } furrow_peer;
@@ -90,6 +91,7 @@ typedef struct furrow_beside {
     bool alone;            /* no other generation is kept */
     bool served;           /* we have served, or may: others know */
     uint64_t word;         /* how often we have said that we are there */
+    uint64_t looks;        /* at what the others say */
     furrow_peer peers[FURROW_PEERS_MAX];
     size_t peer_count;
     bool on, reading; /* wanted; its task lives */
@@ -100,7 +102,8 @@ typedef struct furrow_beside {
 /* What the durable says of what it delivered, look by look. */
 typedef struct furrow_lost {
     uint64_t delivered_seq, floor_seq, ack_pending, received;
-    unsigned looks;      /* in a row at which nothing of it moved, and somebody must have lost something */
+    unsigned looks;      /* in a row at which nothing of it moved, and somebody may have lost something */
+    uint64_t since;      /* the look at the others before the first of them */
     uint64_t floor_ns;   /* when the floor was first seen where it is */
     uint64_t lingers_ns; /* until then the durable may hold back what was read aside */
 } furrow_lost;
@@ -135,7 +138,7 @@ struct furrow_replica {
     furrow_js_consumer_state consumer;
     uint64_t generation, moment; /* of the store's connection and of the table, at the last look */
     uint64_t looked_links;       /* reconnects to NATS, plus 1, at the last look */
-    uint64_t evictions;          /* of Redis, when a build was last suspected */
+    uint64_t evictions;          /* of Redis, when a build was last condemned for them */
     uint64_t goal;               /* ready when all up to here is applied */
     uint64_t floor;              /* the newest proof of it */
     uint64_t replay_from;
@@ -219,6 +222,8 @@ void furrow_look_for_starvation(furrow_replica *replica);
 
 /* keeper.c: from now on what is written belongs to the build of the marker. */
 void furrow_replica_adopt(furrow_replica *replica);
+/* The log that was looked at last has all that Redis knows of it: it may be written to. */
+void furrow_replica_know_log(furrow_replica *replica);
 /* The task, and a nudge to look now. */
 void furrow_replica_keep(void *arg);
 void furrow_replica_nudge(furrow_replica *replica);
@@ -261,6 +266,8 @@ furrow_status furrow_owner_forget(furrow_replica *replica, const furrow_record_w
 /* repair.c. lease: are we the one process that repairs? Keeps it until release. */
 furrow_status furrow_repair_lease(furrow_replica *replica, bool *held, furrow_error *err) FURROW_MUST_USE;
 void furrow_repair_release(furrow_replica *replica);
+/* The build that is there may have lost records to a Redis that evicts: from here on it is one that was not finished. */
+furrow_status furrow_repair_condemn(furrow_replica *replica, furrow_error *err) FURROW_MUST_USE;
 /* Begins a build of our own and empties the table for it: from then on Redis refuses what belongs to another. */
 furrow_status furrow_repair_clear(furrow_replica *replica, furrow_error *err) FURROW_MUST_USE;
 /* Reads events (from, to] again into the table. *@from follows, so that what was done is done even on failure. */
@@ -280,10 +287,12 @@ bool furrow_steward_may_serve(const furrow_replica *replica);
 void furrow_steward_release(furrow_replica *replica, uint64_t deadline_ns);
 /* How much the others of our generation have in hand that may live. */
 size_t furrow_steward_in_hands(furrow_replica *replica);
+/* Have all of those said so after our look number @since at them? */
+bool furrow_steward_heard_all(furrow_replica *replica, uint64_t since);
+/* Asks NATS whether some of them are gone; parks. */
+void furrow_steward_ask(furrow_replica *replica);
 /* Parks until generations that others serve from have @version of @id, as a rule some milliseconds. */
 void furrow_steward_spread(furrow_replica *replica, const char *id, uint64_t version);
-/* Asks whether those are gone that have something in hand. */
-void furrow_steward_ask(furrow_replica *replica);
 
 /* beside.c. Opens the way by which events come now, and closes the other. */
 furrow_status furrow_feed_open(furrow_replica *replica, furrow_error *err) FURROW_MUST_USE;

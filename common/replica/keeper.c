@@ -61,6 +61,7 @@ static furrow_phase in_trouble(furrow_replica *replica, const furrow_error *err)
 static void remember(furrow_replica *replica)
 {
     snprintf(replica->sight.seen_run_id, sizeof replica->sight.seen_run_id, "%s", replica->sight.run_id);
+    snprintf(replica->sight.seen_tally, sizeof replica->sight.seen_tally, "%s", replica->sight.tally);
     replica->sight.seen_position = replica->stats.position = replica->marker.position;
 }
 
@@ -69,6 +70,12 @@ void furrow_replica_adopt(furrow_replica *replica)
     snprintf(replica->build, sizeof replica->build, "%s", replica->marker.build);
     furrow_table_adopt(replica->table, replica->build);
     replica->behind = true;
+}
+
+/* What the records still miss may have to be put right in the log first (an event that is no state). */
+void furrow_replica_know_log(furrow_replica *replica)
+{
+    if (furrow_link_reconnects(replica->link) + 1 == replica->looked_links) furrow_table_know_log(replica->table, true);
 }
 
 static bool is_adopted(const furrow_replica *replica)
@@ -99,16 +106,14 @@ static void let_go_of_the_old(furrow_replica *replica)
 /*
  * Of a build that was in a Redis that may evict, nobody knows what is gone: it must be followed by another. Whatever the
  * keeper is about then: a build that it is making is no better. An eviction that is seen only after the fact counts the
- * same. False: nothing has been evicted since, or it cannot be asked which build that was.
+ * same. False: nothing has been evicted since, or the marker cannot be told.
  */
-static bool suspect_evicted(furrow_replica *replica)
+static bool condemn_evicted(furrow_replica *replica)
 {
-    furrow_marker marker;
     uint64_t evictions = furrow_store_evictions(replica->store);
     if (evictions == replica->evictions) return false;
     furrow_table_doubt(replica->table, "Redis may have evicted some of them");
-    if (furrow_marker_read(replica->table, &marker, NULL) != FURROW_OK) return false;
-    snprintf(replica->sight.suspect, sizeof replica->sight.suspect, "%s", marker.build);
+    if (furrow_repair_condemn(replica, NULL) != FURROW_OK) return false;
     replica->evictions = evictions;
     return true;
 }
@@ -141,7 +146,7 @@ static furrow_phase connect_step(furrow_replica *replica)
 static furrow_phase begin_to_guard(furrow_replica *replica)
 {
     if (!look_stands(replica)) return FURROW_PHASE_ASSESS;
-    furrow_table_know_log(replica->table, true);
+    furrow_replica_know_log(replica);
     furrow_table_trust(replica->table, replica->generation);
     replica->behind = false;
     return FURROW_PHASE_GUARD;
@@ -151,6 +156,7 @@ static furrow_phase begin_to_follow(furrow_replica *replica)
 {
     furrow_error err = {0};
     furrow_repair_release(replica);
+    furrow_replica_know_log(replica);
     remember(replica);
     replica->told = false; /* all is well, whoever did it */
     if (!is_adopted(replica)) {
@@ -221,7 +227,7 @@ static furrow_phase assess_step(furrow_replica *replica)
     furrow_beside_stop(replica);
     replica->moment = furrow_table_moment(replica->table);
     replica->behind = true;
-    furrow_table_know_log(replica->table, true); /* it has all that Redis knows of it */
+    furrow_replica_know_log(replica);
     furrow_replica_say(replica, "catching up: %s", verdict.why);
     if (!is_adopted(replica)) furrow_intake_close(replica); /* others can have what we may not write */
     if (!had_lease || replica->lease_lost) return FURROW_PHASE_LEASE;
@@ -457,7 +463,7 @@ void furrow_replica_keep(void *arg)
     replica->keeping = true;
     replica->beside.alone = true;
     while (!replica->stopping && !replica->draining) {
-        if (suspect_evicted(replica)) replica->phase = FURROW_PHASE_CONNECT;
+        if (condemn_evicted(replica)) replica->phase = FURROW_PHASE_CONNECT;
         furrow_phase next = phases[replica->phase].step(replica);
         FURROW_ASSERT(phases[replica->phase].next & (1u << next));
         replica->phase = next;

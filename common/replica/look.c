@@ -2,9 +2,12 @@
 #include "replica/inside.h"
 #include "replica/loss.h"
 
+#include "wire/subject.h"
+
 #include <stdio.h>
 
-#define STARVED_LOOKS 2
+#define STARVED_LOOKS     2
+#define EVENT_ARENA_BYTES ((size_t)96 << 20)
 
 static furrow_status look_at_stream(furrow_replica *replica, furrow_error *err)
 {
@@ -19,21 +22,25 @@ static furrow_status look_at_stream(furrow_replica *replica, furrow_error *err)
  * A log that went back without its durables: what they were told of events that are no more says nothing of those that
  * take their place, which the durable leaves out until the log has grown past what it knows. So up to there its word
  * counts for nothing, however long the log is by now, until it goes on past that and all up to there was read aside. (The
- * log is asked once more before it is called too short: it may only have grown since.)
+ * log is asked once more before it is called too short: it may only have grown since.) Who looks later does not see it any
+ * more: so the marker tells it, and what others took for applied since, who did not know, is read again by who found it.
  */
 static furrow_status check_not_astray(furrow_replica *replica, furrow_error *err)
 {
     furrow_js_consumer_state *consumer = &replica->consumer;
-    uint64_t told = furrow_larger(consumer->delivered_seq, consumer->ack_floor_seq), astray = replica->astray_seq;
-    if (told > replica->sight.stream.last_seq) {
+    furrow_sight *sight = &replica->sight;
+    uint64_t told = furrow_larger(consumer->delivered_seq, consumer->ack_floor_seq), known = replica->marker.astray;
+    if (sight->untold <= known) sight->untold = 0;
+    if (sight->untold == 0) sight->untold_from = replica->marker.position;
+    if (told > sight->stream.last_seq) {
         furrow_status status = look_at_stream(replica, err);
         if (status != FURROW_OK) return status;
-        if (told > replica->sight.stream.last_seq) astray = furrow_larger(astray, told);
+        if (told > sight->stream.last_seq && told > known) sight->untold = furrow_larger(sight->untold, told);
     }
-    if (consumer->delivered_seq > astray && replica->marker.position >= astray) astray = 0;
-    replica->astray_seq = astray;
-    if (astray == 0) return FURROW_OK;
-    uint64_t end = replica->sight.stream.last_seq;
+    uint64_t astray = furrow_larger(known, sight->untold), end = sight->stream.last_seq;
+    bool through = consumer->delivered_seq > astray && replica->marker.position >= astray;
+    replica->astray_seq = through && sight->untold == 0 ? 0 : astray;
+    if (replica->astray_seq == 0) return FURROW_OK;
     consumer->ack_floor_seq = 0;
     if (consumer->delivered_seq <= astray) consumer->delivered_seq = end < astray ? end : astray;
     return FURROW_OK;
@@ -47,11 +54,44 @@ furrow_status furrow_look_at_consumer(furrow_replica *replica, furrow_error *err
     replica->deserted = status == FURROW_NOT_FOUND;
     if (replica->deserted) {
         replica->consumer = (furrow_js_consumer_state){.created_ns = 0};
-        replica->astray_seq = 0;
+        replica->astray_seq = replica->sight.untold = 0;
         return FURROW_OK;
     }
     if (status != FURROW_OK) return furrow_wrap(err, "look at consumer %s on %s", durable, replica->stream);
     return check_not_astray(replica, err);
+}
+
+/*
+ * What a command wrote stands in the marker at once, and its time only when it came back from the log. A log that lost it
+ * before, and grew again, has another event there: of another entity, or with other bytes. Each record is written in one
+ * step with the marker, so the one that the event is of tells.
+ */
+static furrow_status look_at_newest(furrow_replica *replica, furrow_error *err)
+{
+    furrow_sight *sight = &replica->sight;
+    uint64_t newest = sight->marker.newest;
+    furrow_js_stored event = {0};
+    furrow_record record = {.found = false};
+    furrow_bytes id; /* the subject's last token, so it ends with a NUL */
+    sight->newest = FURROW_NEWEST_UNKNOWN;
+    if (newest <= sight->marker.dated || newest > sight->stream.last_seq) return FURROW_OK;
+    FURROW_AUTO(furrow_arena) arena = furrow_arena_create(EVENT_ARENA_BYTES);
+    if (!arena) return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "out of memory");
+    furrow_status status =
+        furrow_js_get(replica->link, replica->stream, newest, furrow_replica_soon(), arena, &event, err);
+    if (status == FURROW_NOT_FOUND) return FURROW_OK;
+    if (status != FURROW_OK)
+        return furrow_wrap(err, "look at event %llu of %s", (unsigned long long)newest, replica->stream);
+    sight->newest = FURROW_NEWEST_OTHER;
+    if (furrow_subject_id(event.subject, replica->entity, &id, NULL) != FURROW_OK) return FURROW_OK;
+    status = furrow_record_read_unverified(replica->table, id.data, arena, &record, err);
+    if (status != FURROW_OK) return status;
+    bool same = !replica->options.own || furrow_bytes_equal(record.body, event.data);
+    if (!record.found)
+        sight->newest = FURROW_NEWEST_MISSING;
+    else if (record.version > newest || (record.version == newest && same))
+        sight->newest = FURROW_NEWEST_OURS;
+    return FURROW_OK;
 }
 
 /* Marker, then stream, then consumer: positions only grow, so in this order a later one is never behind for being older
@@ -63,17 +103,21 @@ furrow_status furrow_look(furrow_replica *replica, furrow_error *err)
     replica->generation = furrow_store_generation(replica->store);
     replica->moment = furrow_table_moment(replica->table);
     replica->looked_links = furrow_link_reconnects(replica->link) + 1;
+    const char *tally = furrow_store_tally(replica->store);
+    if (!tally) return furrow_fail(err, FURROW_UNAVAILABLE, "Redis has evicted something, and says what in a moment");
     snprintf(sight->run_id, sizeof sight->run_id, "%s", furrow_store_run_id(replica->store));
+    snprintf(sight->tally, sizeof sight->tally, "%s", tally);
     furrow_status status = furrow_steward_claim(replica, err);
     if (status == FURROW_OK) status = furrow_marker_read(replica->table, &sight->marker, err);
+    if (status == FURROW_OK) replica->marker = sight->marker;
     if (status == FURROW_OK) status = look_at_stream(replica, err);
     if (status == FURROW_OK) status = furrow_look_at_consumer(replica, err);
     if (status == FURROW_OK) status = furrow_loss_look(replica, err);
+    if (status == FURROW_OK) status = look_at_newest(replica, err);
     if (status != FURROW_OK) return status;
     if (furrow_store_generation(replica->store) != replica->generation)
         return furrow_fail(err, FURROW_UNAVAILABLE, "Redis was connected anew");
     sight->settled = replica->settled;
-    replica->marker = sight->marker;
     furrow_table_set_epoch(replica->table, sight->epoch.begun);
     return FURROW_OK;
 }

@@ -233,7 +233,7 @@ static furrow_status find_fork(furrow_replica *replica, rescue *job, furrow_erro
     }
     job->from = low;
     int64_t remembered_ns = furrow_clock_wall_ns() - (int64_t)FURROW_TOMBSTONE_SECONDS * (int64_t)FURROW_NS_PER_S;
-    job->forgotten = last_ns < remembered_ns && strcmp(replica->sight.suspect, marker->build) != 0;
+    job->forgotten = last_ns < remembered_ns && !furrow_verdict_lacks(&replica->sight, marker);
     return FURROW_OK;
 }
 
@@ -359,6 +359,7 @@ static furrow_status adopt_epoch(furrow_replica *replica, uint64_t from, furrow_
     to.epoch_ns = replica->sight.epoch.begun;
     furrow_replica_adopt(replica);
     furrow_status status = look_again(replica, err);
+    if (status == FURROW_OK) furrow_replica_know_log(replica); /* all that Redis has is in it again */
     if (status == FURROW_OK) status = furrow_repair_read(replica, &from, replica->sight.stream.last_seq, err);
     if (status == FURROW_OK) status = furrow_marker_move(replica->table, &replica->marker, &to, &moved, err);
     if (status == FURROW_OK && !moved) return furrow_fail(err, FURROW_ABORTED, "the marker was changed");

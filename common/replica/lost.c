@@ -3,8 +3,8 @@
  * is over; a ready replica does not wait for that. But what is only slow comes by itself, and is not to be read twice. No
  * clock tells the one from the other; the durable does: it says how many it has delivered and not yet got an ack for,
  * and each process says how many it has in hand. Only when there are more of the former, look after look, while nothing
- * moves, some are in nobody's hands. A process that has stopped for a while still has its own; whether it is gone, NATS
- * knows.
+ * moves, some are in nobody's hands. What a process has in hand it has to have said since nothing moves: one that has
+ * stopped for a while still has its own, perhaps more than it said last; whether it is gone, NATS knows.
  *
  *   ack_pending  =  in our hands + in the others' hands + on the way (moves) + lost (does not)
  *
@@ -41,16 +41,34 @@ static bool some_are_nowhere(furrow_replica *replica)
     return replica->consumer.ack_pending > replica->intake.in_hand + furrow_steward_in_hands(replica);
 }
 
+/* What a process has in hand is known when it has said so since all stands still, or when it is gone. */
+static bool hands_are_known(furrow_replica *replica)
+{
+    if (furrow_steward_heard_all(replica, replica->lost.since)) return true;
+    furrow_replica_rouse(&replica->beside.steward);
+    furrow_steward_ask(replica);
+    return furrow_steward_heard_all(replica, replica->lost.since);
+}
+
 bool furrow_lost_is(furrow_replica *replica, uint64_t floor, unsigned looks)
 {
     furrow_lost *lost = &replica->lost;
-    bool still = stands_still(replica) && floor < replica->consumer.delivered_seq;
-    if (still && !some_are_nowhere(replica) && lost->looks + 1 >= looks) furrow_steward_ask(replica);
-    if (!still || (!some_are_nowhere(replica) && lost->looks + 1 >= looks))
+    if (!stands_still(replica) || floor >= replica->consumer.delivered_seq) {
         lost->looks = 0;
-    else
+        return false;
+    }
+    if (lost->looks == 0) {
+        lost->since = replica->beside.looks;
+        furrow_replica_rouse(&replica->beside.steward);
+    }
+    if (lost->looks + 1 < looks) {
         lost->looks++;
-    return lost->looks >= looks;
+        return false;
+    }
+    if (!hands_are_known(replica)) return false;
+    if (!some_are_nowhere(replica)) furrow_steward_ask(replica);
+    lost->looks = some_are_nowhere(replica) ? looks : 0;
+    return lost->looks == looks;
 }
 
 void furrow_lost_settled(furrow_replica *replica)

@@ -17,6 +17,7 @@
 
 #include "base/fault.h"
 #include "base/hash.h"
+#include "wire/trace.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,6 +27,7 @@
 #define SLOTS           FURROW_REACTIONS_MAX
 #define LIST_MAX        64
 #define PARKED_MAX      64
+#define TRACE_MS        1000
 #define POLL_MS         1000 /* changes that another process or a command of ours has written */
 #define LEASE_MS        15000
 #define LEASE_RENEW_NS  (5 * FURROW_NS_PER_S)
@@ -93,6 +95,31 @@ static bool take_lease(reactor_slot *slot, furrow_status *status, furrow_error *
     return held;
 }
 
+/* The trace of a reaction is its event's; of several that are merged, the newest's. */
+typedef struct reaction_trace {
+    furrow_trace trace; /* first */
+    reactor_slot *slot;
+} reaction_trace;
+
+/* The log knows it, and is asked only when something is about to carry it on. Without an answer there is none: a trace
+ * is worth no failure. */
+static void find_trace(furrow_trace *trace)
+{
+    reactor_slot *slot = ((reaction_trace *)trace)->slot;
+    furrow_replica *replica = slot->reactor->replica;
+    furrow_trace_headers headers = {.parents = 0};
+    furrow_js_stored event;
+    char subject[FURROW_SUBJECT_MAX];
+    FURROW_AUTO(furrow_arena) scratch = furrow_arena_create(ARENA_BYTES_MAX);
+    if (!scratch || furrow_subject_of_entity(replica->entity, slot->id, subject, NULL) != FURROW_OK ||
+        furrow_js_get(replica->link, replica->stream, slot->reaction.now.version, furrow_clock_in_ms(TRACE_MS), scratch,
+                      &event, NULL) != FURROW_OK ||
+        strcmp(event.subject, subject) != 0)
+        return;
+    furrow_js_stored_each_header(&event, scratch, furrow_trace_headers_add, &headers);
+    (void)furrow_trace_read(&headers, slot->arena, trace);
+}
+
 static furrow_status call_handler(reactor_slot *slot, furrow_error *err)
 {
     furrow_replica *replica = slot->reactor->replica;
@@ -107,8 +134,11 @@ static furrow_status call_handler(reactor_slot *slot, furrow_error *err)
         status = furrow_replica_unpack_state(replica, slot->id, &reaction->now, slot->arena, &now, err);
     if (status != FURROW_OK) return status;
     furrow_change change = {.id = slot->id, .before = before, .now = now, .version = reaction->now.version};
+    reaction_trace trace = {.trace.find = find_trace, .slot = slot};
+    furrow_task_set_trace(&trace.trace);
     if (!furrow_fault("reaction-skipped"))
         status = replica->options.react(replica->options.user, &change, slot->arena, err);
+    furrow_task_set_trace(NULL);
     return status == FURROW_OK ? furrow_record_reacted(replica->table, reaction, err) : status;
 }
 

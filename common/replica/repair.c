@@ -70,6 +70,8 @@ furrow_status furrow_repair_mark(furrow_replica *replica, uint64_t position, con
 {
     furrow_marker to = replica->marker;
     if (position > to.position) to.position = position;
+    to.astray = replica->astray_seq;
+    snprintf(to.tally, sizeof to.tally, "%s", replica->sight.tally);
     snprintf(to.run_id, sizeof to.run_id, "%s", run_id);
     /* The command goes out on the connection of this very moment, so it must be the one that was looked at. */
     if (furrow_store_generation(replica->store) != replica->generation)
@@ -85,6 +87,23 @@ furrow_status furrow_repair_mark(furrow_replica *replica, uint64_t position, con
     return FURROW_OK;
 }
 
+/* Whoever knows that is not needed for it any more: nobody takes them for whole, whatever Redis they are in by then. */
+furrow_status furrow_repair_condemn(furrow_replica *replica, furrow_error *err)
+{
+    furrow_marker marker;
+    bool moved = false;
+    furrow_status status = furrow_marker_read(replica->table, &marker, err);
+    if (status != FURROW_OK || !marker.found || strcmp(marker.shape, replica->shape) != 0) return status;
+    const char *tally = furrow_store_tally(replica->store);
+    bool begun_since = tally && tally[0] && strcmp(marker.tally, tally) == 0;
+    if (begun_since && !furrow_store_evicts(replica->store)) return FURROW_OK;
+    furrow_marker to = marker;
+    furrow_verdict_building(replica->shape, to.shape);
+    status = furrow_marker_move(replica->table, &marker, &to, &moved, err);
+    if (status == FURROW_OK && !moved) return furrow_fail(err, FURROW_ABORTED, "another process has moved the marker");
+    return status;
+}
+
 /* The build is ours from here on, and has nothing yet that could be relied on: its shape is nobody's. */
 static furrow_status begin_build(furrow_replica *replica, furrow_error *err)
 {
@@ -92,6 +111,7 @@ static furrow_status begin_build(furrow_replica *replica, furrow_error *err)
     bool begun = false;
     furrow_id_make(marker.build);
     furrow_verdict_building(replica->shape, marker.shape);
+    snprintf(marker.tally, sizeof marker.tally, "%s", replica->sight.tally);
     if (furrow_store_generation(replica->store) != replica->generation)
         return furrow_fail(err, FURROW_UNAVAILABLE, "Redis was connected anew");
     furrow_status status = furrow_marker_begin(replica->table, &replica->sight.marker, &marker, &begun, err);
@@ -106,6 +126,7 @@ static furrow_status begin_to_fill(furrow_replica *replica, furrow_error *err)
 {
     furrow_marker to = replica->marker;
     bool moved = false;
+    to.astray = replica->astray_seq;
     snprintf(to.shape, sizeof to.shape, "%s", replica->shape);
     furrow_status status = furrow_marker_move(replica->table, &replica->marker, &to, &moved, err);
     if (status == FURROW_OK && !moved)

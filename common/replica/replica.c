@@ -94,6 +94,8 @@ static furrow_status make_rules(furrow_replica *replica, furrow_error *err)
     return FURROW_OK;
 }
 
+#define FOLDING "~2" /* how indexes fold text: all of Unicode, accents too */
+
 /* What records and index entries follow from: the kept fields, the indexes, the layout. */
 static void make_shape(furrow_replica *replica)
 {
@@ -104,7 +106,7 @@ static void make_shape(furrow_replica *replica)
     furrow_buffer_printf(&text, "%s %s", LAYOUT, kept);
     for (size_t i = 0; i < replica->about.index_count; i++)
         furrow_buffer_printf(&text, " %s%s", replica->about.indexes[i].field,
-                             replica->about.indexes[i].fold ? "~" : "");
+                             replica->about.indexes[i].fold ? FOLDING : "");
     uint8_t hash[FURROW_HASH_BYTES];
     furrow_hash(&(furrow_bytes){text.data, text.len}, 1, hash);
     furrow_hash_hex(hash, replica->shape);

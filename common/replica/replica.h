@@ -48,12 +48,14 @@ typedef enum furrow_replica_state {
 /* A change, in the arena of the reaction. At least once, in order per entity, intermediate states may be skipped. */
 typedef struct furrow_change {
     const char *id;
-    /* NULL: did not exist / was deleted; before also when it broke the rules, so that nobody can have used it */
+    /* NULL: did not exist / was deleted; before also when it broke the rules, so that nobody can have used it, and of a
+     * record that was built anew, of which nobody knows what was reacted to */
     const ProtobufCMessage *before, *now;
     uint64_t version; /* of now */
 } furrow_change;
 /*
- * Runs in a task, may park and write entities. Other than OK: tried again with back-off, while it may pass (UNAVAILABLE,
+ * Runs in a task, may park and write entities; what it writes and calls carries on the trace of the event that brought
+ * the change, the newest one. Other than OK: tried again with back-off, while it may pass (UNAVAILABLE,
  * FAILED_PRECONDITION, …) for reaction_patience_ms. What will not (DATA_LOSS, INVALID_ARGUMENT, INTERNAL, NOT_FOUND,
  * ALREADY_EXISTS, OUT_OF_RANGE, UNIMPLEMENTED) is tried FURROW_REACTION_TRIES times. Then it is parked: a dead letter
  * without a body says why. The reaction runs again with the entity's next change, and without one when the letter is

@@ -61,6 +61,7 @@ static void note(furrow_beside *beside, const furrow_generation_holder *holder)
         return;
     }
     peer->still = 0;
+    peer->heard = beside->looks;
     peer->gone = false;
     snprintf(peer->word, sizeof peer->word, "%s", holder->word);
     understand(peer);
@@ -77,6 +78,7 @@ static void note_all(furrow_replica *replica, const furrow_generations *seen)
 {
     furrow_beside *beside = &replica->beside;
     size_t kept = 0;
+    beside->looks++;
     for (size_t i = 0; i < beside->peer_count; i++) beside->peers[i].listed = false;
     for (size_t i = 0; i < seen->holder_count; i++)
         if (strcmp(seen->holders[i].instance, replica->options.instance) != 0) note(beside, &seen->holders[i]);
@@ -99,8 +101,7 @@ static void ask_for(furrow_replica *replica, furrow_peer *peer)
 void furrow_steward_ask(furrow_replica *replica)
 {
     for (size_t i = 0; i < replica->beside.peer_count; i++)
-        if (replica->beside.peers[i].in_hand > 0 &&
-            replica->beside.peers[i].generation == furrow_table_generation(replica->table))
+        if (replica->beside.peers[i].generation == furrow_table_generation(replica->table))
             ask_for(replica, &replica->beside.peers[i]);
 }
 
@@ -110,15 +111,25 @@ static bool is_dead(const furrow_peer *peer)
     return (peer->gone && peer->still >= ASK_LOOKS) || peer->still >= FURROW_PEER_DEAD;
 }
 
+static bool has_hands(const furrow_replica *replica, const furrow_peer *peer)
+{
+    return peer->generation == furrow_table_generation(replica->table) && !is_dead(peer) && !peer->gone;
+}
+
 size_t furrow_steward_in_hands(furrow_replica *replica)
 {
     size_t sum = 0;
-    int ours = furrow_table_generation(replica->table);
     for (size_t i = 0; i < replica->beside.peer_count; i++)
-        if (replica->beside.peers[i].generation == ours && !is_dead(&replica->beside.peers[i]) &&
-            !replica->beside.peers[i].gone)
-            sum += replica->beside.peers[i].in_hand;
+        if (has_hands(replica, &replica->beside.peers[i])) sum += replica->beside.peers[i].in_hand;
     return sum;
+}
+
+/* What is seen at the next look may have been said before; what is new at the one after it was not. */
+bool furrow_steward_heard_all(furrow_replica *replica, uint64_t since)
+{
+    for (size_t i = 0; i < replica->beside.peer_count; i++)
+        if (has_hands(replica, &replica->beside.peers[i]) && replica->beside.peers[i].heard < since + 2) return false;
+    return true;
 }
 
 static size_t list_served(const furrow_replica *replica, int generations[FURROW_GENERATIONS_MAX])

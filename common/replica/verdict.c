@@ -40,7 +40,7 @@ static bool other_log(const furrow_sight *sight)
 
 /*
  * Shorter than it was; or, grown again since, with another event where our newest is: another time at that version, or a
- * younger event before it.
+ * younger event before it; or, of what a command wrote and the log has not told the time of yet, one of another entity.
  */
 static bool log_went_back(const furrow_sight *sight)
 {
@@ -48,6 +48,8 @@ static bool log_went_back(const furrow_sight *sight)
     bool same = sight->event_seq == marker->dated;
     bool other =
         sight->event_seq > 0 && (same ? sight->event_ns != marker->dated_ns : sight->event_ns > marker->dated_ns);
+    other |= sight->newest == FURROW_NEWEST_OTHER;
+    other |= sight->newest == FURROW_NEWEST_MISSING && !furrow_verdict_lacks(sight, marker);
     return sight->stream.last_seq < marker->position || sight->stream.last_seq < marker->newest || other;
 }
 
@@ -142,14 +144,50 @@ static bool asked_for(const furrow_sight *sight)
     return sight->asked[0] != '\0' && strcmp(sight->asked, sight->marker.build) == 0;
 }
 
+/* Whose tally it is. */
+static furrow_bytes run_of(const char *tally)
+{
+    return (furrow_bytes){tally, strcspn(tally, " ")};
+}
+
+/*
+ * Of the same process of Redis another tally than the one with which nothing was missing; or another process that has
+ * evicted something since it began, with these records in it. One that has evicted nothing is taken for one that brought
+ * all with it.
+ */
+static bool has_evicted(const furrow_sight *sight, const furrow_marker *marker)
+{
+    furrow_bytes run = run_of(sight->tally);
+    if (run.len == 0 || strcmp(sight->tally, marker->tally) == 0) return false;
+    return furrow_bytes_equal(run, run_of(marker->tally)) || strcmp(sight->tally + run.len, " 0") != 0;
+}
+
+/* Redis came back with records of before we knew what its last process had evicted, and were told so by nobody else. */
+static bool came_back_evicted(const furrow_sight *sight)
+{
+    furrow_bytes run = run_of(sight->marker.tally);
+    return redis_changed_under_us(sight) && run.len > 0 && furrow_bytes_equal(run, run_of(sight->seen_tally)) &&
+           strcmp(sight->marker.tally, sight->seen_tally) != 0;
+}
+
 static bool evicted(const furrow_sight *sight)
 {
-    return sight->suspect[0] != '\0' && strcmp(sight->suspect, sight->marker.build) == 0;
+    return has_evicted(sight, &sight->marker) || came_back_evicted(sight);
+}
+
+bool furrow_verdict_lacks(const furrow_sight *sight, const furrow_marker *marker)
+{
+    return marker->shape[0] == '!' || has_evicted(sight, marker);
 }
 
 static bool starving(const furrow_sight *sight)
 {
     return sight->starving;
+}
+
+static bool astray_untold(const furrow_sight *sight)
+{
+    return sight->untold > 0;
 }
 
 static const struct {
@@ -178,6 +216,7 @@ static const struct {
     {log_went_back, FURROW_VERDICT_REBUILD, "the log is older than the records"},
     {redis_changed_under_us, FURROW_VERDICT_REPLAY, "Redis was restarted"},
     {other_redis, FURROW_VERDICT_REPLAY, "Redis was restarted"},
+    {astray_untold, FURROW_VERDICT_REPLAY, "the consumer tells of a log that is no more"},
     {starving, FURROW_VERDICT_REPLAY, "the consumer leaves events out"},
 };
 
@@ -185,6 +224,7 @@ static uint64_t replay_from(const furrow_sight *sight)
 {
     uint64_t from = sight->marker.position;
     if (redis_changed_under_us(sight) && sight->seen_position < from) from = sight->seen_position;
+    if (astray_untold(sight) && sight->untold_from < from) from = sight->untold_from;
     return from;
 }
 

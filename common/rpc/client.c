@@ -13,12 +13,14 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <strings.h>
 
 #define DEFAULT_ATTEMPTS 3
 #define REQUEST_MAX      (64 * 1024 * 1024)
 #define ANSWER_MAX       (64 * 1024 * 1024)
 #define METADATA_MAX     12
-#define OWN_HEADERS      3 /* Grpc-Timeout, Idempotency-Key, Furrow-After */
+#define OWN_HEADERS      5 /* Grpc-Timeout, Idempotency-Key, Furrow-After, traceparent, tracestate */
 #define VERSION_BYTES    512
 #define STATUS_BODY_MAX  (16 * 1024)
 
@@ -101,17 +103,17 @@ furrow_status furrow_client_reply_status(const furrow_msg *reply, furrow_error *
 typedef struct request {
     furrow_outgoing out;
     furrow_header headers[OWN_HEADERS + METADATA_MAX];
-    char timeout[16];
+    char timeout[16], parent[FURROW_TRACE_PARENT_SIZE];
 } request;
 
 static furrow_status pack(furrow_client *client, const ProtobufCMessage *message, request *r, furrow_error *err)
 {
     furrow_buffer *packed = &client->packed;
     furrow_buffer_reset(packed);
-    size_t len = protobuf_c_message_get_packed_size(message);
-    uint8_t *room = furrow_buffer_reserve(packed, len);
-    if (!room) return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "the request has %zu bytes, too many", len);
-    packed->len = protobuf_c_message_pack(message, room);
+    furrow_message_append(message, packed);
+    if (packed->failed)
+        return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "the request has %zu bytes, too many",
+                           protobuf_c_message_get_packed_size(message));
     r->out.data = (furrow_bytes){packed->data, packed->len};
     return FURROW_OK;
 }
@@ -150,10 +152,24 @@ static furrow_status agree(const furrow_client *client, const furrow_method_cont
     return check_call_options(options, err);
 }
 
+/* The trace of the task, or of the client; a caller who sends one of its own knows better. */
+static size_t add_trace(const furrow_client *client, const furrow_call_options *options, request *r, size_t count)
+{
+    const furrow_trace *trace = furrow_trace_current();
+    if (!trace) trace = client->options.trace;
+    if (!trace) return count;
+    for (size_t i = 0; i < options->metadata_count; i++)
+        if (strcasecmp(options->metadata[i].name, FURROW_HEADER_TRACEPARENT) == 0) return count;
+    furrow_trace_child(trace, r->parent);
+    r->headers[count++] = (furrow_header){FURROW_HEADER_TRACEPARENT, r->parent};
+    if (trace->state[0]) r->headers[count++] = (furrow_header){FURROW_HEADER_TRACESTATE, trace->state};
+    return count;
+}
+
 /* Headers only where there is something to say: the common call carries none. @left_ns 0: no need to send a deadline.
  */
-static void address(const furrow_method_contract *method, const furrow_call_options *options, uint64_t left_ns,
-                    request *r)
+static void address(const furrow_client *client, const furrow_method_contract *method,
+                    const furrow_call_options *options, uint64_t left_ns, request *r)
 {
     size_t count = 0;
     if (left_ns > 0) {
@@ -163,6 +179,7 @@ static void address(const furrow_method_contract *method, const furrow_call_opti
     if (options->idempotency_key)
         r->headers[count++] = (furrow_header){FURROW_HEADER_IDEMPOTENCY_KEY, options->idempotency_key};
     if (options->after && options->after[0]) r->headers[count++] = (furrow_header){FURROW_HEADER_AFTER, options->after};
+    count = add_trace(client, options, r, count);
     for (size_t i = 0; i < options->metadata_count; i++) r->headers[count++] = options->metadata[i];
     r->out = (furrow_outgoing){.subject = method->subject, .headers = r->headers, .header_count = count};
 }
@@ -212,7 +229,7 @@ static furrow_status attempts(const waiting_call *call, terms agreed, furrow_err
     for (;;) {
         uint64_t until = furrow_retry_attempt_deadline(&retry, agreed.now_ns);
         bool usual = agreed.usual && until == agreed.deadline_ns;
-        address(call->method, call->options, usual ? 0 : until - agreed.now_ns, &r);
+        address(client, call->method, call->options, usual ? 0 : until - agreed.now_ns, &r);
         status = attempt(call, &r, until, err);
         /* The last two may have changed while this task was parked. */
         if (status == FURROW_OK || client->gone || !furrow_retry_again(&retry, status, err->retry_ms) || client->gone)
@@ -287,7 +304,7 @@ furrow_status furrow_client_call_async(furrow_client *client, const furrow_metho
     if (!options) options = &no_options;
     furrow_status status = agree(client, method, options, &agreed, err);
     if (status != FURROW_OK) return status;
-    address(method, options, agreed.usual ? 0 : agreed.deadline_ns - agreed.now_ns, &r);
+    address(client, method, options, agreed.usual ? 0 : agreed.deadline_ns - agreed.now_ns, &r);
     status = pack(client, message, &r, err);
     if (status != FURROW_OK) return status;
     async_call *call = take_async(client);

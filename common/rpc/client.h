@@ -6,6 +6,9 @@
  * attempt_timeout_ms passed), with jittered back-off or after the delay the server asks for, within the deadline and a
  * retry budget (10 % of calls).
  *
+ * A call of a task that has a trace carries it on, each attempt with a span id of its own (wire/trace.h), unless its
+ * metadata have a traceparent. The first call of a reaction parks until its event's trace is found.
+ *
  * The deadline is sent when it is another than the server assumes by itself. A client may be destroyed while calls are
  * in flight: each ends as it would have, without further attempts. Threads: the loop's, in a task (call) or anywhere on
  * the loop (call_async).
@@ -17,12 +20,14 @@
 #include "link/link.h"
 #include "rpc/timeout.h"
 #include "wire/contract.h"
+#include "wire/trace.h"
 
 typedef struct furrow_client furrow_client;
 
 typedef struct furrow_client_options {
-    uint32_t timeout_ms;   /* of calls that state none, to methods that state none; 0: FURROW_RPC_TIMEOUT_MS */
-    uint32_t max_attempts; /* 0: 3; 1: never retry */
+    uint32_t timeout_ms;       /* of calls that state none, to methods that state none; 0: FURROW_RPC_TIMEOUT_MS */
+    uint32_t max_attempts;     /* 0: 3; 1: never retry */
+    const furrow_trace *trace; /* of calls of tasks that have none; lent; or NULL */
     uint32_t
         attempt_timeout_ms; /* an attempt that others may follow is given up after so long; 0: only at the deadline */
 } furrow_client_options;

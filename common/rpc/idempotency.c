@@ -13,6 +13,7 @@
 #include "rpc/inside.h"
 #include "store/record.h"
 #include "wire/message.h"
+#include "wire/zero.h"
 
 #define REMEMBER_S  (24 * 3600)
 #define REMEMBER_MS 250 /* what is done does not wait longer for Redis */
@@ -165,6 +166,8 @@ static bool list_subjects(const furrow_call *call, const char *of[FURROW_REMEMBE
 static furrow_bytes pack_result(const furrow_call *call, const char *name, const ProtobufCMessage *response)
 {
     size_t head = FURROW_HASH_BYTES + call->versions_len + 1;
+    response = furrow_zero_keep(response, call->arena);
+    if (!response) return (furrow_bytes){NULL, 0};
     size_t len = head + protobuf_c_message_get_packed_size(response);
     uint8_t *plain = furrow_arena_alloc(call->arena, len);
     uint8_t *sealed = furrow_arena_alloc(call->arena, len + FURROW_SECRET_OVERHEAD);

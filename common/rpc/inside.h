@@ -18,6 +18,7 @@
 #include "rpc/methods.h"
 #include "rpc/server.h"
 #include "store/record.h"
+#include "wire/trace.h"
 
 #define FURROW_CALL_VERSIONS 512 /* bytes of Furrow-Version */
 #define FURROW_CALL_KEYED    256 /* buckets of running calls with an idempotency key */
@@ -58,6 +59,7 @@ struct furrow_call {
     char age[16];               /* Furrow-Age of the answer, or "" */
     size_t versions_len;
     bool versions_cut; /* one did not fit */
+    furrow_trace trace;
     furrow_command command;
     char versions[FURROW_CALL_VERSIONS]; /* stands behind what a fresh call must have zeroed */
 };

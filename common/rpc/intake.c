@@ -17,12 +17,35 @@
 
 static const char too_busy[] = "the service has more requests than it can work on; try again";
 
+/*
+ * What a caller got wrong is said in its own words and its entity's: that is for its eyes, and must not outlive the
+ * entity. Which id there is not, and that a race was lost, may be said.
+ */
+static bool speaks_of_data(furrow_status code)
+{
+    switch (code) {
+    case FURROW_INVALID_ARGUMENT:
+    case FURROW_ALREADY_EXISTS:
+    case FURROW_FAILED_PRECONDITION:
+    case FURROW_OUT_OF_RANGE:
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* The field's path is the contract's, up to a key of the caller's. */
 static void count_error(furrow_call *call, const furrow_error *err)
 {
     if (!call->method) return;
     furrow_method_stats *stats = &call->served->stats[call->method_index];
+    const char *name = furrow_status_name(err->code);
+    int path = (int)strcspn(err->field, "[");
     stats->errors++;
-    snprintf(stats->last_error, sizeof stats->last_error, "%s: %.120s", furrow_status_name(err->code), err->text);
+    if (!speaks_of_data(err->code))
+        snprintf(stats->last_error, sizeof stats->last_error, "%s: %.120s", name, err->text);
+    else
+        snprintf(stats->last_error, sizeof stats->last_error, "%s%s%.*s", name, path > 0 ? ": " : "", path, err->field);
 }
 
 /* The service answers nobody, if this goes on. */

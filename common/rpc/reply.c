@@ -7,6 +7,7 @@
 #include "rpc/inside.h"
 #include "rpc/status_message.h"
 #include "wire/json.h"
+#include "wire/message.h"
 
 #include <stdio.h>
 
@@ -40,8 +41,7 @@ static furrow_status encode(const furrow_call *call, const ProtobufCMessage *res
     if (call->answer_encoding == FURROW_JSON) {
         status = furrow_json_encode(response, NULL, out, err);
     } else {
-        uint8_t *room = furrow_buffer_reserve(out, protobuf_c_message_get_packed_size(response));
-        if (room) out->len += protobuf_c_message_pack(response, room);
+        furrow_message_append(response, out);
     }
     if (out->failed || status == FURROW_RESOURCE_EXHAUSTED)
         return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "the answer is too large; ask for less");
@@ -64,6 +64,12 @@ static furrow_status check_size(furrow_call *call, furrow_error *err)
     else if (!furrow_caller_may_send(&server->callers, call->msg->reply, bytes, now_ns, &retry_ms))
         return furrow_call_refuse_caller(call, retry_ms, err);
     return FURROW_OK;
+}
+
+bool furrow_server_may_tell(furrow_server *server, const char *reply, size_t bytes)
+{
+    int64_t retry_ms;
+    return furrow_caller_may_send(&server->callers, reply, bytes, furrow_clock_now_ns(), &retry_ms);
 }
 
 void furrow_reply_ok(furrow_call *call, const ProtobufCMessage *response)

@@ -52,7 +52,7 @@ const furrow_method_contract *furrow_call_method(const furrow_call *call);
 uint64_t furrow_call_deadline(const furrow_call *call);
 const char *furrow_call_metadata(furrow_call *call, const char *key); /* header value or NULL */
 
-/* For the write path: idempotency key, request hash, deadline, trace. */
+/* For the write path: idempotency key, request hash, deadline. */
 const furrow_command *furrow_call_command(furrow_call *call);
 
 /* Tells the caller which version its command made: "Furrow-Version: <subject>=<sequence>@<epoch>[,…]". 511 bytes in
@@ -98,6 +98,7 @@ typedef struct furrow_server_options {
     furrow_after_fn *after;      /* NULL: nothing is kept here, and Furrow-After has nothing to wait for */
     furrow_epoch_fn *epoch;      /* NULL: versions are given without */
     furrow_age_fn *age;          /* NULL: nothing is kept here, and what is answered is never old */
+    bool begin_traces;           /* where a request brings none; else only what came is carried on (wire/trace.h) */
     bool (*ready)(void *user, const char **why); /* NULL or false: requests answer UNAVAILABLE with why, */
     bool (*passing)(void *user); /* unless that may be over in a moment (else, or NULL: false): then they wait for it */
     void *user;
@@ -127,10 +128,14 @@ void furrow_server_destroy(furrow_server *server);
 /* Frees pooled calls that were not needed since the last trim. To be called now and then, as once a second. */
 void furrow_server_trim(furrow_server *server);
 
+/* May an answer of @bytes that is no call's, but as large as one, leave for @reply? It counts as sent to who waits there
+ * (FURROW_CALLER_BYTES); past that the asker has to ask again. */
+bool furrow_server_may_tell(furrow_server *server, const char *reply, size_t bytes);
+
 /* Per-method statistics, for $SRV.STATS. */
 typedef struct furrow_method_stats {
     uint64_t requests, errors, expired, refused, processing_ns;
-    char last_error[160]; /* "NOT_FOUND: …" or "" */
+    char last_error[160]; /* "UNAVAILABLE: …", "INVALID_ARGUMENT: contact.phone" or "": nothing of what callers sent */
 } furrow_method_stats;
 size_t furrow_server_services(const furrow_server *server);
 const furrow_handlers *furrow_server_service(const furrow_server *server, size_t service);

@@ -17,11 +17,18 @@
 /* The values of all headers called @name, as one list (RFC 9110, 5.3); NULL when there is none. */
 static furrow_status read_list(furrow_call *call, const char *name, const char **out, furrow_error *err)
 {
-    const char *list = furrow_msg_header(call->msg, name);
-    for (const char *next = list; next && (next = furrow_msg_header_next(call->msg, name, next)) != NULL;) {
-        list = furrow_arena_printf(call->arena, "%s,%s", list, next);
-        if (!list) return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "the request's memory is used up");
+    const char *first = furrow_msg_header(call->msg, name), *at;
+    size_t size = 0;
+    *out = first;
+    if (!first || !furrow_msg_header_next(call->msg, name, first)) return FURROW_OK;
+    for (at = first; at; at = furrow_msg_header_next(call->msg, name, at)) size += strlen(at) + 1;
+    char *list = furrow_arena_alloc(call->arena, size), *end = list;
+    if (!list) return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "the request's memory is used up");
+    for (at = first; at; at = furrow_msg_header_next(call->msg, name, at)) {
+        end = stpcpy(end, at);
+        *end++ = ',';
     }
+    end[-1] = '\0';
     *out = list;
     return FURROW_OK;
 }
@@ -161,12 +168,18 @@ static furrow_status read_deadline(furrow_call *call, bool headers, furrow_error
     return FURROW_OK;
 }
 
-static void read_trace(furrow_call *call)
+/* Events and calls of this call's task carry it on. */
+static void read_trace(furrow_call *call, bool headers)
 {
-    const char *trace = furrow_msg_header(call->msg, FURROW_HEADER_TRACEPARENT);
-    if (!trace || furrow_msg_header_next(call->msg, FURROW_HEADER_TRACEPARENT, trace))
-        return; /* of two, nobody can say which it is */
-    (void)furrow_header_parse_traceparent(trace, call->command.traceparent);
+    bool found = false;
+    if (headers) {
+        furrow_trace_headers all = {.parents = 0};
+        furrow_msg_each_header(call->msg, furrow_trace_headers_add, &all);
+        found = furrow_trace_read(&all, call->arena, &call->trace);
+    }
+    if (!found && !call->served->server->options.begin_traces) return;
+    if (!found) call->trace.find = furrow_trace_begin; /* a call that nothing comes of costs nothing */
+    furrow_task_set_trace(&call->trace);
 }
 
 furrow_status furrow_call_may_begin(furrow_call *call, furrow_error *err)
@@ -343,8 +356,8 @@ furrow_status furrow_call_work(furrow_call *call, ProtobufCMessage **response, f
     bool headers = furrow_msg_has_headers(call->msg);
     furrow_status status = admit(call, headers, err);
     if (status == FURROW_OK) read_caller(call);
+    if (status == FURROW_OK) read_trace(call, headers);
     if (status == FURROW_OK && headers) {
-        read_trace(call);
         status = read_key(call, err);
         /* Before it is decoded: who waits keeps no memory but the message's. */
         if (status == FURROW_OK) status = wait_after(call, err);

@@ -1,6 +1,13 @@
 /* The settings table of every service. Bounds of queues and waits stand here, each with its default and range. */
 #include "runtime/config.h"
 
+#include "base/bytes.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#define NAME_BYTES 128
+
 #define TEXT(name, field, fallback, help)                                                                              \
     {                                                                                                                  \
         name, FURROW_SETTING_TEXT, offsetof(furrow_config, field), fallback, 0, 0, help                                \
@@ -29,7 +36,8 @@ const furrow_setting furrow_config_table[] = {
     SECRET("FURROW_NATS_INBOX", nats_inbox,
            "prefix of inboxes, to which a service adds a secret part; default _INBOX_<service>"),
     TEXT("FURROW_NATS_CA", tls_ca, NULL, "file with the CA that signed the server's certificate; turns TLS on"),
-    TEXT("FURROW_NATS_CERT", tls_cert, NULL, "file with the client certificate"),
+    TEXT("FURROW_NATS_CERT", tls_cert, NULL,
+         "file with the client certificate, for a server that asks for one; with FURROW_NATS_CA"),
     TEXT("FURROW_NATS_KEY", tls_key, NULL, "file with its key"),
     TEXT("FURROW_REDIS_URL", redis_url, "redis://127.0.0.1:6379", "redis://host:port[/db] or unix:///path"),
     TEXT("FURROW_REDIS_USER", redis_user, NULL, "ACL user"),
@@ -50,6 +58,10 @@ const furrow_setting furrow_config_table[] = {
         "when the log went back and Redis still holds what was acknowledged: restore (publish it again, by itself),\n"
         "wait (not ready until `furrow restore`) or accept (take the log for the truth); a stream made anew waits for\n"
         "`furrow restore` unless it is accept"),
+    TEXT(
+        "FURROW_TRACE", trace, "carry",
+        "what becomes of a request without a traceparent: carry (nothing: only what came is carried on) or begin (its\n"
+        "events and calls get a new trace, which costs some 150 bytes of each)"),
     TEXT("FURROW_LOG_LEVEL", log_level, "info", "error, warn, info or debug"),
     NUMBER("FURROW_MAX_CALLS", max_calls, "1024", 1, 30000,
            "requests worked on or queued at once; more get RESOURCE_EXHAUSTED"),
@@ -68,7 +80,7 @@ const furrow_setting furrow_config_table[] = {
     NUMBER("FURROW_CALLER_BYTES", caller_bytes, "4194304", 65536, 1073741824,
            "bytes a second that one caller is sent in answers of 16 KiB and more, or in any while NATS takes no more; "
            "its\n"
-           "reads past it get RESOURCE_EXHAUSTED"),
+           "reads past it get RESOURCE_EXHAUSTED, its $SRV.STATS and $SRV.INFO no answer"),
     NUMBER("FURROW_MAX_TASKS", max_tasks, "4096", 16, 30000, "tasks at once: requests, batches and reactions"),
     NUMBER("FURROW_MAX_REQUEST_BYTES", max_request_bytes, "1048576", 64, 67108864, "largest request"),
     NUMBER("FURROW_MEMORY_MB", memory_mb, "64", 16, 65536,
@@ -98,6 +110,16 @@ const furrow_setting furrow_config_table[] = {
     NUMBER("FURROW_REACTIONS", reactions, "32", 1, 256, "reactions that run at once, per replica; more wait in Redis"),
 };
 const size_t furrow_config_count = sizeof furrow_config_table / sizeof *furrow_config_table;
+
+furrow_status furrow_config_begins_traces(const furrow_config *config, bool *out, furrow_error *err)
+{
+    bool begins = strcmp(config->trace, "begin") == 0;
+    if (!begins && strcmp(config->trace, "carry") != 0)
+        return furrow_fail(err, FURROW_INVALID_ARGUMENT, "FURROW_TRACE is \"%.40s\": use carry or begin",
+                           config->trace);
+    *out = begins;
+    return FURROW_OK;
+}
 
 furrow_link_options furrow_config_link(const furrow_config *config, const char *name, const char *inbox_prefix)
 {
@@ -130,4 +152,26 @@ furrow_link_options furrow_config_log_link(const furrow_config *config, const ch
     options.password = config->log_password;
     options.password_file = furrow_settings_secret_file(config->log_password);
     return options;
+}
+
+/* A pod has variables for each Kubernetes service of its namespace, and one of those may be called furrow-something:
+ * FURROW_NATS_SERVICE_HOST=10.0.0.1, FURROW_NATS_PORT=tcp://10.0.0.1:4222. */
+static bool is_of_kubernetes(const char *name, const char *value)
+{
+    return strstr(name, "_SERVICE_") || strstr(name, "_PORT_") || furrow_bytes_after(value, "tcp://");
+}
+
+void furrow_config_each_unknown(const furrow_setting own[], size_t own_count, furrow_config_unknown_fn *fn, void *arg)
+{
+    for (char **at = environ; *at; at++) {
+        char name[NAME_BYTES];
+        const char *value = strchr(*at, '=');
+        if (!value || !furrow_bytes_after(*at, "FURROW_") || (size_t)(value - *at) >= sizeof name) continue;
+        snprintf(name, sizeof name, "%.*s", (int)(value - *at), *at);
+        if (is_of_kubernetes(name, value + 1) || furrow_settings_known(own, own_count, name) ||
+            furrow_settings_known(furrow_config_table, furrow_config_count, name))
+            continue;
+        const char *nearest = furrow_settings_nearest(own, own_count, name);
+        fn(arg, name, nearest ? nearest : furrow_settings_nearest(furrow_config_table, furrow_config_count, name));
+    }
 }

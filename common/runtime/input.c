@@ -1,6 +1,8 @@
 /* Input checks shared by the services' domains; no I/O but the clock of furrow_today. */
 #include "runtime/input.h"
 
+#include "wire/unicode.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -15,6 +17,16 @@ furrow_status furrow_input_text(const char *field, const char *value, size_t min
         return furrow_fail_field(err, field, "has %zu bytes; allowed are %zu to %zu", len, min_bytes, max_bytes);
     for (const char *c = value; *c; c++)
         if ((unsigned char)*c < 0x20 || *c == 0x7f) return furrow_fail_field(err, field, "has a control character");
+    return FURROW_OK;
+}
+
+furrow_status furrow_input_name(const char *field, const char *value, furrow_error *err)
+{
+    uint32_t hidden = furrow_unicode_hidden(value);
+    if (hidden == 0xfffd)
+        return furrow_fail_field(err, field, "has U+FFFD in it, which stands where text was lost: was it no UTF-8?");
+    if (hidden) return furrow_fail_field(err, field, "has a character that nobody sees, U+%04" PRIX32, hidden);
+    if (value[0] && !furrow_unicode_shows(value)) return furrow_fail_field(err, field, "is blank");
     return FURROW_OK;
 }
 

@@ -16,6 +16,9 @@
 furrow_status furrow_input_text(const char *field, const char *value, size_t min_bytes, size_t max_bytes,
                                 furrow_error *err) FURROW_MUST_USE;
 
+/* Is @value (which may be "") a name that people see? Not blanks alone, nor with characters that nobody sees. */
+furrow_status furrow_input_name(const char *field, const char *value, furrow_error *err) FURROW_MUST_USE;
+
 /* A day that exists, as "YYYY-MM-DD". */
 furrow_status furrow_input_date(const char *field, const char *value, furrow_error *err) FURROW_MUST_USE;
 

@@ -9,6 +9,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -16,8 +17,9 @@
 #define OPEN_EVERY_MS   20 /* while it takes no requests */
 #define TRIM_EVERY_NS   FURROW_NS_PER_S
 #define CLOSING_MS      1000 /* kept of FURROW_DRAIN_MS for what comes after begun work: to hand back, and to close */
-#define LEAST_MS        250  /* for that, where FURROW_DRAIN_MS is next to nothing */
-#define MEMORY_REQUESTS 8    /* of the largest size must fit into the budget, or none would ever be admitted */
+#define SETTINGS_LINE   900
+#define LEAST_MS        250 /* for that, where FURROW_DRAIN_MS is next to nothing */
+#define MEMORY_REQUESTS 8   /* of the largest size must fit into the budget, or none would ever be admitted */
 
 static void print_help(const furrow_service_definition *definition)
 {
@@ -154,6 +156,35 @@ static void on_signal(uv_signal_t *handle, int number)
     furrow_waiter_done(&service->stopping);
 }
 
+/* Warns of what must be a mistake; others are another program's, and are only told of, in @arg. */
+static void note_unknown(void *arg, const char *variable, const char *meant)
+{
+    char *others = arg;
+    size_t len = strlen(others);
+    if (meant)
+        furrow_logger(FURROW_LOG_WARN, "unknown setting", "name=%s meant=%s", variable, meant);
+    else
+        snprintf(others + len, SETTINGS_LINE - len, "%s%s", len ? " " : "", variable);
+}
+
+static void tell_unknown(const furrow_service_definition *definition)
+{
+    char others[SETTINGS_LINE] = "";
+    furrow_config_each_unknown(definition->settings, definition->settings ? definition->setting_count : 0, note_unknown,
+                               others);
+    if (others[0]) furrow_logger(FURROW_LOG_INFO, "not read here", "variables=%s", others);
+}
+
+/* What it runs with, defaults too; a secret is not among it. */
+static void log_settings(const furrow_setting table[], size_t count, const void *values)
+{
+    char text[SETTINGS_LINE];
+    for (size_t next = 0; next < count;) {
+        furrow_settings_describe(table, count, values, &next, text, sizeof text);
+        if (text[0]) furrow_logger(FURROW_LOG_INFO, "settings", "are=%s", text);
+    }
+}
+
 static int run(furrow_service *service)
 {
     furrow_error err;
@@ -186,9 +217,14 @@ int furrow_service_main(int argc, char **argv, const furrow_service_definition *
     furrow_logger_init(definition->name, FURROW_LOG_INFO);
     furrow_service service = {.definition = definition};
     furrow_error err;
+    tell_unknown(definition);
     if (read_settings(&service, &err) != FURROW_OK) {
         furrow_logger(FURROW_LOG_ERROR, "wrong setting", "why=%s", err.text);
         return 2;
     }
-    return run(&service);
+    log_settings(furrow_config_table, furrow_config_count, &service.config);
+    if (definition->settings) log_settings(definition->settings, definition->setting_count, definition->settings_into);
+    int exit_code = run(&service);
+    furrow_logger_flush(UINT64_MAX);
+    return exit_code;
 }

@@ -155,8 +155,11 @@ static void write_health(const furrow_registry *registry, furrow_buffer *out)
     registry->options.health(registry->options.user, out);
 }
 
-/* A request's body and headers mean nothing here (`nats` sends {} or nothing); only an inbox may be answered. */
-static void answer_monitor(furrow_registry *registry, furrow_msg *request,
+/*
+ * A request's body and headers mean nothing here (`nats` sends {} or nothing); only an inbox may be answered. @bulky: an
+ * asker who reads none of them would hold others up, so they are bounded like a caller's pages.
+ */
+static void answer_monitor(furrow_registry *registry, furrow_msg *request, bool bulky,
                            void (*write)(const furrow_registry *, furrow_buffer *))
 {
     FURROW_AUTO(furrow_msg) msg = request;
@@ -164,7 +167,7 @@ static void answer_monitor(furrow_registry *registry, furrow_msg *request,
     furrow_buffer out;
     furrow_buffer_init(&out, DOCUMENT_MAX);
     write(registry, &out);
-    if (!out.failed) {
+    if (!out.failed && (!bulky || furrow_server_may_tell(registry->server, msg->reply, out.len))) {
         furrow_outgoing reply = {.subject = msg->reply, .data = {out.data, out.len}};
         furrow_error lost; /* an unsent answer is the asker's time-out */
         (void)!furrow_link_publish(registry->link, &reply, &lost);
@@ -174,19 +177,19 @@ static void answer_monitor(furrow_registry *registry, furrow_msg *request,
 
 static void on_ping(void *arg, furrow_msg *msg)
 {
-    answer_monitor(arg, msg, write_ping);
+    answer_monitor(arg, msg, false, write_ping);
 }
 static void on_info(void *arg, furrow_msg *msg)
 {
-    answer_monitor(arg, msg, write_info);
+    answer_monitor(arg, msg, true, write_info);
 }
 static void on_stats(void *arg, furrow_msg *msg)
 {
-    answer_monitor(arg, msg, write_stats);
+    answer_monitor(arg, msg, true, write_stats);
 }
 static void on_health(void *arg, furrow_msg *msg)
 {
-    answer_monitor(arg, msg, write_health);
+    answer_monitor(arg, msg, false, write_health);
 }
 
 static furrow_status listen_on(furrow_registry *registry, const char *subject, const char *queue, furrow_msg_fn *fn,

@@ -326,6 +326,9 @@ static void write_data(void *user, furrow_buffer *out)
 static furrow_status make_server(furrow_service *service, furrow_error *err)
 {
     const furrow_config *config = &service->config;
+    bool begin_traces;
+    furrow_status status = furrow_config_begins_traces(config, &begin_traces, err);
+    if (status != FURROW_OK) return status;
     service->server =
         furrow_server_create(service->link,
                              &(furrow_server_options){.queue = service->definition->name,
@@ -337,6 +340,7 @@ static furrow_status make_server(furrow_service *service, furrow_error *err)
                                                       .caller_bytes = (size_t)config->caller_bytes,
                                                       .max_request_bytes = (size_t)config->max_request_bytes,
                                                       .default_timeout_ms = (uint32_t)config->timeout_ms,
+                                                      .begin_traces = begin_traces,
                                                       .store = service->store,
                                                       .secret = service->secret,
                                                       .max_results = (size_t)config->results_max,
@@ -350,7 +354,7 @@ static furrow_status make_server(furrow_service *service, furrow_error *err)
                              err);
     if (!service->server) return furrow_wrap(err, "server");
     for (const furrow_handlers *const *handlers = service->definition->handlers; *handlers; handlers++) {
-        furrow_status status = furrow_server_add(service->server, *handlers, err);
+        status = furrow_server_add(service->server, *handlers, err);
         if (status != FURROW_OK) return status;
     }
     return FURROW_OK;
@@ -497,6 +501,7 @@ static bool settle_queue(furrow_service *service, bool ready, const char **why)
 
 void furrow_assembly_report(furrow_service *service)
 {
+    furrow_logger_flush(furrow_clock_now_ns());
     furrow_letters_report(service->letters);
     furrow_audits_report(service);
     furrow_sealkey_look(&service->sealkey);

@@ -20,6 +20,13 @@ Google__Protobuf__Timestamp *furrow_timestamp_new(int64_t wall_ns, furrow_arena 
     return timestamp;
 }
 
+Google__Protobuf__Timestamp *furrow_timestamp_after(const Google__Protobuf__Timestamp *previous, int64_t wall_ns,
+                                                    furrow_arena *arena)
+{
+    int64_t previous_ns = previous ? furrow_timestamp_ns(previous) : wall_ns;
+    return furrow_timestamp_new(previous_ns > wall_ns ? previous_ns : wall_ns, arena);
+}
+
 furrow_status furrow_timestamp_read(const char *field, const Google__Protobuf__Timestamp *timestamp, int64_t *ns,
                                     furrow_error *err)
 {

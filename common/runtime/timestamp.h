@@ -15,6 +15,11 @@
 /* In @arena; NULL past its limit. */
 Google__Protobuf__Timestamp *furrow_timestamp_new(int64_t wall_ns, furrow_arena *arena);
 
+/* When what follows @previous (NULL: nothing) happens, by a clock that says @wall_ns: never before it, since the clocks of
+ * two processes differ, and one may be put back. In @arena; NULL past its limit. */
+Google__Protobuf__Timestamp *furrow_timestamp_after(const Google__Protobuf__Timestamp *previous, int64_t wall_ns,
+                                                    furrow_arena *arena);
+
 /* The moment in @field. INVALID_ARGUMENT when it is missing, no Timestamp (its seconds, its nanos) or does not fit into
  * nanoseconds. */
 furrow_status furrow_timestamp_read(const char *field, const Google__Protobuf__Timestamp *timestamp, int64_t *ns,

@@ -129,6 +129,7 @@ furrow_status furrow_batch_build_apply(furrow_table *table, furrow_batch *batch,
     put_build(table, batch);
     furrow_batch_arg_number(batch, batch->count);
     furrow_batch_arg_number(batch, options->index_count);
+    furrow_batch_arg_number(batch, furrow_table_is_being_filled(table));
     furrow_batch_arg_ids(batch);
     furrow_status status = FURROW_OK;
     for (size_t i = 0; i < batch->count && !status; i++) {

@@ -69,3 +69,11 @@ furrow_status furrow_functions_load(furrow_store *store, bool *loaded, furrow_er
     *loaded = !there;
     return FURROW_OK;
 }
+
+furrow_status furrow_functions_look(furrow_store *store, bool *there, furrow_error *err)
+{
+    bool found = false;
+    furrow_status status = compare_text(store, &found, err);
+    if (status == FURROW_OK) *there = found;
+    return status;
+}

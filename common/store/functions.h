@@ -25,4 +25,7 @@ const char *furrow_functions_text(void);
  */
 furrow_status furrow_functions_load(furrow_store *store, bool *loaded, furrow_error *err) FURROW_MUST_USE;
 
+/* Is the library there? Loads nothing. Errors: as above. */
+furrow_status furrow_functions_look(furrow_store *store, bool *there, furrow_error *err) FURROW_MUST_USE;
+
 #endif

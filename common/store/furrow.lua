@@ -119,14 +119,17 @@ end
 
 --[[
 Records with all that follows from them. KEYS: n records, m indexes, the ids, the build, and the pending reactions if
-there are any. ARGV: the build, newest, dated and time of the batch, n, m, the ids joined; then for each record the first
-8 bytes of its old value, its new value, its id, a count and so many pairs of letter and member: 'a' adds to the first
-index, 'A' removes from it, 'b' and 'B' the second, ... Answers the numbers of the records that had changed meanwhile;
-the others are written.
+there are any. ARGV: the build, newest, dated and time of the batch, n, m, '1' while the table is being filled, the ids
+joined; then for each record the first 8 bytes of its old value, its new value, its id, a count and so many pairs of
+letter and member: 'a' adds to the first index, 'A' removes from it, 'b' and 'B' the second, ... Answers the numbers of
+the records that had changed meanwhile; the others are written.
+
+While a table is filled, a record may be there that no clear found, and what was pending of it is gone: it is pending
+again, as if there had been no record before, also where it is the same.
 ]]
 local function apply(K, A)
   local call, sub = redis.call, string.sub
-  local n, m = whole(A[5], 1, BATCH), whole(A[6], 0, INDEXES)
+  local n, m, anew = whole(A[5], 1, BATCH), whole(A[6], 0, INDEXES), A[7] == '1'
   local ids, reactions = K[n + m + 1], K[n + m + 3]
   expect_keys(K, n + m + (reactions and 3 or 2))
   local stored = belongs(K[n + m + 2], A[1])
@@ -137,7 +140,7 @@ local function apply(K, A)
     add[i], remove[i] = {}, {}
     lists[string.char(96 + i)], lists[string.char(64 + i)] = add[i], remove[i]
   end
-  local set, s, dead, lost, fresh, at = {}, 0, {}, {}, {}, 8
+  local set, s, dead, lost, fresh, at = {}, 0, {}, {}, {}, 9
   for i = 1, n do
     local cur, from, new = old[i] or '', at + 4, A[at + 1]
     local to = from + 2 * whole(A[at + 3], 0, ENTRIES)
@@ -154,7 +157,7 @@ local function apply(K, A)
         local list = lists[A[j]]
         list[#list + 1] = A[j + 1]
       end
-      if reactions and cur ~= new then call('HSETNX', reactions, A[at + 2], cur) end
+      if reactions and (anew or cur ~= new) then call('HSETNX', reactions, A[at + 2], anew and '' or cur) end
     else
       lost[#lost + 1] = i
     end
@@ -174,7 +177,7 @@ local function apply(K, A)
     end
   end
   note_newest(K[n + m + 2], stored, A[1], A[2], A[3], A[4])
-  note_ids(ids, fresh, n, A[7])
+  note_ids(ids, fresh, n, A[8])
   if s > 0 then call('MSET', unpack(set)) end
   for i = 1, #dead do call('SET', dead[i][1], dead[i][2], 'EX', TOMBSTONE_SECONDS) end
   return lost
@@ -236,29 +239,32 @@ end
 
 --[[
 A build begins: from here on every step of another one is refused. KEYS: the marker, the build. ARGV: the build that must
-be there ('' for none), the one that begins, shape and epoch. Answers 1, or 0 when another has begun.
+be there ('' for none), the one that begins, shape, epoch and tally. Answers 1, or 0 when another has begun.
 ]]
 local function begin(K, A)
   expect_keys(K, 2)
   if build_of(K) ~= A[1] then return 0 end
   if not string.match(A[2], '^%w+$') then error('the name of a build was expected') end
   redis.call('UNLINK', K[1])
-  redis.call('HSET', K[1], 'build', A[2], 'shape', A[3], 'epoch', A[4], 'run_id', '', 'position', '0')
+  redis.call('HSET', K[1], 'build', A[2], 'shape', A[3], 'epoch', A[4], 'run_id', '', 'tally', A[5], 'position', '0')
   redis.call('SET', K[2], A[2] .. ' 0 0 0')
   return 1
 end
 
 --[[
-KEYS: the marker, the build. ARGV: build, shape, epoch and run id that it must have; then shape, epoch and run id that it
-gets, and the position, which only grows.
+KEYS: the marker, the build. ARGV: build, shape, epoch, run id and `astray` that it must have; then shape, epoch, run id and
+`astray` that it gets, the tally, and the position, which only grows.
 ]]
 local function move(K, A)
   expect_keys(K, 2)
-  local m = redis.call('HMGET', K[1], 'shape', 'epoch', 'run_id', 'position')
-  if A[1] == '' or build_of(K) ~= A[1] or m[1] ~= A[2] or m[2] ~= A[3] or m[3] ~= A[4] then return 0 end
-  local position = A[8]
-  if m[4] and tonumber(m[4]) > whole(position, 0, 2 ^ 53) then position = m[4] end
-  redis.call('HSET', K[1], 'shape', A[5], 'epoch', A[6], 'run_id', A[7], 'position', position)
+  local m = redis.call('HMGET', K[1], 'shape', 'epoch', 'run_id', 'astray', 'position')
+  if A[1] == '' or build_of(K) ~= A[1] or m[1] ~= A[2] or m[2] ~= A[3] or m[3] ~= A[4] or (m[4] or '0') ~= A[5] then
+    return 0
+  end
+  local position = A[11]
+  if m[5] and tonumber(m[5]) > whole(position, 0, 2 ^ 53) then position = m[5] end
+  redis.call('HSET', K[1], 'shape', A[6], 'epoch', A[7], 'run_id', A[8], 'astray', A[9], 'tally', A[10])
+  redis.call('HSET', K[1], 'position', position)
   return 1
 end
 

@@ -132,7 +132,7 @@ void furrow_table_place(furrow_table *table, int generation)
 {
     if (table->generation == generation) return;
     FURROW_REQUIRE(furrow_table_name_keys(table, generation)); /* no longer than what was there */
-    table->reaction_cursor = table->parked_cursor = 0;
+    table->reaction_cursor = table->parked_cursor = table->reaction_offset = 0;
 }
 
 int furrow_table_generation(const furrow_table *table)

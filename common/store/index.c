@@ -1,9 +1,9 @@
 /* See index.h. Fields are read by protobuf-c's descriptors, so any message will do. */
 #include "store/index.h"
 
-#include "store/fold.h"
 #include "store/record.h"
 #include "wire/message.h"
+#include "wire/unicode.h"
 
 #include <google/protobuf/timestamp.pb-c.h>
 #include <stdio.h>
@@ -51,11 +51,12 @@ static size_t cut(const uint8_t *text, size_t len, size_t max)
 
 furrow_bytes furrow_index_text(furrow_bytes text, bool fold, furrow_arena *arena)
 {
+    uint8_t folded[FURROW_INDEX_TEXT_BYTES];
+    if (fold) text = (furrow_bytes){folded, furrow_unicode_fold(text, folded, sizeof folded)};
     size_t len = cut(text.data, text.len, FURROW_INDEX_TEXT_BYTES);
     uint8_t *copy = furrow_arena_memdup(arena, len ? text.data : "", len);
     if (!copy) return (furrow_bytes){NULL, 0};
     for (uint8_t *nul = copy; (nul = memchr(nul, '\0', (size_t)(copy + len - nul)));) *nul = ' ';
-    if (fold) furrow_fold(copy, len);
     return (furrow_bytes){copy, len};
 }
 

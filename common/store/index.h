@@ -2,7 +2,7 @@
  * Index entries: what the indexed fields of a record say, as members "<value>\0<id>" of the sorted sets "@by:<field>".
  * Pure.
  *
- * Text is folded to lower case where the index asks for it, counts up to its first FURROW_INDEX_TEXT_BYTES bytes, and a
+ * Text is folded (wire/unicode.h) where the index asks for it, counts up to its first FURROW_INDEX_TEXT_BYTES bytes, and a
  * NUL in it becomes a space. Integers, bools and enums are order-preserving text; a Timestamp is RFC 3339 with nine
  * decimals; what is not set is "". A repeated field has an entry per different element, of its first
  * FURROW_INDEX_ELEMENTS. Private to store/.

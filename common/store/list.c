@@ -3,8 +3,10 @@
  *
  * The index is read before the records, so an entry is taken only if the record that was found still has it, and only
  * the first of the entries by which the query can reach a record (a repeated field under a prefix has several). So a
- * record is on one page, once, without any memory of the pages before.
+ * record is on one page, once, without any memory of the pages before. What is missing in an index nobody sees: so a page
+ * counts only if Redis has evicted nothing (eviction.h).
  */
+#include "store/eviction.h"
 #include "store/index.h"
 #include "store/table.h"
 #include "store/token.h"
@@ -261,7 +263,11 @@ furrow_status furrow_record_list(furrow_table *table, const furrow_record_query 
         within = whole;
         to.count = 0;
         status = furrow_table_await(table, until_ns, err);
+        uint64_t moment = table->trust.moment;
         if (!status) status = fill_page(table, &within, &to, &last, arena, &ours, err);
+        if (status || !ours || !table->trust.guard) continue;
+        status = furrow_eviction_confirm(table->store, err);
+        ours = table->trust.moment == moment;
     }
     if (status) return status;
     char *token = to.more ? furrow_token_make(within.hash, last, arena) : NULL;

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ANSWER_BYTES = 16 * 1024, FIELDS = 5 };
+enum { ANSWER_BYTES = 16 * 1024, FIELDS = 7 };
 
 static void copy_text(const furrow_value *value, char *out, size_t size)
 {
@@ -60,6 +60,8 @@ furrow_status furrow_marker_of(const furrow_value *fields, const furrow_value *b
     marker.epoch_ns = (int64_t)number_of(&fields->items[2], INT64_MAX);
     copy_text(&fields->items[3], marker.run_id, sizeof marker.run_id);
     marker.position = number_of(&fields->items[4], UINT64_MAX);
+    marker.astray = number_of(&fields->items[5], UINT64_MAX);
+    copy_text(&fields->items[6], marker.tally, sizeof marker.tally);
     *out = marker;
     return FURROW_OK;
 }
@@ -68,10 +70,11 @@ furrow_status furrow_marker_read(furrow_table *table, furrow_marker *out, furrow
 {
     FURROW_AUTO(furrow_arena) arena = furrow_arena_create(ANSWER_BYTES);
     if (!arena) return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "out of memory");
-    const furrow_bytes argv[] = {FURROW_BYTES_LITERAL("HMGET"),   table->marker_key,
-                                 FURROW_BYTES_LITERAL("build"),   FURROW_BYTES_LITERAL("shape"),
-                                 FURROW_BYTES_LITERAL("epoch"),   FURROW_BYTES_LITERAL("run_id"),
-                                 FURROW_BYTES_LITERAL("position")};
+    const furrow_bytes argv[] = {FURROW_BYTES_LITERAL("HMGET"),    table->marker_key,
+                                 FURROW_BYTES_LITERAL("build"),    FURROW_BYTES_LITERAL("shape"),
+                                 FURROW_BYTES_LITERAL("epoch"),    FURROW_BYTES_LITERAL("run_id"),
+                                 FURROW_BYTES_LITERAL("position"), FURROW_BYTES_LITERAL("astray"),
+                                 FURROW_BYTES_LITERAL("tally")};
     const furrow_bytes build_argv[] = {FURROW_BYTES_LITERAL("GET"), table->build_key};
     furrow_value fields, build;
     furrow_status status = furrow_store_command(table->store, argv, 2 + FIELDS, arena, &fields, err);
@@ -98,22 +101,25 @@ furrow_status furrow_marker_begin(furrow_table *table, const furrow_marker *from
     char epoch[24];
     snprintf(epoch, sizeof epoch, "%lld", (long long)to->epoch_ns);
     const furrow_bytes args[] = {furrow_bytes_of(from->found ? from->build : ""), furrow_bytes_of(to->build),
-                                 furrow_bytes_of(to->shape), furrow_bytes_of(epoch)};
-    return call_step(table, FURROW_FUNCTION("begin"), args, 4, begun, err);
+                                 furrow_bytes_of(to->shape), furrow_bytes_of(epoch), furrow_bytes_of(to->tally)};
+    return call_step(table, FURROW_FUNCTION("begin"), args, 5, begun, err);
 }
 
 furrow_status furrow_marker_move(furrow_table *table, const furrow_marker *from, const furrow_marker *to, bool *moved,
                                  furrow_error *err)
 {
-    char from_epoch[24], to_epoch[24], position[24];
+    char from_epoch[24], to_epoch[24], from_astray[24], to_astray[24], position[24];
     snprintf(from_epoch, sizeof from_epoch, "%lld", (long long)from->epoch_ns);
     snprintf(to_epoch, sizeof to_epoch, "%lld", (long long)to->epoch_ns);
+    snprintf(from_astray, sizeof from_astray, "%llu", (unsigned long long)from->astray);
+    snprintf(to_astray, sizeof to_astray, "%llu", (unsigned long long)to->astray);
     snprintf(position, sizeof position, "%llu", (unsigned long long)to->position);
-    const furrow_bytes args[] = {furrow_bytes_of(from->build), furrow_bytes_of(from->shape),
-                                 furrow_bytes_of(from_epoch),  furrow_bytes_of(from->run_id),
-                                 furrow_bytes_of(to->shape),   furrow_bytes_of(to_epoch),
-                                 furrow_bytes_of(to->run_id),  furrow_bytes_of(position)};
-    return call_step(table, FURROW_FUNCTION("move"), args, 8, moved, err);
+    const furrow_bytes args[] = {
+        furrow_bytes_of(from->build),  furrow_bytes_of(from->shape), furrow_bytes_of(from_epoch),
+        furrow_bytes_of(from->run_id), furrow_bytes_of(from_astray), furrow_bytes_of(to->shape),
+        furrow_bytes_of(to_epoch),     furrow_bytes_of(to->run_id),  furrow_bytes_of(to_astray),
+        furrow_bytes_of(to->tally),    furrow_bytes_of(position)};
+    return call_step(table, FURROW_FUNCTION("move"), args, 11, moved, err);
 }
 
 furrow_status furrow_marker_note(furrow_table *table, uint64_t version, int64_t time_ns, furrow_error *err)

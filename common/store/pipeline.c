@@ -91,8 +91,7 @@ furrow_status furrow_pipeline_send(furrow_store *store, furrow_pipelined *reques
     return FURROW_OK;
 }
 
-/* A little before the task's deadline, so that its answer still reaches the caller in time. */
-static uint64_t wait_until(const furrow_store *store)
+uint64_t furrow_pipeline_deadline(const furrow_store *store)
 {
     uint64_t deadline = furrow_task_deadline(), now = uv_now(furrow_loop_uv(store->loop)) * FURROW_NS_PER_MS;
     if (deadline == FURROW_NEVER || deadline <= now) return deadline;
@@ -102,7 +101,7 @@ static uint64_t wait_until(const furrow_store *store)
 
 furrow_status furrow_pipeline_wait(furrow_store *store, furrow_pipelined *request, furrow_error *err)
 {
-    if (!furrow_wait(&request->waiter, wait_until(store))) {
+    if (!furrow_wait(&request->waiter, furrow_pipeline_deadline(store))) {
         furrow_redis_abandon(store, request);
         return furrow_fail(err, FURROW_UNAVAILABLE, "redis: no answer within the time of the call");
     }

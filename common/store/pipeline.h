@@ -43,10 +43,12 @@ void furrow_pipeline_arg_number(furrow_buffer *out, uint64_t number);
 void furrow_pipeline_arg_pair(furrow_buffer *out, furrow_bytes first, furrow_bytes second);
 furrow_status furrow_pipeline_send(furrow_store *store, furrow_pipelined *request, furrow_error *err) FURROW_MUST_USE;
 
+/* The task's deadline (base/task.h) less a little, so that its answer still reaches the caller in time. */
+uint64_t furrow_pipeline_deadline(const furrow_store *store);
+
 /*
- * Parks until the answer, at most until the task's deadline (base/task.h) less a little, for the answer to travel: then
- * UNAVAILABLE, and the connection knows nothing of @request any more. A request that was never sent may be waited for
- * too: its status is what begin or send said.
+ * Parks until the answer, at most until furrow_pipeline_deadline: then UNAVAILABLE, and the connection knows nothing of
+ * @request any more. A request that was never sent may be waited for too: its status is what begin or send said.
  */
 furrow_status furrow_pipeline_wait(furrow_store *store, furrow_pipelined *request, furrow_error *err) FURROW_MUST_USE;
 

@@ -112,19 +112,17 @@ static void on_inspected(furrow_store *store, furrow_pipelined *request)
     if (request->status == FURROW_OK) furrow_redis_inspect(store, &request->value);
 }
 
-/* With a probe, so that nobody is woken for it alone. */
-static void inspect(furrow_store *store)
+void furrow_pulse_inspect(furrow_store *store)
 {
-    static const char *const words[] = {"INFO", "memory", "replication", "stats"};
-    if (store->inspecting || store->state != FURROW_REDIS_READY || now_ms(store) - store->inspected_ms < INSPECT_MS)
-        return;
+    static const char *const words[] = {"INFO", "memory", "replication", "stats", "commandstats"};
+    if (store->inspecting || store->state != FURROW_REDIS_READY) return;
     store->inspecting = true;
     store->inspected_ms = now_ms(store);
     furrow_arena_reset(store->inspection_arena);
     store->inspection =
         (furrow_pipelined){.done = on_inspected, .mark = store->out.len, .arena = store->inspection_arena};
-    furrow_buffer_append_text(&store->out, "*4\r\n");
-    for (size_t i = 0; i < 4; i++) furrow_pipeline_arg(&store->out, words[i], strlen(words[i]));
+    furrow_buffer_append_text(&store->out, "*5\r\n");
+    for (size_t i = 0; i < 5; i++) furrow_pipeline_arg(&store->out, words[i], strlen(words[i]));
     furrow_redis_enqueue(store, &store->inspection);
 }
 
@@ -145,5 +143,6 @@ void furrow_pulse_probe(furrow_store *store)
         furrow_pipeline_arg_number(&store->out, 0);
     }
     furrow_redis_enqueue(store, &store->probe);
-    inspect(store);
+    /* With a probe, so that nobody is woken for it alone. */
+    if (now_ms(store) - store->inspected_ms >= INSPECT_MS) furrow_pulse_inspect(store);
 }

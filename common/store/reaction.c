@@ -60,6 +60,17 @@ static furrow_status scan(furrow_table *table, furrow_bytes key, uint64_t *at, s
     return status ? status : furrow_reaction_page(&answer, at, out, err);
 }
 
+/* The next @max of a page, which a small hash is as a whole, and which is looked at again until nothing of it is left. */
+static void take_slice(furrow_table *table, size_t max, uint64_t next, furrow_value *page)
+{
+    size_t pairs = page->count / 2, from = table->reaction_offset;
+    bool rest = pairs > from && pairs - from > max;
+    page->items += from < pairs ? from * 2 : 0;
+    page->count = rest ? max * 2 : from < pairs ? (pairs - from) * 2 : 0;
+    table->reaction_offset = rest ? from + max : 0;
+    if (!rest) table->reaction_cursor = next;
+}
+
 /*
  * At least one pending reaction, unless once round the hash there is none. How many steps a round takes is Redis's to
  * say, so one look takes STEPS_MAX at most; the next goes on where it ended.
@@ -67,11 +78,14 @@ static furrow_status scan(furrow_table *table, furrow_bytes key, uint64_t *at, s
 static furrow_status find_pending(furrow_table *table, size_t max, furrow_arena *arena, furrow_value *out,
                                   furrow_error *err)
 {
-    int rounds = table->reaction_cursor == 0 ? 1 : 2; /* begun in the middle: the rest, and then all of it */
+    /* Begun in the middle: the rest, and then all of it. */
+    int rounds = table->reaction_cursor == 0 && table->reaction_offset == 0 ? 1 : 2;
     for (int step = 0; step < STEPS_MAX; step++) {
-        furrow_status status = scan(table, table->reactions_key, &table->reaction_cursor, max, arena, out, err);
-        if (status || out->count > 0) return status;
-        if (table->reaction_cursor == 0 && --rounds == 0) return FURROW_OK;
+        uint64_t next = table->reaction_cursor;
+        furrow_status status = scan(table, table->reactions_key, &next, max, arena, out, err);
+        if (status) return status;
+        take_slice(table, max, next, out);
+        if (out->count > 0 || (next == 0 && --rounds == 0)) return FURROW_OK;
     }
     return furrow_fail(err, FURROW_UNAVAILABLE, "redis: HSCAN of %s found no pending reaction in %d steps, and no end",
                        (const char *)table->reactions_key.data, STEPS_MAX);
@@ -95,13 +109,11 @@ furrow_status furrow_record_reactions(furrow_table *table, size_t max, furrow_ar
     furrow_value found = {0};
     furrow_status status = find_pending(table, max, arena, &found, err);
     if (status) return status;
-    size_t there = found.count / 2, taken = there < max ? there : max;
+    size_t taken = found.count / 2;
     furrow_record_reaction *reactions = furrow_arena_alloc(arena, (taken + 1) * sizeof *reactions);
     if (!reactions) return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "pending reactions do not fit the memory given");
-    /* A small hash comes whole at each scan: begin elsewhere each time. */
-    size_t first = there > taken ? table->reaction_turn++ * max % there : 0;
     for (size_t i = 0; i < taken; i++) {
-        const furrow_value *pair = &found.items[(first + i) % there * 2];
+        const furrow_value *pair = &found.items[i * 2];
         reactions[i] = (furrow_record_reaction){.id = pair[0].text.data, .before = furrow_record_of_value(&pair[1])};
     }
     if (taken > 0) status = read_now(table, reactions, taken, arena, err);

@@ -14,7 +14,7 @@
  * Keys of a table share the hash tag {<Entity>}:
  *   <service>:{<Entity>}:<id>             records
  *   <service>:{<Entity>}:@by:<field>      index: sorted set of "<value>\0<id>", all scores 0
- *   <service>:{<Entity>}:@replica         marker: hash of build, shape, epoch, position, run_id
+ *   <service>:{<Entity>}:@replica         marker: hash of build, shape, epoch, run_id, astray, tally, position
  *   <service>:{<Entity>}:@build           "<build> <newest> <dated> <time>": whose the records are, the newest version
  *                                         among them, the newest of known time, and that time. Read with records
  *   <service>:{<Entity>}:@reactions       pending reactions: hash id -> old record
@@ -68,6 +68,9 @@ typedef struct furrow_record {
 typedef struct furrow_record_read {
     furrow_table *table;
     const char *id;
+    /* It is read to be written: a write that takes it for missing, and is wrong, is refused by the log. Else Redis is
+     * asked, when it is missing, whether it has evicted something. */
+    bool to_write;
     furrow_record record; /* out */
 } furrow_record_read;
 furrow_status furrow_record_read_many(furrow_store *store, furrow_record_read reads[], size_t count,
@@ -212,18 +215,20 @@ typedef struct furrow_marker {
     char shape[33];
     int64_t epoch_ns;  /* of the log: when it began (wire/epoch.h) */
     uint64_t position; /* every event up to here has been applied */
+    uint64_t astray;   /* up to here the durable tells of a log that is no more; 0: it does not */
     char run_id[41];   /* of the Redis process for which position was last known to hold; "" while it is filled */
-    uint64_t newest;   /* the newest version that was written */
-    uint64_t dated;    /* the newest of which is known */
-    int64_t dated_ns;  /* when the log took it; both 0: of none */
+    char tally[FURROW_STORE_TALLY_SIZE]; /* what Redis had evicted when nothing of it was (furrow_store_tally) */
+    uint64_t newest;                     /* the newest version that was written */
+    uint64_t dated;                      /* the newest of which is known */
+    int64_t dated_ns;                    /* when the log took it; both 0: of none */
 } furrow_marker;
 furrow_status furrow_marker_read(furrow_table *table, furrow_marker *out, furrow_error *err) FURROW_MUST_USE;
-/* A build begins: build, shape and epoch of @to, if the build in Redis is @from's (none: not found). From then on every
+/* A build begins: build, shape, epoch and tally of @to, if the build in Redis is @from's (none: not found). From then on every
  * step of another one is refused. *begun false: another has begun, and nothing was written. */
 furrow_status furrow_marker_begin(furrow_table *table, const furrow_marker *from, const furrow_marker *to, bool *begun,
                                   furrow_error *err) FURROW_MUST_USE;
-/* Gives the marker shape, epoch, run_id and position of @to if build, shape, epoch and run_id stored are those of @from,
- * in one step; the position only grows. *@moved false: they are not (a flush, another process's repair), and nothing
+/* Gives the marker shape, epoch, run_id, astray, tally and position of @to if build, shape, epoch, run_id and astray stored are
+ * those of @from, in one step; the position only grows. *@moved false: they are not (a flush, another process's repair), and nothing
  * was written. */
 furrow_status furrow_marker_move(furrow_table *table, const furrow_marker *from, const furrow_marker *to, bool *moved,
                                  furrow_error *err) FURROW_MUST_USE;

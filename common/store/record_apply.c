@@ -6,12 +6,12 @@
  * out here, a function that writes a record with all that follows from it only if the old version still stands, and says
  * which did not. Those go through the same again, a bounded number of times; each round somebody wins, so that bound is
  * reached only by a record that is written without pause. (A command, which has read the record to decide on it, passes
- * it along and saves the MGET; its record goes with those of other commands, see group.h.)
+ * it along and saves the MGET; its record goes with those of other commands, see write_group.h.)
  *
  * Invariant: a batch that was sent is waited for before its memory is used again, whatever else failed.
  */
 #include "store/batch.h"
-#include "store/group.h"
+#include "store/write_group.h"
 #include "store/library.h"
 
 #include <string.h>
@@ -230,7 +230,7 @@ furrow_status furrow_record_apply(furrow_table *table, const furrow_record_write
     if (!status) self.status = check_build(table, err);
     if (!self.status && count == 1 && goes_in_group(table, &writes[0], applied)) {
         bool alone = false;
-        self.status = furrow_group_apply(table, &writes[0], self.moment, &alone, err);
+        self.status = furrow_write_group_apply(table, &writes[0], self.moment, &alone, err);
         if (!alone) self.applied = count--;
     }
     for (size_t done = 0; done < count && !self.status;) {

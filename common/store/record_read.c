@@ -1,5 +1,9 @@
-/* Reading records: any number of any tables in one MGET. See record.h. */
-#include "store/table.h"
+/*
+ * Reading records: any number of any tables in one MGET. See record.h. What is there is right; that something is not
+ * there, or not in an index, counts only if Redis has evicted nothing (eviction.h).
+ */
+#include "store/eviction.h"
+#include "store/read_group.h"
 
 #include <string.h>
 
@@ -31,106 +35,128 @@ furrow_status furrow_table_send_mget(furrow_table *table, const furrow_bytes ids
     return furrow_pipeline_send(table->store, request, err);
 }
 
-/* The tables that are read, each once. */
-typedef struct read_tables {
-    furrow_table *list[FURROW_READ_TABLES_MAX];
-    size_t count;
-} read_tables;
-
-static furrow_status find_tables(const furrow_store *store, const furrow_record_read reads[], size_t count,
-                                 read_tables *out, furrow_error *err)
+static furrow_status find_tables(furrow_read *read, furrow_error *err)
 {
-    out->count = 0;
-    for (size_t i = 0; i < count; i++) {
-        furrow_status status = furrow_table_check_id(furrow_bytes_of(reads[i].id), err);
+    read->table_count = 0;
+    for (size_t i = 0; i < read->count; i++) {
+        furrow_table *table = read->reads[i].table;
+        furrow_status status = furrow_table_check_id(furrow_bytes_of(read->reads[i].id), err);
         if (status) return status;
-        FURROW_REQUIRE(reads[i].table->store == store);
+        FURROW_REQUIRE(table->store == read->store);
         size_t at = 0;
-        while (at < out->count && out->list[at] != reads[i].table) at++;
+        while (at < read->table_count && read->tables[at] != table) at++;
         FURROW_REQUIRE(at < FURROW_READ_TABLES_MAX);
-        if (at == out->count) out->list[out->count++] = reads[i].table;
+        if (at == read->table_count) read->tables[read->table_count++] = table;
     }
     return FURROW_OK;
 }
 
-/* One MGET: the records, then the build of each table. All of them are of one moment of Redis. */
-static furrow_status send_reads(furrow_store *store, const furrow_record_read reads[], size_t count,
-                                const read_tables *tables, furrow_pipelined *request, furrow_arena *arena,
-                                furrow_error *err)
+static bool are_ours(const furrow_read *read, const furrow_value builds[])
 {
-    furrow_buffer *out = furrow_pipeline_begin(store, request, arena, 1 + count + tables->count, err);
-    if (!out) return request->status;
-    furrow_pipeline_arg(out, "MGET", 4);
-    for (size_t i = 0; i < count; i++)
-        furrow_pipeline_arg_pair(out, reads[i].table->prefix, furrow_bytes_of(reads[i].id));
-    for (size_t i = 0; i < tables->count; i++)
-        furrow_pipeline_arg(out, tables->list[i]->build_key.data, tables->list[i]->build_key.len);
-    return furrow_pipeline_send(store, request, err);
+    bool ours = true;
+    for (size_t i = 0; i < read->table_count; i++)
+        if (read->tables[i]->trust.guard) ours = furrow_table_is_ours(read->tables[i], &builds[i]) && ours;
+    return ours;
 }
 
-/* What is listed goes first: if the records behind it are of the build that was verified, the index was. */
-static furrow_status read_once(furrow_store *store, furrow_record_read reads[], size_t count, const read_tables *tables,
-                               furrow_record_ids *listed, furrow_arena *arena, furrow_value *builds, furrow_error *err)
+/* One MGET of its own: the records, then the build of each table. All of them are of one moment of Redis. */
+static furrow_status read_alone(furrow_read *read, furrow_error *err)
 {
-    furrow_pipelined request, members;
-    size_t all = count + tables->count;
-    furrow_status status = listed ? furrow_table_send_ids(listed, &members, arena, err) : FURROW_OK;
-    if (status) return status;
-    furrow_status sent = send_reads(store, reads, count, tables, &request, arena, err);
-    if (listed) status = furrow_pipeline_wait(store, &members, sent ? NULL : err); /* in any case: it is on our stack */
-    if (!sent) sent = furrow_pipeline_wait(store, &request, status ? NULL : err);
-    if (sent || status) return sent ? sent : status;
-    if (listed) status = furrow_table_take_ids(listed, &members.value, arena, err);
+    furrow_pipelined request;
+    size_t all = read->count + read->table_count;
+    furrow_buffer *out = furrow_pipeline_begin(read->store, &request, read->arena, 1 + all, err);
+    if (!out) return request.status;
+    furrow_pipeline_arg(out, "MGET", 4);
+    furrow_read_group_put_records(read, out);
+    furrow_read_group_put_builds(read->tables, read->table_count, out);
+    furrow_status status = furrow_pipeline_send(read->store, &request, err);
+    if (!status) status = furrow_pipeline_wait(read->store, &request, err);
     if (status) return status;
     if (request.value.kind != FURROW_VALUE_LIST || request.value.count != all)
         return furrow_fail(err, FURROW_INTERNAL, "redis: MGET of %zu keys answered something else", all);
-    for (size_t i = 0; i < count; i++) reads[i].record = furrow_record_of_value(&request.value.items[i]);
-    for (size_t i = 0; i < tables->count; i++) builds[i] = request.value.items[count + i];
+    for (size_t i = 0; i < read->count; i++) read->reads[i].record = furrow_record_of_value(&request.value.items[i]);
+    read->ours = are_ours(read, request.value.items + read->count);
     return FURROW_OK;
 }
 
-static furrow_status await_all(const read_tables *tables, uint64_t until_ns, furrow_error *err)
+static furrow_status read_records(furrow_read *read, furrow_error *err)
 {
-    for (size_t i = 0; i < tables->count;) {
-        if (furrow_table_trusted(tables->list[i])) {
+    return furrow_read_group_join(read) ? FURROW_OK : read_alone(read, err);
+}
+
+/* What is listed goes first: if the records behind it are of the build that was verified, the index was. */
+static furrow_status read_once(furrow_read *read, furrow_record_ids *listed, furrow_error *err)
+{
+    furrow_pipelined members;
+    if (!listed) return read_records(read, err);
+    furrow_status sent = furrow_table_send_ids(listed, &members, read->arena, err);
+    if (sent) return sent;
+    furrow_status status = read_records(read, err);
+    sent = furrow_pipeline_wait(read->store, &members, status ? NULL : err); /* in any case: it is on our stack */
+    if (sent || status) return status ? status : sent;
+    return furrow_table_take_ids(listed, &members.value, read->arena, err);
+}
+
+static furrow_status await_all(const furrow_read *read, uint64_t until_ns, furrow_error *err)
+{
+    for (size_t i = 0; i < read->table_count;) {
+        if (furrow_table_trusted(read->tables[i])) {
             i++;
             continue;
         }
-        furrow_status status = furrow_table_await(tables->list[i], until_ns, err);
+        furrow_status status = furrow_table_await(read->tables[i], until_ns, err);
         if (status) return status;
         i = 0; /* another may have come into doubt meanwhile */
     }
     return FURROW_OK;
 }
 
-static bool are_ours(const read_tables *tables, const furrow_value builds[])
+static bool is_guarded(const furrow_read *read)
 {
-    bool ours = true;
-    for (size_t i = 0; i < tables->count; i++)
-        if (tables->list[i]->trust.guard) ours = furrow_table_is_ours(tables->list[i], &builds[i]) && ours;
-    return ours;
+    for (size_t i = 0; i < read->table_count; i++)
+        if (read->tables[i]->trust.guard) return true;
+    return false;
 }
 
-static bool is_read(const furrow_table *table, const read_tables *tables)
+static bool misses_some(const furrow_read *read)
+{
+    for (size_t i = 0; i < read->count; i++)
+        if (!read->reads[i].record.found && !read->reads[i].to_write) return true;
+    return false;
+}
+
+/* Each table's only grows: as long as it is the same, there was no doubt. */
+static uint64_t moments(const furrow_read *read)
+{
+    uint64_t sum = 0;
+    for (size_t i = 0; i < read->table_count; i++) sum += read->tables[i]->trust.moment;
+    return sum;
+}
+
+static bool is_read(const furrow_table *table, const furrow_read *read)
 {
     size_t at = 0;
-    while (at < tables->count && tables->list[at] != table) at++;
-    return at < tables->count;
+    while (at < read->table_count && read->tables[at] != table) at++;
+    return at < read->table_count;
 }
 
 furrow_status furrow_record_read_with_ids(furrow_store *store, furrow_record_read reads[], size_t count,
                                           furrow_record_ids *listed, furrow_arena *arena, furrow_error *err)
 {
     if (count == 0) return FURROW_OK;
-    read_tables tables;
-    furrow_value builds[FURROW_READ_TABLES_MAX];
-    furrow_status status = find_tables(store, reads, count, &tables, err);
-    FURROW_REQUIRE(status || !listed || is_read(listed->table, &tables));
+    furrow_read read = {.store = store, .reads = reads, .count = count, .arena = arena};
+    furrow_status status = find_tables(&read, err);
+    FURROW_REQUIRE(status || !listed || is_read(listed->table, &read));
     for (uint64_t until_ns = 0; !status;) {
         if (!until_ns) until_ns = furrow_trust_until();
-        status = await_all(&tables, until_ns, err);
-        if (!status) status = read_once(store, reads, count, &tables, listed, arena, builds, err);
-        if (!status && are_ours(&tables, builds)) return FURROW_OK;
+        status = await_all(&read, until_ns, err);
+        uint64_t moment = moments(&read);
+        if (!status) status = read_once(&read, listed, err);
+        if (status || !read.ours) continue;
+        bool missing = listed || misses_some(&read);
+        if (!missing || !is_guarded(&read)) return FURROW_OK;
+        status = furrow_eviction_confirm(store, err);
+        if (!status && moments(&read) == moment) return FURROW_OK;
     }
     return status;
 }
@@ -144,11 +170,10 @@ furrow_status furrow_record_read_many(furrow_store *store, furrow_record_read re
 furrow_status furrow_record_read_unverified(furrow_table *table, const char *id, furrow_arena *arena,
                                             furrow_record *out, furrow_error *err)
 {
-    furrow_value build;
-    furrow_record_read read = {.table = table, .id = id};
-    read_tables tables;
-    furrow_status status = find_tables(table->store, &read, 1, &tables, err);
-    if (!status) status = read_once(table->store, &read, 1, &tables, NULL, arena, &build, err);
-    if (!status) *out = read.record;
+    furrow_record_read one = {.table = table, .id = id};
+    furrow_read read = {.store = table->store, .reads = &one, .count = 1, .arena = arena};
+    furrow_status status = find_tables(&read, err);
+    if (!status) status = read_alone(&read, err);
+    if (!status) *out = one.record;
     return status;
 }

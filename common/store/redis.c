@@ -7,7 +7,6 @@
  */
 #include "store/redis.h"
 
-#include "base/number.h"
 #include "base/settings.h"
 #include "store/library.h"
 
@@ -87,6 +86,7 @@ static void fail_waiting(furrow_store *store, const char *why)
         furrow_redis_abandon(store, request);
         fail_command(request, why);
     }
+    furrow_eviction_abandon(store);
 }
 
 static void tell_watches(furrow_store *store, bool connected)
@@ -114,6 +114,7 @@ static void disconnect(furrow_store *store, enum furrow_redis_state state, const
     store->flushed = 0;
     furrow_pulse_stop(store);
     fail_waiting(store, why);
+    store->eviction.asking = false;
     store->head = store->tail = NULL;
     store->skip = store->in_flight = 0;
 }
@@ -168,30 +169,14 @@ void furrow_redis_refuse(furrow_store *store, const char *why)
     change_refusal(store, store->refused, sizeof store->refused, why);
 }
 
-/* The value after "@name:" at the beginning of a line of INFO. */
-static furrow_bytes info_field(const char *info, const char *name)
-{
-    char line[64];
-    snprintf(line, sizeof line, "\n%s:", name);
-    const char *found = strstr(info, line);
-    if (!found) return (furrow_bytes){"", 0};
-    found += strlen(line);
-    return (furrow_bytes){found, strcspn(found, "\r\n")};
-}
-
 void furrow_redis_inspect(furrow_store *store, const furrow_value *info)
 {
     char why[190] = "";
     if (info->kind != FURROW_VALUE_TEXT) return;
-    furrow_bytes policy = info_field(info->text.data, "maxmemory_policy"),
-                 most = info_field(info->text.data, "maxmemory"), role = info_field(info->text.data, "role"),
-                 count = info_field(info->text.data, "evicted_keys");
-    uint64_t evicted = store->evicted_keys;
-    bool counted = furrow_number_parse(count, UINT64_MAX - 1, &store->evicted_keys);
-    store->evicts = policy.len > 0 && !furrow_bytes_is(policy, "noeviction") && !furrow_bytes_is(most, "0");
-    /* By its count, too: a policy that was another for a moment, or until just now, is seen no more, but what it did. */
-    if (store->evicts || (counted && evicted != UINT64_MAX && evicted != store->evicted_keys)) store->evictions++;
-    if (store->evicts)
+    const char *text = info->text.data;
+    furrow_bytes policy = furrow_eviction_field(text, "maxmemory_policy"), role = furrow_eviction_field(text, "role");
+    furrow_eviction_inspect(store, text);
+    if (store->eviction.may)
         snprintf(why, sizeof why, "may evict records (maxmemory-policy %.*s): set it to noeviction",
                  (int)(policy.len < 40 ? policy.len : 40), (const char *)policy.data);
     else if (role.len > 0 && !furrow_bytes_is(role, "master"))
@@ -342,15 +327,9 @@ void furrow_redis_enqueue(furrow_store *store, furrow_pipelined *request)
 
 static void read_run_id(furrow_store *store, const furrow_value *info)
 {
-    store->run_id[0] = '\0';
-    if (info->kind != FURROW_VALUE_TEXT) return;
-    const char *found = strstr(info->text.data, "\nrun_id:");
-    if (!found) return;
-    found += strlen("\nrun_id:");
-    size_t len = strcspn(found, "\r\n");
-    if (len >= sizeof store->run_id) len = sizeof store->run_id - 1;
-    memcpy(store->run_id, found, len);
-    store->run_id[len] = '\0';
+    furrow_bytes id = {"", 0};
+    if (info->kind == FURROW_VALUE_TEXT) id = furrow_eviction_field(info->text.data, "run_id");
+    snprintf(store->run_id, sizeof store->run_id, "%.*s", (int)(id.len < 40 ? id.len : 40), (const char *)id.data);
 }
 
 static void on_greeted(furrow_store *store, furrow_pipelined *request)
@@ -364,10 +343,7 @@ static void on_greeted(furrow_store *store, furrow_pipelined *request)
         return;
     }
     if (which != 2) return;
-    char before[sizeof store->run_id];
-    memcpy(before, store->run_id, sizeof before);
     read_run_id(store, &request->value);
-    if (strcmp(before, store->run_id) != 0) store->evicted_keys = UINT64_MAX; /* another process counts anew */
     furrow_redis_inspect(store, &request->value);
 }
 
@@ -410,7 +386,7 @@ static void on_opened(void *owner)
         return;
     }
     if (store->address.database > 0) greet(store, 1, (const char *const[]){"SELECT", database}, 2);
-    greet(store, 2, (const char *const[]){"INFO", "server", "memory", "replication", "stats"}, 5);
+    greet(store, 2, (const char *const[]){"INFO", "server", "memory", "replication", "stats", "commandstats"}, 6);
     furrow_pulse_probe(store);
 }
 
@@ -441,6 +417,8 @@ static void release(furrow_store *store)
     furrow_buffer_fini(&store->out);
     furrow_arena_destroy(store->greeting_arena);
     furrow_arena_destroy(store->inspection_arena);
+    while (store->read_arena_count) furrow_arena_destroy(store->read_arenas[--store->read_arena_count]);
+    furrow_eviction_fini(&store->eviction);
     free(store->user);
     free(store->password);
     free(store->password_file);
@@ -476,7 +454,8 @@ static furrow_store *create(furrow_loop *loop, const furrow_store_options *optio
     store->inspection_arena = furrow_arena_create(GREETING_ARENA_BYTES);
     bool copied = copy_text(options->user, &store->user) && copy_text(options->password, &store->password) &&
                   copy_text(options->password_file, &store->password_file);
-    if (copied && store->greeting_arena && store->inspection_arena) return store;
+    bool counts = furrow_eviction_init(&store->eviction) == FURROW_OK;
+    if (copied && counts && store->greeting_arena && store->inspection_arena) return store;
     release(store);
     return NULL;
 }
@@ -531,12 +510,17 @@ const char *furrow_store_refusal(const furrow_store *store)
 
 bool furrow_store_evicts(const furrow_store *store)
 {
-    return store->evicts;
+    return store->eviction.may;
 }
 
 uint64_t furrow_store_evictions(const furrow_store *store)
 {
-    return store->evictions;
+    return store->eviction.changes;
+}
+
+const char *furrow_store_tally(const furrow_store *store)
+{
+    return store->eviction.stale ? NULL : store->eviction.tally;
 }
 
 const char *furrow_store_last_error(const furrow_store *store)

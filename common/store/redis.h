@@ -22,6 +22,7 @@
 #include "base/budget.h"
 #include "base/buffer.h"
 #include "store/address.h"
+#include "store/eviction.h"
 #include "store/reply.h"
 #include "store/pipeline.h"
 #include "store/socket.h"
@@ -29,6 +30,8 @@
 
 /* What may wait for the socket at once; past it commands fail RESOURCE_EXHAUSTED. */
 #define FURROW_REDIS_OUTPUT_BYTES ((size_t)64 << 20)
+
+#define FURROW_REDIS_READ_ARENAS 4 /* kept for answers to groups of reads */
 
 enum furrow_redis_state {
     FURROW_REDIS_AWAY,
@@ -63,9 +66,7 @@ struct furrow_store {
     char last_error[256], complaint[256];
     char refused[200]; /* it takes no writes, as it says; or "" */
     char unfit[200];   /* it is none to keep records in, as its INFO says; or "" */
-    bool evicts;
-    uint64_t evicted_keys; /* by its own count; UINT64_MAX: not known of this connection */
-    uint64_t evictions;    /* looks that found that it may have evicted something since the one before */
+    furrow_eviction eviction;
     uint64_t complaints;
 
     furrow_buffer out; /* commands; up to `flushed` they are with the kernel */
@@ -91,7 +92,10 @@ struct furrow_store {
     uint64_t heard_ms;     /* when something last came, or was asked first when nothing was due */
     uint64_t suspected_ms; /* when Redis was first seen to be overdue, and nothing has come since; or 0 */
 
-    struct furrow_table *tables;              /* that live */
+    struct furrow_table *tables;          /* that live */
+    struct furrow_read_group *read_group; /* of read_group.c: that others may join in this turn; or NULL */
+    furrow_arena *read_arenas[FURROW_REDIS_READ_ARENAS];
+    size_t read_arena_count;
     furrow_store_watch *watches, *next_watch; /* next_watch: the one to be called next, while they are called */
     furrow_redis_waiting *waiting;
 };
@@ -110,12 +114,13 @@ void furrow_redis_lose(furrow_store *store, const char *why);
 
 /* Redis takes no writes, because of @why; or takes them again (""). Connected it is all the same. */
 void furrow_redis_refuse(furrow_store *store, const char *why);
-/* What INFO says of it: sets `unfit`. */
+/* What INFO says of it: sets `unfit`, and its tally. */
 void furrow_redis_inspect(furrow_store *store, const furrow_value *info);
 
-/* pulse.c: begins with a connection and ends with it. probe: now, unless one is in flight. */
+/* pulse.c: begins with a connection and ends with it. probe, inspect: now, unless one is in flight. */
 void furrow_pulse_start(furrow_store *store);
 void furrow_pulse_stop(furrow_store *store);
 void furrow_pulse_probe(furrow_store *store);
+void furrow_pulse_inspect(furrow_store *store);
 
 #endif

@@ -125,7 +125,15 @@ void furrow_reply_drop(redisReader *reader)
 }
 
 /* A function runs with the rights of who calls it, and says in words of its own what those do not reach. */
-static const char refused_inside[] = "ERR The user executing the script can't ";
+static const char *const refused_inside[] = {"ERR The user executing the script can't ", /* Redis 7, Valkey */
+                                             "ERR ACL failure in script: "};             /* Redis 8 */
+
+static bool is_refused_inside(const char *error_text)
+{
+    for (size_t i = 0; i < sizeof refused_inside / sizeof *refused_inside; i++)
+        if (furrow_bytes_after(error_text, refused_inside[i])) return true;
+    return false;
+}
 
 furrow_status furrow_reply_status(const char *error_text)
 {
@@ -141,7 +149,7 @@ furrow_status furrow_reply_status(const char *error_text)
         {"NOPERM", FURROW_PERMISSION_DENIED},  {"NOAUTH", FURROW_UNAUTHENTICATED},
         {"WRONGPASS", FURROW_UNAUTHENTICATED},
     };
-    if (furrow_bytes_after(error_text, refused_inside)) return FURROW_PERMISSION_DENIED;
+    if (is_refused_inside(error_text)) return FURROW_PERMISSION_DENIED;
     if (strcmp(error_text, FURROW_REPLY_NO_FUNCTION) == 0) return FURROW_UNAVAILABLE;
     furrow_bytes word = {error_text, strcspn(error_text, " ")};
     for (size_t i = 0; i < sizeof table / sizeof table[0]; i++)

@@ -52,6 +52,12 @@ const char *furrow_store_refusal(const furrow_store *store);
 bool furrow_store_evicts(const furrow_store *store);
 /* Grows whenever a look at Redis finds that it may evict, or has evicted something since the look before. */
 uint64_t furrow_store_evictions(const furrow_store *store);
+/*
+ * What this process of Redis has evicted since it began: "<run id> <count>", and more when somebody has reset its count
+ * since. As long as it is the same, nothing was. NULL: it has changed, and is asked for; "": Redis does not say.
+ */
+#define FURROW_STORE_TALLY_SIZE 96
+const char *furrow_store_tally(const furrow_store *store);
 /* Why it is not connected, for people; "" when it is, or has not yet failed. */
 const char *furrow_store_last_error(const furrow_store *store);
 

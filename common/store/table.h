@@ -12,8 +12,8 @@
 #define FURROW_VERSION_MAX   ((uint64_t)1 << 53) /* Lua's numbers are exact below */
 #define FURROW_INDEXES_MAX   26                  /* an index is a letter in furrow.lua */
 
-struct furrow_batch; /* of batch.h */
-struct furrow_group; /* of group.c */
+struct furrow_batch;       /* of batch.h */
+struct furrow_write_group; /* of write_group.c */
 
 typedef struct furrow_trust {
     furrow_table_guard *guard;  /* NULL: nobody's business */
@@ -38,11 +38,11 @@ struct furrow_table {
     furrow_arena *names; /* holds the keys above */
     struct furrow_batch *idle;
     size_t idle_count;
-    struct furrow_group *group; /* that others may join in this turn; or NULL */
-    uint64_t reaction_cursor;   /* where the next look for pending reactions begins */
-    size_t reaction_turn;
-    uint64_t parked_cursor;         /* where the next ones to be tried again are */
-    struct furrow_vouched *vouched; /* of vouch.c; made when first needed */
+    struct furrow_write_group *group; /* that others may join in this turn; or NULL */
+    uint64_t reaction_cursor;         /* where the next look for pending reactions begins */
+    size_t reaction_offset;           /* and how much of what lies there was looked at */
+    uint64_t parked_cursor;           /* where the next ones to be tried again are */
+    struct furrow_vouched *vouched;   /* of vouch.c; made when first needed */
     furrow_trust trust;
     int64_t epoch; /* of the log that it is of; 0: not known yet */
 };

@@ -14,9 +14,8 @@ typedef struct furrow_command {
     bool has_key;                   /* the caller sent an Idempotency-Key */
     uint8_t key[FURROW_HASH_BYTES]; /* hashed with the owner's secret: method, caller's inbox prefix, Idempotency-Key */
     uint8_t
-        request[FURROW_HASH_BYTES]; /* the same of method and request: same key, other request is INVALID_ARGUMENT */
-    uint64_t deadline_ns;           /* absolute monotonic; 0 means none */
-    char traceparent[FURROW_HEADER_TRACEPARENT_SIZE]; /* or "" */
+        request[FURROW_HASH_BYTES];  /* the same of method and request: same key, other request is INVALID_ARGUMENT */
+    uint64_t deadline_ns;            /* absolute monotonic; 0 means none */
     char caller[FURROW_CALLER_SIZE]; /* its inbox prefix ("_INBOX_payroll"), cut to fit; "": the service itself */
 } furrow_command;
 

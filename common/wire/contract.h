@@ -14,7 +14,7 @@
 typedef struct furrow_index_contract {
     const char *field; /* name in the .proto, and of the index */
     const ProtobufCFieldDescriptor *descriptor;
-    bool fold; /* lower-case text before comparing */
+    bool fold; /* text is compared without case and accents */
 } furrow_index_contract;
 
 typedef struct furrow_entity_contract {

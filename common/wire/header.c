@@ -236,36 +236,6 @@ furrow_status furrow_header_parse_after(const char *text, furrow_version_token o
     return FURROW_OK;
 }
 
-/* @count lower-case hexadecimal digits, not all of them zero unless @zero. */
-static bool hex_run(const char *text, size_t count, bool zero)
-{
-    for (size_t i = 0; i < count; i++) {
-        if (!((text[i] >= '0' && text[i] <= '9') || (text[i] >= 'a' && text[i] <= 'f'))) return false;
-        zero |= text[i] != '0';
-    }
-    return zero;
-}
-
-/* "<version>-<trace-id>-<parent-id>-<flags>"; version ff is none, and one after 00 may go on behind another dash. */
-bool furrow_header_parse_traceparent(const char *text, char out[FURROW_HEADER_TRACEPARENT_SIZE])
-{
-    enum { TRACE = 3, PARENT = 36, FLAGS = 53, END = 55 };
-    if (!text || strnlen(text, END) < END || !hex_run(text, 2, true) || furrow_bytes_after(text, "ff")) return false;
-    bool known = furrow_bytes_after(text, "00") != NULL;
-    if (text[END] != '\0' && (known || text[END] != '-')) return false;
-    if (text[TRACE - 1] != '-' || text[PARENT - 1] != '-' || text[FLAGS - 1] != '-' ||
-        !hex_run(text + TRACE, 32, false) || !hex_run(text + PARENT, 16, false) || !hex_run(text + FLAGS, 2, true))
-        return false;
-    memcpy(out, text, END);
-    out[END] = '\0';
-    if (!known) { /* of its flags we know one: sampled */
-        bool sampled = strchr("13579bdf", text[FLAGS + 1]) != NULL;
-        memcpy(out, "00", 2);
-        memcpy(out + FLAGS, sampled ? "01" : "00", 2);
-    }
-    return true;
-}
-
 static bool is_plain(char c)
 {
     return c >= ' ' && c <= '~' && c != '%';

@@ -16,8 +16,9 @@
 #define FURROW_HEADER_AFTER           "Furrow-After"
 #define FURROW_HEADER_AGE             "Furrow-Age"
 #define FURROW_HEADER_MAX_AGE         "Furrow-Max-Age"
-#define FURROW_HEADER_BY              "Furrow-By" /* of an event: whose command it was */
-#define FURROW_HEADER_TRACEPARENT     "traceparent"
+#define FURROW_HEADER_BY              "Furrow-By"   /* of an event: whose command it was */
+#define FURROW_HEADER_TRACEPARENT     "traceparent" /* trace.h */
+#define FURROW_HEADER_TRACESTATE      "tracestate"
 #define FURROW_HEADER_ERROR           "Nats-Service-Error"
 #define FURROW_HEADER_ERROR_CODE      "Nats-Service-Error-Code"
 #define FURROW_HEADER_MSG_ID          "Nats-Msg-Id"
@@ -66,13 +67,6 @@ typedef struct furrow_version_token {
 } furrow_version_token;
 furrow_status furrow_header_parse_after(const char *text, furrow_version_token out[FURROW_AFTER_MAX], size_t *count,
                                         furrow_error *err) FURROW_MUST_USE;
-
-/*
- * W3C trace context (https://www.w3.org/TR/trace-context/#versioning-of-traceparent): as version 00 into @out; of a later
- * version what 00 has of it. False when it is not well-formed: such a one is dropped, not an error.
- */
-#define FURROW_HEADER_TRACEPARENT_SIZE 56
-bool furrow_header_parse_traceparent(const char *text, char out[FURROW_HEADER_TRACEPARENT_SIZE]);
 
 /*
  * Text as a header's value, in visible ASCII and blanks: everything else and '%' as %XX, as gRPC writes grpc-message

@@ -14,7 +14,9 @@
 #include "wire/message.h"
 
 #include <math.h>
+#include <stdio.h>
 
+#define ENUM_NAMES      170 /* of an error's text */
 #define BYTE_ORDER_MARK "\xef\xbb\xbf"
 
 typedef furrow_json_path path_step;
@@ -169,6 +171,22 @@ static furrow_status decode_bool(decoder *in, const path_step *path, protobuf_c_
     return FURROW_OK;
 }
 
+/* Names the values, as many as there is room for. */
+static furrow_status refuse_enum(decoder *in, const path_step *path, const ProtobufCEnumDescriptor *type)
+{
+    char names[ENUM_NAMES] = "";
+    size_t len = 0;
+    for (unsigned i = 0; i < type->n_values; i++) {
+        const char *name = type->values[i].name;
+        if (len + strlen(name) + sizeof ", …" > sizeof names) {
+            snprintf(names + len, sizeof names - len, "…");
+            break;
+        }
+        len += (size_t)snprintf(names + len, sizeof names - len, "%s%s", name, i + 1 < type->n_values ? ", " : "");
+    }
+    return furrow_json_refuse(path, in->err, "not a value of %s: use %s", type->name, names);
+}
+
 static furrow_status decode_enum(decoder *in, const path_step *path, const ProtobufCEnumDescriptor *type,
                                  int32_t *target)
 {
@@ -176,11 +194,15 @@ static furrow_status decode_enum(decoder *in, const path_step *path, const Proto
     char *name = NULL;
     int64_t number;
 
+    if (in->text.kind == FURROW_JSONTEXT_NULL && furrow_json_is_null_value(type)) {
+        *target = 0;
+        return FURROW_OK;
+    }
     if (in->text.kind == FURROW_JSONTEXT_STRING) {
         furrow_status status = decode_string(in, path, &name);
         if (status) return status;
         value = protobuf_c_enum_descriptor_get_value_by_name(type, name);
-        if (!value) return furrow_json_refuse(path, in->err, "not a value of %s", type->name);
+        if (!value) return refuse_enum(in, path, type);
         *target = value->value;
         return FURROW_OK;
     }
@@ -280,6 +302,13 @@ static void *list_room(decoder *in, list *items)
     return (char *)items->items + items->count * items->item_size;
 }
 
+/* Is it a null that stands for nothing, where a value of @field may stand? */
+static bool null_is_none(const decoder *in, const ProtobufCFieldDescriptor *field)
+{
+    return in->text.kind == FURROW_JSONTEXT_NULL &&
+           (field->type != PROTOBUF_C_TYPE_ENUM || !furrow_json_is_null_value(field->descriptor));
+}
+
 static furrow_status decode_array(decoder *in, const path_step *path, const ProtobufCFieldDescriptor *field, list *out)
 {
     path_step step = {.outer = path};
@@ -287,7 +316,7 @@ static furrow_status decode_array(decoder *in, const path_step *path, const Prot
     if (in->text.kind != FURROW_JSONTEXT_ARRAY) return refuse_value(in, path, "an array was expected");
     while (furrow_jsontext_next(&in->text) != FURROW_JSONTEXT_ARRAY_END) {
         step.index = out->count;
-        if (in->text.kind == FURROW_JSONTEXT_NULL) return refuse_value(in, &step, "null is no element");
+        if (null_is_none(in, field)) return refuse_value(in, &step, "null is no element");
         void *target = list_room(in, out);
         if (!target) return exhausted(in);
         furrow_status status = decode_value(in, &step, field, target);
@@ -324,8 +353,8 @@ static furrow_status decode_map(decoder *in, const path_step *path, const Protob
         furrow_status status =
             decode_value(in, &step, &type->fields[0], furrow_member_at(entry, type->fields[0].offset));
         if (status) return status;
-        if (furrow_jsontext_next(&in->text) == FURROW_JSONTEXT_NULL)
-            return refuse_value(in, &step, "null is no value of a map");
+        furrow_jsontext_next(&in->text);
+        if (null_is_none(in, &type->fields[1])) return refuse_value(in, &step, "null is no value of a map");
         status = decode_value(in, &step, &type->fields[1], furrow_member_at(entry, type->fields[1].offset));
         if (status) return status;
         *target = entry;
@@ -341,7 +370,9 @@ static furrow_status decode_field(decoder *in, const path_step *path, ProtobufCM
     void *member = furrow_member_at(message, field->offset);
     furrow_status status;
 
-    if (furrow_jsontext_next(&in->text) == FURROW_JSONTEXT_NULL) return FURROW_OK;
+    furrow_jsontext_next(&in->text);
+    if (null_is_none(in, field) || (in->text.kind == FURROW_JSONTEXT_NULL && field->label == PROTOBUF_C_LABEL_REPEATED))
+        return FURROW_OK;
     if (field->label == PROTOBUF_C_LABEL_REPEATED) {
         list items = {.item_size = furrow_member_size(field->type)};
         status = furrow_json_is_map(message->descriptor, field) ? decode_map(in, path, field->descriptor, &items)

@@ -153,7 +153,9 @@ static void put_enum(encoder *to, const ProtobufCEnumDescriptor *type, int32_t n
 {
     const ProtobufCEnumValue *value = protobuf_c_enum_descriptor_get_value(type, number);
 
-    if (value)
+    if (number == 0 && furrow_json_is_null_value(type))
+        furrow_buffer_append_text(to->out, "null");
+    else if (value)
         put_string(to->out, furrow_bytes_of(value->name));
     else
         furrow_json_scalar_put_int(to->out, number);

@@ -106,6 +106,11 @@ static bool named_after(const char *entry, const ProtobufCMessageDescriptor *par
     return strcmp(entry, "Entry") == 0;
 }
 
+bool furrow_json_is_null_value(const ProtobufCEnumDescriptor *type)
+{
+    return strcmp(type->name, "google.protobuf.NullValue") == 0;
+}
+
 bool furrow_json_is_map(const ProtobufCMessageDescriptor *parent, const ProtobufCFieldDescriptor *field)
 {
     const ProtobufCMessageDescriptor *entry = field->descriptor;

@@ -32,6 +32,9 @@ bool furrow_json_names(const char *name, furrow_bytes key);
  * field. */
 bool furrow_json_is_map(const ProtobufCMessageDescriptor *parent, const ProtobufCFieldDescriptor *field);
 
+/* google.protobuf.NullValue, which null stands for. */
+bool furrow_json_is_null_value(const ProtobufCEnumDescriptor *type);
+
 /* Entries of a map, to be sorted by key; equal keys stay in their order. */
 typedef struct furrow_json_entry {
     const ProtobufCMessage *message;

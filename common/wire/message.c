@@ -11,6 +11,7 @@
 #include "wire/moment.h"
 #include "wire/unite.h"
 #include "wire/wirescan.h"
+#include "wire/zero.h"
 
 static void *arena_alloc(void *arena, size_t size)
 {
@@ -211,14 +212,35 @@ furrow_status furrow_message_unpack(const ProtobufCMessageDescriptor *descriptor
 furrow_status furrow_message_pack(const ProtobufCMessage *message, furrow_arena *arena, furrow_bytes *out,
                                   furrow_error *err)
 {
-    size_t size = protobuf_c_message_get_packed_size(message);
-    uint8_t *data = furrow_arena_alloc(arena, size ? size : 1);
+    const ProtobufCMessage *whole = furrow_zero_keep(message, arena);
+    size_t size = protobuf_c_message_get_packed_size(whole ? whole : message);
+    uint8_t *data = whole ? furrow_arena_alloc(arena, size ? size : 1) : NULL;
 
     if (!data)
         return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "%s: packed, its %zu bytes exceed the memory limit",
                            message->descriptor->name, size);
-    *out = (furrow_bytes){data, protobuf_c_message_pack(message, data)};
+    *out = (furrow_bytes){data, protobuf_c_message_pack(whole, data)};
     return FURROW_OK;
+}
+
+static void append_packed(const ProtobufCMessage *message, furrow_buffer *out)
+{
+    uint8_t *room = furrow_buffer_reserve(out, protobuf_c_message_get_packed_size(message));
+    if (room) out->len += protobuf_c_message_pack(message, room);
+}
+
+void furrow_message_append(const ProtobufCMessage *message, furrow_buffer *out)
+{
+    if (!furrow_zero_is_lost(message)) {
+        append_packed(message, out);
+        return;
+    }
+    FURROW_AUTO(furrow_arena) scratch = furrow_arena_create(FURROW_MESSAGE_SPREAD_MAX);
+    const ProtobufCMessage *whole = scratch ? furrow_zero_keep(message, scratch) : NULL;
+    if (whole)
+        append_packed(whole, out);
+    else
+        out->failed = true;
 }
 
 furrow_status furrow_message_copy(const ProtobufCMessage *message, furrow_arena *arena, ProtobufCMessage **out,

@@ -6,6 +6,7 @@
 #define FURROW_WIRE_MESSAGE_H
 
 #include "base/arena.h"
+#include "base/buffer.h"
 #include "base/bytes.h"
 
 #include <protobuf-c/protobuf-c.h>
@@ -40,6 +41,9 @@ furrow_status furrow_message_check(const ProtobufCMessageDescriptor *descriptor,
 /* Bytes live in @arena. RESOURCE_EXHAUSTED past its limit. */
 furrow_status furrow_message_pack(const ProtobufCMessage *message, furrow_arena *arena, furrow_bytes *out,
                                   furrow_error *err) FURROW_MUST_USE;
+
+/* Appends @message's bytes to @out, which has failed when it has no room for them. */
+void furrow_message_append(const ProtobufCMessage *message, furrow_buffer *out);
 
 /* The first field in which the bytes of two messages differ; NULL: none that @descriptor knows, or they are none. */
 const ProtobufCFieldDescriptor *furrow_message_difference(const ProtobufCMessageDescriptor *descriptor,

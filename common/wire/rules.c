@@ -4,6 +4,10 @@
 #include "wire/message.h"
 
 #include <inttypes.h>
+#include <stdio.h>
+
+#define REASON_MAX 400
+#define HIDDEN     "\"...\""
 
 const ProtobufCFieldDescriptor *furrow_rules_id(const ProtobufCMessageDescriptor *descriptor)
 {
@@ -12,17 +16,37 @@ const ProtobufCFieldDescriptor *furrow_rules_id(const ProtobufCMessageDescriptor
     return id && id->type == PROTOBUF_C_TYPE_STRING && id->label != PROTOBUF_C_LABEL_REPEATED ? id : NULL;
 }
 
+/*
+ * "field: reason", without what the reason quotes of the state: it goes where the state's data may not, into logs, health
+ * and statistics, and stays there when the entity has been erased.
+ */
+static void describe_rule(const furrow_error *why, char out[REASON_MAX])
+{
+    char *from, *to;
+
+    snprintf(out, REASON_MAX - sizeof HIDDEN, "%s%s%s", why->field, why->field[0] ? ": " : "", why->text);
+    from = strchr(out, '"');
+    if (!from) return;
+    to = strrchr(out, '"');
+    if (to == from) to = out + strlen(out); /* cut */
+    memmove(from + sizeof HIDDEN - 1, to + (*to == '"'), strlen(to + (*to == '"')) + 1);
+    memcpy(from, HIDDEN, sizeof HIDDEN - 1);
+}
+
 /* The reason is cut rather than what to do. */
 furrow_status furrow_rules_broken(const furrow_rules *rules, const char *id, uint64_t version, const furrow_error *why,
                                   furrow_error *err)
 {
+    char reason[REASON_MAX];
+
+    describe_rule(why, reason);
     if (version == 0)
-        return furrow_fail(err, FURROW_INTERNAL, "what was decided may not be written to %s.%s: %s%s%.90s",
-                           rules->entity, id, why->field, why->field[0] ? ": " : "", why->text);
+        return furrow_fail(err, FURROW_INTERNAL, "what was decided may not be written to %s.%s: %.100s", rules->entity,
+                           id, reason);
     return furrow_fail(err, FURROW_DATA_LOSS,
-                       "%s.%s version %" PRIu64 " is damaged: %s%s%.90s; put a good state over it, stream %s has those "
+                       "%s.%s version %" PRIu64 " is damaged: %.100s; put a good state over it, stream %s has those "
                        "of before",
-                       rules->entity, id, version, why->field, why->field[0] ? ": " : "", why->text, rules->stream);
+                       rules->entity, id, version, reason, rules->stream);
 }
 
 static furrow_status check_id(const furrow_rules *rules, const char *id, const ProtobufCMessage *state,

@@ -19,7 +19,8 @@
 
 #include <protobuf-c/protobuf-c.h>
 
-/* Anything but OK says which rule is broken, best by furrow_fail_field; the code does not matter. */
+/* Anything but OK says which rule is broken, best by furrow_fail_field; the code does not matter. What the text quotes of
+ * the state ("…") is not passed on: it must not outlive the entity in a log. */
 typedef furrow_status furrow_rules_fn(const ProtobufCMessage *state, furrow_error *err);
 
 typedef struct furrow_rules {

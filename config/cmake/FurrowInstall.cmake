@@ -1,5 +1,6 @@
-# What `cmake --install` gives, in two components:
+# What `cmake --install` gives, in three components:
 #   runtime   the services and the tool
+#   manual    the tool's man pages and completions
 #   sdk       libfurrow.a (all layers), headers in include/furrow, protoc-gen-furrow, contracts, CMake package, pkg-config file
 # Needs every target of common/ and services/.
 include(GNUInstallDirs)
@@ -14,8 +15,8 @@ set_target_properties(furrow_sdk PROPERTIES OUTPUT_NAME furrow LINKER_LANGUAGE C
 install(TARGETS furrow_sdk ARCHIVE COMPONENT sdk)
 
 # Headers that are the manual; what the layers tell one another stays here.
-set(private "/(internal|inside|assembly|block|loss|unite|alarm|admission|caller|api|wheel|deadletter|address|batch|fold|pipeline|index|table|redis|reply|restore|socket|token|methods|retry|status_message)\\.h$"
-            "/(group|audits|republish|owners|peers|versions|sealkey|patience|event|turn|window|write|verdict|registry|json_parts|json_scalar|jsontext|wirescan|member|tasks)\\.h$")
+set(private "/(internal|inside|assembly|block|loss|unite|alarm|admission|caller|api|wheel|deadletter|eviction|address|batch|pipeline|index|table|redis|reply|restore|socket|token|methods|retry|status_message)\\.h$"
+            "/(write_group|read_group|audits|republish|owners|peers|versions|sealkey|patience|event|turn|window|write|verdict|registry|json_parts|json_scalar|jsontext|wirescan|member|zero|tasks)\\.h$")
 list(JOIN private "|" private)
 foreach(layer base wire link store rpc log replica runtime)
   file(GLOB headers CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/common/${layer}/*.h)
@@ -42,3 +43,9 @@ configure_file(${PROJECT_SOURCE_DIR}/config/cmake/furrow.pc.in ${PROJECT_BINARY_
 install(FILES ${PROJECT_BINARY_DIR}/furrow.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig COMPONENT sdk)
 
 install(TARGETS employee location job timesheet furrow RUNTIME COMPONENT runtime)
+
+# Made beside the tool, from its table of commands.
+set(manual ${PROJECT_BINARY_DIR}/services/cli/manual)
+install(DIRECTORY ${manual}/ DESTINATION ${CMAKE_INSTALL_MANDIR}/man1 COMPONENT manual FILES_MATCHING PATTERN "*.1")
+install(FILES ${manual}/furrow DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions COMPONENT manual)
+install(FILES ${manual}/_furrow DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/site-functions COMPONENT manual)

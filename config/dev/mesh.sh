@@ -3,11 +3,24 @@
 #   FURROW_RUN            where all that it makes is (.run/)
 #   FURROW_BIN            the services, and the tool in cli/ (build/dev/services, built first)
 #   FURROW_NATS_SERVER    nats-server (the one in PATH)
+#   FURROW_CONTRACTS      contracts of services of one's own; kept until it is set again, also to nothing
+export LC_ALL=C.UTF-8 # what others print is read here
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 run=$(realpath -m "${FURROW_RUN:-$root/.run}")
 bin=$(realpath -m "${FURROW_BIN:-$root/build/dev/services}")
 services=(employee location job timesheet)
-unset FURROW_REDIS_PASSWORD_FILE # of a shell that read .run/env, and the mesh was wiped since
+# Where another mesh is, or this one was before it was wiped, and as whom: of a shell that read some .run/env, or works with the nats CLI.
+for variable in "${!NATS_@}" "${!FURROW_NATS_@}" FURROW_REDIS_URL FURROW_REDIS_USER FURROW_REDIS_PASSWORD FURROW_REDIS_PASSWORD_FILE; do
+    [ "$variable" = FURROW_NATS_SERVER ] || unset "$variable"
+done
+# absolute PATHS: with ":" between them; we work in another folder than our caller's.
+absolute()
+{
+    local path paths
+    IFS=: read -r -a paths <<<"$1"
+    for path in "${paths[@]}"; do [ -z "$path" ] || realpath -m "$path"; done | paste -s -d :
+}
+[ -z "${FURROW_CONTRACTS+set}" ] || FURROW_CONTRACTS=$(absolute "$FURROW_CONTRACTS")
 export FURROW_TIME_ZONE=${FURROW_TIME_ZONE:-America/Los_Angeles}
 
 # A heading: bold on a terminal, unless NO_COLOR (https://no-color.org) or a terminal that cannot.
@@ -26,9 +39,64 @@ die()
     exit 1
 }
 
+# interruptible: Ctrl-C, also in the middle, leaves what `up` and `down` can go on from. Not while a process is started and not yet on
+# record: see ensure.
+interruptible()
+{
+    trap 'interrupted' INT TERM HUP
+}
+
+interrupted()
+{
+    trap - INT TERM HUP
+    echo "interrupted: config/dev/up goes on from here, config/dev/down stops what runs" >&2
+    exit 130
+}
+
+# alone FOLDER: from here to the end of this process, no other `up` or `down` is at work there. The folder itself is the lock.
+alone()
+{
+    local lock
+    exec {lock}<"$1"
+    flock -n "$lock" && return
+    echo "another config/dev/up or config/dev/down is at work in $1: waiting for its end"
+    flock "$lock"
+}
+
+# writable FOLDER: one that is there or can be made, with somebody else's clone told from a full disk.
+writable()
+{
+    local at
+    at=$(realpath -m "$1")
+    while [ ! -e "$at" ]; do at=$(dirname "$at"); done
+    [ -d "$at" ] || die "$at is no folder: move it away"
+    [ -w "$at" ] || die "$(id -un) cannot write to $at, whose owner is $(stat -c %U "$at"): run this as $(stat -c %U "$at"), or in a clone of your own"
+}
+
+# For a POSIX shell, and for nats.conf and redis.conf: whatever is in a path.
+shell_quoted()
+{
+    printf "'%s'" "${1//\'/\'\\\'\'}"
+}
+
+conf_quoted()
+{
+    local text=${1//\\/\\\\}
+    printf '"%s"' "${text//\"/\\\"}"
+}
+
+# bytes TEXT: how many, whatever the locale says of them.
+bytes()
+{
+    local LC_ALL=C
+    echo ${#1}
+}
+
 # The folder may be anywhere, and --wipe removes it whole: never one with something of somebody else's in it.
 own_run()
 {
+    case $run in *,*) die "FURROW_RUN: $run has a comma in it, which separates Redis addresses: name another folder" ;; esac
+    [ "$(bytes "$run/redis.sock")" -le 107 ] || die "$run is too long for the path of a socket: set FURROW_RUN to a folder of less than 97 bytes, as /tmp/mesh"
     [ -e "$run/nats.port" ] || [ -z "$(ls -A "$run" 2>/dev/null)" ] ||
         die "FURROW_RUN: $run has other files in it: name a new folder, or an empty one"
 }
@@ -75,8 +143,21 @@ ensure()
         echo "$name: built or configured anew, started again"
         stop "$name" -TERM
     fi
+    # Whoever is interrupted here would leave a process that nobody knows, and that the next `up` would start beside.
+    local held='' was
+    was=$(trap -p INT TERM HUP)
+    trap 'held=true' INT TERM HUP
     start "$name" "$@"
     { began "$(cat "$run/$name.pid")"; echo "$as"; } >"$run/$name.as"
+    trap - INT TERM HUP
+    eval "$was"
+    [ -z "$held" ] || kill -INT $BASHPID
+}
+
+# ended NAME: says why a process that should run does not.
+ended()
+{
+    die "$1 ended: $(tail -n 1 "$run/$1.log"); all of its log is $run/$1.log"
 }
 
 # start NAME COMMAND…: as a daemon: a session of its own, and nothing open but its log, or who waits for the end of a pipe or for a lock
@@ -110,11 +191,32 @@ stop()
     rm -f "$run/$1.pid" "$run/$1.as"
 }
 
+taken()
+{
+    (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null
+}
+
 free_port()
 {
     local port=$1
-    while (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; do port=$((port + 1)); done
+    while taken "$port"; do port=$((port + 1)); done
+    [ "$port" -le 65535 ] || die "no free port from $1 on: set FURROW_DEV_NATS_PORT to one that is"
     echo "$port"
+}
+
+# NATS keeps its port, unless it is down and somebody else has it by now.
+choose_port()
+{
+    local first=${FURROW_DEV_NATS_PORT:-4222} port
+    [[ $first =~ ^[1-9][0-9]{0,4}$ && $first -le 65535 ]] || die "FURROW_DEV_NATS_PORT is \"$first\": use a number from 1 to 65535"
+    port=$(cat "$run/nats.port" 2>/dev/null || true)
+    if [ -z "$port" ]; then
+        port=$(free_port "$first")
+    elif ! running nats && taken "$port"; then
+        echo "port $port is somebody else's by now: NATS goes to another, read $run/env again"
+        port=$(free_port "$((port + 1))")
+    fi
+    echo "$port" >"$run/nats.port"
 }
 
 # How much a client may hold others up, for every nats.conf that we write.
@@ -140,31 +242,54 @@ tcp-keepalive 1
 CONF
 }
 
+# Contracts of services of one's own stay known: else the next `up`, from another terminal, would lock those services out.
+know_contracts()
+{
+    local path paths file name
+    [ -n "${FURROW_CONTRACTS+set}" ] || FURROW_CONTRACTS=$(cat "$run/contracts" 2>/dev/null || true)
+    IFS=: read -r -a paths <<<"$FURROW_CONTRACTS"
+    for path in "${paths[@]}"; do
+        [ -e "$path" ] || die "$path, with contracts that this mesh knows, is gone: build it again, or forget it by FURROW_CONTRACTS= config/dev/up"
+    done
+    echo "$FURROW_CONTRACTS" >"$run/contracts"
+    if [ -n "$FURROW_CONTRACTS" ]; then export FURROW_CONTRACTS; else unset FURROW_CONTRACTS; fi
+    # Who was forgotten is nobody any more.
+    for file in "$run"/keys/*.log.nk; do
+        name=$(basename "$file" .log.nk)
+        [ -e "$file" ] && ! furrow permissions | grep -F "\"$name.log\"" >/dev/null || continue
+        mkdir -p "$run/keys/forgotten"
+        mv "$run/keys/$name".* "$run/keys/forgotten/"
+    done
+}
+
 # Ports, keys and configuration, made once and kept.
 prepare()
 {
+    writable "$run"
     own_run
+    [ -x "$bin/cli/furrow" ] || die "no program in $bin: FURROW_BIN names the folder services of a build"
     mkdir -p "$run"
-    [ -s "$run/nats.port" ] || free_port "${FURROW_DEV_NATS_PORT:-4222}" >"$run/nats.port"
-    mkdir -p "$run/nats" "$run/redis"
     chmod 700 "$run"
+    choose_port
+    mkdir -p "$run/nats" "$run/redis"
     [ ! -e "$run/employee.seal" ] || die "$run is of a mesh without keys of its own: config/dev/down --wipe, then again"
+    know_contracts
     furrow keys "$run/keys"
     (umask 077 && furrow permissions --format nats --keys "$run/keys" >"$run/accounts.conf" &&
         furrow permissions --format redis --keys "$run/keys" >"$run/redis.acl")
     cat >"$run/nats.conf" <<CONF
 listen: "127.0.0.1:$(cat "$run/nats.port")"
 server_name: furrow-dev
-jetstream { store_dir: "$run/nats" }
+jetstream { store_dir: $(conf_quoted "$run/nats") }
 include accounts.conf
 $(nats_limits)
 CONF
     cat >"$run/redis.conf" <<CONF
 port 0
-unixsocket $run/redis.sock
+unixsocket $(conf_quoted "$run/redis.sock")
 unixsocketperm 700
-aclfile $run/redis.acl
-dir $run/redis
+aclfile $(conf_quoted "$run/redis.acl")
+dir $(conf_quoted "$run/redis")
 appendonly yes
 appendfsync everysec
 maxmemory-policy noeviction
@@ -174,10 +299,13 @@ $(redis_limits)
 CONF
     cat >"$run/env" <<ENV
 # The local mesh as its operator, for the nats CLI and for furrow: . .run/env
-export NATS_URL=nats://127.0.0.1:$(cat "$run/nats.port") NATS_NKEY=$run/keys/operator.nk
-export FURROW_NATS_URL=\$NATS_URL FURROW_NATS_NKEY=\$NATS_NKEY
-export FURROW_REDIS_URL=unix://$run/redis.sock FURROW_REDIS_USER=operator FURROW_REDIS_PASSWORD_FILE=$run/keys/operator.redis
-case :\$PATH: in *:$bin/cli:*) ;; *) export PATH=\$PATH:$bin/cli ;; esac
+unset NATS_CONTEXT NATS_CREDS NATS_USER NATS_PASSWORD NATS_CA NATS_CERT NATS_KEY
+export NATS_URL=nats://127.0.0.1:$(cat "$run/nats.port") NATS_NKEY=$(shell_quoted "$run/keys/operator.nk")
+export FURROW_NATS_URL="\$NATS_URL" FURROW_NATS_NKEY="\$NATS_NKEY"
+export FURROW_REDIS_URL=$(shell_quoted "unix://$run/redis.sock") FURROW_REDIS_USER=operator
+export FURROW_REDIS_PASSWORD_FILE=$(shell_quoted "$run/keys/operator.redis")
+${FURROW_CONTRACTS:+export FURROW_CONTRACTS=$(shell_quoted "$FURROW_CONTRACTS")}
+case ":\$PATH:" in *:$(shell_quoted "$bin/cli"):*) ;; *) export PATH="\$PATH":$(shell_quoted "$bin/cli") ;; esac
 ENV
     export FURROW_NATS_URL=nats://127.0.0.1:$(cat "$run/nats.port")
     export FURROW_NATS_NKEY=$run/keys/operator.nk # the tool's; each service has its own
@@ -186,14 +314,16 @@ ENV
 
 start_servers()
 {
-    local nats_server
+    local nats_server redis_server
     nats_server=${FURROW_NATS_SERVER:-$(command -v nats-server || echo /usr/sbin/nats-server)}
+    redis_server=$(command -v redis-server) || die "no redis-server in PATH: install it (Debian: redis-server)"
+    [ -x "$nats_server" ] || die "no nats-server at $nats_server: install it (Debian: nats-server), or set FURROW_NATS_SERVER to one"
     ensure nats "$run/nats.conf" "$run/accounts.conf" -- "$nats_server" -c "$run/nats.conf"
-    ensure redis "$run/redis.conf" "$run/redis.acl" -- "$(command -v redis-server)" "$run/redis.conf"
+    ensure redis "$run/redis.conf" "$run/redis.acl" -- "$redis_server" "$run/redis.conf"
     for _ in $(seq 100); do
-        (exec 3<>"/dev/tcp/127.0.0.1/$(cat "$run/nats.port")") 2>/dev/null && redis_cli ping >/dev/null 2>&1 && return 0
-        running nats || die "nats-server ended; see $run/nats.log"
-        running redis || die "redis-server ended; see $run/redis.log"
+        running nats || ended nats
+        running redis || ended redis
+        taken "$(cat "$run/nats.port")" && redis_cli ping >/dev/null 2>&1 && return 0
         sleep 0.1
     done
     die "nats-server or redis-server does not answer; see $run/nats.log and $run/redis.log"

@@ -281,11 +281,12 @@ furrow_store *audit_connect_redis(cli *tool)
 
 int cli_audit(cli *tool)
 {
+    if (cli_flag(tool, "--erased") && cli_flag(tool, "--repair"))
+        return cli_fail(tool, 2, "audit: --erased looks and changes nothing: without --repair");
     if (cli_flag(tool, "--erased")) return erase_confirm(tool);
     audit_options options = {.repair = cli_flag(tool, "--repair"),
                              .json = cli_flag(tool, "--json"),
                              .single = cli_flag(tool, "--single-account")};
-    if (!cli_arguments(tool, 0, 2)) return tool->exit_code;
     audit_choice choice = {.service = tool->argc > 0 ? tool->argv[0] : NULL,
                            .entity = tool->argc > 1 ? tool->argv[1] : NULL};
     if (choice.service && !cli_has_service(choice.service))

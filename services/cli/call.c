@@ -1,19 +1,22 @@
 /* furrow call: any method of any service, in JSON, without its contract. */
-#include "cli/cli.h"
+#include "cli/trace.h"
 
 #include "base/buffer.h"
 #include "base/clock.h"
 
+#include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define BODY_MAX    (1024 * 1024)
 #define HEADERS_MAX 16
+#define GRACE_MS    250 /* past the deadline, for the service itself to say that it has passed */
 
 /* "Name: value" of each -H, cut in place. */
 static size_t take_headers(cli *tool, furrow_header headers[])
 {
     size_t count = 0;
-    for (const char *text; (text = cli_option(tool, "-H", NULL)) != NULL;) {
+    for (const char *text; (text = cli_option_nth(tool, "-H", count)) != NULL;) {
         char *colon = strchr(text, ':');
         if (!colon || count == HEADERS_MAX) {
             cli_fail(tool, 2, "-H \"%s\": write 'Name: value', at most %d times", text, HEADERS_MAX);
@@ -25,17 +28,35 @@ static size_t take_headers(cli *tool, furrow_header headers[])
     return count;
 }
 
-static void read_input(furrow_buffer *body)
+static void read_input(furrow_buffer *body, FILE *from)
 {
     for (uint8_t *room; (room = furrow_buffer_reserve(body, 4096)) != NULL;) {
-        size_t got = fread(room, 1, 4096, stdin);
+        size_t got = fread(room, 1, 4096, from);
         body->len += got;
         if (got == 0) return;
     }
 }
 
+/* JSON as it stands, - for standard input, @file for a file's. False: it cannot be read, which was printed. */
+static bool take_body(cli *tool, const char *text, furrow_buffer *body)
+{
+    bool from_file = text[0] == '@';
+    if (!from_file && strcmp(text, "-") != 0) {
+        furrow_buffer_append_text(body, text);
+    } else {
+        FILE *from = from_file ? fopen(text + 1, "re") : stdin;
+        if (from) read_input(body, from);
+        if (!from || ferror(from)) cli_fail(tool, 2, "%s: %s", text, strerror(errno));
+        if (from && from_file) fclose(from);
+    }
+    if (body->failed) cli_fail(tool, 2, "the request is larger than %d bytes", BODY_MAX);
+    return tool->exit_code == 0;
+}
+
+/* What an error says is told once, by its line or, for programs, by its body. */
 static void print_header(void *arg, const char *name, const char *value)
 {
+    if (furrow_bytes_after_nocase(name, FURROW_HEADER_ERROR)) return;
     fprintf(stderr, "%s: %s\n", name, value);
 }
 
@@ -43,32 +64,44 @@ static int call(cli *tool, const furrow_outgoing *out, uint64_t timeout_ms)
 {
     furrow_error err;
     FURROW_AUTO(furrow_msg) reply = NULL;
-    furrow_status status = furrow_link_request(tool->link, out, furrow_clock_in_ms(timeout_ms), &reply, &err);
+    furrow_status status =
+        furrow_link_request(tool->link, out, furrow_clock_in_ms(timeout_ms + GRACE_MS), &reply, &err);
     if (status != FURROW_OK) return cli_fail_error(tool, "call", &err);
     if (furrow_msg_has_headers(reply)) furrow_msg_each_header(reply, print_header, NULL);
-    if (reply->data.len > 0) printf("%.*s\n", (int)reply->data.len, (const char *)reply->data.data);
-    return furrow_client_reply_status(reply, &err) == FURROW_OK ? 0 : (tool->exit_code = 1);
+    status = furrow_client_reply_status(reply, &err);
+    bool json = cli_flag(tool, "--json");
+    if (reply->data.len > 0 && (status == FURROW_OK || json))
+        printf("%.*s\n", (int)reply->data.len, (const char *)reply->data.data);
+    if (status == FURROW_OK) return 0;
+    return json ? (tool->exit_code = 1) : cli_fail_error(tool, "call", &err);
+}
+
+static bool is_given(const furrow_header headers[], size_t count, const char *name)
+{
+    for (size_t i = 0; i < count; i++)
+        if (furrow_bytes_is_nocase(furrow_bytes_of(headers[i].name), name)) return true;
+    return false;
 }
 
 int cli_call(cli *tool)
 {
-    furrow_header headers[HEADERS_MAX + 1];
+    furrow_header headers[HEADERS_MAX + CLI_TRACE_HEADERS + 2];
+    char parent[FURROW_TRACE_PARENT_SIZE], timeout[24];
     size_t count = take_headers(tool, headers);
-    uint64_t timeout_ms = (uint64_t)cli_option_number(tool, "--timeout", 5000, 1, 600000);
-    if (!cli_arguments(tool, 1, 2) || !cli_connect(tool)) return tool->exit_code;
+    uint64_t timeout_ms = (uint64_t)cli_number(tool, "--timeout");
+    if (tool->exit_code) return tool->exit_code;
     furrow_buffer body;
     furrow_buffer_init(&body, BODY_MAX);
-    if (tool->argc == 2 && strcmp(tool->argv[1], "-") == 0)
-        read_input(&body);
-    else
-        furrow_buffer_append_text(&body, tool->argc == 2 ? tool->argv[1] : "{}");
-    headers[count++] = (furrow_header){.name = FURROW_HEADER_CONTENT_TYPE, .value = FURROW_TYPE_JSON};
+    bool ready = take_body(tool, tool->argc == 2 ? tool->argv[1] : "{}", &body);
+    count = cli_trace_add(tool, parent, headers, count);
+    snprintf(timeout, sizeof timeout, "%llum", (unsigned long long)timeout_ms);
+    if (!is_given(headers, count, FURROW_HEADER_TIMEOUT))
+        headers[count++] = (furrow_header){.name = FURROW_HEADER_TIMEOUT, .value = timeout};
+    if (!is_given(headers, count, FURROW_HEADER_CONTENT_TYPE))
+        headers[count++] = (furrow_header){.name = FURROW_HEADER_CONTENT_TYPE, .value = FURROW_TYPE_JSON};
     furrow_outgoing out = {
         .subject = tool->argv[0], .headers = headers, .header_count = count, .data = {body.data, body.len}};
-    if (body.failed)
-        cli_fail(tool, 2, "the request is larger than %d bytes", BODY_MAX);
-    else
-        call(tool, &out, timeout_ms);
+    if (ready && cli_connect(tool)) call(tool, &out, timeout_ms);
     furrow_buffer_fini(&body);
     return tool->exit_code;
 }

@@ -83,9 +83,12 @@ static bool load(cli *tool, const char *path)
     return good;
 }
 
+const furrow_setting cli_contracts_setting = {
+    "FURROW_CONTRACTS", FURROW_SETTING_TEXT, 0, "", 0, 0, "shared objects with contracts of services of one's own"};
+
 bool cli_contracts_load(cli *tool)
 {
-    const char *set = getenv("FURROW_CONTRACTS");
+    const char *set = getenv(cli_contracts_setting.name);
     char *paths = strdup(set ? set : ""), *rest = paths;
     bool good = paths != NULL;
     for (char *path; good && (path = strsep(&rest, ":"));)

@@ -5,12 +5,12 @@
 #ifndef FURROW_CLI_CONTRACTS_H
 #define FURROW_CLI_CONTRACTS_H
 
+#include "base/settings.h"
 #include "cli/cli.h"
 #include "wire/contract.h"
 
-#define CLI_SERVICES_MAX 64
-#define CLI_PATH_MAX     4096
-#define CLI_CLIENT_MAX   32 /* characters of a client's name */
+#define CLI_PATH_MAX   4096
+#define CLI_CLIENT_MAX 32 /* characters of a client's name */
 
 /* Users that are no service: all that provisions and repairs; reads and changes nothing; calls what is not restricted.
  */
@@ -21,6 +21,9 @@
 
 extern const furrow_file_contract *cli_contracts[];
 extern size_t cli_contract_count;
+
+/* What the tool reads beside the settings that services have too. */
+extern const furrow_setting cli_contracts_setting;
 
 /* Adds those of FURROW_CONTRACTS. False: the reason was printed. */
 bool cli_contracts_load(cli *tool);

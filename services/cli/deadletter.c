@@ -27,7 +27,7 @@
 
 typedef struct options {
     letter_choice choice;
-    bool all, json;
+    bool all, json, dry_run;
 } options;
 
 /* How a letter ended. */
@@ -185,8 +185,9 @@ static furrow_status take_away(cli *tool, const options *with, const letter *wha
 
 static outcome discard_one(cli *tool, const options *with, const letter *what)
 {
-    outcome end = {.word = NULL};
+    outcome end = {.word = with->dry_run ? "would be discarded" : NULL};
     bool was_there;
+    if (with->dry_run) return end;
     if (take_away(tool, with, what, &was_there, &end.err) == FURROW_OK)
         end.word = was_there ? "discarded" : "gone already";
     return end;
@@ -209,8 +210,9 @@ static furrow_status ask_service(cli *tool, const letter *what, uint64_t *versio
 
 static outcome replay_one(cli *tool, const options *with, const letter *what)
 {
-    outcome end = {.word = NULL};
+    outcome end = {.word = with->dry_run ? "would be replayed" : NULL};
     bool was_there;
+    if (with->dry_run) return end;
     if (ask_service(tool, what, &end.version, &end.err) != FURROW_OK) return end;
     if (take_away(tool, with, what, &was_there, &end.err) == FURROW_OK) end.word = "replayed";
     return end;
@@ -271,7 +273,8 @@ static void settle_chosen(cli *tool, const options *with, settle_fn *settle)
         failed += end.word == NULL;
         print_outcome(tool, with, name, &end);
     }
-    if (!with->json) printf("%zu settled, %zu failed\n", count - failed, failed);
+    if (!with->json)
+        printf("%zu %s, %zu failed\n", count - failed, with->dry_run ? "would be settled" : "settled", failed);
     free(letters);
 }
 
@@ -280,72 +283,60 @@ static bool is_chosen(const options *with)
     return with->choice.service || with->choice.entity || with->choice.id || with->all;
 }
 
-static int settle(cli *tool, const options *with, settle_fn *one)
+/* What was given; not every command has all of it. */
+static options take_options(cli *tool, bool chooses)
 {
-    if (is_chosen(with))
-        settle_chosen(tool, with, one);
-    else
-        settle_named(tool, with, one);
-    return tool->exit_code;
-}
-
-static int replay(cli *tool, const options *with)
-{
-    return settle(tool, with, replay_one);
-}
-
-static int discard(cli *tool, const options *with)
-{
-    return settle(tool, with, discard_one);
-}
-
-typedef struct deadletter_verb {
-    const char *name;
-    int (*run)(cli *tool, const options *with);
-    bool names, chooses; /* letters */
-} deadletter_verb;
-
-static const deadletter_verb *take_verb(cli *tool)
-{
-    static const deadletter_verb verbs[] = {{"list", list, false, true},
-                                            {"show", show, true, false},
-                                            {"replay", replay, true, true},
-                                            {"discard", discard, true, true}};
-    for (size_t i = 0; tool->argc > 0 && i < sizeof verbs / sizeof *verbs; i++) {
-        if (strcmp(verbs[i].name, tool->argv[0]) != 0) continue;
-        tool->argc--;
-        tool->argv++;
-        return &verbs[i];
-    }
-    return NULL;
+    options with = {.choice = {.single = cli_flag(tool, "--single-account")}, .json = cli_flag(tool, "--json")};
+    if (!chooses) return with;
+    with.choice.service = cli_option(tool, "--service");
+    with.choice.entity = cli_option(tool, "--entity");
+    with.choice.id = cli_option(tool, "--id");
+    with.all = cli_flag(tool, "--all");
+    return with;
 }
 
 /* Wrong usage is told before anything is asked. */
-static bool check_usage(cli *tool, const deadletter_verb *verb, const options *with)
+static bool is_service_known(cli *tool, const options *with)
 {
-    bool choosing = is_chosen(with);
-    if (choosing && !verb->chooses)
-        return cli_fail(tool, 2, "deadletter %s: name letters, as <service>/<number>", verb->name), false;
-    if (!cli_arguments(tool, verb->names && !choosing ? 1 : 0, verb->names && !choosing ? CLI_MANY : 0)) return false;
-    if (with->choice.service && !cli_has_service(with->choice.service))
-        return cli_fail(tool, 2, "no contract here has a service %s (FURROW_CONTRACTS adds some)",
-                        with->choice.service),
-               false;
-    return true;
+    if (!with->choice.service || cli_has_service(with->choice.service)) return true;
+    cli_fail(tool, 2, "no contract here has a service %s (FURROW_CONTRACTS adds some)", with->choice.service);
+    return false;
 }
 
-int cli_deadletter(cli *tool)
+int cli_deadletter_list(cli *tool)
 {
-    options with = {.choice = {.service = cli_option(tool, "--service", NULL),
-                               .entity = cli_option(tool, "--entity", NULL),
-                               .id = cli_option(tool, "--id", NULL),
-                               .single = cli_flag(tool, "--single-account")},
-                    .all = cli_flag(tool, "--all"),
-                    .json = cli_flag(tool, "--json")};
-    const deadletter_verb *verb = take_verb(tool);
-    if (!verb && cli_arguments(tool, 1, CLI_MANY))
-        cli_fail(tool, 2, "deadletter: %s: use list, show, replay or discard", tool->argv[0]);
-    if (!verb) return tool->exit_code;
-    if (!check_usage(tool, verb, &with) || !cli_connect(tool)) return tool->exit_code;
-    return verb->run(tool, &with);
+    options with = take_options(tool, true);
+    return is_service_known(tool, &with) && cli_connect(tool) ? list(tool, &with) : tool->exit_code;
+}
+
+int cli_deadletter_show(cli *tool)
+{
+    options with = take_options(tool, false);
+    return cli_connect(tool) ? show(tool, &with) : tool->exit_code;
+}
+
+/* Letters are named or chosen, not both. */
+static int settle(cli *tool, settle_fn *one)
+{
+    options with = take_options(tool, true);
+    bool choosing = is_chosen(&with);
+    with.dry_run = cli_flag(tool, "--dry-run");
+    if (!cli_arguments(tool, choosing ? 0 : 1, choosing ? 0 : CLI_MANY) || !is_service_known(tool, &with) ||
+        !cli_connect(tool))
+        return tool->exit_code;
+    if (choosing)
+        settle_chosen(tool, &with, one);
+    else
+        settle_named(tool, &with, one);
+    return tool->exit_code;
+}
+
+int cli_deadletter_replay(cli *tool)
+{
+    return settle(tool, replay_one);
+}
+
+int cli_deadletter_discard(cli *tool)
+{
+    return settle(tool, discard_one);
 }

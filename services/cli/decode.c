@@ -29,7 +29,6 @@ static void print_json(cli *tool, const ProtobufCMessageDescriptor *descriptor, 
 int cli_decode(cli *tool)
 {
     bool record = cli_flag(tool, "--record");
-    if (!cli_arguments(tool, 1, 1)) return tool->exit_code;
     const ProtobufCMessageDescriptor *descriptor = cli_find_message(tool->argv[0]);
     if (!descriptor) return cli_fail(tool, 2, "no contract here has a message %s", tool->argv[0]);
     static uint8_t input[INPUT_MAX];

@@ -6,6 +6,7 @@
 #include "cli/audit.h"
 #include "cli/contracts.h"
 #include "cli/text.h"
+#include "cli/trace.h"
 
 #include "base/buffer.h"
 #include "base/clock.h"
@@ -25,7 +26,7 @@
 
 typedef struct erase_receipt {
     char by[64], asked[TEXT_TIME_SIZE], done[TEXT_TIME_SIZE];
-    bool json;
+    bool json, dry_run;
 } erase_receipt;
 
 /* "Erase<Entity>" of the owner; NULL: it has none. */
@@ -44,10 +45,12 @@ static const furrow_method_contract *find_method(const furrow_entity_contract *e
 
 static furrow_status ask_owner(erase_look *look, const furrow_method_contract *method, furrow_error *err)
 {
-    char body[FURROW_ID_MAX + 16];
+    char body[FURROW_ID_MAX + 16], parent[FURROW_TRACE_PARENT_SIZE];
+    furrow_header headers[CLI_TRACE_HEADERS];
     FURROW_AUTO(furrow_msg) reply = NULL;
     snprintf(body, sizeof body, "{\"id\":\"%s\"}", look->id);
-    furrow_outgoing out = {.subject = method->subject, .data = furrow_bytes_of(body)};
+    furrow_outgoing out = {.subject = method->subject, .headers = headers, .data = furrow_bytes_of(body)};
+    out.header_count = cli_trace_add(look->tool, parent, headers, 0);
     uint64_t deadline_ns = furrow_clock_in_ms(CALL_MS);
     furrow_status status = furrow_link_request(look->tool->link, &out, deadline_ns, &reply, err);
     return status == FURROW_OK ? furrow_client_reply_status(reply, err) : status;
@@ -55,7 +58,10 @@ static furrow_status ask_owner(erase_look *look, const furrow_method_contract *m
 
 static void print_text(const erase_look *look, const erase_receipt *receipt)
 {
-    printf("%s %s: %s\n", look->entity->name, look->id, look->left ? "NOT ALL OF IT IS GONE" : "nothing is left of it");
+    printf("%s %s: %s\n", look->entity->name, look->id,
+           receipt->dry_run && look->left ? "would be erased"
+           : look->left                   ? "NOT ALL OF IT IS GONE"
+                                          : "nothing is left of it");
     if (receipt->by[0]) printf("  asked for by %s at %s\n", receipt->by, receipt->asked);
     for (size_t i = 0; i < look->count; i++)
         printf("  %-46s %s%s\n", look->found[i].where, look->found[i].left ? "LEFT: " : "", look->found[i].what);
@@ -98,11 +104,13 @@ static void look_and_tell(erase_look *look, erase_receipt *receipt, int64_t wait
         return;
     }
     text_time(furrow_clock_wall_ns(), receipt->done);
+    if (strcmp(receipt->done, receipt->asked) < 0) /* the clock was put back meanwhile */
+        memcpy(receipt->done, receipt->asked, sizeof receipt->done);
     if (receipt->json)
         print_json(look, receipt);
     else
         print_text(look, receipt);
-    if (look->left > 0) look->tool->exit_code = 1;
+    if (look->left > 0 && !receipt->dry_run) look->tool->exit_code = 1;
 }
 
 /* The arguments ENTITY ID, and what is needed to look. False: the reason was printed. */
@@ -110,7 +118,7 @@ static bool begin_look(erase_look *look)
 {
     furrow_error err;
     cli *tool = look->tool;
-    if (!cli_arguments(tool, 2, 2)) return false;
+    if (!cli_arguments(tool, 2, 2)) return false; /* `audit --erased`, too */
     look->entity = cli_find_entity(tool->argv[0]);
     look->id = tool->argv[1];
     if (!look->entity)
@@ -145,8 +153,8 @@ static void run_erase(erase_look *look)
 {
     cli *tool = look->tool;
     furrow_error err;
-    erase_receipt receipt = {.json = cli_flag(tool, "--json")};
-    int64_t wait_s = cli_option_number(tool, "--wait", 30, 0, 3600);
+    erase_receipt receipt = {.json = cli_flag(tool, "--json"), .dry_run = look->dry_run};
+    int64_t wait_s = cli_number(tool, "--wait");
     if (!begin_look(look)) return;
     const furrow_method_contract *method = find_method(look->entity);
     if (!method) {
@@ -154,6 +162,10 @@ static void run_erase(erase_look *look)
         return;
     }
     if (!connect_look(look)) return;
+    if (receipt.dry_run) {
+        look_and_tell(look, &receipt, 0);
+        return;
+    }
     take_name(tool, receipt.by);
     text_time(furrow_clock_wall_ns(), receipt.asked);
     if (ask_owner(look, method, &err) == FURROW_OK)
@@ -173,7 +185,8 @@ static int run_look(cli *tool, bool erase)
     erase_look *look = calloc(1, sizeof *look);
     FURROW_REQUIRE(look);
     look->tool = tool;
-    look->discard = erase;
+    look->dry_run = erase && cli_flag(tool, "--dry-run");
+    look->discard = erase && !look->dry_run;
     look->single = cli_flag(tool, "--single-account");
     erase ? run_erase(look) : run_confirm(look);
     if (look->store) furrow_store_destroy(look->store);

@@ -24,6 +24,7 @@ typedef struct erase_look {
     const furrow_entity_contract *entity;
     const char *id;
     bool single, discard; /* dead letters that are found are taken away */
+    bool dry_run;         /* to look is all that is done */
     furrow_arena *arena;  /* of one look */
     erase_found found[ERASE_FOUND_MAX];
     size_t count, left;

@@ -198,7 +198,6 @@ int cli_history(cli *tool)
     furrow_error err;
     bool single = cli_flag(tool, "--single-account");
     teller self = {.tool = tool, .json = cli_flag(tool, "--json")};
-    if (!cli_arguments(tool, 2, 2)) return tool->exit_code;
     self.entity = cli_find_entity(tool->argv[0]);
     if (!self.entity)
         return cli_fail(tool, 2, "no contract here has an entity %s (FURROW_CONTRACTS adds some)", tool->argv[0]);

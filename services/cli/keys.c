@@ -2,6 +2,7 @@
 #include "cli/cli.h"
 #include "cli/contracts.h"
 #include "cli/rights.h"
+#include "cli/text.h"
 
 #include "link/nkey.h"
 
@@ -23,15 +24,30 @@ static int failed(cli *tool, const char *path)
     return cli_fail(tool, 1, "%s: %s", path, strerror(errno));
 }
 
+/* A line a file that is made, for --json and --dry-run. */
+static void tell(const cli *tool, const char *path)
+{
+    bool dry_run = cli_flag(tool, "--dry-run");
+    if (cli_flag(tool, "--json"))
+        text_json_line("made", path, dry_run);
+    else if (dry_run)
+        printf("%s would be made\n", path);
+}
+
 /* Creates @path with @len bytes, mode 0600; one that is there stays as it is. */
 static bool make(cli *tool, const char *path, const void *data, size_t len)
 {
+    if (cli_flag(tool, "--dry-run")) {
+        if (access(path, F_OK) != 0) tell(tool, path);
+        return true;
+    }
     int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd < 0 && errno == EEXIST) return true;
     bool good = fd >= 0 && write(fd, data, len) == (ssize_t)len && fsync(fd) == 0;
     if (!good) failed(tool, path);
     if (fd >= 0) close(fd);
     if (!good && fd >= 0) unlink(path); /* half a key would never be made whole */
+    if (good) tell(tool, path);
     return good;
 }
 
@@ -105,7 +121,7 @@ static bool make_client(cli *tool, const char *folder, const char *user)
 static size_t take_clients(cli *tool, const char *names[CLIENTS_MAX])
 {
     size_t count = 0;
-    for (const char *name; !tool->exit_code && (name = cli_option(tool, "--client", NULL)) != NULL;) {
+    for (const char *name; !tool->exit_code && (name = cli_option_nth(tool, "--client", count)) != NULL;) {
         if (!cli_client_ok(name))
             cli_fail(
                 tool, 2,
@@ -124,10 +140,10 @@ int cli_keys(cli *tool)
     static const char *const people[] = {CLI_OPERATOR, CLI_INSPECTOR, CLI_CLIENT};
     const char *services[CLI_SERVICES_MAX], *clients[CLIENTS_MAX];
     size_t count = cli_services(services), client_count = take_clients(tool, clients);
-    if (!cli_arguments(tool, 1, 1)) return tool->exit_code;
+    if (tool->exit_code) return tool->exit_code;
     const char *folder = tool->argv[0];
     if (sodium_init() < 0) return cli_fail(tool, 1, "libsodium does not start");
-    if (mkdir(folder, 0700) != 0 && errno != EEXIST) return failed(tool, folder);
+    if (!cli_flag(tool, "--dry-run") && mkdir(folder, 0700) != 0 && errno != EEXIST) return failed(tool, folder);
     for (size_t i = 0; i < count && !tool->exit_code; i++) (void)make_service(tool, folder, services[i]);
     for (size_t i = 0; i < sizeof people / sizeof *people && !tool->exit_code; i++)
         (void)(make_client(tool, folder, people[i]) && make_password(tool, folder, people[i]));

@@ -19,6 +19,7 @@
 
 #define CLIENTS_MAX 256
 #define SECRET_MAX  256
+#define LOG_KEY     "log.nk" /* what of a service lies beside its key, and of no client */
 
 /*
  * What common/store uses, by itself and inside of its functions, which run with the caller's rights: each on keys that
@@ -241,6 +242,13 @@ static bool read_inbox(const sources *from, rights_client *client)
     char path[CLI_PATH_MAX], text[SECRET_MAX], expected[CLI_INBOX_MAX];
     cli_key_path(path, from->folder, client->name, "nk");
     if (access(path, F_OK) != 0) return true; /* without a key it is no user: that is told below */
+    cli_key_path(path, from->folder, client->name, LOG_KEY);
+    if (access(path, F_OK) == 0)
+        return cli_fail(from->tool, 1,
+                        "%s: %s is a service whose contract is not known here, and would be locked out: name it in "
+                        "FURROW_CONTRACTS, or, when there is no such service any more, move its keys away",
+                        path, client->name),
+               false;
     cli_key_path(path, from->folder, client->name, CLI_INBOX_FILE);
     if (access(path, F_OK) != 0)
         return cli_fail(from->tool, 1, "%s: %s: `furrow keys` makes it", path, strerror(errno)), false;
@@ -295,15 +303,13 @@ int cli_permissions(cli *tool)
         void (*print)(const sources *from);
         bool with_keys;
     } formats[] = {{"json", print_json, false}, {"nats", print_nats, true}, {"redis", print_redis, true}};
-    const char *format = cli_option(tool, "--format", "json");
-    sources from = {.tool = tool, .folder = cli_option(tool, "--keys", NULL)};
+    const char *format = cli_option(tool, "--format");
+    sources from = {.tool = tool, .folder = cli_option(tool, "--keys")};
     bool single = cli_flag(tool, "--single-account");
     static clients list; /* more than a task's stack likes; the command runs once */
     furrow_error err;
     size_t chosen = 0;
-    while (chosen < 3 && strcmp(formats[chosen].name, format) != 0) chosen++;
-    if (!cli_arguments(tool, 0, 0)) return tool->exit_code;
-    if (chosen == 3) return cli_fail(tool, 2, "--format is \"%s\": use json, nats or redis", format);
+    while (strcmp(formats[chosen].name, format) != 0) chosen++;
     if (formats[chosen].with_keys && !from.folder)
         return cli_fail(tool, 2, "--format %s needs --keys FOLDER, as `furrow keys FOLDER` makes it", format);
     if (!formats[chosen].with_keys) from.folder = NULL;

@@ -5,6 +5,7 @@
  */
 #include "cli/cli.h"
 #include "cli/contracts.h"
+#include "cli/server.h"
 
 #include "base/clock.h"
 #include "link/provision.h"
@@ -17,19 +18,29 @@
 #define AGAIN_MS   500
 
 #define WATCH_MS 2000
+#define COLUMN   18 /* where what is said of a stream or a consumer begins */
 
 typedef struct provisioning {
     furrow_provisioner *provisioner;
     uint32_t replicas;
     int64_t letter_bytes; /* room for dead letters, of each service */
     bool single;          /* one account for all */
-    bool watching;        /* all has been made once: says only what it makes again */
+    bool json, dry_run;
+    bool watching; /* all has been made once: says only what it makes again */
 } provisioning;
 
-/* Said unless nothing was to be done for it, since @changes. */
-static bool is_news(const provisioning *on, uint64_t changes)
+/* Said unless nothing was to be done for it, since @changes, while we watch or try. */
+static void tell(const provisioning *on, uint64_t changes, const char *kind, const char *name, const char *text)
 {
-    return !on->watching || furrow_provisioner_changes(on->provisioner) > changes;
+    bool changed = furrow_provisioner_changes(on->provisioner) > changes;
+    if (on->json && (changed || !on->watching))
+        printf("{\"kind\":\"%s\",\"name\":\"%s\",\"changed\":%s,\"dry_run\":%s,\"what\":\"%s\"}\n", kind, name,
+               changed ? "true" : "false", on->dry_run ? "true" : "false", text);
+    else if (on->dry_run || changed || !on->watching)
+        printf("%s %-*s %s%s\n", kind, COLUMN - (int)strlen(kind), name, text,
+               !on->dry_run ? ""
+               : changed    ? ": would be made or changed"
+                            : ": is as it should be");
 }
 
 /* What follows is made in the account of @service. */
@@ -63,8 +74,9 @@ static furrow_status provision_streams(const provisioning *on, furrow_error *err
             if (status == FURROW_OK)
                 status = on->watching ? furrow_provision_owner(on->provisioner, entity, err)
                                       : furrow_provision_entity(on->provisioner, entity, on->replicas, err);
-            if (status == FURROW_OK && is_news(on, changes))
-                printf("stream %-12s %s (owner %s)\n", entity->stream, entity->subjects, entity->owner);
+            char text[2 * FURROW_SUBJECT_MAX];
+            snprintf(text, sizeof text, "%s (owner %s)", entity->subjects, entity->owner);
+            if (status == FURROW_OK) tell(on, changes, "stream", entity->stream, text);
         }
     return status;
 }
@@ -78,8 +90,9 @@ static furrow_status provision_replicas(const provisioning *on, furrow_error *er
             uint64_t changes = furrow_provisioner_changes(on->provisioner);
             status = turn_to(on, replica->owner, err);
             if (status == FURROW_OK) status = furrow_provision_replica(on->provisioner, replica, err);
-            if (status == FURROW_OK && is_news(on, changes))
-                printf("consumer %-10s %s keeps %s\n", replica->service, replica->entity, replica->keeps);
+            char text[1024];
+            snprintf(text, sizeof text, "%s keeps %s", replica->entity, replica->keeps);
+            if (status == FURROW_OK) tell(on, changes, "consumer", replica->service, text);
         }
     return status;
 }
@@ -92,37 +105,70 @@ static furrow_status provision_all(const provisioning *on, furrow_error *err)
     return status == FURROW_OK ? provision_replicas(on, err) : status;
 }
 
-/* Again until @wait_s are over while there is no server. */
-static furrow_provisioner *connect_within(cli *tool, int64_t wait_s, furrow_error *err)
+static furrow_provisioner *connect_nats(cli *tool, furrow_error *err)
 {
     char inbox[CLI_INBOX_MAX];
+    if (!server_find(tool)) return furrow_fail(err, FURROW_INVALID_ARGUMENT, "no server"), NULL;
     furrow_link_options options = cli_link_options(tool, inbox);
-    uint64_t until = furrow_clock_now_ns() + (uint64_t)wait_s * FURROW_NS_PER_S;
-    furrow_provisioner *provisioner;
-    while (!(provisioner = furrow_provisioner_create(&options, CONNECT_MS, err)) && err->code == FURROW_UNAVAILABLE &&
-           furrow_clock_now_ns() < until)
-        furrow_task_sleep_ms(AGAIN_MS);
-    return provisioner;
+    return furrow_provisioner_create(&options, CONNECT_MS, err);
 }
 
-static int provision_nats(cli *tool, provisioning *on, int64_t wait_s)
+static int fail_connect(cli *tool, const furrow_error *err)
 {
-    furrow_error err;
-    uint64_t until = furrow_clock_now_ns() + (uint64_t)wait_s * FURROW_NS_PER_S;
-    furrow_status status;
-    on->provisioner = connect_within(tool, wait_s, &err);
-    if (!on->provisioner) return cli_fail_error(tool, "connect", &err);
-    while ((status = provision_all(on, &err)) == FURROW_UNAVAILABLE && furrow_clock_now_ns() < until)
-        furrow_task_sleep_ms(AGAIN_MS);
-    if (status != FURROW_OK) cli_fail_error(tool, "provision", &err);
+    char server[SERVER_TEXT_MAX];
+    server_describe(tool, server);
+    return cli_fail(tool, 1, "connect: %s: %s; %s (by %s; FURROW_NATS_URL says where it is)",
+                    furrow_status_name(err->code), err->text, server, tool->server_from);
+}
+
+/* One attempt, over a connection of its own: the server that an earlier one was to may be gone. */
+static furrow_status provision_once(cli *tool, provisioning *on, bool *connected, furrow_error *err)
+{
+    on->provisioner = connect_nats(tool, err);
+    *connected = on->provisioner != NULL;
+    if (!*connected) return err->code;
+    if (on->dry_run) furrow_provisioner_only_look(on->provisioner);
+    furrow_status status = provision_all(on, err);
     furrow_provisioner_destroy(on->provisioner);
     on->provisioner = NULL;
-    return tool->exit_code;
+    return status;
+}
+
+/* Of what is not there yet: a server, its JetStream, a cluster's leader, as many nodes as a stream is to have copies. */
+static bool may_come(furrow_status status)
+{
+    return status == FURROW_UNAVAILABLE || status == FURROW_DEADLINE_EXCEEDED;
+}
+
+/* Again until @wait_s are over, saying once each what it waits for. */
+static int provision_nats(cli *tool, provisioning *on, int64_t wait_s)
+{
+    char told[sizeof((furrow_error *)0)->text] = "";
+    uint64_t until = furrow_clock_now_ns() + (uint64_t)wait_s * FURROW_NS_PER_S;
+    bool connected;
+    furrow_status status;
+    furrow_error err = {0};
+    while (may_come(status = provision_once(tool, on, &connected, &err)) && furrow_clock_now_ns() < until) {
+        if (strcmp(told, err.text) != 0) fprintf(stderr, "furrow: waiting for NATS: %s\n", err.text);
+        snprintf(told, sizeof told, "%s", err.text);
+        furrow_task_sleep_ms(AGAIN_MS);
+    }
+    if (status == FURROW_OK || tool->exit_code) return tool->exit_code; /* told, where no server is named */
+    return connected ? cli_fail_error(tool, "provision", &err) : fail_connect(tool, &err);
+}
+
+/* *missing: they would be loaded. */
+static furrow_status look_for_functions(furrow_store *store, bool *missing, furrow_error *err)
+{
+    bool there;
+    furrow_status status = furrow_functions_look(store, &there, err);
+    if (status == FURROW_OK) *missing = !there;
+    return status;
 }
 
 static furrow_status load_functions(cli *tool, const char *url, uint64_t wait_ms, bool quiet, furrow_error *err)
 {
-    bool loaded = false;
+    bool loaded = false, dry_run = cli_flag(tool, "--dry-run");
     furrow_store *store = furrow_store_create(
         tool->loop,
         &(furrow_store_options){
@@ -133,10 +179,17 @@ static furrow_status load_functions(cli *tool, const char *url, uint64_t wait_ms
     if (!furrow_store_wait_connected(store, furrow_clock_in_ms(wait_ms)))
         status = furrow_fail(err, FURROW_UNAVAILABLE, "no Redis at %s: %s (FURROW_REDIS_URL says where it is)", url,
                              furrow_store_last_error(store));
-    else if ((status = furrow_functions_load(store, &loaded, err)) != FURROW_OK)
+    else if ((status = dry_run ? look_for_functions(store, &loaded, err)
+                               : furrow_functions_load(store, &loaded, err)) != FURROW_OK)
         furrow_wrap(err, "%s", url);
+    else if (cli_flag(tool, "--json") && (loaded || !quiet))
+        printf("{\"kind\":\"functions\",\"name\":\"%s\",\"changed\":%s,\"dry_run\":%s,\"what\":\"%s\"}\n",
+               furrow_functions_library(), loaded ? "true" : "false", dry_run ? "true" : "false", url);
     else if (loaded || !quiet)
-        printf("functions %s in %s%s\n", furrow_functions_library(), url, loaded ? "" : " already");
+        printf("functions %s in %s%s\n", furrow_functions_library(), url,
+               !loaded   ? " already"
+               : dry_run ? ": would be loaded"
+                         : "");
     furrow_store_destroy(store);
     return status;
 }
@@ -147,8 +200,9 @@ static furrow_status provision_redis(cli *tool, uint64_t wait_ms, bool quiet, fu
     char *urls = strdup(tool->config.redis_url), *rest = NULL;
     furrow_status status = FURROW_OK;
     FURROW_REQUIRE(urls);
-    for (char *url = strtok_r(urls, ", ", &rest); url && status == FURROW_OK; url = strtok_r(NULL, ", ", &rest))
-        status = load_functions(tool, url, wait_ms, quiet, err);
+    /* Blanks may stand behind a comma; a path may have one in it. */
+    for (char *url = strtok_r(urls, ",", &rest); url && status == FURROW_OK; url = strtok_r(NULL, ",", &rest))
+        status = load_functions(tool, url + strspn(url, " "), wait_ms, quiet, err);
     free(urls);
     return status;
 }
@@ -157,7 +211,7 @@ static furrow_status provision_redis(cli *tool, uint64_t wait_ms, bool quiet, fu
 
 static furrow_status watch_nats(cli *tool, provisioning *on, furrow_error *err)
 {
-    if (!on->provisioner) on->provisioner = connect_within(tool, 0, err);
+    if (!on->provisioner) on->provisioner = connect_nats(tool, err);
     if (!on->provisioner) return err->code;
     furrow_status status = provision_streams(on, err);
     if (status == FURROW_OK) status = provision_replicas(on, err);
@@ -185,16 +239,16 @@ static void watch(cli *tool, provisioning *on, bool nats, bool redis)
 
 int cli_provision(cli *tool)
 {
-    provisioning on = {.replicas = (uint32_t)cli_option_number(tool, "--replicas", 1, 1, 5),
+    provisioning on = {.replicas = (uint32_t)cli_number(tool, "--replicas"),
+                       .json = cli_flag(tool, "--json"),
+                       .dry_run = cli_flag(tool, "--dry-run"),
                        .letter_bytes = tool->config.deadletter_mb << 20,
                        .single = cli_flag(tool, "--single-account")};
-    int64_t wait_s = cli_option_number(tool, "--wait", 0, 0, 3600);
+    int64_t wait_s = cli_number(tool, "--wait");
     bool watches = cli_flag(tool, "--watch");
-    const char *only = cli_option(tool, "--only", "");
+    const char *only = cli_option(tool, "--only");
     furrow_error err;
-    if (!cli_arguments(tool, 0, 0)) return tool->exit_code;
-    if (only[0] && strcmp(only, "nats") != 0 && strcmp(only, "redis") != 0)
-        return cli_fail(tool, 2, "--only is \"%s\": use nats or redis", only);
+    if (watches && on.dry_run) return cli_fail(tool, 2, "provision: --watch does what --dry-run must not: use one");
     bool nats = strcmp(only, "redis") != 0, redis = strcmp(only, "nats") != 0;
     if (nats) provision_nats(tool, &on, wait_s);
     if (redis && !tool->exit_code &&

@@ -21,6 +21,7 @@ typedef struct rebuild {
     const char *service, *entity, *stream, *id;
     replay_request asked;
     char state[32];
+    bool json;
     int64_t position, goal;
     furrow_arena *arena;
 } rebuild;
@@ -82,6 +83,12 @@ static void tell(const rebuild *self, int64_t *told)
 {
     if (self->position == *told) return;
     *told = self->position;
+    if (self->json) {
+        printf("{\"service\":\"%s\",\"entity\":\"%s\",\"position\":%lld,\"goal\":%lld}\n", self->service, self->entity,
+               (long long)self->position, (long long)self->goal);
+        fflush(stdout);
+        return;
+    }
     printf("%s%s of %s: %lld of %lld events%s", isatty(STDOUT_FILENO) ? "\r" : "", self->entity, self->service,
            (long long)self->position, (long long)self->goal, isatty(STDOUT_FILENO) ? " " : "\n");
     fflush(stdout);
@@ -100,17 +107,32 @@ static int follow(rebuild *self, int64_t wait_s)
         look(self);
     }
     tell(self, &told);
-    printf("%s%s of %s is built anew\n", isatty(STDOUT_FILENO) ? "\n" : "", self->entity, self->service);
+    if (self->json)
+        printf("{\"service\":\"%s\",\"entity\":\"%s\",\"ready\":true}\n", self->service, self->entity);
+    else
+        printf("%s%s of %s is built anew\n", isatty(STDOUT_FILENO) ? "\n" : "", self->entity, self->service);
     return self->tool->exit_code;
+}
+
+/* Of --dry-run: contracts alone say it, nobody is asked. */
+static int tell_plan(const rebuild *self)
+{
+    const char *id = self->id ? self->id : "";
+    if (self->json)
+        printf("{\"service\":\"%s\",\"entity\":\"%s\",\"id\":\"%s\",\"dry_run\":true}\n", self->service, self->entity,
+               id);
+    else
+        printf("%s would build %s%s%s anew from stream %s\n", self->service, self->entity, id[0] ? " " : "", id,
+               self->stream);
+    return 0;
 }
 
 int cli_rebuild(cli *tool)
 {
-    rebuild self = {.tool = tool, .stream = ""};
-    int64_t wait_s = cli_option_number(tool, "--wait", 3600, 0, 86400);
+    rebuild self = {.tool = tool, .stream = "", .json = cli_flag(tool, "--json")};
+    int64_t wait_s = cli_number(tool, "--wait");
     char about[FURROW_SUBJECT_MAX] = "";
     furrow_error err;
-    if (!cli_arguments(tool, 2, 3)) return tool->exit_code;
     self.service = tool->argv[0];
     self.id = tool->argc > 2 ? tool->argv[2] : NULL;
     if (!find(&self, tool->argv[1]))
@@ -120,11 +142,17 @@ int cli_rebuild(cli *tool)
     FURROW_AUTO(furrow_arena) arena = furrow_arena_create(0);
     FURROW_REQUIRE(arena);
     self.arena = arena;
+    if (cli_flag(tool, "--dry-run")) return tell_plan(&self);
     if (!cli_connect(tool)) return tool->exit_code;
     if (self.id) snprintf(about, sizeof about, "%s.%s", self.entity, self.id);
     self.asked = (replay_request){.service = self.service, .stream = self.stream, .subject = about, .kind = "rebuild"};
     if (replay_ask(tool, &self.asked, &err) != FURROW_OK) return cli_fail_error(tool, self.service, &err);
     if (!self.id) return follow(&self, wait_s);
-    printf("%s %s of %s is version %llu\n", self.entity, self.id, self.service, (unsigned long long)self.asked.version);
+    if (self.json)
+        printf("{\"service\":\"%s\",\"entity\":\"%s\",\"id\":\"%s\",\"version\":\"%llu\"}\n", self.service, self.entity,
+               self.id, (unsigned long long)self.asked.version);
+    else
+        printf("%s %s of %s is version %llu\n", self.entity, self.id, self.service,
+               (unsigned long long)self.asked.version);
     return tool->exit_code;
 }

@@ -11,6 +11,14 @@
 
 #define AGAIN_MS 100
 
+static void tell_stream(const cli *tool, const char *stream, const char *outcome)
+{
+    if (cli_flag(tool, "--json"))
+        printf("{\"stream\":\"%s\",\"outcome\":\"%s\"}\n", stream, outcome);
+    else
+        printf("%-16s %s\n", stream, outcome);
+}
+
 static void ask_each(cli *tool, const char *service, bool accept)
 {
     for (size_t f = 0; f < cli_contract_count; f++)
@@ -20,13 +28,15 @@ static void ask_each(cli *tool, const char *service, bool accept)
             replay_request ask = {.service = service, .stream = entity->stream, .subject = ""};
             ask.kind = accept ? "accept" : "restore";
             if (strcmp(entity->owner, service) != 0) continue;
-            if (replay_ask(tool, &ask, &err) != FURROW_OK)
+            if (cli_flag(tool, "--dry-run"))
+                tell_stream(tool, entity->stream, accept ? "a loss would be accepted" : "would be restored");
+            else if (replay_ask(tool, &ask, &err) != FURROW_OK)
                 cli_fail_error(tool, entity->stream, &err);
             else
-                printf("%-16s %s\n", entity->stream,
-                       ask.version == 0 ? "nothing to restore"
-                       : accept         ? "the loss is accepted"
-                                        : "is restored");
+                tell_stream(tool, entity->stream,
+                            ask.version == 0 ? "nothing to restore"
+                            : accept         ? "the loss is accepted"
+                                             : "is restored");
         }
 }
 
@@ -49,19 +59,20 @@ static bool serves(cli *tool, const char *service, furrow_arena *arena, const ch
 int cli_restore(cli *tool)
 {
     bool accept = cli_flag(tool, "--accept");
-    int64_t wait_s = cli_option_number(tool, "--wait", 60, 0, 86400);
-    if (!cli_arguments(tool, 1, 1)) return tool->exit_code;
+    int64_t wait_s = cli_number(tool, "--wait");
     const char *service = tool->argv[0], *why = "";
     if (!cli_has_service(service))
         return cli_fail(tool, 2, "no contract here has a service %s (FURROW_CONTRACTS adds some)", service);
-    if (!cli_connect(tool)) return tool->exit_code;
+    bool dry_run = cli_flag(tool, "--dry-run"), json = cli_flag(tool, "--json");
+    if (!dry_run && !cli_connect(tool)) return tool->exit_code;
     ask_each(tool, service, accept);
+    if (dry_run) return tool->exit_code;
     uint64_t until = furrow_clock_now_ns() + (uint64_t)wait_s * FURROW_NS_PER_S;
     FURROW_AUTO(furrow_arena) arena = furrow_arena_create(0);
     while (tool->exit_code == 0 && !serves(tool, service, arena, &why)) {
         if (furrow_clock_now_ns() >= until) return cli_fail(tool, 1, "%s does not serve yet: %s", service, why);
         furrow_task_sleep_ms(AGAIN_MS);
     }
-    if (tool->exit_code == 0) printf("%s serves\n", service);
+    if (tool->exit_code == 0) printf(json ? "{\"service\":\"%s\",\"status\":\"SERVING\"}\n" : "%s serves\n", service);
     return tool->exit_code;
 }

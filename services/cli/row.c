@@ -4,6 +4,7 @@
 #include "base/buffer.h"
 #include "base/bytes.h"
 #include "wire/json.h"
+#include "wire/message.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -40,6 +41,12 @@ furrow_status row_check_header(const csv_row *header, const ProtobufCMessageDesc
     for (size_t c = 0; c < header->count; c++) {
         const char *path = header->fields[c];
         const ProtobufCFieldDescriptor *field = strlen(path) < PATH_MAX_LEN ? find_field(request, path) : NULL;
+        if (path[0] == ROW_REMARK) continue;
+        if (!path[0])
+            return furrow_fail(err, FURROW_INVALID_ARGUMENT,
+                               "column %zu has no name; one whose name begins with %c is "
+                               "not read",
+                               c + 1, ROW_REMARK);
         if (stands_before(header, c))
             return furrow_fail(err, FURROW_INVALID_ARGUMENT, "two columns %.60s: which of them counts?", path);
         if (field && field->type != PROTOBUF_C_TYPE_MESSAGE) continue;
@@ -78,6 +85,16 @@ static void append_value(const ProtobufCFieldDescriptor *field, const char *text
         furrow_buffer_append_text(out, text);
     else
         furrow_json_append_string(out, furrow_bytes_of(text)); /* numbers too: proto3 JSON reads them from strings */
+}
+
+/* What to do about a row with bytes that are no text. */
+static furrow_status refuse_damaged(const csv_row *header, const csv_row *row, furrow_error *err)
+{
+    size_t c = 0;
+    while (c + 1 < row->count && furrow_utf8_valid(row->fields[c], strlen(row->fields[c]))) c++;
+    return furrow_fail(err, FURROW_INVALID_ARGUMENT,
+                       "%.60s is not UTF-8: if Excel made the file, say --encoding windows-1252, or save it as UTF-8",
+                       c < header->count ? header->fields[c] : "a field");
 }
 
 /* A repeated field is a list with ; between. */
@@ -139,6 +156,7 @@ furrow_status row_request(const csv_row *header, const csv_row *row, const Proto
 {
     if (row->count > header->count)
         return furrow_fail(err, FURROW_INVALID_ARGUMENT, "has %zu fields, the header %zu", row->count, header->count);
+    if (row->damaged) return refuse_damaged(header, row, err);
     row_writer to = {.header = header, .row = row, .arena = arena};
     furrow_buffer_init(&to.out, ROW_JSON_MAX);
     append_object(&to, request, "");

@@ -10,13 +10,16 @@
 
 #include <protobuf-c/protobuf-c.h>
 
+#define ROW_REMARK '#' /* begins the name of a column that is not read */
+
 /* Do all columns of @header name fields of @request, each another? INVALID_ARGUMENT names the one that does not. */
 furrow_status row_check_header(const csv_row *header, const ProtobufCMessageDescriptor *request,
                                furrow_error *err) FURROW_MUST_USE;
 
 /*
  * The request that @row stands for, in @arena; empty fields are left out. @header has been checked. INVALID_ARGUMENT:
- * more fields than columns, or a value that its field does not take; RESOURCE_EXHAUSTED: too long.
+ * more fields than columns, text that is not UTF-8, or a value that its field does not take; RESOURCE_EXHAUSTED: too
+ * long.
  */
 furrow_status row_request(const csv_row *header, const csv_row *row, const ProtobufCMessageDescriptor *request,
                           furrow_arena *arena, ProtobufCMessage **out, furrow_error *err) FURROW_MUST_USE;

@@ -3,6 +3,7 @@
  * numbers are SplitMix64's (https://prng.di.unimi.it/splitmix64.c), integers only.
  */
 #include "cli/cli.h"
+#include "cli/text.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -124,20 +125,33 @@ static void write_employees(seeder *s)
     close_file(s, out, "employees.csv");
 }
 
+static void tell(const seeder *s, bool dry_run, bool json)
+{
+    static const char *const files[] = {"locations.csv", "jobs.csv", "employees.csv"};
+    for (size_t i = 0; json && i < COUNT(files); i++) {
+        char path[512];
+        snprintf(path, sizeof path, "%s/%s", s->folder, files[i]);
+        text_json_line("file", path, dry_run);
+    }
+    if (!json)
+        printf("%s: locations.csv, jobs.csv, employees.csv of a ranch with %" PRId64 " people%s\n", s->folder,
+               s->people, dry_run ? " would be made" : "");
+}
+
 int cli_seed(cli *tool)
 {
     seeder s = {.tool = tool};
-    s.random = (uint64_t)cli_option_number(tool, "--seed", 1, 0, INT64_MAX);
-    s.people = cli_option_number(tool, "--people", 300, 1, 900000);
-    s.folder = cli_option(tool, "--out", NULL);
-    if (!cli_arguments(tool, 0, 0)) return tool->exit_code;
+    s.random = (uint64_t)cli_number(tool, "--seed");
+    s.people = cli_number(tool, "--people");
+    s.folder = cli_option(tool, "--out");
     if (!s.folder) return cli_fail(tool, 2, "seed: --out says which folder they go to");
-    if (mkdir(s.folder, 0777) != 0 && errno != EEXIST) return cli_fail(tool, 1, "%s: %s", s.folder, strerror(errno));
+    bool dry_run = cli_flag(tool, "--dry-run"), json = cli_flag(tool, "--json");
+    if (!dry_run && mkdir(s.folder, 0777) != 0 && errno != EEXIST)
+        return cli_fail(tool, 1, "%s: %s", s.folder, strerror(errno));
     s.blocks = 1 + (s.people - 1) / PEOPLE_PER_BLOCK;
-    write_locations(&s);
-    if (tool->exit_code == 0) write_jobs(&s);
-    if (tool->exit_code == 0) write_employees(&s);
-    if (tool->exit_code == 0)
-        printf("%s: locations.csv, jobs.csv, employees.csv of a ranch with %" PRId64 " people\n", s.folder, s.people);
+    if (!dry_run) write_locations(&s);
+    if (!dry_run && tool->exit_code == 0) write_jobs(&s);
+    if (!dry_run && tool->exit_code == 0) write_employees(&s);
+    if (tool->exit_code == 0) tell(&s, dry_run, json);
     return tool->exit_code;
 }

@@ -8,6 +8,8 @@
 
 #include <string.h>
 
+#define LINE_BYTES ((size_t)64 << 10)
+
 void text_print(FILE *out, const char *text)
 {
     bool utf8 = furrow_utf8_valid(text, strlen(text));
@@ -31,4 +33,27 @@ void text_json(furrow_buffer *out, const char *name, const char *value)
 {
     furrow_buffer_printf(out, ",\"%s\":", name);
     furrow_json_append_string(out, furrow_bytes_of(value));
+}
+
+void text_json_line(const char *name, const char *value, bool dry_run)
+{
+    furrow_buffer line;
+    furrow_buffer_init(&line, LINE_BYTES);
+    furrow_buffer_printf(&line, "{\"%s\":", name);
+    furrow_json_append_string(&line, furrow_bytes_of(value));
+    furrow_buffer_printf(&line, ",\"dry_run\":%s}\n", dry_run ? "true" : "false");
+    if (!line.failed) fwrite(line.data, 1, line.len, stdout);
+    furrow_buffer_fini(&line);
+}
+
+void text_json_pair(const char *name, const char *value, const char *second, const char *second_value)
+{
+    furrow_buffer line;
+    furrow_buffer_init(&line, LINE_BYTES);
+    furrow_buffer_printf(&line, "{\"%s\":", name);
+    furrow_json_append_string(&line, furrow_bytes_of(value));
+    text_json(&line, second, second_value);
+    furrow_buffer_append_text(&line, "}\n");
+    if (!line.failed) fwrite(line.data, 1, line.len, stdout);
+    furrow_buffer_fini(&line);
 }

@@ -4,6 +4,7 @@
 
 #include "base/buffer.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 
@@ -17,5 +18,11 @@ void text_time(int64_t wall_ns, char out[TEXT_TIME_SIZE]);
 
 /* ,"name":"value", as a member of a JSON object that is not its first. */
 void text_json(furrow_buffer *out, const char *name, const char *value);
+
+/* {"NAME":"value","dry_run":false} on standard output, a line. */
+void text_json_line(const char *name, const char *value, bool dry_run);
+
+/* Two members of an object of their own, a line. */
+void text_json_pair(const char *name, const char *value, const char *second, const char *second_value);
 
 #endif

@@ -5,6 +5,7 @@
 #include "runtime/timestamp.h"
 #include "wire/message.h"
 #include "wire/subject.h"
+#include "wire/unicode.h"
 
 #include <ctype.h>
 
@@ -134,8 +135,31 @@ static Employee__V1__Employee *successor(const Employee__V1__Employee *current, 
                                          furrow_arena *arena)
 {
     Employee__V1__Employee *next = furrow_arena_memdup(arena, current, sizeof *current);
-    if (next) next->updated_at = furrow_timestamp_new(moment.now_ns, arena);
+    if (next) next->updated_at = furrow_timestamp_after(current->updated_at, moment.now_ns, arena);
     return next && next->updated_at ? next : NULL;
+}
+
+/* A name that is not @before any more: in normal form, and one that people see. States of before may have others. */
+static furrow_status take_name(const char *field, char **name, const char *before, furrow_arena *arena,
+                               furrow_error *err)
+{
+    if (before && strcmp(*name, before) == 0) return FURROW_OK;
+    char *normal = furrow_unicode_nfc(*name, arena);
+    if (!normal) return no_memory(err);
+    *name = normal;
+    return furrow_input_name(field, normal, err);
+}
+
+/* @before: NULL for somebody new. */
+static furrow_status take_names(Employee__V1__Employee *next, const Employee__V1__Employee *before, furrow_arena *arena,
+                                furrow_error *err)
+{
+    furrow_status status = take_name("given_name", &next->given_name, before ? before->given_name : NULL, arena, err);
+    if (status == FURROW_OK)
+        status = take_name("family_name", &next->family_name, before ? before->family_name : NULL, arena, err);
+    if (status == FURROW_OK)
+        status = take_name("display_name", &next->display_name, before ? before->display_name : NULL, arena, err);
+    return status == FURROW_OK ? take_name("crew", &next->crew, before ? before->crew : NULL, arena, err) : status;
 }
 
 furrow_status employee_hire(const Employee__V1__Employee *current, const Employee__V1__HireEmployeeRequest *request,
@@ -161,7 +185,8 @@ furrow_status employee_hire(const Employee__V1__Employee *current, const Employe
     hired->hourly_rate_cents = request->hourly_rate_cents;
     hired->hire_date = blank(request->hire_date) ? furrow_arena_strdup(arena, moment.today) : request->hire_date;
     if (!hired->id || !hired->display_name || !hired->language || !hired->hire_date) return no_memory(err);
-    furrow_status status = check_employee(hired, err);
+    furrow_status status = take_names(hired, NULL, arena, err);
+    if (status == FURROW_OK) status = check_employee(hired, err);
     if (status == FURROW_OK) *next = hired;
     return status;
 }
@@ -197,9 +222,18 @@ furrow_status employee_update(const Employee__V1__Employee *current, const Emplo
     }
     furrow_status status =
         furrow_message_merge_mask(&changed->base, &request->employee->base, mask->paths, mask->n_paths, arena, err);
+    if (status == FURROW_OK) status = take_names(changed, current, arena, err);
     if (status == FURROW_OK) status = check_employee(changed, err);
     if (status == FURROW_OK) *next = changed;
     return status;
+}
+
+/* The day of what follows @previous, where the caller names none: today, but never before it. Whose clock is behind may
+ * have yesterday, and somebody may be hired for next month. */
+static const char *day_after(const char *previous, const char *date, employee_moment moment)
+{
+    if (!blank(date)) return date;
+    return strcmp(moment.today, previous) < 0 ? previous : moment.today;
 }
 
 furrow_status employee_terminate(const Employee__V1__Employee *current, const char *id, const char *date,
@@ -207,7 +241,7 @@ furrow_status employee_terminate(const Employee__V1__Employee *current, const ch
                                  furrow_error *err)
 {
     if (!current) return furrow_fail(err, FURROW_NOT_FOUND, "no employee %s", id);
-    const char *day = blank(date) ? moment.today : date;
+    const char *day = day_after(current->hire_date, date, moment);
     furrow_status status = furrow_input_date("date", day, err);
     if (status != FURROW_OK) return status;
     if (current->status == TERMINATED) {
@@ -219,9 +253,7 @@ furrow_status employee_terminate(const Employee__V1__Employee *current, const ch
                            day);
     Employee__V1__Employee *left = successor(current, moment, arena);
     if (!left || !(left->termination_date = furrow_arena_strdup(arena, day))) return no_memory(err);
-    /* The clock may have gone back; what has ended does not. */
-    int64_t before_ns = furrow_timestamp_ns(current->ended_at);
-    left->ended_at = furrow_timestamp_new(moment.now_ns > before_ns ? moment.now_ns : before_ns, arena);
+    left->ended_at = furrow_timestamp_after(current->ended_at, furrow_timestamp_ns(left->updated_at), arena);
     if (!left->ended_at) return no_memory(err);
     left->status = TERMINATED;
     *next = left;
@@ -233,7 +265,7 @@ furrow_status employee_rehire(const Employee__V1__Employee *current, const Emplo
                               furrow_error *err)
 {
     if (!current) return furrow_fail(err, FURROW_NOT_FOUND, "no employee %s", request->id);
-    const char *day = blank(request->date) ? moment.today : request->date;
+    const char *day = day_after(current->termination_date, request->date, moment);
     furrow_status status = furrow_input_date("date", day, err);
     if (status != FURROW_OK) return status;
     if (current->status != TERMINATED)
@@ -270,5 +302,5 @@ bool employee_matches(const Employee__V1__Employee *employee, const Employee__V1
         employee->status != request->status)
         return false;
     if (!blank(request->crew) && strcmp(employee->crew, request->crew) != 0) return false;
-    return furrow_bytes_after_nocase(employee->display_name, request->name_prefix) != NULL;
+    return furrow_unicode_begins(employee->display_name, request->name_prefix);
 }

@@ -16,6 +16,8 @@
 
 #define EMPLOYEE_ID_MAX 48 /* so that <id>_<yyyymmdd> is an id too */
 
+/* By the clock of who decides, which may be behind that of who wrote the state: no time or date that a rule takes from
+ * it is before what it follows. */
 typedef struct employee_moment {
     const char *today; /* "2026-11-23" */
     int64_t now_ns;    /* wall clock */

@@ -12,7 +12,9 @@
 #include "runtime/listing.h"
 #include "runtime/lookup.h"
 #include "runtime/service.h"
+#include "runtime/timestamp.h"
 #include "wire/message.h"
+#include "wire/unicode.h"
 
 typedef struct command_context {
     furrow_call *call;
@@ -229,6 +231,11 @@ static furrow_record_query query_of(const Employee__V1__ListEmployeesRequest *re
 furrow_status employee_list_employees(furrow_call *call, const Employee__V1__ListEmployeesRequest *request,
                                       Employee__V1__ListEmployeesResponse *response, furrow_error *err)
 {
+    Employee__V1__ListEmployeesRequest normal = *request;
+    normal.crew = furrow_unicode_nfc(request->crew, furrow_call_arena(call)); /* as crews are stored */
+    if (!normal.crew)
+        return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "the request needs more memory than it may use");
+    request = &normal;
     furrow_listing listing = {.entity = employees(call),
                               .query = query_of(request, furrow_call_arena(call)),
                               .page_size = request->page_size,
@@ -406,7 +413,9 @@ static furrow_status decide_private(void *arg, const furrow_state *current, furr
     command_context *context = arg;
     if (!current->message) return furrow_fail(err, FURROW_NOT_FOUND, "no employee %s", context->id);
     Employee__V1__Employee *next = furrow_arena_memdup(arena, current->message, sizeof *next);
-    if (!next) return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "the request needs more memory than it may use");
+    if (next) next->updated_at = furrow_timestamp_after(next->updated_at, furrow_clock_wall_ns(), arena);
+    if (!next || !next->updated_at)
+        return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "the request needs more memory than it may use");
     furrow_status status = seal_private(context, current, arena, &next->private_, err);
     if (status == FURROW_OK) *out = (furrow_decision){.next = &next->base, .event = "private_updated"};
     return status;

@@ -4,6 +4,7 @@
 #include "runtime/input.h"
 #include "runtime/timestamp.h"
 #include "wire/subject.h"
+#include "wire/unicode.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -66,6 +67,7 @@ furrow_status job_check_open(const Job__V1__OpenJobRequest *request, furrow_erro
     if (request->id[0]) status = furrow_subject_check_id(request->id, strlen(request->id), "id", err);
     if (status == FURROW_OK) status = check_code(request->code, err);
     if (status == FURROW_OK) status = furrow_input_text("name", request->name, 1, 100, err);
+    if (status == FURROW_OK) status = furrow_input_name("name", request->name, err);
     if (status == FURROW_OK) status = check_kind(request->kind, err);
     if (status == FURROW_OK) status = check_pay(request->pay, err);
     return status == FURROW_OK ? check_location_ids(request->location_ids, request->n_location_ids, err) : status;
@@ -111,7 +113,7 @@ furrow_status job_check_locations(char *const ids[], const Job__V1__Location *co
 static Job__V1__Job *successor(const Job__V1__Job *current, int64_t now_ns, furrow_arena *arena)
 {
     Job__V1__Job *next = furrow_arena_memdup(arena, current, sizeof *current);
-    if (next) next->updated_at = furrow_timestamp_new(now_ns, arena);
+    if (next) next->updated_at = furrow_timestamp_after(current->updated_at, now_ns, arena);
     return next && next->updated_at ? next : NULL;
 }
 
@@ -123,7 +125,8 @@ furrow_status job_open(const Job__V1__Job *current, const Job__V1__OpenJobReques
     Job__V1__Job *job = successor(&fresh, now_ns, arena);
     if (!job || !(job->id = furrow_arena_strdup(arena, id))) return no_memory(err);
     job->code = request->code;
-    job->name = request->name;
+    job->name = furrow_unicode_nfc(request->name, arena);
+    if (!job->name) return no_memory(err);
     job->kind = request->kind;
     job->pay = request->pay;
     job->status = JOB__V1__JOB_STATUS__JOB_STATUS_OPEN;

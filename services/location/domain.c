@@ -4,6 +4,7 @@
 #include "runtime/input.h"
 #include "runtime/timestamp.h"
 #include "wire/subject.h"
+#include "wire/unicode.h"
 
 #include <math.h>
 #include <string.h>
@@ -68,9 +69,12 @@ furrow_status location_check_create(const Location__V1__CreateLocationRequest *r
     furrow_status status = FURROW_OK;
     if (request->id[0]) status = furrow_subject_check_id(request->id, strlen(request->id), "id", err);
     if (status == FURROW_OK) status = check_place(request->kind, request->parent_id, request->time_zone, err);
-    return status == FURROW_OK ? check_description(request->name, request->crop, request->variety, request->area_ha,
-                                                   request->centroid, err)
-                               : status;
+    if (status == FURROW_OK)
+        status =
+            check_description(request->name, request->crop, request->variety, request->area_ha, request->centroid, err);
+    if (status == FURROW_OK) status = furrow_input_name("name", request->name, err);
+    if (status == FURROW_OK) status = furrow_input_name("crop", request->crop, err);
+    return status == FURROW_OK ? furrow_input_name("variety", request->variety, err) : status;
 }
 
 static furrow_status check_ranch_id(const Location__V1__Location *location, furrow_error *err)
@@ -115,7 +119,7 @@ furrow_status location_check_parent(Location__V1__LocationKind kind, const char 
 static Location__V1__Location *successor(const Location__V1__Location *current, int64_t now_ns, furrow_arena *arena)
 {
     Location__V1__Location *next = furrow_arena_memdup(arena, current, sizeof *current);
-    if (next) next->updated_at = furrow_timestamp_new(now_ns, arena);
+    if (next) next->updated_at = furrow_timestamp_after(current->updated_at, now_ns, arena);
     return next && next->updated_at ? next : NULL;
 }
 
@@ -128,12 +132,13 @@ furrow_status location_create(const Location__V1__Location *current, const Locat
     Location__V1__Location *made = successor(&fresh, now_ns, arena);
     if (!made || !(made->id = furrow_arena_strdup(arena, id))) return no_memory(err);
     made->kind = request->kind;
-    made->name = request->name;
+    made->name = furrow_unicode_nfc(request->name, arena);
     made->parent_id = request->parent_id;
     made->ranch_id = parent ? parent->ranch_id : made->id;
     made->status = OPEN;
-    made->crop = request->crop;
-    made->variety = request->variety;
+    made->crop = furrow_unicode_nfc(request->crop, arena);
+    made->variety = furrow_unicode_nfc(request->variety, arena);
+    if (!made->name || !made->crop || !made->variety) return no_memory(err);
     made->area_ha = request->area_ha;
     made->centroid = request->centroid;
     made->time_zone = request->time_zone;

@@ -2,9 +2,14 @@
  * Clock strokes; see clock.h.
  *
  * Across the day boundary: a stroke that finds the day before still open first carries it over (the new day begins with
- * what runs, then the old one is closed at the boundary), so no time is lost; a clock-in only closes the old one. Days
- * that were left open earlier still are found by the index and closed likewise, by any stroke, also one that is refused
- * in the end. Each step is a write of its own that a repetition finds done.
+ * what runs, then the old one is closed at the boundary), so no time is lost; a clock-in only closes the old one, before
+ * it begins. Days that were left open earlier still are closed likewise (forgotten.h), by any stroke, also one that is
+ * refused in the end. Each step is a write of its own that a repetition finds done.
+ *
+ * Now, where the caller does not say when: the clocks of two processes differ, so what this one says may be before what
+ * another has written. A stroke is never before what it follows: the last moment of its day, the employment's end before
+ * a rehire, and a day that has begun by another's clock while ours still reads the one before. Near the boundary that
+ * may be another day than the clock says, which is then looked at instead.
  *
  * A termination closes days by a reaction (ending.c), which may come after a rehire and after the strokes that follow
  * it. Whatever a stroke reads tells as much as the reaction will know: what the end should have closed is closed here.
@@ -12,9 +17,13 @@
 #include "timesheet/clock.h"
 
 #include "base/clock.h"
+#include "runtime/timestamp.h"
+#include "timesheet/forgotten.h"
 #include "timesheet/v1/timesheet.furrow.h"
 
-#define OPEN_MAX 8 /* older open days that one stroke closes */
+#define OPEN_MAX 8                                          /* open days that one look finds */
+#define LOOKS    4                                          /* until the day is found that now belongs to */
+#define NEAR_NS  ((int64_t)3600 * (int64_t)FURROW_NS_PER_S) /* a boundary: about how far clocks may be apart */
 
 clock_settings clock_config;
 
@@ -24,19 +33,16 @@ typedef struct stroke_context {
     const clock_request *request;
     furrow_service *service;
     workday_stroke stroke;
-    char day_id[FURROW_ID_MAX + 1], before_id[FURROW_ID_MAX + 1];
+    char day_id[FURROW_ID_MAX + 1], before_id[FURROW_ID_MAX + 1], after_id[FURROW_ID_MAX + 1];
     workday_window before_window;
-    furrow_record_read reads[READS];
+    furrow_record_read reads[READS + 1]; /* the day after is the last, where it is looked at */
     size_t read_count;
     furrow_record_ids open; /* all open days of the employee */
-    bool decided;           /* a further decision must read the facts anew */
+    furrow_state day, before;
+    bool decided; /* on these facts; a further decision must read them anew */
+    bool stale;   /* days were written since the look */
+    bool moved;   /* what was decided on belongs to another day: look at that */
 } stroke_context;
-
-/* A day of before that is to be closed. */
-typedef struct closing {
-    const stroke_context *stroke;
-    workday_window window;
-} closing;
 
 static furrow_entity *days_of(furrow_service *service)
 {
@@ -50,15 +56,15 @@ void clock_answer(const furrow_state *state, Timesheet__V1__DayState *response)
     response->version = (int64_t)state->version;
 }
 
-/* Nearly all strokes are of the last two days, and a zone's rules cost more than the rest of a stroke: their windows are
+/* Nearly all strokes are of the last days, and a zone's rules cost more than the rest of a stroke: their windows are
  * kept. (Windows do not overlap; zone and hour are settings.) */
 workday_window clock_window_at(int64_t at_ns)
 {
-    static workday_window kept[2];
+    static workday_window kept[4];
     static unsigned newest;
-    for (unsigned i = 0; i < 2; i++)
+    for (unsigned i = 0; i < 4; i++)
         if (at_ns >= kept[i].start_ns && at_ns < kept[i].end_ns) return kept[i];
-    newest = !newest;
+    newest = (newest + 1) % 4;
     kept[newest] = workday_window_at(at_ns, (int)clock_config.day_start_hour);
     return kept[newest];
 }
@@ -92,27 +98,42 @@ static furrow_status prepare(stroke_context *context, const clock_request *reque
                                .kind = request->kind,
                                .now_ns = furrow_clock_wall_ns()};
     furrow_status status = check_ids(request, err);
-    if (status == FURROW_OK) status = workday_check_at(request->at, stroke->now_ns, &stroke->at_ns, err);
-    if (status != FURROW_OK) return status;
+    return status == FURROW_OK ? workday_check_at(request->at, stroke->now_ns, &stroke->at_ns, err) : status;
+}
+
+/* Does the moment of the stroke lie so near to an end of its day that by another's clock it may be in the next? */
+static bool is_near_boundary(const stroke_context *context)
+{
+    const workday_stroke *stroke = &context->stroke;
+    return stroke->at_ns - stroke->window.start_ns < NEAR_NS || stroke->window.end_ns - stroke->at_ns < NEAR_NS;
+}
+
+/* What is to be read for a stroke at its moment. */
+static void plan_reads(stroke_context *context)
+{
+    workday_stroke *stroke = &context->stroke;
+    const clock_request *request = context->request;
+    furrow_table *own = furrow_entity_table(days_of(context->service));
     stroke->window = clock_window_at(stroke->at_ns);
     context->before_window = clock_window_at(stroke->window.start_ns - 1);
     workday_day_id(request->employee_id, &stroke->window, context->day_id);
     workday_day_id(request->employee_id, &context->before_window, context->before_id);
-    furrow_table *own = furrow_entity_table(days_of(context->service));
     context->reads[DAY] = (furrow_record_read){.table = own, .id = context->day_id};
     context->reads[BEFORE] = (furrow_record_read){.table = own, .id = context->before_id};
-    context->read_count = 2;
+    context->read_count = EMPLOYEE;
     context->open = (furrow_record_ids){
         .table = own, .index = "open_employee_id", .value = furrow_bytes_of(request->employee_id), .limit = OPEN_MAX};
-    if (!request->job_id) return FURROW_OK;
     const furrow_replica_contract *kept[] = {&timesheet_v1_employee_replica, &timesheet_v1_job_replica,
                                              &timesheet_v1_location_replica};
     const char *ids[] = {request->employee_id, request->job_id, request->location_id};
-    for (size_t i = 0; i < 3; i++)
-        context->reads[EMPLOYEE + i] = (furrow_record_read){
+    for (size_t i = 0; request->job_id && i < 3; i++)
+        context->reads[context->read_count++] = (furrow_record_read){
             .table = furrow_replica_table(furrow_service_replica(context->service, kept[i])), .id = ids[i]};
-    context->read_count = READS;
-    return FURROW_OK;
+    context->after_id[0] = '\0';
+    if (request->at || stroke->window.end_ns - stroke->at_ns >= NEAR_NS) return;
+    workday_window after = clock_window_at(stroke->window.end_ns);
+    workday_day_id(request->employee_id, &after, context->after_id);
+    context->reads[context->read_count++] = (furrow_record_read){.table = own, .id = context->after_id};
 }
 
 static furrow_status read_all(stroke_context *context, furrow_arena *arena, furrow_error *err)
@@ -129,24 +150,63 @@ static furrow_status unpack_kept(const stroke_context *context, size_t which, co
                                  out, err);
 }
 
-static furrow_status check_facts(stroke_context *context, furrow_arena *arena, const Timesheet__V1__Employee **known,
-                                 furrow_error *err)
+static furrow_status check_facts(const stroke_context *context, const Timesheet__V1__Employee *known,
+                                 furrow_arena *arena, furrow_error *err)
 {
     const clock_request *request = context->request;
-    ProtobufCMessage *employee, *job, *location;
-    furrow_status status = unpack_kept(context, EMPLOYEE, &timesheet_v1_employee_replica, arena, &employee, err);
-    if (status == FURROW_OK) status = unpack_kept(context, JOB, &timesheet_v1_job_replica, arena, &job, err);
+    ProtobufCMessage *job, *location;
+    furrow_status status = unpack_kept(context, JOB, &timesheet_v1_job_replica, arena, &job, err);
     if (status == FURROW_OK)
         status = unpack_kept(context, LOCATION, &timesheet_v1_location_replica, arena, &location, err);
     if (status != FURROW_OK) return status;
-    *known = (const Timesheet__V1__Employee *)employee;
-    status = workday_check_facts(request->employee_id, *known, request->job_id, (Timesheet__V1__Job *)job,
-                                 request->location_id, (Timesheet__V1__Location *)location, err);
-    return status == FURROW_OK ? workday_check_begin(*known, context->stroke.at_ns, err) : status;
+    return workday_check_facts(request->employee_id, known, request->job_id, (Timesheet__V1__Job *)job,
+                               request->location_id, (Timesheet__V1__Location *)location, err);
 }
 
-/* A second decision means that somebody wrote the day meanwhile, perhaps a termination: the facts are read again with
- * it. */
+/* *out NULL: nothing is kept of the employee, or the stroke does not ask. */
+static furrow_status read_employee(const stroke_context *context, furrow_arena *arena,
+                                   const Timesheet__V1__Employee **out, furrow_error *err)
+{
+    ProtobufCMessage *employee = NULL;
+    furrow_status status = FURROW_OK;
+    if (context->request->job_id)
+        status = unpack_kept(context, EMPLOYEE, &timesheet_v1_employee_replica, arena, &employee, err);
+    if (status == FURROW_OK) *out = (const Timesheet__V1__Employee *)employee;
+    return status;
+}
+
+/* An open day after the one of the stroke: there is no beginning before it any more. */
+static const char *open_day_after(const stroke_context *context)
+{
+    const char *newest = context->open.count > 0 ? context->open.ids[context->open.count - 1] : "";
+    return strcmp(newest, context->day_id) > 0 ? newest : NULL;
+}
+
+/* Now is not before what the stroke follows: see above. */
+static void follow(stroke_context *context, const Timesheet__V1__WorkDay *day, const Timesheet__V1__Employee *employee)
+{
+    workday_stroke *stroke = &context->stroke;
+    int64_t ended_ns = employee ? furrow_timestamp_ns(employee->ended_at) : 0;
+    if (context->request->at) return;
+    stroke->at_ns = workday_now_after(day, stroke->at_ns);
+    if (stroke->at_ns < ended_ns) stroke->at_ns = ended_ns;
+    if (stroke->now_ns < stroke->at_ns) stroke->now_ns = stroke->at_ns;
+}
+
+static furrow_status check_moment(stroke_context *context, furrow_error *err)
+{
+    const clock_request *request = context->request;
+    const char *after = open_day_after(context);
+    context->moved = !request->at && context->stroke.at_ns >= context->stroke.window.end_ns;
+    if (context->moved) return furrow_fail(err, FURROW_ABORTED, "day %s has ended meanwhile", context->day_id);
+    if (!after || request->rule != workday_clock_in) return FURROW_OK;
+    return furrow_fail(err, FURROW_FAILED_PRECONDITION,
+                       "%s is clocked in already, on the later day %s; report what was before once that is closed",
+                       request->employee_id, after);
+}
+
+/* The facts were read with a state of the day. On another one, which somebody wrote since, perhaps a termination, they are
+ * read again: when it is decided once more, and when the first decision had to wait behind another. */
 static furrow_status decide_stroke(void *arg, const furrow_state *current, furrow_arena *arena, furrow_decision *out,
                                    furrow_error *err)
 {
@@ -156,9 +216,17 @@ static furrow_status decide_stroke(void *arg, const furrow_state *current, furro
     const Timesheet__V1__Employee *employee = NULL;
     Timesheet__V1__WorkDay *next, *ended;
     int64_t ended_ns;
-    furrow_status status = context->decided ? read_all(context, arena, err) : FURROW_OK;
+    bool old = context->decided || current->version != context->day.version;
+    furrow_status status = old ? read_all(context, arena, err) : FURROW_OK;
     context->decided = true;
-    if (status == FURROW_OK && context->request->job_id) status = check_facts(context, arena, &employee, err);
+    if (status == FURROW_OK) status = read_employee(context, arena, &employee, err);
+    if (status != FURROW_OK) return status;
+    follow(context, day, employee);
+    status = check_moment(context, err);
+    if (status == FURROW_OK && context->request->job_id) {
+        status = check_facts(context, employee, arena, err);
+        if (status == FURROW_OK) status = workday_check_begin(employee, stroke->at_ns, err);
+    }
     if (status != FURROW_OK) return status;
     if (employee && workday_is_over(day, employee, stroke->now_ns, &ended_ns)) {
         status = workday_end(day, &stroke->window, ended_ns, stroke->now_ns, arena, &ended, err);
@@ -166,24 +234,6 @@ static furrow_status decide_stroke(void *arg, const furrow_state *current, furro
     }
     if (status == FURROW_OK) status = context->request->rule(day, stroke, arena, &next, err);
     if (status == FURROW_OK) *out = (furrow_decision){.next = &next->base, .event = context->request->event};
-    return status;
-}
-
-/* At its boundary, or when the employment ended, if that is known here and was before. */
-static furrow_status decide_closing(void *arg, const furrow_state *current, furrow_arena *arena, furrow_decision *out,
-                                    furrow_error *err)
-{
-    const closing *old = arg;
-    Timesheet__V1__WorkDay *next;
-    ProtobufCMessage *employee = NULL;
-    int64_t now_ns = old->stroke->stroke.now_ns, ended_ns = old->window.end_ns;
-    if (!workday_is_open(day_of(current))) return FURROW_OK;
-    if (old->stroke->request->job_id &&
-        unpack_kept(old->stroke, EMPLOYEE, &timesheet_v1_employee_replica, arena, &employee, NULL) == FURROW_OK &&
-        employee)
-        (void)workday_is_over(day_of(current), (const Timesheet__V1__Employee *)employee, now_ns, &ended_ns);
-    furrow_status status = workday_end(day_of(current), &old->window, ended_ns, now_ns, arena, &next, err);
-    if (status == FURROW_OK) *out = (furrow_decision){.next = &next->base, .event = "closed"};
     return status;
 }
 
@@ -201,73 +251,147 @@ static furrow_status decide_carry_over(void *arg, const furrow_state *current, f
     return status;
 }
 
-/* A write beside the command's own: without its key, within its time. */
-static furrow_status side_write(const stroke_context *context, const char *id, furrow_decide_fn *decide, void *arg,
-                                furrow_arena *arena, furrow_error *err)
+/* The new day begins with what runs in the one before, which then ends. A write beside the command's own: without its
+ * key, within its time. */
+static furrow_status carry_over(stroke_context *context, const forgotten *old, furrow_arena *arena, furrow_error *err)
 {
     furrow_command command = furrow_service_command(CLOCK_SIDE_WRITE_MS);
-    furrow_write write = {.id = id, .command = &command, .decide = decide, .arg = arg};
+    furrow_write write = {.id = context->day_id, .command = &command, .decide = decide_carry_over, .arg = context};
     furrow_written written;
-    return furrow_entity_write(days_of(context->service), &write, arena, &written, err);
-}
-
-/* What cannot be closed now the next stroke finds again. */
-static void close_day(const stroke_context *context, const char *id, const workday_window *window, furrow_arena *arena)
-{
-    furrow_error later;
-    closing old = {.stroke = context, .window = *window};
-    (void)!side_write(context, id, decide_closing, &old, arena, &later);
-}
-
-/* Days left open earlier than the one before. */
-static void close_older_days(const stroke_context *context, furrow_arena *arena)
-{
-    for (size_t i = 0; i < context->open.count; i++) {
-        workday_window window;
-        const char *id = context->open.ids[i];
-        if (strcmp(id, context->day_id) == 0 || strcmp(id, context->before_id) == 0) continue;
-        if (workday_window_of_id(id, (int)clock_config.day_start_hour, &window, NULL) != FURROW_OK) continue;
-        if (window.end_ns <= context->stroke.window.start_ns) close_day(context, id, &window, arena);
-    }
+    furrow_status status = furrow_entity_write(days_of(context->service), &write, arena, &written, err);
+    if (status != FURROW_OK) return status;
+    return forgotten_close_day(old, context->before_id, &context->before_window, arena, err);
 }
 
 /* A damaged day before keeps nobody from beginning a new one: it cannot be closed now, and says so to who reads it. */
-static furrow_status unpack_days(stroke_context *context, furrow_arena *arena, furrow_state *day, furrow_state *before,
-                                 furrow_error *err)
+static furrow_status unpack_days(stroke_context *context, furrow_arena *arena, furrow_error *err)
 {
     furrow_entity *entity = days_of(context->service);
-    furrow_status status = furrow_entity_unpack(entity, context->day_id, &context->reads[DAY].record, arena, day, err);
+    furrow_status status =
+        furrow_entity_unpack(entity, context->day_id, &context->reads[DAY].record, arena, &context->day, err);
     if (status != FURROW_OK) return status;
-    status = furrow_entity_unpack(entity, context->before_id, &context->reads[BEFORE].record, arena, before, err);
+    status =
+        furrow_entity_unpack(entity, context->before_id, &context->reads[BEFORE].record, arena, &context->before, err);
     if (status != FURROW_DATA_LOSS || context->request->rule != workday_clock_in) return status;
-    *before = (furrow_state){.message = NULL};
+    context->before = (furrow_state){.message = NULL};
+    return FURROW_OK;
+}
+
+/* By another's clock the next day may have begun: then now is in it. */
+static void follow_next_day(stroke_context *context, furrow_arena *arena)
+{
+    workday_window window;
+    furrow_state after;
+    const furrow_record_read *read = &context->reads[context->read_count - 1];
+    const char *open = open_day_after(context);
+    int64_t *at_ns = &context->stroke.at_ns;
+    if (open && workday_window_of_id(open, (int)clock_config.day_start_hour, &window, NULL) == FURROW_OK &&
+        window.start_ns > *at_ns)
+        *at_ns = window.start_ns;
+    if (context->after_id[0] && furrow_entity_unpack(days_of(context->service), context->after_id, &read->record, arena,
+                                                     &after, NULL) == FURROW_OK)
+        *at_ns = workday_now_after(day_of(&after), *at_ns);
+}
+
+/* Reads all there is to know; where now turns out to be in a later day, of that. */
+static furrow_status look(stroke_context *context, furrow_arena *arena, furrow_error *err)
+{
+    for (int i = 0; i < LOOKS; i++) {
+        plan_reads(context);
+        furrow_status status = read_all(context, arena, err);
+        if (status == FURROW_OK) status = unpack_days(context, arena, err);
+        if (status != FURROW_OK || context->request->at) return status;
+        follow(context, day_of(&context->day), NULL);
+        follow_next_day(context, arena);
+        if (context->stroke.at_ns < context->stroke.window.end_ns) return FURROW_OK;
+    }
+    return furrow_fail(err, FURROW_ABORTED, "the days of %s follow each other too fast; ask again",
+                       context->request->employee_id);
+}
+
+/* May the day before go on in the new one, or does a stroke that is refused leave it as it is? */
+static bool is_before_needed(const stroke_context *context, furrow_arena *arena)
+{
+    const Timesheet__V1__Employee *employee = NULL;
+    if (!workday_is_open(day_of(&context->before)) || context->day.message || open_day_after(context)) return false;
+    if (context->request->rule != workday_clock_in) return true;
+    return read_employee(context, arena, &employee, NULL) != FURROW_OK ||
+           check_facts(context, employee, arena, NULL) != FURROW_OK;
+}
+
+static forgotten forgotten_of(const stroke_context *context, int64_t until_ns)
+{
+    return (forgotten){.service = context->service,
+                       .employee_id = context->request->employee_id,
+                       .now_ns = context->stroke.now_ns,
+                       .until_ns = until_ns};
+}
+
+/* Whatever is open but the day of the stroke is closed first, but for what may go on in it. */
+static furrow_status close_forgotten(stroke_context *context, furrow_arena *arena, furrow_error *err)
+{
+    const furrow_record_ids *open = &context->open;
+    bool begins = context->request->rule == workday_clock_in, ends = context->request->rule == workday_clock_out;
+    if (open->count == 0 || (open->count == 1 && strcmp(open->ids[0], context->day_id) == 0)) return FURROW_OK;
+    bool needed = is_before_needed(context, arena);
+    forgotten old = forgotten_of(context, needed ? context->before_window.start_ns : context->stroke.window.start_ns);
+    if (ends || !open_day_after(context)) old.spared = context->day_id;
+    (void)!read_employee(context, arena, &old.employee, NULL);
+    context->stale = true;
+    furrow_status status = forgotten_close_listed(&old, open->ids, open->count, arena, err);
+    return status == FURROW_OK && needed && !begins ? carry_over(context, &old, arena, err) : status;
+}
+
+/* More open days than one look finds are of a time before this was looked after: all at once, then look again. */
+static furrow_status look_behind(stroke_context *context, furrow_arena *arena, furrow_error *err)
+{
+    furrow_status status = look(context, arena, err);
+    if (status != FURROW_OK || context->open.count < OPEN_MAX) return status;
+    forgotten old = forgotten_of(context, context->before_window.start_ns);
+    old.spared = context->day_id;
+    status = forgotten_close_all(&old, arena, err);
+    return status == FURROW_OK ? look(context, arena, err) : status;
+}
+
+/* Two who begin a day each, on either side of the boundary, do not see each other beforehand. */
+static furrow_status close_rivals(const stroke_context *context, furrow_arena *arena, furrow_error *err)
+{
+    const workday_stroke *stroke = &context->stroke;
+    bool late = stroke->now_ns >= stroke->window.end_ns, begins = context->request->rule == workday_clock_in;
+    if (!begins || !(late || is_near_boundary(context))) return FURROW_OK;
+    forgotten old = forgotten_of(context, context->before_window.start_ns);
+    return forgotten_close_all(&old, arena, err);
+}
+
+static furrow_status stroke_once(stroke_context *context, Timesheet__V1__DayState *response, furrow_error *err)
+{
+    furrow_call *call = context->request->call;
+    furrow_arena *arena = furrow_call_arena(call);
+    furrow_error later;
+    furrow_written written;
+    furrow_write write = {
+        .id = context->day_id, .command = furrow_call_command(call), .decide = decide_stroke, .arg = context};
+    context->decided = context->moved = context->stale = false;
+    furrow_status status = look_behind(context, arena, err);
+    if (status == FURROW_OK) status = close_forgotten(context, arena, err);
+    if (status != FURROW_OK) return status;
+    if (!context->stale) write.known = &context->day;
+    status = furrow_entity_write(days_of(context->service), &write, arena, &written, err);
+    if (status != FURROW_OK) return status;
+    (void)!close_rivals(context, arena, &later); /* the next stroke finds it again */
+    furrow_call_wrote(call, written.subject, written.state.version);
+    clock_answer(&written.state, response);
     return FURROW_OK;
 }
 
 furrow_status clock_stroke(const clock_request *request, Timesheet__V1__DayState *response, furrow_error *err)
 {
     stroke_context context;
-    furrow_state day, before;
-    furrow_written written;
-    furrow_arena *arena = furrow_call_arena(request->call);
     furrow_status status = prepare(&context, request, err);
-    if (status == FURROW_OK) status = read_all(&context, arena, err);
-    if (status == FURROW_OK) status = unpack_days(&context, arena, &day, &before, err);
     if (status != FURROW_OK) return status;
-    bool boundary = workday_is_open(day_of(&before));
-    bool carry = boundary && request->rule != workday_clock_in && !day.message;
-    close_older_days(&context, arena);
-    if (carry) status = side_write(&context, context.day_id, decide_carry_over, &context, arena, err);
-    if (status != FURROW_OK) return status;
-    furrow_write write = {.id = context.day_id,
-                          .command = furrow_call_command(request->call),
-                          .known = carry ? NULL : &day,
-                          .decide = decide_stroke,
-                          .arg = &context};
-    status = furrow_entity_write(days_of(context.service), &write, arena, &written, err);
-    if (status != FURROW_OK) return status;
-    if (boundary) close_day(&context, context.before_id, &context.before_window, arena);
-    furrow_call_wrote(request->call, written.subject, written.state.version);
-    clock_answer(&written.state, response);
-    return FURROW_OK;
+    for (int i = 0; i < LOOKS; i++) {
+        status = stroke_once(&context, response, err);
+        if (status != FURROW_ABORTED || !context.moved) return status;
+    }
+    return status;
 }

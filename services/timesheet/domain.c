@@ -8,7 +8,6 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #define OPEN   TIMESHEET__V1__DAY_STATUS__DAY_STATUS_OPEN
 #define CLOSED TIMESHEET__V1__DAY_STATUS__DAY_STATUS_CLOSED
@@ -20,63 +19,6 @@
 static furrow_status no_memory(furrow_error *err)
 {
     return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "the request needs more memory than it may use");
-}
-
-static workday_window window_of_date(struct tm day, int day_start_hour)
-{
-    workday_window window;
-    struct tm edge = {.tm_year = day.tm_year,
-                      .tm_mon = day.tm_mon,
-                      .tm_mday = day.tm_mday,
-                      .tm_hour = day_start_hour,
-                      .tm_isdst = -1};
-    window.start_ns = (int64_t)mktime(&edge) * NS;
-    strftime(window.date, sizeof window.date, "%Y-%m-%d", &edge);
-    edge = (struct tm){.tm_year = day.tm_year,
-                       .tm_mon = day.tm_mon,
-                       .tm_mday = day.tm_mday + 1,
-                       .tm_hour = day_start_hour,
-                       .tm_isdst = -1};
-    window.end_ns = (int64_t)mktime(&edge) * NS;
-    return window;
-}
-
-workday_window workday_window_at(int64_t at_ns, int day_start_hour)
-{
-    time_t at = at_ns / NS;
-    struct tm local;
-    localtime_r(&at, &local);
-    workday_window window = window_of_date(local, day_start_hour);
-    if (at_ns >= window.start_ns) return window;
-    local.tm_mday--;
-    return window_of_date(local, day_start_hour);
-}
-
-void workday_day_id(const char *employee_id, const workday_window *window, char out[FURROW_ID_MAX + 1])
-{
-    const char *d = window->date;
-    size_t len = strnlen(employee_id, TIMESHEET_EMPLOYEE_ID_MAX);
-    memcpy(out, employee_id, len);
-    out[len] = '_';
-    memcpy(out + len + 1, d, 4);
-    memcpy(out + len + 5, d + 5, 2);
-    memcpy(out + len + 7, d + 8, 3); /* with its NUL */
-}
-
-furrow_status workday_window_of_id(const char *day_id, int day_start_hour, workday_window *out, furrow_error *err)
-{
-    furrow_status status = furrow_subject_check_id(day_id, strlen(day_id), "id", err);
-    if (status != FURROW_OK) return status;
-    const char *mark = strrchr(day_id, '_');
-    struct tm day = {0};
-    char date[11] = "";
-    if (mark && mark > day_id && strlen(mark) == 9 && strspn(mark + 1, "0123456789") == 8)
-        snprintf(date, sizeof date, "%.4s-%.2s-%.2s", mark + 1, mark + 5, mark + 7);
-    if (furrow_input_date("id", date, NULL) != FURROW_OK || !strptime(date, "%Y-%m-%d", &day) ||
-        day.tm_year + 1900 > TIMESHEET_YEAR_MAX)
-        return furrow_fail_field(err, "id", "\"%.64s\" is no day; days are <employee id>_<yyyymmdd>", day_id);
-    *out = window_of_date(day, day_start_hour);
-    return FURROW_OK;
 }
 
 furrow_status workday_check_at(const Google__Protobuf__Timestamp *at, int64_t now_ns, int64_t *at_ns, furrow_error *err)
@@ -126,6 +68,16 @@ bool workday_is_open(const Timesheet__V1__WorkDay *day)
     return day && day->status == OPEN;
 }
 
+int64_t workday_now_after(const Timesheet__V1__WorkDay *day, int64_t now_ns)
+{
+    if (!day || day->n_entries == 0) return now_ns;
+    const Timesheet__V1__Entry *last = day->entries[day->n_entries - 1];
+    int64_t last_ns = furrow_timestamp_ns(last->end ? last->end : last->start);
+    int64_t written_ns = furrow_timestamp_ns(day->updated_at);
+    int64_t known_ns = (written_ns > now_ns ? written_ns : now_ns) + TIMESHEET_FUTURE_S * NS;
+    return last_ns > now_ns && last_ns <= known_ns ? last_ns : now_ns;
+}
+
 static Timesheet__V1__Entry *running(const Timesheet__V1__WorkDay *day)
 {
     return workday_is_open(day) && day->n_entries > 0 ? day->entries[day->n_entries - 1] : NULL;
@@ -144,7 +96,7 @@ static Timesheet__V1__WorkDay *successor(const Timesheet__V1__WorkDay *current, 
         next->date = furrow_arena_strdup(arena, date);
     }
     next->entries = furrow_arena_alloc(arena, (next->n_entries + 1) * sizeof(*next->entries));
-    next->updated_at = furrow_timestamp_new(now_ns, arena);
+    next->updated_at = furrow_timestamp_after(current ? current->updated_at : NULL, now_ns, arena);
     if (!next->id || !next->employee_id || !next->date || !next->entries || !next->updated_at) return NULL;
     if (current && current->n_entries > 0)
         memcpy(next->entries, current->entries, current->n_entries * sizeof(*next->entries));
@@ -293,11 +245,12 @@ furrow_status workday_close(const Timesheet__V1__WorkDay *current, const workday
     return status;
 }
 
-/* When what runs was clocked in: breaks and switches of jobs follow each other without a gap. */
-static int64_t clocked_in_ns(const Timesheet__V1__WorkDay *day)
+/* When what runs was clocked in: breaks and switches of jobs follow each other without a gap. So does, at the moment at
+ * which the employment ended, the clock-in of a rehire by a clock that is behind; but that is one. */
+static int64_t clocked_in_ns(const Timesheet__V1__WorkDay *day, int64_t ended_ns)
 {
     size_t first = day->n_entries - 1;
-    while (first > 0 &&
+    while (first > 0 && furrow_timestamp_ns(day->entries[first]->start) != ended_ns &&
            furrow_timestamp_ns(day->entries[first]->start) == furrow_timestamp_ns(day->entries[first - 1]->end))
         first--;
     return furrow_timestamp_ns(day->entries[first]->start);
@@ -308,7 +261,7 @@ bool workday_is_over(const Timesheet__V1__WorkDay *day, const Timesheet__V1__Emp
 {
     bool employed = employee && employee->status == EMPLOYEE__V1__EMPLOYMENT_STATUS__EMPLOYMENT_STATUS_ACTIVE;
     int64_t last_ns = employee ? furrow_timestamp_ns(employee->ended_at) : 0;
-    if (!running(day) || (employed && clocked_in_ns(day) >= last_ns)) return false;
+    if (!running(day) || (employed && clocked_in_ns(day, last_ns) >= last_ns)) return false;
     *ended_ns = last_ns ? last_ns : now_ns;
     return true;
 }
@@ -317,6 +270,7 @@ furrow_status workday_end(const Timesheet__V1__WorkDay *current, const workday_w
                           int64_t now_ns, furrow_arena *arena, Timesheet__V1__WorkDay **next, furrow_error *err)
 {
     const char *by = ended_ns < window->end_ns ? "termination" : "boundary";
+    if (ended_ns < window->end_ns && now_ns < ended_ns) now_ns = ended_ns; /* the owner's clock is ahead of ours */
     return workday_close(current, window, ended_ns, now_ns, by, arena, next, err);
 }
 
@@ -393,8 +347,9 @@ static furrow_status check_entry(const Timesheet__V1__Entry *entry, size_t index
                                : status;
 }
 
+/* At the moment of @day's, which is after all that was done to it. */
 static furrow_status add_correction(Timesheet__V1__WorkDay *day, const Timesheet__V1__CorrectDayRequest *request,
-                                    int64_t now_ns, furrow_arena *arena, furrow_error *err)
+                                    furrow_arena *arena, furrow_error *err)
 {
     if (day->n_corrections >= TIMESHEET_CORRECTIONS_MAX)
         return furrow_fail(err, FURROW_FAILED_PRECONDITION, "%s was corrected %d times already, the most there can be",
@@ -403,10 +358,9 @@ static furrow_status add_correction(Timesheet__V1__WorkDay *day, const Timesheet
     Timesheet__V1__Correction *correction = furrow_arena_alloc(arena, sizeof *correction);
     if (!all || !correction) return no_memory(err);
     timesheet__v1__correction__init(correction);
-    correction->at = furrow_timestamp_new(now_ns, arena);
+    correction->at = day->updated_at;
     correction->by = request->by;
     correction->reason = request->reason;
-    if (!correction->at) return no_memory(err);
     if (day->n_corrections > 0) memcpy(all, day->corrections, day->n_corrections * sizeof(*all));
     all[day->n_corrections++] = correction;
     day->corrections = all;
@@ -428,7 +382,7 @@ furrow_status workday_correct(const Timesheet__V1__WorkDay *current, const Times
     if (status != FURROW_OK) return status;
     Timesheet__V1__WorkDay *day = successor(current, current->id, current->employee_id, current->date, now_ns, arena);
     status = day ? set_open(day, false, "correction", arena, err) : no_memory(err);
-    if (status == FURROW_OK) status = add_correction(day, request, now_ns, arena, err);
+    if (status == FURROW_OK) status = add_correction(day, request, arena, err);
     if (status != FURROW_OK) return status;
     day->entries = request->entries;
     day->n_entries = request->n_entries;

@@ -1,5 +1,5 @@
 /**
- * The rules of working time. Pure: no NATS, no Redis, no clock; the time zone is the process's TZ.
+ * The rules of working time. Pure: no NATS, no Redis, no clock. Where days begin and end: window.h.
  *
  * A WorkDay is one employee's day from the farm's day boundary to the next (its window). Invariants of every state:
  *   - entries are in order, none overlaps another, all lie within the window;
@@ -11,7 +11,7 @@
 #define FURROW_TIMESHEET_DOMAIN_H
 
 #include "base/arena.h"
-#include "base/id.h"
+#include "timesheet/window.h"
 
 #include "timesheet/v1/timesheet.pb-c.h"
 
@@ -19,25 +19,8 @@
 
 #define TIMESHEET_ENTRIES_MAX     96
 #define TIMESHEET_CORRECTIONS_MAX 32
-#define TIMESHEET_EMPLOYEE_ID_MAX 48
-#define TIMESHEET_YEAR_MAX        2261        /* the last whole one of 64 bits of nanoseconds */
 #define TIMESHEET_PAST_S          (36 * 3600) /* how late a clock may report */
 #define TIMESHEET_FUTURE_S        (5 * 60)    /* how far a clock may be ahead */
-
-typedef struct workday_window {
-    char date[11]; /* "2026-11-23" */
-    int64_t start_ns, end_ns;
-} workday_window;
-
-/* The day that @at_ns belongs to, when days begin at @day_start_hour local time. */
-workday_window workday_window_at(int64_t at_ns, int day_start_hour);
-
-/* "<employee id>_<yyyymmdd>" */
-void workday_day_id(const char *employee_id, const workday_window *window, char out[FURROW_ID_MAX + 1]);
-
-/* The window of the day called @day_id; INVALID_ARGUMENT when it is no day's id. */
-furrow_status workday_window_of_id(const char *day_id, int day_start_hour, workday_window *out,
-                                   furrow_error *err) FURROW_MUST_USE;
 
 /* When it happened: @at or, if NULL, @now_ns. INVALID_ARGUMENT outside of what clocks may report. */
 furrow_status workday_check_at(const Google__Protobuf__Timestamp *at, int64_t now_ns, int64_t *at_ns,
@@ -66,6 +49,13 @@ typedef furrow_status workday_rule(const Timesheet__V1__WorkDay *current, const 
 workday_rule workday_clock_in, workday_switch_job, workday_start_break, workday_end_break, workday_clock_out;
 
 bool workday_is_open(const Timesheet__V1__WorkDay *day);
+
+/*
+ * Now, for who does something that follows @day (NULL: nothing) and has a clock that says @now_ns: not before the last
+ * moment in it. The clock of who wrote @day may be ahead of ours by any time, and a clock it believed by 5 minutes more.
+ * What is later still a correction foretold; it is no reason to go on from there.
+ */
+int64_t workday_now_after(const Timesheet__V1__WorkDay *day, int64_t now_ns);
 
 /* Closes an open day at @at_ns, at its running entry's start or the window's end at the nearest; @by says who did. */
 furrow_status workday_close(const Timesheet__V1__WorkDay *current, const workday_window *window, int64_t at_ns,

@@ -1,11 +1,15 @@
 /* One function per method. The strokes of a day are one procedure in clock.c; here are correction and reading. */
 #include "timesheet/clock.h"
+#include "timesheet/forgotten.h"
 #include "timesheet/v1/timesheet.furrow.h"
 #include "timesheet/v1/timesheet.server.h"
 
 #include "base/clock.h"
 #include "runtime/input.h"
 #include "runtime/listing.h"
+
+#include <stdio.h>
+#include <string.h>
 
 static furrow_entity *days(furrow_call *call)
 {
@@ -98,6 +102,21 @@ static furrow_status decide_correct(void *arg, const furrow_state *current, furr
     return status;
 }
 
+/* By every look at an employee's days, also this one. What may still be carried over today stays. */
+static furrow_status close_forgotten_beside(furrow_call *call, const char *day_id, furrow_error *err)
+{
+    char employee_id[FURROW_ID_MAX + 1];
+    int64_t now_ns = furrow_clock_wall_ns();
+    workday_window before = clock_window_at(clock_window_at(now_ns).start_ns - 1);
+    snprintf(employee_id, sizeof employee_id, "%.*s", (int)(strrchr(day_id, '_') - day_id), day_id);
+    forgotten old = {.service = furrow_service_of(call),
+                     .employee_id = employee_id,
+                     .now_ns = now_ns,
+                     .until_ns = before.start_ns,
+                     .spared = day_id};
+    return forgotten_close_all(&old, furrow_call_arena(call), err);
+}
+
 furrow_status timesheet_correct_day(furrow_call *call, const Timesheet__V1__CorrectDayRequest *request,
                                     Timesheet__V1__DayState *response, furrow_error *err)
 {
@@ -107,6 +126,7 @@ furrow_status timesheet_correct_day(furrow_call *call, const Timesheet__V1__Corr
     furrow_written written;
     furrow_status status = workday_window_of_id(request->id, (int)clock_config.day_start_hour, &context.window, err);
     if (status == FURROW_OK) status = furrow_input_range("version", request->version, 0, INT64_MAX, err);
+    if (status == FURROW_OK) status = close_forgotten_beside(call, request->id, err);
     if (status == FURROW_OK) status = furrow_entity_write(days(call), &write, furrow_call_arena(call), &written, err);
     if (status != FURROW_OK) return status;
     furrow_call_wrote(call, written.subject, written.state.version);

@@ -35,23 +35,6 @@ static bool is_day_id(const char *id, const char *employee_id, const char *date)
     return memcmp(d, date, 4) == 0 && memcmp(d + 4, date + 5, 2) == 0 && memcmp(d + 6, date + 8, 2) == 0;
 }
 
-static int number_in(const char *digits, size_t len)
-{
-    int number = 0;
-    for (size_t i = 0; i < len; i++) number = number * 10 + (digits[i] - '0');
-    return number;
-}
-
-/* Midnight of "2026-03-01" in UTC. Years begin in March, so that a leap day is their last. */
-static int64_t midnight_of(const char *date)
-{
-    int month = number_in(date + 5, 2), day = number_in(date + 8, 2);
-    int64_t year = number_in(date, 4) - (month <= 2);
-    int64_t day_of_year = (153 * (month > 2 ? month - 3 : month + 9) + 2) / 5 + day - 1;
-    int64_t days = year * 365 + year / 4 - year / 100 + year / 400 + day_of_year;
-    return (days - 719468) * 24 * HOUR; /* from 0000-03-01 to 1970 */
-}
-
 /* Its id says whose day it is and which, and date and employee_id say the same. */
 static furrow_status check_identity(const Timesheet__V1__WorkDay *day, span *within, furrow_error *err)
 {
@@ -63,9 +46,8 @@ static furrow_status check_identity(const Timesheet__V1__WorkDay *day, span *wit
     if (status != FURROW_OK) return status;
     if (!is_day_id(day->id, day->employee_id, d))
         return furrow_fail_field(err, "id", "is not that of its employee_id and date");
-    if (number_in(d, 4) > TIMESHEET_YEAR_MAX)
-        return furrow_fail_field(err, "date", "is after the year %d", TIMESHEET_YEAR_MAX);
-    int64_t midnight_s = midnight_of(d);
+    if (strcmp(d, TIMESHEET_DATE_MAX) > 0) return furrow_fail_field(err, "date", "is after " TIMESHEET_DATE_MAX);
+    int64_t midnight_s = workday_days_of(d) * 24 * HOUR; /* in UTC */
     *within = (span){(midnight_s + EARLIEST_S) * NS, (midnight_s + LATEST_S) * NS};
     return FURROW_OK;
 }

@@ -14,7 +14,7 @@ import urllib.request
 import chart
 from chart import check, component, pods
 from kubelet import Kubelet, free_port, running
-from mesh import SERVICES, die_with, eventually
+from mesh import SERVICES, die_with, eventually, pause
 
 
 def openssl(*words):
@@ -157,7 +157,7 @@ def check_lag(production):
 def check_one_of_two(production):
     """Two pods of a service: the probe is for one of them."""
     process = production.kubelet.processes[production.instance("timesheet", 1)]
-    process.send_signal(signal.SIGSTOP)
+    pause(process)
     check("of two pods, the one that hangs is dead", [production.probe("timesheet", "livenessProbe", replica)[0] for replica in (0, 1)] == [0, 1])
     process.send_signal(signal.SIGCONT)
 

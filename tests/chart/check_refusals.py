@@ -54,6 +54,7 @@ BY_THE_TEMPLATES = [
     ("production", ["--set", "nats.tls.keyKey="], ["nats.tls.keyKey is empty"]),
     ("production", ["--set", "defaults.autoscaling.enabled=true"], ["services.timesheet", "autoscaling.enabled and keda.enabled"]),
     ("production", ["--set", "keda.monitoringEndpoint="], ["keda.monitoringEndpoint is empty"]),
+    ("production", ["--set", "provision.waitSeconds=270"], ["provision.waitSeconds 270 is not less than provision.deadlineSeconds 270"]),
     ("production", ["--set", "services.employee.autoscaling.minReplicas=11"], ["services.employee.autoscaling", "minReplicas 11 is more than maxReplicas 10"]),
     ("trial", ["--set", "services.job.keda.enabled=true"], ["services.job.keda.streams is empty"]),
     ("production", ["--set", "services.timesheet.keda.streams.BIN.lagThreshold=5"], ["services.timesheet.keda.streams.BIN.account is empty"]),

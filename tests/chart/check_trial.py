@@ -14,7 +14,7 @@ import attack
 import chart
 from chart import check, component, containers, pods
 from kubelet import Kubelet, free_port, running
-from mesh import SERVICES, eventually
+from mesh import SERVICES, eventually, pause
 
 
 class Trial:
@@ -174,7 +174,7 @@ def check_liveness(trial):
     """A silent process is restarted; one that merely lacks NATS is not."""
     service = "job"
     process = trial.kubelet.processes[trial.instance(service)]
-    process.send_signal(signal.SIGSTOP)
+    pause(process)
     check("a process that hangs is dead to its probe", trial.probe(service, "livenessProbe")[0] == 1)
     check("but not to another's", trial.probe("employee", "livenessProbe")[0] == 0)
     process.send_signal(signal.SIGCONT)

@@ -1,5 +1,5 @@
-"""Passwords and keys of a trial are made once: an upgrade finds them in the cluster. The cluster here is an API server of a few lines, which knows
-Secrets and nothing else; helm's own `lookup` asks it.
+"""Passwords and keys of a trial are made once, and a service that gets an autoscaler has as many pods as before: an upgrade finds them in the cluster.
+The cluster here is an API server of a few lines, which knows Secrets and Deployments and nothing else; helm's own `lookup` asks it.
 """
 import http.server
 import json
@@ -13,11 +13,13 @@ from chart import NAMESPACE, RELEASE, check, find
 
 
 class Cluster(http.server.ThreadingHTTPServer):
-    """with Cluster(secrets) as cluster: cluster.kubeconfig …; `asked` has the names of Secrets that were asked for."""
+    """with Cluster(secrets, deployments) as cluster: cluster.kubeconfig …; `asked` has the names of all that was asked for."""
 
-    def __init__(self, secrets):
+    def __init__(self, secrets, deployments=()):
         super().__init__(("127.0.0.1", 0), Handler)
-        self.secrets, self.asked = secrets, set()
+        self.asked = set()
+        self.paths = {f"/api/v1/namespaces/{NAMESPACE}/secrets/": secrets,
+                      f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments/": {one["metadata"]["name"]: one for one in deployments}}
 
     def __enter__(self):
         threading.Thread(target=self.serve_forever, daemon=True).start()
@@ -39,16 +41,17 @@ def resources(kinds):
     return [{"name": f"{kind.lower()}s", "singularName": kind.lower(), "namespaced": True, "kind": kind, "verbs": ["get", "list"]} for kind in kinds]
 
 
-GROUPS = {"apps": ["Deployment", "StatefulSet"], "batch": ["Job"], "policy": ["PodDisruptionBudget"], "networking.k8s.io": ["NetworkPolicy"]}
+GROUPS = {"apps/v1": ["Deployment", "StatefulSet"], "batch/v1": ["Job"], "policy/v1": ["PodDisruptionBudget"], "networking.k8s.io/v1": ["NetworkPolicy"],
+          "autoscaling/v2": ["HorizontalPodAutoscaler"]}
 CORE = ["Secret", "ConfigMap", "Service", "Pod"]
 KNOWN = {
     "/version": {"major": "1", "minor": "37", "gitVersion": "v1.37.0"},
     "/api": {"kind": "APIVersions", "versions": ["v1"]},
     "/api/v1": {"kind": "APIResourceList", "groupVersion": "v1", "resources": resources(CORE)},
     "/apis": {"kind": "APIGroupList", "apiVersion": "v1", "groups": [
-        {"name": group, "versions": [{"groupVersion": f"{group}/v1", "version": "v1"}], "preferredVersion": {"groupVersion": f"{group}/v1", "version": "v1"}}
-        for group in GROUPS]},
-    **{f"/apis/{group}/v1": {"kind": "APIResourceList", "groupVersion": f"{group}/v1", "resources": resources(kinds)} for group, kinds in GROUPS.items()},
+        {"name": name, "versions": [{"groupVersion": f"{name}/{version}", "version": version}], "preferredVersion": {"groupVersion": f"{name}/{version}", "version": version}}
+        for name, version in (group.split("/") for group in GROUPS)]},
+    **{f"/apis/{group}": {"kind": "APIResourceList", "groupVersion": group, "resources": resources(kinds)} for group, kinds in GROUPS.items()},
 }
 MISSING = {"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "NotFound", "code": 404}
 
@@ -56,11 +59,11 @@ MISSING = {"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": 
 class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         path = self.path.split("?")[0].rstrip("/")
-        secrets = f"/api/v1/namespaces/{NAMESPACE}/secrets/"
         answer = KNOWN.get(path)
-        if path.startswith(secrets):
-            self.server.asked.add(path[len(secrets):])
-            answer = self.server.secrets.get(path[len(secrets):])
+        for folder, there in self.server.paths.items():
+            if path.startswith(folder):
+                self.server.asked.add(path[len(folder):])
+                answer = there.get(path[len(folder):])
         body = json.dumps(answer or MISSING).encode()
         self.send_response(200 if answer else 404)
         self.send_header("Content-Type", "application/json")
@@ -101,3 +104,12 @@ def main(tools, _build):
         old = first[names[0]]["data"]
         check("a new user gets a password, and the others keep theirs", {"harvest.nats", "harvest.log.nats", "harvest.redis"} <= more.keys() and
               all(more[key] == old[key] for key in old if key != "users.acl") and more["users.acl"] != old["users.acl"])
+    name, scaled = f"{RELEASE}-job", ["--set", "services.job.autoscaling.enabled=true"]
+    with Cluster({}) as empty:
+        before = find(render(helm, empty), "Deployment", name)
+        check("an autoscaler decides how many pods a new service has", "replicas" not in find(render(helm, empty, *scaled), "Deployment", name)["spec"])
+    for pods in 0, 5:
+        before["spec"]["replicas"] = pods
+        with Cluster({}, [installed(before)]) as cluster:
+            after = find(render(helm, cluster, *scaled), "Deployment", name)
+            check(f"turning autoscaling on keeps the number of pods, {pods}", after["spec"].get("replicas") == pods, after["spec"].get("replicas"))

@@ -1,61 +1,334 @@
 #!/usr/bin/env python3
-"""Wrong usage of the furrow tool: each command says what is wrong and how it is used, exits 2, and asks no server first.
+"""The furrow tool's table of commands, as its help shows it: help and version of each do nothing, wrong usage of each is told and exits 2, and
+--dry-run makes nothing. No server is anywhere, so none can be asked first.
 
     test_usage.py SERVICES      SERVICES: a build's programs
 """
+import json
 import os
+import pathlib
 import re
 import subprocess
 import sys
+import tempfile
 import unittest
 
-FURROW = os.path.join(sys.argv.pop(1), "cli", "furrow")
+FURROW = os.path.abspath(os.path.join(sys.argv.pop(1), "cli", "furrow"))
+NOWHERE = {"FURROW_NATS_URL": "nats://127.0.0.1:1", "FURROW_REDIS_URL": "unix:///nonexistent"}
+# Words that a command takes, so that the option alone is what is wrong.
+WORDS = {"FOLDER": "made", "SUBJECT": "a.b", "SERVICE": "job", "ENTITY": "Job", "ID": "J1", "MESSAGE": "job.v1.Job", "LETTER…": "job/1",
+         "FILE.csv…": "jobs.csv"}
 
 
-def furrow(*arguments):
-    """Where no server is."""
-    nowhere = {"FURROW_NATS_URL": "nats://127.0.0.1:1", "FURROW_REDIS_URL": "unix:///nonexistent"}
-    return subprocess.run([FURROW, *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                          env={**os.environ, **nowhere}, timeout=60)
+def furrow(*arguments, cwd=None, **more):
+    """Where no server is. What ASan says of task stacks is not the tool's."""
+    done = subprocess.run([FURROW, *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=cwd,
+                          env={**os.environ, **NOWHERE, **more}, timeout=60)
+    done.stderr = re.sub(r"^==\d+==WARNING: ASan doesn't fully support .*\n", "", done.stderr, flags=re.MULTILINE)
+    return done
 
 
 def commands():
-    """By the help: name and arguments of each."""
-    lines = [line.split(None, 2) for line in furrow("--help").stdout.splitlines() if line.startswith("  furrow ")]
-    return {words[1]: words[2] if len(words) > 2 else "" for words in lines}
+    """By the help: name ("deadletter list") and arguments of each."""
+    lines = [line[len("  furrow "):] for line in furrow("--help").stdout.splitlines() if line.startswith("  furrow ")]
+    found = [re.fullmatch(r"([a-z]+(?: [a-z]+)?)(?: (.*))?", line) for line in lines]
+    return {match[1]: match[2] or "" for match in found}
+
+
+def options(name):
+    """By the help of the command: each option, and whether it has a value."""
+    usage = furrow(*name.split(), "--help").stdout.splitlines()[0]
+    return dict(re.findall(r"\[(--?[A-Za-z-]+)(?: ([^]]+))?\]", usage))
+
+
+def words(arguments):
+    """The arguments that must be there."""
+    return [WORDS[word] for word in arguments.split(" | ")[0].split() if word in WORDS]
 
 
 class Usage(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = folder.name
+
+    def run_here(self, *arguments, **more):
+        return furrow(*arguments, cwd=self.folder, **more)
+
     def refused(self, *arguments, because):
-        done = furrow(*arguments)
+        done = self.run_here(*arguments)
         self.assertEqual((done.returncode, done.stdout), (2, ""), done)
         self.assertIn(because, done.stderr)
+        self.assertEqual(os.listdir(self.folder), [], arguments)
         return done.stderr
 
-    def test_every_command_refuses_options_that_it_does_not_have(self):
-        self.assertGreater(len(commands()), 6)
+    def told(self, *arguments):
+        done = self.run_here(*arguments)
+        self.assertEqual((done.returncode, done.stderr), (0, ""), done)
+        self.assertEqual(os.listdir(self.folder), [], arguments)
+        return done.stdout
+
+    def test_the_help_of_every_command_does_nothing(self):
+        self.assertGreater(len(commands()), 15)
         for name, arguments in commands().items():
             with self.subTest(name):
-                said = self.refused(name, "--nonsense", because=f"furrow: {name}: no option --nonsense")
-                self.assertIn(f"usage: furrow {name} {arguments}".strip(), said)
+                said = self.told(*name.split(), "--help")
+                self.assertIn(f"Usage: furrow {name} {arguments}".strip(), said)
+                for part in ["Exit code", "--version"] + list(options(name)):
+                    self.assertIn(part, said)
+                self.assertEqual(said, self.told(*name.split(), *words(arguments), "--help"))
+                self.assertEqual(said, self.told(*name.split(), "--nonsense", "--help", "x"))
+                self.assertEqual(said, self.told("help", *name.split()))
+
+    def test_the_version_of_every_command_does_nothing(self):
+        for name, arguments in {"": "", **commands()}.items():
+            with self.subTest(name):
+                self.assertRegex(self.told(*name.split(), *words(arguments), "--version"), r"^furrow \d+\.\d+\.\d+\n$")
+
+    def test_every_command_refuses_options_that_it_does_not_have(self):
+        for name, arguments in commands().items():
+            for option in "--nonsense", "-x", "--nonsense=1", "--hel":
+                with self.subTest(name, option=option):
+                    said = self.refused(*name.split(), *words(arguments), option, because=f"furrow: {name}: no option {option}")
+                    self.assertIn(f"usage: furrow {name} {arguments}".strip(), said)
 
     def test_every_command_refuses_more_arguments_than_it_takes(self):
         for name, arguments in commands().items():
-            if re.search(r"\w…", arguments):
+            if re.search(r"\w…", arguments) and name != "health":
                 continue  # any number of them
             with self.subTest(name):
-                self.refused(name, *["word"] * 9, because=f"furrow: {name}: too much: word")
+                self.refused(*name.split(), *["word"] * 90, because=f"furrow: {name}: too much: word")
 
-    def test_every_option_with_a_value_misses_it(self):
+    def test_every_command_misses_what_it_needs(self):
         for name, arguments in commands().items():
-            for option in set(re.findall(r"(--[a-z-]+) \w", arguments)):
+            if words(arguments) and not arguments.startswith("["):
+                with self.subTest(name):
+                    self.refused(*name.split(), because=f"furrow: {name}: something is missing")
+
+    def test_every_option_is_checked(self):
+        for name, arguments in commands().items():
+            for option, value in options(name).items():
                 with self.subTest(name, option=option):
-                    self.refused(name, option, because=f"furrow: {option} needs a value")
+                    before = [*name.split(), *words(arguments), option]
+                    if not value:
+                        self.refused(*before, option, because=f"given twice: {option}")
+                        if option.startswith("--"):
+                            self.refused(*before[:-1], f"{option}=1", because=f"takes no value: {option}=1")
+                        continue
+                    self.refused(*before, because=f"{option} needs a value")
+                    self.refused(*before, "--nonsense", because=f"{option} needs a value")
+                    if "|" in value:
+                        self.refused(*before, "nonsense", because=f'{option} is "nonsense": use {value.split("|")[0]}')
+                    if f"  {option} {value} " in self.told(*name.split(), "--help") and value in ("N", "MS", "SECONDS"):
+                        self.refused(*before, "1x", because=f'{option} is "1x": use a number from')
+
+    def test_a_dry_run_makes_nothing_and_is_json_where_it_says_so(self):
+        for words_ in ["keys", "made"], ["seed", "--out", "made"], ["rebuild", "timesheet", "Job"], ["restore", "job"]:
+            with self.subTest(words_[0]):
+                self.assertIn("would", self.told(*words_, "--dry-run"))
+                for line in self.told(*words_, "--dry-run", "--json").splitlines():
+                    json.loads(line)
+
+    def test_what_was_made_is_json(self):
+        for words_ in ["keys", "made"], ["seed", "--out", "made", "--people", "5"]:
+            with self.subTest(words_[0]):
+                lines = self.run_here(*words_, "--json").stdout.splitlines()
+                self.assertTrue(lines)
+                for line in lines:
+                    made = json.loads(line)
+                    self.assertTrue(os.path.exists(os.path.join(self.folder, made.get("made") or made["file"])), line)
+
+    def test_two_dashes_end_the_options(self):
+        self.run_here("keys", "--", "--help")
+        self.assertIn("operator.nk", os.listdir(os.path.join(self.folder, "--help")))
+
+    def test_an_output_that_cannot_be_written_is_a_failure(self):
+        with open("/dev/full", "w", encoding="ascii") as full:
+            done = subprocess.run([FURROW, "--help"], stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("could not be written", done.stderr)
 
     def test_unknown_commands_and_none(self):
         self.refused("frobnicate", because="no command frobnicate; try --help")
+        self.refused("frobnicate", "--help", because="no command frobnicate; try --help")
+        self.refused("deadletter", because="use list, show, replay, discard")
+        self.refused("deadletter", "frobnicate", because="frobnicate: use list, show, replay, discard")
         self.assertEqual(furrow().returncode, 2)
-        self.assertEqual(furrow("--help").returncode, 0)
+        self.assertEqual(self.told("--help"), self.told("help"))
+        self.assertIn("furrow deadletter discard", self.told("deadletter", "--help"))
+
+
+class Made(unittest.TestCase):
+    """What else comes from the table: completions and man pages."""
+
+    def complete(self, *words_):
+        script = ('source <("$0" completion bash); COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _furrow; printf "%s\\n" "${COMPREPLY[@]}"')
+        done = subprocess.run(["bash", "-c", script, FURROW, "furrow", *words_], stdout=subprocess.PIPE, text=True, check=True)
+        return done.stdout.split()
+
+    def test_bash_completes_every_command_and_option(self):
+        for name in commands():
+            with self.subTest(name):
+                self.assertIn(name.split()[-1], self.complete(*name.split()[:-1], ""))
+                self.assertEqual(set(self.complete(*name.split(), "-")), {*options(name), "--help", "--version"})
+                for option, value in options(name).items():
+                    if "|" in (value or ""):
+                        self.assertEqual(self.complete(*name.split(), option, ""), value.split("|"))
+        self.assertIn("timesheet", self.complete("restore", "t"))
+
+    def test_zsh_reads_its_completions(self):
+        made = furrow("completion", "zsh").stdout
+        for name in commands():
+            self.assertIn(f"'{name}')", made)
+        if subprocess.run(["sh", "-c", "command -v zsh"], stdout=subprocess.DEVNULL, check=False).returncode == 0:
+            subprocess.run(["zsh", "-n"], input=made, text=True, check=True)
+
+    def test_every_command_has_a_page(self):
+        with tempfile.TemporaryDirectory() as folder:
+            self.assertEqual(furrow("manual", folder).returncode, 0)
+            with open(os.path.join(folder, "furrow.1"), encoding="utf-8") as page:
+                tool = page.read()
+            for name in commands():
+                page_name = "furrow-" + name.replace(" ", "-")
+                self.assertIn(page_name.replace("-", "\\-"), tool)
+                with open(os.path.join(folder, page_name + ".1"), encoding="utf-8") as page:
+                    text = page.read()
+                for option in options(name):
+                    self.assertIn(".B " + option.replace("-", "\\-"), text)
+
+
+class Settings(unittest.TestCase):
+    """Of the environment what nobody knows, and what a service runs with."""
+
+    def service(self, **env):
+        """What job logs until it ends for a wrong setting, or, if there is none, says what it runs with."""
+        running = subprocess.Popen([os.path.join(os.path.dirname(os.path.dirname(FURROW)), "job")], stderr=subprocess.PIPE, text=True,
+                                   env={**os.environ, **NOWHERE, **env})
+        said = ""
+        for line in running.stderr:
+            said += line
+            if "FURROW_REACTIONS=" in line or "FURROW_REACTION_PATIENCE_S=" in line and "FURROW_REACTIONS=" in said:
+                break
+        running.kill()
+        running.wait()
+        running.stderr.close()
+        return said
+
+    def test_an_unknown_variable_is_named_with_the_nearest(self):
+        for wrong, right in [("NATSURL", "NATS_URL"), ("NATS_ULR", "NATS_URL"), ("LOGLEVEL", "LOG_LEVEL"), ("MAX_CALL", "MAX_CALLS"),
+                             ("REDIS_PASWORD_FILE", "REDIS_PASSWORD"), ("TIMEOUT", "TIMEOUT_MS"), ("SEAL_KEY", "SEAL_KEY_FILE")]:
+            with self.subTest(wrong):
+                done = furrow("seed", "--out", "x", "--dry-run", **{f"FURROW_{wrong}": "x"})
+                self.assertEqual((done.returncode, done.stderr.count("warning")), (0, 1), done)
+                self.assertIn(f"FURROW_{wrong} is no setting: did you mean FURROW_{right}?", done.stderr)
+                said = self.service(FURROW_MAX_TASKS="x", **{f"FURROW_{wrong}": "x"})
+                self.assertIn(f'level=warn service=job msg="unknown setting" name=FURROW_{wrong} meant=FURROW_{right}', said)
+        self.assertIn("did you mean FURROW_CONTRACTS?", furrow("seed", "--out", "x", "--dry-run", FURROW_CONTRACT="x").stderr)
+
+    def test_variables_of_other_programs_are_no_mistake(self):
+        """Those of this tree's own scripts and tests, of another service and of one's own, of Kubernetes: one environment may be for all."""
+        root = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
+        found = set()
+        for folder in "common", "config", "proto", "services", "tests":
+            for path in pathlib.Path(root, folder).rglob("*"):
+                text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+                found |= set(re.findall(r"(?:\$\{|getenv\(\"|environ[^A-Z]*)(FURROW_[A-Z_]+[A-Z])", text))
+        self.assertIn("FURROW_NATS_SERVER", found)
+        found |= {"FURROW_HARVEST_ROWS", "FURROW_WEATHER_URL", "FURROW_NATS_SERVICE_HOST", "FURROW_TIME_ZONE", "FURROW_DAY_START_HOUR"}
+        read = self.service(**{name: "" for name in found}, **{"FURROW_MAX_TASKS": "x"})
+        self.assertNotIn("warn", read)
+        self.assertIn('level=info service=job msg="not read here"', read)
+        self.assertIn("FURROW_HARVEST_ROWS", read)
+        self.assertEqual(furrow("seed", "--out", "x", "--dry-run", **{name: "" for name in found}, FURROW_X_PORT="tcp://a").stderr, "")
+
+    def test_settings_are_logged_without_secrets(self):
+        said = self.service(FURROW_NATS_USER="ana", FURROW_NATS_PASSWORD="geheim", FURROW_NATS_URL="nats://eve:geheim@127.0.0.1:1",
+                            FURROW_MAX_CALLS="77")
+        for part in "FURROW_MAX_CALLS=77", "FURROW_NATS_USER=ana", "FURROW_NATS_PASSWORD=(set)", "FURROW_NATS_URL=nats://127.0.0.1:1":
+            self.assertIn(part, said)
+        self.assertNotIn("geheim", said)
+        self.assertNotIn("geheim", self.service(FURROW_NATS_URL="eve:geheim@127.0.0.1:1"))
+
+
+class Server(unittest.TestCase):
+    """Where the tool looks for NATS, and as whom, as it says itself when none is there."""
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.config = folder.name
+        os.makedirs(os.path.join(self.config, "nats", "context"))
+        for name, more in ("one", {"nkey": "/keys/nobody.nk"}), ("two", {"user": "ana", "password": "geheim"}):
+            with open(os.path.join(self.config, "nats", "context", name + ".json"), "w", encoding="ascii") as file:
+                json.dump({"description": "", "url": f"nats://{name}.invalid:1", "creds": "", **more}, file)
+
+    def select(self, name):
+        with open(os.path.join(self.config, "nats", "context.txt"), "w", encoding="ascii") as file:
+            file.write(name)
+
+    def looks(self, **env):
+        clean = {name: value for name, value in os.environ.items() if not name.startswith(("NATS_", "FURROW_"))}
+        done = subprocess.run([FURROW, "health", "--probe", "ready", "--timeout", "50", "job"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                              text=True, check=False, env={**clean, "XDG_CONFIG_HOME": self.config, "FURROW_INSTANCE_ID": "i", **env})
+        self.assertEqual(done.returncode, 1)
+        self.assertNotIn("geheim", done.stdout)
+        return done.stdout
+
+    def test_the_first_that_says_it_counts(self):
+        self.assertIn("nats://127.0.0.1:4222 as nobody", self.looks(NATS_URL="nats://127.0.0.1:4222"))
+        self.assertIn("default", self.looks())
+        self.assertIn("nats://a.invalid:1 as nobody", self.looks(NATS_URL="nats://a.invalid:1"))
+        self.assertIn("nats://b.invalid:1", self.looks(NATS_URL="nats://a.invalid:1", FURROW_NATS_URL="nats://b.invalid:1"))
+        self.assertIn("nats://two.invalid:1 as ana, by the context NATS_CONTEXT", self.looks(NATS_CONTEXT="two"))
+        self.assertIn("nats://a.invalid:1 as ana", self.looks(NATS_CONTEXT="two", NATS_URL="nats://a.invalid:1"))
+        self.select("two\n")
+        self.assertIn("nats://two.invalid:1 as ana, by the selected context", self.looks())
+        self.assertIn("nats://a.invalid:1 as nobody", self.looks(NATS_URL="nats://a.invalid:1"))
+
+    def test_a_key_is_never_taken_to_the_selected_server(self):
+        self.select("two")
+        self.assertIn("127.0.0.1:4222 as eve", self.looks(FURROW_NATS_USER="eve", FURROW_NATS_PASSWORD="geheim"))
+        self.assertIn("127.0.0.1:4222 as eve", self.looks(NATS_USER="eve", NATS_PASSWORD="geheim"))
+
+    def test_certificates_are_named_by_what_named_them(self):
+        context = os.path.join(self.config, "nats", "context", "tls.json")
+        authority, none = os.path.join(self.config, "ca.pem"), os.path.join(self.config, "none.pem")
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=farm", "-days", "2",
+                        "-keyout", os.path.join(self.config, "ca.key"), "-out", authority], check=True, capture_output=True)
+        for members, env, says in [
+                ({"ca": none}, {}, f"ca in {context}: cannot read {none}"),
+                ({"cert": none}, {}, f"cert in {context} is set without FURROW_NATS_CA"),
+                ({"ca": authority, "cert": none}, {}, f"cert in {context} is set without key in {context}"),
+                ({"ca": authority, "cert": none, "key": none}, {}, f"cert in {context}: cannot read {none}"),
+                ({"ca": authority, "cert": authority, "key": none}, {}, f"key in {context}: cannot read {none}"),
+                ({"ca": none}, {"NATS_CA": authority, "NATS_CERT": none, "NATS_KEY": none}, f"NATS_CERT: cannot read {none}"),
+                ({"cert": none, "key": none}, {"FURROW_NATS_CA": none}, f"FURROW_NATS_CA: cannot read {none}"),
+                ({"cert": none, "key": none}, {"NATS_CA": none}, f": NATS_CA: cannot read {none}")]:
+            with self.subTest(says):
+                with open(context, "w", encoding="ascii") as file:
+                    json.dump({"url": "nats://tls.invalid:1", **members}, file)
+                self.assertIn(says, self.looks(NATS_CONTEXT="tls", **env))
+
+    def test_refusals_name_the_file_and_no_secret(self):
+        self.assertIn("/keys/nobody.nk", self.looks(NATS_CONTEXT="one"))
+        self.assertIn("/keys/none.creds", self.looks(NATS_CREDS="/keys/none.creds"))
+        for member in "token", "user_jwt", "user_seed", "nsc":
+            with open(os.path.join(self.config, "nats", "context", "token.json"), "w", encoding="ascii") as file:
+                json.dump({"url": "nats://token.invalid:1", member: "geheim"}, file)
+            self.assertIn(f"token.json signs in with its {member}", self.looks(NATS_CONTEXT="token"))
+        self.assertIn("No such file", self.looks(NATS_CONTEXT="three"))
+        self.assertIn("no name of a context", self.looks(NATS_CONTEXT="../two"))
+        self.assertIn("nats://a.invalid:1,nats://b.invalid:1 as", self.looks(NATS_URL="nats://ana:geheim@a.invalid:1,nats://b.invalid:1"))
+
+
+class Install(unittest.TestCase):
+    def test_what_cmake_installs_is_built_by_up(self):
+        root = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
+        with open(os.path.join(root, "config", "cmake", "FurrowInstall.cmake"), encoding="utf-8") as text:
+            installed = {name for names in re.findall(r"install\(TARGETS ([a-z_ -]+?) (?:ARCHIVE|RUNTIME)", text.read()) for name in names.split()}
+        with open(os.path.join(root, "config", "dev", "up"), encoding="utf-8") as text:
+            built = set(re.search(r"cmake --build --preset dev --target ([a-z_ ]+);", text.read())[1].split())
+        self.assertEqual(installed - built, {"protoc-gen-furrow"})  # which all contracts are built with
 
 
 if __name__ == "__main__":

@@ -1,5 +1,5 @@
 /*
- * What a marker may be read from: five fields of a hash and the build's own key, each text, nothing or something else.
+ * What a marker may be read from: seven fields of a hash and the build's own key, each text, nothing or something else.
  * Properties: a marker that is found has a build, which begins the key's value; every text ends within its place; what
  * is not found has no build; and numbers that are written as the functions write them are read back the same.
  */
@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FIELDS 5
+#define FIELDS 7
 
 /* Up to the next NUL, in memory of its own of that size, so that a byte too many is noticed. One that is empty, or
  * begins with a control character, is something else than text. */
@@ -75,6 +75,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (status == FURROW_OK) {
         FURROW_REQUIRE(memchr(marker.build, 0, sizeof marker.build) && memchr(marker.shape, 0, sizeof marker.shape));
         FURROW_REQUIRE(memchr(marker.run_id, 0, sizeof marker.run_id) && marker.epoch_ns >= 0);
+        FURROW_REQUIRE(memchr(marker.tally, 0, sizeof marker.tally));
         if (marker.found) {
             check_found(&marker, &build);
             check_again(&marker, &fields);

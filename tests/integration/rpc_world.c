@@ -6,14 +6,24 @@
 
 #include <stdio.h>
 
+static void copy_metadata(furrow_call *call, const char *name, char *out, size_t size)
+{
+    const char *value = furrow_call_metadata(call, name);
+    snprintf(out, size, "%s", value ? value : "");
+}
+
 static rpc_world *note(furrow_call *call)
 {
     rpc_world *world = furrow_call_user(call);
-    const char *metadata = furrow_call_metadata(call, "x-test");
+    const furrow_trace *trace = furrow_trace_current();
     world->runs++;
     world->deadline_ns = furrow_call_deadline(call);
     world->command = *furrow_call_command(call);
-    snprintf(world->metadata, sizeof world->metadata, "%s", metadata ? metadata : "");
+    copy_metadata(call, "x-test", world->metadata, sizeof world->metadata);
+    copy_metadata(call, "traceparent", world->traceparent, sizeof world->traceparent);
+    copy_metadata(call, "tracestate", world->tracestate, sizeof world->tracestate);
+    snprintf(world->trace, sizeof world->trace, "%s", trace ? trace->parent : "");
+    snprintf(world->state, sizeof world->state, "%s", trace ? trace->state : "");
     return world;
 }
 
@@ -27,7 +37,14 @@ static void pass_gate(rpc_world *world)
 furrow_status rpctest_echo(furrow_call *call, const Rpctest__V1__Sample *request, Rpctest__V1__Sample *response,
                            furrow_error *err)
 {
-    note(call);
+    rpc_world *world = note(call);
+    Rpctest__V1__CreateRequest create = RPCTEST__V1__CREATE_REQUEST__INIT;
+    Rpctest__V1__Created *created;
+    furrow_call_options options = {.deadline_ns = furrow_call_deadline(call)};
+    furrow_status status = FURROW_OK;
+    for (size_t i = 0; status == FURROW_OK && i < world->nested; i++)
+        status = rpctest_create_call(world->client, &create, &options, furrow_call_arena(call), &created, err);
+    if (status != FURROW_OK) return status;
     *response = *request; /* lent until the reply is sent, as all of the request is */
     return FURROW_OK;
 }

@@ -49,7 +49,10 @@ typedef struct rpc_world {
     bool kill_redis;      /* Create does so once it has taken effect */
     uint64_t deadline_ns; /* of the last call, as its handler saw it */
     furrow_command command;
-    char metadata[64]; /* x-test of the last call */
+    char metadata[64];                     /* x-test of the last call, */
+    char traceparent[64], tracestate[600]; /* and its trace as it came, */
+    char trace[64], state[600];            /* and as its task has it */
+    size_t nested;                         /* calls of Create that Echo is to make */
     bool not_ready;
 } rpc_world;
 

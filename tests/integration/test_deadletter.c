@@ -128,6 +128,8 @@ static void events(farm *f)
     EVENTUALLY(strstr(health(f, "timesheet"), "\"dead_letters\":1"));
     ck_assert(
         furrow_test_process_wait_for(f->services[FARM_TIMESHEET][0], "msg=\"dead letters wait\"", FARM_PATIENCE_MS));
+    says(RUN(f, "replay", "timesheet/1", "--dry-run"), 0, "timesheet/1 would be replayed\n");
+    says(RUN(f, "discard", "--all", "--dry-run"), 0, "2 would be settled, 0 failed\n");
     says(RUN(f, "replay", "timesheet/1"), 0, "timesheet/1 replayed: version ");
     says(RUN(f, "replay", "timesheet/1"), 0, "timesheet/1 gone already\n");
     EVENTUALLY(strstr(health(f, "timesheet"), "\"alarms\":[]"));
@@ -350,13 +352,13 @@ static void wrong_requests(farm *f)
 static void wrong_arguments(farm *f)
 {
     farm_start_all(f, 1);
-    says(RUN(f, "nonsense"), 2, "use list, show, replay or discard");
+    says(RUN(f, "nonsense"), 2, "use list, show, replay, discard");
     says(RUN(f, "list", "timesheet/1"), 2, "too much: timesheet/1");
     says(RUN(f, "list", "--services", "x"), 2, "no option --services");
     says(RUN(f, "list", "--service"), 2, "needs a value");
     says(RUN(f, "list", "--service", "nobody"), 2, "no contract here has a service nobody");
     says(RUN(f, "show"), 2, "usage: ");
-    says(RUN(f, "show", "--all"), 2, "name letters");
+    says(RUN(f, "show", "--all"), 2, "no option --all");
     says(RUN(f, "replay"), 2, "usage: ");
     says(RUN(f, "discard"), 2, "usage: ");
     says(RUN(f, "discard", "timesheet/1", "--all"), 2, "too much: timesheet/1");

@@ -3,6 +3,7 @@
  * happens when the ack does not come is in test_entity_faults.c.
  */
 #include "log_world.h"
+#include "wire/trace.h"
 
 static furrow_written written;
 static furrow_error err;
@@ -270,16 +271,26 @@ END_TEST
 static void event_headers(log_world *world)
 {
     furrow_command command = log_command();
-    snprintf(command.traceparent, sizeof command.traceparent,
-             "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01");
+    furrow_trace trace = {.parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+                          .state = "foo=a b,bar=2",
+                          .ce_state = "foo=a%20b,bar=2"};
+    furrow_task_set_trace(&trace);
     log_must(log_set(world->counters, world->arena, "c1", 1, &command, &written, &err), &err);
+    furrow_task_set_trace(NULL);
     furrow_js_stored stored = log_stored(world, "c1");
     const char *id = furrow_js_stored_header(&stored, "ce-id", world->arena);
     const char *when = furrow_js_stored_header(&stored, "ce-time", world->arena);
     ck_assert_str_eq(furrow_js_stored_header(&stored, "ce-specversion", world->arena), "1.0");
     ck_assert_str_eq(furrow_js_stored_header(&stored, "ce-type", world->arena), "logtest.v1.Counter.created");
     ck_assert_str_eq(furrow_js_stored_header(&stored, "ce-source", world->arena), "/counting");
-    ck_assert_str_eq(furrow_js_stored_header(&stored, "traceparent", world->arena), command.traceparent);
+    ck_assert_str_eq(furrow_js_stored_header(&stored, "ce-datacontenttype", world->arena), "application/protobuf");
+    const char *parent = furrow_js_stored_header(&stored, "traceparent", world->arena);
+    ck_assert_int_eq(strncmp(parent, trace.parent, 36), 0);
+    ck_assert_str_eq(parent + 52, "-01");
+    ck_assert_str_ne(parent, trace.parent); /* a span of its own */
+    ck_assert_str_eq(furrow_js_stored_header(&stored, "ce-traceparent", world->arena), parent);
+    ck_assert_str_eq(furrow_js_stored_header(&stored, "tracestate", world->arena), "foo=a b,bar=2");
+    ck_assert_str_eq(furrow_js_stored_header(&stored, "ce-tracestate", world->arena), "foo=a%20b,bar=2");
     ck_assert_uint_eq(strlen(id), FURROW_ID_SIZE - 1);
     int year, month, day, hour, minute, second, ms, end = 0;
     ck_assert_int_eq(
@@ -292,7 +303,11 @@ static void event_headers(log_world *world)
     stored = log_stored(world, "c1");
     ck_assert_str_eq(furrow_js_stored_header(&stored, "ce-type", world->arena), "logtest.v1.Counter.deleted");
     ck_assert_str_ne(furrow_js_stored_header(&stored, "ce-id", world->arena), id);
-    ck_assert_ptr_null(furrow_js_stored_header(&stored, "traceparent", world->arena));
+    for (const char *const *name =
+             (const char *const[]){"traceparent", "tracestate", "ce-traceparent", "ce-tracestate", NULL};
+         *name; name++)
+        ck_assert_ptr_null(furrow_js_stored_header(&stored, *name, world->arena));
+    ck_assert_str_eq(furrow_js_stored_header(&stored, "ce-datacontenttype", world->arena), "application/protobuf");
 }
 
 START_TEST(an_event_carries_the_headers_that_cloudevents_requires)

@@ -95,6 +95,9 @@ static void wrong(farm *f)
 {
     farm_start_all(f, 1);
     hire(f, "E1");
+    has(RUN(f, 0, "erase", "Employee", "E1", "--dry-run"), "employee.v1.Employee E1: would be erased");
+    has(RUN(f, 0, "erase", "Employee", "E1", "--dry-run"), "LEFT");
+    has(RUN(f, 2, "audit", "Employee", "E1", "--erased", "--repair"), "without --repair");
     has(RUN(f, 1, "erase", "Employee", "nobody"), "NOT_FOUND");
     has(RUN(f, 2, "erase", "Nothing", "E1"), "no contract here has an entity Nothing");
     has(RUN(f, 2, "erase", "Location", "B1"), "location has no method EraseLocation");

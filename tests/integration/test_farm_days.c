@@ -15,6 +15,7 @@
 #define EMPLOYEE  "employee.v1.EmployeeService."
 #define TIMESHEET "timesheet.v1.TimesheetService."
 #define PEOPLE    12
+#define MANY      11 /* open days of one, more than one look finds */
 #define DAY_NS    ((int64_t)24 * 3600 * (int64_t)FURROW_NS_PER_S)
 
 static furrow_error err;
@@ -220,7 +221,7 @@ static bool is_closed(farm *f, const char *day, const char *by)
 
 static void old_days(farm *f)
 {
-    char *old[5];
+    char *old[5], *many[MANY];
     farm_start_all(f, 1);
     hire(f, "E1");
     hire(f, "E2");
@@ -229,6 +230,9 @@ static void old_days(farm *f)
     old[1] = leave_open(f, "E1", 30);
     must(f, TIMESHEET "ClockIn", clock_in_of(f, "E1"));
     ck_assert(is_closed(f, old[0], "boundary") && is_closed(f, old[1], "boundary"));
+    for (int i = 0; i < MANY; i++) many[i] = leave_open(f, "E1", 40 + i);
+    must(f, TIMESHEET "ClockOut", "{\"employeeId\":\"E1\"}");
+    for (int i = 0; i < MANY; i++) ck_assert(is_closed(f, many[i], "boundary"));
     /* A stroke that is refused closes it, too. */
     old[2] = leave_open(f, "E2", 3);
     ck_assert_int_eq(farm_call(f, TIMESHEET "ClockOut", "{\"employeeId\":\"E2\"}", NULL, &err),
@@ -241,6 +245,70 @@ static void old_days(farm *f)
     for (int i = 3; i < 5; i++)
         ck_assert(FURROW_TEST_EVENTUALLY_IN_TASK(is_closed(f, old[i], "boundary"), FARM_PATIENCE_MS));
 }
+
+static size_t open_days_of(farm *f, const char *id)
+{
+    size_t count = 0;
+    for (const char *at = days_of(f, id); (at = strstr(at, "DAY_STATUS_OPEN")); at++) count++;
+    return count;
+}
+
+static void refused(farm *f, const char *method, const char *json, const char *why)
+{
+    ck_assert_msg(farm_call(f, method, json, NULL, &err) == FURROW_FAILED_PRECONDITION, "%s: %s", json, err.text);
+    ck_assert_msg(strstr(err.text, why) != NULL, "%s", err.text);
+}
+
+static const char *today_of(farm *f, const char *id)
+{
+    return text_at(f, must(f, TIMESHEET "ClockIn", clock_in_of(f, id)), "day.id");
+}
+
+/* Nobody has two open days, whatever stroke comes next, and whether it is taken or not. */
+static void one_open_day(farm *f)
+{
+    char *before;
+    farm_start_all(f, 1);
+    for (int i = 4; i < 9; i++) hire(f, farm_text(f, "E%d", i));
+    /* What runs goes on in the new day, and the job to go on with is not known. */
+    before = leave_open(f, "E4", 1);
+    refused(f, TIMESHEET "SwitchJob", "{\"employeeId\":\"E4\",\"jobId\":\"J9\",\"locationId\":\"B1\"}", "J9");
+    ck_assert(is_closed(f, before, "boundary"));
+    ck_assert_uint_eq(open_days_of(f, "E4"), 1);
+    must(f, TIMESHEET "ClockOut", "{\"employeeId\":\"E4\"}");
+    /* There is a closed day already, so nothing goes on in it. */
+    const char *day = today_of(f, "E5");
+    must(f, TIMESHEET "ClockOut", "{\"employeeId\":\"E5\"}");
+    before = leave_open(f, "E5", 1);
+    refused(f, TIMESHEET "ClockOut", "{\"employeeId\":\"E5\"}", "is not clocked in");
+    ck_assert(is_closed(f, before, "boundary"));
+    /* A correction of another day. */
+    before = leave_open(f, "E5", 3);
+    must(f, TIMESHEET "CorrectDay",
+         farm_text(f, "{\"id\":\"%s\",\"by\":\"foreman\",\"reason\":\"was not here\"}", day));
+    ck_assert(is_closed(f, before, "boundary"));
+    /* A clock reports late, and a later day is open. */
+    char early[40];
+    furrow_clock_format(furrow_clock_wall_ns() - DAY_NS, early);
+    (void)today_of(f, "E6");
+    refused(f, TIMESHEET "ClockIn",
+            farm_text(f, "{\"employeeId\":\"E6\",\"jobId\":\"J1\",\"locationId\":\"B1\",\"at\":\"%s\"}", early),
+            "later day");
+    ck_assert_uint_eq(open_days_of(f, "E6"), 1);
+    /* A clock-in that is refused ends nothing that may go on, one that is taken does. */
+    before = leave_open(f, "E7", 1);
+    refused(f, TIMESHEET "ClockIn", "{\"employeeId\":\"E7\",\"jobId\":\"J9\",\"locationId\":\"B1\"}", "J9");
+    ck_assert_uint_eq(open_days_of(f, "E7"), 1);
+    (void)today_of(f, "E7");
+    ck_assert(is_closed(f, before, "boundary"));
+    ck_assert_uint_eq(open_days_of(f, "E7"), 1);
+}
+
+START_TEST(nobody_has_two_open_days)
+{
+    farm_run(one_open_day);
+}
+END_TEST
 
 START_TEST(days_left_open_are_closed_at_their_boundary)
 {
@@ -258,6 +326,7 @@ int main(void)
     tcase_add_test(tests, a_day_is_closed_by_an_end_of_a_moment);
     tcase_add_test(tests, a_closed_day_is_fenced_by_an_end);
     tcase_add_test(tests, days_left_open_are_closed_at_their_boundary);
+    tcase_add_test(tests, nobody_has_two_open_days);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

@@ -2,6 +2,7 @@
  * of an earlier state that is put back. */
 #include "support/farm.h"
 
+#include "base/clock.h"
 #include "link/jetstream.h"
 #include "support/wait.h"
 #include "wire/json.h"
@@ -25,7 +26,7 @@ static char *must(farm *f, const char *method, const char *json, const char *key
 /* Whatever tells of the person, as it would stand in bytes. */
 static const char *const secrets[] = {"TAX-123-45", "1980-02-29",      "Guadalupe", "Ramos",
                                       "5595550123", "12 Orchard Lane", "BADGE-77"};
-enum { SECRETS = sizeof secrets / sizeof *secrets, CLEAR = 2 /* the first so many never are in clear */ };
+enum { SECRETS = sizeof secrets / sizeof *secrets, CLEAR = 2 /* the first so many never are in clear */, WRONG = 8 };
 
 static void check_stream(farm *f, const char *stream, size_t count)
 {
@@ -76,6 +77,72 @@ static const char hire[] = "{\"id\":\"E1\",\"givenName\":\"Guadalupe\",\"familyN
 static const char private_fields[] =
     "{\"id\":\"E1\",\"private\":{\"taxId\":\"TAX-123-45\",\"birthDate\":\"1980-02-29\"}}";
 
+/* What goes wrong with the person's data, and is told to who asked. @latest is put on the log with an address for email,
+ * as only somebody with the owner's key may. */
+static void go_wrong(farm *f)
+{
+    static const char address[] = "\x4a\x11\x12\x0f"
+                                  "12 Orchard Lane"; /* contact.email, merged into what is there */
+    furrow_js_stored latest;
+    furrow_js_puback ack;
+    furrow_js_publish_options any = {.expected_seq = FURROW_JS_ANY_SEQUENCE};
+    for (int i = 0; i < WRONG; i++) {
+        char *answer = NULL;
+        ck_assert_int_eq(farm_call(f, EMPLOYEE "UpdateEmployeePrivate",
+                                   "{\"id\":\"E1\",\"private\":{\"birthDate\":\"1980-02-29T\"}}", &answer, &err),
+                         FURROW_INVALID_ARGUMENT);
+        ck_assert_ptr_nonnull(strstr(err.text, "1980-02-29T")); /* who sent it is told so */
+        ck_assert_int_eq(farm_call(f, EMPLOYEE "HireEmployee",
+                                   "{\"givenName\":\"Ana\",\"familyName\":\"Luna\",\"badge\":\"BADGE-77\"}", &answer,
+                                   &err),
+                         FURROW_ALREADY_EXISTS);
+    }
+    ck_assert_int_eq(furrow_js_get_last(farm_log(f, FARM_EMPLOYEE), "EMPLOYEE", "employee.v1.Employee.E1",
+                                        farm_within_ms(5000), f->arena, &latest, &err),
+                     FURROW_OK);
+    char *bytes = furrow_arena_alloc(f->arena, latest.data.len + sizeof address);
+    memcpy(bytes, latest.data.data, latest.data.len);
+    memcpy(bytes + latest.data.len, address, sizeof address - 1);
+    ck_assert_int_eq(furrow_js_publish(farm_log(f, FARM_EMPLOYEE), "employee.v1.Employee.E1",
+                                       (furrow_bytes){bytes, latest.data.len + sizeof address - 1}, &any,
+                                       farm_within_ms(5000), &ack, &err),
+                     FURROW_OK);
+}
+
+/* The person's name, to whom it is let clock in. */
+static void be_refused(farm *f)
+{
+    uint64_t deadline = farm_within_ms(FARM_PATIENCE_MS);
+    do {
+        char *answer = NULL;
+        (void)!farm_call(f, "timesheet.v1.TimesheetService.ClockIn",
+                         "{\"employeeId\":\"E1\",\"jobId\":\"J1\",\"locationId\":\"B1\"}", &answer, &err);
+        ck_assert_msg(furrow_clock_now_ns() < deadline, "%s", err.text);
+    } while (!strstr(err.text, "Guadalupe Ramos (E1) is not employed"));
+}
+
+static void check_text(const char *text, const char *where)
+{
+    for (size_t i = 0; i < SECRETS; i++)
+        ck_assert_msg(!strstr(text, secrets[i]), "%s: %s in %s", where, secrets[i], text);
+}
+
+/* What the services say of themselves to whoever may look: of all that went wrong no word of the person's. */
+static void check_monitors(farm *f)
+{
+    static const char *const names[FARM_SERVICES] = {"employee", "location", "job", "timesheet"};
+    static const char *const asked[] = {"$SRV.STATS", "$SRV.INFO", "furrow.v1.Health"};
+    for (int s = 0; s < FARM_SERVICES; s++) {
+        for (int ask = 0; ask < 3 * WRONG; ask++) { /* of two instances one answers */
+            char *answer = NULL, *subject = farm_text(f, "%s.%s", asked[ask % 3], names[s]);
+            ck_assert_msg(farm_call(f, subject, "{}", &answer, &err) == FURROW_OK, "%s: %s", subject, err.text);
+            check_text(answer, subject);
+        }
+        for (int r = 0; r < FARM_REPLICAS_MAX; r++)
+            if (f->services[s][r]) check_text(furrow_test_process_stderr(f->services[s][r]), names[s]);
+    }
+}
+
 static void erased(farm *f)
 {
     char *answer = NULL;
@@ -97,7 +164,9 @@ static void erased(farm *f)
                                                        "E2\x1a\x09Guadalupe"),
                                        &any, farm_within_ms(5000), &ack, &err),
                      FURROW_OK);
+    go_wrong(f);
     must(f, EMPLOYEE "TerminateEmployee", "{\"id\":\"E1\"}", "terminate-1");
+    be_refused(f);
     char *said = must(f, EMPLOYEE "EraseEmployee", "{\"id\":\"E1\"}", "erase-1");
     ck_assert_msg(strstr(said, "\"states\":4"), "%s", said);
 
@@ -113,6 +182,7 @@ static void erased(farm *f)
     must(f, EMPLOYEE "EraseEmployee", "{\"id\":\"E1\"}", NULL);
     check_redis(f, SECRETS);
     check_stream(f, "EMPLOYEE", SECRETS);
+    check_monitors(f);
 }
 
 START_TEST(of_an_erased_employee_nothing_is_left)

@@ -342,7 +342,7 @@ class Running(unittest.TestCase):
         """Killed, and stopped so that it is there and does not answer."""
         before = self.read()
         self.mesh.stop("job", signal.SIGKILL)
-        self.mesh.processes["timesheet"].send_signal(signal.SIGSTOP)
+        mesh_module.pause(self.mesh.processes["timesheet"])
         self.addCleanup(lambda: self.mesh.processes["timesheet"].send_signal(signal.SIGCONT))
         read = self.read()
         states = {row["service"]: row["state"] for row in read["services"]}

@@ -114,6 +114,13 @@ static void move_body(store_world *world)
     ck_assert_str_eq(stored.run_id, "run2");
     ck_assert_int_eq(stored.epoch_ns, later);
     ck_assert_uint_eq(stored.position, 10); /* it only grows */
+    furrow_marker astray = stored;
+    astray.astray = 12;
+    ck_assert(move(table, stored, astray));
+    ck_assert(!move(table, stored, stored)); /* who does not know that must not go on */
+    ck_assert_uint_eq(marker_read(table).astray, 12);
+    ck_assert(move(table, astray, stored));
+    ck_assert_uint_eq(marker_read(table).astray, 0);
     furrow_table_destroy(table);
 }
 

@@ -89,7 +89,7 @@ static void delete_consumer(farm *f)
 static bool says(farm *f, const char *what)
 {
     char *output = NULL;
-    (void)farm_tool(f, &output, (const char *const[]){"health", "timesheet", NULL});
+    (void)farm_tool(f, &output, (const char *const[]){"health", "--json", "timesheet", NULL});
     bool found = strstr(output, what) && strstr(output, "\"status\":\"SERVING\"");
     free(output);
     return found;
@@ -109,6 +109,13 @@ static void watches(farm *f)
     AWAIT(count_people(f) == 3);
     delete_consumer(f);
     AWAIT(says(f, "waiting for consumer timesheet on EMPLOYEE: not found"));
+    char *output = NULL;
+    for (int i = 0; i < 2; i++) { /* the first has made nothing */
+        ck_assert_int_eq(farm_tool(f, &output, (const char *const[]){"provision", "--dry-run", NULL}), 0);
+        ck_assert_msg(count_of(output, "would be made or changed") == 1 && strstr(output, "would be loaded") == NULL,
+                      "%s", output);
+        free(output);
+    }
     must(f, TIMESHEET "ClockIn", "{\"employeeId\":\"E1\",\"jobId\":\"J1\",\"locationId\":\"B1\"}");
     hire(f, 3, 5);
     furrow_test_process *watch = farm_tool_start(f, (const char *const[]){"provision", "--watch", NULL});

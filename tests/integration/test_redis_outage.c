@@ -159,6 +159,12 @@ static void without_functions(farm *f)
     ck_assert_int_eq(farm_call(f, "location.v1.LocationService.GetLocation", "{\"id\":\"B1\"}", NULL, &err),
                      FURROW_UNAVAILABLE);
     ck_assert_msg(strstr(err.text, "Redis has no function library furrow_") != NULL, "%s", err.text);
+    const char *const dry_run[] = {"provision", "--only", "redis", "--dry-run", NULL};
+    for (int i = 0; i < 2; i++) { /* the first has loaded nothing */
+        ck_assert_int_eq(farm_tool(f, &output, dry_run), 0);
+        ck_assert_msg(strstr(output, ": would be loaded"), "%s", output);
+        free(output);
+    }
     ck_assert_int_eq(farm_tool(f, &output, (const char *const[]){"provision", "--only", "redis", NULL}), 0);
     ck_assert_msg(strstr(output, "functions furrow_") && !strstr(output, "already"), "%s", output);
     free(output);

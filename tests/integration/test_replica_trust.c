@@ -252,6 +252,63 @@ static void config_set(test_mesh *mesh, const char *name, const char *value)
     ck_assert_msg(status == FURROW_OK, "%s", err.text);
 }
 
+/*
+ * The log loses its last event and grows again as far, and nobody is there; its durable, which was told of that event,
+ * loses nothing. If it is done with, it was buried: what is applied is told by the records.
+ */
+static void outlives_a_durable_ahead(test_mesh *mesh, bool done)
+{
+    char msgs[512], copy[512];
+    snprintf(msgs, sizeof msgs, "%s/jetstream/$G/streams/PERSON/msgs", furrow_test_server_dir(mesh->nats));
+    snprintf(copy, sizeof copy, "%s/copy", furrow_test_tempdir());
+    furrow_replica *replica = mesh_settled(mesh, 300);
+    furrow_test_server_stop(mesh->nats);
+    AWAIT(away(mesh));
+    copy_dir(msgs, copy);
+    furrow_test_server_restart(mesh->nats);
+    ck_assert(furrow_link_wait_connected(mesh->link, furrow_clock_now_ns() + 20 * FURROW_NS_PER_S));
+    mesh_await_ready(replica);
+    if (!done) config_set(mesh, "maxmemory", "1"); /* it stays in hand */
+    uint64_t before = mesh_stats(replica).received;
+    const furrow_bytes body = done ? (furrow_bytes){"\xff\xff", 2} : (furrow_bytes){"\x0a\x04p300", 6};
+    ck_assert_uint_eq(mesh_publish(mesh, "replicatest.v1.Person.p300", body), 301);
+    AWAIT(mesh_stats(replica).received > before && mesh_stats(replica).dead_lettered == done);
+    if (done) mesh_await_rest(mesh, "timesheet");
+    mesh_end(replica);
+    config_set(mesh, "maxmemory", "0");
+    furrow_test_server_stop(mesh->nats);
+    AWAIT(away(mesh));
+    put_back(copy, msgs);
+    furrow_test_server_restart(mesh->nats);
+    ck_assert(furrow_link_wait_connected(mesh->link, furrow_clock_now_ns() + 20 * FURROW_NS_PER_S));
+    ck_assert_uint_eq(mesh_put(mesh, "p300", "in its place", 1), 301);
+    replica = mesh_replica(mesh, (furrow_replica_options){0});
+    check_right(mesh, replica);
+    mesh_end(replica);
+}
+
+static void outlives_what_was_buried(test_mesh *mesh)
+{
+    outlives_a_durable_ahead(mesh, true);
+}
+
+START_TEST(what_takes_the_place_of_a_lost_event_that_was_buried_is_applied)
+{
+    mesh_run(NULL, outlives_what_was_buried);
+}
+END_TEST
+
+static void outlives_what_was_in_hand(test_mesh *mesh)
+{
+    outlives_a_durable_ahead(mesh, false);
+}
+
+START_TEST(what_takes_the_place_of_a_lost_event_that_was_in_hand_is_applied)
+{
+    mesh_run(NULL, outlives_what_was_in_hand);
+}
+END_TEST
+
 /* What cannot be applied cannot be read either: so nothing is, until it can. */
 static void outlives_a_full_redis(test_mesh *mesh)
 {
@@ -352,6 +409,8 @@ int main(void)
     tcase_add_test(tests, a_redis_that_comes_back_older_is_not_read_before_it_was_replayed);
     tcase_add_test(tests, a_log_put_back_under_a_living_process_is_noticed_before_its_first_answer);
     tcase_add_test(tests, a_log_that_grew_past_our_newest_is_told_by_what_is_left_before_it);
+    tcase_add_test(tests, what_takes_the_place_of_a_lost_event_that_was_buried_is_applied);
+    tcase_add_test(tests, what_takes_the_place_of_a_lost_event_that_was_in_hand_is_applied);
     tcase_add_test(tests, a_full_redis_takes_readiness_and_is_right_when_there_is_room);
     tcase_add_test(tests, a_redis_that_may_evict_is_named_and_built_again_when_it_no_longer_may);
     tcase_add_test(tests, what_was_evicted_in_a_moment_that_nobody_saw_is_built_again);

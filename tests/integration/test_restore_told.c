@@ -195,7 +195,6 @@ static void killed_often(farm *f)
             farm_tool_start(f, (const char *const[]){"restore", "employee", "--wait", "1", NULL});
         (void)FURROW_TEST_EVENTUALLY_IN_TASK(restore_last_seq(f, FARM_EMPLOYEE, STREAM) >= moments[i], 3000);
         for (int p = 0; p < 2; p++) farm_kill(f, FARM_EMPLOYEE, p);
-        (void)FURROW_TEST_EVENTUALLY_IN_TASK(!furrow_test_process_running(tool), 20000);
         furrow_test_process_destroy(tool);
         for (int p = 0; p < 2; p++) farm_start(f, FARM_EMPLOYEE, p);
         for (int p = 0; p < 2; p++)

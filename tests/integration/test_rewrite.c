@@ -81,6 +81,17 @@ static void on_doubt(furrow_table_guard *guard)
     (void)guard;
 }
 
+static void begin_build(store_world *world, furrow_table *table, furrow_table_guard *guard)
+{
+    furrow_table_set_guard(table, guard);
+    furrow_table_adopt(table, "b1");
+    ck_assert_ok(furrow_store_command(world->store,
+                                      (const furrow_bytes[]){FURROW_BYTES_LITERAL("SET"),
+                                                             FURROW_BYTES_LITERAL("test:{Worker}:@build"),
+                                                             FURROW_BYTES_LITERAL("b1 0 0 0")},
+                                      3, world->arena, NULL, failure));
+}
+
 /* What a clear goes by, and the index, were evicted; the record was not. */
 static void leftover_body(store_world *world)
 {
@@ -88,13 +99,7 @@ static void leftover_body(store_world *world)
     furrow_table *table = store_world_table(world, world->store, "Worker", "name", false);
     furrow_table_guard guard = {.doubted = on_doubt};
     furrow_bytes body = store_world_worker(world, "w1", "Ana", 1, "");
-    furrow_table_set_guard(table, &guard);
-    furrow_table_adopt(table, "b1");
-    ck_assert_ok(furrow_store_command(world->store,
-                                      (const furrow_bytes[]){FURROW_BYTES_LITERAL("SET"),
-                                                             FURROW_BYTES_LITERAL("test:{Worker}:@build"),
-                                                             FURROW_BYTES_LITERAL("b1 0 0 0")},
-                                      3, world->arena, NULL, failure));
+    begin_build(world, table, &guard);
     ck_assert_uint_eq(store_world_put(table, "w1", 3, body), 1);
     ck_assert_int_eq(store_world_number(world, "DEL test:{Worker}:@by:name test:{Worker}:@ids"), 2);
     ck_assert_uint_eq(store_world_put(table, "w1", 3, body), 1);
@@ -114,12 +119,47 @@ START_TEST(what_another_build_left_is_written_with_all_its_entries)
 }
 END_TEST
 
+/* Nobody had reacted to it yet, and what was pending went with the clear. */
+static void unseen_body(store_world *world)
+{
+    ck_assert(store_world_connected(world->store));
+    furrow_table *table = store_world_table(world, world->store, "Worker", "", true);
+    furrow_table_guard guard = {.doubted = on_doubt};
+    furrow_bytes body = store_world_worker(world, "w1", "Ana", 1, "");
+    furrow_record_reaction *pending;
+    size_t count;
+    begin_build(world, table, &guard);
+    ck_assert_uint_eq(store_world_put(table, "w1", 3, body), 1);
+    ck_assert_int_eq(store_world_number(world, "DEL test:{Worker}:@ids"), 1);
+    ck_assert_ok(furrow_table_clear(table, "b1", failure));
+    ck_assert_int_eq(store_world_number(world, "EXISTS " VALUE), 1);
+    ck_assert_int_eq(store_world_number(world, "EXISTS test:{Worker}:@reactions"), 0);
+    begin_build(world, table, &guard);
+    ck_assert_uint_eq(store_world_put(table, "w1", 3, body), 1);
+    furrow_table_trust(table, furrow_store_generation(world->store));
+    ck_assert_ok(furrow_record_reactions(table, 10, world->arena, &pending, &count, failure));
+    ck_assert_uint_eq(count, 1);
+    ck_assert(!pending[0].before.found);
+    ck_assert_uint_eq(pending[0].now.version, 3);
+    ck_assert_ok(furrow_record_reacted(table, &pending[0], failure));
+    ck_assert_uint_eq(store_world_put(table, "w1", 3, body), 0); /* told twice, later */
+    ck_assert_int_eq(store_world_number(world, "EXISTS test:{Worker}:@reactions"), 0);
+    furrow_table_destroy(table);
+}
+
+START_TEST(what_a_clear_did_not_find_is_reacted_to)
+{
+    store_world_run(NULL, unseen_body);
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {
         a_record_takes_the_place_of_one_of_its_version,
         its_entries_are_there_afterwards_whatever_was_and_nobody_reacts_to_the_same,
         what_another_build_left_is_written_with_all_its_entries,
+        what_a_clear_did_not_find_is_reacted_to,
     };
     return store_world_main("rewrite", tests, sizeof tests / sizeof tests[0]);
 }

@@ -4,12 +4,15 @@
  */
 #include "rpc_world.h"
 
+#include "base/buffer.h"
 #include "support/wait.h"
 
 #include <arpa/inet.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#define MANY_BYTES 1000000
 
 static const rpc_world_options with_redis = {.redis = true, .client = {.max_attempts = 1}};
 
@@ -125,6 +128,41 @@ START_TEST(a_name_that_is_there_twice_is_a_list_or_refused)
 }
 END_TEST
 
+/* As large a message as a client may send, of one line: what is looked at again for each line would take minutes. */
+static void many_body(rpc_world *world)
+{
+    static const struct {
+        const char *line;
+        furrow_status status;
+    } lines[] = {{"grpc-timeout:9S\r\n", FURROW_OK},
+                 {"Content-Type:application/json\r\n", FURROW_OK},
+                 {"Idempotency-Key:k\r\n", FURROW_OK},
+                 {"Furrow-Max-Age:9H\r\n", FURROW_OK},
+                 {"Accept:*/*\r\n", FURROW_OK},
+                 {"traceparent:x\r\n", FURROW_OK},
+                 {"tracestate:a=b\r\n", FURROW_OK},
+                 {"Furrow-After:a.b=1\r\n", FURROW_INVALID_ARGUMENT},
+                 {"x:\r\n", FURROW_OK}};
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+        furrow_error failure = {0};
+        furrow_buffer block;
+        furrow_buffer_init(&block, 1 << 20);
+        furrow_buffer_append_text(&block, "NATS/1.0\r\n");
+        while (block.len < MANY_BYTES) furrow_buffer_append_text(&block, lines[i].line);
+        furrow_buffer_append_text(&block, "\r\n");
+        furrow_status status =
+            send_raw(world, "Create", (char *)block.data, block.len, "{\"name\":\"a\"}", NULL, &failure);
+        ck_assert_msg(status == lines[i].status, "%s: %s %s", lines[i].line, furrow_status_name(status), failure.text);
+        furrow_buffer_fini(&block);
+    }
+}
+
+START_TEST(one_line_tens_of_thousands_of_times_holds_nobody_up)
+{
+    rpc_world_run(&with_redis, many_body);
+}
+END_TEST
+
 static void unreadable_body(rpc_world *world)
 {
     static const struct {
@@ -170,13 +208,21 @@ START_TEST(what_stands_before_json_is_read_over_or_told)
 }
 END_TEST
 
-/* Of a status with a body it is one like another; without, nats.c takes it for its own and hands nobody anything. */
+/* Of a request it says nothing. nats.c takes one of 503 without a body for its own "no responders"; it is answered, too. */
 static void status_body(rpc_world *world)
 {
     furrow_error failure = {0};
     ck_assert_int_eq(SEND("Echo", "NATS/1.0 503\r\n\r\n", "{}", NULL), FURROW_OK);
     ck_assert_int_eq(SEND("Echo", "NATS/1.0 404 None\r\nX-Test: here\r\n\r\n", "", NULL), FURROW_OK);
     ck_assert_str_eq(world->metadata, "here");
+    for (int i = 0; i < 3; i++) {
+        ck_assert_int_eq(SEND("Create", "NATS/1.0 503\r\nIdempotency-Key: s\r\n\r\n", "", NULL), FURROW_OK);
+        ck_assert_int_eq(SEND("Echo", "NATS/1.0 503 No Responders\r\nX-Test: still\r\n\r\n", "", NULL), FURROW_OK);
+        ck_assert_str_eq(world->metadata, "still");
+        ck_assert_int_eq(SEND("Echo", "NATS/1.0\r\nStatus: 503\r\nX-Test: line\r\n\r\n", "", NULL), FURROW_OK);
+        ck_assert_str_eq(world->metadata, "line");
+    }
+    ck_assert_uint_eq(world->effects, 1);
 }
 
 START_TEST(a_status_is_no_matter)
@@ -185,11 +231,51 @@ START_TEST(a_status_is_no_matter)
 }
 END_TEST
 
+#define PARENT "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+
+/* How many lines, and which: a list, a trace that nobody can know, and what is too long to be carried on. */
+static void trace_body(rpc_world *world)
+{
+    furrow_error failure = {0};
+    size_t size = 100000, end;
+    char *block = furrow_arena_alloc(world->arena, size + 200);
+    ck_assert_int_eq(SEND("Echo",
+                          "NATS/1.0\r\ntracestate: a=1\r\nTRACEPARENT:  " PARENT " \r\nTraceState:\r\n"
+                          "tracestate: b=2 , c=3\r\n\r\n",
+                          "{}", NULL),
+                     FURROW_OK);
+    ck_assert_str_eq(world->trace, PARENT);
+    ck_assert_str_eq(world->state, "a=1,b=2,c=3");
+    ck_assert_int_eq(SEND("Echo",
+                          "NATS/1.0\r\ntraceparent: " PARENT "\r\ntraceparent: " PARENT "\r\ntracestate: a=1\r\n\r\n",
+                          "{}", NULL),
+                     FURROW_OK);
+    ck_assert_str_ne(world->trace, "");
+    ck_assert_ptr_null(strstr(world->trace, "0af7651916cd43dd8448eb211c80319c"));
+    ck_assert_str_eq(world->state, "");
+    end = (size_t)sprintf(block, "NATS/1.0\r\ntraceparent: " PARENT "\r\ntracestate: a=");
+    memset(block + end, 'x', size);
+    memcpy(block + end + size, "\r\n\r\n", 4);
+    ck_assert_int_eq(send_raw(world, "Echo", block, end + size + 4, "{}", NULL, &failure), FURROW_OK);
+    ck_assert_str_eq(world->trace, PARENT);
+    ck_assert_str_eq(world->state, "");
+}
+
+START_TEST(a_trace_is_read_from_all_its_lines)
+{
+    rpc_world_run(&with_redis, trace_body);
+}
+END_TEST
+
 int main(void)
 {
-    const TTest *const tests[] = {
-        each_header_counts_whatever_stands_beside_it,    names_are_the_same_in_any_case,
-        a_name_that_is_there_twice_is_a_list_or_refused, a_block_that_cannot_be_read_is_refused_with_its_line,
-        what_stands_before_json_is_read_over_or_told,    a_status_is_no_matter};
+    const TTest *const tests[] = {each_header_counts_whatever_stands_beside_it,
+                                  names_are_the_same_in_any_case,
+                                  a_name_that_is_there_twice_is_a_list_or_refused,
+                                  a_block_that_cannot_be_read_is_refused_with_its_line,
+                                  one_line_tens_of_thousands_of_times_holds_nobody_up,
+                                  what_stands_before_json_is_read_over_or_told,
+                                  a_status_is_no_matter,
+                                  a_trace_is_read_from_all_its_lines};
     return rpc_world_main("rpc_headers", tests, sizeof tests / sizeof *tests);
 }

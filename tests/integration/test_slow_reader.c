@@ -21,14 +21,16 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define JOBS           1000
-#define PAGES          300
-#define FLOOD          1000
-#define OTHERS_CALLS   300
-#define FLOODED_MS     5000       /* what one of them may take, with all its tries */
-#define CALLER_BYTES   (4u << 20) /* FURROW_CALLER_BYTES' default */
-#define CUT_OFF        2          /* times */
-#define RECEIVE_BUFFER 4096       /* the smallest: what the kernel takes for it is soon full */
+#define JOBS             1000
+#define PAGES            300
+#define FLOOD            1000
+#define OTHERS_CALLS     300
+#define FLOODED_MS       5000       /* what one of them may take, with all its tries */
+#define CALLER_BYTES     (4u << 20) /* FURROW_CALLER_BYTES' default */
+#define MONITORS         20000
+#define MONITORS_AT_ONCE 250
+#define CUT_OFF          2    /* times */
+#define RECEIVE_BUFFER   4096 /* the smallest: what the kernel takes for it is soon full */
 
 static furrow_error err;
 
@@ -89,10 +91,14 @@ static int connect_reader(farm *f)
     return fd;
 }
 
+static void ask_subject(farm *f, int fd, const char *subject, const char *body)
+{
+    send_text(fd, farm_text(f, "PUB %s %s %zu\r\n%s\r\n", subject, page_subject(f), strlen(body), body));
+}
+
 static void ask(farm *f, int fd, const char *method, const char *body)
 {
-    send_text(fd,
-              farm_text(f, "PUB job.v1.JobService.%s %s %zu\r\n%s\r\n", method, page_subject(f), strlen(body), body));
+    ask_subject(f, fd, farm_text(f, "job.v1.JobService.%s", method), body);
 }
 
 static void ask_for_page(farm *f, int fd)
@@ -274,6 +280,34 @@ START_TEST(others_are_served_while_a_caller_reads_none_of_a_flood_of_small_answe
 }
 END_TEST
 
+/* What a service tells of itself, asked for as fast as it may be, by one who reads none; the witness has it all. */
+static void monitors_body(farm *f)
+{
+    static const char *const subjects[] = {"$SRV.STATS.job", "$SRV.INFO.job"};
+    scene all;
+    farm_start_all(f, 1);
+    open_scene(&all, f);
+    int reader = connect_reader(f);
+    size_t asked = 0;
+    while (asked < MONITORS && !is_cut_off(reader)) {
+        for (int i = 0; i < MONITORS_AT_ONCE; i++) ask_subject(f, reader, subjects[asked++ % 2], "");
+        call_again_as_another(f);
+    }
+    close(reader);
+    ck_assert_int_eq(furrow_link_flush(all.link, farm_within_ms(FARM_PATIENCE_MS), &err), FURROW_OK);
+    call_again_as_another(f);
+    check_bound(&all);
+    ck_assert_uint_gt(all.seen.pages, 0);
+    ck_assert_uint_lt(all.seen.pages, asked);
+    close_scene(&all);
+}
+
+START_TEST(what_a_service_tells_of_itself_is_bounded_like_its_pages)
+{
+    farm_run(monitors_body);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("slow reader");
@@ -282,6 +316,7 @@ int main(void)
     tcase_add_test(tests, others_are_served_while_a_caller_reads_none_of_three_hundred_pages);
     tcase_add_test(tests, others_are_served_while_a_caller_reads_none_of_a_flood_of_small_answers);
     tcase_add_test(tests, who_asks_on_and_never_reads_is_cut_off_and_others_are_served);
+    tcase_add_test(tests, what_a_service_tells_of_itself_is_bounded_like_its_pages);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);

@@ -8,10 +8,11 @@
  *
  * An event is a sequence and a stamp (what the log took then, and when); each is an entity of its own. FAULTS bounds how
  * often something breaks, of: Redis is emptied; Redis is killed and comes back with what it had saved; the log is killed
- * and comes back shorter; a process crashes; a lease ends too early.
+ * and comes back shorter, its durable, too, or not; a process crashes; a lease ends too early.
  *
  * What is checked:
- *   no loss      what the durable was acked of an event is in what a process may read, whatever happened
+ *   no loss      what the durable was acked of an event is in what a process may read, whatever happened (but for what it
+ *                leaves out since it was acked of one that is no more; that comes by reading aside)
  *   no phantom   what a process may read is in the log it knows, unless the other process wrote it when it had not yet
  *                noticed that the log was away (it notices before it does anything else, and then `newest` tells)
  *   at rest      when nothing is under way, the records are the log
@@ -24,7 +25,7 @@
 #define FAULTS 2
 #endif
 #ifndef KINDS
-#define KINDS 31 /* of faults: 1 emptied, 2 killed Redis, 4 killed log, 8 crash, 16 lease */
+#define KINDS 63 /* of faults: 1 emptied, 2 killed Redis, 4 killed log, 8 crash, 16 lease, 32 killed log, not its durable */
 #endif
 #define PUBLISHED (EVENTS + 1) /* one more may take the place of one that was lost */
 
@@ -38,12 +39,13 @@
 /* ---- the log and its durable consumer ---- */
 byte last, stamp[EVENTS + 1], state[EVENTS + 1], published;
 byte log_life = 1; /* grows when the log was away: reconnects */
+bit left_out[EVENTS + 1]; /* the durable was acked of another event of that sequence, and never brings this one */
 
 /* ---- Redis ---- */
 byte run_id = 1; /* its run id */
-byte r_build, r_shape, r_run, r_position, r_newest, r_dated, rec[EVENTS + 1];
+byte r_build, r_shape, r_run, r_position, r_newest, r_dated, r_astray, rec[EVENTS + 1];
 bit r_lease_held, r_lease;
-byte s_build, s_shape, s_run, s_position, s_newest, s_dated, s_rec[EVENTS + 1]; /* what it saved */
+byte s_build, s_shape, s_run, s_position, s_newest, s_dated, s_astray, s_rec[EVENTS + 1]; /* what it saved */
 byte builds; /* identities drawn */
 bit late;    /* something was written by who had not noticed that the log was away */
 
@@ -55,6 +57,8 @@ byte intake_links[2];       /* links when it was opened */
 byte seen_run[2], seen_position[2];
 byte hand[2], hand_stamp[2]; /* the event in hand, or 0 */
 bit applied[2];              /* and it is in Redis */
+byte astray[2];              /* up to here the durable tells of a log that is no more; 0: it does not */
+byte untold[2], untold_from[2]; /* the same, as long as the marker does not say so; the position before it was seen */
 
 byte faults;
 
@@ -97,6 +101,13 @@ byte faults;
 #define LET_GO_OF_THE_OLD(p) let_go(p)
 #endif
 
+#ifdef WITHOUT_ASTRAY
+byte own_astray[2]; /* who found it keeps it to himself */
+#define TOLD_ASTRAY(p) own_astray[p]
+#else
+#define TOLD_ASTRAY(p) r_astray
+#endif
+
 /* furrow_table_trusted, and a read that came back with this build on this connection */
 #define MAY_READ(p) (trusted[p] && CONNECTION_STANDS(p) && READ_BELONGS(p) && links[p] == log_life)
 
@@ -109,18 +120,69 @@ inline ack_floor(out)
     od
 }
 
+/* What the durable was told of, whatever the log has by now. */
+inline told(out)
+{
+    out = EVENTS;
+    do
+    :: out > 0 && state[out] == PENDING -> out--
+    :: else -> break
+    od
+}
+
+/*
+ * check_not_astray, with the marker that was looked at: what the durable knows and the log has no more counts for nothing.
+ * @acked_to, @given_to: its ack floor and what it has delivered, as far as they count.
+ */
+inline look_at_consumer(p, known, at, acked_to, given_to)
+{
+    if
+    :: untold[p] <= known -> untold[p] = 0
+    :: else
+    fi;
+    if
+    :: untold[p] == 0 -> untold_from[p] = at
+    :: else
+    fi;
+    told(given_to);
+    if
+    :: given_to > last && given_to > known && given_to > untold[p] -> untold[p] = given_to
+    :: else
+    fi;
+    astray[p] = (untold[p] > known -> untold[p] : known);
+    if
+    :: untold[p] == 0 && given_to > astray[p] && at >= astray[p] -> astray[p] = 0; untold_from[p] = 0
+    :: else
+    fi;
+    ack_floor(acked_to);
+    if
+    :: astray[p] > 0 && given_to <= astray[p] -> acked_to = 0; given_to = (last < astray[p] -> last : astray[p])
+    :: astray[p] > 0 && given_to > astray[p] -> acked_to = 0
+    :: else
+    fi;
+    if
+    :: untold[p] == 0 -> untold_from[p] = 0 /* forgotten, for fewer states */
+    :: else
+    fi
+}
+
 inline check_reads(p)
 {
     if
     :: MAY_READ(p) ->
         ack_floor(to);
-        at_rest = MAY_READ(1 - p) && hand[0] == NONE && hand[1] == NONE && to == last;
+        at_rest = MAY_READ(1 - p) && hand[0] == NONE && hand[1] == NONE && to == last && untold[0] == 0 && untold[1] == 0;
+        i = 1;
+        do /* what is left out was read aside by whoever moved the position past it */
+        :: i > EVENTS -> break
+        :: else -> at_rest = at_rest && (!left_out[i] || r_position >= i); i++
+        od;
         to = 0;
         i = 1;
         do
         :: i > EVENTS -> break
         :: else ->
-            assert(!(state[i] == ACKED && i <= last && rec[i] != stamp[i] && !late));
+            assert(!(state[i] == ACKED && i <= last && rec[i] != stamp[i] && !late && !left_out[i]));
             assert(rec[i] == NONE || (i <= last && rec[i] == stamp[i]) || late);
             assert(!at_rest || late || rec[i] == ((i <= last) -> stamp[i] : NONE));
             i++
@@ -162,7 +224,7 @@ inline leave(p) /* nothing of the process is left but what others have */
     :: else
     fi;
     conn[p] = 0; links[p] = 0; build[p] = NONE; trusted[p] = 0; open[p] = 0;
-    intake_links[p] = 0; seen_run[p] = 0; seen_position[p] = 0;
+    intake_links[p] = 0; seen_run[p] = 0; seen_position[p] = 0; astray[p] = 0; untold[p] = 0; untold_from[p] = 0;
     hand[p] = NONE; hand_stamp[p] = NONE; applied[p] = 0
 }
 
@@ -173,7 +235,7 @@ inline leave(p) /* nothing of the process is left but what others have */
 
 inline look_at_marker()
 {
-    m_build = r_build; m_shape = r_shape; m_run = r_run; m_position = r_position;
+    m_build = r_build; m_shape = r_shape; m_run = r_run; m_position = r_position; m_astray = TOLD_ASTRAY(me);
     m_newest = r_newest; m_dated = r_dated; m_conn = conn[me]; m_links = links[me]
 }
 
@@ -193,7 +255,13 @@ inline verdict()
                 :: seen_run[me] != 0 && seen_run[me] != m_conn && seen_position[me] < from -> from = seen_position[me]
                 :: else
                 fi
-            :: else -> kind = FOLLOW
+            :: else ->
+                if
+                :: untold[me] > 0 ->
+                    kind = REPLAY;
+                    from = (untold_from[me] < m_position -> untold_from[me] : m_position)
+                :: else -> kind = FOLLOW
+                fi
             fi
         fi
     fi
@@ -202,21 +270,13 @@ inline verdict()
 /* look_stands: no doubt since. (That another build has begun is met by whoever reads or writes.) */
 #define STANDS (conn[me] == run_id && m_conn == run_id && links[me] == log_life && m_links == log_life)
 
-inline delivered(out)
-{
-    out = EVENTS;
-    do
-    :: out > 0 && (out > last || state[out] == PENDING) -> out--
-    :: else -> break
-    od
-}
-
 /* furrow_marker_move: only from what it is known to be. */
 inline move(to_run, to_position, done)
 {
     if
-    :: conn[me] == run_id && MOVE_BELONGS && r_shape == m_shape && r_run == m_run ->
+    :: conn[me] == run_id && MOVE_BELONGS && r_shape == m_shape && r_run == m_run && TOLD_ASTRAY(me) == m_astray ->
         r_run = to_run;
+        TOLD_ASTRAY(me) = astray[me]; m_astray = astray[me];
         if
         :: to_position > r_position -> r_position = to_position
         :: else
@@ -229,8 +289,8 @@ inline move(to_run, to_position, done)
 
 proctype Keeper(bit me)
 {
-    byte m_build, m_shape, m_run, m_position, m_newest, m_dated, m_conn, m_links;
-    byte kind, from, to, goal, floor, i;
+    byte m_build, m_shape, m_run, m_position, m_newest, m_dated, m_astray, m_conn, m_links;
+    byte kind, from, to, most, goal, floor, i;
     bit done, leased, behind = 1, at_rest;
 
 CONNECT:
@@ -256,7 +316,9 @@ ASSESS:
     atomic { look_at_marker() }
     if
     :: atomic { links[me] != log_life || conn[me] != run_id -> goto CONNECT }
-    :: atomic { links[me] == log_life && conn[me] == run_id -> verdict(); goal = last; m_links = links[me] }
+    :: atomic { links[me] == log_life && conn[me] == run_id ->
+        look_at_consumer(me, m_astray, m_position, to, most);
+        verdict(); goal = last; m_links = links[me]; to = 0; most = 0 }
     fi;
     if
     :: kind == FOLLOW -> goto BEGIN_TO_FOLLOW
@@ -296,8 +358,8 @@ CLEAR:
         if
         :: conn[me] == run_id && m_conn == run_id && r_build == m_build ->
             DRAW_BUILD;
-            r_build = builds; r_shape = BUILDING; r_run = NONE; r_position = 0; r_newest = 0; r_dated = 0;
-            m_build = builds; m_shape = BUILDING; m_run = NONE; m_position = 0;
+            r_build = builds; r_shape = BUILDING; r_run = NONE; r_position = 0; r_newest = 0; r_dated = 0; r_astray = 0;
+            m_build = builds; m_shape = BUILDING; m_run = NONE; m_position = 0; m_astray = 0;
             late = 0;
             done = 1
         :: else -> done = 0
@@ -322,7 +384,8 @@ CLEAR:
     atomic { /* fill: move to our shape */
         if
         :: conn[me] == run_id && MOVE_BELONGS && r_shape == BUILDING ->
-            r_shape = OURS; m_shape = OURS; build[me] = m_build; from = 0
+            r_shape = OURS; m_shape = OURS; build[me] = m_build; from = 0;
+            TOLD_ASTRAY(me) = astray[me]; m_astray = astray[me]
         :: else -> goto CONNECT
         fi
     }
@@ -330,7 +393,8 @@ CLEAR:
 REPLAYING:
     if /* look at the consumer: what was delivered up to now may have been acked for a Redis that lost it */
     :: atomic { STANDS ->
-        delivered(to);
+        look_at_consumer(me, m_astray, m_position, most, to);
+        most = 0;
         if
         :: build[me] != m_build -> let_go(me); build[me] = m_build
         :: else
@@ -400,11 +464,22 @@ FOLLOWING:
     do
     :: atomic { !(STANDS) || r_build != build[me] -> goto CONNECT }
     :: atomic { STANDS && floor < goal ->
-        ack_floor(to);
+        look_at_consumer(me, m_astray, m_position, to, most);
         if
         :: to > floor -> floor = to
         :: else
-        fi }
+        fi;
+        if /* read_the_gap, for which the durable is not asked */
+        :: astray[me] > 0 && floor < goal && floor < last ->
+            upsert(me, floor + 1, stamp[floor + 1], done);
+            if
+            :: done -> floor++
+            :: else
+            fi;
+            done = 0
+        :: else
+        fi;
+        to = 0; most = 0 }
         atomic { /* the floor is stored; it only grows */
             if
             :: floor > m_position && STANDS ->
@@ -423,7 +498,8 @@ FOLLOWING:
         if
         :: !(STANDS) -> goto CONNECT
         :: else ->
-            verdict();
+            look_at_consumer(me, m_astray, m_position, to, most);
+            verdict(); to = 0; most = 0;
             if
             :: kind != FOLLOW || m_build != build[me] -> goto ASSESS
             :: else
@@ -436,7 +512,7 @@ BEGIN_TO_GUARD:
         :: !(STANDS) -> goto CONNECT
         :: else ->
             trusted[me] = 1; behind = 0;
-            m_build = 0; m_shape = 0; m_run = 0; m_position = 0; m_newest = 0; m_dated = 0; m_conn = 0; m_links = 0;
+            m_build = 0; m_shape = 0; m_run = 0; m_position = 0; m_newest = 0; m_dated = 0; m_astray = 0; m_conn = 0; m_links = 0;
             kind = 0; from = 0; to = 0; goal = 0; floor = 0; done = 0 /* forgotten, for fewer states */
         fi
     }
@@ -447,12 +523,27 @@ GUARDING:
     :: atomic { MAY_READ(me) -> check_reads(me) }
     :: atomic { MAY_READ(me) && !NEWEST_STANDS(r_newest, r_dated) -> goto CONNECT } /* the tick */
     :: atomic { MAY_READ(me) && seen_run[me] == r_run ->
-        ack_floor(to); /* the tick stores the position */
+        look_at_consumer(me, TOLD_ASTRAY(me), r_position, to, most);
         if
-        :: to > r_position -> r_position = to; seen_position[me] = to
+        :: untold[me] > 0 -> to = 0; most = 0; goto CONNECT /* the verdict is no longer to follow */
+        :: else
+        fi;
+        to = (to > r_position -> to : r_position);
+        if /* fill_gaps: what the durable leaves out is read aside */
+        :: astray[me] > 0 && to < most ->
+            upsert(me, to + 1, stamp[to + 1], done);
+            if
+            :: done -> to++
+            :: else
+            fi;
+            done = 0
+        :: else
+        fi;
+        if /* the tick stores the position */
+        :: to > r_position -> r_position = to; seen_position[me] = to; TOLD_ASTRAY(me) = astray[me]
         :: else -> if :: r_position > seen_position[me] -> seen_position[me] = r_position :: else fi
         fi;
-        to = 0 }
+        to = 0; most = 0 }
     od
 }
 
@@ -494,13 +585,14 @@ proctype Publisher()
 {
     do
     :: atomic { last < EVENTS && published < PUBLISHED ->
-        published++; last++; stamp[last] = published; state[last] = PENDING }
+        published++; last++; stamp[last] = published; left_out[last] = (state[last] == ACKED) }
     od
 }
 
 inline copy_redis()
 {
     s_build = r_build; s_shape = r_shape; s_run = r_run; s_position = r_position; s_newest = r_newest; s_dated = r_dated;
+    s_astray = r_astray;
     i = 1;
     do
     :: i > EVENTS -> break
@@ -512,6 +604,7 @@ inline copy_redis()
 inline put_back_redis()
 {
     r_build = s_build; r_shape = s_shape; r_run = s_run; r_position = s_position; r_newest = s_newest; r_dated = s_dated;
+    r_astray = s_astray;
     i = 1;
     do
     :: i > EVENTS -> break
@@ -527,7 +620,7 @@ proctype Faults()
     do
     :: atomic { !saved && (KINDS & 2) -> saved = 1; copy_redis() }
     :: atomic { faults < FAULTS && (KINDS & 1) -> faults++; /* FLUSHALL */
-        r_build = NONE; r_shape = NONE; r_run = NONE; r_position = 0; r_newest = 0; r_dated = 0; r_lease_held = 0;
+        r_build = NONE; r_shape = NONE; r_run = NONE; r_position = 0; r_newest = 0; r_dated = 0; r_astray = 0; r_lease_held = 0;
         i = 1;
         do
         :: i > EVENTS -> break
@@ -536,7 +629,9 @@ proctype Faults()
         i = 0; late = 0 }
     :: atomic { faults < FAULTS && (KINDS & 2) -> faults++; run_id++; put_back_redis(); r_lease_held = 0 } /* killed; what it had saved */
     :: atomic { faults < FAULTS && (KINDS & 4) && last > 0 -> faults++; log_life++; /* killed; its last event is lost */
-        state[last] = PENDING; stamp[last] = NONE; last-- }
+        state[last] = PENDING; stamp[last] = NONE; left_out[last] = 0; last-- }
+    :: atomic { faults < FAULTS && (KINDS & 32) && last > 0 -> faults++; log_life++; /* its durable keeps what it was told */
+        stamp[last] = NONE; left_out[last] = 0; last-- }
     :: atomic { faults < FAULTS && (KINDS & 8) -> faults++; leave(0) } /* a crash at any step: the keeper finds itself at its start */
     :: atomic { faults < FAULTS && (KINDS & 8) -> faults++; leave(1) }
     :: atomic { faults < FAULTS && (KINDS & 16) && r_lease_held -> faults++; r_lease_held = 0 }

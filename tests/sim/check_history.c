@@ -42,6 +42,12 @@ static const day_state *day_in(const sim_message *event)
     return sim_unpack(&timesheet__v1__work_day__descriptor, event);
 }
 
+/* Of a bad event; it takes no state's place. */
+static bool is_no_state(const sim_message *event)
+{
+    return event->len == strlen(SIM_NO_STATE) && memcmp(event->data, SIM_NO_STATE, event->len) == 0;
+}
+
 /* ---- once ---- */
 
 static void check_once(const char *name)
@@ -84,6 +90,7 @@ static void check_successors(void)
     const sim_stream *stream = sim_js_stream("EMPLOYEE");
     for (uint64_t i = 1; i <= sim_js_last(stream); i++) {
         for (uint64_t j = i - 1; j > 0; j--) {
+            if (is_no_state(sim_js_at(stream, j)->message)) continue;
             if (strcmp(sim_js_at(stream, i)->message->subject, sim_js_at(stream, j)->message->subject) != 0) continue;
             check_successor(sim_js_at(stream, j), sim_js_at(stream, i));
             break;
@@ -100,6 +107,7 @@ static bool was_newest(const sim_stream *stream, uint64_t version, uint64_t from
     if (!stored || stored->time_ns > wall_of(to_ns)) return false;
     for (uint64_t i = version + 1; i <= sim_js_last(stream); i++) {
         const sim_stored *next = sim_js_at(stream, i);
+        if (is_no_state(next->message)) continue;
         if (strcmp(next->message->subject, stored->message->subject) == 0) return next->time_ns >= wall_of(from_ns);
     }
     return true;

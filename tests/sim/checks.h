@@ -4,6 +4,8 @@
 
 #include "world.h"
 
+#define SIM_NO_STATE "\xff\xff\xff" /* what a bad event says */
+
 /* The id at the end of an event's subject. */
 const char *sim_id_of(const sim_message *event);
 /* Its state, unpacked, in memory that stays; NULL: a deletion, or no such message. */

@@ -177,6 +177,13 @@ static void take_message(natsConnection *conn, uint64_t sid, const sim_message *
     }
 }
 
+/* Of 3.9.2 and newer, where whoever polls has to let the connection's descriptor go; there is none here. */
+void natsConnection_ProcessCloseEvent(natsSock *socket);
+void natsConnection_ProcessCloseEvent(natsSock *socket)
+{
+    *socket = -1;
+}
+
 void natsConnection_ProcessReadEvent(natsConnection *conn)
 {
     uint64_t sid;

@@ -264,17 +264,21 @@ void conformance_marker(furrow_table *table)
     to = from;
     to.found = true;
     snprintf(to.shape, sizeof to.shape, "%s", conformance_word());
+    snprintf(to.tally, sizeof to.tally, "%.40s 0", to.shape);
     if (conformance_draw(4) == 0) from.found = false;
     if (conformance_draw(2) == 0) {
         snprintf(to.build, sizeof to.build, "%s", builds[conformance_draw(3)]);
         print_status("begin", furrow_marker_begin(table, &from, &to, &done, NULL));
     } else {
         to.position = conformance_draw(50);
+        to.astray = conformance_draw(3);
         if (conformance_draw(3) == 0) from.epoch_ns++;
+        if (conformance_draw(3) == 0) from.astray++;
         print_status("move", furrow_marker_move(table, &from, &to, &done, NULL));
     }
     (void)!furrow_marker_read(table, &now, NULL);
-    printf(" %d: %d %s %s %" PRIu64 " %" PRIu64 "; ", done, now.found, now.build, now.shape, now.position, now.newest);
+    printf(" %d: %d %s %s %s %" PRIu64 " %" PRIu64 " %" PRIu64 "; ", done, now.found, now.build, now.shape, now.tally,
+           now.position, now.astray, now.newest);
     print_status("lease", furrow_table_lease(table, "repair", conformance_word(), conformance_draw(3) ? 100000 : 0,
                                              &held, NULL));
     printf(" %d", held);

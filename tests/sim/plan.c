@@ -37,7 +37,9 @@ static const char *const names[PLAN_KINDS] = {[PLAN_UPDATE] = "update",
                                               [PLAN_REDIS_OLDER] = "redis-older",
                                               [PLAN_REDIS_EMPTY] = "redis-empty",
                                               [PLAN_NO_MEMORY] = "no-memory",
-                                              [PLAN_LOG_LOSS] = "log-loss"};
+                                              [PLAN_LOG_LOSS] = "log-loss",
+                                              [PLAN_BAD_EVENT] = "bad-event",
+                                              [PLAN_REDIS_EVICT] = "redis-evict"};
 
 static uint64_t dice;
 

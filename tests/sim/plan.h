@@ -45,6 +45,8 @@ typedef enum plan_kind {
     PLAN_REDIS_EMPTY,
     PLAN_NO_MEMORY,
     PLAN_LOG_LOSS,
+    PLAN_BAD_EVENT,   /* somebody puts what is no state on the subject of a person */
+    PLAN_REDIS_EVICT, /* it evicts; with every second `who` while nobody of that one's service runs */
     PLAN_KINDS
 } plan_kind;
 

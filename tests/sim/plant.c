@@ -7,6 +7,7 @@
 
 #include "log/window.h"
 #include "replica/verdict.h"
+#include "store/eviction.h"
 #include "store/table.h"
 
 #include <string.h>
@@ -26,6 +27,7 @@ static const struct {
     {"log-takes-stale", "the log does not look at the expected sequence", NULL, NULL},
     {"commands-forgotten", "neither the log nor an entity knows a command again", NULL, NULL},
     {"redis-unknown", "a Redis that was restarted is taken for the same", NULL, NULL},
+    {"eviction-unseen", "nobody looks at what Redis has evicted", NULL, NULL},
 };
 
 static const char *planted = "";
@@ -70,6 +72,8 @@ const furrow_window_entry *__real_furrow_window_find(const furrow_window *window
 const furrow_window_entry *__wrap_furrow_window_find(const furrow_window *window, const furrow_command *command);
 const char *__real_furrow_store_run_id(const furrow_store *store);
 const char *__wrap_furrow_store_run_id(const furrow_store *store);
+void __real_furrow_eviction_inspect(furrow_store *store, const char *info);
+void __wrap_furrow_eviction_inspect(furrow_store *store, const char *info);
 
 furrow_status __wrap_furrow_table_await(furrow_table *table, uint64_t until_ns, furrow_error *err)
 {
@@ -106,4 +110,9 @@ const furrow_window_entry *__wrap_furrow_window_find(const furrow_window *window
 const char *__wrap_furrow_store_run_id(const furrow_store *store)
 {
     return is_planted("redis-unknown") ? "one" : __real_furrow_store_run_id(store);
+}
+
+void __wrap_furrow_eviction_inspect(furrow_store *store, const char *info)
+{
+    if (!is_planted("eviction-unseen")) __real_furrow_eviction_inspect(store, info);
 }

@@ -16,3 +16,4 @@ find_it apply-lies
 find_it log-takes-stale
 find_it commands-forgotten --fault nats-lose --fault nats-dark --fault kill
 find_it redis-unknown --fault redis-older
+find_it eviction-unseen --fault redis-evict

@@ -6,13 +6,16 @@
 #include <string.h>
 #include <strings.h>
 
-#define WORDS_MAX 16
+#define WORDS_MAX        16
+#define EVICTS_PER_MILLE 20
 
 static struct {
     bool up;
     uint64_t hangs_until_ns, started;
     const char *refuses;
     char run_id[41];
+    bool evicts;
+    uint64_t evicted, commands, resets, reset_us; /* as INFO counts them */
 } redis;
 
 /* ---- answers ---- */
@@ -71,14 +74,25 @@ static sim_reply *status(const char *text)
     return made;
 }
 
+/* All sections, whichever are asked for. */
 static sim_reply *info(void)
 {
-    char text[400];
+    char text[600], resets[80] = "";
+    if (redis.resets)
+        snprintf(resets, sizeof resets, "cmdstat_config|resetstat:calls=%llu,usec=%llu,usec_per_call=1.00\r\n",
+                 (unsigned long long)redis.resets, (unsigned long long)redis.reset_us);
     snprintf(text, sizeof text,
              "# Server\r\nredis_version:7.0.15\r\nrun_id:%s\r\n\r\n# Memory\r\nmaxmemory:%d\r\n"
-             "maxmemory_policy:noeviction\r\n\r\n# Replication\r\nrole:master\r\n",
-             redis.run_id, redis.refuses ? 1 : 0);
+             "maxmemory_policy:%s\r\n\r\n# Replication\r\nrole:master\r\n\r\n# Stats\r\n"
+             "total_commands_processed:%llu\r\nevicted_keys:%llu\r\n\r\n# Commandstats\r\n%s",
+             redis.run_id, redis.refuses || redis.evicts ? 1 : 0, redis.evicts ? "allkeys-random" : "noeviction",
+             (unsigned long long)redis.commands, (unsigned long long)redis.evicted, resets);
     return sim_reply_text(text, strlen(text));
+}
+
+static void evict_one(void)
+{
+    if (sim_data_evict()) redis.evicted++;
 }
 
 static bool is_full(void)
@@ -89,6 +103,8 @@ static bool is_full(void)
 sim_reply *sim_redis_execute(const sim_bytes argv[], size_t argc, bool from_lua)
 {
     if (argc == 0) return sim_reply_error("ERR empty command");
+    if (!from_lua) redis.commands++;
+    if (!from_lua && redis.evicts && sim_chance(EVICTS_PER_MILLE)) evict_one();
     if (sim_is(argv[0], "PING")) return status("PONG");
     if (sim_is(argv[0], "AUTH") || sim_is(argv[0], "SELECT")) return status("OK");
     if (sim_is(argv[0], "INFO")) return info();
@@ -150,6 +166,7 @@ void sim_redis_restart(const sim_snapshot *data)
     sim_trace("redis: restarts%s", data ? " with older data" : "");
     if (data) sim_data_restore(data);
     draw_run_id();
+    redis.evicted = redis.commands = redis.resets = 0;
     sim_socket_break(NULL);
     redis.up = true;
     redis.hangs_until_ns = 0;
@@ -176,6 +193,21 @@ void sim_redis_hang(uint64_t until_ns)
 void sim_redis_refuse(const char *error)
 {
     redis.refuses = error;
+}
+
+void sim_redis_evict(bool may)
+{
+    if (may != redis.evicts) sim_trace("redis: evicts%s", may ? "" : " no more");
+    redis.evicts = may;
+    if (may) evict_one();
+}
+
+void sim_redis_reset_stats(void)
+{
+    sim_trace("redis: CONFIG RESETSTAT");
+    redis.evicted = redis.commands = 0;
+    redis.resets = 1;
+    redis.reset_us = 1 + sim_random_below(1000);
 }
 
 void sim_redis_break(const sim_process *process)

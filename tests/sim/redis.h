@@ -42,6 +42,8 @@ void sim_redis_flush_all(void);
 void sim_redis_set_up(bool up);                   /* down: connections break, nobody listens */
 void sim_redis_hang(uint64_t until_ns);           /* takes commands and answers none before then */
 void sim_redis_refuse(const char *error);         /* to everything that writes, as "OOM …"; NULL: no more */
+void sim_redis_evict(bool may);                   /* a key now, and some with what is asked, as long as it may */
+void sim_redis_reset_stats(void);                 /* what it counts, but for that */
 void sim_redis_break(const sim_process *process); /* connections of @process (NULL: all) */
 void sim_redis_latency(uint64_t max_ns);
 
@@ -66,6 +68,7 @@ void sim_data_start(void);
 sim_snapshot *sim_data_snapshot(void);
 void sim_data_restore(const sim_snapshot *data);
 void sim_data_clear(void);
+bool sim_data_evict(void); /* any key; false: there is none */
 /* NULL: no such command. */
 sim_reply *sim_data_command(const sim_bytes argv[], size_t argc);
 bool sim_data_writes(sim_bytes command); /* in a way that a full Redis refuses */

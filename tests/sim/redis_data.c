@@ -187,6 +187,23 @@ void sim_data_clear(void)
     data = sim_alloc(sizeof *data);
 }
 
+bool sim_data_evict(void)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < BUCKETS; i++)
+        for (const entry *at = data->buckets[i]; at; at = at->next) count++;
+    if (count == 0) return false;
+    size_t which = sim_random_below(count);
+    for (size_t i = 0; i < BUCKETS; i++)
+        for (entry **at = &data->buckets[i]; *at; at = &(*at)->next) {
+            if (which-- > 0) continue;
+            sim_trace("redis: evicts %.*s", (int)(*at)->key.len, (*at)->key.data);
+            *at = (*at)->next;
+            return true;
+        }
+    return false;
+}
+
 void sim_redis_each_string(void (*fn)(void *arg, sim_bytes key, sim_bytes value), void *arg)
 {
     for (size_t i = 0; i < BUCKETS; i++)

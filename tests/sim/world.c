@@ -1,6 +1,8 @@
 /* See world.h. Depends on the simulated servers and the farm. */
 #include "world.h"
 
+#include "checks.h"
+#include "nats.h"
 #include "redis.h"
 
 #include <stdio.h>
@@ -27,7 +29,7 @@ static struct {
     slot slots[WORLD_PROCESSES];
     sim_snapshot *snapshots[SNAPSHOTS];
     size_t snapshot_count;
-    bool log_lost, redis_hurt, mended;
+    bool log_lost, redis_hurt, evicted, mended;
 } world;
 
 /* ---- processes ---- */
@@ -83,6 +85,13 @@ static void lose_log(void)
     }
 }
 
+static void put_bad_event(unsigned who)
+{
+    char subject[64];
+    snprintf(subject, sizeof subject, "employee.v1.Employee.E%u", who % PLAN_PEOPLE);
+    (void)sim_nats_publish(sim_message_make(sim_strdup(subject), NULL, SIM_NO_STATE, strlen(SIM_NO_STATE)));
+}
+
 static void nats_up(void *arg)
 {
     sim_nats_set_up(true);
@@ -102,7 +111,14 @@ static void redis_up(void *arg)
 static void redis_well(void *arg)
 {
     sim_redis_refuse(NULL);
+    sim_redis_evict(false);
     sim_redis_latency(150 * SIM_US);
+}
+
+static void evicted_enough(void *arg)
+{
+    sim_redis_evict(false);
+    if (sim_chance(250)) sim_redis_reset_stats();
 }
 
 static void flush_again(void *arg)
@@ -120,6 +136,19 @@ static void break_process(const plan_step *step, uint64_t until_ns)
     sim_at(until_ns, start_process, of);
 }
 
+/* By who looks, or while nobody does. */
+static void evict_some(const plan_step *step, uint64_t until_ns)
+{
+    if (world.log_lost) return; /* what both have lost nobody can give back (README.md of the protocol) */
+    world.redis_hurt = world.evicted = true;
+    for (size_t i = step->who % SIM_SERVICES; step->who % 2 == 1 && i < WORLD_PROCESSES; i += SIM_SERVICES) {
+        sim_service_kill(world.slots[i].service);
+        sim_at(until_ns + SIM_MS, start_process, &world.slots[i]);
+    }
+    sim_redis_evict(true);
+    sim_at(until_ns, evicted_enough, NULL);
+}
+
 static void break_nats(const plan_step *step, uint64_t until_ns)
 {
     switch (step->kind) {
@@ -134,6 +163,7 @@ static void break_nats(const plan_step *step, uint64_t until_ns)
         sim_at(until_ns, nats_up, NULL);
         break;
     case PLAN_LOG_LOSS:
+        if (world.evicted) break; /* as above */
         lose_log();
         sim_at(until_ns, nats_up, NULL);
         break;
@@ -178,6 +208,7 @@ static void break_redis(const plan_step *step, uint64_t until_ns)
         sim_redis_flush_all();
         break;
     case PLAN_REDIS_OLDER:
+        if (world.evicted) break; /* what no process saw of one that evicted, nobody can know of the next (README.md) */
         sim_redis_restart(world.snapshots[sim_random_below(world.snapshot_count)]);
         break;
     default:
@@ -198,6 +229,10 @@ static void happen(void *arg)
         break_process(step, until_ns);
     else if (step->kind == PLAN_NO_MEMORY)
         sim_fail_allocation(1 + sim_random_below(3000));
+    else if (step->kind == PLAN_BAD_EVENT)
+        put_bad_event(step->who);
+    else if (step->kind == PLAN_REDIS_EVICT)
+        evict_some(step, until_ns);
     else if (step->kind >= PLAN_REDIS_BREAK && step->kind <= PLAN_REDIS_EMPTY)
         break_redis(step, until_ns);
     else

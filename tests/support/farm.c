@@ -280,11 +280,17 @@ char *farm_tool_says(farm *f, const char *user, int expected, const char *const 
     return keep(f, output);
 }
 
-furrow_test_process *farm_tool_start(farm *f, const char *const arguments[])
+furrow_test_process *farm_tool_fed(farm *f, const char *input, const char *const arguments[])
 {
     const char *argv[16] = {FURROW_TEST_TOOL};
     for (size_t i = 0; arguments[i]; i++) argv[i + 1] = arguments[i];
-    return furrow_test_process_start(&(furrow_test_process_options){.argv = argv, .env = environment(f, "operator")});
+    return furrow_test_process_start(
+        &(furrow_test_process_options){.argv = argv, .env = environment(f, "operator"), .input = input});
+}
+
+furrow_test_process *farm_tool_start(farm *f, const char *const arguments[])
+{
+    return farm_tool_fed(f, NULL, arguments);
 }
 
 void farm_provision(farm *f)
@@ -294,7 +300,8 @@ void farm_provision(farm *f)
     size_t count = 1;
     if (f->single_account) arguments[count++] = "--single-account";
     if (f->node_count > 1) arguments[count++] = "--replicas", arguments[count++] = "3";
-    if (f->node_count > 1) arguments[count++] = "--wait", arguments[count++] = "60";
+    arguments[count++] = "--wait"; /* a server that has just been started again may break the connection once more */
+    arguments[count++] = "60";
     int code = farm_tool(f, &output, arguments);
     ck_assert_msg(code == 0, "%s\nnats-server: %s", output, furrow_test_server_log(f->nats));
     free(output);

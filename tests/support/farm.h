@@ -54,6 +54,8 @@ int farm_tool_as(farm *f, const char *user, char **output, const char *const arg
 char *farm_tool_says(farm *f, const char *user, int expected, const char *const arguments[]);
 /* Begun, and still running. */
 furrow_test_process *farm_tool_start(farm *f, const char *const arguments[]);
+/* The same with @input on its standard input. */
+furrow_test_process *farm_tool_fed(farm *f, const char *input, const char *const arguments[]);
 void farm_provision(farm *f);
 
 /* Starts replica @replica of @service; farm_wait_ready until every started service serves. */

@@ -33,6 +33,12 @@ def die_with(parent):
     return act
 
 
+def pause(process):
+    """SIGSTOP, and it has stopped: one of its threads stops the others once it runs, and on a busy machine they do many things before."""
+    process.send_signal(signal.SIGSTOP)
+    os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
+
+
 def eventually(what, condition, seconds=READY_S):
     """The first true value of condition(), asked again until the deadline."""
     deadline = time.monotonic() + seconds

@@ -133,8 +133,11 @@ bool furrow_test_process_wait(furrow_test_process *process, uint64_t timeout_ms,
 void furrow_test_process_signal(furrow_test_process *process, int signal)
 {
     int status;
+    siginfo_t seen;
     if (!furrow_test_process_running(process)) return;
     kill(process->pid, signal);
+    /* One of its threads stops the others, once it runs: on a busy machine they do many things before. */
+    if (signal == SIGSTOP) waitid(P_PID, (id_t)process->pid, &seen, WSTOPPED | WEXITED | WNOWAIT);
     if (signal == SIGKILL && waitpid(process->pid, &status, 0) == process->pid) note_end(process, status);
 }
 

@@ -28,7 +28,7 @@ bool furrow_test_process_running(furrow_test_process *process);
 /* Waits for its end. True and @exit_code (128 + signal when it was killed) unless @timeout_ms passes first. */
 bool furrow_test_process_wait(furrow_test_process *process, uint64_t timeout_ms, int *exit_code);
 
-/* Sends @signal if it still runs; SIGKILL also waits for the end. */
+/* Sends @signal if it still runs. After SIGKILL it has ended, after SIGSTOP it has stopped. */
 void furrow_test_process_signal(furrow_test_process *process, int signal);
 
 /* What it wrote so far; lent until the next call of the same function or destroy. */

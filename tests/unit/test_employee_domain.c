@@ -74,6 +74,11 @@ START_TEST(wrong_fields_are_named)
     } while (0)
     REFUSED(request.given_name = "", "given_name");
     REFUSED(request.family_name = "a\nb", "family_name");
+    REFUSED(request.given_name = " ", "given_name");
+    REFUSED(request.family_name = "\xc2\xa0\xe3\x80\x80", "family_name"); /* blanks of two kinds */
+    REFUSED(request.given_name = "Jos\xef\xbf\xbd", "given_name");        /* U+FFFD */
+    REFUSED(request.display_name = "Ana\xe2\x80\x8b", "display_name");
+    REFUSED(request.crew = "c\xc2\x85", "crew");
     REFUSED(request.badge = "", "badge");
     REFUSED(request.badge = "12 34", "badge");
     REFUSED(request.hire_date = "2026-02-30", "hire_date");
@@ -88,6 +93,48 @@ START_TEST(wrong_fields_are_named)
     REFUSED((contact.email = "nobody", request.contact = &contact), "contact.email");
     REFUSED((private_fields.birth_date = "1990-13-01", request.private_ = &private_fields), "private.birth_date");
 #undef REFUSED
+}
+END_TEST
+
+START_TEST(names_are_stored_in_their_normal_form)
+{
+    Employee__V1__HireEmployeeRequest request = rosa();
+    Employee__V1__Employee *next = NULL;
+    request.given_name = "Jose\xcc\x81";
+    ck_assert_int_eq(employee_hire(NULL, &request, "E1", moment, arena, &next, &err), FURROW_OK);
+    ck_assert_str_eq(next->given_name, "Jos\xc3\xa9");
+    ck_assert_str_eq(next->display_name, "Jos\xc3\xa9 Gómez");
+    Employee__V1__ListEmployeesRequest list = EMPLOYEE__V1__LIST_EMPLOYEES_REQUEST__INIT;
+    list.name_prefix = "JOSE G";
+    ck_assert(employee_matches(next, &list));
+    list.name_prefix = "jose\xcc\x81 gomez";
+    ck_assert(employee_matches(next, &list));
+    list.name_prefix = "jos gomez";
+    ck_assert(!employee_matches(next, &list));
+}
+END_TEST
+
+/* What was taken before the rule was there stays readable, and may be changed elsewhere. */
+START_TEST(an_odd_name_of_before_does_not_stand_in_the_way)
+{
+    Employee__V1__Employee *before = hired(), *next = NULL, patch = EMPLOYEE__V1__EMPLOYEE__INIT;
+    Google__Protobuf__FieldMask mask = GOOGLE__PROTOBUF__FIELD_MASK__INIT;
+    Employee__V1__UpdateEmployeeRequest request = EMPLOYEE__V1__UPDATE_EMPLOYEE_REQUEST__INIT;
+    char *paths[] = {"crew"};
+    before->given_name = "Jos\xef\xbf\xbd";
+    ck_assert_int_eq(employee_check_state(&before->base, &err), FURROW_OK);
+    patch.id = "E1";
+    patch.crew = "Cre\xcc\x81";
+    mask.paths = paths;
+    mask.n_paths = 1;
+    request.employee = &patch;
+    request.update_mask = &mask;
+    ck_assert_int_eq(employee_update(before, &request, moment, arena, &next, &err), FURROW_OK);
+    ck_assert_str_eq(next->crew, "Cr\xc3\xa9");
+    paths[0] = "given_name";
+    patch.given_name = "\xe2\x80\x8b";
+    ck_assert_int_eq(employee_update(before, &request, moment, arena, &next, &err), FURROW_INVALID_ARGUMENT);
+    ck_assert_str_eq(err.field, "given_name");
 }
 END_TEST
 
@@ -163,6 +210,24 @@ START_TEST(an_employment_ends_and_begins_again)
 }
 END_TEST
 
+/* The clock of who decides is a day and some behind that of who wrote: what it sets follows all the same. */
+START_TEST(what_follows_is_never_before)
+{
+    employee_moment behind = {.today = "2026-11-21", .now_ns = moment.now_ns - INT64_C(100000000000000)};
+    Employee__V1__Employee *active = hired(), *left = NULL, *back = NULL, *again = NULL;
+    Employee__V1__RehireEmployeeRequest rehire = EMPLOYEE__V1__REHIRE_EMPLOYEE_REQUEST__INIT;
+    ck_assert_int_eq(employee_terminate(active, "E1", "", behind, arena, &left, &err), FURROW_OK);
+    ck_assert_str_eq(left->termination_date, active->hire_date);
+    ck_assert_int_eq(furrow_timestamp_ns(left->ended_at), moment.now_ns);
+    ck_assert_int_eq(furrow_timestamp_ns(left->updated_at), moment.now_ns);
+    ck_assert_int_eq(employee_rehire(left, &rehire, behind, arena, &back, &err), FURROW_OK);
+    ck_assert_str_eq(back->hire_date, left->termination_date);
+    ck_assert_int_eq(furrow_timestamp_ns(back->updated_at), moment.now_ns);
+    ck_assert_int_eq(employee_terminate(back, "E1", "", behind, arena, &again, &err), FURROW_OK);
+    ck_assert_int_eq(furrow_timestamp_ns(again->ended_at), moment.now_ns);
+}
+END_TEST
+
 START_TEST(listings_filter_by_all_that_is_given)
 {
     Employee__V1__ListEmployeesRequest request = EMPLOYEE__V1__LIST_EMPLOYEES_REQUEST__INIT;
@@ -186,8 +251,11 @@ int main(void)
     tcase_add_test(tests, a_hire_fills_in_what_was_left_out);
     tcase_add_test(tests, wrong_fields_are_named);
     tcase_add_test(tests, the_same_id_is_hired_once);
+    tcase_add_test(tests, names_are_stored_in_their_normal_form);
+    tcase_add_test(tests, an_odd_name_of_before_does_not_stand_in_the_way);
     tcase_add_test(tests, an_update_changes_what_the_mask_names_and_nothing_else);
     tcase_add_test(tests, an_employment_ends_and_begins_again);
+    tcase_add_test(tests, what_follows_is_never_before);
     tcase_add_test(tests, listings_filter_by_all_that_is_given);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);

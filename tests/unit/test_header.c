@@ -211,38 +211,6 @@ START_TEST(wrong_version_tokens_change_nothing)
 }
 END_TEST
 
-START_TEST(a_trace_parent_is_checked)
-{
-#define IDS "-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-"
-    static const char *const good[][2] = {{"00" IDS "01", "00" IDS "01"},
-                                          {"00" IDS "00", "00" IDS "00"},
-                                          {"cc" IDS "01", "00" IDS "01"},
-                                          {"cc" IDS "02", "00" IDS "00"},
-                                          {"01" IDS "ff-what-the-future-will-be-like", "00" IDS "01"}};
-    static const char *const bad[] = {"",
-                                      "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331",
-                                      "00-00000000000000000000000000000000-b7ad6b7169203331-01",
-                                      "00-0af7651916cd43dd8448eb211c80319c-0000000000000000-01",
-                                      "00-0AF7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
-                                      "ff-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
-                                      "CC-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
-                                      "cc-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01.more",
-                                      "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01-more",
-                                      "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-0x",
-                                      "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-011"};
-
-    char out[FURROW_HEADER_TRACEPARENT_SIZE] = "before";
-    ck_assert(!furrow_header_parse_traceparent(NULL, out));
-    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
-        ck_assert_msg(!furrow_header_parse_traceparent(bad[i], out), "%s", bad[i]);
-    ck_assert_str_eq(out, "before");
-    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
-        ck_assert_msg(furrow_header_parse_traceparent(good[i][0], out), "%s", good[i][0]);
-        ck_assert_str_eq(out, good[i][1]);
-    }
-}
-END_TEST
-
 START_TEST(a_header_value_is_one_short_line)
 {
     char text[1026];
@@ -277,7 +245,6 @@ int main(void)
     tcase_add_test(tests, weights_of_accept_are_honoured);
     tcase_add_test(tests, version_tokens_are_read);
     tcase_add_test(tests, wrong_version_tokens_change_nothing);
-    tcase_add_test(tests, a_trace_parent_is_checked);
     tcase_add_test(tests, a_header_value_is_one_short_line);
     srunner_run_all(runner, CK_ENV);
     int failed = srunner_ntests_failed(runner);

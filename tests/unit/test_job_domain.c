@@ -49,6 +49,7 @@ START_TEST(wrong_fields_are_named)
     } while (0)
     REFUSED(request.code = "a b", "code");
     REFUSED(request.name = "", "name");
+    REFUSED(request.name = "\xe3\x85\xa4 ", "name"); /* a filler that shows nothing */
     REFUSED(request.kind = 99, "kind");
     REFUSED(request.pay = NULL, "pay");
     REFUSED(piece.rate_cents = 0, "pay.rate_cents");

@@ -129,6 +129,23 @@ START_TEST(masks_and_wrappers_are_mapped)
 }
 END_TEST
 
+START_TEST(null_is_a_value_where_it_is_one)
+{
+    static const ProtobufCMessageDescriptor *const type = &wiretest__v1__null__descriptor;
+    const pair pairs[] = {
+        {type, "{\"none\":null}", NULL},
+        {type, "{\"none\":\"NULL_VALUE\"}", "{\"none\":null}"},
+        {type, "{\"none\":0}", "{\"none\":null}"},
+        {type, "{\"text\":null,\"plain\":null}", "{}"},
+        {type, "{\"many\":[null,\"NULL_VALUE\"]}", "{\"many\":[null,null]}"},
+        {type, "{\"many\":null}", "{}"},
+    };
+    static const refusal refusals[] = {{&wiretest__v1__null__descriptor, "{\"none\":null,\"text\":\"\"}", "text"}};
+    CHECK_PAIRS(pairs);
+    CHECK_REFUSALS(refusals);
+}
+END_TEST
+
 START_TEST(what_has_no_json_is_refused_and_leaves_the_buffer)
 {
     Google__Protobuf__Timestamp at = GOOGLE__PROTOBUF__TIMESTAMP__INIT;
@@ -165,6 +182,7 @@ int main(void)
     tcase_add_test(tests, times_and_durations_are_text);
     tcase_add_test(tests, times_are_nanoseconds_where_they_fit);
     tcase_add_test(tests, masks_and_wrappers_are_mapped);
+    tcase_add_test(tests, null_is_a_value_where_it_is_one);
     tcase_add_test(tests, what_has_no_json_is_refused_and_leaves_the_buffer);
     srunner_run_all(runner, CK_ENV);
     int failed = srunner_ntests_failed(runner);

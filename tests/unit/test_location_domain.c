@@ -51,6 +51,14 @@ START_TEST(wrong_requests_name_their_field)
     ck_assert_str_eq(err.field, "parent_id");
     request = request_of(BLOCK, "");
     ck_assert_int_eq(location_check_create(&request, &err), FURROW_INVALID_ARGUMENT);
+    request = request_of(RANCH, "");
+    request.name = " \xe2\x80\x83";
+    ck_assert_int_eq(location_check_create(&request, &err), FURROW_INVALID_ARGUMENT);
+    ck_assert_str_eq(err.field, "name");
+    request.name = "Cafe\xcc\x81";
+    Location__V1__Location *next = NULL;
+    ck_assert_int_eq(location_create(NULL, &request, "R9", NULL, 1, arena, &next, &err), FURROW_OK);
+    ck_assert_str_eq(next->name, "Caf\xc3\xa9");
     request = request_of(0, "");
     ck_assert_int_eq(location_check_create(&request, &err), FURROW_INVALID_ARGUMENT);
     ck_assert_str_eq(err.field, "kind");

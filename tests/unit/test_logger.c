@@ -1,4 +1,5 @@
 /* The log: levels, quoting, and that nothing a peer sends can forge a field or a line. */
+#include "base/clock.h"
 #include "base/logger.h"
 
 #include <check.h>
@@ -67,6 +68,48 @@ START_TEST(a_value_cannot_forge_a_field_or_a_line)
 }
 END_TEST
 
+START_TEST(the_same_line_is_written_a_few_times_and_then_counted)
+{
+    furrow_logger_init(NULL, FURROW_LOG_INFO);
+    capture();
+    for (int i = 1; i <= 100; i++)
+        furrow_logger(FURROW_LOG_ERROR, "refused", "by=%s count=%d last=%s", "NATS", i, "a b");
+    const char *text = captured();
+    int lines = 0;
+    for (const char *at = text; (at = strchr(at, '\n')) != NULL; at++) lines++;
+    ck_assert_int_eq(lines, FURROW_LOG_SAME);
+    capture();
+    furrow_logger(FURROW_LOG_ERROR, "refused", "by=%s count=%d last=%s", "NATS", 1, "another");
+    furrow_logger_flush(furrow_clock_now_ns());
+    ck_assert_str_eq(captured(), "level=error msg=\"refused\" by=NATS count=1 last=another\n");
+    capture();
+    furrow_logger_flush(furrow_clock_now_ns() + 2 * FURROW_LOG_SAME_MS * FURROW_NS_PER_MS);
+    ck_assert_str_eq(captured(), "level=error msg=\"refused\" by=NATS count=1 last=\"a b\" repeated=95\n");
+    capture();
+    for (int i = 0; i < 20; i++) furrow_logger(FURROW_LOG_INFO, "ready", NULL); /* states that change are always told */
+    furrow_logger_flush(furrow_clock_now_ns() + 2 * FURROW_LOG_SAME_MS * FURROW_NS_PER_MS);
+    lines = 0;
+    for (const char *at = captured(); (at = strchr(at, '\n')) != NULL; at++) lines++;
+    ck_assert_int_eq(lines, 20);
+}
+END_TEST
+
+START_TEST(several_lines_that_take_turns_are_each_counted)
+{
+    furrow_logger_init(NULL, FURROW_LOG_INFO);
+    capture();
+    for (int i = 0; i < 200; i++) furrow_logger(FURROW_LOG_WARN, "in turn", "which=%d", i % 10);
+    int lines = 0;
+    for (const char *at = captured(); (at = strchr(at, '\n')) != NULL; at++) lines++;
+    ck_assert_int_eq(lines, 10 * FURROW_LOG_SAME);
+    capture();
+    furrow_logger_flush(UINT64_MAX);
+    lines = 0;
+    for (const char *at = captured(); (at = strstr(at, "repeated=15\n")) != NULL; at++) lines++;
+    ck_assert_int_eq(lines, 10);
+}
+END_TEST
+
 START_TEST(quotes_in_the_format_are_kept_only_where_needed)
 {
     furrow_logger_init(NULL, FURROW_LOG_INFO);
@@ -117,6 +160,8 @@ int main(void)
     tcase_add_test(tests, a_line_is_logfmt_with_time_level_and_service);
     tcase_add_test(tests, what_is_too_verbose_is_not_written);
     tcase_add_test(tests, a_value_cannot_forge_a_field_or_a_line);
+    tcase_add_test(tests, the_same_line_is_written_a_few_times_and_then_counted);
+    tcase_add_test(tests, several_lines_that_take_turns_are_each_counted);
     tcase_add_test(tests, quotes_in_the_format_are_kept_only_where_needed);
     tcase_add_test(tests, every_usual_conversion_is_understood);
     tcase_add_test(tests, a_line_is_bounded_and_still_one_line);

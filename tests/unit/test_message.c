@@ -120,6 +120,57 @@ START_TEST(malformed_bytes_are_refused)
 END_TEST
 
 /* Each "~" of the text becomes a NUL on the wire. */
+/* "Field presence": it is not the default, which is compared bit by bit. As event, answer, request and record. */
+START_TEST(minus_zero_is_no_default)
+{
+    const struct {
+        const ProtobufCMessageDescriptor *type;
+        furrow_bytes bytes;
+    } kept[] = {
+        {&wiretest__v1__scalars__descriptor, BYTES("\x5d\0\0\0\x80")},
+        {&wiretest__v1__scalars__descriptor, BYTES("\x61\0\0\0\0\0\0\0\x80")},
+        {&wiretest__v1__scalars__descriptor, BYTES("\x08\x01\x5d\0\0\0\x80\x61\0\0\0\0\0\0\0\x80")},
+        {&wiretest__v1__repeated__descriptor, BYTES("\x52\x05\x5d\0\0\0\x80\x52\x02\x08\x01")},
+        {&wiretest__v1__repeated__descriptor, BYTES("\x2a\x08\0\0\0\0\0\0\0\x80")},
+        {&wiretest__v1__choice__descriptor, BYTES("\x1a\x05\x5d\0\0\0\x80")},
+        {&wiretest__v1__well_known__descriptor, BYTES("\x42\x09\x09\0\0\0\0\0\0\0\x80")},
+        {&wiretest__v1__all__descriptor, BYTES("\x3a\x07\x0a\x05\x5d\0\0\0\x80")},
+        {&wiretest__v1__maps__descriptor, BYTES("\x2a\x0b\x08\x02\x11\0\0\0\0\0\0\0\x80")},
+    };
+    for (size_t i = 0; i < sizeof kept / sizeof *kept; i++) {
+        ProtobufCMessage *message, *copy;
+        furrow_bytes packed;
+        furrow_buffer appended;
+        ck_assert_int_eq(unpack(kept[i].type, kept[i].bytes, &message), FURROW_OK);
+        ck_assert_int_eq(furrow_message_pack(message, arena, &packed, &err), FURROW_OK);
+        ck_assert_msg(furrow_bytes_equal(packed, kept[i].bytes), "case %zu: %zu bytes", i, packed.len);
+        ck_assert_int_eq(furrow_message_copy(message, arena, &copy, &err), FURROW_OK);
+        furrow_buffer_init(&appended, 1000);
+        furrow_message_append(copy, &appended);
+        ck_assert(!appended.failed && furrow_bytes_equal((furrow_bytes){appended.data, appended.len}, packed));
+        furrow_buffer_fini(&appended);
+    }
+    Wiretest__V1__Scalars zero = WIRETEST__V1__SCALARS__INIT;
+    furrow_bytes packed;
+    ck_assert_int_eq(furrow_message_pack(&zero.base, arena, &packed, &err), FURROW_OK);
+    ck_assert_uint_eq(packed.len, 0);
+}
+END_TEST
+
+/* Beside what this build does not know, and in order each time: the same message has the same bytes. */
+START_TEST(minus_zero_stands_beside_unknown_fields)
+{
+    furrow_bytes bytes = BYTES("\x08\x01\x98\x06\x07\x5d\0\0\0\x80"), first, second;
+    ProtobufCMessage *message, *again;
+    ck_assert_int_eq(unpack(&wiretest__v1__scalars__descriptor, bytes, &message), FURROW_OK);
+    ck_assert_int_eq(furrow_message_pack(message, arena, &first, &err), FURROW_OK);
+    ck_assert_int_eq(unpack(&wiretest__v1__scalars__descriptor, first, &again), FURROW_OK);
+    ck_assert_int_eq(furrow_message_pack(again, arena, &second, &err), FURROW_OK);
+    ck_assert(furrow_bytes_equal(first, bytes) && furrow_bytes_equal(second, bytes));
+    ck_assert_uint_eq(message->n_unknown_fields, 1);
+}
+END_TEST
+
 START_TEST(text_with_nul_bytes_is_refused_wherever_it_stands)
 {
     static const struct {
@@ -499,6 +550,8 @@ int main(void)
     tcase_add_test(tests, a_message_survives_pack_and_unpack);
     tcase_add_test(tests, no_bytes_are_the_default_message);
     tcase_add_test(tests, malformed_bytes_are_refused);
+    tcase_add_test(tests, minus_zero_is_no_default);
+    tcase_add_test(tests, minus_zero_stands_beside_unknown_fields);
     tcase_add_test(tests, text_with_nul_bytes_is_refused_wherever_it_stands);
     tcase_add_test(tests, times_out_of_range_are_refused_by_name);
     tcase_add_test(tests, unknown_fields_and_both_packings_are_accepted);

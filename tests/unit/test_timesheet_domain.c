@@ -202,6 +202,10 @@ START_TEST(a_day_is_over_when_the_employment_it_began_in_is)
     ck_assert(workday_is_over(must(workday_start_break, day, meal), employee_ended(7, true), at(9), &ended_ns));
     next = must(workday_clock_in, must(workday_clock_out, day, stroke_at(8)), stroke_at(8.5));
     ck_assert(!workday_is_over(next, employee_ended(7, true), at(9), &ended_ns));
+    /* Nor does one at the very moment of the end. */
+    next = must(workday_clock_in, must(workday_clock_out, day, stroke_at(7)), stroke_at(7));
+    ck_assert(!workday_is_over(next, employee_ended(7, true), at(9), &ended_ns));
+    ck_assert(workday_is_over(next, employee_ended(8, true), at(9), &ended_ns));
     ck_assert_int_eq(workday_check_begin(employee_ended(7, true), at(6), &err), FURROW_FAILED_PRECONDITION);
     ck_assert_int_eq(workday_check_begin(employee_ended(7, true), at(7), &err), FURROW_OK);
     ck_assert_int_eq(workday_check_begin(employee_ended(0, true), at(6), &err), FURROW_OK);
@@ -218,6 +222,9 @@ START_TEST(an_end_closes_a_day_at_its_boundary_at_the_latest)
     ck_assert_int_eq(workday_end(day, &window, at(60), at(99), arena, &next, &err), FURROW_OK);
     ck_assert_str_eq(next->closed_by, "boundary");
     ck_assert_int_eq(furrow_timestamp_ns(next->entries[0]->end), window.end_ns);
+    ck_assert_int_eq(workday_end(day, &window, at(7), at(6), arena, &next, &err), FURROW_OK);
+    ck_assert_int_eq(furrow_timestamp_ns(next->updated_at), at(7));
+    ck_assert_int_eq(workday_end(day, &window, at(60), at(99), arena, &next, &err), FURROW_OK);
     ck_assert_int_eq(workday_renew(next, at(100), arena, &day, &err), FURROW_OK);
     ck_assert_int_eq(furrow_timestamp_ns(day->updated_at), at(100));
     ck_assert_int_eq(day->n_entries, 1);
@@ -317,6 +324,33 @@ static void check_invariants(const Timesheet__V1__WorkDay *day, const workday_wi
     ck_assert((day->open_employee_id[0] != '\0') == (day->status == OPEN));
 }
 
+START_TEST(now_is_never_before_what_it_follows)
+{
+    Timesheet__V1__WorkDay *day = must(workday_clock_in, NULL, stroke_at(8)), *next = NULL;
+    ck_assert_int_eq(workday_now_after(NULL, at(7)), at(7));
+    ck_assert_int_eq(workday_now_after(day, at(7)), at(8)); /* who wrote it has a clock an hour ahead */
+    ck_assert_int_eq(workday_now_after(day, at(9)), at(9));
+    workday_stroke behind = stroke_at(8);
+    behind.now_ns = at(7);
+    day = must(workday_clock_out, day, behind);
+    ck_assert_int_eq(furrow_timestamp_ns(day->updated_at), at(8));
+    ck_assert_int_eq(workday_now_after(day, at(7)), at(8));
+    /* A correction says what will have been: that is no reason to begin then. */
+    workday_window window = workday_window_at(at(8), 4);
+    Timesheet__V1__Entry *entries[] = {entry(8, 16)};
+    Timesheet__V1__CorrectDayRequest request = TIMESHEET__V1__CORRECT_DAY_REQUEST__INIT;
+    request.entries = entries;
+    request.n_entries = 1;
+    request.by = "foreman";
+    request.reason = "leaves at four";
+    ck_assert_int_eq(workday_correct(day, &request, &window, at(7.5), arena, &next, &err), FURROW_OK);
+    ck_assert_int_eq(furrow_timestamp_ns(next->updated_at), at(8));
+    ck_assert_int_eq(furrow_timestamp_ns(next->corrections[0]->at), at(8));
+    ck_assert_int_eq(workday_now_after(next, at(9)), at(9));
+    ck_assert_int_eq(workday_now_after(next, at(15.95)), at(16)); /* as a clock may be ahead */
+}
+END_TEST
+
 START_TEST(random_strokes_keep_the_invariants)
 {
     static workday_rule *const rules[] = {workday_clock_in, workday_switch_job, workday_start_break, workday_end_break,
@@ -356,6 +390,7 @@ int main(void)
     tcase_add_test(tests, clocks_report_within_their_limits);
     tcase_add_test(tests, facts_must_be_known_open_and_fit);
     tcase_add_test(tests, a_correction_replaces_entries_and_says_who_and_why);
+    tcase_add_test(tests, now_is_never_before_what_it_follows);
     tcase_add_test(tests, random_strokes_keep_the_invariants);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);

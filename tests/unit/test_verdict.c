@@ -17,13 +17,15 @@ static furrow_sight well(void)
     return (furrow_sight){
         .shape = SHAPE,
         .settled = true,
-        .marker = {.found = true, .shape = SHAPE, .epoch_ns = 7, .position = 100, .run_id = RUN},
+        .marker = {.found = true, .shape = SHAPE, .epoch_ns = 7, .position = 100, .run_id = RUN, .tally = RUN " 0"},
         .stream = {.created_ns = 7, .first_seq = 1, .last_seq = 120, .messages = 120},
+        .tally = RUN " 0",
         .epoch = {.begun = 7, .whole = true},
         .loss = FURROW_LOSS_WAIT,
         .loss_anew = FURROW_LOSS_WAIT,
         .run_id = RUN,
         .seen_run_id = RUN,
+        .seen_tally = RUN " 0",
         .seen_position = 100,
     };
 }
@@ -32,7 +34,7 @@ static furrow_sight well_at_start(void)
 {
     furrow_sight sight = well();
     sight.settled = false;
-    sight.seen_run_id[0] = '\0';
+    sight.seen_run_id[0] = sight.seen_tally[0] = '\0';
     sight.seen_position = 0;
     return sight;
 }
@@ -162,6 +164,25 @@ START_TEST(a_log_that_grew_again_after_it_went_back_is_told_by_its_event)
 }
 END_TEST
 
+START_TEST(a_log_that_grew_again_is_told_by_a_command_that_did_not_come_back)
+{
+    furrow_sight sight = well();
+    sight.newest = FURROW_NEWEST_OURS;
+    check_verdict(sight, FURROW_VERDICT_FOLLOW, 100);
+    sight.newest = FURROW_NEWEST_OTHER;
+    check_verdict(sight, FURROW_VERDICT_REBUILD, 0);
+    sight.newest = FURROW_NEWEST_MISSING;
+    check_verdict(sight, FURROW_VERDICT_REBUILD, 0);
+    sight.own = true;
+    check_verdict(sight, FURROW_VERDICT_REFUSE, 0);
+    furrow_verdict_building(SHAPE, sight.marker.shape); /* not all is there yet, or some may be evicted */
+    sight.loss = FURROW_LOSS_RESTORE;
+    check_verdict(sight, FURROW_VERDICT_REBUILD, 0);
+    sight.newest = FURROW_NEWEST_OTHER;
+    check_verdict(sight, FURROW_VERDICT_RESTORE, 0);
+}
+END_TEST
+
 /* An owner's, each way of what to do about it. */
 START_TEST(an_owner_does_about_a_log_that_lost_something_what_it_is_told)
 {
@@ -237,6 +258,59 @@ START_TEST(a_redis_restarted_under_us_is_replayed_from_the_older_position)
 }
 END_TEST
 
+static void check_evicted(furrow_sight sight, const char *run_id, const char *tally, furrow_verdict_kind kind)
+{
+    strcpy(sight.run_id, run_id);
+    strcpy(sight.tally, tally);
+    furrow_verdict verdict = furrow_verdict_of(&sight);
+    ck_assert_msg(verdict.kind == kind, "%s after %s: %d", tally, sight.marker.tally, (int)verdict.kind);
+    ck_assert_int_eq(furrow_verdict_lacks(&sight, &sight.marker), kind == FURROW_VERDICT_REBUILD);
+}
+
+START_TEST(a_redis_that_evicted_anything_since_is_built_again)
+{
+    furrow_sight sight = well_at_start();
+    check_evicted(sight, RUN, RUN " 0", FURROW_VERDICT_FOLLOW);
+    check_evicted(sight, RUN, RUN " 1", FURROW_VERDICT_REBUILD);
+    check_evicted(sight, RUN, RUN " 0 1.60", FURROW_VERDICT_REBUILD); /* the count was reset */
+    check_evicted(sight, NEWRUN, NEWRUN " 0", FURROW_VERDICT_REPLAY); /* an ordinary restart */
+    check_evicted(sight, NEWRUN, NEWRUN " 3", FURROW_VERDICT_REBUILD);
+    check_evicted(sight, NEWRUN, NEWRUN " 0 1.60", FURROW_VERDICT_REBUILD);
+    check_evicted(sight, RUN, "", FURROW_VERDICT_FOLLOW); /* it does not say */
+    strcpy(sight.marker.tally, RUN " 7 2.31");            /* built after it had evicted */
+    check_evicted(sight, RUN, RUN " 7 2.31", FURROW_VERDICT_FOLLOW);
+    check_evicted(sight, RUN, RUN " 7 1.31", FURROW_VERDICT_REBUILD);
+    check_evicted(sight, RUN, RUN " 8 2.31", FURROW_VERDICT_REBUILD);
+    sight.marker.tally[0] = '\0'; /* of before markers had one */
+    check_evicted(sight, RUN, RUN " 0", FURROW_VERDICT_FOLLOW);
+    check_evicted(sight, RUN, RUN " 1", FURROW_VERDICT_REBUILD);
+}
+END_TEST
+
+START_TEST(a_redis_that_comes_back_as_it_was_before_it_was_seen_to_evict_is_built_again)
+{
+    furrow_sight sight = well();
+    strcpy(sight.run_id, NEWRUN);
+    strcpy(sight.tally, NEWRUN " 0");
+    check_verdict(sight, FURROW_VERDICT_REPLAY, 100);
+    strcpy(sight.seen_tally, RUN " 4");
+    check_verdict(sight, FURROW_VERDICT_REBUILD, 0);
+    strcpy(sight.marker.tally, NEWRUN " 0"); /* somebody else has built them anew there */
+    check_verdict(sight, FURROW_VERDICT_REPLAY, 100);
+}
+END_TEST
+
+START_TEST(a_consumer_of_a_log_that_is_no_more_is_told_by_who_found_it)
+{
+    furrow_sight sight = well();
+    sight.untold = 200;
+    sight.untold_from = sight.marker.position - 3; /* others have moved it on since, who did not know */
+    check_verdict(sight, FURROW_VERDICT_REPLAY, sight.marker.position - 3);
+    sight.untold_from = sight.marker.position;
+    check_verdict(sight, FURROW_VERDICT_REPLAY, sight.marker.position);
+}
+END_TEST
+
 START_TEST(a_starving_consumer_is_made_up_for)
 {
     furrow_sight sight = well();
@@ -269,11 +343,15 @@ int main(void)
     tcase_add_test(tests, a_log_that_went_back_is_rebuilt_but_an_owner_never_wipes_itself);
     tcase_add_test(tests, a_log_that_has_less_than_was_written_went_back);
     tcase_add_test(tests, a_log_that_grew_again_after_it_went_back_is_told_by_its_event);
+    tcase_add_test(tests, a_log_that_grew_again_is_told_by_a_command_that_did_not_come_back);
     tcase_add_test(tests, an_owner_does_about_a_log_that_lost_something_what_it_is_told);
     tcase_add_test(tests, a_restore_that_was_begun_is_finished_by_the_owner_and_waited_for_by_others);
     tcase_add_test(tests, records_from_before_a_restored_log_are_built_again);
     tcase_add_test(tests, a_restarted_redis_is_replayed_from_its_position);
     tcase_add_test(tests, a_redis_restarted_under_us_is_replayed_from_the_older_position);
+    tcase_add_test(tests, a_redis_that_evicted_anything_since_is_built_again);
+    tcase_add_test(tests, a_redis_that_comes_back_as_it_was_before_it_was_seen_to_evict_is_built_again);
+    tcase_add_test(tests, a_consumer_of_a_log_that_is_no_more_is_told_by_who_found_it);
     tcase_add_test(tests, a_starving_consumer_is_made_up_for);
     tcase_add_test(tests, wrong_records_come_before_missing_ones);
     suite_add_tcase(suite, tests);

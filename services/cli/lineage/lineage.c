@@ -19,7 +19,7 @@ static printer *choose_printer(cli *tool)
     } formats[] = {{"--json", lineage_print_json}, {"--dot", lineage_print_dot}, {"--svg", lineage_print_svg}};
     printer *chosen = NULL;
     for (size_t i = 0; i < sizeof formats / sizeof *formats; i++)
-        while (cli_flag(tool, formats[i].flag)) {
+        if (cli_flag(tool, formats[i].flag)) {
             if (chosen) cli_fail(tool, 2, "one of --json, --dot and --svg, once");
             chosen = formats[i].print;
         }
@@ -48,7 +48,7 @@ static void read_mesh(lineage *all)
     if (all->replica_count > 0) qsort_r(all->replicas, all->replica_count, sizeof all->replicas[0], by_service, all);
 }
 
-static void free_rows(lineage *all)
+void lineage_fini(lineage *all)
 {
     for (size_t i = 0; i < all->entity_count; i++) free(all->entities[i]);
     free(all->entities);
@@ -62,7 +62,7 @@ int cli_lineage(cli *tool)
 {
     printer *print = choose_printer(tool);
     lineage all = {.tool = tool, .single_account = cli_flag(tool, "--single-account")};
-    if (!cli_arguments(tool, 0, 0) || !cli_connect(tool)) return tool->exit_code;
+    if (tool->exit_code || !cli_connect(tool)) return tool->exit_code;
     all.arena = furrow_arena_create(TEXTS_BYTES);
     FURROW_REQUIRE(all.arena);
     furrow_clock_format(furrow_clock_wall_ns(), all.at);
@@ -72,6 +72,6 @@ int cli_lineage(cli *tool)
     for (size_t i = 0; i < all.note_count; i++) fprintf(stderr, "furrow: lineage: %s\n", all.notes[i]);
     if (all.incomplete) tool->exit_code = 1;
     if (fflush(stdout) != 0 || ferror(stdout)) cli_fail(tool, 1, "lineage: the output could not be written");
-    free_rows(&all);
+    lineage_fini(&all);
     return tool->exit_code;
 }

@@ -124,6 +124,9 @@ void lineage_read_log(lineage *all);
 void lineage_ask_health(lineage *all);
 void lineage_measure_records(lineage *all);
 
+/* Frees all but the struct. */
+void lineage_fini(lineage *all);
+
 void lineage_print_table(const lineage *all, FILE *out);
 void lineage_print_json(const lineage *all, FILE *out);
 void lineage_print_dot(const lineage *all, FILE *out);

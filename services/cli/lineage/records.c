@@ -167,8 +167,8 @@ void lineage_measure_records(lineage *all)
     char *urls = strdup(all->tool->config.redis_url), *rest = NULL;
     bool whole = true;
     FURROW_REQUIRE(urls);
-    for (char *url = strtok_r(urls, ", ", &rest); url; url = strtok_r(NULL, ", ", &rest))
-        whole = look_at(all, lineage_text(all, url)) && whole;
+    for (char *url = strtok_r(urls, ",", &rest); url; url = strtok_r(NULL, ",", &rest))
+        whole = look_at(all, lineage_text(all, url + strspn(url, " "))) && whole;
     if (!whole) forget_empty(all);
     free(urls);
 }

@@ -28,9 +28,9 @@ def headers(**fields):
 
 
 def event(entity, verb, owner, sequence):
-    """The headers of an event as Furrow writes them: CloudEvents' own, the sequence that it follows, and whose command it was."""
+    """The headers of an event as Furrow writes them: CloudEvents' own, without a trace, the sequence that it follows, and whose command it was."""
     return headers(ce_specversion=len("1.0"), ce_id=ULID, ce_type=len(entity) + 1 + len(verb), ce_source=1 + len(owner), ce_time=TIME,
-                   **{"Nats-Expected-Last-Subject-Sequence": digits(sequence), "Furrow-By": len("_INBOX_client")})
+                   ce_datacontenttype=len("application/protobuf"), **{"Nats-Expected-Last-Subject-Sequence": digits(sequence), "Furrow-By": len("_INBOX_client")})
 
 
 def puback(stream, sequence):

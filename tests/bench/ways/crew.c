@@ -138,7 +138,8 @@ static furrow_status look(clocking *self, bool day, furrow_arena *arena, furrow_
     self->facts.arena = arena;
     furrow_record_read *wanted = source->ask(&self->facts, &count);
     if (day)
-        self->reads[0] = (furrow_record_read){.table = furrow_entity_table(crew_days(service)), .id = self->day_id};
+        self->reads[0] = (furrow_record_read){
+            .table = furrow_entity_table(crew_days(service)), .id = self->day_id, .to_write = true};
     memcpy(self->reads + own, wanted, count * sizeof *wanted);
     if (own + count > 0)
         status = furrow_record_read_many(furrow_service_store(service), self->reads, own + count, arena, err);

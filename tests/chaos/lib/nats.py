@@ -114,8 +114,24 @@ class Nats:
             if verb == b"PING":
                 self._send(b"PONG\r\n")
 
+    def _heed(self):
+        """What was said while nobody listened: a server does not wait for a client that answers no PING, and then nothing may be sent that only seems to be."""
+        patience = self.socket.gettimeout()
+        self.socket.setblocking(False)
+        try:
+            while data := self.socket.recv(262144):
+                self.buffer += data
+        except BlockingIOError:
+            self.socket.settimeout(patience)
+            return
+        except OSError:
+            pass
+        self.close()
+
     def send(self, subject, body=b"", headers=None, reply=""):
         """Returns at once."""
+        if self.socket:
+            self._heed()
         if not self.socket:
             self.connect(time.monotonic() + 1)
         head = f"{subject} {reply + ' ' if reply else ''}"

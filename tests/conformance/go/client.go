@@ -150,6 +150,7 @@ func main() {
 		encodingsAreNegotiated(client)
 		keysTakeEffectOnce(client)
 		deadlinesAreHonoured(client)
+		eventsAreCloudEvents(client, users["operator"])
 		servicesAreDiscovered(client)
 		statisticsCount(client)
 		thousandCalls(client)

@@ -7,6 +7,7 @@ import asyncio
 import json
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -80,6 +81,22 @@ def build_disguised(prefix, source, work, name):
     run("cmake", "-G", "Ninja", "-S", work, "-B", work / "build", f"-DCMAKE_PREFIX_PATH={prefix}")
     run("cmake", "--build", work / "build", "--target", f"{name}_proto_contracts")
     return work / f"build/{name}_proto_contracts.so"
+
+
+def as_the_readme_says(build, prefix, source, work):
+    """Every shell line of the README's chapter on it, in one shell, on a local mesh of its own."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    chapter = readme.partition("## A service of one's own\n")[2].partition("\n## ")[0]
+    lines = "\n".join(re.findall(r"^ *```sh\n(.*?)^ *```$", chapter, re.S | re.M))
+    for called, is_here in ("path/to/furrow/.run", work / "run"), ("path/to/furrow", ROOT):
+        lines = lines.replace(called, str(is_here))
+    env = dict(os.environ, FURROW_RUN=str(work / "run"), FURROW_BIN=str(pathlib.Path(build).resolve() / "services"), CMAKE_PREFIX_PATH=str(prefix))
+    try:
+        done = subprocess.run(["bash", "-euc", f"{lines}\nkill $!; wait $! || true"], cwd=shutil.copytree(source, work / "harvest"), env=env,
+                              capture_output=True, text=True, timeout=300, stdin=subprocess.DEVNULL)
+        check("each line of the README's chapter works", done.returncode == 0 and '"employeeName":"Guadalupe García Rodríguez"' in done.stdout, done)
+    finally:
+        run(ROOT / "config/dev/down", "--wipe", env=env)
 
 
 def check_refused_contracts(mesh, prefix, source, work, own):
@@ -181,6 +198,7 @@ def main(tools, build):
         prefix = install(build, work)
         build_with_cmake(prefix, source, out)
         build_by_hand(prefix, source, work / "by-hand")
+        as_the_readme_says(build, prefix, source, work)
         with mesh_module.Mesh(build, server, contracts=out / "harvest_proto_contracts.so") as mesh:
             streams = mesh.furrow("provision")
             check("furrow provision knows its stream and durable", "harvest.v1.Bin.*" in streams and "harvest " in streams, streams)

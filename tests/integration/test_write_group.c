@@ -259,5 +259,5 @@ int main(void)
         who_has_no_time_left_leaves_the_others,
         what_was_begun_before_a_doubt_is_not_sent_after_it,
     };
-    return store_world_main("group", tests, sizeof tests / sizeof tests[0]);
+    return store_world_main("write_group", tests, sizeof tests / sizeof tests[0]);
 }

@@ -1,9 +1,9 @@
 /*
- * See group.h. Whoever comes first in a turn leads: it lets the other ready tasks run, which join, and then sends, waits
+ * See write_group.h. Whoever comes first in a turn leads: it lets the other ready tasks run, which join, and then sends, waits
  * and tells them. The group lies on the leader's stack, each writer on its own, so those who give up earlier leave it.
  * A second record of one id opens a group of its own, which leaves after the first.
  */
-#include "store/group.h"
+#include "store/write_group.h"
 
 #include "store/batch.h"
 #include "store/library.h"
@@ -17,14 +17,14 @@ typedef struct writer {
     furrow_error *err;
 } writer;
 
-typedef struct furrow_group {
-    writer *writers[FURROW_GROUP_MAX]; /* NULL: it has left */
+typedef struct furrow_write_group {
+    writer *writers[FURROW_WRITE_GROUP_MAX]; /* NULL: it has left */
     size_t count;
 } group;
 
 static bool has_room(const group *self, furrow_bytes id)
 {
-    if (!self || self->count == FURROW_GROUP_MAX) return false;
+    if (!self || self->count == FURROW_WRITE_GROUP_MAX) return false;
     for (size_t i = 0; i < self->count; i++)
         if (self->writers[i] && furrow_bytes_equal(self->writers[i]->write->id, id)) return false;
     return true;
@@ -85,7 +85,7 @@ static void mark_lost(const group *self, const furrow_batch *batch, const size_t
 static void lead_writers(furrow_table *table, const group *self)
 {
     furrow_error why = {0};
-    size_t places[FURROW_GROUP_MAX];
+    size_t places[FURROW_WRITE_GROUP_MAX];
     furrow_batch *batch = furrow_batch_take(table);
     furrow_status status =
         batch ? FURROW_OK : furrow_fail(&why, FURROW_RESOURCE_EXHAUSTED, "no memory to write a record");
@@ -114,8 +114,8 @@ static bool join_group(group *self, writer *one)
     return false;
 }
 
-furrow_status furrow_group_apply(furrow_table *table, const furrow_record_write *write, uint64_t moment, bool *alone,
-                                 furrow_error *err)
+furrow_status furrow_write_group_apply(furrow_table *table, const furrow_record_write *write, uint64_t moment,
+                                       bool *alone, furrow_error *err)
 {
     writer one = {.write = write, .moment = moment, .err = err};
     *alone = false;

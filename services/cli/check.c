@@ -1,0 +1,411 @@
+/*
+ * furrow check: is this mesh as it should be, point by point, and what is to be done where it is not. It looks and changes
+ * nothing. A point that is right, wrong, or known for trouble that the mesh need not meet; only what is wrong makes the
+ * exit code 1.
+ */
+#include "cli/contracts.h"
+#include "cli/health.h"
+#include "cli/letter.h"
+#include "cli/peer.h"
+#include "cli/server.h"
+#include "cli/text.h"
+
+#include "base/clock.h"
+#include "base/number.h"
+#include "store/functions.h"
+#include "store/store.h"
+
+#include <inttypes.h>
+#include <langinfo.h>
+#include <locale.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define ARENA_BYTES ((size_t)256 << 20)
+#define CONNECT_MS  5000
+#define ASK_MS      5000
+#define CLOCK_S     2 /* two clocks may differ by, what is asked included */
+#define TEXT_BYTES  1024
+
+typedef enum verdict { RIGHT, DOUBTFUL, WRONG } verdict;
+
+typedef struct check {
+    cli *tool;
+    lineage all;
+    furrow_store *store; /* NULL: no Redis */
+    bool utf8, colours;
+    size_t counts[3];
+} check;
+
+static void print_line(const check *self, verdict is, const char *text, const char *todo)
+{
+    static const char *const signs[] = {"√", "‼", "×"}, *const words[] = {"ok  ", "warn", "FAIL"};
+    static const char *const colours[] = {"\x1b[32m", "\x1b[33m", "\x1b[31m"};
+    printf("%s%s%s ", self->colours ? colours[is] : "", self->utf8 ? signs[is] : words[is],
+           self->colours ? "\x1b[0m" : "");
+    text_print(stdout, text);
+    if (todo) {
+        printf("\n    ");
+        text_print(stdout, todo);
+    }
+    fputc('\n', stdout);
+}
+
+/* @todo NULL where nothing is to be done. */
+static void tell(check *self, const char *name, verdict is, const char *todo, const char *format, ...)
+    FURROW_PRINTF(5, 6);
+static void tell(check *self, const char *name, verdict is, const char *todo, const char *format, ...)
+{
+    static const char *const states[] = {"ok", "warning", "failed"};
+    char text[TEXT_BYTES];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    self->counts[is]++;
+    if (is == WRONG) self->tool->exit_code = 1;
+    if (!cli_flag(self->tool, "--json")) {
+        print_line(self, is, text, todo);
+        return;
+    }
+    furrow_buffer line;
+    furrow_buffer_init(&line, (size_t)16 << 10);
+    furrow_buffer_printf(&line, "{\"check\":\"%s\",\"state\":\"%s\"", name, states[is]);
+    text_json(&line, "text", text);
+    if (todo) text_json(&line, "todo", todo);
+    furrow_buffer_append_text(&line, "}\n");
+    if (!line.failed) fwrite(line.data, 1, line.len, stdout);
+    furrow_buffer_fini(&line);
+}
+
+/* ---- NATS ---- */
+
+static void check_nats_version(check *self)
+{
+    char version[64], why[200];
+    peer_trouble trouble;
+    if (!peer_nats_version(self->tool->config.nats_url, version, why)) {
+        tell(self, "nats-version", DOUBTFUL, NULL, "nats-server does not tell its version: %s", why);
+        return;
+    }
+    if (peer_nats_trouble(version, &trouble))
+        tell(self, "nats-version", trouble.loses ? WRONG : DOUBTFUL, "run 2.10.27 or later, or the newest 2.12",
+             "nats-server %s: %s", version, trouble.what);
+    else
+        tell(self, "nats-version", RIGHT, NULL, "nats-server %s", version);
+}
+
+/* False: no more can be looked at. */
+static bool check_nats(check *self)
+{
+    char server[SERVER_TEXT_MAX];
+    if (!cli_link(self->tool)) return false;
+    server_describe(self->tool, server);
+    if (!furrow_link_wait_connected(self->tool->link, furrow_clock_in_ms(CONNECT_MS))) {
+        tell(self, "nats", WRONG, "furrow --help says where it looks; the operator's key opens all",
+             "no NATS at %s: %s", server, furrow_link_last_error(self->tool->link));
+        return false;
+    }
+    tell(self, "nats", RIGHT, NULL, "NATS answers at %s", server);
+    return true;
+}
+
+/* ---- Redis ---- */
+
+static furrow_status ask_redis(check *self, const char *const words[], size_t count, furrow_value *out,
+                               furrow_error *err)
+{
+    furrow_bytes argv[8];
+    for (size_t i = 0; i < count; i++) argv[i] = furrow_bytes_of(words[i]);
+    return furrow_store_command(self->store, argv, count, self->all.arena, out, err);
+}
+
+/* The value of "name:value" in what INFO says; false: it is not there. */
+static bool find_info(const char *info, const char *name, char out[64])
+{
+    for (const char *line = info; line; line = strchr(line, '\n')) {
+        line += *line == '\n';
+        const char *rest = furrow_bytes_after(line, name);
+        if (!rest || *rest != ':') continue;
+        snprintf(out, 64, "%.*s", (int)strcspn(rest + 1, "\r\n"), rest + 1);
+        return true;
+    }
+    return false;
+}
+
+static void check_redis_settings(check *self, const char *info)
+{
+    char version[64] = "?", policy[64] = "", role[64] = "", append[64] = "0", saved[64] = "ok";
+    (void)find_info(info, "redis_version", version);
+    (void)find_info(info, "maxmemory_policy", policy);
+    (void)find_info(info, "role", role);
+    (void)find_info(info, "aof_enabled", append);
+    (void)find_info(info, "rdb_last_bgsave_status", saved);
+    tell(self, "redis-version", version[0] >= '7' || version[1] != '.' ? RIGHT : WRONG,
+         version[0] >= '7' || version[1] != '.' ? NULL : "functions need Redis 7 or later", "Redis %s", version);
+    bool keeps = strcmp(policy, "noeviction") == 0;
+    tell(self, "redis-eviction", keeps ? RIGHT : WRONG,
+         keeps ? NULL : "maxmemory-policy noeviction: what is evicted is missing in answers", "maxmemory-policy is %s",
+         policy);
+    bool master = strcmp(role, "master") == 0;
+    tell(self, "redis-role", master ? RIGHT : WRONG,
+         master ? NULL : "FURROW_REDIS_URL must name the one that takes writes", "Redis is %s", role);
+    bool lasts = strcmp(append, "1") == 0;
+    tell(self, "redis-persistence",
+         strcmp(saved, "ok") != 0 ? WRONG
+         : lasts                  ? RIGHT
+                                  : DOUBTFUL,
+         strcmp(saved, "ok") != 0 ? "its last save failed: see its log, and the room on its disk"
+         : lasts                  ? NULL
+                 : "appendonly yes: what Redis still holds is what a log that went back is mended from",
+         "append-only file: %s, last save: %s", lasts ? "on" : "off", saved);
+}
+
+static void check_clock(check *self)
+{
+    const char *const words[] = {"TIME"};
+    furrow_value time;
+    furrow_error err;
+    uint64_t theirs_s, ours_s = (uint64_t)furrow_clock_wall_ns() / FURROW_NS_PER_S;
+    if (ask_redis(self, words, 1, &time, &err) != FURROW_OK || time.count < 1 ||
+        !furrow_number_parse(time.items[0].text, INT64_MAX, &theirs_s)) {
+        tell(self, "clock", DOUBTFUL, "the operator may ask for the time", "Redis does not tell its time");
+        return;
+    }
+    uint64_t apart_s = theirs_s > ours_s ? theirs_s - ours_s : ours_s - theirs_s;
+    if (apart_s > CLOCK_S)
+        tell(self, "clock", WRONG, "let NTP keep the clocks of all machines: times of records come from them",
+             "the clock here and that of Redis differ by %" PRIu64 " s", apart_s);
+    else
+        tell(self, "clock", RIGHT, NULL, "the clock here is that of Redis, within %d s", CLOCK_S);
+}
+
+static void check_functions(check *self)
+{
+    bool there = false;
+    furrow_error err;
+    if (furrow_functions_look(self->store, &there, &err) != FURROW_OK)
+        tell(self, "redis-functions", DOUBTFUL, "ask as operator", "functions: %s", err.text);
+    else
+        tell(self, "redis-functions", there ? RIGHT : WRONG, there ? NULL : "run `furrow provision`",
+             "library of functions %s %s", furrow_functions_library(), there ? "is loaded" : "is missing");
+}
+
+/* May each service read its own records, and not the next one's? */
+static void check_redis_rights(check *self)
+{
+    const char *services[CLI_SERVICES_MAX];
+    size_t count = cli_services(services), wrong = 0;
+    for (size_t i = 0; i < count; i++) {
+        char own[128], others[128];
+        furrow_value answer;
+        furrow_error err;
+        snprintf(own, sizeof own, "%s:check", services[i]);
+        snprintf(others, sizeof others, "%s:check", services[(i + 1) % count]);
+        const char *const may[] = {"ACL", "DRYRUN", services[i], "GET", own};
+        const char *const may_not[] = {"ACL", "DRYRUN", services[i], "GET", others};
+        if (ask_redis(self, may, 5, &answer, &err) != FURROW_OK) {
+            bool refused = err.code == FURROW_PERMISSION_DENIED;
+            tell(self, "redis-permissions", refused ? DOUBTFUL : WRONG,
+                 refused ? "ask as operator" : "furrow permissions --format redis makes Redis's aclfile",
+                 "Redis user %s: %s", services[i], err.text);
+            wrong++;
+            if (refused) return;
+        } else if (answer.text.len != 2) {
+            tell(self, "redis-permissions", WRONG, "furrow permissions --format redis makes Redis's aclfile",
+                 "Redis user %s may not read its own records", services[i]);
+            wrong++;
+        } else if (count > 1 && ask_redis(self, may_not, 5, &answer, &err) == FURROW_OK && answer.text.len == 2) {
+            tell(self, "redis-permissions", WRONG, "furrow permissions --format redis makes Redis's aclfile",
+                 "Redis user %s may read the records of %s", services[i], services[(i + 1) % count]);
+            wrong++;
+        }
+    }
+    if (wrong == 0) tell(self, "redis-permissions", RIGHT, NULL, "each service may use its own records in Redis alone");
+}
+
+static void check_seals(check *self)
+{
+    const char *services[CLI_SERVICES_MAX];
+    size_t count = cli_services(services);
+    for (size_t i = 0; i < count; i++) {
+        char key[128];
+        furrow_value there;
+        furrow_error err;
+        if (!cli_seals(services[i])) continue;
+        snprintf(key, sizeof key, "%s:@sealkey", services[i]);
+        const char *const words[] = {"EXISTS", key};
+        bool asked = ask_redis(self, words, 2, &there, &err) == FURROW_OK;
+        tell(self, "seal-key", asked && there.integer == 1 ? RIGHT : DOUBTFUL,
+             asked && there.integer == 1 ? NULL : "start the service once with FURROW_SEAL_KEY_FILE",
+             "the sealing key of %s %s", services[i],
+             asked && there.integer == 1 ? "is on record" : "is not on record yet");
+    }
+}
+
+static void check_redis(check *self)
+{
+    furrow_error err;
+    furrow_value info;
+    const char *const words[] = {"INFO"};
+    const furrow_config *config = &self->tool->config;
+    if (strchr(config->redis_url, ',')) {
+        tell(self, "redis", DOUBTFUL, "check each with its own FURROW_REDIS_URL", "FURROW_REDIS_URL names several");
+        return;
+    }
+    furrow_store_options options = {.url = config->redis_url,
+                                    .user = config->redis_user,
+                                    .password = config->redis_password,
+                                    .provisioning = true,
+                                    .timeout_ms = ASK_MS};
+    self->store = furrow_store_create(self->tool->loop, &options, &err);
+    if (self->store && furrow_store_wait_connected(self->store, furrow_clock_in_ms(CONNECT_MS))) {
+        tell(self, "redis", RIGHT, NULL, "Redis answers");
+        if (ask_redis(self, words, 1, &info, &err) == FURROW_OK)
+            check_redis_settings(self, (const char *)info.text.data);
+        else
+            tell(self, "redis-settings", DOUBTFUL, "ask as operator or inspector", "Redis: %s", err.text);
+        check_clock(self);
+        check_functions(self);
+        check_redis_rights(self);
+        check_seals(self);
+    } else {
+        tell(self, "redis", WRONG, "FURROW_REDIS_URL says where it is, FURROW_REDIS_USER and _PASSWORD_FILE as whom",
+             "no Redis: %s", self->store ? furrow_store_last_error(self->store) : err.text);
+    }
+}
+
+/* ---- keys ---- */
+
+static size_t check_key(check *self, const char *folder, const char *user, const char *kind)
+{
+    char path[CLI_PATH_MAX];
+    struct stat file;
+    cli_key_path(path, folder, user, kind);
+    if (stat(path, &file) != 0) {
+        tell(self, "keys", WRONG, "`furrow keys FOLDER` makes what is missing", "%s is missing", path);
+        return 1;
+    }
+    if ((file.st_mode & 077) == 0) return 0;
+    tell(self, "keys", WRONG, "chmod 600", "%s may be read by others", path);
+    return 1;
+}
+
+static void check_keys(check *self, const char *folder)
+{
+    const char *services[CLI_SERVICES_MAX];
+    size_t count = cli_services(services), wrong = 0;
+    for (size_t i = 0; i < count; i++) {
+        static const char *const kinds[] = {"nk", "redis", "secret"};
+        char log[128];
+        snprintf(log, sizeof log, "%s" CLI_LOG_USER, services[i]);
+        for (size_t k = 0; k < 3; k++) wrong += check_key(self, folder, services[i], kinds[k]);
+        wrong += check_key(self, folder, log, "nk");
+        if (cli_seals(services[i])) wrong += check_key(self, folder, services[i], "seal");
+    }
+    wrong += check_key(self, folder, CLI_OPERATOR, "nk") + check_key(self, folder, CLI_INSPECTOR, "nk");
+    if (wrong == 0) tell(self, "keys", RIGHT, NULL, "every user has its keys in %s, readable by one alone", folder);
+}
+
+/* ---- the mesh ---- */
+
+static void on_instance(void *arg, const health_row *row)
+{
+    check *self = arg;
+    bool fine = row->serves && !row->why[0];
+    tell(self, "service",
+         fine          ? RIGHT
+         : row->serves ? DOUBTFUL
+                       : WRONG,
+         fine           ? NULL
+         : row->answers ? "its log says more"
+                        : "start it; or its user may not be asked by this one",
+         "%s %s %s%s%s", row->service, row->instance,
+         row->serves    ? "serves"
+         : row->answers ? "does not serve"
+                        : "does not answer",
+         row->why[0] ? ": " : "", row->why);
+}
+
+static void check_log(check *self)
+{
+    size_t notes = self->all.note_count;
+    lineage_read_log(&self->all);
+    for (size_t i = notes; i < self->all.note_count; i++)
+        tell(self, "streams", strstr(self->all.notes[i], "is no replica") ? DOUBTFUL : WRONG,
+             "`furrow provision`, as operator", "%s", self->all.notes[i]);
+    if (self->all.note_count == notes) tell(self, "streams", RIGHT, NULL, "every entity has its stream");
+    for (size_t i = 0; i < self->all.replica_count; i++) {
+        const lineage_replica *replica = &self->all.replicas[i];
+        bool ready = strcmp(replica->state, "ready") == 0;
+        if (!replica->consumer)
+            tell(self, "consumers", WRONG, "`furrow provision` makes it", "%s has no durable consumer of %s",
+                 replica->service, replica->entity->name);
+        else
+            tell(self, "lag", ready ? RIGHT : WRONG, ready ? NULL : "it catches up once its service and Redis are well",
+                 "%s keeps %s: %s, %" PRIu64 " events to go", replica->service, replica->entity->name,
+                 replica->state[0] ? replica->state : "no answer", replica->pending);
+    }
+}
+
+static void check_letters(check *self)
+{
+    letter *letters = NULL;
+    letter_choice every = {.single = self->all.single_account};
+    size_t count = 0;
+    int before = self->tool->exit_code;
+    self->tool->exit_code = 0;
+    letter_find(self->tool, &every, self->all.arena, &letters, &count);
+    bool asked = self->tool->exit_code == 0;
+    self->tool->exit_code = before;
+    free(letters);
+    if (!asked)
+        tell(self, "dead-letters", WRONG, "ask as operator or inspector", "dead letters could not be read");
+    else
+        tell(self, "dead-letters", count > 0 ? WRONG : RIGHT,
+             count > 0 ? "`furrow deadletter show`, mend the cause, then `furrow deadletter replay`" : NULL,
+             "%zu dead letters", count);
+}
+
+static void check_mesh(check *self)
+{
+    lineage_add_contracts(&self->all);
+    lineage_discover(&self->all);
+    lineage_ask_health(&self->all);
+    for (size_t i = 0; i < self->all.service_count; i++)
+        (void)health_each(&self->all, self->all.services[i].name, on_instance, self);
+    check_log(self);
+    check_letters(self);
+}
+
+static void make_look(check *self)
+{
+    const char *terminal = getenv("TERM"), *plain = getenv("NO_COLOR");
+    setlocale(LC_CTYPE, "");
+    self->utf8 = strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
+    self->colours = isatty(STDOUT_FILENO) && !(plain && plain[0]) && terminal && strcmp(terminal, "dumb") != 0;
+}
+
+int cli_check(cli *tool)
+{
+    static check self; /* more than a task's stack likes; the command runs once */
+    const char *folder = cli_option(tool, "--keys");
+    self = (check){.tool = tool, .all = {.tool = tool, .single_account = cli_flag(tool, "--single-account")}};
+    self.all.arena = furrow_arena_create(ARENA_BYTES);
+    FURROW_REQUIRE(self.all.arena);
+    make_look(&self);
+    if (folder) check_keys(&self, folder);
+    if (check_nats(&self)) {
+        check_nats_version(&self);
+        check_mesh(&self);
+    }
+    check_redis(&self);
+    if (!cli_flag(tool, "--json"))
+        printf("%zu right, %zu doubtful, %zu wrong\n", self.counts[RIGHT], self.counts[DOUBTFUL], self.counts[WRONG]);
+    if (self.store) furrow_store_destroy(self.store);
+    lineage_fini(&self.all);
+    return tool->exit_code;
+}

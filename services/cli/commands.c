@@ -1,0 +1,262 @@
+/*
+ * The table of the tool's commands. Everything that is said of a command or an option is said here; options.h tells what
+ * is made of it.
+ */
+#include "cli/cli.h"
+
+#define ROWS(...)                                                                                                      \
+    (const cli_option_row[])                                                                                           \
+    {                                                                                                                  \
+        __VA_ARGS__,                                                                                                   \
+        {                                                                                                              \
+            .name = NULL                                                                                               \
+        }                                                                                                              \
+    }
+#define FLAG(flag, text)                                                                                               \
+    {                                                                                                                  \
+        .name = flag, .help = text                                                                                     \
+    }
+#define TEXT(option, called, text)                                                                                     \
+    {                                                                                                                  \
+        .name = option, .value = called, .help = text                                                                  \
+    }
+#define NUMBER(option, called, usual, least, greatest, text)                                                           \
+    {                                                                                                                  \
+        .name = option, .value = called, .fallback = usual, .min = least, .max = greatest, .help = text                \
+    }
+#define MANY(option, called, text)                                                                                     \
+    {                                                                                                                  \
+        .name = option, .value = called, .many = true, .help = text                                                    \
+    }
+#define CHOICE(option, words, usual, text)                                                                             \
+    {                                                                                                                  \
+        .name = option, .value = words, .fallback = usual, .help = text                                                \
+    }
+
+#define JSON    FLAG("--json", "for programs: JSON, an object a line")
+#define DRY_RUN FLAG("--dry-run", "say what would be done, and do nothing")
+#define SINGLE  FLAG("--single-account", "for a NATS where one account is all there is")
+
+#define CHOOSE_LETTERS                                                                                                 \
+    TEXT("--service", "SERVICE", "only those of this service"),                                                        \
+        TEXT("--entity", "ENTITY", "only those about this entity: its name, short name or stream"),                    \
+        TEXT("--id", "ID", "only those about the entity with this id")
+
+const cli_option_row cli_common_options[] = {
+    FLAG("--help", "print this and do nothing"), FLAG("--version", "print the version and do nothing"), {.name = NULL}};
+
+const char *const cli_exit_codes[3] = {"done", "it failed, or not all is well: the reason is on standard error",
+                                       "wrong usage: nothing was asked and nothing was done"};
+
+const char cli_environment[] =
+    "Finds NATS, and as whom, by the first that says it:\n"
+    "  FURROW_NATS_URL, FURROW_NATS_NKEY, … (`employee --settings` lists them all, and FURROW_REDIS_…)\n"
+    "  NATS_URL, NATS_NKEY, NATS_CREDS, NATS_USER, NATS_PASSWORD, NATS_CA, NATS_CERT, NATS_KEY\n"
+    "  NATS_CONTEXT, a context of the nats CLI; without any of the above, the selected context\n"
+    "  nats://127.0.0.1:4222\n"
+    "The user of the key NAME.nk has the inbox that NAME.inbox beside it says, else _INBOX_NAME.\n"
+    "FURROW_CONTRACTS: paths of shared objects with the contracts of services of your own, separated by \":\".";
+
+const cli_command cli_commands[] = {
+    {.name = "provision",
+     .arguments = "",
+     .summary =
+         "Make the streams and durable consumers of every contract, and load the library of functions into Redis",
+     .help = "Into every Redis of FURROW_REDIS_URL (separated by commas), where it is missing. Safe to run again. The\n"
+             "library's name changes with its text: nothing is replaced, and one that no service uses may be deleted.",
+     .options = ROWS(NUMBER("--replicas", "N", "1", 1, 5, "copies of each stream in a cluster"),
+                     NUMBER("--wait", "SECONDS", "0", 0, 3600, "so long for NATS and Redis to be there"),
+                     CHOICE("--only", "nats|redis", "", "one of the two"), SINGLE,
+                     FLAG("--watch", "go on, and put back what is missing within seconds; quiet while nothing is"),
+                     DRY_RUN, JSON),
+     .run = cli_provision},
+    {.name = "call",
+     .arguments = "SUBJECT [JSON|-|@FILE]",
+     .least = 1,
+     .most = 2,
+     .summary = "Call a method with JSON and print the answer",
+     .help =
+         "The body is {} when there is none; - reads it from standard input, @FILE from a file. The answer's headers\n"
+         "go to standard error, as an error does, in one line.",
+     .options = ROWS(MANY("-H", "'Name: value'", "a header; at most 16 times"),
+                     NUMBER("--timeout", "MS", "5000", 1, 600000,
+                            "how long to wait for the answer; the service is told (Grpc-Timeout)"),
+                     FLAG("--json", "print an error as its body, a google.rpc.Status, on standard output")),
+     .run = cli_call},
+    {.name = "import",
+     .arguments = "FILE.csv…|-",
+     .least = 1,
+     .most = CLI_MANY,
+     .summary = "Import CSV files with headers; bad rows are reported, good ones kept",
+     .help = "A FILE of \"-\" is standard input, with --kind. A row that exists already is compared with what there "
+             "is. Bad rows go to FILE.bad.csv, to be mended and imported; running an import again doubles nothing. "
+             "Ctrl-C stops, and tells how far it got.",
+     .options = ROWS(CHOICE("--kind", "employees|locations|jobs", NULL,
+                            "what the rows are, where the file's name does "
+                            "not say it"),
+                     TEXT("--encoding", "NAME",
+                          "windows-1252, latin1 or another that `iconv -l` lists, of files that are neither UTF-8 nor "
+                          "have a byte order mark"),
+                     FLAG("--update", "change what exists and differs as the file says"),
+                     FLAG("--dry-run", "say what would be done, and write nothing"), JSON),
+     .run = cli_import},
+    {.name = "seed",
+     .arguments = "",
+     .summary = "Make the CSV files of a ranch of any size, the same for the same seed",
+     .help = "",
+     .options = ROWS(TEXT("--out", "FOLDER", "where they go; made where it is missing"),
+                     NUMBER("--seed", "N", "1", 0, INT64_MAX, "of the random numbers"),
+                     NUMBER("--people", "N", "300", 1, 900000, "how many employees"), DRY_RUN, JSON),
+     .run = cli_seed},
+    {.name = "health",
+     .arguments = "[SERVICE…]",
+     .most = CLI_SERVICES_MAX,
+     .summary = "How services are, and what they replicate",
+     .help =
+         "Every instance in a line, with why it does not serve, or what alarms it. Without names all services: of the\n"
+         "contracts, and whoever else answers. Exit code 1: a service has no instance that serves.",
+     .options = ROWS(FLAG("--json", "for programs: what each instance says, an object a line"),
+                     NUMBER("--wait", "SECONDS", "0", 0, 3600, "so long for all to serve"),
+                     CHOICE("--probe", "live|ready", NULL,
+                            "of the instance FURROW_INSTANCE_ID of one SERVICE, by exit code. live: it answers, or\n"
+                            "nothing is known of it; ready: it serves"),
+                     NUMBER("--timeout", "MS", "3000", 1, 60000, "of a probe")),
+     .run = cli_health},
+    {.name = "check",
+     .arguments = "",
+     .summary = "Is the mesh as it should be: point by point, with what to do where it is not",
+     .help = "NATS and its version, services, streams, consumers and their lag, dead letters, Redis' settings, "
+             "functions and\n"
+             "permissions, clocks, sealing keys; and the keys in a folder. As operator. Exit code 1: a point is wrong.",
+     .options = ROWS(TEXT("--keys", "FOLDER", "look at the keys in it, too"), JSON, SINGLE),
+     .run = cli_check},
+    {.name = "audit",
+     .arguments = "[SERVICE [ENTITY]] | ENTITY ID --erased",
+     .most = 2,
+     .summary = "Compare what services keep in Redis with the log, record by record",
+     .help = "",
+     .options = ROWS(FLAG("--repair", "put right what is wrong; without it nothing is changed"),
+                     FLAG("--erased", "is anything left of an entity that was erased?"), JSON, SINGLE),
+     .run = cli_audit},
+    {.name = "erase",
+     .arguments = "ENTITY ID",
+     .least = 2,
+     .most = 2,
+     .summary = "Have an entity erased by its owner, wait until nothing is left of it, and print a receipt",
+     .help =
+         "Nothing in the log, in Redis, at any consumer, in dead letters and remembered results. Safe to run again.",
+     .options = ROWS(NUMBER("--wait", "SECONDS", "30", 0, 3600, "so long for the last of it to go"),
+                     FLAG("--dry-run", "say what there is of it and where, and do nothing"), JSON, SINGLE),
+     .run = cli_erase},
+    {.name = "history",
+     .arguments = "ENTITY ID",
+     .least = 2,
+     .most = 2,
+     .summary = "What the log still has of one entity: when, whose command, which event, which fields it changed",
+     .help = "",
+     .options = ROWS(JSON, SINGLE),
+     .run = cli_history},
+    {.name = "lineage",
+     .arguments = "",
+     .summary = "Which service keeps which fields of whose entity, what that takes, and which bandwidth it saves",
+     .help =
+         "Read from the running mesh and from FURROW_REDIS_URL (several with commas), as operator or inspector. A\n"
+         "service that is down is marked. Figures:\n"
+         "  BYTES     mean body of a record that is kept, ALL the bodies of all; FULL: of the owner's records, all\n"
+         "            declared fields; KEPT: ALL of FULL\n"
+         "  EVENTS    that came to the running instances since each began, in each the whole entity; BYTES: bodies\n"
+         "  READS     of single records for calls since then; IF ASKED: had the owner answered each with the entity,\n"
+         "            private fields left out; SAVED: IF ASKED less BYTES",
+     .options = ROWS(FLAG("--json", "for programs"), FLAG("--dot", "a graph for Graphviz"),
+                     FLAG("--svg", "a picture that needs nothing else to be drawn"), SINGLE),
+     .run = cli_lineage},
+    {.name = "keys",
+     .arguments = "FOLDER",
+     .least = 1,
+     .most = 1,
+     .summary = "Make the keys of every user that are missing",
+     .help = "NKey seeds, secret prefixes of inboxes, Redis passwords, sealing keys. None that is there is changed.",
+     .options = ROWS(MANY("--client", "NAME", "one more client's, for each program its own"), DRY_RUN, JSON),
+     .run = cli_keys},
+    {.name = "permissions",
+     .arguments = "",
+     .summary = "What every user may do in NATS and in Redis, as follows from the contracts",
+     .help = "",
+     .options =
+         ROWS(CHOICE("--format", "json|nats|redis", "json", "JSON, the accounts of a nats.conf, or Redis's ACL file"),
+              TEXT("--keys", "FOLDER", "as `furrow keys FOLDER` made it; nats and redis need it"),
+              FLAG("--single-account", "for a NATS where one account is all there is; it says what that gives up")),
+     .run = cli_permissions},
+    {.name = "deadletter list",
+     .arguments = "",
+     .summary = "What services could not apply, with the reason",
+     .help = "A letter is called <service>/<number>.",
+     .options = ROWS(CHOOSE_LETTERS, FLAG("--all", "of every service, as without it"), JSON, SINGLE),
+     .run = cli_deadletter_list},
+    {.name = "deadletter show",
+     .arguments = "LETTER…",
+     .least = 1,
+     .most = CLI_MANY,
+     .summary = "All that letters say, and which state of the entity is the newest",
+     .help = "",
+     .options = ROWS(JSON, SINGLE),
+     .run = cli_deadletter_show},
+    {.name = "deadletter replay",
+     .arguments = "[LETTER…]",
+     .most = CLI_MANY,
+     .summary = "Have the newest state applied once more, when the cause is mended; then the letter goes",
+     .help = "Letters by name, or by choice.",
+     .options = ROWS(CHOOSE_LETTERS, FLAG("--all", "all there are"), DRY_RUN, JSON, SINGLE),
+     .run = cli_deadletter_replay},
+    {.name = "deadletter discard",
+     .arguments = "[LETTER…]",
+     .most = CLI_MANY,
+     .summary = "Take letters away undone",
+     .help = "Letters by name, or by choice.",
+     .options = ROWS(CHOOSE_LETTERS, FLAG("--all", "all there are"), DRY_RUN, JSON, SINGLE),
+     .run = cli_deadletter_discard},
+    {.name = "rebuild",
+     .arguments = "SERVICE ENTITY [ID]",
+     .least = 2,
+     .most = 3,
+     .summary = "SERVICE builds what it keeps of ENTITY anew from the log",
+     .help =
+         "It is not ready until that is done. With ID: it reads the newest state of that one again, beside its work.",
+     .options = ROWS(NUMBER("--wait", "SECONDS", "3600", 0, 86400, "so long for it to be done"), DRY_RUN, JSON),
+     .run = cli_rebuild},
+    {.name = "restore",
+     .arguments = "SERVICE",
+     .least = 1,
+     .most = 1,
+     .summary = "What a service does about a log of its own that lost something, when it waits for a word",
+     .help =
+         "It publishes again what its Redis still holds; then until it serves. Safe to run again; nothing to restore\n"
+         "is no error.",
+     .options = ROWS(FLAG("--accept", "do without what was lost, and take the log for the truth"),
+                     NUMBER("--wait", "SECONDS", "60", 0, 86400, "so long for it to serve"), DRY_RUN, JSON),
+     .run = cli_restore},
+    {.name = "decode",
+     .arguments = "MESSAGE",
+     .least = 1,
+     .most = 1,
+     .summary = "Protobuf bytes on standard input to JSON",
+     .help = "",
+     .options = ROWS(FLAG("--record", "as they lie in Redis, after 8 bytes of version")),
+     .run = cli_decode},
+    {.name = "completion",
+     .arguments = "bash|zsh",
+     .least = 1,
+     .most = 1,
+     .summary = "Print the completions of a shell",
+     .help = "source <(furrow completion bash); for zsh a file _furrow in $fpath. `cmake --install` installs both.",
+     .run = cli_completion},
+    {.name = "manual",
+     .arguments = "FOLDER",
+     .least = 1,
+     .most = 1,
+     .summary = "Write the man pages and completions into a folder",
+     .help = "A page for each command, all from the table that --help is from.",
+     .options = ROWS(DRY_RUN),
+     .run = cli_manual},
+};
+const size_t cli_command_count = sizeof cli_commands / sizeof *cli_commands;

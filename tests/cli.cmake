@@ -1,0 +1,9 @@
+# Tests of the tool's parts alone: it is a program, so they are compiled once more. It as a whole is tried in services.cmake.
+set(cli_dir ${PROJECT_SOURCE_DIR}/services/cli)
+furrow_unit_test(test_csv furrow_wire)
+target_sources(test_csv PRIVATE ${cli_dir}/csv.c ${cli_dir}/encoding.c)
+target_include_directories(test_csv PRIVATE ${PROJECT_SOURCE_DIR}/services ${CSV_INCLUDE})
+target_link_libraries(test_csv PRIVATE ${CSV_LIBRARY})
+furrow_unit_test(test_window furrow_base)
+target_sources(test_window PRIVATE ${cli_dir}/window.c)
+target_include_directories(test_window PRIVATE ${PROJECT_SOURCE_DIR}/services)

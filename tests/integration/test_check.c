@@ -1,0 +1,156 @@
+/*
+ * `furrow check` on a whole mesh: what is well, and what is broken by hand and named; `furrow health` with every instance
+ * and its reason; what `furrow call` sends and says.
+ */
+#include "cli/peer.h"
+#include "support/farm.h"
+#include "support/wait.h"
+
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+static char *run_as(farm *f, const char *user, int expected, const char *const arguments[])
+{
+    return farm_tool_says(f, user, expected, arguments);
+}
+
+#define RUN(f, expected, ...) run_as(f, "operator", expected, (const char *const[]){__VA_ARGS__, NULL})
+
+static void has(const char *text, const char *part)
+{
+    ck_assert_msg(strstr(text, part) != NULL, "no \"%s\" in:\n%s", part, text);
+}
+
+static bool is_clean(farm *f)
+{
+    char *output = NULL;
+    bool clean = farm_tool(f, &output, (const char *const[]){"check", "--keys", f->keys, NULL}) == 0;
+    free(output);
+    return clean;
+}
+
+static void checks(farm *f)
+{
+    farm_start_all(f, 1);
+    ck_assert(FURROW_TEST_EVENTUALLY_IN_TASK(is_clean(f), FARM_PATIENCE_MS));
+    char *text = RUN(f, 0, "check", "--keys", f->keys);
+    has(text, "nats-server ");
+    has(text, "maxmemory-policy is noeviction");
+    has(text, "each service may use its own records in Redis alone");
+    has(text, "the clock here is that of Redis");
+    has(text, "0 dead letters");
+    has(text, " 0 wrong");
+    ck_assert_ptr_null(strchr(text, 0x1b));
+    has(RUN(f, 0, "check", "--json"), "{\"check\":\"nats\",\"state\":\"ok\"");
+
+    char *key = farm_text(f, "%s/job.redis", f->keys);
+    ck_assert_int_eq(chmod(key, 0644), 0);
+    has(RUN(f, 1, "check", "--keys", f->keys), "job.redis may be read by others");
+    ck_assert_int_eq(chmod(key, 0600), 0);
+    (void)farm_redis(f, "operator", "config set maxmemory-policy allkeys-lru");
+    has(RUN(f, 1, "check"), "maxmemory-policy is allkeys-lru");
+    (void)farm_redis(f, "operator", "config set maxmemory-policy noeviction");
+    (void)farm_redis(f, "operator", "acl setuser job ~timesheet:*");
+    (void)farm_redis(f, "operator", "acl setuser employee ~location:*");
+    has(RUN(f, 1, "check"), "Redis user employee may read the records of location");
+    farm_kill(f, FARM_JOB, 0);
+    text = RUN(f, 1, "check");
+    has(text, "job - does not answer");
+    has(RUN(f, 1, "check", "--json"), "\"state\":\"failed\"");
+}
+
+START_TEST(what_is_wrong_is_named_with_what_to_do)
+{
+    farm_run(checks);
+}
+END_TEST
+
+static void lists(farm *f)
+{
+    farm_start_all(f, 2);
+    char *text = RUN(f, 0, "health");
+    int lines = 0;
+    for (const char *at = strstr(text, " SERVING"); at; at = strstr(at + 1, " SERVING")) lines++;
+    ck_assert_msg(lines == 2 * FARM_SERVICES, "%s", text);
+    has(RUN(f, 0, "health", "--json", "job"), "{\"status\":\"SERVING\"");
+    farm_kill(f, FARM_JOB, 0);
+    farm_kill(f, FARM_JOB, 1);
+    has(RUN(f, 1, "health"), "NO_ANSWER");
+    has(RUN(f, 1, "health", "--json", "job"), "{\"service\":\"job\",\"why\":\"");
+}
+
+START_TEST(every_instance_is_listed_with_its_reason)
+{
+    farm_run(lists);
+}
+END_TEST
+
+static int count_of(const char *text, const char *what)
+{
+    int count = 0;
+    for (const char *at = strstr(text, what); at; at = strstr(at + 1, what)) count++;
+    return count;
+}
+
+static void calls(farm *f)
+{
+    static const char get[] = "job.v1.JobService.GetJob", make[] = "job.v1.JobService.OpenJob";
+    farm_start_all(f, 1);
+    char *text = RUN(f, 1, "call", get, "{\"id\":\"NONE\"}");
+    has(text, "furrow: call: NOT_FOUND: ");
+    ck_assert_msg(count_of(text, "NONE") == 1, "%s", text);
+    has(RUN(f, 1, "call", "--json", get, "{\"id\":\"NONE\"}"), "{\"code\":5,");
+    text = RUN(f, 1, "call", make, "{\"code\":\"A\",\"name\":\"A\",\"kind\":\"JOB_KIND_NONSENSE\"}");
+    has(text, "JOB_KIND_HARVEST");
+    char *file = farm_text(f, "%s/body.json", f->keys);
+    FILE *body = fopen(file, "we");
+    ck_assert_ptr_nonnull(body);
+    fputs("{\"id\":\"J1\"}", body);
+    ck_assert_int_eq(fclose(body), 0);
+    has(RUN(f, 0, "call", get, farm_text(f, "@%s", file)), "\"J1\"");
+    has(RUN(f, 2, "call", get, "@/nowhere"), "@/nowhere: No such file");
+    has(RUN(f, 1, "call", get, "{\"id\":\"J1\"}", "-H", "Grpc-Timeout: nonsense"), "INVALID_ARGUMENT");
+}
+
+START_TEST(an_error_is_told_once_and_bodies_come_from_files)
+{
+    farm_run(calls);
+}
+END_TEST
+
+START_TEST(versions_of_nats_server_are_known)
+{
+    static const struct {
+        const char *version;
+        bool troubled, loses;
+    } versions[] = {{"2.9.10", true, false},   {"2.8.4", true, true},         {"2.10.21", true, true},
+                    {"2.10.27", false, false}, {"2.12.1", true, false},       {"2.12.7", false, false},
+                    {"2.15.3", false, false},  {"2.13.0-RC.1", false, false}, {"nonsense", false, false}};
+    for (size_t i = 0; i < sizeof versions / sizeof *versions; i++) {
+        peer_trouble trouble = {.loses = false};
+        ck_assert_msg(peer_nats_trouble(versions[i].version, &trouble) == versions[i].troubled, "%s",
+                      versions[i].version);
+        ck_assert_msg(trouble.loses == versions[i].loses, "%s", versions[i].version);
+    }
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("check");
+    TCase *tests = tcase_create("check");
+    tcase_set_timeout(tests, 180);
+    tcase_add_test(tests, versions_of_nats_server_are_known);
+    tcase_add_test(tests, what_is_wrong_is_named_with_what_to_do);
+    tcase_add_test(tests, every_instance_is_listed_with_its_reason);
+    tcase_add_test(tests, an_error_is_told_once_and_bodies_come_from_files);
+    suite_add_tcase(suite, tests);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed > 0;
+}
