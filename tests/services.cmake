@@ -7,10 +7,7 @@ file(READ ${PROJECT_SOURCE_DIR}/proto/${next_proto}.proto text)
 string(REPLACE "replica_of) = \"employee.v1.Employee\";" "replica_of) = \"employee.v1.Employee\";\n  string crew = 7;" text "${text}")
 string(REPLACE "  DayStatus status = 4;" "  DayStatus status = 4 [(furrow.v1.index) = {listed: true}];" text "${text}")
 file(CONFIGURE OUTPUT ${next}/proto/${next_proto}.proto CONTENT "${text}" @ONLY)
-set(next_outputs)
-foreach(kind client furrow pb-c server)
-  list(APPEND next_outputs ${next}/${next_proto}.${kind}.c ${next}/${next_proto}.${kind}.h)
-endforeach()
+furrow_proto_outputs(${next}/${next_proto} next_outputs)
 add_custom_command(
   OUTPUT ${next_outputs}
   COMMAND ${PROTOC} --plugin=protoc-gen-furrow=$<TARGET_FILE:protoc-gen-furrow> --plugin=protoc-gen-c=${PROTOC_GEN_C}
@@ -21,18 +18,18 @@ add_custom_command(
   VERBATIM)
 file(GLOB next_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/services/timesheet/*.c)
 set(next_generated ${next_outputs})
-list(FILTER next_generated INCLUDE REGEX "(furrow|server)\\.c$")
+list(FILTER next_generated INCLUDE REGEX "(domain|furrow|main|server)\\.c$")
 add_executable(timesheet_next ${next_sources} ${next_generated})
 set_source_files_properties(${next_generated} PROPERTIES COMPILE_OPTIONS -w)
 target_include_directories(timesheet_next BEFORE PRIVATE ${next} ${PROJECT_SOURCE_DIR}/services)
 target_link_libraries(timesheet_next PRIVATE furrow_runtime furrow_proto_employee furrow_proto_job furrow_proto_location)
 
 foreach(service employee location job timesheet)
-  furrow_unit_test(test_${service}_domain furrow_domain_${service})
+  furrow_unit_test(test_${service}_domain ${service}_domain)
 endforeach()
-furrow_unit_test(test_timesheet_window furrow_domain_timesheet)
+furrow_unit_test(test_timesheet_window timesheet_domain)
 furrow_unit_test(test_timestamp furrow_runtime)
-furrow_unit_test(test_state_rules furrow_domain_employee furrow_domain_location furrow_domain_job furrow_domain_timesheet)
+furrow_unit_test(test_state_rules employee_domain location_domain job_domain timesheet_domain)
 target_include_directories(test_state_rules PRIVATE ${CMAKE_CURRENT_SOURCE_DIR})
 
 # For LD_PRELOAD: names that are never resolved.
@@ -53,7 +50,7 @@ target_compile_definitions(furrow_test_farm PRIVATE
 add_dependencies(furrow_test_farm employee location job timesheet furrow)
 furrow_integration_test(test_provision_wait furrow_test_farm)
 furrow_integration_test(test_farm furrow_test_farm furrow_proto_employee furrow_proto_location furrow_proto_job furrow_proto_timesheet)
-furrow_integration_test(test_farm_days furrow_test_farm furrow_domain_timesheet)
+furrow_integration_test(test_farm_days furrow_test_farm timesheet_domain)
 furrow_integration_test(test_farm_clocks furrow_test_farm)
 furrow_integration_test(test_farm_poison furrow_test_farm)
 target_compile_definitions(test_farm_clocks PRIVATE FURROW_TEST_SHIFTED_CLOCK="$<TARGET_FILE:furrow_test_shifted_clock>")

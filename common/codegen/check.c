@@ -247,9 +247,38 @@ static void check_fields(const judge *by, const furrow_model_message *message)
     }
 }
 
+static void check_keys(const judge *by, const furrow_model_message *message)
+{
+    const furrow_model_field *wrapped = furrow_model_find_field(message, 2);
+    if (!message->options.internal)
+        furrow_report_add(by->report, message->place,
+                          "entity %s holds keys but is not internal: write internal: true beside keys", message->name);
+    if (!wrapped || strcmp(wrapped->name, "wrapped") != 0 || furrow_model_repeated(wrapped) ||
+        wrapped->proto->type != GOOGLE__PROTOBUF__FIELD_DESCRIPTOR_PROTO__TYPE__TYPE_BYTES)
+        furrow_report_add(by->report, wrapped ? wrapped->place : message->place,
+                          "entity %s holds keys; its field 2 must be: bytes wrapped = 2;", message->name);
+}
+
+/* Of what the author is asked for beside a message. */
+static void check_duties(const judge *by, const furrow_model_message *message)
+{
+    const furrow_message_options *options = &message->options;
+    if (options->checked && !is_contract(message))
+        furrow_report_add(by->report, message->place,
+                          "%s is checked, but only the states of an entity or a replica are: remove the option",
+                          message->name);
+    if (options->reaction && !options->replica_of)
+        furrow_report_add(by->report, message->place,
+                          "%s has a reaction, but only a service that keeps another's entity can react to it: declare "
+                          "the option on a replica",
+                          message->name);
+    if (options->keys) check_keys(by, message);
+}
+
 static void check_message(const judge *by, const furrow_model_message *message)
 {
     check_fields(by, message);
+    check_duties(by, message);
     if (!is_contract(message)) return;
     if (message->nested)
         furrow_report_add(by->report, message->place,
@@ -345,13 +374,17 @@ static void check_symbol(const judge *by, symbol *symbols, size_t *count, furrow
 static void check_symbols(const judge *by, const furrow_model_file *file)
 {
     furrow_arena *arena = by->model->arena;
-    size_t most = file->message_count + 2 * file->service_count, count = 0;
+    size_t most = 3 * file->message_count + 2 * file->service_count, count = 0;
     for (size_t i = 0; i < file->service_count; i++) most += 2 * file->services[i].method_count;
     symbol *symbols = furrow_text_zalloc(arena, (most + 1) * sizeof *symbols);
     for (size_t i = 0; i < file->message_count; i++) {
         const furrow_model_message *message = &file->messages[i];
         if (is_contract(message))
             check_symbol(by, symbols, &count, message->place, furrow_symbols_message(arena, message), message->name);
+        if (message->options.checked)
+            check_symbol(by, symbols, &count, message->place, furrow_symbols_check(arena, message), message->name);
+        if (message->options.reaction)
+            check_symbol(by, symbols, &count, message->place, furrow_symbols_reaction(arena, message), message->name);
     }
     for (size_t s = 0; s < file->service_count; s++) {
         const furrow_model_service *service = &file->services[s];

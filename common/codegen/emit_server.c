@@ -1,6 +1,6 @@
 /**
- * The server's side: the functions the service's author writes, declared with their own types, and the handler table
- * that leads to them. A method that nobody implements is a link error.
+ * The server's side: the methods, reactions and settings that the service's author writes, declared with their own types,
+ * and the handler table that leads to the methods. What nobody implements is a link error that names it.
  */
 #include "codegen/emit.h"
 
@@ -18,6 +18,34 @@ static void declare_method(const furrow_emit *emit, const furrow_model_service *
                          service->name, method->name, furrow_symbols_method(arena, service, method),
                          furrow_names_c_type(arena, method->input->name),
                          furrow_names_c_type(arena, method->output->name));
+}
+
+static void declare_reaction(const furrow_emit *emit, const furrow_model_message *message)
+{
+    furrow_arena *arena = emit->model->arena;
+    const char *type = furrow_names_c_type(arena, message->name);
+    furrow_buffer_printf(
+        emit->header,
+        "/* Runs after %s @id has changed, as furrow_react_fn says. NULL: there was none, or is none any "
+        "more. */\n",
+        message->options.replica_of);
+    furrow_buffer_printf(emit->header,
+                         "furrow_status %s(furrow_service *service, const char *id, const %s *before,\n"
+                         "    const %s *now, furrow_arena *arena, furrow_error *err);\n\n",
+                         furrow_symbols_reaction(arena, message), type, type);
+}
+
+/* What the author writes beside the methods. */
+static void declare_others(const furrow_emit *emit)
+{
+    for (size_t i = 0; i < emit->file->message_count; i++)
+        if (emit->file->messages[i].options.reaction) declare_reaction(emit, &emit->file->messages[i]);
+    for (size_t i = 0; i < emit->file->service_count; i++)
+        if (emit->file->services[i].startup)
+            furrow_buffer_printf(emit->header,
+                                 "/* Its own settings, and what is to be right before it starts. */\n"
+                                 "extern const furrow_startup %s_startup;\n\n",
+                                 emit->file->owner);
 }
 
 static const char *thunk_of(const furrow_emit *emit, const furrow_model_service *service,
@@ -64,7 +92,8 @@ static void write_service(const furrow_emit *emit, const furrow_model_service *s
 void furrow_emit_server(const furrow_emit *emit)
 {
     furrow_emit_opening(emit, "server", "Server: the methods to implement, described in rpc/server.h.");
-    furrow_buffer_printf(emit->header, "#include \"%s.furrow.h\"\n#include \"rpc/server.h\"\n\n", emit->stem);
+    furrow_buffer_printf(emit->header, "#include \"%s.furrow.h\"\n#include \"runtime/service.h\"\n\n", emit->stem);
     for (size_t i = 0; i < emit->file->service_count; i++) write_service(emit, &emit->file->services[i]);
+    declare_others(emit);
     furrow_buffer_append_text(emit->header, "#endif\n");
 }

@@ -21,11 +21,16 @@ typedef Google__Protobuf__Compiler__CodeGeneratorResponse__File response_file;
 
 enum { REQUEST_BYTES = 64 << 20, FILE_BYTES = 16 << 20, ARENA_BYTES = 512 << 20 };
 
-/* The pairs of files that each .proto becomes. */
+/* What each .proto becomes: pairs of files, and one that nobody includes. */
 static const struct output {
     const char *kind;
     void (*emit)(const furrow_emit *emit);
-} outputs[] = {{"furrow", furrow_emit_contract}, {"client", furrow_emit_client}, {"server", furrow_emit_server}};
+    bool has_header;
+} outputs[] = {{"furrow", furrow_emit_contract, true},
+               {"client", furrow_emit_client, true},
+               {"domain", furrow_emit_domain, true},
+               {"server", furrow_emit_server, true},
+               {"main", furrow_emit_main, false}};
 
 enum { OUTPUTS = sizeof outputs / sizeof *outputs, FILES_PER_PROTO = 2 * OUTPUTS };
 
@@ -71,7 +76,7 @@ static void generate(const furrow_model *model, const furrow_model_file *file, r
         furrow_buffer_reset(&header);
         furrow_buffer_reset(&source);
         outputs[i].emit(&emit);
-        add_file(model->arena, response, emit.stem, outputs[i].kind, 'h', &header);
+        if (outputs[i].has_header) add_file(model->arena, response, emit.stem, outputs[i].kind, 'h', &header);
         add_file(model->arena, response, emit.stem, outputs[i].kind, 'c', &source);
     }
     furrow_buffer_fini(&source);

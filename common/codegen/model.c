@@ -158,6 +158,7 @@ static furrow_status load_service(loader *load, const Google__Protobuf__ServiceD
     if (!furrow_options_of_service(from->options, load->arena, &options)) return malformed(load, service->name);
     service->short_name = options.short_name;
     service->calls = options.calls;
+    service->startup = options.startup;
     if (!service->short_name)
         service->short_name = furrow_text_copy(load->arena, load->file->package, strcspn(load->file->package, "."));
     return load_methods(load, service, from, &here);
@@ -198,6 +199,14 @@ static furrow_status load_file(loader *load)
     for (size_t i = 0; status == FURROW_OK && i < from->n_service; i++)
         status = load_service(load, from->service[i], i);
     return status;
+}
+
+const furrow_model_file *furrow_model_find_file(const furrow_model *model, const char *name)
+{
+    for (size_t f = 0; f < model->file_count; f++) {
+        if (strcmp(model->files[f].name, name) == 0) return &model->files[f];
+    }
+    return NULL;
 }
 
 const furrow_model_message *furrow_model_find_message(const furrow_model *model, const char *name)

@@ -55,6 +55,7 @@ typedef struct furrow_model_service {
     const char *short_name; /* option, or the first part of the package */
     const char *comment;
     furrow_option_texts calls; /* of others: full names of methods */
+    bool startup;
     furrow_place place;
     furrow_model_method *methods;
     size_t method_count;
@@ -85,6 +86,8 @@ typedef struct furrow_model {
 furrow_status furrow_model_load(const Google__Protobuf__Compiler__CodeGeneratorRequest *request, furrow_arena *arena,
                                 furrow_model *out, furrow_error *err) FURROW_MUST_USE;
 
+/* By its name, as imports say it; NULL when it is not in the request. */
+const furrow_model_file *furrow_model_find_file(const furrow_model *model, const char *name);
 /* By full name; NULL when no file of the request declares it. */
 const furrow_model_message *furrow_model_find_message(const furrow_model *model, const char *name);
 /* "employee.v1.EmployeeService.GetEmployee"; *service, whose it is. */

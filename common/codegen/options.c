@@ -13,6 +13,8 @@
 enum {
     OPTION_ENTITY = 50501,
     OPTION_REPLICA_OF = 50502,
+    OPTION_REACTION = 50503,
+    OPTION_CHECKED = 50504,
     OPTION_INDEX = 50511,
     OPTION_PRIVATE = 50512,
     OPTION_TIMEOUT_MS = 50521,
@@ -20,6 +22,7 @@ enum {
     OPTION_RESTRICTED = 50523,
     OPTION_SHORT_NAME = 50531,
     OPTION_CALLS = 50532,
+    OPTION_STARTUP = 50533,
     OPTION_PB_C_FILE = 1019,
     PB_C_FILE_C_PACKAGE = 6,
 };
@@ -158,13 +161,13 @@ bool furrow_options_of_message(const Google__Protobuf__MessageOptions *from, fur
                                furrow_message_options *out)
 {
     *out = (furrow_message_options){0};
-    const slot entity[] = {{1, SLOT_UINT32, &out->history, NULL, 0},
-                           {2, SLOT_UINT32, &out->replicas, NULL, 0},
-                           {3, SLOT_BOOL, &out->memory, NULL, 0},
-                           {4, SLOT_TEXT, &out->description, NULL, 0},
-                           {5, SLOT_BOOL, &out->internal, NULL, 0}};
+    const slot entity[] = {{1, SLOT_UINT32, &out->history, NULL, 0}, {2, SLOT_UINT32, &out->replicas, NULL, 0},
+                           {3, SLOT_BOOL, &out->memory, NULL, 0},    {4, SLOT_TEXT, &out->description, NULL, 0},
+                           {5, SLOT_BOOL, &out->internal, NULL, 0},  {6, SLOT_BOOL, &out->keys, NULL, 0}};
     const slot slots[] = {{OPTION_ENTITY, SLOT_MESSAGE, &out->entity, entity, COUNT(entity)},
-                          {OPTION_REPLICA_OF, SLOT_TEXT, &out->replica_of, NULL, 0}};
+                          {OPTION_REPLICA_OF, SLOT_TEXT, &out->replica_of, NULL, 0},
+                          {OPTION_REACTION, SLOT_BOOL, &out->reaction, NULL, 0},
+                          {OPTION_CHECKED, SLOT_BOOL, &out->checked, NULL, 0}};
     return !from || read_unknown(&from->base, arena, slots, COUNT(slots));
 }
 
@@ -192,7 +195,8 @@ bool furrow_options_of_service(const Google__Protobuf__ServiceOptions *from, fur
 {
     *out = (furrow_service_options){0};
     const slot slots[] = {{OPTION_SHORT_NAME, SLOT_TEXT, &out->short_name, NULL, 0},
-                          {OPTION_CALLS, SLOT_TEXTS, &out->calls, NULL, 0}};
+                          {OPTION_CALLS, SLOT_TEXTS, &out->calls, NULL, 0},
+                          {OPTION_STARTUP, SLOT_BOOL, &out->startup, NULL, 0}};
     return !from || read_unknown(&from->base, arena, slots, COUNT(slots));
 }
 

@@ -14,9 +14,10 @@
 typedef struct furrow_message_options {
     bool entity; /* the option stands there, with or without content */
     uint32_t history, replicas;
-    bool memory, internal;
+    bool memory, internal, keys;
     const char *description; /* NULL: not given */
     const char *replica_of;  /* NULL: not given */
+    bool reaction, checked;
 } furrow_message_options;
 
 typedef struct furrow_field_options {
@@ -39,6 +40,7 @@ typedef struct furrow_option_texts {
 typedef struct furrow_service_options {
     const char *short_name;    /* NULL: not given */
     furrow_option_texts calls; /* full names of methods */
+    bool startup;
 } furrow_service_options;
 
 bool furrow_options_of_message(const Google__Protobuf__MessageOptions *from, furrow_arena *arena,

@@ -21,6 +21,23 @@ const char *furrow_symbols_message(furrow_arena *arena, const furrow_model_messa
                               message->options.entity ? "entity" : "replica");
 }
 
+const char *furrow_symbols_check(furrow_arena *arena, const furrow_model_message *message)
+{
+    return furrow_text_printf(arena, "%s_check_%s", message->file->owner,
+                              furrow_names_snake(arena, message->short_name));
+}
+
+const char *furrow_symbols_rules(furrow_arena *arena, const furrow_model_message *message)
+{
+    return furrow_text_printf(arena, "%s_rules", in_package(arena, message->file, message->short_name));
+}
+
+const char *furrow_symbols_reaction(furrow_arena *arena, const furrow_model_message *message)
+{
+    return furrow_text_printf(arena, "%s_on_%s_change", message->file->owner,
+                              furrow_names_snake(arena, message->short_name));
+}
+
 const char *furrow_symbols_service(furrow_arena *arena, const furrow_model_file *file,
                                    const furrow_model_service *service)
 {

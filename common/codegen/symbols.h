@@ -13,6 +13,14 @@ const char *furrow_symbols_file(furrow_arena *arena, const furrow_model_file *fi
 /* "employee_v1_employee_entity", "timesheet_v1_employee_replica". */
 const char *furrow_symbols_message(furrow_arena *arena, const furrow_model_message *message);
 
+/* Of a message that is `checked`: what the author writes, "employee_check_badge_claim", and what tables hold,
+ * "employee_v1_badge_claim_rules". */
+const char *furrow_symbols_check(furrow_arena *arena, const furrow_model_message *message);
+const char *furrow_symbols_rules(furrow_arena *arena, const furrow_model_message *message);
+
+/* "timesheet_on_employee_change": what the author writes for a replica with a reaction. */
+const char *furrow_symbols_reaction(furrow_arena *arena, const furrow_model_message *message);
+
 /* "employee_v1_employee_service". */
 const char *furrow_symbols_service(furrow_arena *arena, const furrow_model_file *file,
                                    const furrow_model_service *service);

@@ -31,7 +31,8 @@ static void print_help(const furrow_service_definition *definition)
 static void print_settings(const furrow_service_definition *definition)
 {
     furrow_settings_print(furrow_config_table, furrow_config_count, stdout);
-    if (definition->settings) furrow_settings_print(definition->settings, definition->setting_count, stdout);
+    const furrow_startup *startup = definition->startup;
+    if (startup && startup->settings) furrow_settings_print(startup->settings, startup->setting_count, stdout);
 }
 
 /* -1: go on and run. */
@@ -63,8 +64,9 @@ static furrow_status read_settings(furrow_service *service, furrow_error *err)
     static const char *const levels[] = {"error", "warn", "info", "debug"};
     const furrow_service_definition *definition = service->definition;
     furrow_status status = furrow_settings_read(furrow_config_table, furrow_config_count, &service->config, err);
-    if (status == FURROW_OK && definition->settings)
-        status = furrow_settings_read(definition->settings, definition->setting_count, definition->settings_into, err);
+    const furrow_startup *startup = definition->startup;
+    if (status == FURROW_OK && startup && startup->settings)
+        status = furrow_settings_read(startup->settings, startup->setting_count, startup->settings_into, err);
     if (status == FURROW_OK) status = set_memory_budget(&service->config, err);
     if (status != FURROW_OK) return status;
     const char *id = service->config.instance_id;
@@ -74,7 +76,7 @@ static furrow_status read_settings(furrow_service *service, furrow_error *err)
     for (size_t i = 0; i < sizeof levels / sizeof *levels; i++) {
         if (strcmp(service->config.log_level, levels[i]) != 0) continue;
         furrow_logger_init(definition->name, (furrow_log_level)i);
-        return definition->prepare ? definition->prepare(err) : FURROW_OK;
+        return startup && startup->prepare ? startup->prepare(err) : FURROW_OK;
     }
     return furrow_fail(err, FURROW_INVALID_ARGUMENT, "FURROW_LOG_LEVEL is \"%s\": use error, warn, info or debug",
                        service->config.log_level);
@@ -170,7 +172,8 @@ static void note_unknown(void *arg, const char *variable, const char *meant)
 static void tell_unknown(const furrow_service_definition *definition)
 {
     char others[SETTINGS_LINE] = "";
-    furrow_config_each_unknown(definition->settings, definition->settings ? definition->setting_count : 0, note_unknown,
+    const furrow_startup *startup = definition->startup;
+    furrow_config_each_unknown(startup ? startup->settings : NULL, startup ? startup->setting_count : 0, note_unknown,
                                others);
     if (others[0]) furrow_logger(FURROW_LOG_INFO, "not read here", "variables=%s", others);
 }
@@ -223,7 +226,8 @@ int furrow_service_main(int argc, char **argv, const furrow_service_definition *
         return 2;
     }
     log_settings(furrow_config_table, furrow_config_count, &service.config);
-    if (definition->settings) log_settings(definition->settings, definition->setting_count, definition->settings_into);
+    const furrow_startup *startup = definition->startup;
+    if (startup && startup->settings) log_settings(startup->settings, startup->setting_count, startup->settings_into);
     int exit_code = run(&service);
     furrow_logger_flush(UINT64_MAX);
     return exit_code;

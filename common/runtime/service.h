@@ -2,7 +2,8 @@
  * A service: assembles link, store, server, entities and replicas from its contracts and settings, runs, and drains on
  * SIGTERM.
  *
- * main.c of a service is a furrow_service_definition and `return furrow_service_main(argc, argv, &definition);`.
+ * protoc-gen-furrow makes the definition and `main` from the contract (<stem>.main.c; furrow_service() of CMake compiles it).
+ * Who writes them by hand ends main with `return furrow_service_main(argc, argv, &definition);`.
  * Settings come from the environment (`<service> --settings` prints them all). `--version`, `--help` too. It starts
  * whatever else is there or not: without NATS, Redis or a stream it waits, says so in its log and in $SRV, and answers
  * UNAVAILABLE. SIGTERM or SIGINT: no new requests, those begun are finished, what is in hand is acked or returned, exit
@@ -33,6 +34,15 @@ typedef struct furrow_service_replica_definition {
     furrow_react_fn *react; /* user is the furrow_service; or NULL */
 } furrow_service_replica_definition;
 
+/* What a service has of its own beside its contract. */
+typedef struct furrow_startup {
+    const furrow_setting *settings; /* read into settings_into before anything starts; or NULL */
+    size_t setting_count;
+    void *settings_into;
+    furrow_status (*prepare)(
+        furrow_error *err); /* checks them and whatever else must be right before a start; or NULL */
+} furrow_startup;
+
 typedef struct furrow_service_definition {
     const char *name;                                  /* short name */
     const char *version;                               /* semver */
@@ -41,11 +51,7 @@ typedef struct furrow_service_definition {
     const furrow_service_entity_definition *entities;  /* own ones; ends with a NULL contract; or NULL */
     const furrow_service_replica_definition *replicas; /* ends with a NULL contract; or NULL */
     const furrow_entity_contract *seal_keys; /* the internal entity that holds keys of private fields; or NULL */
-    const furrow_setting *settings; /* the service's own, read into settings_into before anything starts; or NULL */
-    size_t setting_count;
-    void *settings_into;
-    furrow_status (*prepare)(
-        furrow_error *err); /* checks them and whatever else must be right before a start; or NULL */
+    const furrow_startup *startup;           /* or NULL */
 } furrow_service_definition;
 
 int furrow_service_main(int argc, char **argv, const furrow_service_definition *definition);

@@ -1,3 +1,10 @@
+# furrow_service: a contract and what its author writes become a program, complete with definition and main.
+#
+#   furrow_service(harvest PROTO harvest/v1/harvest.proto SOURCES harvest.c [DOMAIN rules.c] [PROTO_TARGET harvest_proto] [VERSION 1.0.0])
+#
+# DOMAIN: the pure functions, of which harvest_domain is made too, for tests. PROTO_TARGET is made of PROTO, with SERVER and CONTRACTS,
+# unless it is there; so are the libraries of what PROTO imports. VERSION: the project's. A method, a check, a reaction or a startup that the contract promises and SOURCES lack is an error of the linker.
+#
 # furrow_proto: a .proto becomes libraries. Runs protoc with protoc-gen-c and protoc-gen-furrow at build time.
 #
 #   furrow_proto(TARGET furrow_proto_employee PROTOS employee/v1/employee.proto [SERVER] [CONTRACTS])
@@ -27,6 +34,7 @@ endif()
 if(NOT FURROW_PROTO_WIRE) # what generated messages, and generated clients and servers, link
   set(FURROW_PROTO_WIRE furrow_wire)
   set(FURROW_PROTO_RPC furrow_rpc)
+  set(FURROW_PROTO_RUNTIME furrow_runtime)
 endif()
 if(NOT FURROW_PROTOC_PLUGIN) # path of protoc-gen-furrow, or the target that is
   set(FURROW_PROTOC_PLUGIN protoc-gen-furrow)
@@ -40,6 +48,15 @@ function(furrow_proto_step proto out)
   string(REGEX REPLACE "\\.proto$" "" stem ${proto})
   string(MAKE_C_IDENTIFIER furrow_generate_${stem} name)
   set(${out} ${name} PARENT_SCOPE)
+endfunction()
+
+# Sets @out to the files that a .proto becomes, each of which begins with @stem.
+function(furrow_proto_outputs stem out)
+  set(outputs)
+  foreach(kind client domain furrow pb-c server) # in order: ninja wants the first to be the first of protoc's list
+    list(APPEND outputs ${stem}.${kind}.c ${stem}.${kind}.h)
+  endforeach()
+  set(${out} ${outputs} ${stem}.main.c PARENT_SCOPE)
 endfunction()
 
 # Sets @out to the path of @proto in the first directory that has it.
@@ -104,10 +121,7 @@ function(furrow_proto_generate proto)
     set(plugin $<TARGET_FILE:${plugin}>)
   endif()
   string(REGEX REPLACE "\\.proto$" "" stem ${FURROW_PROTO_OUT}/${proto})
-  set(outputs)
-  foreach(kind client furrow pb-c server) # in order: ninja wants the first to be the first of protoc's list
-    list(APPEND outputs ${stem}.${kind}.c ${stem}.${kind}.h)
-  endforeach()
+  furrow_proto_outputs(${stem} outputs)
   # Ours before protoc-gen-c: its refusals say what to do.
   add_custom_command(
     OUTPUT ${outputs}
@@ -191,17 +205,61 @@ function(furrow_proto)
   target_include_directories(${arg_TARGET} SYSTEM PUBLIC ${includes})
   target_link_libraries(${arg_TARGET} PUBLIC ${FURROW_PROTO_WIRE} ${libraries})
   add_dependencies(${arg_TARGET} ${steps})
-  set(kinds client)
+  list(TRANSFORM stems APPEND .client.c OUTPUT_VARIABLE clients)
+  add_library(${arg_TARGET}_client STATIC ${clients})
+  target_link_libraries(${arg_TARGET}_client PUBLIC ${arg_TARGET} ${FURROW_PROTO_RPC})
+  add_dependencies(${arg_TARGET}_client ${steps})
   if(arg_SERVER)
-    list(APPEND kinds server)
+    list(TRANSFORM stems APPEND .server.c OUTPUT_VARIABLE sources)
+    add_library(${arg_TARGET}_server STATIC ${sources})
+    target_link_libraries(${arg_TARGET}_server PUBLIC ${arg_TARGET} ${FURROW_PROTO_RUNTIME})
+    add_dependencies(${arg_TARGET}_server ${steps})
   endif()
-  foreach(kind IN LISTS kinds)
-    list(TRANSFORM stems APPEND .${kind}.c OUTPUT_VARIABLE sources)
-    add_library(${arg_TARGET}_${kind} STATIC ${sources})
-    target_link_libraries(${arg_TARGET}_${kind} PUBLIC ${arg_TARGET} ${FURROW_PROTO_RPC})
-    add_dependencies(${arg_TARGET}_${kind} ${steps})
-  endforeach()
   if(arg_CONTRACTS)
     furrow_proto_contracts(${arg_TARGET} ${arg_PROTOS})
   endif()
+endfunction()
+
+# Makes libraries of what @proto imports, and of what that imports, where there are none.
+function(furrow_service_imports proto)
+  furrow_proto_find(${proto} path)
+  furrow_proto_imports(${path} imports)
+  list(REMOVE_ITEM imports furrow/v1/options.proto)
+  foreach(import IN LISTS imports)
+    furrow_service_imports(${import})
+    get_property(library GLOBAL PROPERTY FURROW_PROTO_LIBRARY_${import})
+    if(NOT library)
+      string(MAKE_C_IDENTIFIER ${import} name)
+      furrow_proto(TARGET ${name} PROTOS ${import})
+    endif()
+  endforeach()
+endfunction()
+
+function(furrow_service name)
+  cmake_parse_arguments(arg "" "PROTO;PROTO_TARGET;VERSION" "SOURCES;DOMAIN" ${ARGN})
+  if(NOT arg_PROTO OR NOT arg_SOURCES OR arg_UNPARSED_ARGUMENTS)
+    message(FATAL_ERROR "furrow_service(<program> PROTO <file> SOURCES <files> [DOMAIN <files>] [PROTO_TARGET <library>] [VERSION <version>])")
+  endif()
+  if(NOT arg_PROTO_TARGET)
+    set(arg_PROTO_TARGET ${name}_proto)
+  endif()
+  if(NOT arg_VERSION)
+    set(arg_VERSION ${PROJECT_VERSION})
+  endif()
+  if(NOT TARGET ${arg_PROTO_TARGET})
+    furrow_service_imports(${arg_PROTO})
+    furrow_proto(TARGET ${arg_PROTO_TARGET} PROTOS ${arg_PROTO} SERVER CONTRACTS)
+  endif()
+  string(REGEX REPLACE "\\.proto$" "" stem ${FURROW_PROTO_OUT}/${arg_PROTO})
+  set_source_files_properties(${stem}.main.c ${stem}.domain.c PROPERTIES GENERATED TRUE)
+  furrow_proto_step(${arg_PROTO} step)
+  add_library(${name}_domain STATIC ${stem}.domain.c ${arg_DOMAIN})
+  target_link_libraries(${name}_domain PUBLIC ${arg_PROTO_TARGET} ${FURROW_PROTO_RUNTIME})
+  add_executable(${name} ${stem}.main.c ${arg_SOURCES})
+  add_dependencies(${name}_domain ${step})
+  add_dependencies(${name} ${step})
+  if(arg_VERSION)
+    target_compile_definitions(${name} PRIVATE FURROW_SERVICE_VERSION="${arg_VERSION}")
+  endif()
+  target_link_libraries(${name} PRIVATE ${arg_PROTO_TARGET}_server ${name}_domain)
 endfunction()

@@ -1,6 +1,7 @@
 /* The rules of employment; see domain.h. Depends on generated types and input checks only. */
 #include "employee/domain.h"
 
+#include "log/claim.h"
 #include "runtime/input.h"
 #include "runtime/timestamp.h"
 #include "wire/message.h"
@@ -88,9 +89,8 @@ static furrow_status check_end(const Employee__V1__Employee *employee, furrow_er
     return status;
 }
 
-furrow_status employee_check_state(const ProtobufCMessage *state, furrow_error *err)
+furrow_status employee_check_employee(const Employee__V1__Employee *employee, furrow_error *err)
 {
-    const Employee__V1__Employee *employee = (const Employee__V1__Employee *)state;
     int64_t updated_ns, ended_ns;
     furrow_status status = check_employee(employee, err);
     if (status == FURROW_OK) status = check_end(employee, err);
@@ -99,9 +99,14 @@ furrow_status employee_check_state(const ProtobufCMessage *state, furrow_error *
     return status == FURROW_OK ? furrow_timestamp_read("updated_at", employee->updated_at, &updated_ns, err) : status;
 }
 
-furrow_status employee_check_key(const ProtobufCMessage *state, furrow_error *err)
+furrow_status employee_check_badge_claim(const Employee__V1__BadgeClaim *claim, furrow_error *err)
 {
-    size_t len = ((const Employee__V1__EmployeeKey *)state)->wrapped.len;
+    return furrow_claim_check_state(&claim->base, err);
+}
+
+furrow_status employee_check_employee_key(const Employee__V1__EmployeeKey *key, furrow_error *err)
+{
+    size_t len = key->wrapped.len;
     return len > 0 && len <= KEY_MAX ? FURROW_OK : furrow_fail_field(err, "wrapped", "has %zu bytes", len);
 }
 

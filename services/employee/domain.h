@@ -10,7 +10,7 @@
 
 #include "base/arena.h"
 
-#include "employee/v1/employee.pb-c.h"
+#include "employee/v1/employee.domain.h"
 
 #include <stdbool.h>
 
@@ -22,10 +22,6 @@ typedef struct employee_moment {
     const char *today; /* "2026-11-23" */
     int64_t now_ns;    /* wall clock */
 } employee_moment;
-
-/* The rules of every state of an Employee and of an EmployeeKey, whoever made it; see wire/rules.h. */
-furrow_status employee_check_state(const ProtobufCMessage *state, furrow_error *err);
-furrow_status employee_check_key(const ProtobufCMessage *state, furrow_error *err);
 
 /* INVALID_ARGUMENT names the field. */
 furrow_status employee_check_hire(const Employee__V1__HireEmployeeRequest *request, furrow_error *err) FURROW_MUST_USE;

@@ -73,9 +73,8 @@ furrow_status job_check_open(const Job__V1__OpenJobRequest *request, furrow_erro
     return status == FURROW_OK ? check_location_ids(request->location_ids, request->n_location_ids, err) : status;
 }
 
-furrow_status job_check_state(const ProtobufCMessage *state, furrow_error *err)
+furrow_status job_check_job(const Job__V1__Job *job, furrow_error *err)
 {
-    const Job__V1__Job *job = (const Job__V1__Job *)state;
     int64_t updated_ns;
     furrow_status status = check_code(job->code, err);
     if (status == FURROW_OK) status = furrow_input_text("name", job->name, 1, 100, err);
@@ -89,9 +88,8 @@ furrow_status job_check_state(const ProtobufCMessage *state, furrow_error *err)
 }
 
 /* Of another's entity only what is relied on here: a status that its owner may add later is no fault. */
-furrow_status job_check_location(const ProtobufCMessage *state, furrow_error *err)
+furrow_status job_check_location(const Job__V1__Location *location, furrow_error *err)
 {
-    const Job__V1__Location *location = (const Job__V1__Location *)state;
     if (!location->name[0]) return furrow_fail_field(err, "name", "is required");
     if (location->status == LOCATION__V1__LOCATION_STATUS__LOCATION_STATUS_UNSPECIFIED)
         return furrow_fail_field(err, "status", "is required");

@@ -6,15 +6,11 @@
 
 #include "base/arena.h"
 
-#include "job/v1/job.pb-c.h"
+#include "job/v1/job.domain.h"
 
 #include <stdbool.h>
 
 #define JOB_LOCATIONS_MAX 100
-
-/* The rules of every state of a Job, whoever made it, and of what is kept of a Location; see wire/rules.h. */
-furrow_status job_check_state(const ProtobufCMessage *state, furrow_error *err);
-furrow_status job_check_location(const ProtobufCMessage *state, furrow_error *err);
 
 /* INVALID_ARGUMENT names the field. */
 furrow_status job_check_open(const Job__V1__OpenJobRequest *request, furrow_error *err) FURROW_MUST_USE;

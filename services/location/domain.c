@@ -86,9 +86,8 @@ static furrow_status check_ranch_id(const Location__V1__Location *location, furr
     return furrow_subject_check_id(location->ranch_id, strlen(location->ranch_id), "ranch_id", err);
 }
 
-furrow_status location_check_state(const ProtobufCMessage *state, furrow_error *err)
+furrow_status location_check_location(const Location__V1__Location *location, furrow_error *err)
 {
-    const Location__V1__Location *location = (const Location__V1__Location *)state;
     int64_t updated_ns;
     furrow_status status = check_place(location->kind, location->parent_id, location->time_zone, err);
     if (status == FURROW_OK) status = check_ranch_id(location, err);
@@ -222,9 +221,8 @@ static furrow_status check_no_cycle(const Location__V1__Tree *tree, furrow_error
     return FURROW_OK;
 }
 
-furrow_status location_check_tree(const ProtobufCMessage *state, furrow_error *err)
+furrow_status location_check_tree(const Location__V1__Tree *tree, furrow_error *err)
 {
-    const Location__V1__Tree *tree = (const Location__V1__Tree *)state;
     if (tree->n_parents > LOCATION_TREE_MAX)
         return furrow_fail_field(err, "parents", "has %zu blocks; at most %d", tree->n_parents, LOCATION_TREE_MAX);
     furrow_status status = FURROW_OK;

@@ -6,15 +6,11 @@
 
 #include "base/arena.h"
 
-#include "location/v1/location.pb-c.h"
+#include "location/v1/location.domain.h"
 
 #include <stdbool.h>
 
 #define LOCATION_TREE_MAX 4096 /* blocks of a ranch */
-
-/* The rules of every state of a Location and of a Tree, whoever made it; see wire/rules.h. */
-furrow_status location_check_state(const ProtobufCMessage *state, furrow_error *err);
-furrow_status location_check_tree(const ProtobufCMessage *state, furrow_error *err);
 
 /* INVALID_ARGUMENT names the field. */
 furrow_status location_check_create(const Location__V1__CreateLocationRequest *request,

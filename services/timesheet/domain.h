@@ -13,7 +13,7 @@
 #include "base/arena.h"
 #include "timesheet/window.h"
 
-#include "timesheet/v1/timesheet.pb-c.h"
+#include "timesheet/v1/timesheet.domain.h"
 
 #include <stdbool.h>
 

@@ -1,13 +1,15 @@
 /*
- * See ending.h. Two looks at the days of an employee: those that a clock may still report strokes of, in the log, so that
+ * The reaction to the end of an employment: no work that began in it goes on. Decided from what the employee's state
+ * carries (ended_at), not from seeing the termination: a rehire may be all that comes here. It may run any number of times.
+ *
+ * Whatever day of the employee is open and was clocked in before the latest employment ended is closed at that moment (at
+ * the day's boundary, if that came first), and clock-ins in flight are kept from opening one. Two looks at the days: those that a clock may still report strokes of, in the log, so that
  * none that was written a moment ago is overlooked; and whatever the index says is open, however old.
  */
-#include "timesheet/ending.h"
-
 #include "base/clock.h"
 #include "runtime/timestamp.h"
 #include "timesheet/clock.h"
-#include "timesheet/v1/timesheet.furrow.h"
+#include "timesheet/v1/timesheet.server.h"
 
 #include <string.h>
 
@@ -120,15 +122,15 @@ static bool may_be_in_flight(const Timesheet__V1__Employee *before, const Timesh
     return is_active(before) != is_active(now) || ended_ns_of(before) != ended_ns_of(now);
 }
 
-furrow_status ending_on_employee_change(void *user, const furrow_change *change, furrow_arena *arena, furrow_error *err)
+furrow_status timesheet_on_employee_change(furrow_service *service, const char *id,
+                                           const Timesheet__V1__Employee *before, const Timesheet__V1__Employee *now,
+                                           furrow_arena *arena, furrow_error *err)
 {
-    const Timesheet__V1__Employee *now = (const Timesheet__V1__Employee *)change->now;
-    const Timesheet__V1__Employee *before = (const Timesheet__V1__Employee *)change->before;
     int64_t now_ns = furrow_clock_wall_ns();
-    if ((is_active(now) && !now->ended_at) || strlen(change->id) > TIMESHEET_EMPLOYEE_ID_MAX) return FURROW_OK;
-    ending end = {.days = furrow_service_entity(user, &timesheet_v1_work_day_entity),
+    if ((is_active(now) && !now->ended_at) || strlen(id) > TIMESHEET_EMPLOYEE_ID_MAX) return FURROW_OK;
+    ending end = {.days = furrow_service_entity(service, &timesheet_v1_work_day_entity),
                   .employee = now,
-                  .stroke = {.employee_id = change->id, .now_ns = now_ns},
+                  .stroke = {.employee_id = id, .now_ns = now_ns},
                   .fence = may_be_in_flight(before, now, now_ns)};
     furrow_status status = end_recent_days(&end, arena, err);
     if (status == FURROW_OK) status = end_open_days(&end, arena, err);

@@ -1,6 +1,8 @@
-/* See state.h. Depends on generated types and input checks only. */
-#include "timesheet/state.h"
-
+/*
+ * The rules of states (see wire/rules.h): of WorkDays, whoever made them, and of what is kept of employees, jobs and
+ * locations. Pure, and of no setting: a day stays right when the farm moves its time zone or the hour its days begin.
+ * Depends on generated types and input checks only.
+ */
 #include "base/clock.h"
 #include "runtime/input.h"
 #include "runtime/timestamp.h"
@@ -121,9 +123,8 @@ static furrow_status check_status(const Timesheet__V1__WorkDay *day, furrow_erro
     return furrow_input_text("closed_by", day->closed_by, open ? 0 : 1, open ? 0 : 32, err);
 }
 
-furrow_status state_check_day(const ProtobufCMessage *message, furrow_error *err)
+furrow_status timesheet_check_work_day(const Timesheet__V1__WorkDay *day, furrow_error *err)
 {
-    const Timesheet__V1__WorkDay *day = (const Timesheet__V1__WorkDay *)message;
     int64_t updated_ns;
     span within = {0};
     furrow_status status = check_identity(day, &within, err);
@@ -140,9 +141,8 @@ static furrow_status check_kept(const char *name_field, const char *name, int st
     return status != 0 ? FURROW_OK : furrow_fail_field(err, "status", "is required");
 }
 
-furrow_status state_check_employee(const ProtobufCMessage *message, furrow_error *err)
+furrow_status timesheet_check_employee(const Timesheet__V1__Employee *employee, furrow_error *err)
 {
-    const Timesheet__V1__Employee *employee = (const Timesheet__V1__Employee *)message;
     int64_t ended_ns;
     furrow_status status = check_kept("display_name", employee->display_name, (int)employee->status, err);
     if (status == FURROW_OK && employee->ended_at)
@@ -150,14 +150,12 @@ furrow_status state_check_employee(const ProtobufCMessage *message, furrow_error
     return status;
 }
 
-furrow_status state_check_job(const ProtobufCMessage *message, furrow_error *err)
+furrow_status timesheet_check_job(const Timesheet__V1__Job *job, furrow_error *err)
 {
-    const Timesheet__V1__Job *job = (const Timesheet__V1__Job *)message;
     return check_kept("name", job->name, (int)job->status, err);
 }
 
-furrow_status state_check_location(const ProtobufCMessage *message, furrow_error *err)
+furrow_status timesheet_check_location(const Timesheet__V1__Location *location, furrow_error *err)
 {
-    const Timesheet__V1__Location *location = (const Timesheet__V1__Location *)message;
     return check_kept("name", location->name, (int)location->status, err);
 }

@@ -10,7 +10,6 @@
 #include "location/v1/location.furrow.h"
 #include "log/claim.h"
 #include "timesheet/domain.h"
-#include "timesheet/state.h"
 #include "timesheet/v1/timesheet.furrow.h"
 
 #include <stdio.h>
@@ -206,20 +205,20 @@ static void use_kept_by_job(const ProtobufCMessage *state, events_moment moment,
 }
 
 const events_kind events_kinds[] = {
-    {&employee_v1_employee_entity, employee_check_state, use_employee},
-    {&employee_v1_badge_claim_entity, furrow_claim_check_state, use_nothing},
-    {&employee_v1_employee_key_entity, employee_check_key, use_nothing},
-    {&job_v1_job_entity, job_check_state, use_job},
-    {&location_v1_location_entity, location_check_state, use_location},
-    {&location_v1_tree_entity, location_check_tree, use_tree},
-    {&timesheet_v1_work_day_entity, state_check_day, use_day},
+    {&employee_v1_employee_entity, employee_v1_employee_rules, use_employee},
+    {&employee_v1_badge_claim_entity, employee_v1_badge_claim_rules, use_nothing},
+    {&employee_v1_employee_key_entity, employee_v1_employee_key_rules, use_nothing},
+    {&job_v1_job_entity, job_v1_job_rules, use_job},
+    {&location_v1_location_entity, location_v1_location_rules, use_location},
+    {&location_v1_tree_entity, location_v1_tree_rules, use_tree},
+    {&timesheet_v1_work_day_entity, timesheet_v1_work_day_rules, use_day},
     {NULL, NULL, NULL},
 };
 
 const events_replica events_kept[] = {
-    {&timesheet_v1_employee_replica, state_check_employee, use_kept_employee},
-    {&timesheet_v1_job_replica, state_check_job, use_kept_job},
-    {&timesheet_v1_location_replica, state_check_location, use_kept_location},
-    {&job_v1_location_replica, job_check_location, use_kept_by_job},
+    {&timesheet_v1_employee_replica, timesheet_v1_employee_rules, use_kept_employee},
+    {&timesheet_v1_job_replica, timesheet_v1_job_rules, use_kept_job},
+    {&timesheet_v1_location_replica, timesheet_v1_location_rules, use_kept_location},
+    {&job_v1_location_replica, job_v1_location_rules, use_kept_by_job},
     {NULL, NULL, NULL},
 };

@@ -16,7 +16,7 @@
 #define REPORT_EVERY_MS 500
 #define OPEN_EVERY_MS   20
 
-/* services/<name>/main.c, whose main has this name in here (see CMakeLists.txt). */
+/* The generated main of each service, which has this name in here (see CMakeLists.txt). */
 int employee_main(int argc, char **argv);
 int location_main(int argc, char **argv);
 int job_main(int argc, char **argv);
@@ -62,10 +62,11 @@ void sim_farm_prepare(const char *folder)
     for (size_t i = 0; i < SIM_SERVICES; i++) {
         must(mains[i](0, NULL) == 0 && told, "no definition");
         definitions[i] = told;
-        if (told->settings)
-            must(furrow_settings_read(told->settings, told->setting_count, told->settings_into, &err) == FURROW_OK,
+        const furrow_startup *own = told->startup;
+        if (own && own->settings)
+            must(furrow_settings_read(own->settings, own->setting_count, own->settings_into, &err) == FURROW_OK,
                  err.text);
-        if (told->prepare) must(told->prepare(&err) == FURROW_OK, err.text);
+        if (own && own->prepare) must(own->prepare(&err) == FURROW_OK, err.text);
     }
 }
 

@@ -122,7 +122,7 @@ START_TEST(an_odd_name_of_before_does_not_stand_in_the_way)
     Employee__V1__UpdateEmployeeRequest request = EMPLOYEE__V1__UPDATE_EMPLOYEE_REQUEST__INIT;
     char *paths[] = {"crew"};
     before->given_name = "Jos\xef\xbf\xbd";
-    ck_assert_int_eq(employee_check_state(&before->base, &err), FURROW_OK);
+    ck_assert_int_eq(employee_check_employee(before, &err), FURROW_OK);
     patch.id = "E1";
     patch.crew = "Cre\xcc\x81";
     mask.paths = paths;

@@ -141,13 +141,13 @@ START_TEST(a_block_has_one_parent)
     Location__V1__Tree *tree = NULL;
     ck_assert_int_eq(location_tree_put(NULL, "R1", "A", "R1", arena, &tree, &err), FURROW_OK);
     ck_assert_int_eq(location_tree_put(tree, "R1", "B", "A", arena, &tree, &err), FURROW_OK);
-    ck_assert_int_eq(location_check_tree(&tree->base, &err), FURROW_OK);
+    ck_assert_int_eq(location_check_tree(tree, &err), FURROW_OK);
     Location__V1__Tree__ParentsEntry again = *tree->parents[1];
     again.value = "R1";
     Location__V1__Tree__ParentsEntry *parents[] = {tree->parents[0], tree->parents[1], &again};
     tree->parents = parents;
     tree->n_parents = 3;
-    ck_assert_int_eq(location_check_tree(&tree->base, &err), FURROW_INVALID_ARGUMENT);
+    ck_assert_int_eq(location_check_tree(tree, &err), FURROW_INVALID_ARGUMENT);
     ck_assert_ptr_nonnull(strstr(err.text, "twice"));
 }
 END_TEST

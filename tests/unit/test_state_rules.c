@@ -4,8 +4,7 @@
 #include "location/domain.h"
 #include "log/claim.h"
 #include "support/states.h"
-#include "timesheet/state.h"
-#include "timesheet/v1/timesheet.pb-c.h"
+#include "timesheet/v1/timesheet.domain.h"
 #include "wire/json.h"
 #include "wire/rules.h"
 
@@ -33,7 +32,7 @@ static void check_states(const ProtobufCMessageDescriptor *type, furrow_rules_fn
 
 START_TEST(a_day_is_whole_in_order_and_within_itself)
 {
-    CHECK_STATES(timesheet__v1__work_day__descriptor, state_check_day, day_states);
+    CHECK_STATES(timesheet__v1__work_day__descriptor, timesheet_v1_work_day_rules, day_states);
 }
 END_TEST
 
@@ -48,7 +47,7 @@ static furrow_status check_day_from(const char *id, const char *date, int64_t fr
     day.id = (char *)id, day.employee_id = "E", day.date = (char *)date, day.closed_by = "a";
     day.status = TIMESHEET__V1__DAY_STATUS__DAY_STATUS_CLOSED, day.updated_at = &at;
     day.entries = entries, day.n_entries = 1;
-    return state_check_day(&day.base, NULL);
+    return timesheet_check_work_day(&day, NULL);
 }
 
 /* A day begins at most 14 hours before its date does in UTC, by the calendar of the C library. */
@@ -72,8 +71,8 @@ END_TEST
 
 START_TEST(an_employee_is_employed_or_has_left)
 {
-    CHECK_STATES(employee__v1__employee__descriptor, employee_check_state, employee_states);
-    CHECK_STATES(employee__v1__employee_key__descriptor, employee_check_key, key_states);
+    CHECK_STATES(employee__v1__employee__descriptor, employee_v1_employee_rules, employee_states);
+    CHECK_STATES(employee__v1__employee_key__descriptor, employee_v1_employee_key_rules, key_states);
 }
 END_TEST
 
@@ -83,25 +82,25 @@ START_TEST(a_claim_has_a_value_and_a_holder)
         {"{\"id\":\"C\",\"value\":\"7\",\"holder\":\"E 1\"}", "holder"},
         {"{\"id\":\"C\",\"holder\":\"E1\"}", "value"},
     };
-    CHECK_STATES(employee__v1__badge_claim__descriptor, furrow_claim_check_state, states);
+    CHECK_STATES(employee__v1__badge_claim__descriptor, employee_v1_badge_claim_rules, states);
 }
 END_TEST
 
 START_TEST(a_job_is_paid_and_open_or_closed)
 {
-    CHECK_STATES(job__v1__job__descriptor, job_check_state, job_states);
+    CHECK_STATES(job__v1__job__descriptor, job_v1_job_rules, job_states);
 }
 END_TEST
 
 START_TEST(a_place_stands_where_its_kind_may)
 {
-    CHECK_STATES(location__v1__location__descriptor, location_check_state, location_states);
+    CHECK_STATES(location__v1__location__descriptor, location_v1_location_rules, location_states);
 }
 END_TEST
 
 START_TEST(a_tree_has_no_cycle)
 {
-    CHECK_STATES(location__v1__tree__descriptor, location_check_tree, tree_states);
+    CHECK_STATES(location__v1__tree__descriptor, location_v1_tree_rules, tree_states);
 }
 END_TEST
 
@@ -120,10 +119,10 @@ START_TEST(what_is_kept_of_others_has_a_name_and_a_status)
         {"{\"id\":\"X\",\"name\":\"N\"}", "status"},
         {"{\"id\":\"X\",\"status\":1}", "name"},
     };
-    CHECK_STATES(timesheet__v1__employee__descriptor, state_check_employee, employees);
-    CHECK_STATES(timesheet__v1__job__descriptor, state_check_job, named);
-    CHECK_STATES(timesheet__v1__location__descriptor, state_check_location, named);
-    CHECK_STATES(job__v1__location__descriptor, job_check_location, named);
+    CHECK_STATES(timesheet__v1__employee__descriptor, timesheet_v1_employee_rules, employees);
+    CHECK_STATES(timesheet__v1__job__descriptor, timesheet_v1_job_rules, named);
+    CHECK_STATES(timesheet__v1__location__descriptor, timesheet_v1_location_rules, named);
+    CHECK_STATES(job__v1__location__descriptor, job_v1_location_rules, named);
 }
 END_TEST
 

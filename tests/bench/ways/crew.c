@@ -9,7 +9,6 @@
 #include "base/clock.h"
 #include "runtime/input.h"
 #include "timesheet/domain.h"
-#include "timesheet/state.h"
 #include "ways/v1/ways.pb-c.h"
 
 #include <stdlib.h>
@@ -54,7 +53,7 @@ static furrow_status check_crew_day(const ProtobufCMessage *message, furrow_erro
 {
     Timesheet__V1__WorkDay day;
     copy_to_timesheet((const crew_day *)message, &day);
-    return state_check_day(&day.base, err);
+    return timesheet_check_work_day(&day, err);
 }
 
 /* As timesheet checks what it keeps. */
@@ -280,16 +279,20 @@ static const furrow_setting settings[] = {
 
 static furrow_status choose_way(furrow_error *err);
 
+static const furrow_startup startup = {
+    .settings = settings,
+    .setting_count = sizeof settings / sizeof *settings,
+    .settings_into = &facts_config,
+    .prepare = choose_way,
+};
+
 static furrow_service_definition definition = {
     .name = CREW_NAME,
     .version = "0.1.0",
     .description = "A consumer of the comparison of the ways",
     .handlers = handlers,
     .entities = entities,
-    .settings = settings,
-    .setting_count = sizeof settings / sizeof *settings,
-    .settings_into = &facts_config,
-    .prepare = choose_way,
+    .startup = &startup,
 };
 
 /* Only who lives on replicas has any. */

@@ -129,15 +129,19 @@ static const furrow_setting settings[] = {
 
 static furrow_status choose_way(furrow_error *err);
 
+static const furrow_startup startup = {
+    .settings = settings,
+    .setting_count = sizeof settings / sizeof *settings,
+    .settings_into = &roster_config,
+    .prepare = choose_way,
+};
+
 static furrow_service_definition definition = {
     .name = "roster",
     .version = "0.1.0",
     .description = "A report of the comparison of the ways",
     .handlers = handlers,
-    .settings = settings,
-    .setting_count = sizeof settings / sizeof *settings,
-    .settings_into = &roster_config,
-    .prepare = choose_way,
+    .startup = &startup,
 };
 
 static furrow_status choose_way(furrow_error *err)

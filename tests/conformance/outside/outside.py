@@ -64,10 +64,10 @@ def build_by_hand(prefix, source, out):
     run("protoc", *includes, f"--plugin=protoc-gen-furrow={variable('plugin')}", f"--furrow_out={gen}", f"--c_out={gen}",
         "harvest/v1/harvest.proto", "employee/v1/employee.proto")
     run("protoc", *includes, f"--c_out={gen}", "furrow/v1/options.proto")
-    sources = [gen / f"{stem}.{kind}.c" for stem, kinds in {"harvest/v1/harvest": ["furrow", "server"], "employee/v1/employee": ["furrow"]}.items()
+    sources = [gen / f"{stem}.{kind}.c" for stem, kinds in {"harvest/v1/harvest": ["furrow", "domain", "server", "main"], "employee/v1/employee": ["furrow"]}.items()
                for kind in kinds]
     flags = run("pkg-config", "--cflags", "--libs", "furrow", env=env).split()
-    run("cc", "-std=c11", "-I", gen, source / "main.c", *sources, *flags, "-o", out / "harvest")
+    run("cc", "-std=c11", "-I", gen, source / "harvest.c", *sources, *flags, "-o", out / "harvest")
     check("pkg-config and cc build the same service", run(out / "harvest", "--settings").startswith("FURROW_"))
 
 
@@ -77,7 +77,7 @@ def build_disguised(prefix, source, work, name):
     contract.parent.mkdir(parents=True)
     for file, text in (contract, source / "proto/harvest/v1/harvest.proto"), (work / "CMakeLists.txt", source / "CMakeLists.txt"):
         file.write_text(text.read_text().replace("harvest", name).replace("Harvest", name.capitalize()))
-    shutil.copy(source / "main.c", work)
+    (work / f"{name}.c").touch()  # of which nothing is built
     run("cmake", "-G", "Ninja", "-S", work, "-B", work / "build", f"-DCMAKE_PREFIX_PATH={prefix}")
     run("cmake", "--build", work / "build", "--target", f"{name}_proto_contracts")
     return work / f"build/{name}_proto_contracts.so"

@@ -6,7 +6,9 @@
 set -eu
 compiler=$1 folder=$2 stem=$3
 shift 3
-for kind in furrow client server; do
+kinds="furrow client domain server"
+grep -q "^int main" "$folder/$stem.main.c" && kinds="$kinds main"
+for kind in $kinds; do
   "$compiler" -std=c11 -D_GNU_SOURCE -fsyntax-only -Werror -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes \
     -Wmissing-prototypes -Wpointer-arith -Wwrite-strings -Wformat=2 -Wcast-function-type -Wno-unused-parameter \
     -Wno-missing-field-initializers -I"$folder" "$@" "$folder/$stem.$kind.c"

@@ -1,26 +1,11 @@
-/* The timesheet service: who worked when, on what and where. Keeps what it needs and asks nobody. */
+/* What the timesheet service has of its own beside its contract: the farm's time zone, and when its days begin. */
 #include "timesheet/clock.h"
-#include "timesheet/ending.h"
-#include "timesheet/state.h"
-#include "timesheet/v1/timesheet.furrow.h"
 #include "timesheet/v1/timesheet.server.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-
-static const furrow_handlers *const handlers[] = {&timesheet_v1_timesheet_service_handlers, NULL};
-
-static const furrow_service_entity_definition entities[] = {
-    {.contract = &timesheet_v1_work_day_entity, .rules = state_check_day}, {0}};
-
-static const furrow_service_replica_definition replicas[] = {
-    {.contract = &timesheet_v1_employee_replica, .rules = state_check_employee, .react = ending_on_employee_change},
-    {.contract = &timesheet_v1_job_replica, .rules = state_check_job},
-    {.contract = &timesheet_v1_location_replica, .rules = state_check_location},
-    {0},
-};
 
 static const furrow_setting settings[] = {
     {"FURROW_TIME_ZONE", FURROW_SETTING_TEXT, offsetof(clock_settings, time_zone), "UTC", 0, 0,
@@ -53,20 +38,9 @@ static furrow_status set_time_zone(furrow_error *err)
     return FURROW_OK;
 }
 
-static const furrow_service_definition definition = {
-    .name = "timesheet",
-    .version = "0.1.0",
-    .description = "Time worked: who, when, on what and where",
-    .handlers = handlers,
-    .entities = entities,
-    .replicas = replicas,
+const furrow_startup timesheet_startup = {
     .settings = settings,
     .setting_count = sizeof settings / sizeof *settings,
     .settings_into = &clock_config,
     .prepare = set_time_zone,
 };
-
-int main(int argc, char **argv)
-{
-    return furrow_service_main(argc, argv, &definition);
-}

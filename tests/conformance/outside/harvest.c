@@ -1,34 +1,18 @@
 /* The harvest service: bins picked, by people that employee tells of. Built against an installed Furrow only. */
-#include "harvest/v1/harvest.furrow.h"
+#include "harvest/v1/harvest.domain.h"
 #include "harvest/v1/harvest.server.h"
 #include "runtime/input.h"
-#include "runtime/service.h"
 
 #include <string.h>
 
 #define GRAMS_MAX 2000000
 
 /* What every state of a bin satisfies, whoever put it into the log: nothing else is ever used here. */
-static furrow_status check_bin(const ProtobufCMessage *state, furrow_error *err)
+furrow_status harvest_check_bin(const Harvest__V1__Bin *bin, furrow_error *err)
 {
-    const Harvest__V1__Bin *bin = (const Harvest__V1__Bin *)state;
     furrow_status status = furrow_subject_check_id(bin->employee_id, strlen(bin->employee_id), "employee_id", err);
     return status == FURROW_OK ? furrow_input_range("grams", bin->grams, 1, GRAMS_MAX, err) : status;
 }
-
-static const furrow_handlers *const handlers[] = {&harvest_v1_harvest_service_handlers, NULL};
-static const furrow_service_entity_definition entities[] = {{.contract = &harvest_v1_bin_entity, .rules = check_bin},
-                                                            {0}};
-static const furrow_service_replica_definition replicas[] = {{.contract = &harvest_v1_employee_replica}, {0}};
-
-static const furrow_service_definition definition = {
-    .name = "harvest",
-    .version = "1.0.0",
-    .description = "Bins picked, and by whom",
-    .handlers = handlers,
-    .entities = entities,
-    .replicas = replicas,
-};
 
 static furrow_entity *bins(furrow_call *call)
 {
@@ -110,9 +94,4 @@ furrow_status harvest_get_bin(furrow_call *call, const Harvest__V1__GetBinReques
     if (status != FURROW_OK) return status;
     if (!state.message) return furrow_fail(err, FURROW_NOT_FOUND, "no bin %s", request->id);
     return answer(call, &state, response, err);
-}
-
-int main(int argc, char **argv)
-{
-    return furrow_service_main(argc, argv, &definition);
 }
