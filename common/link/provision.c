@@ -321,6 +321,36 @@ furrow_status furrow_provision_owner(furrow_provisioner *provisioner, const furr
     return ensure_consumer(provisioner, entity->stream, entity->owner, description, err);
 }
 
+furrow_status furrow_provision_remove_replica(furrow_provisioner *provisioner, const furrow_replica_contract *replica,
+                                              furrow_error *err)
+{
+    jsErrCode code = 0;
+    jsConsumerInfo *info = NULL;
+    natsStatus status = js_GetConsumerInfo(&info, provisioner->js, replica->stream, replica->service, NULL, &code);
+    if (status == NATS_NOT_FOUND) return FURROW_OK;
+    jsConsumerInfo_Destroy(info);
+    if (status == NATS_OK) provisioner->changes++;
+    if (status == NATS_OK && !provisioner->only_look)
+        status = js_DeleteConsumer(provisioner->js, replica->stream, replica->service, NULL, &code);
+    return status == NATS_OK ? FURROW_OK : failed(status, code, "remove consumer", replica->service, err);
+}
+
+furrow_status furrow_provision_remove_entity(furrow_provisioner *provisioner, const furrow_entity_contract *entity,
+                                             bool *kept, furrow_error *err)
+{
+    jsErrCode code = 0;
+    jsStreamInfo *info = NULL;
+    natsStatus status = js_GetStreamInfo(&info, provisioner->js, entity->stream, NULL, &code);
+    *kept = false;
+    if (status == NATS_NOT_FOUND) return FURROW_OK;
+    bool empty = status == NATS_OK && info->State.LastSeq == 0;
+    *kept = status == NATS_OK && !empty;
+    jsStreamInfo_Destroy(info);
+    if (empty) provisioner->changes++;
+    if (empty && !provisioner->only_look) status = js_DeleteStream(provisioner->js, entity->stream, NULL, &code);
+    return status == NATS_OK ? FURROW_OK : failed(status, code, "remove stream", entity->stream, err);
+}
+
 void furrow_provisioner_only_look(furrow_provisioner *provisioner)
 {
     provisioner->only_look = true;

@@ -1,5 +1,5 @@
-# The pieces of the local mesh, for config/dev/up and config/dev/down; sourced, not run. Settings, for two meshes at once or programs
-# from elsewhere:
+# The pieces of the local mesh, for config/dev/up, down and join; sourced, not run. Settings, for two meshes at once or programs from
+# elsewhere:
 #   FURROW_RUN            where all that it makes is (.run/)
 #   FURROW_BIN            the services, and the tool in cli/ (build/dev/services, built first)
 #   FURROW_NATS_SERVER    nats-server (the one in PATH)
@@ -10,9 +10,10 @@ run=$(realpath -m "${FURROW_RUN:-$root/.run}")
 bin=$(realpath -m "${FURROW_BIN:-$root/build/dev/services}")
 services=(employee location job timesheet)
 # Where another mesh is, or this one was before it was wiped, and as whom: of a shell that read some .run/env, or works with the nats CLI.
-for variable in "${!NATS_@}" "${!FURROW_NATS_@}" FURROW_REDIS_URL FURROW_REDIS_USER FURROW_REDIS_PASSWORD FURROW_REDIS_PASSWORD_FILE; do
+for variable in "${!NATS_@}" "${!FURROW_NATS_@}" FURROW_DEV FURROW_REDIS_URL FURROW_REDIS_USER FURROW_REDIS_PASSWORD FURROW_REDIS_PASSWORD_FILE; do
     [ "$variable" = FURROW_NATS_SERVER ] || unset "$variable"
 done
+. "$root/config/dev/joined.sh"
 # absolute PATHS: with ":" between them; we work in another folder than our caller's.
 absolute()
 {
@@ -245,21 +246,44 @@ CONF
 # Contracts of services of one's own stay known: else the next `up`, from another terminal, would lock those services out.
 know_contracts()
 {
-    local path paths file name
+    local path paths
     [ -n "${FURROW_CONTRACTS+set}" ] || FURROW_CONTRACTS=$(cat "$run/contracts" 2>/dev/null || true)
     IFS=: read -r -a paths <<<"$FURROW_CONTRACTS"
     for path in "${paths[@]}"; do
         [ -e "$path" ] || die "$path, with contracts that this mesh knows, is gone: build it again, or forget it by FURROW_CONTRACTS= config/dev/up"
     done
     echo "$FURROW_CONTRACTS" >"$run/contracts"
+    use_contracts "$(joined_contracts)"
+}
+
+# use_contracts PATHS: of all services but ours, for the tool: those that were named, and PATHS.
+use_contracts()
+{
+    FURROW_CONTRACTS=$(cat "$run/contracts"):$1
+    FURROW_CONTRACTS=$(sed 's/^:*//; s/::*/:/g; s/:$//' <<<"$FURROW_CONTRACTS")
     if [ -n "$FURROW_CONTRACTS" ]; then export FURROW_CONTRACTS; else unset FURROW_CONTRACTS; fi
-    # Who was forgotten is nobody any more.
-    for file in "$run"/keys/*.log.nk; do
+}
+
+# Keys of every user that the contracts know, and what each may do: for the servers to read when they start, or are told to.
+make_users()
+{
+    local known file name
+    mkdir -p "$run/keys/forgotten"
+    known=$(furrow permissions) || die "the contracts of $FURROW_CONTRACTS cannot be used, see above"
+    # Who was forgotten is nobody any more; who comes back has its keys again, and can read what it sealed.
+    for file in "$run"/keys/*.log.nk "$run"/keys/forgotten/*.log.nk; do
         name=$(basename "$file" .log.nk)
-        [ -e "$file" ] && ! furrow permissions | grep -F "\"$name.log\"" >/dev/null || continue
-        mkdir -p "$run/keys/forgotten"
-        mv "$run/keys/$name".* "$run/keys/forgotten/"
+        if [ ! -e "$file" ]; then
+            continue
+        elif [ "$file" = "$run/keys/$name.log.nk" ]; then
+            grep -qF "\"$name.log\"" <<<"$known" || mv "$run/keys/$name".* "$run/keys/forgotten/"
+        elif [ ! -e "$run/keys/$name.log.nk" ]; then
+            ! grep -qF "\"$name.log\"" <<<"$known" || mv "$run/keys/forgotten/$name".* "$run/keys/"
+        fi
     done
+    furrow keys "$run/keys"
+    (umask 077 && furrow permissions --format nats --keys "$run/keys" >"$run/accounts.conf" &&
+        furrow permissions --format redis --keys "$run/keys" >"$run/redis.acl")
 }
 
 # Ports, keys and configuration, made once and kept.
@@ -271,12 +295,11 @@ prepare()
     mkdir -p "$run"
     chmod 700 "$run"
     choose_port
-    mkdir -p "$run/nats" "$run/redis"
+    mkdir -p "$run/nats" "$run/redis" "$run/joined"
     [ ! -e "$run/employee.seal" ] || die "$run is of a mesh without keys of its own: config/dev/down --wipe, then again"
+    take_rebuilt_contracts
     know_contracts
-    furrow keys "$run/keys"
-    (umask 077 && furrow permissions --format nats --keys "$run/keys" >"$run/accounts.conf" &&
-        furrow permissions --format redis --keys "$run/keys" >"$run/redis.acl")
+    make_users
     cat >"$run/nats.conf" <<CONF
 listen: "127.0.0.1:$(cat "$run/nats.port")"
 server_name: furrow-dev
@@ -297,6 +320,21 @@ lazyfree-lazy-user-del yes
 lazyfree-lazy-server-del yes
 $(redis_limits)
 CONF
+    # How `furrow dev` comes back to this mesh, whatever was set when it was started.
+    cat >"$run/join" <<JOIN
+#!/bin/sh
+export FURROW_RUN=$(shell_quoted "$run") FURROW_BIN=$(shell_quoted "$bin") FURROW_TIME_ZONE=$(shell_quoted "$FURROW_TIME_ZONE")
+${FURROW_NATS_SERVER:+export FURROW_NATS_SERVER=$(shell_quoted "$FURROW_NATS_SERVER")}
+unset FURROW_CONTRACTS
+exec $(shell_quoted "$root/config/dev/join") "\$@"
+JOIN
+    chmod 700 "$run/join"
+    tell_env
+}
+
+# For who calls, and for ourselves: where all is, and that we are the operator.
+tell_env()
+{
     cat >"$run/env" <<ENV
 # The local mesh as its operator, for the nats CLI and for furrow: . .run/env
 unset NATS_CONTEXT NATS_CREDS NATS_USER NATS_PASSWORD NATS_CA NATS_CERT NATS_KEY
@@ -304,6 +342,7 @@ export NATS_URL=nats://127.0.0.1:$(cat "$run/nats.port") NATS_NKEY=$(shell_quote
 export FURROW_NATS_URL="\$NATS_URL" FURROW_NATS_NKEY="\$NATS_NKEY"
 export FURROW_REDIS_URL=$(shell_quoted "unix://$run/redis.sock") FURROW_REDIS_USER=operator
 export FURROW_REDIS_PASSWORD_FILE=$(shell_quoted "$run/keys/operator.redis")
+export FURROW_DEV=$(shell_quoted "$run") # for furrow dev
 ${FURROW_CONTRACTS:+export FURROW_CONTRACTS=$(shell_quoted "$FURROW_CONTRACTS")}
 case ":\$PATH:" in *:$(shell_quoted "$bin/cli"):*) ;; *) export PATH="\$PATH":$(shell_quoted "$bin/cli") ;; esac
 ENV
@@ -318,15 +357,74 @@ start_servers()
     nats_server=${FURROW_NATS_SERVER:-$(command -v nats-server || echo /usr/sbin/nats-server)}
     redis_server=$(command -v redis-server) || die "no redis-server in PATH: install it (Debian: redis-server)"
     [ -x "$nats_server" ] || die "no nats-server at $nats_server: install it (Debian: nats-server), or set FURROW_NATS_SERVER to one"
-    ensure nats "$run/nats.conf" "$run/accounts.conf" -- "$nats_server" -c "$run/nats.conf"
-    ensure redis "$run/redis.conf" "$run/redis.acl" -- "$redis_server" "$run/redis.conf"
+    # Of what their users may do they are told while they run.
+    ensure nats "$run/nats.conf" -- "$nats_server" -c "$run/nats.conf"
+    ensure redis "$run/redis.conf" -- "$redis_server" "$run/redis.conf"
     for _ in $(seq 100); do
         running nats || ended nats
         running redis || ended redis
-        taken "$(cat "$run/nats.port")" && redis_cli ping >/dev/null 2>&1 && return 0
+        if taken "$(cat "$run/nats.port")" && redis_cli ping >/dev/null 2>&1; then
+            tell_servers
+            return
+        fi
         sleep 0.1
     done
     die "nats-server or redis-server does not answer; see $run/nats.log and $run/redis.log"
+}
+
+# The servers use what make_users wrote, and whom it does not concern notices nothing. .run/NAME.told says what which process was told.
+tell_servers()
+{
+    tell nats accounts.conf
+    tell redis redis.acl
+}
+
+# tell NAME FILE
+tell()
+{
+    ! told "$1" "$2" || return 0
+    "tell_$1"
+    cat "$run/$1.as" "$run/$2" | sha256sum >"$run/$1.told"
+}
+
+told()
+{
+    [ "$(cat "$run/$1.as" "$run/$2" | sha256sum)" = "$(cat "$run/$1.told" 2>/dev/null)" ]
+}
+
+# Twice: 2.9.10 finds what a new account imports of others at its second look.
+tell_nats()
+{
+    reload_nats
+    reload_nats
+}
+
+reload_nats()
+{
+    local before
+    before=$(stat -c %s "$run/nats.log")
+    kill -HUP "$(cat "$run/nats.pid")"
+    for _ in $(seq 100); do
+        case $(tail -c "+$((before + 1))" "$run/nats.log") in
+        *"Reloaded server configuration"*) return ;;
+        *"ailed to reload"*) break ;;
+        esac
+        sleep 0.05
+    done
+    die "nats-server does not take $run/accounts.conf; why is at the end of $run/nats.log. config/dev/down and config/dev/up make it read it anew"
+}
+
+# User by user: to load the whole file would end every connection.
+tell_redis()
+{
+    local user said
+    said=$({
+        for user in $(redis_cli acl users); do
+            grep -q "^user $user " "$run/redis.acl" || echo "acl deluser $user"
+        done
+        sed 's/^user \([^ ]*\)/acl setuser \1 reset/' "$run/redis.acl"
+    } | redis_cli 2>&1)
+    ! grep -vx 'OK\|[01]\|' <<<"$said" || die "redis-server does not take $run/redis.acl: see above"
 }
 
 redis_cli()
@@ -334,15 +432,17 @@ redis_cli()
     REDISCLI_AUTH=$(cat "$run/keys/operator.redis") redis-cli -s "$run/redis.sock" --user operator "$@"
 }
 
+# start_service NAME PROGRAM
 start_service()
 {
-    local name=$1 settings
+    local name=$1 program=$2 settings
     settings=(FURROW_NATS_NKEY="$run/keys/$name.nk" FURROW_NATS_LOG_NKEY="$run/keys/$name.log.nk"
         FURROW_REDIS_USER="$name" FURROW_REDIS_PASSWORD_FILE="$run/keys/$name.redis" FURROW_HASH_KEY_FILE="$run/keys/$name.secret")
     [ ! -e "$run/keys/$name.seal" ] || settings+=(FURROW_SEAL_KEY_FILE="$run/keys/$name.seal")
     # Its settings are a file too, of which a change is seen.
-    (export "${settings[@]}" && env | grep '^FURROW_' | sort >"$run/$name.env" &&
-        ensure "$name" "$run/$name.env" "$run/keys/$name".* -- "$bin/$name")
+    (unset FURROW_RUN FURROW_BIN FURROW_NATS_SERVER FURROW_CONTRACTS FURROW_DEV_PREFIX "${!FURROW_DEV_NATS_@}"
+        export "${settings[@]}" && env | grep '^FURROW_' | sort >"$run/$name.env" &&
+        ensure "$name" "$run/$name.env" "$run/keys/$name".* -- "$program")
 }
 
 furrow()

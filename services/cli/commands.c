@@ -67,6 +67,8 @@ const cli_command cli_commands[] = {
      .options = ROWS(NUMBER("--replicas", "N", "1", 1, 5, "copies of each stream in a cluster"),
                      NUMBER("--wait", "SECONDS", "0", 0, 3600, "so long for NATS and Redis to be there"),
                      CHOICE("--only", "nats|redis", "", "one of the two"), SINGLE,
+                     TEXT("--retire", "SERVICE",
+                          "the other way: take away its consumers, and those of its streams in which nothing is"),
                      FLAG("--watch", "go on, and put back what is missing within seconds; quiet while nothing is"),
                      DRY_RUN, JSON),
      .run = cli_provision},
@@ -243,6 +245,32 @@ const cli_command cli_commands[] = {
      .help = "",
      .options = ROWS(FLAG("--record", "as they lie in Redis, after 8 bytes of version")),
      .run = cli_decode},
+    {.name = "dev run",
+     .arguments = "FOLDER|PROGRAM",
+     .least = 1,
+     .most = 1,
+     .summary = "A service of one's own joins the local mesh, and is started again whenever it is built anew",
+     .help =
+         "FOLDER has a CMakeLists.txt and is built into FOLDER/build; PROGRAM has its contract, *_contracts.so, "
+         "beside\n"
+         "it. Keys, accounts, permissions, streams and consumers are made while the mesh runs; what is refused, or\n"
+         "ended half-way, is taken back. Its log is shown until Ctrl-C, which stops it. It stays joined: "
+         "config/dev/up\n"
+         "starts it with the others. `. .run/env` says where the mesh is (FURROW_DEV).",
+     .options = ROWS(FLAG("--detach", "it runs on, and the command ends when it serves")),
+     .run = cli_dev_run},
+    {.name = "dev leave",
+     .arguments = "SERVICE",
+     .least = 1,
+     .most = 1,
+     .summary = "A service of one's own leaves the local mesh: its rights and consumers go, what it wrote stays",
+     .help = "",
+     .run = cli_dev_leave},
+    {.name = "dev list",
+     .arguments = "",
+     .summary = "Which services of one's own have joined the local mesh",
+     .help = "",
+     .run = cli_dev_list},
     {.name = "completion",
      .arguments = "bash|zsh",
      .least = 1,

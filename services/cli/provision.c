@@ -25,6 +25,7 @@ typedef struct provisioning {
     uint32_t replicas;
     int64_t letter_bytes; /* room for dead letters, of each service */
     bool single;          /* one account for all */
+    const char *leaver;   /* the service that is to leave; NULL: all are made */
     bool json, dry_run;
     bool watching; /* all has been made once: says only what it makes again */
 } provisioning;
@@ -39,8 +40,9 @@ static void tell(const provisioning *on, uint64_t changes, const char *kind, con
     else if (on->dry_run || changed || !on->watching)
         printf("%s %-*s %s%s\n", kind, COLUMN - (int)strlen(kind), name, text,
                !on->dry_run ? ""
-               : changed    ? ": would be made or changed"
-                            : ": is as it should be");
+               : !changed   ? ": is as it should be"
+               : on->leaver ? ": would be taken away"
+                            : ": would be made or changed");
 }
 
 /* What follows is made in the account of @service. */
@@ -105,6 +107,33 @@ static furrow_status provision_all(const provisioning *on, furrow_error *err)
     return status == FURROW_OK ? provision_replicas(on, err) : status;
 }
 
+/* What was made for @service and nobody needs when it has left; what it wrote stays. */
+static furrow_status retire(const provisioning *on, furrow_error *err)
+{
+    furrow_status status = FURROW_OK;
+    for (size_t f = 0; f < cli_contract_count; f++) {
+        for (size_t i = 0; status == FURROW_OK && i < cli_contracts[f]->replica_count; i++) {
+            const furrow_replica_contract *replica = cli_contracts[f]->replicas[i];
+            if (strcmp(replica->service, on->leaver) != 0) continue;
+            uint64_t changes = furrow_provisioner_changes(on->provisioner);
+            status = turn_to(on, replica->owner, err);
+            if (status == FURROW_OK) status = furrow_provision_remove_replica(on->provisioner, replica, err);
+            if (status == FURROW_OK) tell(on, changes, "consumer", replica->service, replica->entity);
+        }
+        for (size_t i = 0; status == FURROW_OK && i < cli_contracts[f]->entity_count; i++) {
+            const furrow_entity_contract *entity = cli_contracts[f]->entities[i];
+            bool kept = false;
+            if (strcmp(entity->owner, on->leaver) != 0) continue;
+            uint64_t changes = furrow_provisioner_changes(on->provisioner);
+            status = turn_to(on, entity->owner, err);
+            if (status == FURROW_OK) status = furrow_provision_remove_entity(on->provisioner, entity, &kept, err);
+            if (status == FURROW_OK)
+                tell(on, changes, "stream", entity->stream, kept ? "stays, with what is in it" : entity->subjects);
+        }
+    }
+    return status;
+}
+
 static furrow_provisioner *connect_nats(cli *tool, furrow_error *err)
 {
     char inbox[CLI_INBOX_MAX];
@@ -128,7 +157,7 @@ static furrow_status provision_once(cli *tool, provisioning *on, bool *connected
     *connected = on->provisioner != NULL;
     if (!*connected) return err->code;
     if (on->dry_run) furrow_provisioner_only_look(on->provisioner);
-    furrow_status status = provision_all(on, err);
+    furrow_status status = on->leaver ? retire(on, err) : provision_all(on, err);
     furrow_provisioner_destroy(on->provisioner);
     on->provisioner = NULL;
     return status;
@@ -243,15 +272,21 @@ int cli_provision(cli *tool)
                        .json = cli_flag(tool, "--json"),
                        .dry_run = cli_flag(tool, "--dry-run"),
                        .letter_bytes = tool->config.deadletter_mb << 20,
+                       .leaver = cli_option(tool, "--retire"),
                        .single = cli_flag(tool, "--single-account")};
     int64_t wait_s = cli_number(tool, "--wait");
     bool watches = cli_flag(tool, "--watch");
     const char *only = cli_option(tool, "--only");
     furrow_error err;
+    if (on.leaver && !cli_has_service(on.leaver))
+        return cli_fail(tool, 2, "provision: --retire: no contract here has a service %s (FURROW_CONTRACTS adds some)",
+                        on.leaver);
+    if (on.leaver && watches)
+        return cli_fail(tool, 2, "provision: --watch puts back what --retire takes away: use one");
     if (watches && on.dry_run) return cli_fail(tool, 2, "provision: --watch does what --dry-run must not: use one");
     bool nats = strcmp(only, "redis") != 0, redis = strcmp(only, "nats") != 0;
     if (nats) provision_nats(tool, &on, wait_s);
-    if (redis && !tool->exit_code &&
+    if (redis && !on.leaver && !tool->exit_code &&
         provision_redis(tool, wait_s > 0 ? (uint64_t)wait_s * 1000 : CONNECT_MS, false, &err) != FURROW_OK)
         cli_fail(tool, 1, "%s", err.text);
     fflush(stdout);

@@ -245,7 +245,9 @@ exec {self.dev.bin}/cli/furrow.real "$@"
 """)
         tool.chmod(0o755)
         self.dev.up()
-        self.assert_only_restarted(before, ["nats", "redis"])
+        self.assert_only_restarted(before, [])
+        self.assertIn("# added", (self.dev.run / "accounts.conf").read_text())
+        self.assertIn("Reloaded server configuration", (self.dev.run / "nats.log").read_text())
         pong = subprocess.run(["redis-cli", "-s", self.dev.run / "redis.sock", "--user", "added", "--pass", "any", "--no-auth-warning", "ping"],
                               capture_output=True, text=True, check=True)
         self.assertEqual(pong.stdout.strip(), "PONG")

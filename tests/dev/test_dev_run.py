@@ -1,0 +1,189 @@
+#!/usr/bin/env python3
+"""furrow dev: a service that is built against what `cmake --install` gives joins the local mesh while it runs, is started again when it is
+built anew, stays joined, leaves; and whatever is refused or killed on the way leaves nothing.
+
+    test_dev_run.py SERVICES      SERVICES: a build's programs
+
+A mesh of its own, in a temporary directory; it goes when this process ends, also when that is killed.
+"""
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import sys
+import unittest
+
+from test_config_dev import BIN, PATIENCE_S, PROGRAMS, ROOT, Dev, eventually, state_of
+
+PICK = 'harvest.v1.HarvestService.PickBin'
+
+
+class DevRun(unittest.TestCase):
+    """One mesh for all, in the order of their names: each leaves it up, and harvest out of it."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.dev = Dev()
+        cls.addClassCleanup(cls.dev.close)
+        cls.prefix, cls.source = cls.dev.dir / "prefix", cls.dev.dir / "my harvest"
+        subprocess.run(["cmake", "--install", BIN.parent, "--prefix", cls.prefix], check=True, stdout=subprocess.DEVNULL)
+        outside = ROOT / "tests/conformance/outside"
+        shutil.copytree(outside, cls.source, ignore=shutil.ignore_patterns("outside.py", "run"))
+        cls.dev.run.mkdir(parents=True)
+        (cls.dev.run / "shown").touch()  # no morning
+        (cls.dev.run / "nats.port").write_text(cls.dev.env["FURROW_DEV_NATS_PORT"])
+        cls.dev.up()
+
+    def command(self, *arguments):
+        """In a shell as people have it: nothing is known but what .run/env says, and where the tool was installed."""
+        env = {name: value for name, value in os.environ.items() if not name.startswith(("FURROW_", "NATS_"))}
+        return dict(args=["bash", "-c", f'. "$0"; PATH={self.prefix}/bin:$PATH; exec "$@"', self.dev.run / "env", *arguments], env=env,
+                    stdin=subprocess.DEVNULL, text=True, cwd=self.dev.dir)
+
+    def shell(self, *arguments):
+        done = subprocess.run(**self.command(*arguments), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=PATIENCE_S)
+        return done.returncode, done.stdout
+
+    def must(self, *arguments):
+        code, said = self.shell(*arguments)
+        self.assertEqual(code, 0, said)
+        return said
+
+    def pick(self, number):
+        self.must("furrow", "call", "employee.v1.EmployeeService.HireEmployee", '{"id":"E1","givenName":"Ana","familyName":"Cruz","badge":"1"}',
+                  "-H", "Idempotency-Key: 1")
+        body = f'{{"id":"B{number}","employeeId":"E1","grams":400000}}'
+        return eventually("a bin is picked", lambda: '"Ana Cruz"' in self.shell("furrow", "call", PICK, body)[1] or
+                          "is recorded" in self.shell("furrow", "call", PICK, body)[1])
+
+    def snapshot(self):
+        """All that says who is in the mesh: of servers what they say themselves."""
+        redis = ["redis-cli", "-s", str(self.dev.run / "redis.sock"), "--user", "operator", "--no-auth-warning"]
+        env = dict(os.environ, REDISCLI_AUTH=(self.dev.run / "keys/operator.redis").read_text())
+        ask = lambda *command: sorted(subprocess.run([*redis, *command], env=env, capture_output=True, text=True, check=True).stdout.splitlines())
+        consumers = self.must("furrow", "lineage", "--json")
+        return dict(users=ask("acl", "list"), records=[key for key in ask("keys", "*") if key.startswith("harvest:") and "@lease" not in key], joined=self.must("furrow", "dev", "list"),
+                    accounts=(self.dev.run / "accounts.conf").read_text(), keys=sorted(file.name for file in (self.dev.run / "keys").iterdir()),
+                    files=sorted(file.name for file in (self.dev.run / "joined").iterdir()), knows='"harvest"' in consumers,
+                    runs=(self.dev.run / "harvest.pid").exists())
+
+    def alike(self, before):
+        after = self.snapshot()
+        for what, value in before.items():
+            self.assertEqual(after[what], value, what)
+
+    def assert_others_untouched(self, before):
+        self.assertEqual(self.dev.pids(), before)
+        for name in PROGRAMS:
+            self.assertNotIn(state_of(before[name]), (None, "Z"), name)
+
+    def test_1_it_joins_and_leaves_while_the_others_work_on(self):
+        before, pids = self.snapshot(), self.dev.pids()
+        said = self.must("furrow", "dev", "run", "--detach", "my harvest")
+        self.assertIn("harvest serves", said)
+        self.assert_others_untouched(pids)
+        self.assertRegex(self.must("furrow", "dev", "list"), r"^harvest +runs +.*/my harvest/build/harvest\n$")
+        self.pick(1)
+        self.assertIn("0 wrong", self.must("furrow", "check", "--keys", str(self.dev.run / "keys")))
+        self.assertIn("harvest has left", self.must("furrow", "dev", "leave", "harvest"))
+        self.assert_others_untouched(pids)
+        after = self.snapshot()
+        self.assertNotEqual(after["records"], [], "what it wrote is gone")
+        self.alike(dict(before, records=after["records"]))
+        self.must("furrow", "dev", "run", "--detach", "my harvest/build/harvest")
+        self.assertIn('"grams":"400000"', self.must("furrow", "call", "harvest.v1.HarvestService.GetBin", '{"id":"B1"}'))
+        self.must("furrow", "dev", "leave", "harvest")
+
+    def test_2_it_stays_joined(self):
+        self.must("furrow", "dev", "run", "--detach", "my harvest")
+        pids, own = self.dev.pids(), self.dev.pid("harvest")
+        self.assertIn("up: employee location job timesheet harvest on", self.dev.up())
+        self.assert_others_untouched(pids)
+        self.assertEqual(self.dev.pid("harvest"), own)
+        self.assertEqual(self.dev.script("down")[0], 0)
+        self.assertIn(state_of(own), (None, "Z"))
+        self.dev.up()
+        self.pick(2)
+        # A build that is gone keeps nobody else from working.
+        (self.source / "build").rename(self.source / "away")
+        self.assertEqual(self.dev.script("down")[0], 0)
+        self.assertIn("harvest: its program", self.dev.up())
+        (self.source / "away").rename(self.source / "build")
+        self.assertNotIn("its program", self.dev.up())
+        self.pick(2)
+        self.must("furrow", "dev", "leave", "harvest")
+
+    def test_3_what_is_built_anew_is_started_again_until_ctrl_c(self):
+        main = self.source / "harvest.c"
+        with subprocess.Popen(**self.command("furrow", "dev", "run", "my harvest"), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True) as child:
+            self.addCleanup(lambda: child.poll() is None and os.killpg(child.pid, signal.SIGKILL))
+            self.assertIn("harvest serves", child.stdout.readline())
+            first, pids = self.dev.pid("harvest"), self.dev.pids()
+            main.write_text(main.read_text() + "\nextern const char newer[];\nconst char newer[] = \"newer\";\n")
+            subprocess.run(["cmake", "--build", self.source / "build"], check=True, stdout=subprocess.DEVNULL)
+            eventually("it is told", lambda: "built anew, serves" in child.stdout.readline())
+            self.assertNotEqual(self.dev.pid("harvest"), first)
+            self.assert_others_untouched(pids)
+            second = self.dev.pid("harvest")
+            os.killpg(child.pid, signal.SIGINT)
+            self.assertIn("harvest is stopped", child.stdout.read())
+            self.assertEqual(child.wait(PATIENCE_S), 0)
+        self.assertIn(state_of(second), (None, "Z"))
+        self.assertRegex(self.must("furrow", "dev", "list"), "^harvest +stopped ")
+        self.must("furrow", "dev", "leave", "harvest")
+
+    def test_4_what_is_refused_leaves_nothing(self):
+        before, pids = self.snapshot(), self.dev.pids()
+        program = self.source / "build/harvest"
+        program.rename(self.source / "build/good")
+        self.addCleanup(lambda: (self.source / "build/good").rename(program))
+        program.write_text("#!/bin/sh\necho no luck today\nexit 1\n")
+        program.chmod(0o755)
+        for argument, because in [(program, "harvest ended: no luck today"), ("/nowhere", "/nowhere is not there"), (self.prefix, "has no CMakeLists.txt"),
+                                  (self.dev.bin / "job", "there are 0 *_contracts.so"), (self.source / "build/good", "has no service called good")]:
+            with self.subTest(because):
+                code, said = self.shell("furrow", "dev", "run", "--detach", str(argument))
+                self.assertEqual(code, 1, said)
+                self.assertIn(because, said)
+                self.alike(before)
+        code, said = self.shell("furrow", "dev", "leave", "harvest")
+        self.assertEqual((code, "harvest has not joined" in said), (1, True), said)
+        self.assert_others_untouched(pids)
+
+    def test_5_what_is_killed_leaves_nothing(self):
+        """Before and after each step; SIGKILL, to all that is not the mesh's."""
+        before, pids = self.snapshot(), self.dev.pids()
+        tool, real = self.dev.bin / "cli/furrow", self.dev.bin / "cli/furrow.real"
+        tool.rename(real)
+        self.addCleanup(lambda: real.rename(tool))
+        marks = self.dev.dir / "killed"
+        for step in "keys", "permissions --format nats", "permissions --format redis", "provision", "health":
+            for when in "before", "after":
+                with self.subTest(step, when=when):
+                    act = f'[ -e "{marks}" ] || {{ : >"{marks}"; kill -9 0; }}'
+                    tool.write_text(f'#!/bin/sh\ncase "$*" in "{step}"*) {act if when == "before" else ""}; "{real}" "$@"; code=$?; {act if when == "after" else ":"}; '
+                                    f'exit $code ;; esac\nexec "{real}" "$@"\n'.replace(") ;", ") :;"))
+                    tool.chmod(0o755)
+                    with subprocess.Popen(**self.command("furrow", "dev", "run", "--detach", "my harvest"), stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                                          start_new_session=True) as child:
+                        said = child.stdout.read()  # until the last that has it is gone, which is who takes it back
+                    self.assertEqual(child.returncode, -signal.SIGKILL, said)
+                    self.assertTrue(marks.exists())
+                    self.alike(before)
+                    marks.unlink()
+        self.assert_others_untouched(pids)
+
+    def test_6_where_no_mesh_is(self):
+        env = {name: value for name, value in os.environ.items() if not name.startswith("FURROW_")}
+        for more, because in [({}, "no local mesh is known here"), ({"FURROW_DEV": "/nowhere"}, "/nowhere/join: No such file")]:
+            done = subprocess.run([self.prefix / "bin/furrow", "dev", "list"], env=dict(env, **more), capture_output=True, text=True, check=False)
+            self.assertEqual(done.returncode, 1)
+            self.assertIn(because, done.stderr)
+        self.assertEqual(self.dev.script("down")[0], 0)
+        code, said = self.shell("furrow", "dev", "run", "my harvest")
+        self.assertEqual((code, said), (1, "the local mesh does not run: config/dev/up starts it\n"))
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2, failfast=True)
