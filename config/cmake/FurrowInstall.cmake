@@ -1,7 +1,7 @@
 # What `cmake --install` gives, in three components:
 #   runtime   the services and the tool
 #   manual    the tool's man pages and completions
-#   sdk       libfurrow.a (all layers), headers in include/furrow, protoc-gen-furrow, contracts, CMake package, pkg-config file
+#   sdk       libfurrow.a (all layers), libfurrow_test.a (the kit for tests), headers in include/furrow, protoc-gen-furrow, contracts, CMake package, pkg-config file
 # Needs every target of common/ and services/.
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
@@ -9,10 +9,18 @@ include(CMakePackageConfigHelpers)
 # One archive of all layers: the layer law is for who works on them, not for who uses them.
 set(FURROW_LAYERS furrow_base furrow_wkt furrow_wire furrow_link furrow_store furrow_rpc_status furrow_rpc furrow_log furrow_replica
                   furrow_runtime)
+set(FURROW_TEST_HEADERS mesh process servers tempdir wait)
 list(TRANSFORM FURROW_LAYERS REPLACE "(.+)" "$<TARGET_OBJECTS:\\1>" OUTPUT_VARIABLE objects)
 add_library(furrow_sdk STATIC ${objects})
 set_target_properties(furrow_sdk PROPERTIES OUTPUT_NAME furrow LINKER_LANGUAGE C)
 install(TARGETS furrow_sdk ARCHIVE COMPONENT sdk)
+
+# The kit for an author's own tests is what ours stand on.
+add_library(furrow_sdk_test STATIC $<TARGET_OBJECTS:furrow_test_kit> $<TARGET_OBJECTS:furrow_test_mesh>)
+set_target_properties(furrow_sdk_test PROPERTIES OUTPUT_NAME furrow_test LINKER_LANGUAGE C)
+install(TARGETS furrow_sdk_test ARCHIVE COMPONENT sdk)
+list(TRANSFORM FURROW_TEST_HEADERS REPLACE "(.+)" "${PROJECT_SOURCE_DIR}/tests/support/\\1.h" OUTPUT_VARIABLE headers)
+install(FILES ${headers} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/furrow/support COMPONENT sdk)
 
 # Headers that are the manual; what the layers tell one another stays here.
 set(private "/(internal|inside|assembly|block|loss|unite|alarm|admission|caller|api|wheel|deadletter|eviction|address|batch|pipeline|index|table|redis|reply|restore|socket|token|methods|retry|status_message)\\.h$"
@@ -29,7 +37,7 @@ install(DIRECTORY ${PROJECT_BINARY_DIR}/common/wire/wkt/google DESTINATION ${CMA
 # Contracts: what a service of one's own imports and keeps replicas of.
 install(TARGETS protoc-gen-furrow RUNTIME COMPONENT sdk)
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/proto/ DESTINATION ${CMAKE_INSTALL_DATADIR}/furrow/proto COMPONENT sdk FILES_MATCHING PATTERN "*.proto")
-install(FILES ${PROJECT_SOURCE_DIR}/config/cmake/FurrowProto.cmake DESTINATION ${CMAKE_INSTALL_DATADIR}/furrow/cmake COMPONENT sdk)
+install(FILES ${PROJECT_SOURCE_DIR}/config/cmake/FurrowProto.cmake ${PROJECT_SOURCE_DIR}/config/cmake/FurrowTest.cmake DESTINATION ${CMAKE_INSTALL_DATADIR}/furrow/cmake COMPONENT sdk)
 install(PROGRAMS ${PROJECT_SOURCE_DIR}/config/cmake/protoc.sh DESTINATION ${CMAKE_INSTALL_DATADIR}/furrow/cmake COMPONENT sdk)
 
 set(package ${CMAKE_INSTALL_LIBDIR}/cmake/Furrow)

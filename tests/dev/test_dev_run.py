@@ -174,7 +174,22 @@ class DevRun(unittest.TestCase):
                     marks.unlink()
         self.assert_others_untouched(pids)
 
-    def test_6_where_no_mesh_is(self):
+    def test_6_the_kit_brings_up_a_mesh_of_its_own(self):
+        """With what was built on the way: test and service; and it sees what is wrong."""
+        test = self.source / "build/harvest_test"
+        env = {name: value for name, value in os.environ.items() if not name.startswith(("FURROW_", "NATS_"))}
+        server = {name: os.environ[name] for name in ["FURROW_NATS_SERVER"] if name in os.environ}
+        done = subprocess.run([test], env=env | server, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        broken = subprocess.run(["sed", "s/not employed/nobodies/; s/not known here/nobody's business/", self.source / "harvest.c"], capture_output=True, check=True)
+        (self.source / "harvest.c").write_bytes(broken.stdout)
+        subprocess.run(["cmake", "--build", self.source / "build"], check=True, stdout=subprocess.DEVNULL)
+        done = subprocess.run(["ctest", "--test-dir", self.source / "build", "--output-on-failure"], env=env | server, capture_output=True, text=True,
+                              timeout=PATIENCE_S, check=False)
+        self.assertNotEqual(done.returncode, 0, done.stdout)
+        self.assertIn("employee E9 is nobody's business", done.stdout)
+
+    def test_7_where_no_mesh_is(self):
         env = {name: value for name, value in os.environ.items() if not name.startswith("FURROW_")}
         for more, because in [({}, "no local mesh is known here"), ({"FURROW_DEV": "/nowhere"}, "/nowhere/join: No such file")]:
             done = subprocess.run([self.prefix / "bin/furrow", "dev", "list"], env=dict(env, **more), capture_output=True, text=True, check=False)

@@ -135,7 +135,7 @@ static const char *ask_operator(farm *f, const char *owner, const char *what)
     furrow_error err;
     FURROW_AUTO(furrow_msg) reply = NULL;
     const char *subject =
-        f->single_account ? farm_text(f, "$JS.API.%s", what) : farm_text(f, "$JS.%s.API.%s", owner, what);
+        f->options.single_account ? farm_text(f, "$JS.API.%s", what) : farm_text(f, "$JS.%s.API.%s", owner, what);
     furrow_outgoing out = {.subject = subject};
     furrow_status status = furrow_link_request(f->operator_link, &out, farm_within_ms(FARM_PATIENCE_MS), &reply, &err);
     ck_assert_msg(status == FURROW_OK, "%s: %s", subject, err.text);

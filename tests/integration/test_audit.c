@@ -21,7 +21,7 @@ static char *run_as(farm *f, const char *user, int expected, const char *const a
     const char *all[8] = {"audit"};
     size_t count = 1;
     for (; arguments[count - 1]; count++) all[count] = arguments[count - 1];
-    if (f->single_account) all[count] = "--single-account";
+    if (f->options.single_account) all[count] = "--single-account";
     return farm_tool_says(f, user, expected, all);
 }
 

@@ -31,7 +31,7 @@ static said run_as(farm *f, const char *user, const char *const arguments[])
     size_t count = 1;
     char *output = NULL;
     for (; arguments[count - 1]; count++) all[count] = arguments[count - 1];
-    if (f->single_account) all[count++] = "--single-account";
+    if (f->options.single_account) all[count++] = "--single-account";
     said it = {.code = farm_tool_as(f, user, &output, all)};
     it.text = furrow_arena_strdup(f->arena, output);
     free(output);

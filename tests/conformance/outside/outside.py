@@ -90,9 +90,11 @@ def as_the_readme_says(build, prefix, source, work):
     lines = "\n".join(re.findall(r"^ *```sh\n(.*?)^ *```$", chapter, re.S | re.M))
     for called, is_here in ("path/to/furrow/.run", work / "run"), ("path/to/furrow", ROOT):
         lines = lines.replace(called, str(is_here))
-    env = dict(os.environ, FURROW_RUN=str(work / "run"), FURROW_BIN=str(pathlib.Path(build).resolve() / "services"), CMAKE_PREFIX_PATH=str(prefix))
+    env = dict(os.environ, FURROW_RUN=str(work / "run"), FURROW_BIN=str(pathlib.Path(build).resolve() / "services"), CMAKE_PREFIX_PATH=str(prefix),
+               PATH=f"{prefix}/bin:{os.environ['PATH']}")
     try:
-        done = subprocess.run(["bash", "-euc", f"{lines}\nkill $!; wait $! || true"], cwd=shutil.copytree(source, work / "harvest"), env=env,
+        run(ROOT / "config/dev/up", env=env)
+        done = subprocess.run(["bash", "-euc", f"{lines}\nfurrow dev leave harvest"], cwd=shutil.copytree(source, work / "harvest"), env=env,
                               capture_output=True, text=True, timeout=300, stdin=subprocess.DEVNULL)
         check("each line of the README's chapter works", done.returncode == 0 and '"employeeName":"Guadalupe García Rodríguez"' in done.stdout, done)
     finally:
