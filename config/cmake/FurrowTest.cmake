@@ -5,6 +5,7 @@
 # It links the service's pure functions, to call them, and the kit for tests, of which FURROW_TEST_MESH_OPTIONS (support/mesh.h) is a mesh
 # with the installed services that it NEEDS and its own. FURROW_TEST_BIN is where those are.
 include_guard(GLOBAL)
+enable_testing() # of who includes this: within a function it would count there alone
 
 function(furrow_service_test name)
   cmake_parse_arguments(arg "" "SERVICE" "SOURCES;NEEDS" ${ARGN})
@@ -22,6 +23,5 @@ function(furrow_service_test name)
     FURROW_TEST_MESH_CONTRACTS="$<TARGET_FILE:${arg_SERVICE}_proto_contracts>"
     "FURROW_TEST_MESH_PROGRAMS=${programs}{\"${arg_SERVICE}\", \"$<TARGET_FILE:${arg_SERVICE}>\"}")
   add_dependencies(${name} ${arg_SERVICE} ${arg_SERVICE}_proto_contracts)
-  enable_testing()
   add_test(NAME ${name} COMMAND ${name})
 endfunction()
