@@ -279,6 +279,7 @@ static void check_message(const judge *by, const furrow_model_message *message)
 {
     check_fields(by, message);
     check_duties(by, message);
+    furrow_check_unique(by->model, message, by->report);
     if (!is_contract(message)) return;
     if (message->nested)
         furrow_report_add(by->report, message->place,
@@ -350,7 +351,11 @@ static void check_service(const judge *by, const furrow_model_file *file, const 
     if (service->method_count == 0)
         furrow_report_add(by->report, service->place,
                           "service %s has no method, which protobuf-c cannot compile: remove it", service->name);
-    for (size_t i = 0; i < service->method_count; i++) check_method(by, service, &service->methods[i]);
+    for (size_t i = 0; i < service->method_count; i++) {
+        check_method(by, service, &service->methods[i]);
+        if (service->methods[i].options.command.given)
+            furrow_check_command(by->model, file, service, &service->methods[i], by->report);
+    }
     for (size_t i = 0; i < service->calls.count; i++) check_call(by, service, i);
 }
 

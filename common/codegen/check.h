@@ -15,4 +15,11 @@ void furrow_check(const furrow_model *model, furrow_report *report);
 void furrow_check_subset(const furrow_model *model, const furrow_model_message *replica,
                          const furrow_model_message *entity, furrow_report *report);
 
+/* A method with the option furrow.v1.command. */
+void furrow_check_command(const furrow_model *model, const furrow_model_file *file, const furrow_model_service *service,
+                          const furrow_model_method *method, furrow_report *report);
+
+/* The unique fields of a message. */
+void furrow_check_unique(const furrow_model *model, const furrow_model_message *message, furrow_report *report);
+
 #endif

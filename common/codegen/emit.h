@@ -28,6 +28,23 @@ void furrow_emit_domain(const furrow_emit *emit);
 void furrow_emit_server(const furrow_emit *emit);
 void furrow_emit_main(const furrow_emit *emit);
 
+/* Constant expression of the protobuf-c descriptor of a field, in the contract's source. */
+const char *furrow_emit_field(const furrow_emit *emit, const furrow_model_message *message,
+                              const furrow_model_field *field);
+
+/* Of an entity with unique fields: their tables, before its own, and the members of its own that name them. */
+bool furrow_emit_has_unique(const furrow_model_message *message);
+void furrow_emit_uniques(const furrow_emit *emit, const furrow_model_message *entity, const char *symbol);
+void furrow_emit_unique_members(const furrow_emit *emit, const furrow_model_message *entity, const char *symbol);
+
+/*
+ * Of the commands of the file: what each decision is given and the functions that its author writes, into the header.
+ */
+void furrow_emit_decisions(const furrow_emit *emit);
+/* The description of one command, and @handler that runs it, into the source. */
+void furrow_emit_command(const furrow_emit *emit, const furrow_model_service *service,
+                         const furrow_model_method *method, const char *handler);
+
 /* What all generated files open with; @what is one sentence for people. The header's guard is left open. */
 void furrow_emit_opening(const furrow_emit *emit, const char *kind, const char *what);
 

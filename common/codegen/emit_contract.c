@@ -65,8 +65,8 @@ static const furrow_model_field *at_rank(const furrow_model_message *message, si
     return NULL;
 }
 
-static const char *field_of(const furrow_emit *emit, const furrow_model_message *message,
-                            const furrow_model_field *field)
+const char *furrow_emit_field(const furrow_emit *emit, const furrow_model_message *message,
+                              const furrow_model_field *field)
 {
     return furrow_text_printf(emit->model->arena, "&%s__field_descriptors[%zu]",
                               furrow_names_c_lower(emit->model->arena, message->name), rank_of(message, field));
@@ -83,8 +83,8 @@ static size_t write_indexes(const furrow_emit *emit, const furrow_model_message 
             furrow_buffer_printf(emit->source,
                                  "/* What %s is listed by. */\nstatic const furrow_index_contract %s_indexes[] = {\n",
                                  message->name, symbol);
-        furrow_buffer_printf(emit->source, "    {\"%s\", %s, %s},\n", field->name, field_of(emit, message, field),
-                             yes_no(field->options.fold));
+        furrow_buffer_printf(emit->source, "    {\"%s\", %s, %s},\n", field->name,
+                             furrow_emit_field(emit, message, field), yes_no(field->options.fold));
     }
     if (count > 0) furrow_buffer_append_text(emit->source, "};\n\n");
     return count;
@@ -101,7 +101,7 @@ static void write_index_members(const furrow_emit *emit, const char *symbol, siz
 static const char *private_field_of(const furrow_emit *emit, const furrow_model_message *message)
 {
     for (size_t i = 0; i < message->field_count; i++) {
-        if (message->fields[i].options.is_private) return field_of(emit, message, &message->fields[i]);
+        if (message->fields[i].options.is_private) return furrow_emit_field(emit, message, &message->fields[i]);
     }
     return "NULL";
 }
@@ -115,6 +115,7 @@ static void write_entity(const furrow_emit *emit, const furrow_model_message *me
                          stream, message->name, emit->file->owner);
     furrow_buffer_printf(emit->header, "extern const furrow_entity_contract %s;\n\n", symbol);
 
+    furrow_emit_uniques(emit, message, symbol);
     size_t indexes = write_indexes(emit, message, symbol);
     furrow_buffer_printf(emit->source, "/* Entity %s. */\nconst furrow_entity_contract %s = {\n", message->name,
                          symbol);
@@ -127,6 +128,7 @@ static void write_entity(const furrow_emit *emit, const furrow_model_message *me
     furrow_buffer_printf(emit->source, "    .descriptor = %s,\n    .private_field = %s,\n",
                          descriptor_of(emit, message), private_field_of(emit, message));
     write_index_members(emit, symbol, indexes);
+    furrow_emit_unique_members(emit, message, symbol);
     furrow_buffer_printf(emit->source,
                          "    .history = %u,\n    .replicas = %u,\n    .memory = %s,\n    .internal = %s,\n};\n\n",
                          options->history ? options->history : DEFAULT_HISTORY, options->replicas,
@@ -309,8 +311,12 @@ static void write_file(const furrow_emit *emit)
         add_pointer(emit, &services, furrow_symbols_service(arena, file, &file->services[i]));
     end_list(emit, &services);
     for (size_t i = 0; i < file->message_count; i++) {
-        if (file->messages[i].options.entity)
-            add_pointer(emit, &entities, furrow_symbols_message(arena, &file->messages[i]));
+        const furrow_model_message *message = &file->messages[i];
+        if (!message->options.entity) continue;
+        add_pointer(emit, &entities, furrow_symbols_message(arena, message));
+        for (size_t k = 0; k < message->field_count; k++)
+            if (message->fields[k].options.unique)
+                add_pointer(emit, &entities, furrow_symbols_claim(arena, message, &message->fields[k]));
     }
     end_list(emit, &entities);
     for (size_t i = 0; i < file->message_count; i++) {
@@ -332,7 +338,9 @@ static void write_file(const furrow_emit *emit)
 void furrow_emit_contract(const furrow_emit *emit)
 {
     furrow_emit_opening(emit, "furrow", "Contract: constant tables, described in wire/contract.h.");
-    furrow_buffer_printf(emit->header, "#include \"%s.pb-c.h\"\n#include \"wire/contract.h\"\n\n", emit->stem);
+    furrow_buffer_printf(emit->header,
+                         "#include \"%s.pb-c.h\"\n#include \"wire/claim_message.h\"\n#include \"wire/contract.h\"\n\n",
+                         emit->stem);
     furrow_buffer_printf(emit->source,
                          "/* For its static field tables; so it is compiled here and not on its own. */\n"
                          "#include \"%s.pb-c.c\"\n\n",

@@ -1,7 +1,7 @@
 /**
- * The pure functions that the service's author writes: today the rules of states, of each message that is `checked`. The
- * header declares them with their own types, the source turns what wire/rules.h calls into them. Both are apart from the
- * server's side, so that a test of the rules links neither NATS nor Redis.
+ * The pure functions that the service's author writes: today the rules of states, of each message that is `checked`.
+ * The header declares them with their own types, the source turns what wire/rules.h calls into them. Both are apart
+ * from the server's side, so that a test of the rules links neither NATS nor Redis.
  */
 #include "codegen/emit.h"
 
@@ -28,9 +28,12 @@ static void write_check(const furrow_emit *emit, const furrow_model_message *mes
 void furrow_emit_domain(const furrow_emit *emit)
 {
     furrow_emit_opening(emit, "domain", "Domain: the pure functions that the service's author writes.");
-    furrow_buffer_printf(emit->header, "#include \"%s.furrow.h\"\n#include \"wire/rules.h\"\n\n", emit->stem);
+    furrow_buffer_printf(emit->header,
+                         "#include \"%s.furrow.h\"\n#include \"runtime/known.h\"\n#include \"wire/rules.h\"\n\n",
+                         emit->stem);
     for (size_t i = 0; i < emit->file->message_count; i++) {
         if (emit->file->messages[i].options.checked) write_check(emit, &emit->file->messages[i]);
     }
+    furrow_emit_decisions(emit);
     furrow_buffer_append_text(emit->header, "#endif\n");
 }

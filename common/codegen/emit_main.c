@@ -66,6 +66,14 @@ static void write_member(const furrow_emit *emit, const furrow_model_message *me
     furrow_buffer_append_text(emit->source, "},\n");
 }
 
+static void write_claims(const furrow_emit *emit, const furrow_model_message *entity)
+{
+    for (size_t i = 0; i < entity->field_count; i++)
+        if (entity->fields[i].options.unique)
+            furrow_buffer_printf(emit->source, "    {.contract = &%s, .rules = furrow_claim_check_state},\n",
+                                 furrow_symbols_claim(emit->model->arena, entity, &entity->fields[i]));
+}
+
 static void write_entities(const furrow_emit *emit)
 {
     const furrow_model_file *file;
@@ -73,7 +81,10 @@ static void write_entities(const furrow_emit *emit)
                                             "static const furrow_service_entity_definition entities[] = {\n");
     for (size_t at = 0; (file = next_file(emit, &at));)
         for (size_t i = 0; i < file->message_count; i++)
-            if (file->messages[i].options.entity) write_member(emit, &file->messages[i]);
+            if (file->messages[i].options.entity) {
+                write_member(emit, &file->messages[i]);
+                write_claims(emit, &file->messages[i]);
+            }
     furrow_buffer_append_text(emit->source, "    {0},\n};\n\n");
 }
 

@@ -73,8 +73,13 @@ static void write_service(const furrow_emit *emit, const furrow_model_service *s
     furrow_arena *arena = emit->model->arena;
     const char *symbol = furrow_symbols_service(arena, emit->file, service);
     for (size_t i = 0; i < service->method_count; i++) {
-        declare_method(emit, service, &service->methods[i]);
-        write_thunk(emit, service, &service->methods[i]);
+        const furrow_model_method *method = &service->methods[i];
+        if (method->options.command.given) {
+            furrow_emit_command(emit, service, method, thunk_of(emit, service, method));
+            continue;
+        }
+        declare_method(emit, service, method);
+        write_thunk(emit, service, method);
     }
     furrow_buffer_printf(emit->source, "static furrow_handler_fn *const %s_thunks[] = {\n", symbol);
     for (size_t i = 0; i < service->method_count; i++)
@@ -93,6 +98,7 @@ void furrow_emit_server(const furrow_emit *emit)
 {
     furrow_emit_opening(emit, "server", "Server: the methods to implement, described in rpc/server.h.");
     furrow_buffer_printf(emit->header, "#include \"%s.furrow.h\"\n#include \"runtime/service.h\"\n\n", emit->stem);
+    furrow_buffer_printf(emit->source, "#include \"%s.domain.h\"\n#include \"runtime/command.h\"\n\n", emit->stem);
     for (size_t i = 0; i < emit->file->service_count; i++) write_service(emit, &emit->file->services[i]);
     declare_others(emit);
     furrow_buffer_append_text(emit->header, "#endif\n");

@@ -1,7 +1,7 @@
 /**
  * Names: protobuf's in, C's and NATS's out. protoc-gen-c's conversions are those of its c_helpers.cc (FullNameToC,
- * FullNameToLower, ToCamel, CamelToLower), which protobuf-c has kept since 1.0; tests compare with what it really
- * writes.
+ * FullNameToLower, ToCamel, CamelToLower, FieldName), which protobuf-c has kept since 1.0; tests compare with what it
+ * really writes.
  */
 #include "codegen/names.h"
 
@@ -70,6 +70,25 @@ const char *furrow_names_c_lower(furrow_arena *arena, const char *full_name)
         was_upper = is_upper(*from);
     }
     return out;
+}
+
+const char *furrow_names_c_member(furrow_arena *arena, const char *field)
+{
+    static const char taken[] =
+        " and and_eq asm auto bitand bitor bool break case catch char class compl const const_cast continue default "
+        "delete do double dynamic_cast else enum explicit extern false float for friend goto if inline int long "
+        "mutable namespace new not not_eq operator or or_eq private protected public register reinterpret_cast return "
+        "short signed sizeof static static_cast struct switch template this throw true try typedef typeid typename "
+        "union unsigned using virtual void volatile wchar_t while xor xor_eq ";
+    char *out = furrow_text_printf(arena, " %s ", field);
+    for (char *at = out; *at; at++) *at = to_lower(*at);
+    bool is_taken = strstr(taken, out) != NULL;
+    return furrow_text_printf(arena, "%.*s%s", (int)strlen(field), out + 1, is_taken ? "_" : "");
+}
+
+const char *furrow_names_claim(furrow_arena *arena, const char *field)
+{
+    return furrow_text_printf(arena, "%sClaim", furrow_names_c_type(arena, field));
 }
 
 const char *furrow_names_stem(furrow_arena *arena, const char *file)

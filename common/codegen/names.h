@@ -16,6 +16,12 @@ const char *furrow_names_c_type(furrow_arena *arena, const char *full_name);
  */
 const char *furrow_names_c_lower(furrow_arena *arena, const char *full_name);
 
+/* "private" -> "private_", the member of a struct: a word that C or C++ has taken gets a '_'. */
+const char *furrow_names_c_member(furrow_arena *arena, const char *field);
+
+/* "license_plate" -> "LicensePlateClaim": the entity that says who holds which value of the field. */
+const char *furrow_names_claim(furrow_arena *arena, const char *field);
+
 /* "employee/v1/employee.proto" -> "employee/v1/employee". */
 const char *furrow_names_stem(furrow_arena *arena, const char *file);
 

@@ -17,9 +17,11 @@ enum {
     OPTION_CHECKED = 50504,
     OPTION_INDEX = 50511,
     OPTION_PRIVATE = 50512,
+    OPTION_UNIQUE = 50513,
     OPTION_TIMEOUT_MS = 50521,
     OPTION_SUMMARY = 50522,
     OPTION_RESTRICTED = 50523,
+    OPTION_COMMAND = 50524,
     OPTION_SHORT_NAME = 50531,
     OPTION_CALLS = 50532,
     OPTION_STARTUP = 50533,
@@ -27,12 +29,13 @@ enum {
     PB_C_FILE_C_PACKAGE = 6,
 };
 
-typedef enum slot_kind { SLOT_BOOL, SLOT_UINT32, SLOT_TEXT, SLOT_TEXTS, SLOT_MESSAGE } slot_kind;
+typedef enum slot_kind { SLOT_BOOL, SLOT_UINT32, SLOT_TEXT, SLOT_TEXTS, SLOT_MESSAGE, SLOT_PARTS } slot_kind;
 
 typedef struct slot {
     uint32_t number;
     slot_kind kind;
-    /* bool *, uint32_t *, const char **, furrow_option_texts *; of a message: bool * set when it stands there, or NULL */
+    /* bool *, uint32_t *, const char **, furrow_option_texts *, option_parts *; of a message: bool * set when it stands
+     * there, or NULL */
     void *into;
     const struct slot *inner; /* of a message */
     size_t inner_count;
@@ -41,6 +44,12 @@ typedef struct slot {
 typedef struct reader {
     const uint8_t *at, *end;
 } reader;
+
+/* A message that may be repeated, each as its bytes. */
+typedef struct option_parts {
+    reader *parts;
+    size_t count;
+} option_parts;
 
 static bool read_varint(reader *in, uint64_t *value)
 {
@@ -96,9 +105,19 @@ static void add_text(furrow_arena *arena, furrow_option_texts *list, const char 
     list->texts = grown;
 }
 
+static void add_part(furrow_arena *arena, option_parts *list, reader bytes)
+{
+    reader *grown = furrow_text_zalloc(arena, (list->count + 1) * sizeof *grown);
+    size_t len = (size_t)(bytes.end - bytes.at);
+    const uint8_t *copy = (const uint8_t *)furrow_text_copy(arena, bytes.at, len);
+    if (list->count > 0) memcpy(grown, list->parts, list->count * sizeof *grown);
+    grown[list->count++] = (reader){copy, copy + len};
+    list->parts = grown;
+}
+
 static bool read_slot(reader *in, unsigned wire_type, furrow_arena *arena, const slot *to)
 {
-    bool by_length = to->kind == SLOT_TEXT || to->kind == SLOT_TEXTS || to->kind == SLOT_MESSAGE;
+    bool by_length = to->kind != SLOT_BOOL && to->kind != SLOT_UINT32;
     uint64_t number = 0;
     reader bytes = {0};
     if (wire_type != (by_length ? PROTOBUF_C_WIRE_TYPE_LENGTH_PREFIXED : PROTOBUF_C_WIRE_TYPE_VARINT)) return false;
@@ -115,6 +134,9 @@ static bool read_slot(reader *in, unsigned wire_type, furrow_arena *arena, const
         return true;
     case SLOT_TEXTS:
         add_text(arena, to->into, furrow_text_copy(arena, bytes.at, (size_t)(bytes.end - bytes.at)));
+        return true;
+    case SLOT_PARTS:
+        add_part(arena, to->into, bytes);
         return true;
     case SLOT_MESSAGE:
         if (to->into) *(bool *)to->into = true;
@@ -161,9 +183,15 @@ bool furrow_options_of_message(const Google__Protobuf__MessageOptions *from, fur
                                furrow_message_options *out)
 {
     *out = (furrow_message_options){0};
-    const slot entity[] = {{1, SLOT_UINT32, &out->history, NULL, 0}, {2, SLOT_UINT32, &out->replicas, NULL, 0},
-                           {3, SLOT_BOOL, &out->memory, NULL, 0},    {4, SLOT_TEXT, &out->description, NULL, 0},
-                           {5, SLOT_BOOL, &out->internal, NULL, 0},  {6, SLOT_BOOL, &out->keys, NULL, 0}};
+    const slot when[] = {{1, SLOT_TEXT, &out->unique_while.field, NULL, 0},
+                         {2, SLOT_TEXT, &out->unique_while.is, NULL, 0}};
+    const slot entity[] = {{1, SLOT_UINT32, &out->history, NULL, 0},
+                           {2, SLOT_UINT32, &out->replicas, NULL, 0},
+                           {3, SLOT_BOOL, &out->memory, NULL, 0},
+                           {4, SLOT_TEXT, &out->description, NULL, 0},
+                           {5, SLOT_BOOL, &out->internal, NULL, 0},
+                           {6, SLOT_BOOL, &out->keys, NULL, 0},
+                           {7, SLOT_MESSAGE, &out->unique_while.given, when, COUNT(when)}};
     const slot slots[] = {{OPTION_ENTITY, SLOT_MESSAGE, &out->entity, entity, COUNT(entity)},
                           {OPTION_REPLICA_OF, SLOT_TEXT, &out->replica_of, NULL, 0},
                           {OPTION_REACTION, SLOT_BOOL, &out->reaction, NULL, 0},
@@ -176,18 +204,47 @@ bool furrow_options_of_field(const Google__Protobuf__FieldOptions *from, furrow_
     *out = (furrow_field_options){0};
     const slot index[] = {{1, SLOT_BOOL, &out->listed, NULL, 0}, {2, SLOT_BOOL, &out->fold, NULL, 0}};
     const slot slots[] = {{OPTION_INDEX, SLOT_MESSAGE, &out->index, index, COUNT(index)},
-                          {OPTION_PRIVATE, SLOT_BOOL, &out->is_private, NULL, 0}};
+                          {OPTION_PRIVATE, SLOT_BOOL, &out->is_private, NULL, 0},
+                          {OPTION_UNIQUE, SLOT_BOOL, &out->unique, NULL, 0}};
     return !from || read_unknown(&from->base, arena, slots, COUNT(slots));
+}
+
+static bool read_known(reader part, furrow_arena *arena, furrow_known_options *out)
+{
+    const slot slots[] = {{1, SLOT_TEXT, &out->replica, NULL, 0}, {2, SLOT_TEXT, &out->entity, NULL, 0},
+                          {3, SLOT_TEXT, &out->id, NULL, 0},      {4, SLOT_BOOL, &out->of_state, NULL, 0},
+                          {5, SLOT_TEXT, &out->as, NULL, 0},      {6, SLOT_BOOL, &out->required, NULL, 0}};
+    return read_message(&part, arena, slots, COUNT(slots));
 }
 
 bool furrow_options_of_method(const Google__Protobuf__MethodOptions *from, furrow_arena *arena,
                               furrow_method_options *out)
 {
     *out = (furrow_method_options){0};
+    furrow_command_options *to = &out->command;
+    option_parts knows = {NULL, 0};
+    const slot when[] = {{1, SLOT_TEXT, &to->also_when.field, NULL, 0}, {2, SLOT_TEXT, &to->also_when.is, NULL, 0}};
+    const slot also[] = {{1, SLOT_TEXT, &to->also_entity, NULL, 0},
+                         {2, SLOT_TEXT, &to->also_id, NULL, 0},
+                         {3, SLOT_MESSAGE, &to->also_when.given, when, COUNT(when)}};
+    const slot command[] = {
+        {1, SLOT_TEXT, &to->entity, NULL, 0},      {2, SLOT_TEXT, &to->id, NULL, 0},
+        {3, SLOT_TEXT, &to->event, NULL, 0},       {4, SLOT_PARTS, &knows, NULL, 0},
+        {5, SLOT_BOOL, &to->creates, NULL, 0},     {6, SLOT_BOOL, &to->allow_missing, NULL, 0},
+        {7, SLOT_BOOL, &to->computed_id, NULL, 0}, {8, SLOT_BOOL, &to->deletes, NULL, 0},
+        {9, SLOT_BOOL, &to->erases, NULL, 0},      {11, SLOT_TEXT, &to->seals, NULL, 0},
+        {10, SLOT_TEXT, &to->version, NULL, 0},    {12, SLOT_MESSAGE, &to->also, also, COUNT(also)}};
     const slot slots[] = {{OPTION_TIMEOUT_MS, SLOT_UINT32, &out->timeout_ms, NULL, 0},
                           {OPTION_SUMMARY, SLOT_TEXT, &out->summary, NULL, 0},
-                          {OPTION_RESTRICTED, SLOT_BOOL, &out->restricted, NULL, 0}};
-    return !from || read_unknown(&from->base, arena, slots, COUNT(slots));
+                          {OPTION_RESTRICTED, SLOT_BOOL, &out->restricted, NULL, 0},
+                          {OPTION_COMMAND, SLOT_MESSAGE, &to->given, command, COUNT(command)}};
+    if (from && !read_unknown(&from->base, arena, slots, COUNT(slots))) return false;
+    to->deletes |= to->erases;
+    to->known_count = knows.count;
+    to->knows = furrow_text_zalloc(arena, (knows.count + 1) * sizeof *to->knows);
+    for (size_t i = 0; i < knows.count; i++)
+        if (!read_known(knows.parts[i], arena, &to->knows[i])) return false;
+    return true;
 }
 
 bool furrow_options_of_service(const Google__Protobuf__ServiceOptions *from, furrow_arena *arena,

@@ -11,6 +11,11 @@
 
 #include <stdbool.h>
 
+typedef struct furrow_condition_options {
+    bool given;
+    const char *field, *is; /* NULL: not given */
+} furrow_condition_options;
+
 typedef struct furrow_message_options {
     bool entity; /* the option stands there, with or without content */
     uint32_t history, replicas;
@@ -18,18 +23,37 @@ typedef struct furrow_message_options {
     const char *description; /* NULL: not given */
     const char *replica_of;  /* NULL: not given */
     bool reaction, checked;
+    furrow_condition_options unique_while;
 } furrow_message_options;
 
 typedef struct furrow_field_options {
     bool index; /* the option stands there */
     bool listed, fold;
-    bool is_private;
+    bool is_private, unique;
 } furrow_field_options;
+
+/* Texts are NULL where they are not given. */
+typedef struct furrow_known_options {
+    const char *replica, *entity, *id, *as;
+    bool of_state, required;
+} furrow_known_options;
+
+typedef struct furrow_command_options {
+    bool given;
+    const char *entity, *id, *event, *version, *seals;
+    furrow_known_options *knows;
+    size_t known_count;
+    bool creates, allow_missing, computed_id, deletes, erases;
+    bool also;
+    const char *also_entity, *also_id;
+    furrow_condition_options also_when;
+} furrow_command_options;
 
 typedef struct furrow_method_options {
     uint32_t timeout_ms;
     const char *summary; /* NULL: not given */
     bool restricted;
+    furrow_command_options command;
 } furrow_method_options;
 
 typedef struct furrow_option_texts {

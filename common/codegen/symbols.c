@@ -57,3 +57,16 @@ const char *furrow_symbols_method(furrow_arena *arena, const furrow_model_servic
 {
     return furrow_text_printf(arena, "%s_%s", service->short_name, furrow_names_snake(arena, method->name));
 }
+
+const char *furrow_symbols_known(furrow_arena *arena, const furrow_known_options *known,
+                                 const furrow_model_message *message)
+{
+    return furrow_names_c_member(arena, known->as ? known->as : furrow_names_snake(arena, message->short_name));
+}
+
+const char *furrow_symbols_claim(furrow_arena *arena, const furrow_model_message *entity,
+                                 const furrow_model_field *field)
+{
+    return furrow_text_printf(arena, "%s_entity",
+                              in_package(arena, entity->file, furrow_names_claim(arena, field->name)));
+}

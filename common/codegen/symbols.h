@@ -33,4 +33,12 @@ const char *furrow_symbols_method_index(furrow_arena *arena, const furrow_model_
 const char *furrow_symbols_method(furrow_arena *arena, const furrow_model_service *service,
                                   const furrow_model_method *method);
 
+/* Of a unique field: the entity that says who holds which value, "employee_v1_badge_claim_entity". */
+const char *furrow_symbols_claim(furrow_arena *arena, const furrow_model_message *entity,
+                                 const furrow_model_field *field);
+
+/* What is known of @message is called so in what a decision is given: "picker". */
+const char *furrow_symbols_known(furrow_arena *arena, const furrow_known_options *known,
+                                 const furrow_model_message *message);
+
 #endif

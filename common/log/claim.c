@@ -144,8 +144,7 @@ static furrow_status contest(const claim_job *job, const char *holder, uint64_t 
         furrow_state state;
         furrow_status status = furrow_entity_newest(request->holders, holder, job->deadline_ns, arena, &state, err);
         if (status != FURROW_OK) return status;
-        if (request->holds(&state, request->value))
-            return furrow_fail(err, FURROW_ALREADY_EXISTS, "held by %s", holder);
+        if (request->holds(request, &state)) return furrow_fail(err, FURROW_ALREADY_EXISTS, "held by %s", holder);
         if (state.version > basis) return FURROW_OK;
         if (furrow_clock_now_ns() >= job->deadline_ns)
             return furrow_fail(err, FURROW_DEADLINE_EXCEEDED, "waiting for what %s does", holder);
@@ -204,7 +203,7 @@ static furrow_status decide_release(void *arg, const furrow_state *current, furr
         return FURROW_OK;
     furrow_status status = furrow_entity_newest(request->holders, request->holder, job->deadline_ns, arena, &mine, err);
     if (status != FURROW_OK) return status;
-    if (mine.version > furrow_basis_of(current->message) && !request->holds(&mine, request->value))
+    if (mine.version > furrow_basis_of(current->message) && !request->holds(request, &mine))
         *out = (furrow_decision){.remove = true, .event = "released.deleted"};
     return FURROW_OK;
 }

@@ -31,8 +31,9 @@ typedef struct furrow_claim_request {
     const char *value;
     const char *holder; /* id of the entity that wants it */
     const furrow_command *command;
-    /* Does @state (newest, from the log; message may be NULL) still hold @value? Pure. */
-    bool (*holds)(const furrow_state *state, const char *value);
+    /* Does @state (newest, from the log; message may be NULL) still hold the request's value? Pure. */
+    bool (*holds)(const struct furrow_claim_request *request, const furrow_state *state);
+    const void *arg; /* of holds */
 } furrow_claim_request;
 
 /* The rules of every claim entity, for its definition: it has a value and a holder. (That its id is its

@@ -1,4 +1,4 @@
-/* Input checks shared by the services' domains; no I/O but the clock of furrow_today. */
+/* Input checks shared by the services' domains. */
 #include "runtime/input.h"
 
 #include "wire/unicode.h"
@@ -6,7 +6,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
+
+#define DATE_LEN 10 /* of "2026-11-23" */
 
 furrow_status furrow_input_text(const char *field, const char *value, size_t min_bytes, size_t max_bytes,
                                 furrow_error *err)
@@ -40,8 +41,8 @@ static int days_in(int year, int month)
 furrow_status furrow_input_date(const char *field, const char *value, furrow_error *err)
 {
     int parts[3] = {0}; /* year, month, day */
-    bool shape = strlen(value) == FURROW_DATE_SIZE - 1;
-    for (size_t i = 0, part = 0; shape && i < FURROW_DATE_SIZE - 1; i++) {
+    bool shape = strlen(value) == DATE_LEN;
+    for (size_t i = 0, part = 0; shape && i < DATE_LEN; i++) {
         bool mark = i == 4 || i == 7;
         shape = mark ? value[i] == '-' : value[i] >= '0' && value[i] <= '9';
         if (mark)
@@ -66,12 +67,4 @@ furrow_status furrow_input_page_size(int32_t page_size, size_t *limit, furrow_er
     furrow_status status = furrow_input_range("page_size", page_size, 0, 1000, err);
     if (status == FURROW_OK) *limit = page_size > 0 ? (size_t)page_size : 100;
     return status;
-}
-
-void furrow_today(char out[FURROW_DATE_SIZE])
-{
-    time_t now = time(NULL);
-    struct tm local;
-    localtime_r(&now, &local);
-    strftime(out, FURROW_DATE_SIZE, "%Y-%m-%d", &local);
 }

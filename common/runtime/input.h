@@ -10,8 +10,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define FURROW_DATE_SIZE 11 /* "2026-11-23" with its NUL */
-
 /* @min_bytes to @max_bytes of text without control characters. */
 furrow_status furrow_input_text(const char *field, const char *value, size_t min_bytes, size_t max_bytes,
                                 furrow_error *err) FURROW_MUST_USE;
@@ -27,8 +25,5 @@ furrow_status furrow_input_range(const char *field, int64_t value, int64_t min, 
 
 /* page_size of a listing: 0 means 100; 1 to 1000. */
 furrow_status furrow_input_page_size(int32_t page_size, size_t *limit, furrow_error *err) FURROW_MUST_USE;
-
-/* Today in the process's time zone (TZ). */
-void furrow_today(char out[FURROW_DATE_SIZE]);
 
 #endif

@@ -4,6 +4,8 @@
 #include "base/clock.h"
 #include "wire/moment.h"
 
+#include <time.h>
+
 #define NS ((int64_t)FURROW_NS_PER_S)
 
 Google__Protobuf__Timestamp *furrow_timestamp_new(int64_t wall_ns, furrow_arena *arena)
@@ -44,4 +46,14 @@ int64_t furrow_timestamp_ns(const Google__Protobuf__Timestamp *timestamp)
     return furrow_moment_ns(timestamp->seconds, timestamp->nanos, &ns) ? ns
            : timestamp->seconds < 0                                    ? INT64_MIN
                                                                        : INT64_MAX;
+}
+
+char *furrow_timestamp_date(int64_t wall_ns, furrow_arena *arena)
+{
+    time_t at = (time_t)(wall_ns / (int64_t)FURROW_NS_PER_S - (wall_ns % (int64_t)FURROW_NS_PER_S < 0));
+    struct tm local;
+    char text[sizeof "2026-11-23"];
+    localtime_r(&at, &local);
+    strftime(text, sizeof text, "%Y-%m-%d", &local);
+    return furrow_arena_strdup(arena, text);
 }

@@ -28,4 +28,7 @@ furrow_status furrow_timestamp_read(const char *field, const Google__Protobuf__T
 /* Of one that has passed furrow_timestamp_read; NULL is 0, any other that does not fit the nearest that does. */
 int64_t furrow_timestamp_ns(const Google__Protobuf__Timestamp *timestamp);
 
+/* The day of that moment in the process's time zone (TZ): "2026-11-23". In @arena; NULL past its limit. */
+char *furrow_timestamp_date(int64_t wall_ns, furrow_arena *arena);
+
 #endif

@@ -17,6 +17,13 @@ typedef struct furrow_index_contract {
     bool fold; /* text is compared without case and accents */
 } furrow_index_contract;
 
+/* A field whose values no two entities hold at once. */
+typedef struct furrow_unique_contract {
+    const char *field; /* name in the .proto */
+    const ProtobufCFieldDescriptor *descriptor;
+    const struct furrow_entity_contract *claims; /* the internal entity that says who holds which value */
+} furrow_unique_contract;
+
 typedef struct furrow_entity_contract {
     const char *name;        /* "employee.v1.Employee" */
     const char *short_name;  /* "Employee" */
@@ -28,6 +35,10 @@ typedef struct furrow_entity_contract {
     const ProtobufCFieldDescriptor *private_field; /* sealed `bytes` field, or NULL */
     const furrow_index_contract *indexes;
     size_t index_count;
+    const furrow_unique_contract *uniques;
+    size_t unique_count;
+    const ProtobufCFieldDescriptor *unique_while; /* an enum field: only with that value are they held; NULL: always */
+    int unique_while_value;
     uint32_t history;  /* states kept per entity, >= 2 */
     uint32_t replicas; /* of the stream; 0: the deployment's default */
     bool memory;
@@ -91,7 +102,7 @@ typedef struct furrow_file_contract {
  * A shared object for the furrow tool (FURROW_CONTRACTS) exports these two: FURROW_CONTRACT_LAYOUT as it was when it
  * was compiled, and its files, NULL-terminated. furrow_proto(… CONTRACTS) makes one.
  */
-#define FURROW_CONTRACT_LAYOUT        3 /* grows when a struct above changes */
+#define FURROW_CONTRACT_LAYOUT        4 /* grows when a struct above changes */
 #define FURROW_CONTRACT_LAYOUT_SYMBOL "furrow_contract_layout"
 #define FURROW_CONTRACTS_SYMBOL       "furrow_contracts"
 

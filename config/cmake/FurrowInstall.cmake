@@ -24,14 +24,14 @@ install(FILES ${headers} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/furrow/support 
 
 # Headers that are the manual; what the layers tell one another stays here.
 set(private "/(internal|inside|assembly|block|loss|unite|alarm|admission|caller|api|wheel|deadletter|eviction|address|batch|pipeline|index|table|redis|reply|restore|socket|token|methods|retry|status_message)\\.h$"
-            "/(write_group|read_group|audits|republish|owners|peers|versions|sealkey|patience|event|turn|window|write|verdict|registry|json_parts|json_scalar|jsontext|wirescan|member|zero|tasks)\\.h$")
+            "/(write_group|read_group|audits|republish|owners|peers|versions|sealkey|patience|event|turn|window|write|verdict|registry|json_parts|json_scalar|jsontext|wirescan|member|zero|tasks|command_run)\\.h$")
 list(JOIN private "|" private)
 foreach(layer base wire link store rpc log replica runtime)
   file(GLOB headers CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/common/${layer}/*.h)
   list(FILTER headers EXCLUDE REGEX ${private})
   install(FILES ${headers} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/furrow/${layer} COMPONENT sdk)
 endforeach()
-install(DIRECTORY ${PROJECT_BINARY_DIR}/common/wire/wkt/google DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/furrow COMPONENT sdk
+install(DIRECTORY ${PROJECT_BINARY_DIR}/common/wire/wkt/google ${PROJECT_BINARY_DIR}/common/wire/wkt/furrow DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/furrow COMPONENT sdk
         FILES_MATCHING PATTERN "*.h")
 
 # Contracts: what a service of one's own imports and keeps replicas of.

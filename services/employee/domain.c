@@ -1,13 +1,6 @@
 /* The rules of employment; see domain.h. Depends on generated types and input checks only. */
 #include "employee/domain.h"
 
-#include "log/claim.h"
-#include "runtime/input.h"
-#include "runtime/timestamp.h"
-#include "wire/message.h"
-#include "wire/subject.h"
-#include "wire/unicode.h"
-
 #include <ctype.h>
 
 #define ACTIVE     EMPLOYEE__V1__EMPLOYMENT_STATUS__EMPLOYMENT_STATUS_ACTIVE
@@ -20,7 +13,7 @@ static bool blank(const char *text)
     return text[0] == '\0';
 }
 
-furrow_status employee_check_badge(const char *badge, furrow_error *err)
+static furrow_status check_badge(const char *badge, furrow_error *err)
 {
     furrow_status status = furrow_input_text("badge", badge, 1, 32, err);
     for (const char *c = badge; status == FURROW_OK && *c; c++)
@@ -65,7 +58,7 @@ static furrow_status check_employee(const Employee__V1__Employee *employee, furr
     furrow_status status = furrow_input_text("given_name", employee->given_name, 1, 100, err);
     if (status == FURROW_OK) status = furrow_input_text("family_name", employee->family_name, 1, 100, err);
     if (status == FURROW_OK) status = furrow_input_text("display_name", employee->display_name, 1, 200, err);
-    if (status == FURROW_OK) status = employee_check_badge(employee->badge, err);
+    if (status == FURROW_OK) status = check_badge(employee->badge, err);
     if (status == FURROW_OK) status = furrow_input_text("crew", employee->crew, 0, 64, err);
     if (status == FURROW_OK) status = check_language(employee->language, err);
     if (status == FURROW_OK) status = check_contact(employee->contact, err);
@@ -99,49 +92,18 @@ furrow_status employee_check_employee(const Employee__V1__Employee *employee, fu
     return status == FURROW_OK ? furrow_timestamp_read("updated_at", employee->updated_at, &updated_ns, err) : status;
 }
 
-furrow_status employee_check_badge_claim(const Employee__V1__BadgeClaim *claim, furrow_error *err)
-{
-    return furrow_claim_check_state(&claim->base, err);
-}
-
 furrow_status employee_check_employee_key(const Employee__V1__EmployeeKey *key, furrow_error *err)
 {
     size_t len = key->wrapped.len;
     return len > 0 && len <= KEY_MAX ? FURROW_OK : furrow_fail_field(err, "wrapped", "has %zu bytes", len);
 }
 
-furrow_status employee_check_private(const Employee__V1__EmployeePrivate *private_fields, furrow_error *err)
+static furrow_status check_private(const Employee__V1__EmployeePrivate *private_fields, furrow_error *err)
 {
     furrow_status status = furrow_input_text("private.tax_id", private_fields->tax_id, 0, 32, err);
     if (status == FURROW_OK && !blank(private_fields->birth_date))
         status = furrow_input_date("private.birth_date", private_fields->birth_date, err);
     return status;
-}
-
-furrow_status employee_check_hire(const Employee__V1__HireEmployeeRequest *request, furrow_error *err)
-{
-    furrow_status status = FURROW_OK;
-    if (!blank(request->id)) status = furrow_subject_check_id(request->id, strlen(request->id), "id", err);
-    if (status == FURROW_OK && strlen(request->id) > EMPLOYEE_ID_MAX)
-        status = furrow_fail_field(err, "id", "has %zu characters; an employee's id has at most %d",
-                                   strlen(request->id), EMPLOYEE_ID_MAX);
-    if (status == FURROW_OK) status = employee_check_badge(request->badge, err);
-    if (status == FURROW_OK && request->private_) status = employee_check_private(request->private_, err);
-    return status;
-}
-
-static furrow_status no_memory(furrow_error *err)
-{
-    return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "the request needs more memory than it may use");
-}
-
-/* A shallow copy to change: nested values are shared with @current, which outlives the command. */
-static Employee__V1__Employee *successor(const Employee__V1__Employee *current, employee_moment moment,
-                                         furrow_arena *arena)
-{
-    Employee__V1__Employee *next = furrow_arena_memdup(arena, current, sizeof *current);
-    if (next) next->updated_at = furrow_timestamp_after(current->updated_at, moment.now_ns, arena);
-    return next && next->updated_at ? next : NULL;
 }
 
 /* A name that is not @before any more: in normal form, and one that people see. States of before may have others. */
@@ -150,7 +112,7 @@ static furrow_status take_name(const char *field, char **name, const char *befor
 {
     if (before && strcmp(*name, before) == 0) return FURROW_OK;
     char *normal = furrow_unicode_nfc(*name, arena);
-    if (!normal) return no_memory(err);
+    if (!normal) return furrow_known_no_memory(err);
     *name = normal;
     return furrow_input_name(field, normal, err);
 }
@@ -167,33 +129,34 @@ static furrow_status take_names(Employee__V1__Employee *next, const Employee__V1
     return status == FURROW_OK ? take_name("crew", &next->crew, before ? before->crew : NULL, arena, err) : status;
 }
 
-furrow_status employee_hire(const Employee__V1__Employee *current, const Employee__V1__HireEmployeeRequest *request,
-                            const char *id, employee_moment moment, furrow_arena *arena, Employee__V1__Employee **next,
-                            furrow_error *err)
+furrow_status employee_hire_employee(const employee_hire_employee_known *known, Employee__V1__Employee *next,
+                                     furrow_error *err)
 {
-    if (current)
-        return furrow_fail(err, FURROW_ALREADY_EXISTS, "employee %s exists; use UpdateEmployee or RehireEmployee", id);
-    Employee__V1__Employee fresh = EMPLOYEE__V1__EMPLOYEE__INIT;
-    Employee__V1__Employee *hired = successor(&fresh, moment, arena);
-    if (!hired) return no_memory(err);
-    hired->id = furrow_arena_strdup(arena, id);
-    hired->given_name = request->given_name;
-    hired->family_name = request->family_name;
-    hired->display_name = blank(request->display_name)
-                              ? furrow_arena_printf(arena, "%s %s", request->given_name, request->family_name)
-                              : request->display_name;
-    hired->badge = request->badge;
-    hired->status = ACTIVE;
-    hired->crew = request->crew;
-    hired->language = blank(request->language) ? furrow_arena_strdup(arena, "en") : request->language;
-    hired->contact = request->contact;
-    hired->hourly_rate_cents = request->hourly_rate_cents;
-    hired->hire_date = blank(request->hire_date) ? furrow_arena_strdup(arena, moment.today) : request->hire_date;
-    if (!hired->id || !hired->display_name || !hired->language || !hired->hire_date) return no_memory(err);
-    furrow_status status = take_names(hired, NULL, arena, err);
-    if (status == FURROW_OK) status = check_employee(hired, err);
-    if (status == FURROW_OK) *next = hired;
-    return status;
+    const Employee__V1__HireEmployeeRequest *request = known->request;
+    furrow_arena *arena = known->arena;
+    furrow_status status = request->private_ ? check_private(request->private_, err) : FURROW_OK;
+    if (status == FURROW_OK && strlen(known->id) > EMPLOYEE_ID_MAX)
+        status = furrow_fail_field(err, "id", "has %zu characters; an employee's id has at most %d", strlen(known->id),
+                                   EMPLOYEE_ID_MAX);
+    if (status != FURROW_OK) return status;
+    if (known->deleted)
+        return furrow_fail(err, FURROW_FAILED_PRECONDITION,
+                           "the id %s belonged to an employee who was erased; hire under another", known->id);
+    next->given_name = request->given_name;
+    next->family_name = request->family_name;
+    next->display_name = blank(request->display_name)
+                             ? furrow_arena_printf(arena, "%s %s", request->given_name, request->family_name)
+                             : request->display_name;
+    next->badge = request->badge;
+    next->status = ACTIVE;
+    next->crew = request->crew;
+    next->language = blank(request->language) ? furrow_arena_strdup(arena, "en") : request->language;
+    next->contact = request->contact;
+    next->hourly_rate_cents = request->hourly_rate_cents;
+    next->hire_date = blank(request->hire_date) ? furrow_timestamp_date(known->now_ns, arena) : request->hire_date;
+    if (!next->display_name || !next->language || !next->hire_date) return furrow_known_no_memory(err);
+    status = take_names(next, NULL, arena, err);
+    return status == FURROW_OK ? check_employee(next, err) : status;
 }
 
 static bool may_update(const char *path)
@@ -207,98 +170,86 @@ static bool may_update(const char *path)
     return false;
 }
 
-furrow_status employee_update(const Employee__V1__Employee *current, const Employee__V1__UpdateEmployeeRequest *request,
-                              employee_moment moment, furrow_arena *arena, Employee__V1__Employee **next,
-                              furrow_error *err)
+furrow_status employee_update_employee(const employee_update_employee_known *known, Employee__V1__Employee *next,
+                                       furrow_error *err)
 {
+    const Employee__V1__UpdateEmployeeRequest *request = known->request;
     const Google__Protobuf__FieldMask *mask = request->update_mask;
-    if (!current) return furrow_fail(err, FURROW_NOT_FOUND, "no employee %s", request->employee->id);
     if (!mask || mask->n_paths == 0)
         return furrow_fail_field(err, "update_mask", "names no field; say which of employee's fields change");
     for (size_t i = 0; i < mask->n_paths; i++)
         if (!may_update(mask->paths[i]))
             return furrow_fail_field(err, "update_mask", "\"%.60s\" is not a field that UpdateEmployee changes",
                                      mask->paths[i]);
-    Employee__V1__Employee *changed = successor(current, moment, arena);
-    if (!changed) return no_memory(err);
-    if (current->contact) { /* the mask may write into it, and current's must stay as it is */
-        changed->contact = furrow_arena_memdup(arena, current->contact, sizeof *current->contact);
-        if (!changed->contact) return no_memory(err);
+    if (next->contact) { /* the mask may write into it, and the present one must stay as it is */
+        next->contact = furrow_arena_memdup(known->arena, next->contact, sizeof *next->contact);
+        if (!next->contact) return furrow_known_no_memory(err);
     }
     furrow_status status =
-        furrow_message_merge_mask(&changed->base, &request->employee->base, mask->paths, mask->n_paths, arena, err);
-    if (status == FURROW_OK) status = take_names(changed, current, arena, err);
-    if (status == FURROW_OK) status = check_employee(changed, err);
-    if (status == FURROW_OK) *next = changed;
-    return status;
+        furrow_message_merge_mask(&next->base, &request->employee->base, mask->paths, mask->n_paths, known->arena, err);
+    if (status == FURROW_OK) status = take_names(next, known->employee, known->arena, err);
+    return status == FURROW_OK ? check_employee(next, err) : status;
 }
 
-/* The day of what follows @previous, where the caller names none: today, but never before it. Whose clock is behind may
- * have yesterday, and somebody may be hired for next month. */
-static const char *day_after(const char *previous, const char *date, employee_moment moment)
+/*
+ * The day of what follows @previous, where the caller names none: today, but never before it. Whose clock is behind may
+ * have yesterday, and somebody may be hired for next month.
+ */
+static furrow_status day_after(const char *previous, char *date, int64_t now_ns, furrow_arena *arena, char **day,
+                               furrow_error *err)
 {
-    if (!blank(date)) return date;
-    return strcmp(moment.today, previous) < 0 ? previous : moment.today;
+    *day = blank(date) ? furrow_timestamp_date(now_ns, arena) : date;
+    if (*day && blank(date) && strcmp(*day, previous) < 0) *day = furrow_arena_strdup(arena, previous);
+    return *day ? furrow_input_date("date", *day, err) : furrow_known_no_memory(err);
 }
 
-furrow_status employee_terminate(const Employee__V1__Employee *current, const char *id, const char *date,
-                                 employee_moment moment, furrow_arena *arena, Employee__V1__Employee **next,
-                                 furrow_error *err)
+furrow_status employee_terminate_employee(const employee_terminate_employee_known *known, Employee__V1__Employee *next,
+                                          furrow_error *err)
 {
-    if (!current) return furrow_fail(err, FURROW_NOT_FOUND, "no employee %s", id);
-    const char *day = day_after(current->hire_date, date, moment);
-    furrow_status status = furrow_input_date("date", day, err);
-    if (status != FURROW_OK) return status;
-    if (current->status == TERMINATED) {
-        *next = NULL;
-        return FURROW_OK;
-    }
-    if (strcmp(day, current->hire_date) < 0)
-        return furrow_fail(err, FURROW_FAILED_PRECONDITION, "%s was hired on %s, after %s", id, current->hire_date,
+    char *day;
+    furrow_status status = day_after(next->hire_date, known->request->date, known->now_ns, known->arena, &day, err);
+    if (status != FURROW_OK || next->status == TERMINATED) return status;
+    if (strcmp(day, next->hire_date) < 0)
+        return furrow_fail(err, FURROW_FAILED_PRECONDITION, "%s was hired on %s, after %s", known->id, next->hire_date,
                            day);
-    Employee__V1__Employee *left = successor(current, moment, arena);
-    if (!left || !(left->termination_date = furrow_arena_strdup(arena, day))) return no_memory(err);
-    left->ended_at = furrow_timestamp_after(current->ended_at, furrow_timestamp_ns(left->updated_at), arena);
-    if (!left->ended_at) return no_memory(err);
-    left->status = TERMINATED;
-    *next = left;
-    return FURROW_OK;
+    next->status = TERMINATED;
+    next->termination_date = day;
+    next->ended_at = furrow_timestamp_after(next->ended_at, known->now_ns, known->arena);
+    return next->ended_at ? FURROW_OK : furrow_known_no_memory(err);
 }
 
-furrow_status employee_rehire(const Employee__V1__Employee *current, const Employee__V1__RehireEmployeeRequest *request,
-                              employee_moment moment, furrow_arena *arena, Employee__V1__Employee **next,
-                              furrow_error *err)
+furrow_status employee_rehire_employee(const employee_rehire_employee_known *known, Employee__V1__Employee *next,
+                                       furrow_error *err)
 {
-    if (!current) return furrow_fail(err, FURROW_NOT_FOUND, "no employee %s", request->id);
-    const char *day = day_after(current->termination_date, request->date, moment);
-    furrow_status status = furrow_input_date("date", day, err);
+    char *day;
+    const Employee__V1__RehireEmployeeRequest *request = known->request;
+    furrow_status status = day_after(next->termination_date, request->date, known->now_ns, known->arena, &day, err);
     if (status != FURROW_OK) return status;
-    if (current->status != TERMINATED)
-        return furrow_fail(err, FURROW_FAILED_PRECONDITION, "employee %s is employed", request->id);
-    if (strcmp(day, current->termination_date) < 0)
-        return furrow_fail(err, FURROW_FAILED_PRECONDITION, "%s was employed until %s, after %s", request->id,
-                           current->termination_date, day);
-    Employee__V1__Employee *back = successor(current, moment, arena);
-    if (!back || !(back->hire_date = furrow_arena_strdup(arena, day)) ||
-        !(back->termination_date = furrow_arena_strdup(arena, "")))
-        return no_memory(err);
-    back->status = ACTIVE;
-    if (!blank(request->badge)) back->badge = request->badge;
-    status = check_employee(back, err);
-    if (status == FURROW_OK) *next = back;
-    return status;
+    if (next->status != TERMINATED)
+        return furrow_fail(err, FURROW_FAILED_PRECONDITION, "employee %s is employed", known->id);
+    if (strcmp(day, next->termination_date) < 0)
+        return furrow_fail(err, FURROW_FAILED_PRECONDITION, "%s was employed until %s, after %s", known->id,
+                           next->termination_date, day);
+    next->status = ACTIVE;
+    next->hire_date = day;
+    next->termination_date = furrow_arena_strdup(known->arena, "");
+    if (!next->termination_date) return furrow_known_no_memory(err);
+    if (!blank(request->badge)) next->badge = request->badge;
+    return check_employee(next, err);
 }
 
-furrow_status employee_check_erase(const Employee__V1__Employee *current, const char *id, furrow_error *err)
+furrow_status employee_erase_employee(const employee_erase_employee_known *known, furrow_error *err)
 {
-    if (current && current->status != TERMINATED)
-        return furrow_fail(err, FURROW_FAILED_PRECONDITION, "employee %s is employed; terminate first", id);
+    if (known->employee->status != TERMINATED)
+        return furrow_fail(err, FURROW_FAILED_PRECONDITION, "employee %s is employed; terminate first", known->id);
     return FURROW_OK;
 }
 
-bool employee_holds_badge(const Employee__V1__Employee *employee, const char *badge)
+furrow_status employee_update_employee_private(const employee_update_employee_private_known *known,
+                                               Employee__V1__Employee *next, furrow_error *err)
 {
-    return employee && employee->status == ACTIVE && strcmp(employee->badge, badge) == 0;
+    (void)next; /* what is sealed is the request's */
+    return check_private(known->request->private_, err);
 }
 
 bool employee_matches(const Employee__V1__Employee *employee, const Employee__V1__ListEmployeesRequest *request)

@@ -1,22 +1,11 @@
 /* The rules of jobs; see domain.h. Depends on generated types and input checks only. */
 #include "job/domain.h"
 
-#include "runtime/input.h"
-#include "runtime/timestamp.h"
-#include "wire/subject.h"
-#include "wire/unicode.h"
-
 #include <ctype.h>
-#include <stdio.h>
 
 #define HOURLY   JOB__V1__PAY_TYPE__PAY_TYPE_HOURLY
 #define PIECE    JOB__V1__PAY_TYPE__PAY_TYPE_PIECE
 #define RATE_MAX 1000000 /* cents a unit */
-
-static furrow_status no_memory(furrow_error *err)
-{
-    return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "the request needs more memory than it may use");
-}
 
 static furrow_status check_code(const char *code, furrow_error *err)
 {
@@ -61,11 +50,9 @@ static furrow_status check_location_ids(char *const ids[], size_t count, furrow_
     return status;
 }
 
-furrow_status job_check_open(const Job__V1__OpenJobRequest *request, furrow_error *err)
+static furrow_status check_request(const Job__V1__OpenJobRequest *request, furrow_error *err)
 {
-    furrow_status status = FURROW_OK;
-    if (request->id[0]) status = furrow_subject_check_id(request->id, strlen(request->id), "id", err);
-    if (status == FURROW_OK) status = check_code(request->code, err);
+    furrow_status status = check_code(request->code, err);
     if (status == FURROW_OK) status = furrow_input_text("name", request->name, 1, 100, err);
     if (status == FURROW_OK) status = furrow_input_name("name", request->name, err);
     if (status == FURROW_OK) status = check_kind(request->kind, err);
@@ -96,7 +83,8 @@ furrow_status job_check_location(const Job__V1__Location *location, furrow_error
     return FURROW_OK;
 }
 
-furrow_status job_check_locations(char *const ids[], const Job__V1__Location *const locations[], size_t count,
+/* A job is done at places that are known here, and open. */
+static furrow_status check_places(char *const ids[], const Job__V1__Location *const locations[], size_t count,
                                   furrow_error *err)
 {
     for (size_t i = 0; i < count; i++) {
@@ -108,43 +96,34 @@ furrow_status job_check_locations(char *const ids[], const Job__V1__Location *co
     return FURROW_OK;
 }
 
-static Job__V1__Job *successor(const Job__V1__Job *current, int64_t now_ns, furrow_arena *arena)
+furrow_status job_open_job(const job_open_job_known *known, Job__V1__Job *next, furrow_error *err)
 {
-    Job__V1__Job *next = furrow_arena_memdup(arena, current, sizeof *current);
-    if (next) next->updated_at = furrow_timestamp_after(current->updated_at, now_ns, arena);
-    return next && next->updated_at ? next : NULL;
+    const Job__V1__OpenJobRequest *request = known->request;
+    furrow_status status = check_request(request, err);
+    if (status == FURROW_OK) status = check_places(request->location_ids, known->locations, known->n_locations, err);
+    if (status != FURROW_OK) return status;
+    next->code = request->code;
+    next->name = furrow_unicode_nfc(request->name, known->arena);
+    next->kind = request->kind;
+    next->pay = request->pay;
+    next->status = JOB__V1__JOB_STATUS__JOB_STATUS_OPEN;
+    next->location_ids = request->location_ids;
+    next->n_location_ids = request->n_location_ids;
+    return next->name ? FURROW_OK : furrow_known_no_memory(err);
 }
 
-furrow_status job_open(const Job__V1__Job *current, const Job__V1__OpenJobRequest *request, const char *id,
-                       int64_t now_ns, furrow_arena *arena, Job__V1__Job **next, furrow_error *err)
+furrow_status job_close_job(const job_close_job_known *known, Job__V1__Job *next, furrow_error *err)
 {
-    if (current) return furrow_fail(err, FURROW_ALREADY_EXISTS, "job %s exists", id);
-    Job__V1__Job fresh = JOB__V1__JOB__INIT;
-    Job__V1__Job *job = successor(&fresh, now_ns, arena);
-    if (!job || !(job->id = furrow_arena_strdup(arena, id))) return no_memory(err);
-    job->code = request->code;
-    job->name = furrow_unicode_nfc(request->name, arena);
-    if (!job->name) return no_memory(err);
-    job->kind = request->kind;
-    job->pay = request->pay;
-    job->status = JOB__V1__JOB_STATUS__JOB_STATUS_OPEN;
-    job->location_ids = request->location_ids;
-    job->n_location_ids = request->n_location_ids;
-    *next = job;
+    (void)known, (void)err;
+    next->status = JOB__V1__JOB_STATUS__JOB_STATUS_CLOSED;
     return FURROW_OK;
 }
 
-furrow_status job_set_status(const Job__V1__Job *current, const char *id, Job__V1__JobStatus status, int64_t now_ns,
-                             furrow_arena *arena, Job__V1__Job **next, furrow_error *err)
+furrow_status job_reopen_job(const job_reopen_job_known *known, Job__V1__Job *next, furrow_error *err)
 {
-    if (!current) return furrow_fail(err, FURROW_NOT_FOUND, "no job %s", id);
-    *next = NULL;
-    if (current->status == status) return FURROW_OK;
-    Job__V1__Job *changed = successor(current, now_ns, arena);
-    if (!changed) return no_memory(err);
-    changed->status = status;
-    *next = changed;
-    return FURROW_OK;
+    if (next->status == JOB__V1__JOB_STATUS__JOB_STATUS_OPEN) return FURROW_OK;
+    next->status = JOB__V1__JOB_STATUS__JOB_STATUS_OPEN;
+    return check_places(next->location_ids, known->locations, known->n_locations, err);
 }
 
 bool job_matches(const Job__V1__Job *job, const Job__V1__ListJobsRequest *request)

@@ -1,24 +1,13 @@
 /* The rules of places; see domain.h. Depends on generated types and input checks only. */
 #include "location/domain.h"
 
-#include "runtime/input.h"
-#include "runtime/timestamp.h"
-#include "wire/subject.h"
-#include "wire/unicode.h"
-
 #include <math.h>
-#include <string.h>
 
 #define RANCH  LOCATION__V1__LOCATION_KIND__LOCATION_KIND_RANCH
 #define BLOCK  LOCATION__V1__LOCATION_KIND__LOCATION_KIND_BLOCK
 #define ROW    LOCATION__V1__LOCATION_KIND__LOCATION_KIND_ROW
 #define OPEN   LOCATION__V1__LOCATION_STATUS__LOCATION_STATUS_OPEN
 #define CLOSED LOCATION__V1__LOCATION_STATUS__LOCATION_STATUS_CLOSED
-
-static furrow_status no_memory(furrow_error *err)
-{
-    return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "the request needs more memory than it may use");
-}
 
 static furrow_status check_centroid(const Location__V1__GeoPoint *point, furrow_error *err)
 {
@@ -64,11 +53,9 @@ static furrow_status check_description(const char *name, const char *crop, const
     return status == FURROW_OK ? check_centroid(centroid, err) : status;
 }
 
-furrow_status location_check_create(const Location__V1__CreateLocationRequest *request, furrow_error *err)
+static furrow_status check_request(const Location__V1__CreateLocationRequest *request, furrow_error *err)
 {
-    furrow_status status = FURROW_OK;
-    if (request->id[0]) status = furrow_subject_check_id(request->id, strlen(request->id), "id", err);
-    if (status == FURROW_OK) status = check_place(request->kind, request->parent_id, request->time_zone, err);
+    furrow_status status = check_place(request->kind, request->parent_id, request->time_zone, err);
     if (status == FURROW_OK)
         status =
             check_description(request->name, request->crop, request->variety, request->area_ha, request->centroid, err);
@@ -99,8 +86,9 @@ furrow_status location_check_location(const Location__V1__Location *location, fu
     return status == FURROW_OK ? furrow_timestamp_read("updated_at", location->updated_at, &updated_ns, err) : status;
 }
 
-furrow_status location_check_parent(Location__V1__LocationKind kind, const char *parent_id,
-                                    const Location__V1__Location *parent, furrow_error *err)
+/* May a @kind stand under @parent (NULL: nothing)? */
+static furrow_status check_parent(Location__V1__LocationKind kind, const char *parent_id,
+                                  const Location__V1__Location *parent, furrow_error *err)
 {
     if (kind == RANCH) return FURROW_OK;
     if (!parent) return furrow_fail(err, FURROW_FAILED_PRECONDITION, "the parent %s does not exist", parent_id);
@@ -115,68 +103,55 @@ furrow_status location_check_parent(Location__V1__LocationKind kind, const char 
     return FURROW_OK;
 }
 
-static Location__V1__Location *successor(const Location__V1__Location *current, int64_t now_ns, furrow_arena *arena)
+furrow_status location_create_location(const location_create_location_known *known, Location__V1__Location *next,
+                                       furrow_error *err)
 {
-    Location__V1__Location *next = furrow_arena_memdup(arena, current, sizeof *current);
-    if (next) next->updated_at = furrow_timestamp_after(current->updated_at, now_ns, arena);
-    return next && next->updated_at ? next : NULL;
+    const Location__V1__CreateLocationRequest *request = known->request;
+    furrow_arena *arena = known->arena;
+    bool is_ranch = request->kind == RANCH;
+    furrow_status status = check_request(request, err);
+    if (status == FURROW_OK) status = check_parent(request->kind, request->parent_id, known->parent, err);
+    if (status != FURROW_OK) return status;
+    next->kind = request->kind;
+    next->name = furrow_unicode_nfc(request->name, arena);
+    next->parent_id = request->parent_id;
+    next->ranch_id = is_ranch ? next->id : known->parent->ranch_id;
+    next->status = OPEN;
+    next->crop = furrow_unicode_nfc(request->crop, arena);
+    next->variety = furrow_unicode_nfc(request->variety, arena);
+    next->area_ha = request->area_ha;
+    next->centroid = request->centroid;
+    next->time_zone = is_ranch && !request->time_zone[0] ? furrow_arena_strdup(arena, "UTC") : request->time_zone;
+    return next->name && next->crop && next->variety && next->time_zone ? FURROW_OK : furrow_known_no_memory(err);
 }
 
-furrow_status location_create(const Location__V1__Location *current, const Location__V1__CreateLocationRequest *request,
-                              const char *id, const Location__V1__Location *parent, int64_t now_ns, furrow_arena *arena,
-                              Location__V1__Location **next, furrow_error *err)
+furrow_status location_move_location(const location_move_location_known *known, Location__V1__Location *next,
+                                     furrow_error *err)
 {
-    if (current) return furrow_fail(err, FURROW_ALREADY_EXISTS, "location %s exists", id);
-    Location__V1__Location fresh = LOCATION__V1__LOCATION__INIT;
-    Location__V1__Location *made = successor(&fresh, now_ns, arena);
-    if (!made || !(made->id = furrow_arena_strdup(arena, id))) return no_memory(err);
-    made->kind = request->kind;
-    made->name = furrow_unicode_nfc(request->name, arena);
-    made->parent_id = request->parent_id;
-    made->ranch_id = parent ? parent->ranch_id : made->id;
-    made->status = OPEN;
-    made->crop = furrow_unicode_nfc(request->crop, arena);
-    made->variety = furrow_unicode_nfc(request->variety, arena);
-    if (!made->name || !made->crop || !made->variety) return no_memory(err);
-    made->area_ha = request->area_ha;
-    made->centroid = request->centroid;
-    made->time_zone = request->time_zone;
-    if (request->kind == RANCH && !request->time_zone[0] && !(made->time_zone = furrow_arena_strdup(arena, "UTC")))
-        return no_memory(err);
-    *next = made;
-    return FURROW_OK;
-}
-
-furrow_status location_move(const Location__V1__Location *current, const char *id, const Location__V1__Location *parent,
-                            int64_t now_ns, furrow_arena *arena, Location__V1__Location **next, furrow_error *err)
-{
-    if (!current) return furrow_fail(err, FURROW_NOT_FOUND, "no location %s", id);
-    if (current->kind == RANCH)
-        return furrow_fail(err, FURROW_FAILED_PRECONDITION, "%s is a ranch; ranches do not move", id);
-    if (strcmp(current->ranch_id, parent->ranch_id) != 0)
+    const Location__V1__Location *parent = known->parent;
+    if (next->kind == RANCH)
+        return furrow_fail(err, FURROW_FAILED_PRECONDITION, "%s is a ranch; ranches do not move", known->id);
+    if (strcmp(next->ranch_id, parent->ranch_id) != 0)
         return furrow_fail(err, FURROW_FAILED_PRECONDITION,
-                           "%s is in ranch %s, the new parent in %s; places move within their ranch", id,
-                           current->ranch_id, parent->ranch_id);
-    *next = NULL;
-    if (strcmp(current->parent_id, parent->id) == 0) return FURROW_OK;
-    Location__V1__Location *moved = successor(current, now_ns, arena);
-    if (!moved) return no_memory(err);
-    moved->parent_id = parent->id;
-    *next = moved;
+                           "%s is in ranch %s, the new parent in %s; places move within their ranch", known->id,
+                           next->ranch_id, parent->ranch_id);
+    next->parent_id = parent->id;
+    return check_parent(next->kind, parent->id, parent, err);
+}
+
+furrow_status location_close_location(const location_close_location_known *known, Location__V1__Location *next,
+                                      furrow_error *err)
+{
+    (void)known, (void)err;
+    next->status = CLOSED;
     return FURROW_OK;
 }
 
-furrow_status location_set_status(const Location__V1__Location *current, const char *id,
-                                  Location__V1__LocationStatus status, int64_t now_ns, furrow_arena *arena,
-                                  Location__V1__Location **next, furrow_error *err)
+furrow_status location_reopen_location(const location_reopen_location_known *known, Location__V1__Location *next,
+                                       furrow_error *err)
 {
-    if (!current) return furrow_fail(err, FURROW_NOT_FOUND, "no location %s", id);
-    *next = NULL;
-    if (current->status == status) return FURROW_OK;
-    Location__V1__Location *changed = successor(current, now_ns, arena);
-    if (!changed) return no_memory(err);
-    changed->status = status;
-    *next = changed;
+    (void)known, (void)err;
+    next->status = OPEN;
     return FURROW_OK;
 }
 
@@ -234,33 +209,46 @@ furrow_status location_check_tree(const Location__V1__Tree *tree, furrow_error *
     return status == FURROW_OK ? check_no_cycle(tree, err) : status;
 }
 
-furrow_status location_tree_put(const Location__V1__Tree *current, const char *ranch_id, const char *id,
-                                const char *parent_id, furrow_arena *arena, Location__V1__Tree **next,
-                                furrow_error *err)
+/* The tree of a ranch with @block where it is to stand: under the ranch itself or a block in the tree. */
+static furrow_status put_block(const Location__V1__Location *block, Location__V1__Tree *next, furrow_arena *arena,
+                               furrow_error *err)
 {
-    size_t index, count = current ? current->n_parents : 0;
-    const Location__V1__Tree__ParentsEntry *known = find(current, id, &index);
-    *next = NULL;
-    if (known && strcmp(known->value, parent_id) == 0) return FURROW_OK;
-    if (is_at_or_below(current, parent_id, id))
-        return furrow_fail(err, FURROW_FAILED_PRECONDITION, "%s would stand under itself: %s is %s or below it", id,
-                           parent_id, id);
+    size_t index, count = next->n_parents;
+    const Location__V1__Tree__ParentsEntry *known = find(next, block->id, &index);
+    if (known && strcmp(known->value, block->parent_id) == 0) return FURROW_OK;
+    if (is_at_or_below(next, block->parent_id, block->id))
+        return furrow_fail(err, FURROW_FAILED_PRECONDITION, "%s would stand under itself: %s is %s or below it",
+                           block->id, block->parent_id, block->id);
     if (!known && count >= LOCATION_TREE_MAX)
         return furrow_fail(err, FURROW_FAILED_PRECONDITION, "ranch %s has %zu blocks already, the most it can have",
-                           ranch_id, count);
-    Location__V1__Tree *tree = furrow_arena_alloc(arena, sizeof *tree);
+                           next->id, count);
     Location__V1__Tree__ParentsEntry *entry = furrow_arena_alloc(arena, sizeof *entry);
-    if (!tree || !entry) return no_memory(err);
-    location__v1__tree__init(tree);
+    Location__V1__Tree__ParentsEntry **parents = furrow_arena_alloc(arena, (count + 1) * sizeof(*parents));
+    if (!entry || !parents) return furrow_known_no_memory(err);
     location__v1__tree__parents_entry__init(entry);
-    entry->key = furrow_arena_strdup(arena, id);
-    entry->value = furrow_arena_strdup(arena, parent_id);
-    tree->id = furrow_arena_strdup(arena, ranch_id);
-    tree->parents = furrow_arena_alloc(arena, (count + 1) * sizeof(*tree->parents));
-    if (!entry->key || !entry->value || !tree->id || !tree->parents) return no_memory(err);
+    entry->key = block->id;
+    entry->value = block->parent_id;
+    size_t kept = 0;
     for (size_t i = 0; i < count; i++)
-        if (current->parents[i] != known) tree->parents[tree->n_parents++] = current->parents[i];
-    tree->parents[tree->n_parents++] = entry;
-    *next = tree;
+        if (next->parents[i] != known) parents[kept++] = next->parents[i];
+    parents[kept++] = entry;
+    next->parents = parents;
+    next->n_parents = kept;
     return FURROW_OK;
+}
+
+furrow_status location_create_location_tree(const location_create_location_known *known,
+                                            const Location__V1__Location *decided, const Location__V1__Tree *tree,
+                                            Location__V1__Tree *next, furrow_error *err)
+{
+    (void)tree;
+    return put_block(decided, next, known->arena, err);
+}
+
+furrow_status location_move_location_tree(const location_move_location_known *known,
+                                          const Location__V1__Location *decided, const Location__V1__Tree *tree,
+                                          Location__V1__Tree *next, furrow_error *err)
+{
+    (void)tree;
+    return put_block(decided, next, known->arena, err);
 }

@@ -34,9 +34,9 @@ static void use_employee(furrow_entity *entity, const ProtobufCMessage *state, e
                          furrow_arena *arena)
 {
     const Employee__V1__Employee *employee = (const Employee__V1__Employee *)state;
-    employee_moment now = {"2026-11-23", NOW_NS};
-    Employee__V1__Employee *next = NULL, patch = EMPLOYEE__V1__EMPLOYEE__INIT;
+    Employee__V1__Employee next = *employee, patch = EMPLOYEE__V1__EMPLOYEE__INIT;
     Employee__V1__UpdateEmployeeRequest update = EMPLOYEE__V1__UPDATE_EMPLOYEE_REQUEST__INIT;
+    Employee__V1__TerminateEmployeeRequest terminate = EMPLOYEE__V1__TERMINATE_EMPLOYEE_REQUEST__INIT;
     Employee__V1__RehireEmployeeRequest rehire = EMPLOYEE__V1__REHIRE_EMPLOYEE_REQUEST__INIT;
     Employee__V1__ListEmployeesRequest list = EMPLOYEE__V1__LIST_EMPLOYEES_REQUEST__INIT;
     Google__Protobuf__FieldMask mask = GOOGLE__PROTOBUF__FIELD_MASK__INIT;
@@ -49,24 +49,31 @@ static void use_employee(furrow_entity *entity, const ProtobufCMessage *state, e
     patch.contact = &contact;
     update.employee = &patch;
     update.update_mask = &mask;
-    check_next(entity, employee->id, employee_update(employee, &update, now, arena, &next, NULL), next);
-    next = NULL;
-    check_next(entity, employee->id, employee_terminate(employee, employee->id, "", now, arena, &next, NULL), next);
-    next = NULL;
-    check_next(entity, employee->id, employee_rehire(employee, &rehire, now, arena, &next, NULL), next);
-    (void)!employee_check_erase(employee, employee->id, NULL);
-    (void)employee_holds_badge(employee, "1");
+#define KNOWN(method, from)                                                                                            \
+    &(employee_##method##_known){                                                                                      \
+        .request = from, .employee = employee, .id = employee->id, .now_ns = NOW_NS, .arena = arena}
+    check_next(entity, employee->id, employee_update_employee(KNOWN(update_employee, &update), &next, NULL), &next);
+    next = *employee;
+    check_next(entity, employee->id, employee_terminate_employee(KNOWN(terminate_employee, &terminate), &next, NULL),
+               &next);
+    next = *employee;
+    check_next(entity, employee->id, employee_rehire_employee(KNOWN(rehire_employee, &rehire), &next, NULL), &next);
+    (void)!employee_erase_employee(&(employee_erase_employee_known){.employee = employee, .id = employee->id}, NULL);
+#undef KNOWN
     (void)employee_matches(employee, &list);
 }
 
 static void use_job(furrow_entity *entity, const ProtobufCMessage *state, events_moment moment, furrow_arena *arena)
 {
     const Job__V1__Job *job = (const Job__V1__Job *)state;
-    Job__V1__Job *next = NULL;
+    Job__V1__Job next = *job;
     Job__V1__ListJobsRequest list = JOB__V1__LIST_JOBS_REQUEST__INIT;
-    Job__V1__JobStatus to =
-        moment.pick & 1 ? JOB__V1__JOB_STATUS__JOB_STATUS_OPEN : JOB__V1__JOB_STATUS__JOB_STATUS_CLOSED;
-    check_next(entity, job->id, job_set_status(job, job->id, to, NOW_NS, arena, &next, NULL), next);
+    furrow_status status;
+    if (moment.pick & 1)
+        status = job_reopen_job(&(job_reopen_job_known){.job = job, .arena = arena}, &next, NULL);
+    else
+        status = job_close_job(&(job_close_job_known){.job = job, .arena = arena}, &next, NULL);
+    check_next(entity, job->id, status, &next);
     (void)job_matches(job, &list);
 }
 
@@ -74,30 +81,42 @@ static void use_location(furrow_entity *entity, const ProtobufCMessage *state, e
                          furrow_arena *arena)
 {
     const Location__V1__Location *location = (const Location__V1__Location *)state;
-    Location__V1__Location *next = NULL, parent = LOCATION__V1__LOCATION__INIT;
+    Location__V1__Location next = *location, parent = LOCATION__V1__LOCATION__INIT;
     static char id[] = "P1";
-    Location__V1__LocationStatus to = moment.pick & 1 ? LOCATION__V1__LOCATION_STATUS__LOCATION_STATUS_OPEN
-                                                      : LOCATION__V1__LOCATION_STATUS__LOCATION_STATUS_CLOSED;
+    furrow_status status;
     parent.id = id;
     parent.ranch_id = location->ranch_id;
     parent.kind = LOCATION__V1__LOCATION_KIND__LOCATION_KIND_BLOCK;
-    check_next(entity, location->id, location_set_status(location, location->id, to, NOW_NS, arena, &next, NULL), next);
-    next = NULL;
-    if (location_check_parent(location->kind, id, &parent, NULL) == FURROW_OK)
-        check_next(entity, location->id, location_move(location, location->id, &parent, NOW_NS, arena, &next, NULL),
-                   next);
-    (void)!location_check_parent(LOCATION__V1__LOCATION_KIND__LOCATION_KIND_ROW, location->id, location, NULL);
+    if (moment.pick & 1)
+        status = location_reopen_location(&(location_reopen_location_known){.location = location}, &next, NULL);
+    else
+        status = location_close_location(&(location_close_location_known){.location = location}, &next, NULL);
+    check_next(entity, location->id, status, &next);
+    next = *location;
+    location_move_location_known known = {
+        .location = location, .parent = &parent, .id = location->id, .now_ns = NOW_NS, .arena = arena};
+    check_next(entity, location->id, location_move_location(&known, &next, NULL), &next);
+}
+
+static void put_block(furrow_entity *entity, const Location__V1__Tree *tree, char *id, char *parent_id,
+                      furrow_arena *arena)
+{
+    Location__V1__Tree next = *tree;
+    Location__V1__Location block = LOCATION__V1__LOCATION__INIT;
+    block.id = id;
+    block.parent_id = parent_id;
+    location_move_location_known known = {.id = id, .arena = arena};
+    check_next(entity, tree->id, location_move_location_tree(&known, &block, tree, &next, NULL), &next);
 }
 
 static void use_tree(furrow_entity *entity, const ProtobufCMessage *state, events_moment moment, furrow_arena *arena)
 {
     const Location__V1__Tree *tree = (const Location__V1__Tree *)state;
-    Location__V1__Tree *next = NULL;
-    const char *parent = tree->n_parents ? tree->parents[moment.pick % tree->n_parents]->key : tree->id;
-    const char *block = moment.pick & 1 ? "B9" : parent;
-    check_next(entity, tree->id, location_tree_put(tree, tree->id, block, parent, arena, &next, NULL), next);
-    next = NULL;
-    check_next(entity, tree->id, location_tree_put(tree, tree->id, block, tree->id, arena, &next, NULL), next);
+    static char new_block[] = "B9";
+    char *parent = tree->n_parents ? tree->parents[moment.pick % tree->n_parents]->key : tree->id;
+    char *block = moment.pick & 1 ? new_block : parent;
+    put_block(entity, tree, block, parent, arena);
+    put_block(entity, tree, block, tree->id, arena);
 }
 
 /* The strokes of a day, at some hour of it. */
@@ -201,12 +220,16 @@ static void use_kept_by_job(const ProtobufCMessage *state, events_moment moment,
     static char id[] = "B1";
     char *ids[] = {id};
     const Job__V1__Location *locations[] = {(const Job__V1__Location *)state};
-    (void)!job_check_locations(ids, locations, 1, NULL);
+    Job__V1__Job next = JOB__V1__JOB__INIT;
+    next.location_ids = ids;
+    next.n_location_ids = 1;
+    job_reopen_job_known known = {.locations = locations, .n_locations = 1, .arena = arena};
+    (void)!job_reopen_job(&known, &next, NULL);
 }
 
 const events_kind events_kinds[] = {
     {&employee_v1_employee_entity, employee_v1_employee_rules, use_employee},
-    {&employee_v1_badge_claim_entity, employee_v1_badge_claim_rules, use_nothing},
+    {&employee_v1_badge_claim_entity, furrow_claim_check_state, use_nothing},
     {&employee_v1_employee_key_entity, employee_v1_employee_key_rules, use_nothing},
     {&job_v1_job_entity, job_v1_job_rules, use_job},
     {&location_v1_location_entity, location_v1_location_rules, use_location},

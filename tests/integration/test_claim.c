@@ -15,10 +15,15 @@
 static furrow_error err;
 static furrow_written written;
 
-static bool holds(const furrow_state *state, const char *value)
+static bool wears(const furrow_state *state, const char *value)
 {
     const test_counter *counter = (const test_counter *)state->message;
     return counter && strcmp(counter->badge, value) == 0;
+}
+
+static bool holds(const furrow_claim_request *request, const furrow_state *state)
+{
+    return wears(state, request->value);
 }
 
 static furrow_claim_request claim(log_world *world, furrow_entity *holders, const char *value, const char *holder,
@@ -170,7 +175,7 @@ static void hundred_takers(log_world *world)
     ck_assert_int_eq(takers.won, 1);
     ck_assert_int_eq(takers.refused, TAKERS - 1);
     furrow_state winner = log_newest(world, claim_holder(world, "B-17"));
-    ck_assert(holds(&winner, "B-17"));
+    ck_assert(wears(&winner, "B-17"));
 }
 
 START_TEST(of_100_takers_over_two_links_one_gets_the_value)
@@ -207,7 +212,7 @@ static void processes(log_world *world)
     }
     ck_assert_int_eq(won, 1);
     furrow_state winner = log_newest(world, claim_holder(world, "B-17"));
-    ck_assert(holds(&winner, "B-17"));
+    ck_assert(wears(&winner, "B-17"));
 }
 
 START_TEST(of_300_takers_in_three_processes_one_gets_the_value)

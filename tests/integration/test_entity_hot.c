@@ -194,10 +194,10 @@ START_TEST(writes_that_wait_for_each_other_in_a_circle_go_on)
 }
 END_TEST
 
-static bool holds_badge(const furrow_state *state, const char *value)
+static bool holds_badge(const furrow_claim_request *request, const furrow_state *state)
 {
     const test_counter *counter = (const test_counter *)state->message;
-    return counter && strcmp(counter->badge, value) == 0;
+    return counter && strcmp(counter->badge, request->value) == 0;
 }
 
 static furrow_status decide_badge(void *arg, const furrow_state *current, furrow_arena *arena, furrow_decision *out,

@@ -5,9 +5,11 @@
  */
 #include "buyer/v1/buyer.furrow.h"
 #include "depot/v1/depot.client.h"
+#include "depot/v1/depot.domain.h"
 #include "depot/v1/depot.server.h"
 #include "odd_names/v1/odd_names.client.h"
 #include "odd_names/v1/odd_names.server.h"
+#include "runtime/command.h"
 #include "shop/v1/shop.furrow.h"
 
 #include <check.h>
@@ -46,6 +48,43 @@ furrow_status depot_main_get_secret(furrow_call *call, const Depot__V1__GetCrate
                                     Depot__V1__ProduceCrate *response, furrow_error *err)
 {
     return note("GetSecret", call, request, response, err);
+}
+
+furrow_status depot_main_stack_crate(const depot_main_stack_crate_known *known, Depot__V1__ProduceCrate *next,
+                                     furrow_error *err)
+{
+    return note("StackCrate", known->request, known->below, next, err);
+}
+
+furrow_status depot_main_stack_crate_slot_claim(const depot_main_stack_crate_known *known,
+                                                const Depot__V1__ProduceCrate *decided,
+                                                const Depot__V1__SlotClaim *slot_claim, Depot__V1__SlotClaim *next,
+                                                furrow_error *err)
+{
+    return note("StackCrate.SlotClaim", known->request, slot_claim, next, err);
+}
+
+furrow_status depot_main_pack_crate_id(const depot_main_pack_crate_known *known, char id[FURROW_ID_MAX + 1],
+                                       furrow_error *err)
+{
+    return note("PackCrate.id", known->request, NULL, id, err);
+}
+
+furrow_status depot_main_pack_crate(const depot_main_pack_crate_known *known, Depot__V1__ProduceCrate *next,
+                                    furrow_error *err)
+{
+    return note("PackCrate", known->request, NULL, next, err);
+}
+
+furrow_status depot_main_seal_crate(const depot_main_seal_crate_known *known, Depot__V1__ProduceCrate *next,
+                                    furrow_error *err)
+{
+    return note("SealCrate", known->request, known->produce_crate, next, err);
+}
+
+furrow_status depot_main_burn_crate(const depot_main_burn_crate_known *known, furrow_error *err)
+{
+    return note("BurnCrate", known->request, known->produce_crate, NULL, err);
 }
 
 furrow_status odd_names_get_url(furrow_call *call, const OddNames__V1__SnakeMessage2 *request,
@@ -107,6 +146,18 @@ furrow_status furrow_client_call_async(furrow_client *client, const furrow_metho
     return FURROW_OK;
 }
 
+/* --- what the runtime does --- */
+
+static const furrow_command_contract *ran;
+
+furrow_status furrow_command_run(const furrow_command_contract *command, furrow_call *call,
+                                 const ProtobufCMessage *request, ProtobufCMessage *response, furrow_error *err)
+{
+    ran = command;
+    seen_call = call;
+    return FURROW_ABORTED;
+}
+
 /* --- the tables --- */
 
 static const ProtobufCFieldDescriptor *field(const ProtobufCMessageDescriptor *message, const char *name)
@@ -130,6 +181,24 @@ START_TEST(an_entity_has_what_its_options_say)
     const furrow_entity_contract *claim = &depot_v1_slot_claim_entity;
     ck_assert_uint_eq(claim->history, 2);
     ck_assert(claim->internal && !claim->memory && !claim->private_field && claim->index_count == 0);
+}
+END_TEST
+
+START_TEST(a_unique_field_has_an_entity_of_claims)
+{
+    const furrow_entity_contract *crate = &depot_v1_produce_crate_entity, *claim = &depot_v1_shelf_label_claim_entity;
+    ck_assert_uint_eq(crate->unique_count, 1);
+    ck_assert_str_eq(crate->uniques[0].field, "shelf_label");
+    ck_assert_str_eq(crate->uniques[0].descriptor->name, "shelf_label");
+    ck_assert_ptr_eq(crate->uniques[0].claims, claim);
+    ck_assert_str_eq(crate->unique_while->name, "grade");
+    ck_assert_int_eq(crate->unique_while_value, DEPOT__V1__GRADE__GRADE_CANNING);
+    ck_assert_str_eq(claim->name, "depot.v1.ShelfLabelClaim");
+    ck_assert_str_eq(claim->stream, "SHELF_LABEL_CLAIM");
+    ck_assert(claim->internal && !claim->private_field);
+    ck_assert_uint_eq(claim->index_count, 1);
+    ck_assert_str_eq(claim->indexes[0].field, "holder");
+    ck_assert_str_eq(claim->indexes[0].descriptor->name, "holder");
 }
 END_TEST
 
@@ -214,11 +283,12 @@ END_TEST
 START_TEST(a_file_lists_all_it_declares)
 {
     ck_assert_str_eq(depot_v1_depot_file.file, "depot/v1/depot.proto");
-    ck_assert_uint_eq(depot_v1_depot_file.service_count, 1);
+    ck_assert_uint_eq(depot_v1_depot_file.service_count, 2);
     ck_assert_ptr_eq(depot_v1_depot_file.services[0], &depot_v1_depot_service);
-    ck_assert_uint_eq(depot_v1_depot_file.entity_count, 2);
+    ck_assert_uint_eq(depot_v1_depot_file.entity_count, 3);
     ck_assert_ptr_eq(depot_v1_depot_file.entities[0], &depot_v1_produce_crate_entity);
-    ck_assert_ptr_eq(depot_v1_depot_file.entities[1], &depot_v1_slot_claim_entity);
+    ck_assert_ptr_eq(depot_v1_depot_file.entities[1], &depot_v1_shelf_label_claim_entity);
+    ck_assert_ptr_eq(depot_v1_depot_file.entities[2], &depot_v1_slot_claim_entity);
     ck_assert_uint_eq(depot_v1_depot_file.replica_count, 0);
     ck_assert_uint_eq(odd_names_v1_odd_names_file.service_count, 2);
 }
@@ -244,6 +314,76 @@ START_TEST(handlers_lead_to_the_authors_functions_in_the_contracts_order)
     check_handlers(&depot_v1_depot_service_handlers);
     check_handlers(&odd_names_v1_http_service_handlers);
     check_handlers(&odd_names_v1_second_service_handlers);
+}
+END_TEST
+
+static const furrow_command_contract *command_of(size_t method)
+{
+    ran = NULL;
+    seen_call = NULL;
+    ck_assert_int_eq(depot_v1_yard_service_handlers.methods[method]((furrow_call *)&ran, NULL, NULL, NULL),
+                     FURROW_ABORTED);
+    ck_assert_ptr_eq(seen_call, &ran);
+    ck_assert_ptr_nonnull(ran);
+    return ran;
+}
+
+START_TEST(a_command_is_what_its_option_says)
+{
+    const furrow_command_contract *stack = command_of(DEPOT_V1_YARD_SERVICE_STACK_CRATE);
+    ck_assert_ptr_eq(stack->entity, &depot_v1_produce_crate_entity);
+    ck_assert_str_eq(stack->noun, "produce crate");
+    ck_assert_str_eq(stack->event, "stacked");
+    ck_assert_str_eq(stack->id.name, "crate.id");
+    ck_assert_uint_eq(stack->id.within, offsetof(Depot__V1__StackCrateRequest, crate));
+    ck_assert_uint_eq(stack->id.at, offsetof(Depot__V1__ProduceCrate, id));
+    ck_assert_uint_eq(stack->version.at, offsetof(Depot__V1__StackCrateRequest, version));
+    ck_assert(stack->allow_missing && !stack->creates && !stack->deletes && !stack->erases && !stack->seals.name);
+    ck_assert_uint_eq(stack->updated_at, offsetof(Depot__V1__ProduceCrate, updated_at));
+    ck_assert_uint_eq(stack->private_at, offsetof(Depot__V1__ProduceCrate, secret));
+    ck_assert_uint_eq(stack->answer_state, offsetof(Depot__V1__CrateState, crate));
+    ck_assert_uint_eq(stack->answer_version, offsetof(Depot__V1__CrateState, version));
+    ck_assert_uint_eq(stack->fact_count, 3);
+    ck_assert_ptr_eq(stack->facts[0].entity, &depot_v1_produce_crate_entity);
+    ck_assert_uint_eq(stack->facts[0].id.at, offsetof(Depot__V1__StackCrateRequest, below));
+    ck_assert_uint_eq(stack->facts[0].id.count_at, offsetof(Depot__V1__StackCrateRequest, n_below));
+    ck_assert(stack->facts[0].required && !stack->facts[0].of_state);
+    ck_assert_str_eq(stack->facts[1].name, "slot claim");
+    ck_assert_uint_eq(stack->facts[1].id.at, offsetof(Depot__V1__StackCrateRequest, default_));
+    ck_assert(stack->facts[2].of_state && !stack->facts[2].required);
+    ck_assert_ptr_eq(stack->also->entity, &depot_v1_slot_claim_entity);
+    ck_assert_uint_eq(stack->also->id.at, offsetof(Depot__V1__ProduceCrate, shelf_label));
+    ck_assert_uint_eq(stack->also->when.at, offsetof(Depot__V1__ProduceCrate, grade));
+    const furrow_command_contract *seal = command_of(DEPOT_V1_YARD_SERVICE_SEAL_CRATE);
+    ck_assert_uint_eq(seal->seals.at, offsetof(Depot__V1__SealCrateRequest, private_));
+    ck_assert(seal->answers_sealed && !seal->answer_state);
+    const furrow_command_contract *burn = command_of(DEPOT_V1_YARD_SERVICE_BURN_CRATE);
+    ck_assert(burn->deletes && burn->erases);
+    ck_assert_uint_eq(burn->answer_erased, offsetof(Depot__V1__BurnCrateResponse, states));
+}
+END_TEST
+
+START_TEST(a_decision_is_given_what_is_known_under_its_own_types)
+{
+    Depot__V1__StackCrateRequest request = DEPOT__V1__STACK_CRATE_REQUEST__INIT;
+    Depot__V1__ProduceCrate below = DEPOT__V1__PRODUCE_CRATE__INIT, next = DEPOT__V1__PRODUCE_CRATE__INIT;
+    ProtobufCMessage *crates[] = {&below.base};
+    furrow_fact facts[] = {{.messages = crates, .count = 1}, {.count = 0}, {.count = 0}};
+    furrow_known known = {.request = &request.base, .state = &below.base, .facts = facts};
+    furrow_error err;
+    const furrow_command_contract *stack = command_of(DEPOT_V1_YARD_SERVICE_STACK_CRATE);
+    ck_assert_int_eq(stack->decide(&known, &next.base, &err), FURROW_NOT_FOUND);
+    ck_assert_str_eq(seen_method, "StackCrate");
+    ck_assert(seen_call == &request && seen_request == (void *)crates && seen_response == &next && seen_error == &err);
+    ck_assert_int_eq(stack->also->decide(&known, &next.base, &below.base, &next.base, &err), FURROW_NOT_FOUND);
+    ck_assert_str_eq(seen_method, "StackCrate.SlotClaim");
+    ck_assert_ptr_eq(seen_request, &below);
+    char id[FURROW_ID_MAX + 1];
+    const furrow_command_contract *pack = command_of(DEPOT_V1_YARD_SERVICE_PACK_CRATE);
+    ck_assert_int_eq(pack->compute_id(&known, id, &err), FURROW_NOT_FOUND);
+    ck_assert_ptr_eq(seen_response, id);
+    ck_assert_int_eq(command_of(DEPOT_V1_YARD_SERVICE_BURN_CRATE)->decide(&known, NULL, &err), FURROW_NOT_FOUND);
+    ck_assert(seen_call == &request && seen_request == &below);
 }
 END_TEST
 
@@ -310,12 +450,15 @@ int main(void)
     Suite *suite = suite_create("codegen_output");
     TCase *all = tcase_create("codegen_output");
     tcase_add_test(all, an_entity_has_what_its_options_say);
+    tcase_add_test(all, a_unique_field_has_an_entity_of_claims);
     tcase_add_test(all, indexes_and_the_private_field_are_protobuf_cs_own_descriptors);
     tcase_add_test(all, a_replica_names_its_entity_and_what_it_keeps);
     tcase_add_test(all, a_service_has_its_methods_in_order);
     tcase_add_test(all, a_service_names_what_it_calls);
     tcase_add_test(all, a_file_lists_all_it_declares);
     tcase_add_test(all, handlers_lead_to_the_authors_functions_in_the_contracts_order);
+    tcase_add_test(all, a_command_is_what_its_option_says);
+    tcase_add_test(all, a_decision_is_given_what_is_known_under_its_own_types);
     tcase_add_test(all, a_typed_call_hands_on_its_arguments_and_its_answer);
     tcase_add_test(all, an_asynchronous_call_comes_back_typed_and_once);
     suite_add_tcase(suite, all);

@@ -35,16 +35,31 @@ static Job__V1__OpenJobRequest harvest(void)
     return request;
 }
 
+static furrow_status open_job(const Job__V1__OpenJobRequest *request, const Job__V1__Location *const *locations,
+                              Job__V1__Job *next)
+{
+    Job__V1__Job fresh = JOB__V1__JOB__INIT;
+    *next = fresh;
+    job_open_job_known known = {.request = request,
+                                .locations = locations,
+                                .n_locations = locations ? request->n_location_ids : 0,
+                                .id = "J1",
+                                .now_ns = 1,
+                                .arena = arena};
+    return job_open_job(&known, next, &err);
+}
+
 START_TEST(wrong_fields_are_named)
 {
     Job__V1__OpenJobRequest request = harvest();
+    Job__V1__Job job;
     char *bad_ids[] = {"B1", "B 2"};
-    ck_assert_int_eq(job_check_open(&request, &err), FURROW_OK);
+    ck_assert_int_eq(open_job(&request, NULL, &job), FURROW_OK);
 #define REFUSED(change, name)                                                                                          \
     do {                                                                                                               \
         request = harvest();                                                                                           \
         change;                                                                                                        \
-        ck_assert_int_eq(job_check_open(&request, &err), FURROW_INVALID_ARGUMENT);                                     \
+        ck_assert_int_eq(open_job(&request, NULL, &job), FURROW_INVALID_ARGUMENT);                                     \
         ck_assert_str_eq(err.field, name);                                                                             \
     } while (0)
     REFUSED(request.code = "a b", "code");
@@ -65,15 +80,19 @@ END_TEST
 START_TEST(locations_must_be_known_and_open)
 {
     char *ids[] = {"B1", "B2"};
+    Job__V1__OpenJobRequest request = harvest();
+    Job__V1__Job job;
     Job__V1__Location open = JOB__V1__LOCATION__INIT, closed = JOB__V1__LOCATION__INIT;
     open.status = LOCATION__V1__LOCATION_STATUS__LOCATION_STATUS_OPEN;
     closed.status = LOCATION__V1__LOCATION_STATUS__LOCATION_STATUS_CLOSED;
     const Job__V1__Location *known[] = {&open, &open};
-    ck_assert_int_eq(job_check_locations(ids, known, 2, &err), FURROW_OK);
+    request.location_ids = ids;
+    request.n_location_ids = 2;
+    ck_assert_int_eq(open_job(&request, known, &job), FURROW_OK);
     known[1] = &closed;
-    ck_assert_int_eq(job_check_locations(ids, known, 2, &err), FURROW_FAILED_PRECONDITION);
+    ck_assert_int_eq(open_job(&request, known, &job), FURROW_FAILED_PRECONDITION);
     known[1] = NULL;
-    ck_assert_int_eq(job_check_locations(ids, known, 2, &err), FURROW_FAILED_PRECONDITION);
+    ck_assert_int_eq(open_job(&request, known, &job), FURROW_FAILED_PRECONDITION);
     ck_assert_ptr_nonnull(strstr(err.text, "B2"));
 }
 END_TEST
@@ -81,20 +100,38 @@ END_TEST
 START_TEST(a_job_opens_closes_and_opens_again)
 {
     Job__V1__OpenJobRequest request = harvest();
-    Job__V1__Job *job = NULL, *next = NULL;
-    ck_assert_int_eq(job_open(NULL, &request, "J1", 1, arena, &job, &err), FURROW_OK);
-    ck_assert_int_eq(job_open(job, &request, "J1", 1, arena, &next, &err), FURROW_ALREADY_EXISTS);
-    ck_assert_int_eq(job_set_status(job, "J1", JOB__V1__JOB_STATUS__JOB_STATUS_CLOSED, 2, arena, &next, &err),
-                     FURROW_OK);
-    ck_assert_int_eq(next->status, JOB__V1__JOB_STATUS__JOB_STATUS_CLOSED);
-    ck_assert_int_eq(job->status, JOB__V1__JOB_STATUS__JOB_STATUS_OPEN);
-    ck_assert_int_eq(job_set_status(NULL, "J2", JOB__V1__JOB_STATUS__JOB_STATUS_CLOSED, 2, arena, &next, &err),
-                     FURROW_NOT_FOUND);
+    Job__V1__Job job, next;
+    ck_assert_int_eq(open_job(&request, NULL, &job), FURROW_OK);
+    ck_assert_int_eq(job.status, JOB__V1__JOB_STATUS__JOB_STATUS_OPEN);
+    next = job;
+    ck_assert_int_eq(job_close_job(&(job_close_job_known){.job = &job}, &next, &err), FURROW_OK);
+    ck_assert_int_eq(next.status, JOB__V1__JOB_STATUS__JOB_STATUS_CLOSED);
+    Job__V1__Location closed = JOB__V1__LOCATION__INIT;
+    closed.status = LOCATION__V1__LOCATION_STATUS__LOCATION_STATUS_CLOSED;
+    const Job__V1__Location *known[] = {&closed};
+    char *ids[] = {"B1"};
+    next.location_ids = ids;
+    next.n_location_ids = 1;
+    job_reopen_job_known reopen = {.job = &next, .locations = known, .n_locations = 1};
+    job = next;
+    ck_assert_int_eq(job_reopen_job(&reopen, &job, &err), FURROW_FAILED_PRECONDITION);
+    reopen.n_locations = 0;
+    job = next;
+    ck_assert_int_eq(job_reopen_job(&reopen, &job, &err), FURROW_OK);
+    ck_assert_int_eq(job.status, JOB__V1__JOB_STATUS__JOB_STATUS_OPEN);
+}
+END_TEST
+
+START_TEST(jobs_are_listed_by_code_and_kind)
+{
+    Job__V1__OpenJobRequest request = harvest();
+    Job__V1__Job job;
+    ck_assert_int_eq(open_job(&request, NULL, &job), FURROW_OK);
     Job__V1__ListJobsRequest list = JOB__V1__LIST_JOBS_REQUEST__INIT;
     list.code_prefix = "harv";
-    ck_assert(job_matches(job, &list));
+    ck_assert(job_matches(&job, &list));
     list.kind = JOB__V1__JOB_KIND__JOB_KIND_PRUNE;
-    ck_assert(!job_matches(job, &list));
+    ck_assert(!job_matches(&job, &list));
 }
 END_TEST
 
@@ -106,6 +143,7 @@ int main(void)
     tcase_add_test(tests, wrong_fields_are_named);
     tcase_add_test(tests, locations_must_be_known_and_open);
     tcase_add_test(tests, a_job_opens_closes_and_opens_again);
+    tcase_add_test(tests, jobs_are_listed_by_code_and_kind);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

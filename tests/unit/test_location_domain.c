@@ -32,47 +32,90 @@ static Location__V1__CreateLocationRequest request_of(Location__V1__LocationKind
     return request;
 }
 
+static furrow_status create(const Location__V1__CreateLocationRequest *request, const char *id,
+                            const Location__V1__Location *parent, Location__V1__Location *next)
+{
+    Location__V1__Location fresh = LOCATION__V1__LOCATION__INIT;
+    *next = fresh;
+    next->id = furrow_arena_strdup(arena, id);
+    location_create_location_known known = {
+        .request = request, .parent = parent, .id = id, .now_ns = 1, .arena = arena};
+    return location_create_location(&known, next, &err);
+}
+
 static Location__V1__Location *made(Location__V1__LocationKind kind, const char *id,
                                     const Location__V1__Location *parent)
 {
     Location__V1__CreateLocationRequest request = request_of(kind, parent ? parent->id : "");
-    Location__V1__Location *next = NULL;
-    ck_assert_int_eq(location_create(NULL, &request, id, parent, 1, arena, &next, &err), FURROW_OK);
+    Location__V1__Location *next = furrow_arena_alloc(arena, sizeof *next);
+    ck_assert_int_eq(create(&request, id, parent, next), FURROW_OK);
     return next;
+}
+
+/* May a place of that kind stand there? */
+static furrow_status stands(Location__V1__LocationKind kind, const Location__V1__Location *parent)
+{
+    Location__V1__Location next;
+    Location__V1__CreateLocationRequest request = request_of(kind, parent ? parent->id : "B9");
+    return create(&request, "N1", parent, &next);
+}
+
+static furrow_status move(const Location__V1__Location *location, const Location__V1__Location *parent,
+                          Location__V1__Location *next)
+{
+    *next = *location;
+    location_move_location_known known = {
+        .location = location, .parent = parent, .id = location->id, .now_ns = 2, .arena = arena};
+    return location_move_location(&known, next, &err);
+}
+
+/* Where @id is to stand in the tree of R1, *tree; which becomes the next one. */
+static furrow_status put(Location__V1__Tree **tree, char *id, char *parent_id)
+{
+    Location__V1__Tree fresh = LOCATION__V1__TREE__INIT;
+    Location__V1__Tree *next = furrow_arena_memdup(arena, *tree ? *tree : &fresh, sizeof *next);
+    Location__V1__Location block = LOCATION__V1__LOCATION__INIT;
+    next->id = "R1";
+    block.id = furrow_arena_strdup(arena, id);
+    block.parent_id = furrow_arena_strdup(arena, parent_id);
+    location_move_location_known known = {.id = block.id, .arena = arena};
+    furrow_status status = location_move_location_tree(&known, &block, *tree, next, &err);
+    if (status == FURROW_OK) *tree = next;
+    return status;
 }
 
 START_TEST(wrong_requests_name_their_field)
 {
     Location__V1__CreateLocationRequest request = request_of(RANCH, "");
     Location__V1__GeoPoint far = LOCATION__V1__GEO_POINT__INIT;
-    ck_assert_int_eq(location_check_create(&request, &err), FURROW_OK);
+    Location__V1__Location next;
+    ck_assert_int_eq(create(&request, "R9", NULL, &next), FURROW_OK);
     request.parent_id = "R2";
-    ck_assert_int_eq(location_check_create(&request, &err), FURROW_INVALID_ARGUMENT);
+    ck_assert_int_eq(create(&request, "R9", NULL, &next), FURROW_INVALID_ARGUMENT);
     ck_assert_str_eq(err.field, "parent_id");
     request = request_of(BLOCK, "");
-    ck_assert_int_eq(location_check_create(&request, &err), FURROW_INVALID_ARGUMENT);
+    ck_assert_int_eq(create(&request, "R9", NULL, &next), FURROW_INVALID_ARGUMENT);
     request = request_of(RANCH, "");
     request.name = " \xe2\x80\x83";
-    ck_assert_int_eq(location_check_create(&request, &err), FURROW_INVALID_ARGUMENT);
+    ck_assert_int_eq(create(&request, "R9", NULL, &next), FURROW_INVALID_ARGUMENT);
     ck_assert_str_eq(err.field, "name");
     request.name = "Cafe\xcc\x81";
-    Location__V1__Location *next = NULL;
-    ck_assert_int_eq(location_create(NULL, &request, "R9", NULL, 1, arena, &next, &err), FURROW_OK);
-    ck_assert_str_eq(next->name, "Caf\xc3\xa9");
+    ck_assert_int_eq(create(&request, "R9", NULL, &next), FURROW_OK);
+    ck_assert_str_eq(next.name, "Caf\xc3\xa9");
     request = request_of(0, "");
-    ck_assert_int_eq(location_check_create(&request, &err), FURROW_INVALID_ARGUMENT);
+    ck_assert_int_eq(create(&request, "R9", NULL, &next), FURROW_INVALID_ARGUMENT);
     ck_assert_str_eq(err.field, "kind");
     request = request_of(RANCH, "");
     request.time_zone = "/etc/passwd";
-    ck_assert_int_eq(location_check_create(&request, &err), FURROW_INVALID_ARGUMENT);
+    ck_assert_int_eq(create(&request, "R9", NULL, &next), FURROW_INVALID_ARGUMENT);
     request = request_of(RANCH, "");
     far.latitude = 91;
     request.centroid = &far;
-    ck_assert_int_eq(location_check_create(&request, &err), FURROW_INVALID_ARGUMENT);
+    ck_assert_int_eq(create(&request, "R9", NULL, &next), FURROW_INVALID_ARGUMENT);
     ck_assert_str_eq(err.field, "centroid.latitude");
     request.centroid = NULL;
     request.area_ha = -1;
-    ck_assert_int_eq(location_check_create(&request, &err), FURROW_INVALID_ARGUMENT);
+    ck_assert_int_eq(create(&request, "R9", NULL, &next), FURROW_INVALID_ARGUMENT);
 }
 END_TEST
 
@@ -81,34 +124,30 @@ START_TEST(rows_stand_in_blocks_and_nothing_in_rows)
     Location__V1__Location *ranch = made(RANCH, "R1", NULL), *block = made(BLOCK, "B1", ranch),
                            *row = made(ROW, "W1", block);
     ck_assert_str_eq(row->ranch_id, "R1");
-    ck_assert_int_eq(location_check_parent(BLOCK, "R1", ranch, &err), FURROW_OK);
-    ck_assert_int_eq(location_check_parent(BLOCK, "B1", block, &err), FURROW_OK);
-    ck_assert_int_eq(location_check_parent(ROW, "R1", ranch, &err), FURROW_FAILED_PRECONDITION);
-    ck_assert_int_eq(location_check_parent(ROW, "W1", row, &err), FURROW_FAILED_PRECONDITION);
-    ck_assert_int_eq(location_check_parent(BLOCK, "B9", NULL, &err), FURROW_FAILED_PRECONDITION);
-    Location__V1__Location *closed = NULL;
-    ck_assert_int_eq(location_set_status(block, "B1", LOCATION__V1__LOCATION_STATUS__LOCATION_STATUS_CLOSED, 2, arena,
-                                         &closed, &err),
+    ck_assert_int_eq(stands(BLOCK, ranch), FURROW_OK);
+    ck_assert_int_eq(stands(BLOCK, block), FURROW_OK);
+    ck_assert_int_eq(stands(ROW, ranch), FURROW_FAILED_PRECONDITION);
+    ck_assert_int_eq(stands(ROW, row), FURROW_FAILED_PRECONDITION);
+    ck_assert_int_eq(stands(BLOCK, NULL), FURROW_FAILED_PRECONDITION);
+    Location__V1__Location closed = *block, open;
+    ck_assert_int_eq(location_close_location(&(location_close_location_known){.location = block}, &closed, &err),
                      FURROW_OK);
-    ck_assert_int_eq(location_check_parent(ROW, "B1", closed, &err), FURROW_FAILED_PRECONDITION);
-    Location__V1__Location *again = closed;
-    ck_assert_int_eq(location_set_status(closed, "B1", LOCATION__V1__LOCATION_STATUS__LOCATION_STATUS_CLOSED, 3, arena,
-                                         &again, &err),
+    ck_assert_int_eq(stands(ROW, &closed), FURROW_FAILED_PRECONDITION);
+    open = closed;
+    ck_assert_int_eq(location_reopen_location(&(location_reopen_location_known){.location = &closed}, &open, &err),
                      FURROW_OK);
-    ck_assert_ptr_null(again);
+    ck_assert_int_eq(stands(ROW, &open), FURROW_OK);
 }
 END_TEST
 
 START_TEST(places_move_within_their_ranch)
 {
     Location__V1__Location *one = made(RANCH, "R1", NULL), *two = made(RANCH, "R2", NULL),
-                           *block = made(BLOCK, "B1", one), *next = NULL;
-    ck_assert_int_eq(location_move(block, "B1", two, 2, arena, &next, &err), FURROW_FAILED_PRECONDITION);
-    ck_assert_int_eq(location_move(one, "R1", two, 2, arena, &next, &err), FURROW_FAILED_PRECONDITION);
-    ck_assert_int_eq(location_move(NULL, "B9", two, 2, arena, &next, &err), FURROW_NOT_FOUND);
-    Location__V1__Location *other = made(BLOCK, "B2", one);
-    ck_assert_int_eq(location_move(block, "B1", other, 2, arena, &next, &err), FURROW_OK);
-    ck_assert_str_eq(next->parent_id, "B2");
+                           *block = made(BLOCK, "B1", one), *other = made(BLOCK, "B2", one), next;
+    ck_assert_int_eq(move(block, two, &next), FURROW_FAILED_PRECONDITION);
+    ck_assert_int_eq(move(one, two, &next), FURROW_FAILED_PRECONDITION);
+    ck_assert_int_eq(move(block, other, &next), FURROW_OK);
+    ck_assert_str_eq(next.parent_id, "B2");
     ck_assert_str_eq(block->parent_id, "R1"); /* the old state is left alone */
 }
 END_TEST
@@ -122,16 +161,17 @@ static size_t depth(const Location__V1__Tree *tree, const char *id)
 
 START_TEST(a_tree_refuses_cycles)
 {
-    Location__V1__Tree *tree = NULL, *next = NULL;
-    ck_assert_int_eq(location_tree_put(NULL, "R1", "A", "R1", arena, &tree, &err), FURROW_OK);
-    ck_assert_int_eq(location_tree_put(tree, "R1", "B", "A", arena, &tree, &err), FURROW_OK);
-    ck_assert_int_eq(location_tree_put(tree, "R1", "C", "B", arena, &tree, &err), FURROW_OK);
-    ck_assert_int_eq(location_tree_put(tree, "R1", "A", "C", arena, &next, &err), FURROW_FAILED_PRECONDITION);
-    ck_assert_int_eq(location_tree_put(tree, "R1", "A", "A", arena, &next, &err), FURROW_FAILED_PRECONDITION);
-    ck_assert_int_eq(location_tree_put(tree, "R1", "C", "R1", arena, &next, &err), FURROW_OK);
-    ck_assert_uint_eq(next->n_parents, 3);
-    ck_assert_int_eq(location_tree_put(next, "R1", "C", "R1", arena, &next, &err), FURROW_OK);
-    ck_assert_ptr_null(next); /* it is there already */
+    Location__V1__Tree *tree = NULL, *before;
+    ck_assert_int_eq(put(&tree, "A", "R1"), FURROW_OK);
+    ck_assert_int_eq(put(&tree, "B", "A"), FURROW_OK);
+    ck_assert_int_eq(put(&tree, "C", "B"), FURROW_OK);
+    ck_assert_int_eq(put(&tree, "A", "C"), FURROW_FAILED_PRECONDITION);
+    ck_assert_int_eq(put(&tree, "A", "A"), FURROW_FAILED_PRECONDITION);
+    ck_assert_int_eq(put(&tree, "C", "R1"), FURROW_OK);
+    ck_assert_uint_eq(tree->n_parents, 3);
+    before = tree;
+    ck_assert_int_eq(put(&tree, "C", "R1"), FURROW_OK);
+    ck_assert_mem_eq(tree, before, sizeof *tree); /* it is there already */
 }
 END_TEST
 
@@ -139,8 +179,8 @@ END_TEST
 START_TEST(a_block_has_one_parent)
 {
     Location__V1__Tree *tree = NULL;
-    ck_assert_int_eq(location_tree_put(NULL, "R1", "A", "R1", arena, &tree, &err), FURROW_OK);
-    ck_assert_int_eq(location_tree_put(tree, "R1", "B", "A", arena, &tree, &err), FURROW_OK);
+    ck_assert_int_eq(put(&tree, "A", "R1"), FURROW_OK);
+    ck_assert_int_eq(put(&tree, "B", "A"), FURROW_OK);
     ck_assert_int_eq(location_check_tree(tree, &err), FURROW_OK);
     Location__V1__Tree__ParentsEntry again = *tree->parents[1];
     again.value = "R1";
@@ -160,10 +200,8 @@ START_TEST(random_moves_never_make_a_cycle)
     Location__V1__Tree *tree = NULL;
     size_t taken = 0;
     for (int step = 0; step < 3000; step++) {
-        Location__V1__Tree *next = NULL;
-        const char *id = names[rand() % 12], *parent = rand() % 5 ? names[rand() % 12] : "R1";
-        if (location_tree_put(tree, "R1", id, parent, arena, &next, &err) != FURROW_OK || !next) continue;
-        tree = next;
+        char *id = names[rand() % 12], *parent = rand() % 5 ? names[rand() % 12] : "R1";
+        if (put(&tree, id, parent) != FURROW_OK) continue;
         taken++;
         for (int i = 0; i < 12; i++) ck_assert_uint_le(depth(tree, names[i]), 12); /* a cycle would not end */
     }

@@ -82,7 +82,7 @@ START_TEST(a_claim_has_a_value_and_a_holder)
         {"{\"id\":\"C\",\"value\":\"7\",\"holder\":\"E 1\"}", "holder"},
         {"{\"id\":\"C\",\"holder\":\"E1\"}", "value"},
     };
-    CHECK_STATES(employee__v1__badge_claim__descriptor, employee_v1_badge_claim_rules, states);
+    CHECK_STATES(furrow__v1__claim__descriptor, furrow_claim_check_state, states);
 }
 END_TEST
 
