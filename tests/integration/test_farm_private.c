@@ -71,6 +71,16 @@ static void check_redis(farm *f, size_t count)
     free(text);
 }
 
+/* Who keeps some of a person hears of the erasure a moment after who asked for it. */
+static bool is_forgotten(farm *f)
+{
+    char *text = redis_all(f);
+    bool found = false;
+    for (size_t i = 0; i < SECRETS; i++) found |= strstr(text, secrets[i]) != NULL;
+    free(text);
+    return !found;
+}
+
 static const char hire[] = "{\"id\":\"E1\",\"givenName\":\"Guadalupe\",\"familyName\":\"Ramos\",\"badge\":\"BADGE-77\","
                            "\"contact\":{\"phone\":\"+15595550123\",\"address\":\"12 Orchard Lane\"},"
                            "\"private\":{\"taxId\":\"TAX-123-45\",\"birthDate\":\"1980-02-29\"}}";
@@ -170,6 +180,7 @@ static void erased(farm *f)
     char *said = must(f, EMPLOYEE "EraseEmployee", "{\"id\":\"E1\"}", "erase-1");
     ck_assert_msg(strstr(said, "\"states\":4"), "%s", said);
 
+    ck_assert(FURROW_TEST_EVENTUALLY_IN_TASK(is_forgotten(f), FARM_PATIENCE_MS));
     check_redis(f, SECRETS);
     check_stream(f, "EMPLOYEE", SECRETS);
     check_stream(f, "BADGE_CLAIM", SECRETS);
@@ -291,6 +302,7 @@ static void rolled_back(farm *f)
     check_tax_id(f, "TAX-6");
     must(f, EMPLOYEE "TerminateEmployee", "{\"id\":\"E1\"}", NULL);
     must(f, EMPLOYEE "EraseEmployee", "{\"id\":\"E1\"}", NULL);
+    ck_assert(FURROW_TEST_EVENTUALLY_IN_TASK(is_forgotten(f), FARM_PATIENCE_MS));
     check_redis(f, SECRETS);
     check_stream(f, "EMPLOYEE", SECRETS);
     check_stream(f, "EMPLOYEE_KEY", SECRETS);
