@@ -29,6 +29,7 @@ foreach(service employee location job timesheet)
 endforeach()
 furrow_unit_test(test_timesheet_window timesheet_domain)
 furrow_unit_test(test_timestamp furrow_runtime)
+furrow_unit_test(test_query furrow_runtime furrow_proto_employee furrow_proto_job)
 furrow_unit_test(test_state_rules employee_domain location_domain job_domain timesheet_domain)
 target_include_directories(test_state_rules PRIVATE ${CMAKE_CURRENT_SOURCE_DIR})
 

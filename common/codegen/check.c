@@ -355,6 +355,7 @@ static void check_service(const judge *by, const furrow_model_file *file, const 
         check_method(by, service, &service->methods[i]);
         if (service->methods[i].options.command.given)
             furrow_check_command(by->model, file, service, &service->methods[i], by->report);
+        furrow_check_query(by->model, file, service, &service->methods[i], by->report);
     }
     for (size_t i = 0; i < service->calls.count; i++) check_call(by, service, i);
 }

@@ -22,4 +22,8 @@ void furrow_check_command(const furrow_model *model, const furrow_model_file *fi
 /* The unique fields of a message. */
 void furrow_check_unique(const furrow_model *model, const furrow_model_message *message, furrow_report *report);
 
+/* A method with the option furrow.v1.get or furrow.v1.list; any other passes. */
+void furrow_check_query(const furrow_model *model, const furrow_model_file *file, const furrow_model_service *service,
+                        const furrow_model_method *method, furrow_report *report);
+
 #endif

@@ -44,6 +44,13 @@ void furrow_emit_decisions(const furrow_emit *emit);
 /* The description of one command, and @handler that runs it, into the source. */
 void furrow_emit_command(const furrow_emit *emit, const furrow_model_service *service,
                          const furrow_model_method *method, const char *handler);
+/* Is it a method that the runtime serves, by its option get or list? */
+bool furrow_emit_is_query(const furrow_model_method *method);
+/* The description of such a method, and @handler that runs it, into the source. */
+void furrow_emit_query(const furrow_emit *emit, const furrow_model_service *service, const furrow_model_method *method,
+                       const char *handler);
+/* What their author writes to check requests and to complete answers, into the header. */
+void furrow_emit_query_parts(const furrow_emit *emit);
 
 /* What all generated files open with; @what is one sentence for people. The header's guard is left open. */
 void furrow_emit_opening(const furrow_emit *emit, const char *kind, const char *what);

@@ -35,5 +35,6 @@ void furrow_emit_domain(const furrow_emit *emit)
         if (emit->file->messages[i].options.checked) write_check(emit, &emit->file->messages[i]);
     }
     furrow_emit_decisions(emit);
+    furrow_emit_query_parts(emit);
     furrow_buffer_append_text(emit->header, "#endif\n");
 }

@@ -78,6 +78,10 @@ static void write_service(const furrow_emit *emit, const furrow_model_service *s
             furrow_emit_command(emit, service, method, thunk_of(emit, service, method));
             continue;
         }
+        if (furrow_emit_is_query(method)) {
+            furrow_emit_query(emit, service, method, thunk_of(emit, service, method));
+            continue;
+        }
         declare_method(emit, service, method);
         write_thunk(emit, service, method);
     }
@@ -98,7 +102,9 @@ void furrow_emit_server(const furrow_emit *emit)
 {
     furrow_emit_opening(emit, "server", "Server: the methods to implement, described in rpc/server.h.");
     furrow_buffer_printf(emit->header, "#include \"%s.furrow.h\"\n#include \"runtime/service.h\"\n\n", emit->stem);
-    furrow_buffer_printf(emit->source, "#include \"%s.domain.h\"\n#include \"runtime/command.h\"\n\n", emit->stem);
+    furrow_buffer_printf(emit->source,
+                         "#include \"%s.domain.h\"\n#include \"runtime/command.h\"\n#include \"runtime/query.h\"\n\n",
+                         emit->stem);
     for (size_t i = 0; i < emit->file->service_count; i++) write_service(emit, &emit->file->services[i]);
     declare_others(emit);
     furrow_buffer_append_text(emit->header, "#endif\n");

@@ -18,10 +18,13 @@ enum {
     OPTION_INDEX = 50511,
     OPTION_PRIVATE = 50512,
     OPTION_UNIQUE = 50513,
+    OPTION_MATCHES = 50515,
     OPTION_TIMEOUT_MS = 50521,
     OPTION_SUMMARY = 50522,
     OPTION_RESTRICTED = 50523,
     OPTION_COMMAND = 50524,
+    OPTION_GET = 50525,
+    OPTION_LIST = 50526,
     OPTION_SHORT_NAME = 50531,
     OPTION_CALLS = 50532,
     OPTION_STARTUP = 50533,
@@ -205,7 +208,8 @@ bool furrow_options_of_field(const Google__Protobuf__FieldOptions *from, furrow_
     const slot index[] = {{1, SLOT_BOOL, &out->listed, NULL, 0}, {2, SLOT_BOOL, &out->fold, NULL, 0}};
     const slot slots[] = {{OPTION_INDEX, SLOT_MESSAGE, &out->index, index, COUNT(index)},
                           {OPTION_PRIVATE, SLOT_BOOL, &out->is_private, NULL, 0},
-                          {OPTION_UNIQUE, SLOT_BOOL, &out->unique, NULL, 0}};
+                          {OPTION_UNIQUE, SLOT_BOOL, &out->unique, NULL, 0},
+                          {OPTION_MATCHES, SLOT_TEXT, &out->matches, NULL, 0}};
     return !from || read_unknown(&from->base, arena, slots, COUNT(slots));
 }
 
@@ -217,12 +221,27 @@ static bool read_known(reader part, furrow_arena *arena, furrow_known_options *o
     return read_message(&part, arena, slots, COUNT(slots));
 }
 
+static bool read_joins(const option_parts *parts, furrow_arena *arena, furrow_query_options *out)
+{
+    out->joins = furrow_text_zalloc(arena, (parts->count + 1) * sizeof *out->joins);
+    for (; out->join_count < parts->count; out->join_count++) {
+        furrow_join_options *join = &out->joins[out->join_count];
+        reader part = parts->parts[out->join_count];
+        const slot slots[] = {{1, SLOT_TEXT, &join->replica, NULL, 0},
+                              {2, SLOT_TEXT, &join->id, NULL, 0},
+                              {3, SLOT_TEXT, &join->field, NULL, 0},
+                              {4, SLOT_TEXT, &join->as, NULL, 0}};
+        if (!read_message(&part, arena, slots, COUNT(slots))) return false;
+    }
+    return true;
+}
+
 bool furrow_options_of_method(const Google__Protobuf__MethodOptions *from, furrow_arena *arena,
                               furrow_method_options *out)
 {
     *out = (furrow_method_options){0};
     furrow_command_options *to = &out->command;
-    option_parts knows = {NULL, 0};
+    option_parts knows = {NULL, 0}, get_joins = {NULL, 0}, list_joins = {NULL, 0};
     const slot when[] = {{1, SLOT_TEXT, &to->also_when.field, NULL, 0}, {2, SLOT_TEXT, &to->also_when.is, NULL, 0}};
     const slot also[] = {{1, SLOT_TEXT, &to->also_entity, NULL, 0},
                          {2, SLOT_TEXT, &to->also_id, NULL, 0},
@@ -234,17 +253,28 @@ bool furrow_options_of_method(const Google__Protobuf__MethodOptions *from, furro
         {7, SLOT_BOOL, &to->computed_id, NULL, 0}, {8, SLOT_BOOL, &to->deletes, NULL, 0},
         {9, SLOT_BOOL, &to->erases, NULL, 0},      {11, SLOT_TEXT, &to->seals, NULL, 0},
         {10, SLOT_TEXT, &to->version, NULL, 0},    {12, SLOT_MESSAGE, &to->also, also, COUNT(also)}};
+    const slot get[] = {{1, SLOT_TEXT, &out->get.entity, NULL, 0},
+                        {2, SLOT_TEXT, &out->get.id, NULL, 0},
+                        {3, SLOT_PARTS, &get_joins, NULL, 0},
+                        {4, SLOT_BOOL, &out->get.shown, NULL, 0},
+                        {5, SLOT_BOOL, &out->get.checked, NULL, 0}};
+    const slot list[] = {{1, SLOT_TEXT, &out->list.entity, NULL, 0},  {2, SLOT_TEXTS, &out->list.by, NULL, 0},
+                         {3, SLOT_PARTS, &list_joins, NULL, 0},       {4, SLOT_BOOL, &out->list.shown, NULL, 0},
+                         {5, SLOT_TEXTS, &out->list.filter, NULL, 0}, {6, SLOT_TEXT, &out->list.order, NULL, 0},
+                         {7, SLOT_BOOL, &out->list.checked, NULL, 0}};
     const slot slots[] = {{OPTION_TIMEOUT_MS, SLOT_UINT32, &out->timeout_ms, NULL, 0},
                           {OPTION_SUMMARY, SLOT_TEXT, &out->summary, NULL, 0},
                           {OPTION_RESTRICTED, SLOT_BOOL, &out->restricted, NULL, 0},
-                          {OPTION_COMMAND, SLOT_MESSAGE, &to->given, command, COUNT(command)}};
+                          {OPTION_COMMAND, SLOT_MESSAGE, &to->given, command, COUNT(command)},
+                          {OPTION_GET, SLOT_MESSAGE, &out->get.given, get, COUNT(get)},
+                          {OPTION_LIST, SLOT_MESSAGE, &out->list.given, list, COUNT(list)}};
     if (from && !read_unknown(&from->base, arena, slots, COUNT(slots))) return false;
     to->deletes |= to->erases;
     to->known_count = knows.count;
     to->knows = furrow_text_zalloc(arena, (knows.count + 1) * sizeof *to->knows);
     for (size_t i = 0; i < knows.count; i++)
         if (!read_known(knows.parts[i], arena, &to->knows[i])) return false;
-    return true;
+    return read_joins(&get_joins, arena, &out->get) && read_joins(&list_joins, arena, &out->list);
 }
 
 bool furrow_options_of_service(const Google__Protobuf__ServiceOptions *from, furrow_arena *arena,

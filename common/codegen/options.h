@@ -26,10 +26,16 @@ typedef struct furrow_message_options {
     furrow_condition_options unique_while;
 } furrow_message_options;
 
+typedef struct furrow_option_texts {
+    const char **texts;
+    size_t count;
+} furrow_option_texts;
+
 typedef struct furrow_field_options {
     bool index; /* the option stands there */
     bool listed, fold;
     bool is_private, unique;
+    const char *matches; /* NULL: not given */
 } furrow_field_options;
 
 /* Texts are NULL where they are not given. */
@@ -49,17 +55,29 @@ typedef struct furrow_command_options {
     furrow_condition_options also_when;
 } furrow_command_options;
 
+typedef struct furrow_join_options {
+    const char *replica, *id, *field, *as;
+} furrow_join_options;
+
+/* Of get or of list, which share most. */
+typedef struct furrow_query_options {
+    bool given;
+    const char *entity;
+    const char *id;                 /* get */
+    furrow_option_texts by, filter; /* list */
+    const char *order;              /* list */
+    furrow_join_options *joins;
+    size_t join_count;
+    bool shown, checked;
+} furrow_query_options;
+
 typedef struct furrow_method_options {
     uint32_t timeout_ms;
     const char *summary; /* NULL: not given */
     bool restricted;
     furrow_command_options command;
+    furrow_query_options get, list;
 } furrow_method_options;
-
-typedef struct furrow_option_texts {
-    const char **texts;
-    size_t count;
-} furrow_option_texts;
 
 typedef struct furrow_service_options {
     const char *short_name;    /* NULL: not given */

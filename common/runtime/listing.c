@@ -17,6 +17,7 @@ static furrow_status unpack_page(const furrow_listing *listing, const furrow_lis
         if (status != FURROW_OK) return status;
         if (!state.message || (listing->matches && !listing->matches(state.message, listing->request))) continue;
         state.message->n_unknown_fields = 0;
+        page->versions[page->count] = state.version;
         page->messages[page->count++] = state.message;
     }
     return FURROW_OK;
@@ -35,9 +36,10 @@ furrow_status furrow_listing_read(const furrow_listing *listing, furrow_arena *a
         status = furrow_record_list(furrow_entity_table(listing->entity), &query, arena, &listed, &found, &after, err);
     if (status != FURROW_OK) return status;
     furrow_page page = {.messages = furrow_arena_alloc(arena, (found + 1) * sizeof(ProtobufCMessage *)),
+                        .versions = furrow_arena_alloc(arena, (found + 1) * sizeof(uint64_t)),
                         .damaged_ids = furrow_arena_alloc(arena, (found + 1) * sizeof(char *)),
                         .next = furrow_arena_strdup(arena, after ? after : "")};
-    if (!page.messages || !page.damaged_ids || !page.next)
+    if (!page.messages || !page.versions || !page.damaged_ids || !page.next)
         return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "the page is too large; ask for smaller ones");
     status = unpack_page(listing, listed, found, arena, &page, err);
     if (status == FURROW_OK) *out = page;

@@ -20,6 +20,7 @@ typedef struct furrow_listing {
 /* All of it lives in the arena. */
 typedef struct furrow_page {
     ProtobufCMessage **messages; /* without the log's bookkeeping */
+    uint64_t *versions;          /* theirs */
     size_t count;
     char **damaged_ids; /* what would be on the page, but its stored state breaks the rules of its entity */
     size_t damaged_count;

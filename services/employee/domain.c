@@ -251,12 +251,3 @@ furrow_status employee_update_employee_private(const employee_update_employee_pr
     (void)next; /* what is sealed is the request's */
     return check_private(known->request->private_, err);
 }
-
-bool employee_matches(const Employee__V1__Employee *employee, const Employee__V1__ListEmployeesRequest *request)
-{
-    if (request->status != EMPLOYEE__V1__EMPLOYMENT_STATUS__EMPLOYMENT_STATUS_UNSPECIFIED &&
-        employee->status != request->status)
-        return false;
-    if (!blank(request->crew) && strcmp(employee->crew, request->crew) != 0) return false;
-    return furrow_unicode_begins(employee->display_name, request->name_prefix);
-}

@@ -9,11 +9,6 @@
 
 #include "employee/v1/employee.domain.h"
 
-#include <stdbool.h>
-
 #define EMPLOYEE_ID_MAX 48 /* so that <id>_<yyyymmdd> is an id too */
-
-/* The listing filter. */
-bool employee_matches(const Employee__V1__Employee *employee, const Employee__V1__ListEmployeesRequest *request);
 
 #endif

@@ -125,10 +125,3 @@ furrow_status job_reopen_job(const job_reopen_job_known *known, Job__V1__Job *ne
     next->status = JOB__V1__JOB_STATUS__JOB_STATUS_OPEN;
     return check_places(next->location_ids, known->locations, known->n_locations, err);
 }
-
-bool job_matches(const Job__V1__Job *job, const Job__V1__ListJobsRequest *request)
-{
-    bool status = request->status == JOB__V1__JOB_STATUS__JOB_STATUS_UNSPECIFIED || job->status == request->status;
-    bool kind = request->kind == JOB__V1__JOB_KIND__JOB_KIND_UNSPECIFIED || job->kind == request->kind;
-    return status && kind && furrow_bytes_after_nocase(job->code, request->code_prefix) != NULL;
-}

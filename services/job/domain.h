@@ -8,10 +8,6 @@
 
 #include "job/v1/job.domain.h"
 
-#include <stdbool.h>
-
 #define JOB_LOCATIONS_MAX 100
-
-bool job_matches(const Job__V1__Job *job, const Job__V1__ListJobsRequest *request);
 
 #endif

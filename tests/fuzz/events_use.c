@@ -38,7 +38,6 @@ static void use_employee(furrow_entity *entity, const ProtobufCMessage *state, e
     Employee__V1__UpdateEmployeeRequest update = EMPLOYEE__V1__UPDATE_EMPLOYEE_REQUEST__INIT;
     Employee__V1__TerminateEmployeeRequest terminate = EMPLOYEE__V1__TERMINATE_EMPLOYEE_REQUEST__INIT;
     Employee__V1__RehireEmployeeRequest rehire = EMPLOYEE__V1__REHIRE_EMPLOYEE_REQUEST__INIT;
-    Employee__V1__ListEmployeesRequest list = EMPLOYEE__V1__LIST_EMPLOYEES_REQUEST__INIT;
     Google__Protobuf__FieldMask mask = GOOGLE__PROTOBUF__FIELD_MASK__INIT;
     Employee__V1__Contact contact = EMPLOYEE__V1__CONTACT__INIT;
     static char crew[] = "crew", phone[] = "contact.phone", night[] = "night";
@@ -60,21 +59,18 @@ static void use_employee(furrow_entity *entity, const ProtobufCMessage *state, e
     check_next(entity, employee->id, employee_rehire_employee(KNOWN(rehire_employee, &rehire), &next, NULL), &next);
     (void)!employee_erase_employee(&(employee_erase_employee_known){.employee = employee, .id = employee->id}, NULL);
 #undef KNOWN
-    (void)employee_matches(employee, &list);
 }
 
 static void use_job(furrow_entity *entity, const ProtobufCMessage *state, events_moment moment, furrow_arena *arena)
 {
     const Job__V1__Job *job = (const Job__V1__Job *)state;
     Job__V1__Job next = *job;
-    Job__V1__ListJobsRequest list = JOB__V1__LIST_JOBS_REQUEST__INIT;
     furrow_status status;
     if (moment.pick & 1)
         status = job_reopen_job(&(job_reopen_job_known){.job = job, .arena = arena}, &next, NULL);
     else
         status = job_close_job(&(job_close_job_known){.job = job, .arena = arena}, &next, NULL);
     check_next(entity, job->id, status, &next);
-    (void)job_matches(job, &list);
 }
 
 static void use_location(furrow_entity *entity, const ProtobufCMessage *state, events_moment moment,

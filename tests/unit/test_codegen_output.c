@@ -238,7 +238,7 @@ START_TEST(a_replica_names_its_entity_and_what_it_keeps)
     ck_assert_uint_eq(shop_v1_shop_file.replica_count, 1);
     ck_assert_ptr_eq(shop_v1_shop_file.replicas[0], crate);
     ck_assert_uint_eq(shop_v1_shop_file.service_count, 1);
-    ck_assert_uint_eq(shop_v1_shop_file.entity_count, 0);
+    ck_assert_uint_eq(shop_v1_shop_file.entity_count, 1);
 }
 END_TEST
 

@@ -122,19 +122,6 @@ START_TEST(a_job_opens_closes_and_opens_again)
 }
 END_TEST
 
-START_TEST(jobs_are_listed_by_code_and_kind)
-{
-    Job__V1__OpenJobRequest request = harvest();
-    Job__V1__Job job;
-    ck_assert_int_eq(open_job(&request, NULL, &job), FURROW_OK);
-    Job__V1__ListJobsRequest list = JOB__V1__LIST_JOBS_REQUEST__INIT;
-    list.code_prefix = "harv";
-    ck_assert(job_matches(&job, &list));
-    list.kind = JOB__V1__JOB_KIND__JOB_KIND_PRUNE;
-    ck_assert(!job_matches(&job, &list));
-}
-END_TEST
-
 int main(void)
 {
     Suite *suite = suite_create("job domain");
@@ -143,7 +130,6 @@ int main(void)
     tcase_add_test(tests, wrong_fields_are_named);
     tcase_add_test(tests, locations_must_be_known_and_open);
     tcase_add_test(tests, a_job_opens_closes_and_opens_again);
-    tcase_add_test(tests, jobs_are_listed_by_code_and_kind);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

@@ -84,14 +84,3 @@ furrow_status harvest_pick_bin(furrow_call *call, const Harvest__V1__PickBinRequ
     furrow_call_wrote(call, written.subject, written.state.version);
     return answer(call, &written.state, response, err);
 }
-
-furrow_status harvest_get_bin(furrow_call *call, const Harvest__V1__GetBinRequest *request,
-                              Harvest__V1__BinState *response, furrow_error *err)
-{
-    furrow_state state;
-    furrow_status status = furrow_subject_check_id(request->id, strlen(request->id), "id", err);
-    if (status == FURROW_OK) status = furrow_entity_load(bins(call), request->id, furrow_call_arena(call), &state, err);
-    if (status != FURROW_OK) return status;
-    if (!state.message) return furrow_fail(err, FURROW_NOT_FOUND, "no bin %s", request->id);
-    return answer(call, &state, response, err);
-}

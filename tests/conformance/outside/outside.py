@@ -129,9 +129,16 @@ async def use(mesh):
     code, answer = await call(client, "PickBin", {"id": "B1", "employeeId": "E1", "grams": 0})
     check("it names the field of wrong input", code == "3" and "grams" in json.dumps(answer), answer)
     code, answer = await call(client, "GetBin", {"id": "B1"})
-    check("it answers what it keeps", code is None and answer["bin"]["employeeId"] == "E1", answer)
+    check("it answers what it keeps", code is None and answer["bin"]["employeeId"] == "E1" and answer["employeeName"] == "Ana Cruz", answer)
+    code, answer = await call(client, "ListBins", {"employeeId": "E1"})
+    check("it lists them by picker, with his name and their versions", code is None and [(b["bin"]["id"], b["employeeName"], int(b["version"]) > 0)
+          for b in answer["bins"]] == [("B1", "Ana Cruz", True)], answer)
+    code, answer = await call(client, "ListBins", {})
+    check("and asks for one", code == "3" and "employee_id" in json.dumps(answer), answer)
+    code, answer = await call(client, "GetBin", {"id": "B9"})
+    check("it says what it does not know", code == "5" and answer["message"] == "no bin B9", answer)
     info = json.loads((await client.request("$SRV.INFO.harvest", b"", timeout=5)).data)
-    check("$SRV.INFO says what it serves and keeps", {e["name"] for e in info["endpoints"]} == {"PickBin", "GetBin"}
+    check("$SRV.INFO says what it serves and keeps", {e["name"] for e in info["endpoints"]} == {"PickBin", "GetBin", "ListBins"}
           and info["metadata"]["keeps.employee.v1.Employee"] == "id,display_name,status", info)
     await client.close()
 
