@@ -65,6 +65,24 @@ static void check_query_list(const judge *by, const char *name, const furrow_mod
     if (!field) REPORT(by, "answers %s, which must have: repeated string %s", by->method->output->name, name);
 }
 
+/* The answer is what was sealed: of one entity, to who is allowed it by name. */
+static void check_unsealed(const judge *by)
+{
+    const furrow_query_options *options = by->reading.options;
+    bool sealed = false;
+    for (size_t i = 0; i < by->reading.entity->field_count; i++)
+        sealed = sealed || by->reading.entity->fields[i].options.is_private;
+    if (!sealed)
+        REPORT(by, "answers what is unsealed of %s, which has no private field: remove unsealed",
+               by->reading.entity->name);
+    if (!by->method->options.restricted)
+        REPORT(by, "answers what is unsealed of %s: write option (furrow.v1.restricted) = true;",
+               by->reading.entity->name);
+    if (by->reading.many || options->join_count > 0 || options->shown)
+        REPORT(by, "answers what is unsealed of %s: of one by id, and with nothing beside it",
+               by->reading.entity->name);
+}
+
 static void check_get(const judge *by)
 {
     const furrow_query_options *options = by->reading.options;
@@ -73,7 +91,10 @@ static void check_get(const judge *by)
                options->id ? options->id : "id", by->method->input->name);
         return;
     }
-    check_query_item(by);
+    if (by->reading.options->unsealed)
+        check_unsealed(by);
+    else
+        check_query_item(by);
     if (by->reading.many) {
         check_query_list(by, "missing_ids", by->reading.missing_ids);
         check_query_list(by, "damaged_ids", by->reading.damaged_ids);

@@ -6,6 +6,7 @@
  *   <stem>.client.h/.c   typed calls                               links: rpc
  *   <stem>.domain.h/.c   the pure functions of the author          links: wire
  *   <stem>.server.h/.c   what else the author implements           links: runtime
+ *   <stem>.access.h      typed access for what is written by hand  links: runtime
  *   <stem>.main.c        the service's definition and main         links: runtime
  */
 #ifndef FURROW_CODEGEN_EMIT_H
@@ -26,6 +27,7 @@ void furrow_emit_contract(const furrow_emit *emit);
 void furrow_emit_client(const furrow_emit *emit);
 void furrow_emit_domain(const furrow_emit *emit);
 void furrow_emit_server(const furrow_emit *emit);
+void furrow_emit_access(const furrow_emit *emit);
 void furrow_emit_main(const furrow_emit *emit);
 
 /* Constant expression of the protobuf-c descriptor of a field, in the contract's source. */

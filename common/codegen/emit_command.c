@@ -96,18 +96,10 @@ static void declare_known(const command *of)
         of->entity_name, of->symbol);
 }
 
-/* The method's own comment, to stand before ours; "" when it has none, or could end a comment of C. */
-static const char *said_of(const command *of)
-{
-    const char *comment = of->method->comment;
-    if (!comment[0] || strstr(comment, "*/")) return "";
-    return furrow_text_printf(of->emit->model->arena, "%s\n * ", comment);
-}
-
 static void declare_decision(const command *of)
 {
     furrow_buffer *out = of->emit->header;
-    const char *type = type_of(of, of->entity), *said = said_of(of);
+    const char *type = type_of(of, of->entity), *said = furrow_text_said(of->emit->model->arena, of->method->comment);
     if (of->options->computed_id)
         furrow_buffer_printf(
             out,
@@ -220,14 +212,6 @@ static const char *offset_text(const command *of, const furrow_model_message *me
                               furrow_names_c_member(of->emit->model->arena, field->name));
 }
 
-static const char *spaced(furrow_arena *arena, const char *name)
-{
-    char *out = furrow_text_copy(arena, name, strlen(name));
-    for (char *at = out; *at; at++)
-        if (*at == '_') *at = ' ';
-    return out;
-}
-
 static void write_facts(const command *of)
 {
     furrow_buffer *out = of->emit->source;
@@ -240,7 +224,7 @@ static void write_facts(const command *of)
         const char *name = furrow_names_snake(arena, fact_message(of, known)->short_name);
         if (known->as && !furrow_model_repeated(path.field)) name = known->as;
         furrow_buffer_printf(out, "    {\n        .name = \"%s\",\n        .%s = &%s,\n        .id = %s,\n",
-                             spaced(arena, name), known->replica ? "replica" : "entity",
+                             furrow_names_spaced(arena, name), known->replica ? "replica" : "entity",
                              furrow_symbols_message(arena, fact_message(of, known)),
                              field_text(of, known->of_state ? of->entity : of->method->input, &path));
         if (known->of_state) furrow_buffer_append_text(out, "        .of_state = true,\n");
@@ -346,7 +330,8 @@ void furrow_emit_command(const furrow_emit *emit, const furrow_model_service *se
         emit->source,
         "static const furrow_command_contract %s_command = {\n    .entity = &%s,\n    .noun = \"%s\",\n"
         "    .event = \"%s\",\n",
-        of.symbol, furrow_symbols_message(arena, of.entity), spaced(arena, of.entity_name), of.options->event);
+        of.symbol, furrow_symbols_message(arena, of.entity), furrow_names_spaced(arena, of.entity_name),
+        of.options->event);
     write_request_fields(&of);
     write_flags(&of);
     if (of.options->known_count > 0)

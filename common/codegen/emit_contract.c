@@ -111,8 +111,9 @@ static void write_entity(const furrow_emit *emit, const furrow_model_message *me
     furrow_arena *arena = emit->model->arena;
     const furrow_message_options *options = &message->options;
     const char *symbol = furrow_symbols_message(arena, message), *stream = furrow_model_stream(emit->model, message);
-    furrow_buffer_printf(emit->header, "/* Entity %s: stream %s, subjects %s.*, owned by %s. */\n", message->name,
-                         stream, message->name, emit->file->owner);
+    furrow_buffer_printf(emit->header, "/* %sEntity %s: stream %s, subjects %s.*, owned by %s. */\n",
+                         furrow_text_said(arena, message->comment), message->name, stream, message->name,
+                         emit->file->owner);
     furrow_buffer_printf(emit->header, "extern const furrow_entity_contract %s;\n\n", symbol);
 
     furrow_emit_uniques(emit, message, symbol);
@@ -183,7 +184,8 @@ static void write_replica(const furrow_emit *emit, const furrow_model_message *m
     const char *symbol = furrow_symbols_message(arena, message);
     const furrow_model_message *entity = furrow_model_find_message(emit->model, message->options.replica_of);
     const char *keeps = append_keeps(arena, "", &(level){NULL, message, entity, ""});
-    furrow_buffer_printf(emit->header, "/* Replica %s of %s: keeps %s. */\n", message->name, entity->name, keeps);
+    furrow_buffer_printf(emit->header, "/* %sReplica %s of %s: keeps %s. */\n",
+                         furrow_text_said(arena, message->comment), message->name, entity->name, keeps);
     furrow_buffer_printf(emit->header, "extern const furrow_replica_contract %s;\n\n", symbol);
 
     size_t indexes = write_indexes(emit, message, symbol);
@@ -230,9 +232,9 @@ static void write_method(const furrow_emit *emit, const furrow_model_service *se
 
 static void declare_service(const furrow_emit *emit, const furrow_model_service *service, const char *symbol)
 {
-    furrow_buffer_printf(emit->header,
-                         "/* Service %s, short name \"%s\". */\nextern const furrow_service_contract %s;\n\n",
-                         service->name, service->short_name, symbol);
+    furrow_buffer_printf(
+        emit->header, "/* %sService %s, short name \"%s\". */\nextern const furrow_service_contract %s;\n\n",
+        furrow_text_said(emit->model->arena, service->comment), service->name, service->short_name, symbol);
     furrow_buffer_printf(emit->header, "/* Places of the methods in %s.methods. */\nenum {\n", symbol);
     for (size_t i = 0; i < service->method_count; i++)
         furrow_buffer_printf(emit->header, "    %s = %zu,\n",

@@ -7,6 +7,7 @@
 
 #include "codegen/names.h"
 #include "codegen/symbols.h"
+#include "codegen/text.h"
 
 static void write_check(const furrow_emit *emit, const furrow_model_message *message)
 {
@@ -14,11 +15,11 @@ static void write_check(const furrow_emit *emit, const furrow_model_message *mes
     const char *check = furrow_symbols_check(arena, message), *type = furrow_names_c_type(arena, message->name);
     const char *rules = furrow_symbols_rules(arena, message);
     furrow_buffer_printf(emit->header,
-                         "/* What every state of %s satisfies, whoever made it; see furrow_rules_fn. */\n"
+                         "/* %sWhat every state of %s satisfies, whoever made it; see furrow_rules_fn. */\n"
                          "furrow_status %s(const %s *state, furrow_error *err);\n"
                          "/* The same, as tables hold it. */\n"
                          "furrow_rules_fn %s;\n\n",
-                         message->name, check, type, rules);
+                         furrow_text_said(arena, message->comment), message->name, check, type, rules);
     furrow_buffer_printf(emit->source,
                          "furrow_status %s(const ProtobufCMessage *state, furrow_error *err)\n{\n"
                          "    return %s((const %s *)state, err);\n}\n\n",

@@ -90,10 +90,7 @@ static void write_check(const query *of)
 static const char *noun_of(const query *of)
 {
     furrow_arena *arena = of->emit->model->arena;
-    char *noun = furrow_text_printf(arena, "%s", furrow_names_snake(arena, of->reading.entity->short_name));
-    for (char *at = noun; *at; at++)
-        if (*at == '_') *at = ' ';
-    return noun;
+    return furrow_names_spaced(arena, furrow_names_snake(arena, of->reading.entity->short_name));
 }
 
 /* The member `item` of both descriptions. */
@@ -138,6 +135,7 @@ static void write_get(const query *of, const char *handler)
     write_item(of);
     furrow_buffer_printf(out, "    .id = \"%s\",\n    .id_at = %s,\n", reading->id->name,
                          offset_of(of, input, "", reading->id));
+    if (reading->options->unsealed) furrow_buffer_append_text(out, "    .unseals = true,\n");
     if (reading->many)
         furrow_buffer_printf(out,
                              "    .id_count_at = %s,\n    .items = %s,\n    .missing_ids = %s,\n"

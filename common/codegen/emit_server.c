@@ -13,10 +13,10 @@ static void declare_method(const furrow_emit *emit, const furrow_model_service *
 {
     furrow_arena *arena = emit->model->arena;
     furrow_buffer_printf(emit->header,
-                         "/* %s.%s */\nfurrow_status %s(furrow_call *call, const %s *request,\n    %s *response, "
+                         "/* %s%s.%s */\nfurrow_status %s(furrow_call *call, const %s *request,\n    %s *response, "
                          "furrow_error *err);\n\n",
-                         service->name, method->name, furrow_symbols_method(arena, service, method),
-                         furrow_names_c_type(arena, method->input->name),
+                         furrow_text_said(arena, method->comment), service->name, method->name,
+                         furrow_symbols_method(arena, service, method), furrow_names_c_type(arena, method->input->name),
                          furrow_names_c_type(arena, method->output->name));
 }
 

@@ -13,14 +13,6 @@
 
 enum { CLAIM_HISTORY = 2 };
 
-static const char *spaced_name(furrow_arena *arena, const char *name)
-{
-    char *out = furrow_text_copy(arena, name, strlen(name));
-    for (char *at = out; *at; at++)
-        if (*at == '_') *at = ' ';
-    return out;
-}
-
 static void write_claim(const furrow_emit *emit, const furrow_model_message *entity, const furrow_model_field *field)
 {
     furrow_arena *arena = emit->model->arena;
@@ -37,8 +29,8 @@ static void write_claim(const furrow_emit *emit, const furrow_model_message *ent
                          "    .name = \"%s\",\n    .short_name = \"%s\",\n    .owner = \"%s\",\n    .stream = \"%s\",\n"
                          "    .subjects = \"%s.*\",\n    .description = \"Which %s holds which %s\",\n",
                          name, symbol, name, short_name, emit->file->owner, stream, name,
-                         spaced_name(arena, furrow_names_snake(arena, entity->short_name)),
-                         spaced_name(arena, field->name));
+                         furrow_names_spaced(arena, furrow_names_snake(arena, entity->short_name)),
+                         furrow_names_spaced(arena, field->name));
     furrow_buffer_printf(emit->source,
                          "    .descriptor = &furrow__v1__claim__descriptor,\n"
                          "    .indexes = furrow_claim_message_indexes,\n    .index_count = FURROW_CLAIM_INDEX_COUNT,\n"

@@ -21,16 +21,14 @@ typedef Google__Protobuf__Compiler__CodeGeneratorResponse__File response_file;
 
 enum { REQUEST_BYTES = 64 << 20, FILE_BYTES = 16 << 20, ARENA_BYTES = 512 << 20 };
 
-/* What each .proto becomes: pairs of files, and one that nobody includes. */
+/* What each .proto becomes. */
 static const struct output {
     const char *kind;
     void (*emit)(const furrow_emit *emit);
-    bool has_header;
-} outputs[] = {{"furrow", furrow_emit_contract, true},
-               {"client", furrow_emit_client, true},
-               {"domain", furrow_emit_domain, true},
-               {"server", furrow_emit_server, true},
-               {"main", furrow_emit_main, false}};
+    bool has_header, has_source;
+} outputs[] = {{"furrow", furrow_emit_contract, true, true}, {"client", furrow_emit_client, true, true},
+               {"domain", furrow_emit_domain, true, true},   {"server", furrow_emit_server, true, true},
+               {"access", furrow_emit_access, true, false},  {"main", furrow_emit_main, false, true}};
 
 enum { OUTPUTS = sizeof outputs / sizeof *outputs, FILES_PER_PROTO = 2 * OUTPUTS };
 
@@ -77,7 +75,7 @@ static void generate(const furrow_model *model, const furrow_model_file *file, r
         furrow_buffer_reset(&source);
         outputs[i].emit(&emit);
         if (outputs[i].has_header) add_file(model->arena, response, emit.stem, outputs[i].kind, 'h', &header);
-        add_file(model->arena, response, emit.stem, outputs[i].kind, 'c', &source);
+        if (outputs[i].has_source) add_file(model->arena, response, emit.stem, outputs[i].kind, 'c', &source);
     }
     furrow_buffer_fini(&source);
     furrow_buffer_fini(&header);

@@ -124,6 +124,14 @@ const char *furrow_names_snake(furrow_arena *arena, const char *name)
     return out;
 }
 
+const char *furrow_names_spaced(furrow_arena *arena, const char *snake)
+{
+    char *out = furrow_text_copy(arena, snake, strlen(snake));
+    for (char *at = out; *at; at++)
+        if (*at == '_') *at = ' ';
+    return out;
+}
+
 const char *furrow_names_upper(furrow_arena *arena, const char *text)
 {
     char *out = furrow_text_copy(arena, text, strlen(text));

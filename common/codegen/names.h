@@ -30,6 +30,8 @@ const char *furrow_names_identifier(furrow_arena *arena, const char *text);
 
 /* Snake case by words: "WorkDay" -> "work_day", "HTTPServer" -> "http_server", "already_snake" -> itself. */
 const char *furrow_names_snake(furrow_arena *arena, const char *name);
+/* "work_day" -> "work day", for people. */
+const char *furrow_names_spaced(furrow_arena *arena, const char *snake);
 const char *furrow_names_upper(furrow_arena *arena, const char *text); /* A-Z for a-z, no more */
 
 /* May it be a service's short name: a NATS token, a Redis prefix and the beginning of a C name? */

@@ -253,11 +253,9 @@ bool furrow_options_of_method(const Google__Protobuf__MethodOptions *from, furro
         {7, SLOT_BOOL, &to->computed_id, NULL, 0}, {8, SLOT_BOOL, &to->deletes, NULL, 0},
         {9, SLOT_BOOL, &to->erases, NULL, 0},      {11, SLOT_TEXT, &to->seals, NULL, 0},
         {10, SLOT_TEXT, &to->version, NULL, 0},    {12, SLOT_MESSAGE, &to->also, also, COUNT(also)}};
-    const slot get[] = {{1, SLOT_TEXT, &out->get.entity, NULL, 0},
-                        {2, SLOT_TEXT, &out->get.id, NULL, 0},
-                        {3, SLOT_PARTS, &get_joins, NULL, 0},
-                        {4, SLOT_BOOL, &out->get.shown, NULL, 0},
-                        {5, SLOT_BOOL, &out->get.checked, NULL, 0}};
+    const slot get[] = {{1, SLOT_TEXT, &out->get.entity, NULL, 0},  {2, SLOT_TEXT, &out->get.id, NULL, 0},
+                        {3, SLOT_PARTS, &get_joins, NULL, 0},       {4, SLOT_BOOL, &out->get.shown, NULL, 0},
+                        {5, SLOT_BOOL, &out->get.checked, NULL, 0}, {6, SLOT_BOOL, &out->get.unsealed, NULL, 0}};
     const slot list[] = {{1, SLOT_TEXT, &out->list.entity, NULL, 0},  {2, SLOT_TEXTS, &out->list.by, NULL, 0},
                          {3, SLOT_PARTS, &list_joins, NULL, 0},       {4, SLOT_BOOL, &out->list.shown, NULL, 0},
                          {5, SLOT_TEXTS, &out->list.filter, NULL, 0}, {6, SLOT_TEXT, &out->list.order, NULL, 0},

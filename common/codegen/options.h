@@ -69,6 +69,7 @@ typedef struct furrow_query_options {
     furrow_join_options *joins;
     size_t join_count;
     bool shown, checked;
+    bool unsealed; /* get */
 } furrow_query_options;
 
 typedef struct furrow_method_options {

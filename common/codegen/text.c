@@ -89,3 +89,25 @@ const char *furrow_text_summary(furrow_arena *arena, const char *comment)
     out[len] = '\0';
     return out;
 }
+
+const char *furrow_text_said(furrow_arena *arena, const char *said)
+{
+    enum { WIDTH = 112 };
+    if (!said[0]) return "";
+    /* Each word may begin a line, and each "*" may have to be kept from ending the comment. */
+    char *out = furrow_text_zalloc(arena, 4 * strlen(said) + sizeof "\n * "), *at = out;
+    size_t column = 0;
+    for (const char *from = said; *from; from++) {
+        size_t word = strcspn(from + 1, " ");
+        if (*from == ' ' && column + word > WIDTH) {
+            at = stpcpy(at, "\n * ");
+            column = 0;
+            continue;
+        }
+        if (*from == '/' && from > said && from[-1] == '*') *at++ = ' ';
+        *at++ = *from;
+        column++;
+    }
+    stpcpy(at, "\n * ");
+    return out;
+}

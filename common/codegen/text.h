@@ -17,6 +17,9 @@ char *furrow_text_printf(furrow_arena *arena, const char *format, ...) FURROW_PR
 /* A C string literal, quotes included, that stands for exactly @text. */
 const char *furrow_text_literal(furrow_arena *arena, const char *text);
 
+/* @said as the beginning of a comment of C, at most 120 columns wide, and after it what is to follow; "" for "". */
+const char *furrow_text_said(furrow_arena *arena, const char *said);
+
 /* The first paragraph of a comment as one line of at most 250 bytes, cut between characters; "" for NULL. */
 const char *furrow_text_summary(furrow_arena *arena, const char *comment);
 

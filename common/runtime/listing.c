@@ -45,3 +45,20 @@ furrow_status furrow_listing_read(const furrow_listing *listing, furrow_arena *a
     if (status == FURROW_OK) *out = page;
     return status;
 }
+
+furrow_status furrow_listing_ids(furrow_entity *entity, const furrow_record_query *query, furrow_arena *arena,
+                                 furrow_ids *out, furrow_error *err)
+{
+    furrow_listed *listed;
+    furrow_ids page = {0};
+    char *next;
+    furrow_status status =
+        furrow_record_list(furrow_entity_table(entity), query, arena, &listed, &page.count, &next, err);
+    if (status != FURROW_OK) return status;
+    page.ids = furrow_arena_alloc(arena, (page.count + 1) * sizeof *page.ids);
+    if (!page.ids) return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "the page is too large; ask for smaller ones");
+    for (size_t i = 0; i < page.count; i++) page.ids[i] = listed[i].id;
+    page.next = next;
+    *out = page;
+    return FURROW_OK;
+}

@@ -34,4 +34,15 @@ typedef struct furrow_page {
 furrow_status furrow_listing_read(const furrow_listing *listing, furrow_arena *arena, furrow_page *out,
                                   furrow_error *err) FURROW_MUST_USE;
 
+/* Ids of a page, in the arena. */
+typedef struct furrow_ids {
+    const char **ids;
+    size_t count;
+    const char *next; /* NULL at the end */
+} furrow_ids;
+
+/* What an index has, for who looks at each state on its own: ids alone, those of damaged states too. */
+furrow_status furrow_listing_ids(furrow_entity *entity, const furrow_record_query *query, furrow_arena *arena,
+                                 furrow_ids *out, furrow_error *err) FURROW_MUST_USE;
+
 #endif

@@ -126,17 +126,40 @@ static ProtobufCMessage **make_items(const furrow_query_item *about, size_t coun
 
 /* ---- get ---- */
 
+/* The state in Redis; NOT_FOUND where there is none. */
+static furrow_status load_one(const furrow_query_get_contract *get, furrow_call *call, const char *id,
+                              furrow_state *state, furrow_error *err)
+{
+    furrow_entity *entity = furrow_service_entity(furrow_service_of(call), get->item.entity);
+    furrow_status status = furrow_subject_check_id(id, strlen(id), get->id, err);
+    if (status == FURROW_OK) status = furrow_entity_load(entity, id, furrow_call_arena(call), state, err);
+    if (status != FURROW_OK || state->message) return status;
+    return furrow_fail(err, FURROW_NOT_FOUND, "no %s %s", get->item.noun, id);
+}
+
+static furrow_status unseal_one(const furrow_query_get_contract *get, furrow_call *call, const char *id,
+                                const furrow_state *state, ProtobufCMessage *response, furrow_error *err)
+{
+    furrow_service *service = furrow_service_of(call);
+    furrow_arena *arena = furrow_call_arena(call);
+    furrow_seal_target target = {
+        .entity = furrow_service_entity(service, get->item.entity), .id = id, .command = furrow_call_command(call)};
+    furrow_bytes plain;
+    ProtobufCMessage *message;
+    furrow_status status = furrow_unseal(furrow_service_sealer(service), &target, state, arena, &plain, err);
+    if (status == FURROW_OK) status = furrow_message_unpack(response->descriptor, plain, arena, &message, err);
+    if (status == FURROW_OK) memcpy(response, message, response->descriptor->sizeof_message);
+    return status;
+}
+
 static furrow_status get_one(const furrow_query_get_contract *get, furrow_call *call, const ProtobufCMessage *request,
                              ProtobufCMessage *response, furrow_error *err)
 {
     const char *id = text(request, get->id_at);
     furrow_state state;
-    furrow_status status = furrow_subject_check_id(id, strlen(id), get->id, err);
-    if (status == FURROW_OK)
-        status = furrow_entity_load(furrow_service_entity(furrow_service_of(call), get->item.entity), id,
-                                    furrow_call_arena(call), &state, err);
+    furrow_status status = load_one(get, call, id, &state, err);
     if (status != FURROW_OK) return status;
-    if (!state.message) return furrow_fail(err, FURROW_NOT_FOUND, "no %s %s", get->item.noun, id);
+    if (get->unseals) return unseal_one(get, call, id, &state, response, err);
     show_state(&get->item, state.message, state.version, response);
     if (!get->item.message) memcpy(response, state.message, response->descriptor->sizeof_message);
     return complete_items(&get->item, call, &response, 1, err);

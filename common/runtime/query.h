@@ -53,7 +53,8 @@ typedef struct furrow_query_get_contract {
     const char *id;         /* the request's field */
     size_t id_at;
     furrow_query_check_fn *check; /* or NULL */
-    size_t id_count_at;           /* 0: it asks for one, and the response has no lists */
+    bool unseals;       /* the response is what is sealed in its private field, and item says nothing but whose */
+    size_t id_count_at; /* 0: it asks for one, and the response has no lists */
     furrow_query_places items, missing_ids, damaged_ids;
 } furrow_query_get_contract;
 

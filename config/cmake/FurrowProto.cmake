@@ -56,7 +56,7 @@ function(furrow_proto_outputs stem out)
   foreach(kind client domain furrow pb-c server) # in order: ninja wants the first to be the first of protoc's list
     list(APPEND outputs ${stem}.${kind}.c ${stem}.${kind}.h)
   endforeach()
-  set(${out} ${outputs} ${stem}.main.c PARENT_SCOPE)
+  set(${out} ${outputs} ${stem}.access.h ${stem}.main.c PARENT_SCOPE)
 endfunction()
 
 # Sets @out to the path of @proto in the first directory that has it.

@@ -19,7 +19,7 @@
 #include "base/clock.h"
 #include "runtime/timestamp.h"
 #include "timesheet/forgotten.h"
-#include "timesheet/v1/timesheet.furrow.h"
+#include "timesheet/v1/timesheet.access.h"
 
 #define OPEN_MAX 8                                          /* open days that one look finds */
 #define LOOKS    4                                          /* until the day is found that now belongs to */
@@ -27,7 +27,8 @@
 
 clock_settings clock_config;
 
-enum { DAY, BEFORE, EMPLOYEE, JOB, LOCATION, READS };
+/* Places in the gather, in the order in which they are asked for. */
+enum { DAY, BEFORE, EMPLOYEE, JOB, LOCATION };
 
 typedef struct stroke_context {
     const clock_request *request;
@@ -35,24 +36,16 @@ typedef struct stroke_context {
     workday_stroke stroke;
     char day_id[FURROW_ID_MAX + 1], before_id[FURROW_ID_MAX + 1], after_id[FURROW_ID_MAX + 1];
     workday_window before_window;
-    furrow_record_read reads[READS + 1]; /* the day after is the last, where it is looked at */
-    size_t read_count;
-    furrow_record_ids open; /* all open days of the employee */
+    furrow_gather gather; /* the day after is its last, where it is looked at; lists all open days of the employee */
     furrow_state day, before;
     bool decided; /* on these facts; a further decision must read them anew */
     bool stale;   /* days were written since the look */
     bool moved;   /* what was decided on belongs to another day: look at that */
 } stroke_context;
 
-static furrow_entity *days_of(furrow_service *service)
-{
-    return furrow_service_entity(service, &timesheet_v1_work_day_entity);
-}
-
 void clock_answer(const furrow_state *state, Timesheet__V1__DayState *response)
 {
-    state->message->n_unknown_fields = 0; /* the log's own bookkeeping is not the caller's */
-    response->day = (Timesheet__V1__WorkDay *)state->message;
+    response->day = work_day_shown(state);
     response->version = (int64_t)state->version;
 }
 
@@ -67,11 +60,6 @@ workday_window clock_window_at(int64_t at_ns)
     newest = (newest + 1) % 4;
     kept[newest] = workday_window_at(at_ns, (int)clock_config.day_start_hour);
     return kept[newest];
-}
-
-static const Timesheet__V1__WorkDay *day_of(const furrow_state *state)
-{
-    return (const Timesheet__V1__WorkDay *)state->message;
 }
 
 static furrow_status check_ids(const clock_request *request, furrow_error *err)
@@ -113,72 +101,51 @@ static void plan_reads(stroke_context *context)
 {
     workday_stroke *stroke = &context->stroke;
     const clock_request *request = context->request;
-    furrow_table *own = furrow_entity_table(days_of(context->service));
     stroke->window = clock_window_at(stroke->at_ns);
     context->before_window = clock_window_at(stroke->window.start_ns - 1);
     workday_day_id(request->employee_id, &stroke->window, context->day_id);
     workday_day_id(request->employee_id, &context->before_window, context->before_id);
-    context->reads[DAY] = (furrow_record_read){.table = own, .id = context->day_id};
-    context->reads[BEFORE] = (furrow_record_read){.table = own, .id = context->before_id};
-    context->read_count = EMPLOYEE;
-    context->open = (furrow_record_ids){
-        .table = own, .index = "open_employee_id", .value = furrow_bytes_of(request->employee_id), .limit = OPEN_MAX};
-    const furrow_replica_contract *kept[] = {&timesheet_v1_employee_replica, &timesheet_v1_job_replica,
-                                             &timesheet_v1_location_replica};
-    const char *ids[] = {request->employee_id, request->job_id, request->location_id};
-    for (size_t i = 0; request->job_id && i < 3; i++)
-        context->reads[context->read_count++] = (furrow_record_read){
-            .table = furrow_replica_table(furrow_service_replica(context->service, kept[i])), .id = ids[i]};
+    furrow_gather *gather = &context->gather;
+    furrow_gather_init(gather, context->service);
+    (void)work_day_want(gather, context->day_id);
+    (void)work_day_want(gather, context->before_id);
+    work_day_want_ids_by_open_employee_id(gather, request->employee_id, OPEN_MAX);
+    if (request->job_id) {
+        (void)employee_want(gather, request->employee_id);
+        (void)job_want(gather, request->job_id);
+        (void)location_want(gather, request->location_id);
+    }
     context->after_id[0] = '\0';
     if (request->at || stroke->window.end_ns - stroke->at_ns >= NEAR_NS) return;
     workday_window after = clock_window_at(stroke->window.end_ns);
     workday_day_id(request->employee_id, &after, context->after_id);
-    context->reads[context->read_count++] = (furrow_record_read){.table = own, .id = context->after_id};
-}
-
-static furrow_status read_all(stroke_context *context, furrow_arena *arena, furrow_error *err)
-{
-    return furrow_record_read_with_ids(furrow_service_store(context->service), context->reads, context->read_count,
-                                       &context->open, arena, err);
-}
-
-static furrow_status unpack_kept(const stroke_context *context, size_t which, const furrow_replica_contract *contract,
-                                 furrow_arena *arena, ProtobufCMessage **out, furrow_error *err)
-{
-    const furrow_record_read *read = &context->reads[which];
-    return furrow_replica_unpack(furrow_service_replica(context->service, contract), read->id, &read->record, arena,
-                                 out, err);
+    (void)work_day_want(gather, context->after_id);
 }
 
 static furrow_status check_facts(const stroke_context *context, const Timesheet__V1__Employee *known,
                                  furrow_arena *arena, furrow_error *err)
 {
     const clock_request *request = context->request;
-    ProtobufCMessage *job, *location;
-    furrow_status status = unpack_kept(context, JOB, &timesheet_v1_job_replica, arena, &job, err);
-    if (status == FURROW_OK)
-        status = unpack_kept(context, LOCATION, &timesheet_v1_location_replica, arena, &location, err);
+    const Timesheet__V1__Job *job;
+    const Timesheet__V1__Location *location;
+    furrow_status status = job_take(&context->gather, JOB, arena, &job, err);
+    if (status == FURROW_OK) status = location_take(&context->gather, LOCATION, arena, &location, err);
     if (status != FURROW_OK) return status;
-    return workday_check_facts(request->employee_id, known, request->job_id, (Timesheet__V1__Job *)job,
-                               request->location_id, (Timesheet__V1__Location *)location, err);
+    return workday_check_facts(request->employee_id, known, request->job_id, job, request->location_id, location, err);
 }
 
 /* *out NULL: nothing is kept of the employee, or the stroke does not ask. */
 static furrow_status read_employee(const stroke_context *context, furrow_arena *arena,
                                    const Timesheet__V1__Employee **out, furrow_error *err)
 {
-    ProtobufCMessage *employee = NULL;
-    furrow_status status = FURROW_OK;
-    if (context->request->job_id)
-        status = unpack_kept(context, EMPLOYEE, &timesheet_v1_employee_replica, arena, &employee, err);
-    if (status == FURROW_OK) *out = (const Timesheet__V1__Employee *)employee;
-    return status;
+    return context->request->job_id ? employee_take(&context->gather, EMPLOYEE, arena, out, err) : FURROW_OK;
 }
 
 /* An open day after the one of the stroke: there is no beginning before it any more. */
 static const char *open_day_after(const stroke_context *context)
 {
-    const char *newest = context->open.count > 0 ? context->open.ids[context->open.count - 1] : "";
+    const furrow_ids open = furrow_gather_listed(&context->gather);
+    const char *newest = open.count > 0 ? open.ids[open.count - 1] : "";
     return strcmp(newest, context->day_id) > 0 ? newest : NULL;
 }
 
@@ -212,12 +179,12 @@ static furrow_status decide_stroke(void *arg, const furrow_state *current, furro
 {
     stroke_context *context = arg;
     const workday_stroke *stroke = &context->stroke;
-    const Timesheet__V1__WorkDay *day = day_of(current);
+    const Timesheet__V1__WorkDay *day = work_day_of(current);
     const Timesheet__V1__Employee *employee = NULL;
     Timesheet__V1__WorkDay *next, *ended;
     int64_t ended_ns;
     bool old = context->decided || current->version != context->day.version;
-    furrow_status status = old ? read_all(context, arena, err) : FURROW_OK;
+    furrow_status status = old ? furrow_gather_read(&context->gather, arena, err) : FURROW_OK;
     context->decided = true;
     if (status == FURROW_OK) status = read_employee(context, arena, &employee, err);
     if (status != FURROW_OK) return status;
@@ -244,9 +211,9 @@ static furrow_status decide_carry_over(void *arg, const furrow_state *current, f
     furrow_state before;
     Timesheet__V1__WorkDay *next;
     if (current->message) return FURROW_OK;
-    furrow_status status = furrow_entity_load(days_of(context->service), context->before_id, arena, &before, err);
-    if (status != FURROW_OK || !workday_is_open(day_of(&before))) return status;
-    status = workday_carry_over(day_of(&before), &context->stroke, arena, &next, err);
+    furrow_status status = work_day_load(context->service, context->before_id, arena, &before, err);
+    if (status != FURROW_OK || !workday_is_open(work_day_of(&before))) return status;
+    status = workday_carry_over(work_day_of(&before), &context->stroke, arena, &next, err);
     if (status == FURROW_OK) *out = (furrow_decision){.next = &next->base, .event = "carried_over"};
     return status;
 }
@@ -258,7 +225,7 @@ static furrow_status carry_over(stroke_context *context, const forgotten *old, f
     furrow_command command = furrow_service_command(CLOCK_SIDE_WRITE_MS);
     furrow_write write = {.id = context->day_id, .command = &command, .decide = decide_carry_over, .arg = context};
     furrow_written written;
-    furrow_status status = furrow_entity_write(days_of(context->service), &write, arena, &written, err);
+    furrow_status status = work_day_write(context->service, &write, arena, &written, err);
     if (status != FURROW_OK) return status;
     return forgotten_close_day(old, context->before_id, &context->before_window, arena, err);
 }
@@ -266,12 +233,9 @@ static furrow_status carry_over(stroke_context *context, const forgotten *old, f
 /* A damaged day before keeps nobody from beginning a new one: it cannot be closed now, and says so to who reads it. */
 static furrow_status unpack_days(stroke_context *context, furrow_arena *arena, furrow_error *err)
 {
-    furrow_entity *entity = days_of(context->service);
-    furrow_status status =
-        furrow_entity_unpack(entity, context->day_id, &context->reads[DAY].record, arena, &context->day, err);
+    furrow_status status = work_day_take(&context->gather, DAY, arena, &context->day, err);
     if (status != FURROW_OK) return status;
-    status =
-        furrow_entity_unpack(entity, context->before_id, &context->reads[BEFORE].record, arena, &context->before, err);
+    status = work_day_take(&context->gather, BEFORE, arena, &context->before, err);
     if (status != FURROW_DATA_LOSS || context->request->rule != workday_clock_in) return status;
     context->before = (furrow_state){.message = NULL};
     return FURROW_OK;
@@ -282,15 +246,14 @@ static void follow_next_day(stroke_context *context, furrow_arena *arena)
 {
     workday_window window;
     furrow_state after;
-    const furrow_record_read *read = &context->reads[context->read_count - 1];
     const char *open = open_day_after(context);
     int64_t *at_ns = &context->stroke.at_ns;
     if (open && workday_window_of_id(open, (int)clock_config.day_start_hour, &window, NULL) == FURROW_OK &&
         window.start_ns > *at_ns)
         *at_ns = window.start_ns;
-    if (context->after_id[0] && furrow_entity_unpack(days_of(context->service), context->after_id, &read->record, arena,
-                                                     &after, NULL) == FURROW_OK)
-        *at_ns = workday_now_after(day_of(&after), *at_ns);
+    if (context->after_id[0] &&
+        work_day_take(&context->gather, context->gather.count - 1, arena, &after, NULL) == FURROW_OK)
+        *at_ns = workday_now_after(work_day_of(&after), *at_ns);
 }
 
 /* Reads all there is to know; where now turns out to be in a later day, of that. */
@@ -298,10 +261,10 @@ static furrow_status look(stroke_context *context, furrow_arena *arena, furrow_e
 {
     for (int i = 0; i < LOOKS; i++) {
         plan_reads(context);
-        furrow_status status = read_all(context, arena, err);
+        furrow_status status = furrow_gather_read(&context->gather, arena, err);
         if (status == FURROW_OK) status = unpack_days(context, arena, err);
         if (status != FURROW_OK || context->request->at) return status;
-        follow(context, day_of(&context->day), NULL);
+        follow(context, work_day_of(&context->day), NULL);
         follow_next_day(context, arena);
         if (context->stroke.at_ns < context->stroke.window.end_ns) return FURROW_OK;
     }
@@ -313,7 +276,8 @@ static furrow_status look(stroke_context *context, furrow_arena *arena, furrow_e
 static bool is_before_needed(const stroke_context *context, furrow_arena *arena)
 {
     const Timesheet__V1__Employee *employee = NULL;
-    if (!workday_is_open(day_of(&context->before)) || context->day.message || open_day_after(context)) return false;
+    if (!workday_is_open(work_day_of(&context->before)) || context->day.message || open_day_after(context))
+        return false;
     if (context->request->rule != workday_clock_in) return true;
     return read_employee(context, arena, &employee, NULL) != FURROW_OK ||
            check_facts(context, employee, arena, NULL) != FURROW_OK;
@@ -330,15 +294,15 @@ static forgotten forgotten_of(const stroke_context *context, int64_t until_ns)
 /* Whatever is open but the day of the stroke is closed first, but for what may go on in it. */
 static furrow_status close_forgotten(stroke_context *context, furrow_arena *arena, furrow_error *err)
 {
-    const furrow_record_ids *open = &context->open;
+    const furrow_ids open = furrow_gather_listed(&context->gather);
     bool begins = context->request->rule == workday_clock_in, ends = context->request->rule == workday_clock_out;
-    if (open->count == 0 || (open->count == 1 && strcmp(open->ids[0], context->day_id) == 0)) return FURROW_OK;
+    if (open.count == 0 || (open.count == 1 && strcmp(open.ids[0], context->day_id) == 0)) return FURROW_OK;
     bool needed = is_before_needed(context, arena);
     forgotten old = forgotten_of(context, needed ? context->before_window.start_ns : context->stroke.window.start_ns);
     if (ends || !open_day_after(context)) old.spared = context->day_id;
     (void)!read_employee(context, arena, &old.employee, NULL);
     context->stale = true;
-    furrow_status status = forgotten_close_listed(&old, open->ids, open->count, arena, err);
+    furrow_status status = forgotten_close_listed(&old, open.ids, open.count, arena, err);
     return status == FURROW_OK && needed && !begins ? carry_over(context, &old, arena, err) : status;
 }
 
@@ -346,7 +310,7 @@ static furrow_status close_forgotten(stroke_context *context, furrow_arena *aren
 static furrow_status look_behind(stroke_context *context, furrow_arena *arena, furrow_error *err)
 {
     furrow_status status = look(context, arena, err);
-    if (status != FURROW_OK || context->open.count < OPEN_MAX) return status;
+    if (status != FURROW_OK || furrow_gather_listed(&context->gather).count < OPEN_MAX) return status;
     forgotten old = forgotten_of(context, context->before_window.start_ns);
     old.spared = context->day_id;
     status = forgotten_close_all(&old, arena, err);
@@ -376,7 +340,7 @@ static furrow_status stroke_once(stroke_context *context, Timesheet__V1__DayStat
     if (status == FURROW_OK) status = close_forgotten(context, arena, err);
     if (status != FURROW_OK) return status;
     if (!context->stale) write.known = &context->day;
-    status = furrow_entity_write(days_of(context->service), &write, arena, &written, err);
+    status = work_day_write(context->service, &write, arena, &written, err);
     if (status != FURROW_OK) return status;
     (void)!close_rivals(context, arena, &later); /* the next stroke finds it again */
     furrow_call_wrote(call, written.subject, written.state.version);

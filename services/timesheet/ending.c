@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "runtime/timestamp.h"
 #include "timesheet/clock.h"
+#include "timesheet/v1/timesheet.access.h"
 #include "timesheet/v1/timesheet.server.h"
 
 #include <string.h>
@@ -17,17 +18,12 @@
 #define RECENT_NS ((int64_t)600 * (int64_t)FURROW_NS_PER_S) /* longer than any clock-in is in flight */
 
 typedef struct ending {
-    furrow_entity *days;
+    furrow_service *service;
     const Timesheet__V1__Employee *employee; /* NULL: deleted */
     workday_stroke stroke;
     bool fence;
     furrow_status damaged; /* DATA_LOSS: of a day that is skipped */
 } ending;
-
-static const Timesheet__V1__WorkDay *day_in(const furrow_state *state)
-{
-    return (const Timesheet__V1__WorkDay *)state->message;
-}
 
 /* Closes the day, or fences it: a clock-in that read "employed" just before and is still in flight fails its
  * compare-and-set, reads again, and is refused. */
@@ -36,7 +32,7 @@ static furrow_status decide_ending(void *arg, const furrow_state *current, furro
 {
     const ending *end = arg;
     const workday_stroke *stroke = &end->stroke;
-    const Timesheet__V1__WorkDay *day = day_in(current);
+    const Timesheet__V1__WorkDay *day = work_day_of(current);
     Timesheet__V1__WorkDay *next = NULL;
     int64_t ended_ns;
     furrow_status status = FURROW_OK;
@@ -58,7 +54,7 @@ static furrow_status end_day(ending *end, const char *id, furrow_arena *arena, f
     furrow_write write = {.id = id, .command = &command, .from_log = true, .decide = decide_ending, .arg = end};
     furrow_written written;
     end->stroke.day_id = id;
-    furrow_status status = furrow_entity_write(end->days, &write, arena, &written, err);
+    furrow_status status = work_day_write(end->service, &write, arena, &written, err);
     if (status == FURROW_OK) return status;
     furrow_wrap(err, "close day %s", id);
     if (status != FURROW_DATA_LOSS) return status;
@@ -82,24 +78,19 @@ static furrow_status end_recent_days(ending *end, furrow_arena *arena, furrow_er
 
 static furrow_status end_open_days(ending *end, furrow_arena *arena, furrow_error *err)
 {
-    char *next = NULL;
+    furrow_ids open = {0};
     furrow_status status;
     end->fence = false;
     do {
-        furrow_listed *open;
-        size_t count = 0;
-        furrow_record_query query = {.index = "open_employee_id",
-                                     .value = furrow_bytes_of(end->stroke.employee_id),
-                                     .limit = PAGE,
-                                     .after = next};
-        status = furrow_record_list(furrow_entity_table(end->days), &query, arena, &open, &count, &next, err);
-        for (size_t i = 0; status == FURROW_OK && i < count; i++) {
-            if (workday_window_of_id(open[i].id, (int)clock_config.day_start_hour, &end->stroke.window, NULL) !=
+        status =
+            work_day_ids_by_open_employee_id(end->service, end->stroke.employee_id, PAGE, open.next, arena, &open, err);
+        for (size_t i = 0; status == FURROW_OK && i < open.count; i++) {
+            if (workday_window_of_id(open.ids[i], (int)clock_config.day_start_hour, &end->stroke.window, NULL) !=
                 FURROW_OK)
                 continue;
-            status = end_day(end, open[i].id, arena, err);
+            status = end_day(end, open.ids[i], arena, err);
         }
-    } while (status == FURROW_OK && next);
+    } while (status == FURROW_OK && open.next);
     return status;
 }
 
@@ -128,7 +119,7 @@ furrow_status timesheet_on_employee_change(furrow_service *service, const char *
 {
     int64_t now_ns = furrow_clock_wall_ns();
     if ((is_active(now) && !now->ended_at) || strlen(id) > TIMESHEET_EMPLOYEE_ID_MAX) return FURROW_OK;
-    ending end = {.days = furrow_service_entity(service, &timesheet_v1_work_day_entity),
+    ending end = {.service = service,
                   .employee = now,
                   .stroke = {.employee_id = id, .now_ns = now_ns},
                   .fence = may_be_in_flight(before, now, now_ns)};

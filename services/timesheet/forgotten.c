@@ -2,7 +2,7 @@
 #include "timesheet/forgotten.h"
 
 #include "timesheet/clock.h"
-#include "timesheet/v1/timesheet.furrow.h"
+#include "timesheet/v1/timesheet.access.h"
 
 #include <string.h>
 
@@ -14,18 +14,13 @@ typedef struct closing {
     const workday_window *window;
 } closing;
 
-static furrow_entity *all_days_of(const forgotten *who)
-{
-    return furrow_service_entity(who->service, &timesheet_v1_work_day_entity);
-}
-
 /* At its boundary, or when the employment ended, if that is known here and was before. */
 static furrow_status decide_closing(void *arg, const furrow_state *current, furrow_arena *arena, furrow_decision *out,
                                     furrow_error *err)
 {
     const closing *old = arg;
     const forgotten *who = old->who;
-    const Timesheet__V1__WorkDay *day = (const Timesheet__V1__WorkDay *)current->message;
+    const Timesheet__V1__WorkDay *day = work_day_of(current);
     Timesheet__V1__WorkDay *next;
     int64_t ended_ns = old->window->end_ns;
     if (!workday_is_open(day)) return FURROW_OK;
@@ -42,7 +37,7 @@ furrow_status forgotten_close_day(const forgotten *who, const char *id, const wo
     closing old = {.who = who, .window = window};
     furrow_write write = {.id = id, .command = &command, .decide = decide_closing, .arg = &old};
     furrow_written written;
-    furrow_status status = furrow_entity_write(all_days_of(who), &write, arena, &written, err);
+    furrow_status status = work_day_write(who->service, &write, arena, &written, err);
     return status == FURROW_OK ? status : furrow_wrap(err, "close day %s, which was left open", id);
 }
 
@@ -71,19 +66,15 @@ furrow_status forgotten_close_listed(const forgotten *who, const char *const ids
 furrow_status forgotten_close_all(const forgotten *who, furrow_arena *arena, furrow_error *err)
 {
     const char *last = NULL;
-    char *next = NULL;
+    furrow_ids open = {0};
     furrow_status status;
     do {
-        furrow_listed *open;
-        size_t count = 0;
-        furrow_record_query query = {
-            .index = "open_employee_id", .value = furrow_bytes_of(who->employee_id), .limit = PAGE, .after = next};
-        status = furrow_record_list(furrow_entity_table(all_days_of(who)), &query, arena, &open, &count, &next, err);
-        if (status != FURROW_OK || count == 0) break;
-        if (last) status = close_if_forgotten(who, last, open[0].id, arena, err);
-        for (size_t i = 0; status == FURROW_OK && i + 1 < count; i++)
-            status = close_if_forgotten(who, open[i].id, open[count - 1].id, arena, err);
-        last = open[count - 1].id;
-    } while (status == FURROW_OK && next);
+        status = work_day_ids_by_open_employee_id(who->service, who->employee_id, PAGE, open.next, arena, &open, err);
+        if (status != FURROW_OK || open.count == 0) break;
+        if (last) status = close_if_forgotten(who, last, open.ids[0], arena, err);
+        for (size_t i = 0; status == FURROW_OK && i + 1 < open.count; i++)
+            status = close_if_forgotten(who, open.ids[i], open.ids[open.count - 1], arena, err);
+        last = open.ids[open.count - 1];
+    } while (status == FURROW_OK && open.next);
     return status == FURROW_OK && last ? close_if_forgotten(who, last, last, arena, err) : status;
 }

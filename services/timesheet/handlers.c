@@ -1,7 +1,7 @@
 /* One function per method. The strokes of a day are one procedure in clock.c; here are correction and what a day comes to. */
 #include "timesheet/clock.h"
 #include "timesheet/forgotten.h"
-#include "timesheet/v1/timesheet.furrow.h"
+#include "timesheet/v1/timesheet.access.h"
 #include "timesheet/v1/timesheet.server.h"
 
 #include "base/clock.h"
@@ -9,16 +9,6 @@
 
 #include <stdio.h>
 #include <string.h>
-
-static furrow_entity *days(furrow_call *call)
-{
-    return furrow_service_entity(furrow_service_of(call), &timesheet_v1_work_day_entity);
-}
-
-static const Timesheet__V1__WorkDay *day_of(const furrow_state *state)
-{
-    return (const Timesheet__V1__WorkDay *)state->message;
-}
 
 furrow_status timesheet_clock_in(furrow_call *call, const Timesheet__V1__ClockInRequest *request,
                                  Timesheet__V1__DayState *response, furrow_error *err)
@@ -96,7 +86,7 @@ static furrow_status decide_correct(void *arg, const furrow_state *current, furr
                            "day %s is at version %llu, the correction was made for %lld: read it again", request->id,
                            (unsigned long long)current->version, (long long)request->version);
     furrow_status status =
-        workday_correct(day_of(current), request, &context->window, furrow_clock_wall_ns(), arena, &next, err);
+        workday_correct(work_day_of(current), request, &context->window, furrow_clock_wall_ns(), arena, &next, err);
     if (status == FURROW_OK) *out = (furrow_decision){.next = &next->base, .event = "corrected"};
     return status;
 }
@@ -126,7 +116,8 @@ furrow_status timesheet_correct_day(furrow_call *call, const Timesheet__V1__Corr
     furrow_status status = workday_window_of_id(request->id, (int)clock_config.day_start_hour, &context.window, err);
     if (status == FURROW_OK) status = furrow_input_range("version", request->version, 0, INT64_MAX, err);
     if (status == FURROW_OK) status = close_forgotten_beside(call, request->id, err);
-    if (status == FURROW_OK) status = furrow_entity_write(days(call), &write, furrow_call_arena(call), &written, err);
+    if (status == FURROW_OK)
+        status = work_day_write(furrow_service_of(call), &write, furrow_call_arena(call), &written, err);
     if (status != FURROW_OK) return status;
     furrow_call_wrote(call, written.subject, written.state.version);
     clock_answer(&written.state, response);

@@ -91,6 +91,22 @@ START_TEST(no_text_breaks_out_of_a_literal)
 }
 END_TEST
 
+/* What a .proto says stands in our headers: no wider than they are, and never the end of a comment. */
+START_TEST(a_comment_stays_a_comment)
+{
+    ck_assert_str_eq(furrow_text_said(arena, ""), "");
+    ck_assert_str_eq(furrow_text_said(arena, "Of bins."), "Of bins.\n * ");
+    ck_assert_str_eq(furrow_text_said(arena, "a */ b **/"), "a * / b ** /\n * ");
+    char words[250] = "";
+    for (int i = 0; i < 40; i++) strcat(words, i ? " bins!" : "bins!");
+    const char *said = furrow_text_said(arena, words), *end = strchr(said, '\n');
+    ck_assert_ptr_nonnull(end);
+    ck_assert_uint_le((size_t)(end - said), 117);
+    ck_assert_uint_gt((size_t)(end - said), 100);
+    ck_assert_int_eq(memcmp(end, "\n * bins!", 9), 0);
+}
+END_TEST
+
 START_TEST(a_summary_is_the_first_paragraph_on_one_line)
 {
     ck_assert_str_eq(furrow_text_summary(arena, NULL), "");
@@ -183,6 +199,7 @@ int main(void)
     tcase_add_test(all, our_snake_case_goes_by_words);
     tcase_add_test(all, short_names_are_tokens_and_prefixes);
     tcase_add_test(all, no_text_breaks_out_of_a_literal);
+    tcase_add_test(all, a_comment_stays_a_comment);
     tcase_add_test(all, a_summary_is_the_first_paragraph_on_one_line);
     tcase_add_test(all, a_long_summary_is_cut_between_characters);
     tcase_add_test(all, options_are_decoded_and_unknown_ones_skipped);

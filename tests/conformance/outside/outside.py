@@ -77,7 +77,8 @@ def build_disguised(prefix, source, work, name):
     contract.parent.mkdir(parents=True)
     for file, text in (contract, source / "proto/harvest/v1/harvest.proto"), (work / "CMakeLists.txt", source / "CMakeLists.txt"):
         file.write_text(text.read_text().replace("harvest", name).replace("Harvest", name.capitalize()))
-    (work / f"{name}.c").touch()  # of which nothing is built
+    for source_file in f"{name}.c", f"{name}_test.c":  # of which nothing is built
+        (work / source_file).touch()
     run("cmake", "-G", "Ninja", "-S", work, "-B", work / "build", f"-DCMAKE_PREFIX_PATH={prefix}")
     run("cmake", "--build", work / "build", "--target", f"{name}_proto_contracts")
     return work / f"build/{name}_proto_contracts.so"

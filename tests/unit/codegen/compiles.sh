@@ -8,8 +8,8 @@ compiler=$1 folder=$2 stem=$3
 shift 3
 kinds="furrow client domain server"
 grep -q "^int main" "$folder/$stem.main.c" && kinds="$kinds main"
-for kind in $kinds; do
-  "$compiler" -std=c11 -D_GNU_SOURCE -fsyntax-only -Werror -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes \
+for file in $(printf "$stem.%s.c " $kinds) "$stem.access.h"; do
+  echo "#include \"$file\"" | "$compiler" -std=c11 -D_GNU_SOURCE -fsyntax-only -Werror -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes \
     -Wmissing-prototypes -Wpointer-arith -Wwrite-strings -Wformat=2 -Wcast-function-type -Wno-unused-parameter \
-    -Wno-missing-field-initializers -I"$folder" "$@" "$folder/$stem.$kind.c"
+    -Wno-missing-field-initializers -I"$folder" "$@" -x c -
 done
