@@ -18,7 +18,7 @@ add_custom_command(
   VERBATIM)
 file(GLOB next_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/services/timesheet/*.c)
 set(next_generated ${next_outputs})
-list(FILTER next_generated INCLUDE REGEX "(domain|furrow|main|server)\\.c$")
+list(FILTER next_generated INCLUDE REGEX "(descriptor|domain|furrow|main|server)\\.c$")
 add_executable(timesheet_next ${next_sources} ${next_generated})
 set_source_files_properties(${next_generated} PROPERTIES COMPILE_OPTIONS -w)
 target_include_directories(timesheet_next BEFORE PRIVATE ${next} ${PROJECT_SOURCE_DIR}/services)

@@ -12,5 +12,10 @@ if(FURROW_BENCH)
   list(APPEND ways_contracts $<TARGET_FILE:furrow_proto_crew4_keeps_contracts>)
   add_dependencies(test_ways furrow_proto_crew4_keeps_contracts)
   list(JOIN ways_contracts ":" ways_contracts)
+  # A service that the tool was not built with is one of them.
+  furrow_integration_test(test_contracts furrow_test_farm)
+  target_compile_definitions(test_contracts PRIVATE FURROW_TEST_CREW4="$<TARGET_FILE:crew4>" "FURROW_TEST_CREW_CONTRACTS=\"${ways_contracts}\""
+                             FURROW_TEST_PROTO="${PROJECT_SOURCE_DIR}/proto")
+  add_dependencies(test_contracts crew4)
   target_compile_definitions(test_ways PRIVATE ${ways_programs} "FURROW_TEST_CREW_CONTRACTS=\"${ways_contracts}\"")
 endif()

@@ -120,9 +120,9 @@ static void check_entity(const judge *by, const furrow_model_message *entity)
         furrow_report_add(by->report, entity->place,
                           "stream name %s of entity %s has %zu bytes; %d are allowed: shorten the name", stream,
                           entity->name, strlen(stream), STREAM_MAX);
-    if (strcmp(stream, "DEADLETTER") == 0)
-        furrow_report_add(by->report, entity->place,
-                          "entity %s would own stream DEADLETTER, which is the mesh's: rename it", entity->name);
+    if (strcmp(stream, "DEADLETTER") == 0 || strcmp(stream, "DESCRIPTOR") == 0)
+        furrow_report_add(by->report, entity->place, "entity %s would own stream %s, which is the mesh's: rename it",
+                          entity->name, stream);
     check_reserved_numbers(by, entity);
 }
 

@@ -3,6 +3,7 @@
  * here can fail but for a full buffer, which its `failed` says. May depend on: base, protobuf-c.
  *
  *   <stem>.furrow.h/.c   the contract's tables                     links: wire
+ *   <stem>.descriptor.h/.c  the .proto itself, as bytes           links: base
  *   <stem>.client.h/.c   typed calls                               links: rpc
  *   <stem>.domain.h/.c   the pure functions of the author          links: wire
  *   <stem>.server.h/.c   what else the author implements           links: runtime
@@ -24,6 +25,7 @@ typedef struct furrow_emit {
 } furrow_emit;
 
 void furrow_emit_contract(const furrow_emit *emit);
+void furrow_emit_descriptor(const furrow_emit *emit);
 void furrow_emit_client(const furrow_emit *emit);
 void furrow_emit_domain(const furrow_emit *emit);
 void furrow_emit_server(const furrow_emit *emit);

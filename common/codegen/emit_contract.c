@@ -270,6 +270,7 @@ static void write_service(const furrow_emit *emit, const furrow_model_service *s
                          service->name, service->short_name, emit->file->package);
     furrow_buffer_printf(emit->source, "    .summary = %s,\n    .methods = %s_methods,\n    .method_count = %zu,\n",
                          furrow_text_literal(arena, service->comment), symbol, service->method_count);
+    furrow_buffer_printf(emit->source, "    .descriptors = &%s,\n", furrow_symbols_descriptors(arena, emit->file));
     if (service->calls.count > 0)
         furrow_buffer_printf(emit->source, "    .calls = %s_calls,\n    .call_count = %zu,\n", symbol,
                              service->calls.count);
@@ -331,6 +332,7 @@ static void write_file(const furrow_emit *emit)
     furrow_buffer_printf(emit->source,
                          "/* All that the file declares. */\nconst furrow_file_contract %s = {\n    .file = %s,\n",
                          symbol, furrow_text_literal(arena, file->name));
+    furrow_buffer_printf(emit->source, "    .descriptors = &%s,\n", furrow_symbols_descriptors(arena, file));
     write_list_members(emit, &services);
     write_list_members(emit, &entities);
     write_list_members(emit, &replicas);
@@ -345,8 +347,8 @@ void furrow_emit_contract(const furrow_emit *emit)
                          emit->stem);
     furrow_buffer_printf(emit->source,
                          "/* For its static field tables; so it is compiled here and not on its own. */\n"
-                         "#include \"%s.pb-c.c\"\n\n",
-                         emit->stem);
+                         "#include \"%s.pb-c.c\"\n\n#include \"%s.descriptor.h\"\n\n",
+                         emit->stem, emit->stem);
     for (size_t i = 0; i < emit->file->message_count; i++) {
         const furrow_model_message *message = &emit->file->messages[i];
         if (is_contract(message)) (message->options.entity ? write_entity : write_replica)(emit, message);

@@ -26,9 +26,10 @@ static const struct output {
     const char *kind;
     void (*emit)(const furrow_emit *emit);
     bool has_header, has_source;
-} outputs[] = {{"furrow", furrow_emit_contract, true, true}, {"client", furrow_emit_client, true, true},
-               {"domain", furrow_emit_domain, true, true},   {"server", furrow_emit_server, true, true},
-               {"access", furrow_emit_access, true, false},  {"main", furrow_emit_main, false, true}};
+} outputs[] = {{"furrow", furrow_emit_contract, true, true}, {"descriptor", furrow_emit_descriptor, true, true},
+               {"client", furrow_emit_client, true, true},   {"domain", furrow_emit_domain, true, true},
+               {"server", furrow_emit_server, true, true},   {"access", furrow_emit_access, true, false},
+               {"main", furrow_emit_main, false, true}};
 
 enum { OUTPUTS = sizeof outputs / sizeof *outputs, FILES_PER_PROTO = 2 * OUTPUTS };
 

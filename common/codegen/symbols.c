@@ -9,6 +9,12 @@ const char *furrow_symbols_file(furrow_arena *arena, const furrow_model_file *fi
     return furrow_text_printf(arena, "%s_file", furrow_names_identifier(arena, furrow_names_stem(arena, file->name)));
 }
 
+const char *furrow_symbols_descriptors(furrow_arena *arena, const furrow_model_file *file)
+{
+    return furrow_text_printf(arena, "%s_descriptors",
+                              furrow_names_identifier(arena, furrow_names_stem(arena, file->name)));
+}
+
 static const char *in_package(furrow_arena *arena, const furrow_model_file *file, const char *name)
 {
     return furrow_text_printf(arena, "%s_%s", furrow_names_identifier(arena, file->package),

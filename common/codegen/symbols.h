@@ -10,6 +10,9 @@
 /* "employee_v1_employee_file", of employee/v1/employee.proto. */
 const char *furrow_symbols_file(furrow_arena *arena, const furrow_model_file *file);
 
+/* "employee_v1_employee_descriptors". */
+const char *furrow_symbols_descriptors(furrow_arena *arena, const furrow_model_file *file);
+
 /* "employee_v1_employee_entity", "timesheet_v1_employee_replica". */
 const char *furrow_symbols_message(furrow_arena *arena, const furrow_model_message *message);
 

@@ -6,6 +6,7 @@
 #include "link/provision.h"
 #include "link/api.h"
 #include "link/internal.h"
+#include "wire/descriptor.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,6 +20,7 @@
 #define DESCRIPTION_MAX    512
 #define LETTER_BYTES       2048 /* more than nearly all dead letters have */
 #define ERR_STREAM_MISSING 10059
+#define ERR_WRONG_SEQUENCE 10071
 
 struct furrow_provisioner {
     natsConnection *native;
@@ -388,4 +390,84 @@ furrow_status furrow_provision_deadletter(furrow_provisioner *provisioner, uint3
     config.Discard = js_DiscardNew;
     config.Storage = js_FileStorage;
     return ensure_stream(provisioner, &config, err);
+}
+
+/* ---- descriptors ---- */
+
+furrow_status furrow_provision_descriptors(furrow_provisioner *provisioner, uint32_t default_replicas,
+                                           furrow_error *err)
+{
+    jsStreamConfig config;
+    const char *subjects[] = {FURROW_DESCRIPTOR_SUBJECT ">"};
+    init_stream(&config, FURROW_DESCRIPTOR_STREAM, subjects, "contracts as they were provisioned", default_replicas);
+    config.MaxMsgsPerSubject = FURROW_DESCRIPTORS_KEPT;
+    config.Storage = js_FileStorage;
+    return ensure_stream(provisioner, &config, err);
+}
+
+static const char *subject_of(const char *service, char out[FURROW_SUBJECT_MAX])
+{
+    snprintf(out, FURROW_SUBJECT_MAX, FURROW_DESCRIPTOR_SUBJECT "%s", service);
+    return out;
+}
+
+furrow_status furrow_provisioner_recall(furrow_provisioner *provisioner, const char *service, furrow_arena *arena,
+                                        furrow_bytes *set, uint64_t *sequence, furrow_error *err)
+{
+    char subject[FURROW_SUBJECT_MAX];
+    natsMsg *msg = NULL;
+    jsErrCode code = 0;
+    *set = (furrow_bytes){0};
+    *sequence = 0;
+    natsStatus status =
+        js_GetLastMsg(&msg, provisioner->js, FURROW_DESCRIPTOR_STREAM, subject_of(service, subject), NULL, &code);
+    if (status == NATS_NOT_FOUND || code == ERR_STREAM_MISSING) return FURROW_OK;
+    if (status != NATS_OK) return failed(status, code, "read", subject, err);
+    size_t len = (size_t)natsMsg_GetDataLength(msg);
+    const void *copy = furrow_arena_memdup(arena, natsMsg_GetData(msg), len);
+    *set = (furrow_bytes){copy, len};
+    *sequence = natsMsg_GetSequence(msg);
+    natsMsg_Destroy(msg);
+    return copy ? FURROW_OK : furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "%s: too large", subject);
+}
+
+furrow_status furrow_provisioner_remember(furrow_provisioner *provisioner, const char *service, furrow_bytes set,
+                                          uint64_t sequence, furrow_error *err)
+{
+    char subject[FURROW_SUBJECT_MAX];
+    jsPubOptions options;
+    jsErrCode code = 0;
+    provisioner->changes++;
+    if (provisioner->only_look) return FURROW_OK;
+    jsPubOptions_Init(&options);
+    options.ExpectLastSubjectSeq =
+        sequence; /* 0 is taken for no expectation: the first of two firsts is then history */
+    options.MaxWait = provisioner->timeout_ms;
+    natsStatus status =
+        js_Publish(NULL, provisioner->js, subject_of(service, subject), set.data, (int)set.len, &options, &code);
+    if (code == ERR_WRONG_SEQUENCE)
+        return furrow_fail(err, FURROW_ABORTED, "%s: somebody else provisions it, too; try again", subject);
+    if (status == NATS_NO_RESPONDERS || status == NATS_TIMEOUT)
+        return furrow_fail(err, FURROW_UNAVAILABLE,
+                           "%s: nobody takes it: has NATS read what `furrow permissions` says now?", subject);
+    return status == NATS_OK ? FURROW_OK : failed(status, code, "write", subject, err);
+}
+
+furrow_status furrow_provisioner_forget(furrow_provisioner *provisioner, const char *service, furrow_error *err)
+{
+    char subject[FURROW_SUBJECT_MAX];
+    natsMsg *msg = NULL;
+    jsErrCode code = 0;
+    jsOptions options;
+    natsStatus status =
+        js_GetLastMsg(&msg, provisioner->js, FURROW_DESCRIPTOR_STREAM, subject_of(service, subject), NULL, &code);
+    natsMsg_Destroy(msg);
+    if (status == NATS_NOT_FOUND || code == ERR_STREAM_MISSING) return FURROW_OK;
+    if (status != NATS_OK) return failed(status, code, "read", subject, err);
+    provisioner->changes++;
+    if (provisioner->only_look) return FURROW_OK;
+    jsOptions_Init(&options);
+    options.Stream.Purge.Subject = subject;
+    status = js_PurgeStream(provisioner->js, FURROW_DESCRIPTOR_STREAM, &options, &code);
+    return status == NATS_OK ? FURROW_OK : failed(status, code, "purge", subject, err);
 }

@@ -7,6 +7,8 @@
 #ifndef FURROW_LINK_PROVISION_H
 #define FURROW_LINK_PROVISION_H
 
+#include "base/arena.h"
+#include "base/bytes.h"
 #include "base/status.h"
 #include "link/link.h"
 #include "wire/contract.h"
@@ -67,5 +69,25 @@ uint64_t furrow_provisioner_changes(const furrow_provisioner *provisioner);
  */
 furrow_status furrow_provision_deadletter(furrow_provisioner *provisioner, uint32_t default_replicas, int64_t max_bytes,
                                           furrow_error *err) FURROW_MUST_USE;
+
+/*
+ * The stream of descriptors (wire/descriptor.h): what each contract was when it was provisioned, the last
+ * FURROW_DESCRIPTORS_KEPT of each service, in its account.
+ */
+#define FURROW_DESCRIPTORS_KEPT 16
+furrow_status furrow_provision_descriptors(furrow_provisioner *provisioner, uint32_t default_replicas,
+                                           furrow_error *err) FURROW_MUST_USE;
+
+/* The set of @service as it was provisioned last, in @arena, and its sequence. No data and 0: never. */
+furrow_status furrow_provisioner_recall(furrow_provisioner *provisioner, const char *service, furrow_arena *arena,
+                                        furrow_bytes *set, uint64_t *sequence, furrow_error *err) FURROW_MUST_USE;
+
+/* Puts @set in the place of the one that was recalled with @sequence. ABORTED: somebody else did meanwhile. */
+furrow_status furrow_provisioner_remember(furrow_provisioner *provisioner, const char *service, furrow_bytes set,
+                                          uint64_t sequence, furrow_error *err) FURROW_MUST_USE;
+
+/* As if @service had never been provisioned: for one that leaves, and leaves no states behind. */
+furrow_status furrow_provisioner_forget(furrow_provisioner *provisioner, const char *service,
+                                        furrow_error *err) FURROW_MUST_USE;
 
 #endif

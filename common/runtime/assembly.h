@@ -5,6 +5,7 @@
 #include "runtime/config.h"
 #include "runtime/letters.h"
 #include "runtime/peers.h"
+#include "runtime/reflection.h"
 #include "runtime/registry.h"
 #include "runtime/sealkey.h"
 #include "runtime/service.h"
@@ -23,6 +24,7 @@ struct furrow_service {
     furrow_sealkey sealkey;
     furrow_server *server;
     furrow_registry *registry;
+    furrow_reflection *reflection;
     furrow_letters *letters;
     furrow_peers *peers;
     furrow_registry_pair *metadata;

@@ -68,13 +68,40 @@ static const char *idempotency_text(furrow_idempotency idempotency)
     }
 }
 
+/* As a .proto names it: "string", "repeated int64", "employee.v1.Contact". */
+static void write_type(const ProtobufCFieldDescriptor *field, furrow_buffer *out)
+{
+    static const char *const names[] = {"int32",  "sint32",  "sfixed32", "int64",   "sint64", "sfixed64",
+                                        "uint32", "fixed32", "uint64",   "fixed64", "float",  "double",
+                                        "bool",   "enum",    "string",   "bytes",   "message"};
+    const ProtobufCMessageDescriptor *message = field->type == PROTOBUF_C_TYPE_MESSAGE ? field->descriptor : NULL;
+    const ProtobufCEnumDescriptor *of = field->type == PROTOBUF_C_TYPE_ENUM ? field->descriptor : NULL;
+    furrow_buffer_printf(out, "%s%s", field->label == PROTOBUF_C_LABEL_REPEATED ? "repeated " : "",
+                         message ? message->name
+                         : of    ? of->name
+                                 : names[field->type]);
+}
+
+/* Who calls it sees what to send with no tool but `nats micro info`. */
+static void write_fields(furrow_buffer *out, const char *name, const ProtobufCMessageDescriptor *message)
+{
+    furrow_buffer_printf(out, ",\"%s\":\"", name);
+    for (unsigned i = 0; i < message->n_fields; i++) {
+        furrow_buffer_printf(out, "%s%s ", i > 0 ? ", " : "", message->fields[i].name);
+        write_type(&message->fields[i], out);
+    }
+    furrow_buffer_append_byte(out, '"');
+}
+
 static void endpoint_info(const furrow_registry *registry, const furrow_method_contract *method, furrow_buffer *out)
 {
     endpoint_identity(registry, method, out);
     furrow_buffer_append_text(out, ",\"metadata\":{\"summary\":");
     furrow_json_append_string(out, furrow_bytes_of(method->summary));
     text_field(out, "request", method->input->name);
+    write_fields(out, "request.fields", method->input);
     text_field(out, "response", method->output->name);
+    write_fields(out, "response.fields", method->output);
     text_field(out, "idempotency", idempotency_text(method->idempotency));
     furrow_buffer_append_text(out, "}}");
 }

@@ -13,6 +13,7 @@
 #include "runtime/config.h"
 #include "runtime/owners.h"
 #include "runtime/versions.h"
+#include "wire/descriptor.h"
 #include "wire/json.h"
 
 #include <stdlib.h>
@@ -375,6 +376,9 @@ static furrow_status make_registry(furrow_service *service, furrow_error *err)
         snprintf(service->metadata[count].name, sizeof service->metadata[count].name, "keeps.%s", replica->entity);
         snprintf(service->metadata[count].value, sizeof service->metadata[count].value, "%s", replica->keeps);
     }
+    furrow_registry_pair *reflection = &service->metadata[count++];
+    snprintf(reflection->name, sizeof reflection->name, "reflection");
+    snprintf(reflection->value, sizeof reflection->value, FURROW_DESCRIPTOR_REFLECTION "%s", service->definition->name);
     service->registry =
         furrow_registry_create(service->link, service->server,
                                &(furrow_registry_options){.name = service->definition->name,
@@ -387,7 +391,9 @@ static furrow_status make_registry(furrow_service *service, furrow_error *err)
                                                           .data = write_data,
                                                           .user = service},
                                err);
-    return service->registry ? FURROW_OK : furrow_wrap(err, "registry");
+    if (!service->registry) return furrow_wrap(err, "registry");
+    service->reflection = furrow_reflection_create(service->link, service->server, service->definition->name, err);
+    return service->reflection ? FURROW_OK : furrow_wrap(err, "reflection");
 }
 
 static furrow_status start_replicas(furrow_service *service, furrow_error *err)
@@ -415,7 +421,7 @@ furrow_status furrow_assembly_make(furrow_service *service, furrow_error *err)
     service->own = calloc(service->entity_count + 1, sizeof(furrow_replica *));
     service->entities = calloc(service->entity_count + 1, sizeof(furrow_entity *));
     service->replicas = calloc(service->replica_count + 1, sizeof(furrow_replica *));
-    service->metadata = calloc(furrow_assembly_replicas(service) + 1, sizeof *service->metadata);
+    service->metadata = calloc(furrow_assembly_replicas(service) + 2, sizeof *service->metadata);
     if (!service->own || !service->entities || !service->replicas || !service->metadata)
         return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "out of memory");
     take_id(service);
@@ -448,6 +454,7 @@ void furrow_assembly_destroy(furrow_service *service)
     /* After a drain nothing runs any more; without one it was never begun. */
     if (service->letters) (void)!furrow_letters_drain(service->letters, furrow_clock_now_ns(), NULL);
     furrow_registry_destroy(service->registry);
+    furrow_reflection_destroy(service->reflection);
     furrow_peers_destroy(service->peers);
     furrow_server_destroy(service->server);
     furrow_sealer_destroy(service->sealer);

@@ -5,6 +5,8 @@
 #ifndef FURROW_WIRE_CONTRACT_H
 #define FURROW_WIRE_CONTRACT_H
 
+#include "base/bytes.h"
+
 #include <protobuf-c/protobuf-c.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -83,13 +85,16 @@ typedef struct furrow_service_contract {
     const char *summary;
     const furrow_method_contract *methods;
     size_t method_count;
-    const char *const *calls; /* subjects of methods of other services that this one may call */
+    const furrow_bytes *descriptors; /* its file's; see below */
+    const char *const *calls;        /* subjects of methods of other services that this one may call */
     size_t call_count;
 } furrow_service_contract;
 
 /* One per .proto file: all it declares. */
 typedef struct furrow_file_contract {
     const char *file; /* "employee/v1/employee.proto" */
+    /* A google.protobuf.FileDescriptorSet: the file with its comments, after all that it imports; wire/descriptor.h. */
+    const furrow_bytes *descriptors;
     const furrow_service_contract *const *services;
     size_t service_count;
     const furrow_entity_contract *const *entities;

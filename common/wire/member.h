@@ -1,5 +1,5 @@
 /**
- * Members of protobuf-c messages by their descriptor; private to wire (merge and json).
+ * Members of protobuf-c messages by their descriptor; for wire and the tool, not installed.
  */
 #ifndef FURROW_WIRE_MEMBER_H
 #define FURROW_WIRE_MEMBER_H

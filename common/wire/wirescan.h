@@ -1,5 +1,5 @@
 /**
- * Walks the fields of one message's bytes without unpacking them; private to wire (message and projection).
+ * Walks the fields of one message's bytes without unpacking them; for wire and the tool, not installed.
  *
  * Stricter than the libraries where that closes a gap: tags and lengths take at most 5 bytes, field number 0 and groups
  * are refused. All functions return NULL when all is well, else the reason, a constant text.

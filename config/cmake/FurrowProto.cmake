@@ -53,7 +53,7 @@ endfunction()
 # Sets @out to the files that a .proto becomes, each of which begins with @stem.
 function(furrow_proto_outputs stem out)
   set(outputs)
-  foreach(kind client domain furrow pb-c server) # in order: ninja wants the first to be the first of protoc's list
+  foreach(kind client descriptor domain furrow pb-c server) # in order: ninja wants the first to be the first of protoc's list
     list(APPEND outputs ${stem}.${kind}.c ${stem}.${kind}.h)
   endforeach()
   set(${out} ${outputs} ${stem}.access.h ${stem}.main.c PARENT_SCOPE)
@@ -200,7 +200,8 @@ function(furrow_proto)
 
   # A system directory: what protoc-gen-c writes is not ours to warn about. Our own sources are compiled with all warnings.
   list(TRANSFORM stems APPEND .furrow.c OUTPUT_VARIABLE sources)
-  add_library(${arg_TARGET} STATIC ${sources})
+  list(TRANSFORM stems APPEND .descriptor.c OUTPUT_VARIABLE descriptors)
+  add_library(${arg_TARGET} STATIC ${sources} ${descriptors})
   set_target_properties(${arg_TARGET} PROPERTIES POSITION_INDEPENDENT_CODE ON) # for contracts, of it or of who imports it
   target_include_directories(${arg_TARGET} SYSTEM PUBLIC ${includes})
   target_link_libraries(${arg_TARGET} PUBLIC ${FURROW_PROTO_WIRE} ${libraries})

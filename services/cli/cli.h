@@ -29,6 +29,7 @@ struct cli {
 };
 
 int cli_audit(cli *tool);
+int cli_breaking(cli *tool);
 int cli_call(cli *tool);
 int cli_check(cli *tool);
 int cli_completion(cli *tool);
@@ -37,6 +38,7 @@ int cli_deadletter_list(cli *tool);
 int cli_deadletter_replay(cli *tool);
 int cli_deadletter_show(cli *tool);
 int cli_decode(cli *tool);
+int cli_describe(cli *tool);
 int cli_dev_leave(cli *tool);
 int cli_dev_list(cli *tool);
 int cli_dev_run(cli *tool);
@@ -46,6 +48,7 @@ int cli_history(cli *tool);
 int cli_import(cli *tool);
 int cli_keys(cli *tool);
 int cli_lineage(cli *tool);
+int cli_ls(cli *tool);
 int cli_manual(cli *tool);
 int cli_permissions(cli *tool);
 int cli_provision(cli *tool);
@@ -65,6 +68,9 @@ furrow_link_options cli_link_options(const cli *tool, char inbox[CLI_INBOX_MAX])
 bool cli_link(cli *tool);
 /* The same, with a client, and waits until it is connected. */
 bool cli_connect(cli *tool);
+
+/* A connection that provisions, as the tool's user. NULL: @err, and where no server is named that was printed. */
+struct furrow_provisioner *cli_provisioner(cli *tool, furrow_error *err);
 
 /* Prints "furrow: …", sets the exit code and returns it. */
 int cli_fail(cli *tool, int exit_code, const char *format, ...) FURROW_PRINTF(3, 4);

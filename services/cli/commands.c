@@ -63,8 +63,11 @@ const cli_command cli_commands[] = {
      .summary =
          "Make the streams and durable consumers of every contract, and load the library of functions into Redis",
      .help = "Into every Redis of FURROW_REDIS_URL (separated by commas), where it is missing. Safe to run again. The\n"
-             "library's name changes with its text: nothing is replaced, and one that no service uses may be deleted.",
-     .options = ROWS(NUMBER("--replicas", "N", "1", 1, 5, "copies of each stream in a cluster"),
+             "library's name changes with its text: nothing is replaced, and one that no service uses may be deleted.\n"
+             "Each contract is held against what it was before (furrow breaking), and nothing is done where a change\n"
+             "breaks what is stored, or who listens or calls.",
+     .options = ROWS(MANY("--accept", "SERVICE", "take the changes of its contract that break something"),
+                     NUMBER("--replicas", "N", "1", 1, 5, "copies of each stream in a cluster"),
                      NUMBER("--wait", "SECONDS", "0", 0, 3600, "so long for NATS and Redis to be there"),
                      CHOICE("--only", "nats|redis", "", "one of the two"), SINGLE,
                      TEXT("--retire", "SERVICE",
@@ -72,6 +75,34 @@ const cli_command cli_commands[] = {
                      FLAG("--watch", "go on, and put back what is missing within seconds; quiet while nothing is"),
                      DRY_RUN, JSON),
      .run = cli_provision},
+    {.name = "breaking",
+     .arguments = "[FILE]",
+     .most = 1,
+     .summary = "What a change of contracts breaks of what is stored, and for whom who listens or calls",
+     .help =
+         "The contracts that are known here, or the descriptors in FILE, against those in another file: made by\n"
+         "`protoc -o`, `buf build -o` or `furrow describe --descriptors`. By the rules of Buf's category WIRE_JSON,\n"
+         "and ours: entities, indexes, private and unique fields, and what others keep. Exit code 1: something\n"
+         "breaks.",
+     .options =
+         ROWS(TEXT("--against", "FILE", "how it was; without it, as the mesh was provisioned last"), JSON, SINGLE),
+     .run = cli_breaking},
+    {.name = "ls",
+     .arguments = "[SERVICE]",
+     .most = 1,
+     .summary = "Services, their methods, what they own and what they keep",
+     .help = "Of what runs, by what each service answers of itself, and of the contracts that are known here.",
+     .options = ROWS(FLAG("--offline", "only of the contracts that are known here; no mesh is asked"), JSON),
+     .run = cli_ls},
+    {.name = "describe",
+     .arguments = "NAME",
+     .least = 1,
+     .most = 1,
+     .summary = "What a contract says of NAME: comments, types, rules, options, and an example in JSON",
+     .help = "Of a service, a method, a message or an enum, by its full name; a service also by its short one. Of the\n"
+             "contracts that are known here; what is in none of them the mesh is asked for.",
+     .options = ROWS(FLAG("--descriptors", "all .proto files there are, as a google.protobuf.FileDescriptorSet")),
+     .run = cli_describe},
     {.name = "call",
      .arguments = "SUBJECT [JSON|-|@FILE]",
      .least = 1,
@@ -242,7 +273,7 @@ const cli_command cli_commands[] = {
      .least = 1,
      .most = 1,
      .summary = "Protobuf bytes on standard input to JSON",
-     .help = "",
+     .help = "MESSAGE by its full name; one that no contract here has the mesh is asked for.",
      .options = ROWS(FLAG("--record", "as they lie in Redis, after 8 bytes of version")),
      .run = cli_decode},
     {.name = "dev run",

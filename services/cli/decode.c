@@ -1,6 +1,8 @@
 /* furrow decode: bytes of a message to JSON, for `nats sub --translate` and for a look into Redis. */
 #include "cli/cli.h"
 #include "cli/contracts.h"
+#include "cli/descriptor_build.h"
+#include "cli/descriptor_sets.h"
 
 #include "wire/json.h"
 #include "wire/message.h"
@@ -10,7 +12,7 @@
 #define INPUT_MAX     (8 * 1024 * 1024)
 #define VERSION_BYTES 8
 
-static void print_json(cli *tool, const ProtobufCMessageDescriptor *descriptor, furrow_bytes bytes)
+static void print_decoded(cli *tool, const ProtobufCMessageDescriptor *descriptor, furrow_bytes bytes)
 {
     furrow_error err;
     ProtobufCMessage *message;
@@ -25,16 +27,28 @@ static void print_json(cli *tool, const ProtobufCMessageDescriptor *descriptor, 
     furrow_buffer_fini(&out);
 }
 
-/* redis-cli ends a raw value with a newline of its own; whoever pipes from it strips that (head -c -1). */
-int cli_decode(cli *tool)
+static bool has_message(const descriptor_pool *pool, const char *name)
 {
-    bool record = cli_flag(tool, "--record");
-    const ProtobufCMessageDescriptor *descriptor = cli_find_message(tool->argv[0]);
-    if (!descriptor) return cli_fail(tool, 2, "no contract here has a message %s", tool->argv[0]);
+    return descriptor_find_message(pool, name) != NULL;
+}
+
+/* Compiled in, or of a contract's descriptors, or of what a service of the mesh says of itself. NULL: told why. */
+static const ProtobufCMessageDescriptor *find_descriptor(cli *tool, const char *name, descriptor_pool *pool)
+{
+    const ProtobufCMessageDescriptor *descriptor = cli_find_message(name);
+    furrow_error err;
+    if (descriptor || !descriptor_sets_find(tool, name, has_message, pool)) return descriptor;
+    if (descriptor_build(pool, name, &descriptor, &err) == FURROW_OK) return descriptor;
+    return cli_fail_error(tool, name, &err), NULL;
+}
+
+/* redis-cli ends a raw value with a newline of its own; whoever pipes from it strips that (head -c -1). */
+static int decode_input(cli *tool, const ProtobufCMessageDescriptor *descriptor)
+{
     static uint8_t input[INPUT_MAX];
     size_t len = fread(input, 1, sizeof input, stdin);
     furrow_bytes body = {input, len};
-    if (record) {
+    if (cli_flag(tool, "--record")) {
         if (len < VERSION_BYTES)
             return cli_fail(tool, 1, "%zu bytes are no record: it begins with 8 bytes of version", len);
         uint64_t version = 0;
@@ -46,6 +60,15 @@ int cli_decode(cli *tool)
             return 0;
         }
     }
-    print_json(tool, descriptor, body);
+    print_decoded(tool, descriptor, body);
+    return tool->exit_code;
+}
+
+int cli_decode(cli *tool)
+{
+    descriptor_pool pool = {0};
+    const ProtobufCMessageDescriptor *descriptor = find_descriptor(tool, tool->argv[0], &pool);
+    if (descriptor) decode_input(tool, descriptor);
+    descriptor_pool_fini(&pool);
     return tool->exit_code;
 }

@@ -2,8 +2,12 @@
  * furrow provision: what every contract asks of JetStream, each service's in its own account, and the functions that
  * services call in Redis. Streams first, so that replicas find them. With --watch it then keeps looking and puts back
  * what is missing, quietly while nothing is. A stream that is gone it only names: what was in it somebody may have saved.
+ *
+ * Before anything is touched each contract is held against what it was when it was provisioned last, and refused where
+ * it breaks something; once all is made, the mesh remembers it.
  */
 #include "cli/cli.h"
+#include "cli/contract_memory.h"
 #include "cli/contracts.h"
 #include "cli/server.h"
 
@@ -28,6 +32,8 @@ typedef struct provisioning {
     const char *leaver;   /* the service that is to leave; NULL: all are made */
     bool json, dry_run;
     bool watching; /* all has been made once: says only what it makes again */
+    const cli *tool;
+    size_t refused; /* changes that break something, of services that are not to be accepted */
 } provisioning;
 
 /* Said unless nothing was to be done for it, since @changes, while we watch or try. */
@@ -99,18 +105,59 @@ static furrow_status provision_replicas(const provisioning *on, furrow_error *er
     return status;
 }
 
-/* What is there already is left alone, so it may be done again. */
-static furrow_status provision_all(const provisioning *on, furrow_error *err)
+/* ---- contracts ---- */
+
+static bool is_accepted(const cli *tool, const char *service)
 {
-    furrow_status status = provision_dead_letters(on, err);
-    if (status == FURROW_OK) status = provision_streams(on, err);
-    return status == FURROW_OK ? provision_replicas(on, err) : status;
+    const char *name;
+    for (size_t i = 0; (name = cli_option_nth(tool, "--accept", i)) != NULL; i++)
+        if (strcmp(name, service) == 0) return true;
+    return false;
+}
+
+static void on_breaking(void *arg, const breaking_finding *finding)
+{
+    provisioning *on = arg;
+    bool accepted = is_accepted(on->tool, finding->owner);
+    if (!accepted) on->refused++;
+    fprintf(stderr, "furrow: %s: ", accepted ? "accepted" : "refused");
+    breaking_print(finding, false, stderr);
+}
+
+/* FAILED_PRECONDITION: a change breaks something. All of them were printed. */
+static furrow_status check_contracts(provisioning *on, const contract_memory *memory, furrow_error *err)
+{
+    size_t count;
+    on->refused = 0;
+    furrow_status status = contract_memory_judge(memory, on_breaking, on, &count, err);
+    if (status != FURROW_OK || on->refused == 0) return status;
+    return furrow_fail(err, FURROW_FAILED_PRECONDITION,
+                       "%zu change%s of contracts would break what is stored, or who listens or calls; nothing was "
+                       "done. Mend it, or, once nothing of before is needed any more: --accept SERVICE",
+                       on->refused, on->refused == 1 ? "" : "s");
+}
+
+static furrow_status remember_contracts(const provisioning *on, const contract_memory *memory, furrow_error *err)
+{
+    furrow_status status = FURROW_OK;
+    for (size_t i = 0; status == FURROW_OK && i < memory->count; i++) {
+        const contract_memory_entry *entry = &memory->entries[i];
+        furrow_bytes after = {entry->after.data, entry->after.len};
+        uint64_t changes = furrow_provisioner_changes(on->provisioner);
+        status = turn_to(on, entry->service, err);
+        if (status == FURROW_OK) status = furrow_provision_descriptors(on->provisioner, on->replicas, err);
+        if (status == FURROW_OK && !furrow_bytes_equal(entry->before, after))
+            status = furrow_provisioner_remember(on->provisioner, entry->service, after, entry->sequence, err);
+        if (status == FURROW_OK) tell(on, changes, "contract", entry->service, "what the next one is held against");
+    }
+    return status;
 }
 
 /* What was made for @service and nobody needs when it has left; what it wrote stays. */
 static furrow_status retire(const provisioning *on, furrow_error *err)
 {
     furrow_status status = FURROW_OK;
+    bool any_kept = false;
     for (size_t f = 0; f < cli_contract_count; f++) {
         for (size_t i = 0; status == FURROW_OK && i < cli_contracts[f]->replica_count; i++) {
             const furrow_replica_contract *replica = cli_contracts[f]->replicas[i];
@@ -129,12 +176,32 @@ static furrow_status retire(const provisioning *on, furrow_error *err)
             if (status == FURROW_OK) status = furrow_provision_remove_entity(on->provisioner, entity, &kept, err);
             if (status == FURROW_OK)
                 tell(on, changes, "stream", entity->stream, kept ? "stays, with what is in it" : entity->subjects);
+            any_kept |= kept;
         }
     }
+    if (status != FURROW_OK || any_kept) return status; /* what stays is read by its contract */
+    uint64_t changes = furrow_provisioner_changes(on->provisioner);
+    status = turn_to(on, on->leaver, err);
+    if (status == FURROW_OK) status = furrow_provisioner_forget(on->provisioner, on->leaver, err);
+    if (status == FURROW_OK) tell(on, changes, "contract", on->leaver, "what the next one is held against");
     return status;
 }
 
-static furrow_provisioner *connect_nats(cli *tool, furrow_error *err)
+/* What is there already is left alone, so it may be done again. */
+static furrow_status provision_all(provisioning *on, furrow_error *err)
+{
+    static contract_memory memory; /* more than a task's stack likes; one at a time */
+    furrow_status status = contract_memory_init(&memory, on->provisioner, on->single, err);
+    if (status == FURROW_OK) status = check_contracts(on, &memory, err);
+    if (status == FURROW_OK) status = provision_dead_letters(on, err);
+    if (status == FURROW_OK) status = provision_streams(on, err);
+    if (status == FURROW_OK) status = provision_replicas(on, err);
+    if (status == FURROW_OK) status = remember_contracts(on, &memory, err);
+    contract_memory_fini(&memory);
+    return status;
+}
+
+furrow_provisioner *cli_provisioner(cli *tool, furrow_error *err)
 {
     char inbox[CLI_INBOX_MAX];
     if (!server_find(tool)) return furrow_fail(err, FURROW_INVALID_ARGUMENT, "no server"), NULL;
@@ -153,7 +220,7 @@ static int fail_connect(cli *tool, const furrow_error *err)
 /* One attempt, over a connection of its own: the server that an earlier one was to may be gone. */
 static furrow_status provision_once(cli *tool, provisioning *on, bool *connected, furrow_error *err)
 {
-    on->provisioner = connect_nats(tool, err);
+    on->provisioner = cli_provisioner(tool, err);
     *connected = on->provisioner != NULL;
     if (!*connected) return err->code;
     if (on->dry_run) furrow_provisioner_only_look(on->provisioner);
@@ -240,7 +307,7 @@ static furrow_status provision_redis(cli *tool, uint64_t wait_ms, bool quiet, fu
 
 static furrow_status watch_nats(cli *tool, provisioning *on, furrow_error *err)
 {
-    if (!on->provisioner) on->provisioner = connect_nats(tool, err);
+    if (!on->provisioner) on->provisioner = cli_provisioner(tool, err);
     if (!on->provisioner) return err->code;
     furrow_status status = provision_streams(on, err);
     if (status == FURROW_OK) status = provision_replicas(on, err);
@@ -268,7 +335,8 @@ static void watch(cli *tool, provisioning *on, bool nats, bool redis)
 
 int cli_provision(cli *tool)
 {
-    provisioning on = {.replicas = (uint32_t)cli_number(tool, "--replicas"),
+    provisioning on = {.tool = tool,
+                       .replicas = (uint32_t)cli_number(tool, "--replicas"),
                        .json = cli_flag(tool, "--json"),
                        .dry_run = cli_flag(tool, "--dry-run"),
                        .letter_bytes = tool->config.deadletter_mb << 20,
@@ -283,6 +351,10 @@ int cli_provision(cli *tool)
                         on.leaver);
     if (on.leaver && watches)
         return cli_fail(tool, 2, "provision: --watch puts back what --retire takes away: use one");
+    const char *name;
+    for (size_t i = 0; (name = cli_option_nth(tool, "--accept", i)) != NULL; i++)
+        if (!cli_has_service(name))
+            return cli_fail(tool, 2, "provision: --accept %s: no contract has this service", name);
     if (watches && on.dry_run) return cli_fail(tool, 2, "provision: --watch does what --dry-run must not: use one");
     bool nats = strcmp(only, "redis") != 0, redis = strcmp(only, "nats") != 0;
     if (nats) provision_nats(tool, &on, wait_s);

@@ -2,6 +2,7 @@
 #include "cli/rights.h"
 
 #include "base/bytes.h"
+#include "wire/descriptor.h"
 #include "wire/subject.h"
 
 #include <stdarg.h>
@@ -207,6 +208,9 @@ static void show_log(rights *all, const char *service)
         cross(all, &(share){.from = service, .to = INSPECT}, subject, local);
         grant(&inspector->publish, "%s", api == local ? local : subject);
     }
+    snprintf(subject, sizeof subject, FURROW_DESCRIPTOR_SUBJECT "%s",
+             service); /* provisioned: written by the operator */
+    cross(all, &(share){.from = service, .to = OPS}, subject, subject);
     snprintf(subject, sizeof subject, "deadletter.%s.*", service);
     cross(all, &(share){.from = service, .to = OPS, .messages = true}, subject, subject);
     cross(all, &(share){.from = service, .to = INSPECT, .messages = true}, subject, subject);
@@ -252,6 +256,7 @@ static void add_service(rights *all, const char *name)
     }
     grant(&who->subscribe, "furrow.v1.Health.%s %s", name, name);
     grant(&who->subscribe, "furrow.v1.Health.%s.*", name);
+    grant(&who->subscribe, FURROW_DESCRIPTOR_REFLECTION "%s %s", name, name);
     add_replay(all, name);
     reach(all, name, name, false, "$JS.API.STREAM.INFO.DEADLETTER"); /* how many there are */
     grant(&log_user(all, name)->subscribe, "_INBOX_%s.>", name);
@@ -279,7 +284,7 @@ static void add_calls(rights *all, const furrow_file_contract *file)
 
 static void may_look(rights *all, const char *account, rights_user *who)
 {
-    static const char *const subjects[] = {"$SRV.>", "furrow.v1.Health.>"};
+    static const char *const subjects[] = {"$SRV.>", "furrow.v1.Health.>", FURROW_DESCRIPTOR_REFLECTION ">"};
     for (size_t i = 0; i < sizeof subjects / sizeof *subjects; i++) {
         grant(&who->publish, "%s", subjects[i]);
         if (strcmp(account, MESH) != 0)

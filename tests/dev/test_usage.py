@@ -17,7 +17,7 @@ FURROW = os.path.abspath(os.path.join(sys.argv.pop(1), "cli", "furrow"))
 NOWHERE = {"FURROW_NATS_URL": "nats://127.0.0.1:1", "FURROW_REDIS_URL": "unix:///nonexistent"}
 # Words that a command takes, so that the option alone is what is wrong.
 WORDS = {"FOLDER": "made", "SUBJECT": "a.b", "SERVICE": "job", "ENTITY": "Job", "ID": "J1", "MESSAGE": "job.v1.Job", "LETTER…": "job/1",
-         "FILE.csv…": "jobs.csv"}
+         "FILE.csv…": "jobs.csv", "NAME": "job"}
 
 
 def furrow(*arguments, cwd=None, **more):

@@ -9,6 +9,7 @@
 #include "depot/v1/depot.server.h"
 #include "odd_names/v1/odd_names.client.h"
 #include "odd_names/v1/odd_names.server.h"
+#include "google/protobuf/descriptor.pb-c.h"
 #include "runtime/command.h"
 #include "shop/v1/shop.furrow.h"
 
@@ -308,6 +309,30 @@ static void check_handlers(const furrow_handlers *handlers)
     }
 }
 
+/* Its own file last and with its comments, what it imports before it and without theirs. */
+START_TEST(a_file_brings_its_own_descriptors)
+{
+    const furrow_bytes *bytes = shop_v1_shop_file.descriptors;
+    Google__Protobuf__FileDescriptorSet *set =
+        google__protobuf__file_descriptor_set__unpack(NULL, bytes->len, bytes->data);
+    ck_assert_ptr_nonnull(set);
+    ck_assert_str_eq(set->file[set->n_file - 1]->name, "shop/v1/shop.proto");
+    bool depot = false, comment = false;
+    for (size_t i = 0; i + 1 < set->n_file; i++) {
+        ck_assert_ptr_null(set->file[i]->source_code_info);
+        depot |= strcmp(set->file[i]->name, "depot/v1/depot.proto") == 0;
+    }
+    const Google__Protobuf__SourceCodeInfo *info = set->file[set->n_file - 1]->source_code_info;
+    for (size_t i = 0; i < info->n_location; i++) {
+        const char *text = info->location[i]->leading_comments;
+        comment |= text && strcmp(text, " What the shop keeps of a crate.\n") == 0;
+    }
+    ck_assert(depot && comment);
+    ck_assert_ptr_eq(depot_v1_depot_file.descriptors, depot_v1_depot_file.services[0]->descriptors);
+    google__protobuf__file_descriptor_set__free_unpacked(set, NULL);
+}
+END_TEST
+
 START_TEST(handlers_lead_to_the_authors_functions_in_the_contracts_order)
 {
     ck_assert_ptr_eq(depot_v1_depot_service_handlers.service, &depot_v1_depot_service);
@@ -456,6 +481,7 @@ int main(void)
     tcase_add_test(all, a_service_has_its_methods_in_order);
     tcase_add_test(all, a_service_names_what_it_calls);
     tcase_add_test(all, a_file_lists_all_it_declares);
+    tcase_add_test(all, a_file_brings_its_own_descriptors);
     tcase_add_test(all, handlers_lead_to_the_authors_functions_in_the_contracts_order);
     tcase_add_test(all, a_command_is_what_its_option_says);
     tcase_add_test(all, a_decision_is_given_what_is_known_under_its_own_types);

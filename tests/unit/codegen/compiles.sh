@@ -6,7 +6,7 @@
 set -eu
 compiler=$1 folder=$2 stem=$3
 shift 3
-kinds="furrow client domain server"
+kinds="furrow descriptor client domain server"
 grep -q "^int main" "$folder/$stem.main.c" && kinds="$kinds main"
 for file in $(printf "$stem.%s.c " $kinds) "$stem.access.h"; do
   echo "#include \"$file\"" | "$compiler" -std=c11 -D_GNU_SOURCE -fsyntax-only -Werror -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes \
