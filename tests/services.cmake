@@ -105,3 +105,14 @@ set_tests_properties(lint/chart-permissions PROPERTIES LABELS lint)
 furrow_integration_test(test_check furrow_test_farm furrow_wire)
 target_sources(test_check PRIVATE ${PROJECT_SOURCE_DIR}/services/cli/peer.c)
 target_include_directories(test_check PRIVATE ${PROJECT_SOURCE_DIR}/services)
+
+# A service of which only the decisions were written, for commands that the farm does not have.
+set(FURROW_PROTO_ROOT ${CMAKE_CURRENT_SOURCE_DIR}/integration/orchard)
+set(FURROW_PROTO_OUT ${CMAKE_CURRENT_BINARY_DIR}/orchard_proto)
+furrow_service(orchard PROTO orchard/v1/orchard.proto SOURCES integration/orchard/orchard.c)
+unset(FURROW_PROTO_ROOT)
+unset(FURROW_PROTO_OUT)
+furrow_integration_test(test_command furrow_test_mesh furrow_test_support)
+target_compile_definitions(test_command PRIVATE FURROW_TEST_TOOL="$<TARGET_FILE:furrow>" FURROW_TEST_ORCHARD="$<TARGET_FILE:orchard>"
+  FURROW_TEST_ORCHARD_CONTRACTS="$<TARGET_FILE:orchard_proto_contracts>")
+add_dependencies(test_command furrow orchard orchard_proto_contracts)

@@ -1,0 +1,188 @@
+/*
+ * Commands of which only the decision was written (runtime/command.h), on a mesh of real servers: what is refused before
+ * it is decided, what is written of it, and that nothing is lost or held twice whoever decides at once. The service is
+ * orchard/orchard.c, in two processes.
+ */
+#include "support/mesh.h"
+
+#include "base/loop.h"
+#include "base/task.h"
+#include "support/wait.h"
+
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ORCHARD "orchard.v1.OrchardService."
+#define ALL     12
+#define EACH    5
+
+static furrow_error err;
+
+static void orchard_run(void (*body)(furrow_test_mesh *mesh))
+{
+    static const furrow_test_mesh_service services[] = {{"orchard", FURROW_TEST_ORCHARD}, {NULL, NULL}};
+    furrow_test_mesh_run(&(furrow_test_mesh_options){.tool = FURROW_TEST_TOOL,
+                                                     .contracts = FURROW_TEST_ORCHARD_CONTRACTS,
+                                                     .services = services},
+                         body);
+}
+
+/* The answer, which must be OK at once. */
+static char *must(furrow_test_mesh *mesh, const char *method, const char *json)
+{
+    char *answer = NULL;
+    furrow_status status = furrow_test_mesh_call(mesh, method, json, &answer, &err);
+    ck_assert_msg(status == FURROW_OK, "%s %s: %s", method, json, err.text);
+    return answer;
+}
+
+static void has(const char *text, const char *part)
+{
+    ck_assert_msg(strstr(text, part) != NULL, "no %s in %s", part, text);
+}
+
+static void refused(furrow_test_mesh *mesh, const char *method, const char *json, furrow_status code, const char *text)
+{
+    char *answer = NULL;
+    ck_assert_int_eq(furrow_test_mesh_call(mesh, method, json, &answer, &err), code);
+    has(err.text, text);
+}
+
+/* "…,"version":"17"}" */
+static long version_of(const char *answer)
+{
+    const char *at = strstr(answer, "\"version\":\"");
+    ck_assert_msg(at != NULL, "%s", answer);
+    return strtol(at + strlen("\"version\":\""), NULL, 10);
+}
+
+static void presence(furrow_test_mesh *mesh)
+{
+    char *planted, *again;
+    furrow_test_mesh_start_all(mesh, 2);
+    refused(mesh, ORCHARD "PlantTree", "{\"id\":\"a b\"}", FURROW_INVALID_ARGUMENT, "id");
+    refused(mesh, ORCHARD "PlantTree", "{\"id\":\"T1\",\"besideId\":\"no id\"}", FURROW_INVALID_ARGUMENT, "beside_id");
+    refused(mesh, ORCHARD "PlantTree", "{\"id\":\"T1\",\"besideId\":\"T0\"}", FURROW_FAILED_PRECONDITION,
+            "nothing stands at T0");
+    has(must(mesh, ORCHARD "PlantTree", "{\"id\":\"T1\"}"), "\"updatedAt\"");
+    must(mesh, ORCHARD "PlantTree", "{\"id\":\"T2\",\"besideId\":\"T1\"}");
+    refused(mesh, ORCHARD "PlantTree", "{\"id\":\"T1\"}", FURROW_ALREADY_EXISTS, "plant T1 exists");
+    refused(mesh, ORCHARD "MeasureTree", "{\"tree\":{\"id\":\"T9\"}}", FURROW_NOT_FOUND, "no plant T9");
+    refused(mesh, ORCHARD "MeasureTree", "{}", FURROW_INVALID_ARGUMENT, "tree.id");
+    ck_assert_int_eq(furrow_test_mesh_call_with(mesh, ORCHARD "PlantTree", "{}", "key-1", &planted, &err), FURROW_OK);
+    ck_assert_int_eq(furrow_test_mesh_call_with(mesh, ORCHARD "PlantTree", "{}", "key-1", &again, &err), FURROW_OK);
+    ck_assert_str_eq(planted, again); /* an id was made, once */
+}
+
+START_TEST(what_must_be_there_or_not_is_looked_after)
+{
+    orchard_run(presence);
+}
+END_TEST
+
+static void changes(furrow_test_mesh *mesh)
+{
+    furrow_test_mesh_start_all(mesh, 2);
+    long first = version_of(must(mesh, ORCHARD "PlantTree", "{\"id\":\"T1\"}"));
+    long second = version_of(must(mesh, ORCHARD "MeasureTree", "{\"tree\":{\"id\":\"T1\",\"size\":{\"heightCm\":5}}}"));
+    ck_assert_int_gt(second, first);
+    const char *same = "{\"tree\":{\"id\":\"T1\",\"size\":{\"heightCm\":5}}}";
+    ck_assert_int_eq(version_of(must(mesh, ORCHARD "MeasureTree", same)), second);
+    const char *taller = must(mesh, ORCHARD "MeasureTree", "{\"tree\":{\"id\":\"T1\",\"size\":{\"heightCm\":6}}}");
+    ck_assert_int_gt(version_of(taller), second);
+    has(taller, "\"heightCm\":\"6\"");
+    char *text = furrow_test_mesh_text(mesh, "{\"tree\":{\"id\":\"T1\"},\"version\":\"%ld\"}", second);
+    refused(mesh, ORCHARD "MeasureTree", text, FURROW_ABORTED, "read it again");
+    refused(mesh, ORCHARD "MeasureTree", "{\"tree\":{\"id\":\"T1\"},\"version\":-1}", FURROW_INVALID_ARGUMENT,
+            "version");
+    text = furrow_test_mesh_text(mesh, "{\"tree\":{\"id\":\"T1\"},\"version\":\"%ld\"}", version_of(taller));
+    ck_assert_int_eq(version_of(must(mesh, ORCHARD "MeasureTree", text)), version_of(taller));
+}
+
+START_TEST(only_what_has_changed_is_written)
+{
+    orchard_run(changes);
+}
+END_TEST
+
+static void uniques(furrow_test_mesh *mesh)
+{
+    char *answer;
+    furrow_test_mesh_start_all(mesh, 2);
+    must(mesh, ORCHARD "PlantTree", "{\"id\":\"T1\",\"tag\":\"A\"}");
+    must(mesh, ORCHARD "PlantTree", "{\"id\":\"T2\",\"tag\":\"B\",\"besideId\":\"T1\"}");
+    must(mesh, ORCHARD "PlantTree", "{\"id\":\"T3\"}");
+    must(mesh, ORCHARD "PlantTree", "{\"id\":\"T4\"}"); /* no tag is nobody's */
+    refused(mesh, ORCHARD "PlantTree", "{\"id\":\"T5\",\"tag\":\"A\"}", FURROW_ALREADY_EXISTS, "tag A: held by T1");
+    refused(mesh, ORCHARD "JoinTrees", "{\"id\":\"T2\"}", FURROW_ALREADY_EXISTS, "tag A: held by T1");
+    must(mesh, ORCHARD "MeasureTree", "{\"tree\":{\"id\":\"T1\",\"tag\":\"C\"}}"); /* gives A back */
+    must(mesh, ORCHARD "PlantTree", "{\"id\":\"T5\",\"tag\":\"A\"}");
+    must(mesh, ORCHARD "MeasureTree", "{\"tree\":{\"id\":\"T5\",\"size\":{\"heightCm\":2000}}}");
+    refused(mesh, ORCHARD "FellTree", "{\"id\":\"T5\"}", FURROW_FAILED_PRECONDITION, "too tall");
+    ck_assert_int_eq(furrow_test_mesh_call_with(mesh, ORCHARD "FellTree", "{\"id\":\"T1\"}", "fell", &answer, &err),
+                     FURROW_OK);
+    ck_assert_int_eq(furrow_test_mesh_call_with(mesh, ORCHARD "FellTree", "{\"id\":\"T1\"}", "fell", &answer, &err),
+                     FURROW_OK);
+    refused(mesh, ORCHARD "FellTree", "{\"id\":\"T1\"}", FURROW_NOT_FOUND, "no plant T1");
+    must(mesh, ORCHARD "PlantTree", "{\"id\":\"T6\",\"tag\":\"C\"}");
+    refused(mesh, ORCHARD "JoinTrees", "{\"id\":\"T2\"}", FURROW_FAILED_PRECONDITION, "beside T1 does not exist");
+    must(mesh, ORCHARD "PlantTree", "{\"id\":\"T1\",\"tag\":\"D\"}"); /* it may come back */
+}
+
+START_TEST(a_unique_value_is_held_once_and_given_back)
+{
+    orchard_run(uniques);
+}
+END_TEST
+
+static furrow_test_mesh *caring;
+static size_t done;
+
+static void care(void *arg)
+{
+    for (int i = 0; i < EACH; i++) must(caring, ORCHARD "CareForTree", "{\"treeId\":\"T1\"}");
+    done++;
+}
+
+static bool all_done(void)
+{
+    return done == ALL;
+}
+
+static void counts(furrow_test_mesh *mesh)
+{
+    caring = mesh;
+    furrow_test_mesh_start_all(mesh, 2);
+    refused(mesh, ORCHARD "CareForTree", "{\"treeId\":\"T1\"}", FURROW_FAILED_PRECONDITION, "plant T1 does not exist");
+    refused(mesh, ORCHARD "CareForTree", "{}", FURROW_INVALID_ARGUMENT, "tree_id");
+    must(mesh, ORCHARD "PlantTree", "{\"id\":\"T1\"}");
+    for (size_t i = 0; i < ALL; i++) ck_assert_int_eq(furrow_loop_spawn(mesh->loop, care, NULL, &err), FURROW_OK);
+    ck_assert(FURROW_TEST_EVENTUALLY_IN_TASK(all_done(), FURROW_TEST_MESH_PATIENCE_MS));
+    const char *last = must(mesh, ORCHARD "CareForTree", "{\"treeId\":\"T1\"}");
+    has(last, "\"id\":\"T1_care\"");
+    has(last, furrow_test_mesh_text(mesh, "\"count\":\"%d\"", ALL * EACH + 1));
+}
+
+START_TEST(whoever_decides_at_once_decides_again)
+{
+    orchard_run(counts);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("command");
+    TCase *tests = tcase_create("orchard");
+    tcase_set_timeout(tests, 120);
+    tcase_add_test(tests, what_must_be_there_or_not_is_looked_after);
+    tcase_add_test(tests, only_what_has_changed_is_written);
+    tcase_add_test(tests, a_unique_value_is_held_once_and_given_back);
+    tcase_add_test(tests, whoever_decides_at_once_decides_again);
+    suite_add_tcase(suite, tests);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed > 0;
+}
