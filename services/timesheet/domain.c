@@ -1,13 +1,5 @@
-/* The rules of working time; see domain.h. Depends on generated types and input checks only. */
+/* The rules of working time; see domain.h. Depends on what is generated only. */
 #include "timesheet/domain.h"
-
-#include "base/clock.h"
-#include "runtime/input.h"
-#include "runtime/timestamp.h"
-#include "wire/subject.h"
-
-#include <stdio.h>
-#include <string.h>
 
 #define OPEN   TIMESHEET__V1__DAY_STATUS__DAY_STATUS_OPEN
 #define CLOSED TIMESHEET__V1__DAY_STATUS__DAY_STATUS_CLOSED
@@ -15,11 +7,6 @@
 #define MEAL   TIMESHEET__V1__ENTRY_KIND__ENTRY_KIND_MEAL
 #define REST   TIMESHEET__V1__ENTRY_KIND__ENTRY_KIND_REST
 #define NS     ((int64_t)FURROW_NS_PER_S)
-
-static furrow_status no_memory(furrow_error *err)
-{
-    return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "the request needs more memory than it may use");
-}
 
 furrow_status workday_check_at(const Google__Protobuf__Timestamp *at, int64_t now_ns, int64_t *at_ns, furrow_error *err)
 {
@@ -116,13 +103,13 @@ static furrow_status append(Timesheet__V1__WorkDay *day, Timesheet__V1__EntryKin
         return furrow_fail(err, FURROW_FAILED_PRECONDITION, "%s has %d entries already, the most a day can have",
                            day->id, TIMESHEET_ENTRIES_MAX);
     Timesheet__V1__Entry *entry = furrow_arena_alloc(arena, sizeof *entry);
-    if (!entry) return no_memory(err);
+    if (!entry) return furrow_known_no_memory(err);
     timesheet__v1__entry__init(entry);
     entry->kind = kind;
     entry->job_id = furrow_arena_strdup(arena, job_id);
     entry->location_id = furrow_arena_strdup(arena, location_id);
     entry->start = furrow_timestamp_new(start_ns, arena);
-    if (!entry->job_id || !entry->location_id || !entry->start) return no_memory(err);
+    if (!entry->job_id || !entry->location_id || !entry->start) return furrow_known_no_memory(err);
     day->entries[day->n_entries++] = entry;
     return FURROW_OK;
 }
@@ -131,7 +118,7 @@ static furrow_status append(Timesheet__V1__WorkDay *day, Timesheet__V1__EntryKin
 static furrow_status end_last(Timesheet__V1__WorkDay *day, int64_t at_ns, furrow_arena *arena, furrow_error *err)
 {
     Timesheet__V1__Entry *ended = furrow_arena_memdup(arena, day->entries[day->n_entries - 1], sizeof *ended);
-    if (!ended || !(ended->end = furrow_timestamp_new(at_ns, arena))) return no_memory(err);
+    if (!ended || !(ended->end = furrow_timestamp_new(at_ns, arena))) return furrow_known_no_memory(err);
     day->entries[day->n_entries - 1] = ended;
     return FURROW_OK;
 }
@@ -142,7 +129,7 @@ static furrow_status set_open(Timesheet__V1__WorkDay *day, bool open, const char
     day->status = open ? OPEN : CLOSED;
     day->open_employee_id = open ? day->employee_id : furrow_arena_strdup(arena, "");
     day->closed_by = furrow_arena_strdup(arena, by);
-    return day->open_employee_id && day->closed_by ? FURROW_OK : no_memory(err);
+    return day->open_employee_id && day->closed_by ? FURROW_OK : furrow_known_no_memory(err);
 }
 
 static furrow_status check_running(const Timesheet__V1__WorkDay *current, const workday_stroke *stroke,
@@ -175,7 +162,7 @@ furrow_status workday_clock_in(const Timesheet__V1__WorkDay *current, const work
                            stroke->employee_id, text);
     }
     Timesheet__V1__WorkDay *day = successor_of(current, stroke, arena);
-    furrow_status status = day ? set_open(day, true, "", arena, err) : no_memory(err);
+    furrow_status status = day ? set_open(day, true, "", arena, err) : furrow_known_no_memory(err);
     if (status == FURROW_OK) status = append(day, WORK, stroke->job_id, stroke->location_id, stroke->at_ns, arena, err);
     if (status == FURROW_OK) *next = day;
     return status;
@@ -187,7 +174,7 @@ static furrow_status change_over(const Timesheet__V1__WorkDay *current, const wo
                                  furrow_arena *arena, Timesheet__V1__WorkDay **next, furrow_error *err)
 {
     Timesheet__V1__WorkDay *day = successor_of(current, stroke, arena);
-    furrow_status status = day ? end_last(day, stroke->at_ns, arena, err) : no_memory(err);
+    furrow_status status = day ? end_last(day, stroke->at_ns, arena, err) : furrow_known_no_memory(err);
     if (status == FURROW_OK) status = append(day, kind, job_id, location_id, stroke->at_ns, arena, err);
     if (status == FURROW_OK) *next = day;
     return status;
@@ -239,7 +226,7 @@ furrow_status workday_close(const Timesheet__V1__WorkDay *current, const workday
     if (at_ns > window->end_ns) at_ns = window->end_ns;
     if (at_ns < start_ns) at_ns = start_ns;
     Timesheet__V1__WorkDay *day = successor(current, current->id, current->employee_id, current->date, now_ns, arena);
-    furrow_status status = day ? end_last(day, at_ns, arena, err) : no_memory(err);
+    furrow_status status = day ? end_last(day, at_ns, arena, err) : furrow_known_no_memory(err);
     if (status == FURROW_OK) status = set_open(day, false, by, arena, err);
     if (status == FURROW_OK) *next = day;
     return status;
@@ -278,7 +265,7 @@ furrow_status workday_renew(const Timesheet__V1__WorkDay *current, int64_t now_n
                             Timesheet__V1__WorkDay **next, furrow_error *err)
 {
     *next = successor(current, current->id, current->employee_id, current->date, now_ns, arena);
-    return *next ? FURROW_OK : no_memory(err);
+    return *next ? FURROW_OK : furrow_known_no_memory(err);
 }
 
 furrow_status workday_check_begin(const Timesheet__V1__Employee *employee, int64_t at_ns, furrow_error *err)
@@ -305,7 +292,7 @@ furrow_status workday_carry_over(const Timesheet__V1__WorkDay *before, const wor
 {
     const Timesheet__V1__Entry *entry = running(before);
     Timesheet__V1__WorkDay *day = successor_of(NULL, stroke, arena);
-    furrow_status status = day ? set_open(day, true, "", arena, err) : no_memory(err);
+    furrow_status status = day ? set_open(day, true, "", arena, err) : furrow_known_no_memory(err);
     if (status == FURROW_OK)
         status = append(day, entry->kind, entry->job_id, entry->location_id, stroke->window.start_ns, arena, err);
     if (status == FURROW_OK) *next = day;
@@ -316,7 +303,7 @@ furrow_status workday_fence(const workday_stroke *stroke, const char *by, furrow
                             Timesheet__V1__WorkDay **next, furrow_error *err)
 {
     Timesheet__V1__WorkDay *day = successor_of(NULL, stroke, arena);
-    furrow_status status = day ? set_open(day, false, by, arena, err) : no_memory(err);
+    furrow_status status = day ? set_open(day, false, by, arena, err) : furrow_known_no_memory(err);
     if (status == FURROW_OK) *next = day;
     return status;
 }
@@ -356,7 +343,7 @@ static furrow_status add_correction(Timesheet__V1__WorkDay *day, const Timesheet
                            day->id, TIMESHEET_CORRECTIONS_MAX);
     Timesheet__V1__Correction **all = furrow_arena_alloc(arena, (day->n_corrections + 1) * sizeof(*all));
     Timesheet__V1__Correction *correction = furrow_arena_alloc(arena, sizeof *correction);
-    if (!all || !correction) return no_memory(err);
+    if (!all || !correction) return furrow_known_no_memory(err);
     timesheet__v1__correction__init(correction);
     correction->at = day->updated_at;
     correction->by = request->by;
@@ -381,7 +368,7 @@ furrow_status workday_correct(const Timesheet__V1__WorkDay *current, const Times
         status = check_entry(request->entries[i], i, window, &from_ns, err);
     if (status != FURROW_OK) return status;
     Timesheet__V1__WorkDay *day = successor(current, current->id, current->employee_id, current->date, now_ns, arena);
-    status = day ? set_open(day, false, "correction", arena, err) : no_memory(err);
+    status = day ? set_open(day, false, "correction", arena, err) : furrow_known_no_memory(err);
     if (status == FURROW_OK) status = add_correction(day, request, arena, err);
     if (status != FURROW_OK) return status;
     day->entries = request->entries;

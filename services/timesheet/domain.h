@@ -10,12 +10,7 @@
 #ifndef FURROW_TIMESHEET_DOMAIN_H
 #define FURROW_TIMESHEET_DOMAIN_H
 
-#include "base/arena.h"
 #include "timesheet/window.h"
-
-#include "timesheet/v1/timesheet.domain.h"
-
-#include <stdbool.h>
 
 #define TIMESHEET_ENTRIES_MAX     96
 #define TIMESHEET_CORRECTIONS_MAX 32

@@ -3,14 +3,7 @@
  * locations. Pure, and of no setting: a day stays right when the farm moves its time zone or the hour its days begin.
  * Depends on generated types and input checks only.
  */
-#include "base/clock.h"
-#include "runtime/input.h"
-#include "runtime/timestamp.h"
 #include "timesheet/domain.h"
-#include "wire/subject.h"
-
-#include <stdio.h>
-#include <string.h>
 
 #define OPEN   TIMESHEET__V1__DAY_STATUS__DAY_STATUS_OPEN
 #define CLOSED TIMESHEET__V1__DAY_STATUS__DAY_STATUS_CLOSED

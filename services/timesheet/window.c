@@ -5,13 +5,6 @@
  */
 #include "timesheet/window.h"
 
-#include "base/clock.h"
-#include "runtime/input.h"
-#include "wire/subject.h"
-
-#include <stdbool.h>
-#include <stdio.h>
-#include <string.h>
 #include <time.h>
 
 #define NS    ((int64_t)FURROW_NS_PER_S)

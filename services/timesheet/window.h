@@ -10,10 +10,7 @@
 #ifndef FURROW_TIMESHEET_WINDOW_H
 #define FURROW_TIMESHEET_WINDOW_H
 
-#include "base/id.h"
-#include "base/status.h"
-
-#include <stdint.h>
+#include "timesheet/v1/timesheet.domain.h"
 
 #define TIMESHEET_EMPLOYEE_ID_MAX 48
 #define TIMESHEET_DATE_MAX        "2261-12-31" /* of the last whole year of 64 bits of nanoseconds */
