@@ -10,6 +10,8 @@
 
 #include <string.h>
 
+#define WHOLE_TEXT 64 /* no longer text grows past what an index has of it when it is folded */
+
 static furrow_status no_room(furrow_error *err)
 {
     return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "the answer is too large; ask for less at once");
@@ -293,7 +295,14 @@ furrow_status furrow_query_match(const furrow_query_list_contract *list, const P
     return status;
 }
 
-static furrow_status choose_query(const furrow_query_list_contract *list, const filter *all, furrow_arena *arena,
+/* The index answers for what it was asked, as long as it has all of it (text: its first 256 bytes, folded). */
+static bool is_answered(const wanted *want)
+{
+    return !want->text || strlen(want->text) <= WHOLE_TEXT;
+}
+
+/* What the index answers for leaves the filter. */
+static furrow_status choose_query(const furrow_query_list_contract *list, filter *all, furrow_arena *arena,
                                   furrow_record_query *out, furrow_error *err)
 {
     for (size_t i = 0; i < all->count; i++) {
@@ -301,6 +310,7 @@ static furrow_status choose_query(const furrow_query_list_contract *list, const 
         if (!want->by->indexed) continue;
         *out = (furrow_record_query){.index = want->by->of, .prefix = want->by->prefix};
         out->value = want->text ? furrow_bytes_of(want->text) : furrow_record_index_integer(want->number, arena);
+        if (is_answered(want)) all->given[i] = all->given[--all->count];
         return out->value.data ? FURROW_OK : no_room(err);
     }
     if (!list->order) return furrow_fail_field(err, list->by[0].field, "%s", list->needs);
