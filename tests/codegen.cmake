@@ -31,6 +31,15 @@ foreach(name depot shop buyer odd_names)
     set_tests_properties(unit/codegen/compiles_${name}_with_${compiler} PROPERTIES LABELS unit TIMEOUT 60)
   endforeach()
 endforeach()
+foreach(compiler gcc clang)
+  if(FURROW_TEST_${compiler})
+    add_test(NAME unit/codegen/names_what_is_missing_with_${compiler}
+             COMMAND ${codegen_dir}/missing.sh ${compiler} ${FURROW_PROTO_OUT} -I${PROJECT_SOURCE_DIR}/common
+                     -I$<JOIN:$<TARGET_PROPERTY:furrow_test_proto_shop,INCLUDE_DIRECTORIES>,$<SEMICOLON>-I>
+             COMMAND_EXPAND_LISTS)
+    set_tests_properties(unit/codegen/names_what_is_missing_with_${compiler} PROPERTIES LABELS unit TIMEOUT 60)
+  endif()
+endforeach()
 furrow_unit_test(test_codegen_output furrow_test_proto_depot_server furrow_test_proto_depot_client furrow_test_proto_shop furrow_test_proto_buyer
                  furrow_test_proto_odd_names_server furrow_test_proto_odd_names_client)
 

@@ -360,6 +360,39 @@ static void check_service(const judge *by, const furrow_model_file *file, const 
     for (size_t i = 0; i < service->calls.count; i++) check_call(by, service, i);
 }
 
+/* The next entity of @file's package that holds keys, from *at on; NULL: no more. */
+static const furrow_model_message *next_keys(const judge *by, const furrow_model_file *file, size_t *at)
+{
+    for (size_t seen = 0, f = 0; f < by->model->file_count; f++) {
+        const furrow_model_file *other = &by->model->files[f];
+        if (strcmp(other->package, file->package) != 0) continue;
+        for (size_t i = 0; i < other->message_count; i++) {
+            if (!other->messages[i].options.keys || seen++ < *at) continue;
+            *at += 1;
+            return &other->messages[i];
+        }
+    }
+    return NULL;
+}
+
+/* Who owns private fields has one place for their keys. */
+static void check_sealing(const judge *by, const furrow_model_file *file)
+{
+    size_t at = 0;
+    const furrow_model_message *keys = next_keys(by, file, &at), *second = keys ? next_keys(by, file, &at) : NULL;
+    if (second)
+        furrow_report_add(by->report, second->place, "entity %s holds keys, as %s does (%s:%d): one is enough",
+                          second->name, keys->name, keys->place.file, keys->place.line);
+    for (size_t i = 0; !keys && i < file->message_count; i++)
+        for (size_t k = 0; k < file->messages[i].field_count; k++)
+            if (file->messages[i].options.entity && file->messages[i].fields[k].options.is_private)
+                furrow_report_add(by->report, file->messages[i].fields[k].place,
+                                  "field %s of %s is private, but no entity of package %s holds keys: declare one with "
+                                  "option (furrow.v1.entity) = {internal: true, keys: true}, string id = 1 and bytes "
+                                  "wrapped = 2",
+                                  file->messages[i].fields[k].name, file->messages[i].name, file->package);
+}
+
 /* The generated names of a file, each with what it stands for. */
 typedef struct symbol {
     const char *name, *of;
@@ -451,6 +484,7 @@ void furrow_check(const furrow_model *model, furrow_report *report)
         check_file(&by, file);
         for (size_t i = 0; i < file->message_count; i++) check_message(&by, &file->messages[i]);
         for (size_t i = 0; i < file->service_count; i++) check_service(&by, file, &file->services[i]);
+        if (file->service_count > 0) check_sealing(&by, file);
         check_symbols(&by, file);
     }
     check_pairs(&by);

@@ -286,10 +286,11 @@ START_TEST(a_file_lists_all_it_declares)
     ck_assert_str_eq(depot_v1_depot_file.file, "depot/v1/depot.proto");
     ck_assert_uint_eq(depot_v1_depot_file.service_count, 2);
     ck_assert_ptr_eq(depot_v1_depot_file.services[0], &depot_v1_depot_service);
-    ck_assert_uint_eq(depot_v1_depot_file.entity_count, 3);
+    ck_assert_uint_eq(depot_v1_depot_file.entity_count, 4);
     ck_assert_ptr_eq(depot_v1_depot_file.entities[0], &depot_v1_produce_crate_entity);
     ck_assert_ptr_eq(depot_v1_depot_file.entities[1], &depot_v1_shelf_label_claim_entity);
     ck_assert_ptr_eq(depot_v1_depot_file.entities[2], &depot_v1_slot_claim_entity);
+    ck_assert_ptr_eq(depot_v1_depot_file.entities[3], &depot_v1_crate_key_entity);
     ck_assert_uint_eq(depot_v1_depot_file.replica_count, 0);
     ck_assert_uint_eq(odd_names_v1_odd_names_file.service_count, 2);
 }
