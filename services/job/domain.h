@@ -4,8 +4,6 @@
 #ifndef FURROW_JOB_DOMAIN_H
 #define FURROW_JOB_DOMAIN_H
 
-#include "base/arena.h"
-
 #include "job/v1/job.domain.h"
 
 #define JOB_LOCATIONS_MAX 100
