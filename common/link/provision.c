@@ -337,19 +337,30 @@ furrow_status furrow_provision_remove_replica(furrow_provisioner *provisioner, c
     return status == NATS_OK ? FURROW_OK : failed(status, code, "remove consumer", replica->service, err);
 }
 
-furrow_status furrow_provision_remove_entity(furrow_provisioner *provisioner, const furrow_entity_contract *entity,
-                                             bool *kept, furrow_error *err)
+furrow_status furrow_provision_look_empty(furrow_provisioner *provisioner, const furrow_entity_contract *entity,
+                                          bool *empty, furrow_error *err)
 {
     jsErrCode code = 0;
     jsStreamInfo *info = NULL;
     natsStatus status = js_GetStreamInfo(&info, provisioner->js, entity->stream, NULL, &code);
-    *kept = false;
-    if (status == NATS_NOT_FOUND) return FURROW_OK;
-    bool empty = status == NATS_OK && info->State.LastSeq == 0;
-    *kept = status == NATS_OK && !empty;
+    if (status != NATS_OK && status != NATS_NOT_FOUND)
+        return failed(status, code, "look at stream", entity->stream, err);
+    *empty = status == NATS_NOT_FOUND || info->State.LastSeq == 0;
     jsStreamInfo_Destroy(info);
-    if (empty) provisioner->changes++;
-    if (empty && !provisioner->only_look) status = js_DeleteStream(provisioner->js, entity->stream, NULL, &code);
+    return FURROW_OK;
+}
+
+furrow_status furrow_provision_remove_entity(furrow_provisioner *provisioner, const furrow_entity_contract *entity,
+                                             furrow_error *err)
+{
+    jsErrCode code = 0;
+    jsStreamInfo *info = NULL;
+    natsStatus status = js_GetStreamInfo(&info, provisioner->js, entity->stream, NULL, &code);
+    if (status == NATS_NOT_FOUND) return FURROW_OK;
+    jsStreamInfo_Destroy(info);
+    if (status == NATS_OK) provisioner->changes++;
+    if (status == NATS_OK && !provisioner->only_look)
+        status = js_DeleteStream(provisioner->js, entity->stream, NULL, &code);
     return status == NATS_OK ? FURROW_OK : failed(status, code, "remove stream", entity->stream, err);
 }
 

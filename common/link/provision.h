@@ -44,13 +44,15 @@ furrow_status furrow_provision_owner(furrow_provisioner *provisioner, const furr
                                      furrow_error *err) FURROW_MUST_USE;
 
 /*
- * Takes away what was made for @replica, and for @entity unless there is something in its stream (*kept). What is not there is
- * no error. For who leaves: nobody is at work on them.
+ * For who leaves: nobody is at work on them. Is there nothing in the stream of @entity, and never was? Takes away the
+ * stream, or the durable of @replica. What is not there is empty, and no error to take away.
  */
+furrow_status furrow_provision_look_empty(furrow_provisioner *provisioner, const furrow_entity_contract *entity,
+                                          bool *empty, furrow_error *err) FURROW_MUST_USE;
+furrow_status furrow_provision_remove_entity(furrow_provisioner *provisioner, const furrow_entity_contract *entity,
+                                             furrow_error *err) FURROW_MUST_USE;
 furrow_status furrow_provision_remove_replica(furrow_provisioner *provisioner, const furrow_replica_contract *replica,
                                               furrow_error *err) FURROW_MUST_USE;
-furrow_status furrow_provision_remove_entity(furrow_provisioner *provisioner, const furrow_entity_contract *entity,
-                                             bool *kept, furrow_error *err) FURROW_MUST_USE;
 
 /* From now on nothing is made or changed: what would be counts as a change, and what cannot be is refused all the same. */
 void furrow_provisioner_only_look(furrow_provisioner *provisioner);

@@ -71,7 +71,7 @@ const cli_command cli_commands[] = {
                      NUMBER("--wait", "SECONDS", "0", 0, 3600, "so long for NATS and Redis to be there"),
                      CHOICE("--only", "nats|redis", "", "one of the two"), SINGLE,
                      TEXT("--retire", "SERVICE",
-                          "the other way: take away its consumers, and those of its streams in which nothing is"),
+                          "the other way: take away its consumers, and its streams if nothing was ever written to any"),
                      FLAG("--watch", "go on, and put back what is missing within seconds; quiet while nothing is"),
                      DRY_RUN, JSON),
      .run = cli_provision},

@@ -1,6 +1,7 @@
 /*
- * furrow dev: services of one's own in the local mesh. What they do is the mesh's own script, .run/join, which config/dev/up made: it
- * knows where all of the mesh is, and up takes the same steps. We become that script, so that Ctrl-C and exit codes are its own.
+ * furrow dev: services of one's own in the local mesh. What they do is the mesh's own script, .run/join, which
+ * config/dev/up made: it knows where all of the mesh is, and up takes the same steps. We become that script, so that
+ * Ctrl-C and exit codes are its own.
  */
 #include "cli/cli.h"
 #include "cli/contracts.h"
@@ -11,7 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* A Furrow that is installed in another place than CMake looks in: PREFIX/bin/furrow, beside PREFIX/bin/protoc-gen-furrow. */
+/* A Furrow that lies where CMake does not look by itself: PREFIX/bin/furrow, beside PREFIX/bin/protoc-gen-furrow. */
 static void tell_prefix(void)
 {
     static char path[CLI_PATH_MAX], plugin[CLI_PATH_MAX + sizeof "/bin/protoc-gen-furrow"];

@@ -153,33 +153,58 @@ static furrow_status remember_contracts(const provisioning *on, const contract_m
     return status;
 }
 
-/* What was made for @service and nobody needs when it has left; what it wrote stays. */
-static furrow_status retire(const provisioning *on, furrow_error *err)
+/* ---- the other way ---- */
+
+static furrow_status retire_replica(const provisioning *on, const furrow_replica_contract *replica, furrow_error *err)
+{
+    uint64_t changes = furrow_provisioner_changes(on->provisioner);
+    furrow_status status = turn_to(on, replica->owner, err);
+    if (status == FURROW_OK) status = furrow_provision_remove_replica(on->provisioner, replica, err);
+    if (status == FURROW_OK) tell(on, changes, "consumer", replica->service, replica->entity);
+    return status;
+}
+
+static furrow_status retire_entity(const provisioning *on, const furrow_entity_contract *entity, bool empty,
+                                   furrow_error *err)
+{
+    uint64_t changes = furrow_provisioner_changes(on->provisioner);
+    furrow_status status = turn_to(on, entity->owner, err);
+    if (status == FURROW_OK && empty) status = furrow_provision_remove_entity(on->provisioner, entity, err);
+    if (status == FURROW_OK)
+        tell(on, changes, "stream", entity->stream, empty ? entity->subjects : "stays, with what is in it");
+    return status;
+}
+
+/* Has the leaver never written anything? One stream made anew beside others that are not would be a loss to it. */
+static furrow_status look_all_empty(const provisioning *on, bool *empty, furrow_error *err)
 {
     furrow_status status = FURROW_OK;
-    bool any_kept = false;
-    for (size_t f = 0; f < cli_contract_count; f++) {
-        for (size_t i = 0; status == FURROW_OK && i < cli_contracts[f]->replica_count; i++) {
-            const furrow_replica_contract *replica = cli_contracts[f]->replicas[i];
-            if (strcmp(replica->service, on->leaver) != 0) continue;
-            uint64_t changes = furrow_provisioner_changes(on->provisioner);
-            status = turn_to(on, replica->owner, err);
-            if (status == FURROW_OK) status = furrow_provision_remove_replica(on->provisioner, replica, err);
-            if (status == FURROW_OK) tell(on, changes, "consumer", replica->service, replica->entity);
-        }
-        for (size_t i = 0; status == FURROW_OK && i < cli_contracts[f]->entity_count; i++) {
+    *empty = true;
+    for (size_t f = 0; f < cli_contract_count; f++)
+        for (size_t i = 0; status == FURROW_OK && *empty && i < cli_contracts[f]->entity_count; i++) {
             const furrow_entity_contract *entity = cli_contracts[f]->entities[i];
-            bool kept = false;
             if (strcmp(entity->owner, on->leaver) != 0) continue;
-            uint64_t changes = furrow_provisioner_changes(on->provisioner);
             status = turn_to(on, entity->owner, err);
-            if (status == FURROW_OK) status = furrow_provision_remove_entity(on->provisioner, entity, &kept, err);
-            if (status == FURROW_OK)
-                tell(on, changes, "stream", entity->stream, kept ? "stays, with what is in it" : entity->subjects);
-            any_kept |= kept;
+            if (status == FURROW_OK) status = furrow_provision_look_empty(on->provisioner, entity, empty, err);
         }
+    return status;
+}
+
+/* What was made for the leaver, and what nobody needs without it; what it wrote stays. */
+static furrow_status retire(const provisioning *on, furrow_error *err)
+{
+    bool empty;
+    furrow_status status = look_all_empty(on, &empty, err);
+    for (size_t f = 0; f < cli_contract_count; f++) {
+        const furrow_file_contract *file = cli_contracts[f];
+        for (size_t i = 0; status == FURROW_OK && i < file->replica_count; i++)
+            if (strcmp(file->replicas[i]->service, on->leaver) == 0)
+                status = retire_replica(on, file->replicas[i], err);
+        for (size_t i = 0; status == FURROW_OK && i < file->entity_count; i++)
+            if (strcmp(file->entities[i]->owner, on->leaver) == 0)
+                status = retire_entity(on, file->entities[i], empty, err);
     }
-    if (status != FURROW_OK || any_kept) return status; /* what stays is read by its contract */
+    if (status != FURROW_OK || !empty) return status; /* what stays is read by its contract */
     uint64_t changes = furrow_provisioner_changes(on->provisioner);
     status = turn_to(on, on->leaver, err);
     if (status == FURROW_OK) status = furrow_provisioner_forget(on->provisioner, on->leaver, err);

@@ -1,6 +1,6 @@
 /*
- * A whole mesh for tests; see mesh.h. Invariants: servers and services are children of the main thread, and die with it; the body is a task
- * on the mesh's own loop. May depend on: the SDK up to rpc, and the tool as a program.
+ * A whole mesh for tests; see mesh.h. Invariants: servers and services are children of the main thread, and die with
+ * it; the body is a task on the mesh's own loop. May depend on: the SDK up to rpc, and the tool as a program.
  */
 #include "support/mesh.h"
 

@@ -1,8 +1,8 @@
 /**
- * A mesh of its own for an integration test: nats-server and redis-server on free ports, and services as processes. Each user
- * has its own NKey, account, Redis password and permissions, as `furrow permissions` derives them; the link and calls are a
- * client's, the tool is the operator's. Calls are JSON, as a stock client's. Everything dies with the test, also when it is
- * killed. What cannot work aborts the test with the reason.
+ * A mesh of its own for an integration test: nats-server and redis-server on free ports, and services as processes.
+ * Each user has its own NKey, account, Redis password and permissions, as `furrow permissions` derives them; the link
+ * and calls are a client's, the tool is the operator's. Calls are JSON, as a stock client's. Everything dies with the
+ * test, also when it is killed. What cannot work aborts the test with the reason.
  *
  * A service of one's own, with the test that furrow_service_test() in CMakeLists.txt makes:
  *
@@ -93,8 +93,8 @@ void furrow_test_mesh_wait_ready(furrow_test_mesh *mesh, int service);
 /* Provisions, starts @replicas of every service, and waits until all serve. */
 void furrow_test_mesh_start_all(furrow_test_mesh *mesh, int replicas);
 void furrow_test_mesh_kill(furrow_test_mesh *mesh, int service, int replica);
-/* A service that is not in the options, whose contract is in FURROW_CONTRACTS. Ready when this returns. Destroyed by the
- * caller. */
+/* A service that is not in the options, whose contract is in FURROW_CONTRACTS. Ready when this returns. Destroyed by
+ * the caller. */
 furrow_test_process *furrow_test_mesh_start_other(furrow_test_mesh *mesh, const char *name, const char *program,
                                                   const char *const settings[]);
 /* The same without waiting. */
