@@ -50,6 +50,7 @@ int cli_keys(cli *tool);
 int cli_lineage(cli *tool);
 int cli_ls(cli *tool);
 int cli_manual(cli *tool);
+int cli_new(cli *tool);
 int cli_permissions(cli *tool);
 int cli_provision(cli *tool);
 int cli_rebuild(cli *tool);

@@ -123,20 +123,35 @@ class Usage(unittest.TestCase):
                         self.refused(*before, "1x", because=f'{option} is "1x": use a number from')
 
     def test_a_dry_run_makes_nothing_and_is_json_where_it_says_so(self):
-        for words_ in ["keys", "made"], ["seed", "--out", "made"], ["rebuild", "timesheet", "Job"], ["restore", "job"]:
+        for words_ in ["keys", "made"], ["new", "made", "--entity", "Bin"], ["seed", "--out", "made"], ["rebuild", "timesheet", "Job"], ["restore", "job"]:
             with self.subTest(words_[0]):
                 self.assertIn("would", self.told(*words_, "--dry-run"))
                 for line in self.told(*words_, "--dry-run", "--json").splitlines():
                     json.loads(line)
 
     def test_what_was_made_is_json(self):
-        for words_ in ["keys", "made"], ["seed", "--out", "made", "--people", "5"]:
+        for words_ in ["new", "made", "--entity", "Bin"], ["keys", "made"], ["seed", "--out", "made", "--people", "5"]:
             with self.subTest(words_[0]):
                 lines = self.run_here(*words_, "--json").stdout.splitlines()
                 self.assertTrue(lines)
                 for line in lines:
                     made = json.loads(line)
                     self.assertTrue(os.path.exists(os.path.join(self.folder, made.get("made") or made["file"])), line)
+
+    def test_what_new_cannot_make_is_told(self):
+        for arguments, because in [(["barn"], "--entity is missing"), (["Barn", "--entity", "Bin"], "the folder is called as the service"),
+                                   (["job", "--entity", "Bin"], "job is taken"), (["operator", "--entity", "Bin"], "operator is taken"),
+                                   (["barn", "--entity", "bin"], '--entity is "bin"'), (["barn", "--entity", "Bin", "--keeps", "Employee"], "use ENTITY:FIELD,FIELD"),
+                                   (["barn", "--entity", "Bin", "--keeps", "Cow:id"], "has an entity Cow"), (["barn", "--entity", "Job", "--keeps", "Job:id"], "what it owns and what it keeps"),
+                                   (["barn", "--entity", "Bin", "--keeps", "Job:colour"], 'job.v1.Job has no field "colour"'),
+                                   (["barn", "--entity", "Bin", "--keeps", "Employee:private"], "is private"),
+                                   (["barn", "--entity", "Bin", "--keeps", "BadgeClaim:id"], "that others may keep"),
+                                   (["barn", "--entity", "Bin", "--keeps", "Job:id", "--keeps", "Job:name"], "Job stands there twice")]:
+            with self.subTest(because):
+                self.refused("new", *arguments, because=because)
+        made = self.run_here("new", "barn", "--entity", "Bin")
+        self.assertEqual(made.returncode, 0, made)
+        self.assertEqual(self.run_here("new", "barn", "--entity", "Bin").stderr, "furrow: barn is there already\n")
 
     def test_two_dashes_end_the_options(self):
         self.run_here("keys", "--", "--help")
