@@ -1,13 +1,12 @@
 """A user's way from `cmake --install` to a running service of his own.
 
-The sources are copied away from the tree, so that only the installed prefix can be found; built with CMake, and again by hand with
+The sources are those that README.md shows, put away from the tree, so that only the installed prefix can be found; built with CMake, and again by hand with
 pkg-config; given keys, permissions, streams and durables by the tool, and called over NATS.
 """
 import asyncio
 import json
 import os
 import pathlib
-import re
 import shutil
 import subprocess
 import sys
@@ -16,9 +15,9 @@ import tempfile
 import nats
 
 import mesh as mesh_module
+import tutorial
 
-HERE = pathlib.Path(__file__).resolve().parent
-ROOT = HERE.parents[2]
+ROOT = tutorial.ROOT
 SERVICES = ["employee", "furrow", "job", "location", "timesheet"]
 check = mesh_module.Checks()
 
@@ -67,7 +66,7 @@ def build_by_hand(prefix, source, out):
     sources = [gen / f"{stem}.{kind}.c" for stem, kinds in {"harvest/v1/harvest": ["furrow", "domain", "server", "main"], "employee/v1/employee": ["furrow"]}.items()
                for kind in kinds]
     flags = run("pkg-config", "--cflags", "--libs", "furrow", env=env).split()
-    run("cc", "-std=c11", "-I", gen, source / "harvest.c", *sources, *flags, "-o", out / "harvest")
+    run("cc", "-std=c11", "-I", gen, source / "harvest.c", source / "leaving.c", *sources, *flags, "-o", out / "harvest")
     check("pkg-config and cc build the same service", run(out / "harvest", "--settings").startswith("FURROW_"))
 
 
@@ -77,8 +76,8 @@ def build_disguised(prefix, source, work, name):
     contract.parent.mkdir(parents=True)
     for file, text in (contract, source / "proto/harvest/v1/harvest.proto"), (work / "CMakeLists.txt", source / "CMakeLists.txt"):
         file.write_text(text.read_text().replace("harvest", name).replace("Harvest", name.capitalize()))
-    for source_file in f"{name}.c", f"{name}_test.c":  # of which nothing is built
-        (work / source_file).touch()
+    for file in f"{name}.c", "leaving.c", "harvest_test.c", f"{name}_test.c":
+        (work / file).touch()  # of which nothing is built
     run("cmake", "-G", "Ninja", "-S", work, "-B", work / "build", f"-DCMAKE_PREFIX_PATH={prefix}")
     run("cmake", "--build", work / "build", "--target", f"{name}_proto_contracts")
     return work / f"build/{name}_proto_contracts.so"
@@ -86,9 +85,7 @@ def build_disguised(prefix, source, work, name):
 
 def as_the_readme_says(build, prefix, source, work):
     """Every shell line of the README's chapter on it, in one shell, on a local mesh of its own."""
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    chapter = readme.partition("## A service of one's own\n")[2].partition("\n## ")[0]
-    lines = "\n".join(re.findall(r"^ *```sh\n(.*?)^ *```$", chapter, re.S | re.M))
+    lines = "\n".join(text for kind, text in tutorial.blocks("sh"))
     for called, is_here in ("path/to/furrow/.run", work / "run"), ("path/to/furrow", ROOT):
         lines = lines.replace(called, str(is_here))
     env = dict(os.environ, FURROW_RUN=str(work / "run"), FURROW_BIN=str(pathlib.Path(build).resolve() / "services"), CMAKE_PREFIX_PATH=str(prefix),
@@ -119,15 +116,15 @@ async def use(mesh):
     client = await nats.connect(mesh.url, nkeys_seed=mesh.nkey("client"), inbox_prefix=mesh.inbox("client"))
     hire = {"id": "E1", "givenName": "Ana", "familyName": "Cruz", "badge": "1"}
     await client.request("employee.v1.EmployeeService.HireEmployee", json.dumps(hire).encode(), timeout=10)
-    code, answer = await call(client, "PickBin", {"id": "B0", "employeeId": "E9", "grams": 1})
+    code, answer = await call(client, "PickBin", {"id": "B0", "ticket": "T0", "employeeId": "E9", "grams": 1})
     check("it refuses an unknown employee", code == "9" and answer["message"] == "employee E9 is not known here", answer)
     for _ in range(500):
-        code, answer = await call(client, "PickBin", {"id": "B1", "employeeId": "E1", "grams": 400000})
+        code, answer = await call(client, "PickBin", {"id": "B1", "ticket": "T1", "employeeId": "E1", "grams": 400000})
         if code is None:
             break
         await asyncio.sleep(0.01)
-    check("it knows the new one by itself, and records a bin", answer["bin"]["grams"] == "400000" and answer["employeeName"] == "Ana Cruz", answer)
-    code, answer = await call(client, "PickBin", {"id": "B1", "employeeId": "E1", "grams": 0})
+    check("it knows the new one by itself, and records a bin", answer["bin"]["grams"] == "400000", answer)
+    code, answer = await call(client, "PickBin", {"id": "B2", "ticket": "T2", "employeeId": "E1", "grams": 0})
     check("it names the field of wrong input", code == "3" and "grams" in json.dumps(answer), answer)
     code, answer = await call(client, "GetBin", {"id": "B1"})
     check("it answers what it keeps", code is None and answer["bin"]["employeeId"] == "E1" and answer["employeeName"] == "Ana Cruz", answer)
@@ -139,7 +136,7 @@ async def use(mesh):
     code, answer = await call(client, "GetBin", {"id": "B9"})
     check("it says what it does not know", code == "5" and answer["message"] == "no bin B9", answer)
     info = json.loads((await client.request("$SRV.INFO.harvest", b"", timeout=5)).data)
-    check("$SRV.INFO says what it serves and keeps", {e["name"] for e in info["endpoints"]} == {"PickBin", "GetBin", "ListBins"}
+    check("$SRV.INFO says what it serves and keeps", {e["name"] for e in info["endpoints"]} == {"PickBin", "VoidBin", "GetBin", "ListBins"}
           and info["metadata"]["keeps.employee.v1.Employee"] == "id,display_name,status", info)
     await client.close()
 
@@ -203,8 +200,8 @@ def main(tools, build):
     server = os.environ.get("FURROW_NATS_SERVER") or f"{tools}/bin/nats-server"
     with tempfile.TemporaryDirectory(prefix="furrow-outside-") as name:
         work = pathlib.Path(name)
-        source, out = work / "src", work / "build"
-        shutil.copytree(HERE, source)
+        source, out = tutorial.write(work / "src"), work / "build"
+        check(f"a hand has written at most {tutorial.LINES_MAX} lines of C, and as many of the rest", max(tutorial.lines()) <= tutorial.LINES_MAX, tutorial.lines())
         prefix = install(build, work)
         build_with_cmake(prefix, source, out)
         build_by_hand(prefix, source, work / "by-hand")
