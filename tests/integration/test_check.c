@@ -210,7 +210,8 @@ static void calls(farm *f)
     ck_assert_msg(count_of(text, "NONE") == 1, "%s", text);
     has(RUN(f, 1, "call", "--json", get, "{\"id\":\"NONE\"}"), "{\"code\":5,");
     text = RUN(f, 1, "call", make, "{\"code\":\"A\",\"name\":\"A\",\"kind\":\"JOB_KIND_NONSENSE\"}");
-    has(text, "JOB_KIND_HARVEST");
+    has(text, "kind: not a value of job.v1.JobKind: use JOB_KIND_UNSPECIFIED, JOB_KIND_HARVEST, ");
+    has(text, ", JOB_KIND_MAINTENANCE\n"); /* the last */
     char *file = farm_text(f, "%s/body.json", f->keys);
     FILE *body = fopen(file, "we");
     ck_assert_ptr_nonnull(body);
