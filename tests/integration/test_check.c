@@ -220,6 +220,9 @@ static void calls(farm *f)
     has(RUN(f, 0, "call", get, farm_text(f, "@%s", file)), "\"J1\"");
     has(RUN(f, 2, "call", get, "@/nowhere"), "@/nowhere: No such file");
     has(RUN(f, 1, "call", get, "{\"id\":\"J1\"}", "-H", "Grpc-Timeout: nonsense"), "INVALID_ARGUMENT");
+    /* The service waits for as long as it was told, and says so itself: by its own settings it waits for 3 seconds. */
+    has(RUN(f, 1, "call", "--timeout", "200", get, "{\"id\":\"J1\"}", "-H", "Furrow-After: job.v1.Job.J1=999"),
+        "DEADLINE_EXCEEDED: version 999 of J1 has not arrived here yet");
 }
 
 START_TEST(an_error_is_told_once_and_bodies_come_from_files)
