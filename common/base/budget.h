@@ -6,7 +6,8 @@
  * is little of it. Without a limit (tools, tests) everything is only counted.
  *
  *   take     memory that may be refused: fails past the limit, and then whoever asked ends RESOURCE_EXHAUSTED
- *   hold     memory that is there already, or without which what was begun could not end
+ *   hold     memory that is there already, or without which what was begun could not end: stacks of tasks, too, whose
+ *            number each loop bounds
  *   admits   may new work begin that will need so much? A quarter of the limit is kept for work that has begun, and for
  *            replicas, which slow down when it is `tight` and never stop
  *

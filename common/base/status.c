@@ -74,6 +74,18 @@ furrow_status furrow_fail(furrow_error *err, furrow_status code, const char *for
     return code;
 }
 
+furrow_status furrow_fail_busy(furrow_error *err, int64_t retry_ms, const char *format, ...)
+{
+    if (err) {
+        va_list args;
+        va_start(args, format);
+        fill(err, FURROW_RESOURCE_EXHAUSTED, "", format, args);
+        va_end(args);
+        err->retry_ms = retry_ms;
+    }
+    return FURROW_RESOURCE_EXHAUSTED;
+}
+
 furrow_status furrow_fail_field(furrow_error *err, const char *field, const char *format, ...)
 {
     if (err) {

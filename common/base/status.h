@@ -56,6 +56,11 @@ furrow_status furrow_status_from_name(const char *name);
 /* Fills @err at the origin of a failure and returns @code. Peer text goes in as an argument, never as @format. */
 furrow_status furrow_fail(furrow_error *err, furrow_status code, const char *format, ...) FURROW_PRINTF(3, 4);
 
+/* RESOURCE_EXHAUSTED that passes by itself, since others give back what they hold: when to try again. What does not
+ * (too large a request, too large an answer) has no such delay. */
+furrow_status furrow_fail_busy(furrow_error *err, int64_t retry_ms, const char *format, ...) FURROW_PRINTF(3, 4);
+#define FURROW_RETRY_MS 250 /* where nothing tells better */
+
 /* INVALID_ARGUMENT about one field of the request; @field is its path ("contact.phone", "pay[2].rate"). */
 furrow_status furrow_fail_field(furrow_error *err, const char *field, const char *format, ...) FURROW_PRINTF(3, 4);
 

@@ -142,14 +142,13 @@ static furrow_task *make_task(furrow_tasks *tasks)
         tasks->heap = heap;
         tasks->heap_cap = cap;
     }
-    if (!furrow_budget_take(TASK_BYTES)) return NULL;
     furrow_task *task = calloc(1, sizeof *task);
     furrow_fiber *fiber = task ? furrow_fiber_create(tasks->stack_bytes, body, task) : NULL;
     if (!fiber) {
-        furrow_budget_give(TASK_BYTES);
         free(task);
         return NULL;
     }
+    furrow_budget_hold(TASK_BYTES); /* not taken: what has been admitted could not begin; `max` bounds them */
     task->tasks = tasks;
     task->fiber = fiber;
     task->heap_index = NOT_IN_HEAP;

@@ -5,6 +5,7 @@
 #include "link/nkey.h"
 
 #include <ctype.h>
+#include <errno.h>
 #include <sodium.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -91,7 +92,10 @@ static furrow_status read_key_pair(const char *path, key_pair *pair, furrow_erro
 {
     char seed[SEED_CHARS + 1];
     uint8_t raw[SEED_BYTES + 1];
-    if (!read_seed(path, seed)) return furrow_fail(err, FURROW_INVALID_ARGUMENT, "no NKey seed in %s", path);
+    errno = 0;
+    if (!read_seed(path, seed))
+        return furrow_fail(err, FURROW_INVALID_ARGUMENT, "no NKey seed in %s%s%s", path, errno ? ": " : "",
+                           errno ? strerror(errno) : "");
     bool good = base32_decode(seed, SEED_CHARS, raw) && (raw[0] & 0xf8) == PREFIX_SEED &&
                 crc16(raw, SEED_BYTES - 2) == (raw[SEED_BYTES - 2] | raw[SEED_BYTES - 1] << 8);
     if (good) {

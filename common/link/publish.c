@@ -22,7 +22,7 @@ bool furrow_link_subject_ok(const char *subject)
 
 static furrow_status refuse_output(const furrow_link *link, furrow_error *err)
 {
-    return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "%zu bytes wait to be sent to NATS", link->buffered);
+    return furrow_fail_busy(err, FURROW_RETRY_MS, "%zu bytes wait to be sent to NATS", link->buffered);
 }
 
 static furrow_status check_outgoing(const furrow_link *link, const furrow_outgoing *out, furrow_error *err)

@@ -186,8 +186,7 @@ furrow_status furrow_link_request_async(furrow_link *link, const furrow_outgoing
     if (!link->connected) return furrow_link_send(link, out, NULL, err);
     furrow_request *request = take_slot(link);
     if (!request)
-        return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "%zu requests in flight on one connection",
-                           requests->in_flight);
+        return furrow_fail_busy(err, FURROW_RETRY_MS, "%zu requests in flight on one connection", requests->in_flight);
     furrow_status status = open_inbox(link, request)
                                ? furrow_link_send(link, out, request->reply, err)
                                : furrow_fail(err, FURROW_UNAVAILABLE, "cannot subscribe to the reply");

@@ -78,15 +78,28 @@ void furrow_sealer_destroy(furrow_sealer *sealer)
     free(sealer);
 }
 
-void furrow_seal_fingerprint(const furrow_sealer *sealer, bool old, char out[FURROW_SEAL_FINGERPRINT])
+static void write_fingerprint(const uint8_t *key, char out[FURROW_SEAL_FINGERPRINT])
 {
     static const unsigned char purpose[] = "fingerprint of a master key";
-    const uint8_t *key = old ? sealer->old : sealer->master;
     unsigned char hash[(FURROW_SEAL_FINGERPRINT - 1) / 2];
-    out[0] = '\0';
-    if (!key) return;
     crypto_generichash(hash, sizeof hash, purpose, sizeof purpose, key, KEY_BYTES);
     sodium_bin2hex(out, FURROW_SEAL_FINGERPRINT, hash, sizeof hash);
+}
+
+void furrow_seal_fingerprint(const furrow_sealer *sealer, bool old, char out[FURROW_SEAL_FINGERPRINT])
+{
+    const uint8_t *key = old ? sealer->old : sealer->master;
+    out[0] = '\0';
+    if (key) write_fingerprint(key, out);
+}
+
+furrow_status furrow_seal_fingerprint_file(const char *key_file, char out[FURROW_SEAL_FINGERPRINT], furrow_error *err)
+{
+    uint8_t *key = furrow_keyfile_load(key_file, "master key", err);
+    if (!key) return FURROW_FAILED_PRECONDITION;
+    write_fingerprint(key, out);
+    sodium_free(key);
+    return FURROW_OK;
 }
 
 bool furrow_seal_looks_sealed(furrow_bytes bytes)

@@ -55,6 +55,9 @@ void furrow_sealer_destroy(furrow_sealer *sealer);
 
 /* By which master keys can be told apart, and from which none can be found. @old: of the one before; "" without. */
 void furrow_seal_fingerprint(const furrow_sealer *sealer, bool old, char out[FURROW_SEAL_FINGERPRINT]);
+/* The same of a key in a file, without a sealer. FAILED_PRECONDITION as furrow_sealer_create. Any thread. */
+furrow_status furrow_seal_fingerprint_file(const char *key_file, char out[FURROW_SEAL_FINGERPRINT],
+                                           furrow_error *err) FURROW_MUST_USE;
 
 /* Is the newest key of the key store wrapped under our master key, or the one before? OK too where there is none.
  * DATA_LOSS: under another. Else as the log says. */

@@ -13,7 +13,6 @@
 
 #include <string.h>
 
-#define RETRY_MS      250
 #define RIVALRY_TURNS 64
 
 static furrow_turn **bucket_of(furrow_turns *turns, const char *id)
@@ -88,12 +87,9 @@ static bool waits_for_us(furrow_turn *holder)
 static furrow_status wait_in_queue(furrow_turn *turn, furrow_turn *holder, uint64_t deadline_ns, furrow_error *err)
 {
     furrow_turns *turns = turn->turns;
-    if (turns->waiting >= turns->max_waiting) {
-        furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "%zu writers wait already, as many as allowed; try again",
-                    turns->waiting);
-        if (err) err->retry_ms = RETRY_MS;
-        return FURROW_RESOURCE_EXHAUSTED;
-    }
+    if (turns->waiting >= turns->max_waiting)
+        return furrow_fail_busy(err, FURROW_RETRY_MS, "%zu writers wait already, as many as allowed; try again",
+                                turns->waiting);
     turn->waited = turn->waits = true;
     join_queue(holder, turn);
     turn->has = furrow_wait_aside(&turn->waiter, deadline_ns);

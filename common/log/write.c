@@ -227,26 +227,40 @@ static furrow_status is_own(const write_job *job, const furrow_event *event, uin
 }
 
 /*
- * The records were put in doubt while ours was on its way. The log may have lost our event, and then nobody else has it:
- * OK is answered only when the log, as it is known again, has it still, and its record is there; UNAVAILABLE, after which
- * the command may be run again, only when it has it no more.
+ * The records were put in doubt since ours was decided. The log may have lost our event, and then nobody else has it; and
+ * Redis may be away from us alone, so that others read on what is older. OK is answered only when the log, as it is known
+ * again, has it still, and its record is there; UNAVAILABLE, after which the command may be run again, only when it has
+ * it no more.
  */
 static furrow_status apply_after_doubt(const write_job *job, const furrow_event *event, const furrow_state *from,
                                        const furrow_state *next, furrow_error *err)
 {
+    furrow_table *table = job->entity->table;
     furrow_error why = {0};
     furrow_status status = FURROW_OK;
     for (int round = 0; status == FURROW_OK && round < DOUBTS; round++) {
         bool own = false;
-        status = furrow_table_await_log(job->entity->table, job->deadline_ns, &why);
+        status = furrow_table_await_log(table, job->deadline_ns, &why);
         if (status == FURROW_OK) status = is_own(job, event, next->version, &own, &why);
         if (status == FURROW_OK && !own)
             return furrow_fail(err, FURROW_UNAVAILABLE, "the log took it as %llu and lost it: nothing was written",
                                (unsigned long long)next->version);
         if (status == FURROW_OK && apply(job, from, next, &why) == FURROW_OK) return FURROW_OK;
+        if (status == FURROW_OK) status = furrow_table_await_trust(table, job->deadline_ns, &why);
     }
     return furrow_fail(err, FURROW_DEADLINE_EXCEEDED, "it may have been written, as version %llu: %s",
                        (unsigned long long)next->version, why.text);
+}
+
+/* @moment: of the table, when it was decided. What Redis does not take, or not in time, is left to the owner's consumer,
+ * and the answer is OK, while the records are what was verified. */
+static furrow_status apply_decided(const write_job *job, uint64_t moment, const furrow_event *event,
+                                   const furrow_state *from, const furrow_state *next, furrow_error *err)
+{
+    const furrow_table *table = job->entity->table;
+    if (apply(job, from, next, NULL) == FURROW_OK) return FURROW_OK;
+    if (furrow_table_moment(table) == moment && furrow_table_trusted(table)) return FURROW_OK;
+    return apply_after_doubt(job, event, from, next, err);
 }
 
 static furrow_status publish(write_job *job, const furrow_state *state, const furrow_decision *decision,
@@ -271,6 +285,7 @@ static furrow_status publish(write_job *job, const furrow_state *state, const fu
         event.commands = job->commands;
     }
     furrow_js_puback ack = {0};
+    uint64_t moment = furrow_table_moment(job->entity->table);
     if (job->turn) furrow_turn_publishing(job->turn);
     if (furrow_fault("unwritten"))
         ack.sequence = state->version + 1;
@@ -286,12 +301,7 @@ static furrow_status publish(write_job *job, const furrow_state *state, const fu
     next.body = event.body;
     leave_state(job, &next, true);
     pass_turn(job);
-    uint64_t moment = furrow_table_moment(job->entity->table);
-    status = apply(job, state, &next, NULL);
-    if (status != FURROW_OK && furrow_table_moment(job->entity->table) != moment)
-        status = apply_after_doubt(job, &event, state, &next, err);
-    else
-        status = FURROW_OK;
+    status = apply_decided(job, moment, &event, state, &next, err);
     if (status != FURROW_OK) return furrow_wrap(err, "write %s", job->subject);
     furrow_table_spread(job->entity->table, job->write->id, next.version);
     out->state = next;

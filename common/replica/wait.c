@@ -107,8 +107,8 @@ furrow_status furrow_replica_wait(furrow_replica *replica, const char *id, uint6
     if (known != FURROW_OK) return known;
     if (position_passed(replica, version)) return FURROW_OK;
     if (replica->waiter_count >= replica->options.max_waiting)
-        return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "%zu calls wait for events of %s already",
-                           replica->waiter_count, replica->stream);
+        return furrow_fail_busy(err, FURROW_RETRY_MS, "%zu calls wait for events of %s already", replica->waiter_count,
+                                replica->stream);
     FURROW_AUTO(furrow_arena) arena = furrow_arena_create(RECORD_BYTES_MAX);
     if (!arena) return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "out of memory");
     furrow_bytes bytes = furrow_bytes_of(id);

@@ -38,9 +38,11 @@ typedef struct furrow_queued {
     uint64_t arrival_ns;
 } furrow_queued;
 
-/* How long calls of one method take when few run; 0: not known. */
+/* How long calls of one method take when few run, and how much memory its reads (share.c); 0: not known. */
 typedef struct furrow_pace {
     uint64_t usual_ns;
+    size_t bytes;
+    bool tried; /* one of its reads has begun */
 } furrow_pace;
 
 typedef struct furrow_admission {

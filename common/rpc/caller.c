@@ -27,7 +27,7 @@ static uint64_t id_of(const char *reply)
 
 static bool is_idle(const furrow_caller *caller, uint64_t now_ns)
 {
-    return caller->waiting == 0 && caller->paid_until_ns <= now_ns;
+    return caller->waiting == 0 && caller->working == 0 && caller->paid_until_ns <= now_ns;
 }
 
 furrow_caller *furrow_caller_of(furrow_callers *callers, const char *reply, uint64_t now_ns)
@@ -43,6 +43,20 @@ furrow_caller *furrow_caller_of(furrow_callers *callers, const char *reply, uint
     if (!idle) return &callers->others;
     *idle = (furrow_caller){.id = id};
     return idle;
+}
+
+bool furrow_caller_may_work(furrow_callers *callers, furrow_caller *caller, size_t bytes, size_t most)
+{
+    if (callers->working + bytes > most || (caller && caller->working + bytes > most / 2)) return false;
+    callers->working += bytes;
+    if (caller) caller->working += bytes;
+    return true;
+}
+
+void furrow_caller_worked(furrow_callers *callers, furrow_caller *caller, size_t bytes)
+{
+    callers->working -= bytes;
+    if (caller) caller->working -= bytes;
 }
 
 static void count_sent(furrow_callers *callers, furrow_caller *caller, size_t bytes, uint64_t now_ns)

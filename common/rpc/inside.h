@@ -4,6 +4,7 @@
  *   intake.c       a request from its message to its task or its refusal; admission.c decides which, caller.c keeps one
  *                  caller from taking all
  *   stages.c       what stands between the message and its handler
+ *   share.c        the memory of large reads
  *   idempotency.c  the same key, the same answer
  *   reply.c        the answer or the error, in the caller's encoding (status_message.c)
  *   call.c         what handlers see of a call
@@ -55,7 +56,13 @@ struct furrow_call {
     furrow_caller *caller; /* while it is among its waiting ones; or NULL */
     furrow_place place;
     furrow_follower *followers; /* calls with the same idempotency key, waiting for this one */
-    struct furrow_call *next;   /* in the pool, or among keyed calls that run */
+    struct furrow_call *next;   /* in the pool, or among keyed calls that run, or hungry ones */
+    size_t budget_refused;      /* how often the budget had said no when it began */
+    size_t share;               /* what it has of the memory of large reads, */
+    furrow_caller *sharer;      /* in whose name; or NULL */
+    bool shares;                /* it has its share, which may be nothing */
+    bool cold;                  /* it waits for one without knowing how much it takes */
+    furrow_waiter *fed;         /* while it waits */
     char age[16];               /* Furrow-Age of the answer, or "" */
     size_t versions_len;
     bool versions_cut; /* one did not fit */
@@ -72,6 +79,7 @@ struct furrow_server {
     size_t served_count;
     furrow_call *idle;                     /* pool */
     size_t idle_count, idle_low;           /* and its lowest since the last trim */
+    furrow_call *hungry;                   /* reads that wait for memory, the first first */
     furrow_call *keyed[FURROW_CALL_KEYED]; /* running calls that carry an idempotency key, by its first byte */
     furrow_admission admission;
     furrow_callers callers;
@@ -127,6 +135,15 @@ furrow_status furrow_call_may_begin(furrow_call *call, furrow_error *err) FURROW
 furrow_status furrow_call_begin_wait(furrow_call *call, uint64_t *until_ns, furrow_error *err) FURROW_MUST_USE;
 furrow_status furrow_call_end_wait(furrow_call *call, furrow_status status, uint64_t until_ns,
                                    furrow_error *err) FURROW_MUST_USE;
+
+/* share.c: the read may begin now, having its share of the memory; else it has to wait for it. RESOURCE_EXHAUSTED, with
+ * a retry delay, when it has waited too long or too many do; else as furrow_call_may_begin. */
+bool furrow_share_take(furrow_call *call);
+furrow_status furrow_share_await(furrow_call *call, furrow_error *err) FURROW_MUST_USE;
+/* It has ended, and its arena still has what it took. Who waits goes on. */
+void furrow_share_give(furrow_call *call);
+/* The server ends: who waits finds it gone. */
+void furrow_share_end(furrow_server *server);
 
 /* Its caller has been sent as many bytes as one may be: RESOURCE_EXHAUSTED, counted. */
 furrow_status furrow_call_refuse_caller(furrow_call *call, int64_t retry_ms, furrow_error *err);

@@ -11,9 +11,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#define MEMORY_RETRY_MS 250
-#define NEEDS           4 /* times its own size is what a request is expected to take in all */
-#define REFUSES_ALL_MS  1000
+#define NEEDS          4 /* times its own size is what a request is expected to take in all */
+#define REFUSES_ALL_MS 1000
 
 static const char too_busy[] = "the service has more requests than it can work on; try again";
 
@@ -60,8 +59,6 @@ static void count_refusal(furrow_served *served, size_t method, uint64_t now_ns)
 
 static void answer_call(furrow_call *call, furrow_status status, const ProtobufCMessage *response, furrow_error *err)
 {
-    if (status == FURROW_RESOURCE_EXHAUSTED && err->retry_ms == 0 && furrow_budget_tight())
-        err->retry_ms = MEMORY_RETRY_MS; /* it may have been refused memory that others will give back */
     if (status == FURROW_OK) {
         furrow_reply_ok(call, response);
     } else {
@@ -96,6 +93,7 @@ static void run_call(void *arg)
     if (!server->gone) answer_call(call, status, response, &err);
     server->admission.running--;
     count_end(call, now_ns);
+    furrow_share_give(call);
     furrow_call_give_back(call);
     server->live--;
     if (server->admission.queued > 0) furrow_intake_admit(server, now_ns);
@@ -138,8 +136,7 @@ static void refuse_large(furrow_served *served, size_t method, furrow_msg *msg, 
     furrow_call call = {.served = served, .msg = msg, .method_index = method};
     furrow_error err;
     call.method = &served->handlers->service->methods[method];
-    furrow_fail(&err, FURROW_RESOURCE_EXHAUSTED, "the service's memory (FURROW_MEMORY_MB) is in use; try again");
-    err.retry_ms = MEMORY_RETRY_MS;
+    furrow_fail_busy(&err, FURROW_RETRY_MS, "the service's memory (FURROW_MEMORY_MB) is in use; try again");
     (void)!furrow_header_encoding(NULL, msg->data.data, msg->data.len, &call.answer_encoding, NULL);
     count_refusal(served, method, now_ns);
     refuse_call(&call, &err);
@@ -186,8 +183,7 @@ static void refuse_busy(const furrow_queued *request, uint64_t now_ns)
 furrow_error furrow_intake_busy_error(void)
 {
     furrow_error err;
-    furrow_fail(&err, FURROW_RESOURCE_EXHAUSTED, "%s", too_busy);
-    err.retry_ms = FURROW_BUSY_RETRY_MS;
+    furrow_fail_busy(&err, FURROW_BUSY_RETRY_MS, "%s", too_busy);
     return err;
 }
 
@@ -242,6 +238,7 @@ static void begin_call(const furrow_queued *request, uint64_t now_ns)
     call->msg = request->msg;
     call->arrival_ns = request->arrival_ns;
     call->begun_ns = now_ns;
+    call->budget_refused = furrow_budget_stats_of_process().refused;
     call->company = server->admission.running;
     call->place = (furrow_place){leave_place, enter_place};
     if (furrow_loop_spawn(furrow_link_loop(server->link), run_call, call, &err) == FURROW_OK) {

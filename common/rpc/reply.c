@@ -3,6 +3,7 @@
  * Nats-Service-Error and -Code, and a google.rpc.Status as body. The common answer, a protobuf body without headers,
  * formats nothing. Depends on wire and link.
  */
+#include "base/budget.h"
 #include "base/clock.h"
 #include "rpc/inside.h"
 #include "rpc/status_message.h"
@@ -33,16 +34,24 @@ static size_t content_type(const furrow_call *call, furrow_header *header)
     return 1;
 }
 
+static size_t budget_refused(void)
+{
+    return furrow_budget_stats_of_process().refused;
+}
+
 static furrow_status encode(const furrow_call *call, const ProtobufCMessage *response, furrow_buffer *out,
                             furrow_error *err)
 {
     furrow_status status = FURROW_OK;
+    size_t refused = budget_refused();
     furrow_buffer_reset(out);
     if (call->answer_encoding == FURROW_JSON) {
         status = furrow_json_encode(response, NULL, out, err);
     } else {
         furrow_message_append(response, out);
     }
+    if ((out->failed || status == FURROW_RESOURCE_EXHAUSTED) && budget_refused() != refused)
+        return furrow_fail_busy(err, FURROW_RETRY_MS, "no memory for the answer (FURROW_MEMORY_MB); try again");
     if (out->failed || status == FURROW_RESOURCE_EXHAUSTED)
         return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "the answer is too large; ask for less");
     /* What a handler answered and cannot be written is not the caller's fault. */
@@ -84,15 +93,24 @@ void furrow_reply_ok(furrow_call *call, const ProtobufCMessage *response)
     if (status == FURROW_OK) {
         status = publish(call, headers, count, &err);
         if (status == FURROW_OK || status == FURROW_UNAVAILABLE) return; /* nobody left to be told */
-        furrow_fail(&err, FURROW_RESOURCE_EXHAUSTED, "the answer cannot be sent; ask for less");
+        if (status != FURROW_RESOURCE_EXHAUSTED) /* which is of what waits to be sent, and passes */
+            furrow_fail(&err, FURROW_RESOURCE_EXHAUSTED, "the answer cannot be sent; ask for less");
     }
     furrow_reply_error(call, &err);
+}
+
+/* The budget has said no since the call began: it may have been refused memory that others give back. */
+static void say_when_memory_is_back(const furrow_call *call, furrow_error *err)
+{
+    if (err->code == FURROW_RESOURCE_EXHAUSTED && err->retry_ms == 0 && budget_refused() != call->budget_refused)
+        err->retry_ms = FURROW_RETRY_MS;
 }
 
 void furrow_reply_error(furrow_call *call, const furrow_error *err)
 {
     furrow_buffer *body = &call->served->server->packed;
     furrow_error clean = *err;
+    say_when_memory_is_back(call, &clean);
     char line[FURROW_STATUS_LINE], text[FURROW_HEADER_TEXT_MAX], number[12];
     furrow_header headers[5];
     furrow_status_message_clean(&clean);

@@ -129,6 +129,7 @@ void furrow_server_destroy(furrow_server *server)
     server->gone = true;
     furrow_queued request;
     while (furrow_admission_tired(&server->admission, FURROW_NEVER, &request)) furrow_msg_free(request.msg);
+    furrow_share_end(server);
     if (server->watching) furrow_waiter_done(&server->watch);
     furrow_server_settle(server);
 }

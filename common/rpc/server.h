@@ -8,15 +8,17 @@
  * A request's answer comes in the encoding of the request (its Content-Type, else JSON if byte 0 is '{', else protobuf;
  * so an empty body is answered in protobuf), or in what Accept asks. What is refused says why, with a status:
  *   UNIMPLEMENTED no such method; RESOURCE_EXHAUSTED more requests than the service can work on, or the process's
- * memory budget has no room for it (each with a retry delay, before anything is read of it); UNAVAILABLE not ready;
+ * memory budget has no room for it (each with a retry delay, before anything is read of it, or where the memory ran out
+ * later; one without a delay asks for less); UNAVAILABLE not ready;
  *   INVALID_ARGUMENT wrong body, type, header or size; DEADLINE_EXCEEDED too late to begin: the handler did not run.
  * A handler that ends OK after its deadline is answered OK all the same.
  *
  * Admission: so many calls run at once as do not slow each other down, between min_calls and max_calls by what they are
  * measured to take; others queue, max_calls in all and for max_queue_ms at most. Past that the service is overloaded:
  * the newest goes first, and whoever has queued for 20 ms is refused. A call that waits for what others bring (the
- * versions of Furrow-After, another call with its idempotency key, its turn on an entity) leaves its place meanwhile;
- * of the first two max_waiting wait at once, half of them for one caller, and for max_wait_ms at most.
+ * versions of Furrow-After, another call with its idempotency key, memory for a large read, its turn on an entity)
+ * leaves its place meanwhile; of the first three max_waiting wait at once, half of them for one caller, and for
+ * max_wait_ms at most.
  *
  * Threads: the loop's.
  */

@@ -81,20 +81,18 @@ furrow_status furrow_call_refuse_caller(furrow_call *call, int64_t retry_ms, fur
 {
     call->served->stats[call->method_index].refused++;
     call->served->server->refused++;
-    furrow_fail(
-        err, FURROW_RESOURCE_EXHAUSTED,
+    return furrow_fail_busy(
+        err, retry_ms,
         "this caller has been sent as many bytes as one may be in a second (FURROW_CALLER_BYTES); read what has "
         "come, then ask again");
-    if (err) err->retry_ms = retry_ms;
-    return FURROW_RESOURCE_EXHAUSTED;
 }
 
 /* A read is refused while its caller has been sent as many bytes as one may be; what it asks for may be large. */
-static furrow_status check_caller(furrow_call *call, furrow_error *err)
+static furrow_status check_caller(furrow_call *call, uint64_t now_ns, furrow_error *err)
 {
     int64_t retry_ms;
     if (call->method->idempotency != FURROW_NO_SIDE_EFFECTS ||
-        !furrow_caller_is_full(&call->served->server->callers, call->msg->reply, call->arrival_ns, &retry_ms))
+        !furrow_caller_is_full(&call->served->server->callers, call->msg->reply, now_ns, &retry_ms))
         return FURROW_OK;
     return furrow_call_refuse_caller(call, retry_ms, err);
 }
@@ -120,7 +118,7 @@ static furrow_status check_admission(furrow_call *call, furrow_error *err)
 {
     const furrow_server_options *options = &call->served->server->options;
     furrow_status status = await_ready(call, err);
-    if (status == FURROW_OK) status = check_caller(call, err);
+    if (status == FURROW_OK) status = check_caller(call, call->arrival_ns, err);
     if (status != FURROW_OK) return status;
     if (call->msg->data.len > options->max_request_bytes)
         return furrow_fail(err, FURROW_INVALID_ARGUMENT, "the request has %zu bytes; at most %zu are taken",
@@ -239,12 +237,9 @@ furrow_status furrow_call_begin_wait(furrow_call *call, uint64_t *until_ns, furr
     uint64_t now_ns = furrow_clock_now_ns(), most_ns = now_ns + server->options.max_wait_ms * FURROW_NS_PER_MS;
     furrow_caller *caller = furrow_caller_of(&server->callers, call->msg->reply, now_ns);
     bool many = server->waiting >= server->options.max_waiting;
-    if (many || (caller && caller->waiting >= server->callers.max_waiting)) {
-        furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "as many requests as %s wait here already (FURROW_MAX_WAITING)",
-                    many ? "may" : "one caller may have");
-        if (err) err->retry_ms = WAIT_RETRY_MS;
-        return FURROW_RESOURCE_EXHAUSTED;
-    }
+    if (many || (caller && caller->waiting >= server->callers.max_waiting))
+        return furrow_fail_busy(err, WAIT_RETRY_MS, "as many requests as %s wait here already (FURROW_MAX_WAITING)",
+                                many ? "may" : "one caller may have");
     *until_ns = most_ns < call->deadline_ns ? most_ns : call->deadline_ns;
     call->caller = caller;
     if (caller) caller->waiting++;
@@ -350,6 +345,14 @@ static furrow_status run_patiently(furrow_call *call, const ProtobufCMessage *re
     }
 }
 
+/* Before it is decoded, too. Meanwhile its caller may have had as many bytes as one may. */
+static furrow_status await_memory(furrow_call *call, furrow_error *err)
+{
+    if (call->method->idempotency != FURROW_NO_SIDE_EFFECTS || furrow_share_take(call)) return FURROW_OK;
+    furrow_status status = furrow_share_await(call, err);
+    return status == FURROW_OK ? check_caller(call, furrow_clock_now_ns(), err) : status;
+}
+
 furrow_status furrow_call_work(furrow_call *call, ProtobufCMessage **response, furrow_error *err)
 {
     ProtobufCMessage *request;
@@ -363,6 +366,7 @@ furrow_status furrow_call_work(furrow_call *call, ProtobufCMessage **response, f
         if (status == FURROW_OK) status = wait_after(call, err);
         if (status == FURROW_OK) status = check_age(call, err);
     }
+    if (status == FURROW_OK) status = await_memory(call, err);
     if (status == FURROW_OK) status = decode(call, &request, err);
     if (status != FURROW_OK) return status;
     return run_patiently(call, request, response, err);

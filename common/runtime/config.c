@@ -72,11 +72,12 @@ const furrow_setting furrow_config_table[] = {
     NUMBER(
         "FURROW_QUEUE_MS", queue_ms, "2000", 1, 60000,
         "longest wait in the queue until RESOURCE_EXHAUSTED; 20 ms once it was full, and then the newest goes first"),
-    NUMBER(
-        "FURROW_MAX_WAITING", max_waiting, "1024", 1, 30000,
-        "requests that wait for a Furrow-After, or for another with their Idempotency-Key, at once; a caller may have "
-        "half of them"),
-    NUMBER("FURROW_WAIT_MS", wait_ms, "3000", 1, 60000, "longest such wait until UNAVAILABLE"),
+    NUMBER("FURROW_MAX_WAITING", max_waiting, "1024", 1, 30000,
+           "requests that wait for a Furrow-After, for another with their Idempotency-Key, or for memory for a large "
+           "read,\n"
+           "at once; a caller may have half of them"),
+    NUMBER("FURROW_WAIT_MS", wait_ms, "3000", 1, 60000,
+           "longest such wait until UNAVAILABLE (for memory: RESOURCE_EXHAUSTED)"),
     NUMBER("FURROW_CALLER_BYTES", caller_bytes, "4194304", 65536, 1073741824,
            "bytes a second that one caller is sent in answers of 16 KiB and more, or in any while NATS takes no more; "
            "its\n"
@@ -84,7 +85,9 @@ const furrow_setting furrow_config_table[] = {
     NUMBER("FURROW_MAX_TASKS", max_tasks, "4096", 16, 30000, "tasks at once: requests, batches and reactions"),
     NUMBER("FURROW_MAX_REQUEST_BYTES", max_request_bytes, "1048576", 64, 67108864, "largest request"),
     NUMBER("FURROW_MEMORY_MB", memory_mb, "64", 16, 65536,
-           "memory that work at hand may take beside that of an idle process; past it RESOURCE_EXHAUSTED"),
+           "memory that work at hand may take beside that of an idle process; past it RESOURCE_EXHAUSTED; large reads "
+           "have\n"
+           "a quarter of it, and a caller's half of that"),
     NUMBER("FURROW_ENTITY_WAITERS", entity_waiters, "1024", 1, 30000,
            "writers that wait for their turn, per entity type; past it RESOURCE_EXHAUSTED"),
     NUMBER("FURROW_RESULTS_MAX", results_max, "100000", 1, 100000000,

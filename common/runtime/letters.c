@@ -21,7 +21,6 @@
 #define COUNT_MS         2000
 #define REPLAY_MS        5000
 #define REQUEST_BYTES    4096
-#define RETRY_MS         250
 
 typedef struct replica_letters {
     uint64_t put;       /* by this process, as far as they are logged */
@@ -164,7 +163,7 @@ static void on_replay(void *arg, furrow_msg *msg)
         letters->running++;
         return;
     }
-    err.retry_ms = RETRY_MS;
+    err.retry_ms = FURROW_RETRY_MS;
     reply_error(letters->service->link, msg->reply, err);
     furrow_msg_free(msg);
     free(request);

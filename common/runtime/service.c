@@ -290,9 +290,10 @@ static void write_health(void *user, furrow_buffer *out)
     furrow_buffer_append_text(out, ",\"alarms\":");
     furrow_alarm_write(service, out);
     uint64_t reconnects = furrow_link_reconnects(service->link) + furrow_link_reconnects(service->log);
-    furrow_buffer_printf(out, ",\"service\":\"%s\",\"id\":\"%s\",\"redis\":%s,\"nats_reconnects\":%llu,",
-                         service->definition->name, service->id,
-                         furrow_store_connected(service->store) ? "true" : "false", (unsigned long long)reconnects);
+    furrow_buffer_printf(
+        out, ",\"service\":\"%s\",\"id\":\"%s\",\"now_ms\":%lld,\"redis\":%s,\"nats_reconnects\":%llu,",
+        service->definition->name, service->id, (long long)(furrow_clock_wall_ns() / (int64_t)FURROW_NS_PER_MS),
+        furrow_store_connected(service->store) ? "true" : "false", (unsigned long long)reconnects);
     furrow_registry_write_load(&load, out);
     furrow_buffer_append_text(out, ",\"replicas\":[");
     for (size_t i = 0; i < furrow_assembly_replicas(service); i++) {

@@ -54,6 +54,7 @@ static furrow_status refuse_command(furrow_pipelined *request, furrow_status sta
     request->status = status;
     request->waiter.done = true; /* so that a wait returns at once */
     snprintf(request->text, sizeof request->text, "%.199s", text);
+    if (status == FURROW_RESOURCE_EXHAUSTED) return furrow_fail_busy(err, FURROW_RETRY_MS, "redis: %s", request->text);
     return furrow_fail(err, status, "redis: %s", request->text);
 }
 

@@ -118,17 +118,26 @@ static furrow_status await(furrow_table *table, bool (*holds)(const furrow_table
     return FURROW_OK;
 }
 
+static uint64_t before_deadline(uint64_t deadline_ns)
+{
+    return deadline_ns > ANSWER_NS ? deadline_ns - ANSWER_NS : 0;
+}
+
 furrow_status furrow_table_await_log(furrow_table *table, uint64_t deadline_ns, furrow_error *err)
 {
-    if (knows_log(table)) return FURROW_OK;
-    return await(table, knows_log, deadline_ns > ANSWER_NS ? deadline_ns - ANSWER_NS : 0, err);
+    return knows_log(table) ? FURROW_OK : await(table, knows_log, before_deadline(deadline_ns), err);
+}
+
+furrow_status furrow_table_await_trust(furrow_table *table, uint64_t deadline_ns, furrow_error *err)
+{
+    return await(table, furrow_table_trusted, before_deadline(deadline_ns), err);
 }
 
 uint64_t furrow_trust_until(void)
 {
     uint64_t now = furrow_clock_now_ns(), until = now + FURROW_TRUST_WAIT_MS * FURROW_NS_PER_MS;
     uint64_t deadline = furrow_task_deadline();
-    if (deadline != FURROW_NEVER) deadline = deadline > ANSWER_NS ? deadline - ANSWER_NS : 0;
+    if (deadline != FURROW_NEVER) deadline = before_deadline(deadline);
     return deadline < until ? deadline : until;
 }
 

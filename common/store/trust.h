@@ -52,6 +52,8 @@ bool furrow_table_trusted(const furrow_table *table);
  */
 void furrow_table_know_log(furrow_table *table, bool known);
 furrow_status furrow_table_await_log(furrow_table *table, uint64_t deadline_ns, furrow_error *err) FURROW_MUST_USE;
+/* The same until the table is trusted, also while Redis is away. */
+furrow_status furrow_table_await_trust(furrow_table *table, uint64_t deadline_ns, furrow_error *err) FURROW_MUST_USE;
 
 /* Of the log that the records are of (wire/epoch.h), as it was last seen; 0: not yet. */
 void furrow_table_set_epoch(furrow_table *table, int64_t begun);

@@ -18,7 +18,7 @@ typedef struct writer {
 } writer;
 
 typedef struct furrow_write_group {
-    writer *writers[FURROW_WRITE_GROUP_MAX]; /* NULL: it has left */
+    writer *writers[FURROW_WRITE_GROUP_MAX]; /* NULL: it has left, or was told */
     size_t count;
 } group;
 
@@ -30,14 +30,17 @@ static bool has_room(const group *self, furrow_bytes id)
     return true;
 }
 
-static void tell_writer(writer *one, furrow_status status)
+/* Who is told is there no more: its stack may be another's the next time that we park. */
+static void tell_writer(group *self, size_t place, furrow_status status)
 {
+    writer *one = self->writers[place];
+    self->writers[place] = NULL;
     one->status = status;
     furrow_waiter_done(&one->waiter);
 }
 
 /* Those who are still there, and began in no doubt, are the batch: @places says who. The others are told. */
-static void fill_batch(const furrow_table *table, const group *self, furrow_batch *batch, size_t places[])
+static void fill_batch(const furrow_table *table, group *self, furrow_batch *batch, size_t places[])
 {
     furrow_batch_clear(batch);
     batch->again = furrow_table_is_being_filled(table);
@@ -48,8 +51,9 @@ static void fill_batch(const furrow_table *table, const group *self, furrow_batc
             places[batch->count] = i;
             furrow_batch_add(batch, one->write);
         } else {
-            tell_writer(one, furrow_fail(one->err, FURROW_ABORTED, "the records of %s were put in doubt meanwhile",
-                                         table->options.entity));
+            tell_writer(self, i,
+                        furrow_fail(one->err, FURROW_ABORTED, "the records of %s were put in doubt meanwhile",
+                                    table->options.entity));
         }
     }
 }
@@ -82,7 +86,7 @@ static void mark_lost(const group *self, const furrow_batch *batch, const size_t
     }
 }
 
-static void lead_writers(furrow_table *table, const group *self)
+static void lead_writers(furrow_table *table, group *self)
 {
     furrow_error why = {0};
     size_t places[FURROW_WRITE_GROUP_MAX];
@@ -98,9 +102,9 @@ static void lead_writers(furrow_table *table, const group *self)
     bool alone = status && status != FURROW_UNAVAILABLE && count > 1;
     for (size_t i = 0; i < self->count; i++) {
         writer *one = self->writers[i];
-        if (!one || one->status) continue; /* gone, or told */
+        if (!one) continue;
         one->alone |= alone;
-        tell_writer(one, status && !alone ? furrow_fail(one->err, status, "%s", why.text) : FURROW_OK);
+        tell_writer(self, i, status && !alone ? furrow_fail(one->err, status, "%s", why.text) : FURROW_OK);
     }
 }
 

@@ -16,7 +16,6 @@
 #include <math.h>
 #include <stdio.h>
 
-#define ENUM_NAMES      170 /* of an error's text */
 #define BYTE_ORDER_MARK "\xef\xbb\xbf"
 
 typedef furrow_json_path path_step;
@@ -171,14 +170,14 @@ static furrow_status decode_bool(decoder *in, const path_step *path, protobuf_c_
     return FURROW_OK;
 }
 
-/* Names the values, as many as there is room for. */
+/* Names the values, as many as an error has room for. */
 static furrow_status refuse_enum(decoder *in, const path_step *path, const ProtobufCEnumDescriptor *type)
 {
-    char names[ENUM_NAMES] = "";
-    size_t len = 0;
+    char names[sizeof in->err->text] = "";
+    size_t len = 0, taken = sizeof "not a value of : use " + strlen(type->name);
     for (unsigned i = 0; i < type->n_values; i++) {
         const char *name = type->values[i].name;
-        if (len + strlen(name) + sizeof ", …" > sizeof names) {
+        if (taken + len + strlen(name) + sizeof ", …" > sizeof names) {
             snprintf(names + len, sizeof names - len, "…");
             break;
         }

@@ -41,7 +41,7 @@ static size_t describe(const furrow_json_path *path, char *out, size_t size)
 
 furrow_status furrow_json_refuse(const furrow_json_path *path, furrow_error *err, const char *format, ...)
 {
-    char where[96] = "", text[160];
+    char where[96] = "", text[sizeof err->text];
     va_list args;
 
     describe(path, where, sizeof where);

@@ -12,8 +12,10 @@
 
 #include "base/clock.h"
 #include "base/number.h"
+#include "log/seal.h"
 #include "store/functions.h"
 #include "store/store.h"
+#include "wire/json.h"
 
 #include <inttypes.h>
 #include <langinfo.h>
@@ -36,8 +38,10 @@ typedef struct check {
     cli *tool;
     lineage all;
     furrow_store *store; /* NULL: no Redis */
+    const char *keys;    /* the folder of --keys, or NULL */
     bool utf8, colours;
     size_t counts[3];
+    size_t clocks, wrong_clocks; /* of instances */
 } check;
 
 static void print_line(const check *self, verdict is, const char *text, const char *todo)
@@ -164,7 +168,19 @@ static void check_redis_settings(check *self, const char *info)
          "append-only file: %s, last save: %s", lasts ? "on" : "off", saved);
 }
 
-static void check_clock(check *self)
+static void tell_clock(check *self, const char *whose, int64_t apart_s)
+{
+    tell(self, "clock", WRONG, "let NTP keep the clocks of all machines: times of records come from them",
+         "the clock of %s is %" PRId64 " s %s the one here", whose, apart_s < 0 ? -apart_s : apart_s,
+         apart_s < 0 ? "behind" : "ahead of");
+}
+
+static bool clocks_differ(int64_t apart_s)
+{
+    return apart_s > CLOCK_S || apart_s < -CLOCK_S;
+}
+
+static void check_redis_clock(check *self)
 {
     const char *const words[] = {"TIME"};
     furrow_value time;
@@ -175,10 +191,9 @@ static void check_clock(check *self)
         tell(self, "clock", DOUBTFUL, "the operator may ask for the time", "Redis does not tell its time");
         return;
     }
-    uint64_t apart_s = theirs_s > ours_s ? theirs_s - ours_s : ours_s - theirs_s;
-    if (apart_s > CLOCK_S)
-        tell(self, "clock", WRONG, "let NTP keep the clocks of all machines: times of records come from them",
-             "the clock here and that of Redis differ by %" PRIu64 " s", apart_s);
+    int64_t apart_s = (int64_t)theirs_s - (int64_t)ours_s;
+    if (clocks_differ(apart_s))
+        tell_clock(self, "Redis", apart_s);
     else
         tell(self, "clock", RIGHT, NULL, "the clock here is that of Redis, within %d s", CLOCK_S);
 }
@@ -227,23 +242,45 @@ static void check_redis_rights(check *self)
     if (wrong == 0) tell(self, "redis-permissions", RIGHT, NULL, "each service may use its own records in Redis alone");
 }
 
+/* Is the key in the folder the one on record (runtime/sealkey.h)? What an instance was given, its own health says. */
+static void check_seal(check *self, const char *service)
+{
+    char name[128], path[CLI_PATH_MAX], ours[FURROW_SEAL_FINGERPRINT];
+    furrow_value there;
+    furrow_error err;
+    snprintf(name, sizeof name, "%s:@sealkey", service);
+    const char *const words[] = {"GET", name};
+    if (ask_redis(self, words, 2, &there, &err) != FURROW_OK) {
+        tell(self, "seal-key", DOUBTFUL, "ask as operator", "the sealing key of %s: %s", service, err.text);
+        return;
+    }
+    if (there.kind != FURROW_VALUE_TEXT) {
+        tell(self, "seal-key", DOUBTFUL, "start the service once with FURROW_SEAL_KEY_FILE",
+             "the sealing key of %s is not on record yet", service);
+        return;
+    }
+    if (!self->keys) {
+        tell(self, "seal-key", RIGHT, NULL, "the sealing key of %s is on record", service);
+        return;
+    }
+    cli_key_path(path, self->keys, service, "seal");
+    if (furrow_seal_fingerprint_file(path, ours, &err) != FURROW_OK)
+        tell(self, "seal-key", WRONG, "`furrow keys` makes one only where none was ever used: take it from a backup",
+             "the sealing key of %s: %s", service, err.text);
+    else if (!furrow_bytes_is(there.text, ours))
+        tell(self, "seal-key", WRONG, "put the key in use there, from a backup: what is private is read with no other",
+             "%s is not the key that private fields of %s are sealed with (%.8s, not %.8s)", path, service, ours,
+             there.text.len >= 8 ? (const char *)there.text.data : "unknown");
+    else
+        tell(self, "seal-key", RIGHT, NULL, "%s is the key that private fields of %s are sealed with", path, service);
+}
+
 static void check_seals(check *self)
 {
     const char *services[CLI_SERVICES_MAX];
     size_t count = cli_services(services);
-    for (size_t i = 0; i < count; i++) {
-        char key[128];
-        furrow_value there;
-        furrow_error err;
-        if (!cli_seals(services[i])) continue;
-        snprintf(key, sizeof key, "%s:@sealkey", services[i]);
-        const char *const words[] = {"EXISTS", key};
-        bool asked = ask_redis(self, words, 2, &there, &err) == FURROW_OK;
-        tell(self, "seal-key", asked && there.integer == 1 ? RIGHT : DOUBTFUL,
-             asked && there.integer == 1 ? NULL : "start the service once with FURROW_SEAL_KEY_FILE",
-             "the sealing key of %s %s", services[i],
-             asked && there.integer == 1 ? "is on record" : "is not on record yet");
-    }
+    for (size_t i = 0; i < count; i++)
+        if (cli_seals(services[i])) check_seal(self, services[i]);
 }
 
 static void check_redis(check *self)
@@ -268,7 +305,7 @@ static void check_redis(check *self)
             check_redis_settings(self, (const char *)info.text.data);
         else
             tell(self, "redis-settings", DOUBTFUL, "ask as operator or inspector", "Redis: %s", err.text);
-        check_clock(self);
+        check_redis_clock(self);
         check_functions(self);
         check_redis_rights(self);
         check_seals(self);
@@ -294,8 +331,9 @@ static size_t check_key(check *self, const char *folder, const char *user, const
     return 1;
 }
 
-static void check_keys(check *self, const char *folder)
+static void check_keys(check *self)
 {
+    const char *folder = self->keys;
     const char *services[CLI_SERVICES_MAX];
     size_t count = cli_services(services), wrong = 0;
     for (size_t i = 0; i < count; i++) {
@@ -311,6 +349,20 @@ static void check_keys(check *self, const char *folder)
 }
 
 /* ---- the mesh ---- */
+
+/* What it said just now lies between two of our own readings; a second of the way is within what clocks may differ by. */
+static void note_clock(check *self, const health_row *row)
+{
+    int64_t theirs_ms, ours_ms = furrow_clock_wall_ns() / (int64_t)FURROW_NS_PER_MS;
+    if (!row->document || !furrow_json_find_int(furrow_bytes_of(row->document), "now_ms", &theirs_ms)) return;
+    int64_t apart_ms = theirs_ms - ours_ms, apart_s = (apart_ms + (apart_ms < 0 ? -500 : 500)) / 1000;
+    self->clocks++;
+    if (!clocks_differ(apart_s)) return;
+    char whose[200];
+    snprintf(whose, sizeof whose, "%s %s", row->service, row->instance);
+    tell_clock(self, whose, apart_s);
+    self->wrong_clocks++;
+}
 
 static void on_instance(void *arg, const health_row *row)
 {
@@ -328,6 +380,7 @@ static void on_instance(void *arg, const health_row *row)
          : row->answers ? "does not serve"
                         : "does not answer",
          row->why[0] ? ": " : "", row->why);
+    note_clock(self, row);
 }
 
 static void check_log(check *self)
@@ -377,6 +430,8 @@ static void check_mesh(check *self)
     lineage_ask_health(&self->all);
     for (size_t i = 0; i < self->all.service_count; i++)
         (void)health_each(&self->all, self->all.services[i].name, on_instance, self);
+    if (self->clocks > 0 && self->wrong_clocks == 0)
+        tell(self, "clock", RIGHT, NULL, "the clocks of all instances are the one here, within %d s", CLOCK_S);
     check_log(self);
     check_letters(self);
 }
@@ -392,12 +447,13 @@ static void make_look(check *self)
 int cli_check(cli *tool)
 {
     static check self; /* more than a task's stack likes; the command runs once */
-    const char *folder = cli_option(tool, "--keys");
-    self = (check){.tool = tool, .all = {.tool = tool, .single_account = cli_flag(tool, "--single-account")}};
+    self = (check){.tool = tool,
+                   .keys = cli_option(tool, "--keys"),
+                   .all = {.tool = tool, .single_account = cli_flag(tool, "--single-account")}};
     self.all.arena = furrow_arena_create(ARENA_BYTES);
     FURROW_REQUIRE(self.all.arena);
     make_look(&self);
-    if (folder) check_keys(&self, folder);
+    if (self.keys) check_keys(&self);
     if (check_nats(&self)) {
         check_nats_version(&self);
         check_mesh(&self);

@@ -238,8 +238,8 @@ static int fail_connect(cli *tool, const furrow_error *err)
 {
     char server[SERVER_TEXT_MAX];
     server_describe(tool, server);
-    return cli_fail(tool, 1, "connect: %s: %s; %s (by %s; FURROW_NATS_URL says where it is)",
-                    furrow_status_name(err->code), err->text, server, tool->server_from);
+    return cli_fail(tool, 1, "connect: %s: %s; %s (by %s)", furrow_status_name(err->code), err->text, server,
+                    tool->server_from);
 }
 
 /* One attempt, over a connection of its own: the server that an earlier one was to may be gone. */

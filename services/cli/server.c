@@ -187,7 +187,7 @@ bool server_find(cli *tool)
     if (!name && is_unsaid(tool)) name = selected_context();
     if (name && !read_context(tool, name, &named)) return false;
     if (name) take(tool, &named, set("NATS_CONTEXT") ? "the context NATS_CONTEXT" : "the selected context of nats");
-    if (!tool->server_from) tool->server_from = "default";
+    if (!tool->server_from) tool->server_from = "default; FURROW_NATS_URL says where it is";
     return true;
 }
 
@@ -236,6 +236,5 @@ int server_fail(cli *tool, const char *why)
     char user[SERVER_TEXT_MAX], urls[URL_BYTES] = "";
     server_describe_user(tool, user);
     hide_users(tool->config.nats_url, urls);
-    return cli_fail(tool, 1, "no NATS at %s: %s (by %s; FURROW_NATS_URL says where it is; as %s)", urls, why,
-                    tool->server_from, user);
+    return cli_fail(tool, 1, "no way into NATS at %s (by %s) as %s: %s", urls, tool->server_from, user, why);
 }

@@ -2,6 +2,8 @@
 #include "location/domain.h"
 
 #include <math.h>
+#include <stdlib.h>
+#include <string.h>
 
 #define RANCH  LOCATION__V1__LOCATION_KIND__LOCATION_KIND_RANCH
 #define BLOCK  LOCATION__V1__LOCATION_KIND__LOCATION_KIND_BLOCK
@@ -155,14 +157,10 @@ furrow_status location_reopen_location(const location_reopen_location_known *kno
     return FURROW_OK;
 }
 
-/* *index is left alone when there is none. */
-static Location__V1__Tree__ParentsEntry *find(const Location__V1__Tree *tree, const char *id, size_t *index)
+static const Location__V1__Tree__ParentsEntry *find(const Location__V1__Tree *tree, const char *id)
 {
-    for (size_t i = 0; tree && i < tree->n_parents; i++) {
-        if (strcmp(tree->parents[i]->key, id) != 0) continue;
-        *index = i;
-        return tree->parents[i];
-    }
+    for (size_t i = 0; tree && i < tree->n_parents; i++)
+        if (strcmp(tree->parents[i]->key, id) == 0) return tree->parents[i];
     return NULL;
 }
 
@@ -170,30 +168,53 @@ static Location__V1__Tree__ParentsEntry *find(const Location__V1__Tree *tree, co
 static bool is_at_or_below(const Location__V1__Tree *tree, const char *from, const char *id)
 {
     const char *at = from;
-    size_t index;
     for (size_t step = 0; tree && step <= tree->n_parents; step++) {
         if (strcmp(at, id) == 0) return true;
-        const Location__V1__Tree__ParentsEntry *entry = find(tree, at, &index);
+        const Location__V1__Tree__ParentsEntry *entry = find(tree, at);
         if (!entry) return false;
         at = entry->value;
     }
     return strcmp(from, id) == 0 || tree != NULL;
 }
 
-/* Every way up ends within as many steps as there are blocks, and each block has one. */
+typedef struct place {
+    const char *id, *parent;
+    enum { NEW, UNDER_WAY, ENDS } seen;
+} place;
+
+static int by_id(const void *a, const void *b)
+{
+    return strcmp(((const place *)a)->id, ((const place *)b)->id);
+}
+
+/* Marks the way up from @from: one that meets itself never ends. */
+static furrow_status walk_up(place *places, size_t count, place *from, furrow_error *err)
+{
+    place *at = from;
+    for (; at && at->seen == NEW; at = bsearch(&(place){.id = at->parent}, places, count, sizeof *at, by_id))
+        at->seen = UNDER_WAY;
+    if (at && at->seen == UNDER_WAY) return furrow_fail_field(err, "parents", "%.64s stands under itself", at->id);
+    for (at = from; at && at->seen == UNDER_WAY;
+         at = bsearch(&(place){.id = at->parent}, places, count, sizeof *at, by_id))
+        at->seen = ENDS;
+    return FURROW_OK;
+}
+
+/* Every way up ends, and each block has one. Sorted first: the tree is checked whenever it is read, for every new block. */
 static furrow_status check_no_cycle(const Location__V1__Tree *tree, furrow_error *err)
 {
-    uint8_t seen[LOCATION_TREE_MAX] = {0}; /* 1: on the way up that is being walked; 2: known to end */
-    for (size_t i = 0; i < tree->n_parents; i++) {
-        const Location__V1__Tree__ParentsEntry *at = tree->parents[i];
-        size_t mark = i;
-        if (find(tree, at->key, &mark) != at) /* a map's bytes may say so */
-            return furrow_fail_field(err, "parents", "%.64s stands there twice", at->key);
-        for (; at && !seen[mark]; at = find(tree, at->value, &mark)) seen[mark] = 1;
-        if (at && seen[mark] == 1) return furrow_fail_field(err, "parents", "%.64s stands under itself", at->key);
-        for (at = tree->parents[i], mark = i; at && seen[mark] == 1; at = find(tree, at->value, &mark)) seen[mark] = 2;
-    }
-    return FURROW_OK;
+    size_t count = tree->n_parents;
+    place *places = calloc(count + 1, sizeof *places);
+    furrow_status status = places ? FURROW_OK : furrow_known_no_memory(err);
+    for (size_t i = 0; places && i < count; i++)
+        places[i] = (place){.id = tree->parents[i]->key, .parent = tree->parents[i]->value};
+    if (places) qsort(places, count, sizeof *places, by_id);
+    for (size_t i = 1; status == FURROW_OK && i < count; i++)
+        if (by_id(&places[i - 1], &places[i]) == 0) /* a map's bytes may say so */
+            status = furrow_fail_field(err, "parents", "%.64s stands there twice", places[i].id);
+    for (size_t i = 0; status == FURROW_OK && i < count; i++) status = walk_up(places, count, &places[i], err);
+    free(places);
+    return status;
 }
 
 furrow_status location_check_tree(const Location__V1__Tree *tree, furrow_error *err)
@@ -213,8 +234,8 @@ furrow_status location_check_tree(const Location__V1__Tree *tree, furrow_error *
 static furrow_status put_block(const Location__V1__Location *block, Location__V1__Tree *next, furrow_arena *arena,
                                furrow_error *err)
 {
-    size_t index, count = next->n_parents;
-    const Location__V1__Tree__ParentsEntry *known = find(next, block->id, &index);
+    size_t count = next->n_parents;
+    const Location__V1__Tree__ParentsEntry *known = find(next, block->id);
     if (known && strcmp(known->value, block->parent_id) == 0) return FURROW_OK;
     if (is_at_or_below(next, block->parent_id, block->id))
         return furrow_fail(err, FURROW_FAILED_PRECONDITION, "%s would stand under itself: %s is %s or below it",

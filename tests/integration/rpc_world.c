@@ -99,11 +99,12 @@ furrow_status rpctest_fail_write(furrow_call *call, const Rpctest__V1__FailReque
 furrow_status rpctest_large(furrow_call *call, const Rpctest__V1__LargeRequest *request, Rpctest__V1__Sample *response,
                             furrow_error *err)
 {
-    note(call);
+    rpc_world *world = note(call);
     response->text = furrow_arena_alloc(furrow_call_arena(call), (size_t)request->bytes + 1);
     if (!response->text) return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "no memory for so much");
     memset(response->text, request->invalid ? 0xff : 'x', (size_t)request->bytes);
     response->text[request->bytes] = '\0';
+    if (request->wait) pass_gate(world);
     return FURROW_OK;
 }
 

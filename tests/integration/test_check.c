@@ -4,6 +4,7 @@
  */
 #include "cli/peer.h"
 #include "support/farm.h"
+#include "support/tempdir.h"
 #include "support/wait.h"
 
 #include <check.h>
@@ -11,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 static char *run_as(farm *f, const char *user, int expected, const char *const arguments[])
 {
@@ -32,10 +34,15 @@ static bool is_clean(farm *f)
     return clean;
 }
 
+static void await_clean(farm *f)
+{
+    ck_assert(FURROW_TEST_EVENTUALLY_IN_TASK(is_clean(f), FARM_PATIENCE_MS));
+}
+
 static void checks(farm *f)
 {
     farm_start_all(f, 1);
-    ck_assert(FURROW_TEST_EVENTUALLY_IN_TASK(is_clean(f), FARM_PATIENCE_MS));
+    await_clean(f);
     char *text = RUN(f, 0, "check", "--keys", f->keys);
     has(text, "nats-server ");
     has(text, "maxmemory-policy is noeviction");
@@ -65,6 +72,105 @@ static void checks(farm *f)
 START_TEST(what_is_wrong_is_named_with_what_to_do)
 {
     farm_run(checks);
+}
+END_TEST
+
+#define PRELOAD  "LD_PRELOAD"
+#define SHIFT    "FURROW_TEST_CLOCK_AHEAD_S"
+#define ASAN     "ASAN_OPTIONS" /* the clock may come before ASan */
+#define ASAN_MAY "verify_asan_link_order=0"
+
+static void clocks(farm *f)
+{
+    farm_start_all(f, 1);
+    await_clean(f);
+    farm_start_with(f, FARM_TIMESHEET, 1,
+                    (const char *const[]){PRELOAD "=" FURROW_TEST_SHIFTED_CLOCK, ASAN "=" ASAN_MAY, SHIFT "=20",
+                                          "FURROW_INSTANCE_ID=early", NULL});
+    farm_wait_ready(f, FARM_TIMESHEET);
+    char *text = RUN(f, 1, "check");
+    has(text, "the clock of timesheet early is ");
+    has(text, " s ahead of the one here\n    let NTP keep");
+    has(text, "the clock here is that of Redis");
+    farm_kill(f, FARM_TIMESHEET, 1);
+    await_clean(f);
+
+    /* All others are behind whoever is ahead. */
+    char *options = getenv(ASAN) ? farm_text(f, "%s", getenv(ASAN)) : NULL;
+    setenv(PRELOAD, FURROW_TEST_SHIFTED_CLOCK, 1);
+    setenv(ASAN, ASAN_MAY, 1);
+    setenv(SHIFT, "60", 1);
+    text = RUN(f, 1, "check");
+    unsetenv(PRELOAD);
+    unsetenv(SHIFT);
+    if (options)
+        setenv(ASAN, options, 1);
+    else
+        unsetenv(ASAN);
+    has(text, "the clock of Redis is ");
+    has(text, "the clock of employee ");
+    has(text, " s behind the one here");
+}
+
+START_TEST(clocks_that_differ_are_named)
+{
+    farm_run(clocks);
+}
+END_TEST
+
+static void lags(farm *f)
+{
+    farm_start_all(f, 1);
+    await_clean(f);
+    farm_kill(f, FARM_TIMESHEET, 0);
+    has(RUN(f, 1, "check"), "timesheet - does not answer"); /* nor does it take any event any more */
+    for (int i = 0; i < 3; i++) {
+        furrow_error err = {0};
+        char *hire = farm_text(f, "{\"id\":\"E%d\",\"givenName\":\"A\",\"familyName\":\"B\",\"badge\":\"%d\"}", i, i);
+        ck_assert_int_eq(farm_call_until(f, "employee.v1.EmployeeService.HireEmployee", hire, NULL, &err), FURROW_OK);
+    }
+    has(RUN(f, 1, "check"), "timesheet keeps employee.v1.Employee: no answer, 3 events to go");
+    farm_start(f, FARM_TIMESHEET, 0);
+    farm_wait_ready(f, FARM_TIMESHEET);
+    await_clean(f);
+    has(RUN(f, 0, "check"), "timesheet keeps employee.v1.Employee: ready, 0 events to go");
+}
+
+START_TEST(what_a_replica_has_yet_to_take_is_counted)
+{
+    farm_run(lags);
+}
+END_TEST
+
+static void seals(farm *f)
+{
+    char *own = farm_text(f, "%s/employee.seal", f->keys), *other = farm_text(f, "%s/other", furrow_test_tempdir());
+    char digits[65];
+    memset(digits, '5', 64);
+    digits[64] = '\0';
+    farm_start_all(f, 1);
+    await_clean(f);
+    has(RUN(f, 0, "check"), "the sealing key of employee is on record");
+    has(RUN(f, 0, "check", "--keys", f->keys),
+        "employee.seal is the key that private fields of employee are sealed with");
+    furrow_test_write_file(other, digits);
+    ck_assert_int_eq(chmod(other, 0600), 0);
+    farm_start_with(f, FARM_EMPLOYEE, 1, (const char *const[]){farm_text(f, "FURROW_SEAL_KEY_FILE=%s", other), NULL});
+    ck_assert(furrow_test_process_wait_for(f->services[FARM_EMPLOYEE][1], "holds another key", FARM_PATIENCE_MS));
+    has(RUN(f, 1, "check"), "does not serve: FURROW_SEAL_KEY_FILE holds another key");
+    farm_kill(f, FARM_EMPLOYEE, 1);
+    await_clean(f);
+    ck_assert_int_eq(unlink(own), 0);
+    has(RUN(f, 1, "check", "--keys", f->keys), "employee.seal is missing");
+    ck_assert_int_eq(rename(other, own), 0);
+    char *text = RUN(f, 1, "check", "--keys", f->keys);
+    has(text, "employee.seal is not the key that private fields of employee are sealed with");
+    ck_assert_ptr_null(strstr(text, digits));
+}
+
+START_TEST(another_sealing_key_is_told_from_the_one_in_use)
+{
+    farm_run(seals);
 }
 END_TEST
 
@@ -104,7 +210,8 @@ static void calls(farm *f)
     ck_assert_msg(count_of(text, "NONE") == 1, "%s", text);
     has(RUN(f, 1, "call", "--json", get, "{\"id\":\"NONE\"}"), "{\"code\":5,");
     text = RUN(f, 1, "call", make, "{\"code\":\"A\",\"name\":\"A\",\"kind\":\"JOB_KIND_NONSENSE\"}");
-    has(text, "JOB_KIND_HARVEST");
+    has(text, "kind: not a value of job.v1.JobKind: use JOB_KIND_UNSPECIFIED, JOB_KIND_HARVEST, ");
+    has(text, ", JOB_KIND_MAINTENANCE\n"); /* the last */
     char *file = farm_text(f, "%s/body.json", f->keys);
     FILE *body = fopen(file, "we");
     ck_assert_ptr_nonnull(body);
@@ -113,6 +220,9 @@ static void calls(farm *f)
     has(RUN(f, 0, "call", get, farm_text(f, "@%s", file)), "\"J1\"");
     has(RUN(f, 2, "call", get, "@/nowhere"), "@/nowhere: No such file");
     has(RUN(f, 1, "call", get, "{\"id\":\"J1\"}", "-H", "Grpc-Timeout: nonsense"), "INVALID_ARGUMENT");
+    /* The service waits for as long as it was told, and says so itself: by its own settings it waits for 3 seconds. */
+    has(RUN(f, 1, "call", "--timeout", "200", get, "{\"id\":\"J1\"}", "-H", "Furrow-After: job.v1.Job.J1=999"),
+        "DEADLINE_EXCEEDED: version 999 of J1 has not arrived here yet");
 }
 
 START_TEST(an_error_is_told_once_and_bodies_come_from_files)
@@ -145,6 +255,9 @@ int main(void)
     tcase_set_timeout(tests, 180);
     tcase_add_test(tests, versions_of_nats_server_are_known);
     tcase_add_test(tests, what_is_wrong_is_named_with_what_to_do);
+    tcase_add_test(tests, clocks_that_differ_are_named);
+    tcase_add_test(tests, what_a_replica_has_yet_to_take_is_counted);
+    tcase_add_test(tests, another_sealing_key_is_told_from_the_one_in_use);
     tcase_add_test(tests, every_instance_is_listed_with_its_reason);
     tcase_add_test(tests, an_error_is_told_once_and_bodies_come_from_files);
     suite_add_tcase(suite, tests);

@@ -468,7 +468,7 @@ static void in_doubt(log_world *world)
 
     come_into_doubt(&run, world, 500); /* nobody can say what the log has */
     end_doubt(&run, FURROW_DEADLINE_EXCEEDED, "it may have been written");
-    come_into_doubt(&run, world, 10000); /* the log has it, and the records stay another's */
+    come_into_doubt(&run, world, 500); /* the log has it, and the records stay another's */
     furrow_table_know_log(world->counter_table, true);
     end_doubt(&run, FURROW_DEADLINE_EXCEEDED, "it may have been written");
     come_into_doubt(&run, world, 10000); /* the log has lost it */
@@ -480,6 +480,76 @@ static void in_doubt(log_world *world)
 START_TEST(who_comes_into_doubt_is_told_what_the_log_has)
 {
     log_run(in_doubt);
+}
+END_TEST
+
+/* A link to Redis that breaks between a decision and its ack, and is there again soon after. */
+typedef struct cut_run {
+    log_world *world;
+    furrow_store *other; /* reads what others read meanwhile */
+    furrow_store_watch watch;
+    furrow_table_guard guard;
+    bool cut;
+} cut_run;
+
+static void doubted(furrow_table_guard *guard)
+{
+    ck_assert_ptr_nonnull(guard);
+}
+
+static void on_cut(furrow_store_watch *watch, bool connected)
+{
+    cut_run *run = (cut_run *)(void *)((char *)watch - offsetof(cut_run, watch));
+    run->cut |= !connected;
+    furrow_table_doubt(run->world->counter_table, "Redis was away");
+    if (connected) trust_again(run->world);
+}
+
+static furrow_status decide_and_cut(void *arg, const furrow_state *current, furrow_arena *arena, furrow_decision *out,
+                                    furrow_error *error)
+{
+    cut_run *run = arg;
+    const furrow_bytes argv[] = {FURROW_BYTES_LITERAL("CLIENT"), FURROW_BYTES_LITERAL("KILL"),
+                                 FURROW_BYTES_LITERAL("TYPE"), FURROW_BYTES_LITERAL("normal")};
+    test_counter *next = furrow_arena_memdup(arena, current->message, sizeof *next);
+    next->value += 5;
+    log_must(furrow_store_command(run->other, argv, 4, arena, NULL, &err), &err);
+    ck_assert(FURROW_TEST_EVENTUALLY_IN_TASK(run->cut, 10000));
+    *out = (furrow_decision){.next = &next->base, .event = "changed"};
+    return FURROW_OK;
+}
+
+static void link_cut(log_world *world)
+{
+    cut_run run = {.world = world, .watch.fn = on_cut, .guard.doubted = doubted};
+    furrow_store_options options = {.url = furrow_test_server_url(world->redis)};
+    run.other = furrow_store_create(world->loop, &options, &err);
+    ck_assert(run.other && furrow_store_wait_connected(run.other, log_soon()));
+    furrow_table *others = furrow_table_create(run.other, furrow_table_about(world->counter_table), &err);
+    ck_assert_ptr_nonnull(others);
+    furrow_table_set_guard(world->counter_table, &run.guard);
+    set_build(world, "b1 0 0 0");
+    trust_again(world);
+    furrow_table_know_log(world->counter_table, true);
+    furrow_store_watch_add(world->store, &run.watch);
+    furrow_command command = log_command();
+    command.deadline_ns = log_soon();
+    log_must(log_set(world->counters, world->arena, "c1", 10, &command, &written, &err), &err);
+    furrow_write write = {.id = "c1", .command = &command, .decide = decide_and_cut, .arg = &run};
+    log_must(furrow_entity_write(world->counters, &write, world->arena, &written, &err), &err);
+    furrow_record record;
+    ck_assert(furrow_store_wait_connected(run.other, log_soon()));
+    log_must(furrow_record_read_unverified(others, "c1", world->arena, &record, &err), &err);
+    ck_assert_uint_eq(record.version, written.state.version);
+    furrow_store_watch_remove(world->store, &run.watch);
+    furrow_table_set_guard(world->counter_table, NULL);
+    furrow_table_destroy(others);
+    furrow_store_destroy(run.other);
+}
+
+START_TEST(ok_waits_for_the_record_when_our_link_alone_broke)
+{
+    log_run(link_cut);
 }
 END_TEST
 
@@ -498,6 +568,7 @@ int main(void)
     tcase_add_test(cases, after_the_ack_redis_does_not_matter_and_before_it_a_command_is_unavailable);
     tcase_add_test(cases, after_the_ack_a_hung_redis_is_not_waited_for);
     tcase_add_test(cases, who_comes_into_doubt_is_told_what_the_log_has);
+    tcase_add_test(cases, ok_waits_for_the_record_when_our_link_alone_broke);
     suite_add_tcase(suite, cases);
     return log_main(suite);
 }

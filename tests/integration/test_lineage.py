@@ -303,7 +303,7 @@ class Running(unittest.TestCase):
     def test_6_without_nats_there_is_nothing_to_tell(self):
         status, out, said = lineage(self.mesh, FURROW_NATS_URL="nats://127.0.0.1:1")
         self.assertEqual((status, out), (1, ""))
-        self.assertIn("no NATS at nats://127.0.0.1:1", said)
+        self.assertIn("no way into NATS at nats://127.0.0.1:1", said)
         self.assertIn("FURROW_NATS_URL", said)
 
     def test_6_without_redis_the_rest_is_told_and_the_exit_code_says_so(self):

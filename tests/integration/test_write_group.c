@@ -250,6 +250,55 @@ START_TEST(what_was_begun_before_a_doubt_is_not_sent_after_it)
 }
 END_TEST
 
+/* What @self's write had on the stack is its own again once it has returned: nobody may come back to it. */
+static void stay_on_stack(const writer *self)
+{
+    volatile uint8_t ground[4096];
+    for (size_t i = 0; i < sizeof ground; i++) ground[i] = 0;
+    while (*self->left > 1) furrow_task_sleep_ms(1);
+    for (size_t i = 0; i < sizeof ground; i++) ck_assert_uint_eq(ground[i], 0);
+}
+
+static void write_and_stay_task(void *arg)
+{
+    writer *self = arg;
+    self->status = furrow_record_apply(self->table, &self->write, 1, NULL, &self->err);
+    ck_assert_uint_eq(*self->left, 3); /* the others are on their way */
+    stay_on_stack(self);
+    --*self->left;
+}
+
+/* The doubt comes between those who join: who began before it is told so at once, while the leader waits for the rest. */
+static void told_early_body(store_world *world)
+{
+    ck_assert(store_world_connected(world->store));
+    furrow_table *table = store_world_table(world, world->store, "Plain", "", false);
+    furrow_table_guard guard = {.doubted = on_doubt};
+    writer writers[3];
+    size_t left = 3;
+    furrow_table_set_guard(table, &guard);
+    furrow_table_adopt(table, "b1");
+    ck_assert_ok(store_world_ask(world, world->store, "SET test:{Plain}:@build b1_0_0_0", NULL, failure));
+    for (size_t i = 0; i < 3; i++) {
+        make_writer(world, table, &writers[i], i == 2 ? "c" : i ? "b" : "a", 0, i + 1, "New");
+        writers[i].left = &left;
+        if (i == 2) ck_assert_ok(furrow_loop_spawn(world->loop, doubt_task, table, failure));
+        furrow_task_fn *fn = i == 1 ? write_and_stay_task : write_task;
+        ck_assert_ok(furrow_loop_spawn(world->loop, fn, &writers[i], failure));
+    }
+    ck_assert(FURROW_TEST_EVENTUALLY_IN_TASK(left == 0, PATIENCE_MS));
+    ck_assert_int_eq(writers[0].status, FURROW_ABORTED);
+    ck_assert_int_eq(writers[1].status, FURROW_ABORTED);
+    ck_assert(writers[2].status != FURROW_ABORTED);
+    furrow_table_destroy(table);
+}
+
+START_TEST(who_is_told_early_is_let_go)
+{
+    store_world_run(NULL, told_early_body);
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {
@@ -258,6 +307,7 @@ int main(void)
         who_fails_fails_alone,
         who_has_no_time_left_leaves_the_others,
         what_was_begun_before_a_doubt_is_not_sent_after_it,
+        who_is_told_early_is_let_go,
     };
     return store_world_main("write_group", tests, sizeof tests / sizeof tests[0]);
 }

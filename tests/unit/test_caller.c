@@ -81,6 +81,24 @@ START_TEST(what_was_answered_in_any_case_counts)
 }
 END_TEST
 
+START_TEST(large_reads_of_one_caller_take_half_and_of_all_the_whole)
+{
+    furrow_caller *web = furrow_caller_of(&callers, "_INBOX_web.a.1", now_ns);
+    ck_assert(furrow_caller_may_work(&callers, web, 3, 10));
+    ck_assert(furrow_caller_may_work(&callers, web, 2, 10));
+    ck_assert(!furrow_caller_may_work(&callers, web, 1, 10));
+    furrow_caller *app = furrow_caller_of(&callers, "_INBOX_app.a.1", now_ns);
+    ck_assert(furrow_caller_may_work(&callers, app, 4, 10));
+    ck_assert(!furrow_caller_may_work(&callers, NULL, 2, 10));
+    ck_assert(furrow_caller_may_work(&callers, NULL, 1, 10));
+    ck_assert(!furrow_caller_may_work(&callers, app, 1, 10));
+    furrow_caller_worked(&callers, web, 3);
+    ck_assert(furrow_caller_may_work(&callers, app, 1, 10));
+    ck_assert_ptr_eq(furrow_caller_of(&callers, "_INBOX_web.b.2", now_ns), web); /* it keeps its slot meanwhile */
+    ck_assert_uint_eq(web->working, 2);
+}
+END_TEST
+
 START_TEST(more_callers_than_the_table_holds_share_what_is_left)
 {
     char reply[32];
@@ -97,8 +115,10 @@ END_TEST
 int main(void)
 {
     const TTest *const tests[] = {an_inbox_is_its_prefixs_or_its_connections,
-                                  a_burst_gets_a_seconds_worth_and_then_that_much_a_second, others_are_not_held_back,
+                                  a_burst_gets_a_seconds_worth_and_then_that_much_a_second,
+                                  others_are_not_held_back,
                                   what_was_answered_in_any_case_counts,
+                                  large_reads_of_one_caller_take_half_and_of_all_the_whole,
                                   more_callers_than_the_table_holds_share_what_is_left};
     Suite *suite = suite_create("caller");
     TCase *all = tcase_create("all");

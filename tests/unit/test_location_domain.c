@@ -192,6 +192,28 @@ START_TEST(a_block_has_one_parent)
 }
 END_TEST
 
+/* Each block under the one before, in no order: the longest way up that there can be. */
+START_TEST(the_largest_tree_is_checked_to_its_end)
+{
+    static char names[LOCATION_TREE_MAX][8];
+    static Location__V1__Tree__ParentsEntry entries[LOCATION_TREE_MAX], *parents[LOCATION_TREE_MAX];
+    Location__V1__Tree tree = LOCATION__V1__TREE__INIT;
+    tree.parents = parents;
+    tree.n_parents = LOCATION_TREE_MAX;
+    for (size_t i = 0; i < LOCATION_TREE_MAX; i++) {
+        snprintf(names[i], sizeof names[i], "B%zu", i);
+        location__v1__tree__parents_entry__init(&entries[i]);
+        entries[i].key = names[i];
+        entries[i].value = i > 0 ? names[i - 1] : "R1";
+        parents[i * 5 % LOCATION_TREE_MAX] = &entries[i];
+    }
+    ck_assert_msg(location_check_tree(&tree, &err) == FURROW_OK, "%s", err.text);
+    entries[0].value = names[LOCATION_TREE_MAX - 1];
+    ck_assert_int_eq(location_check_tree(&tree, &err), FURROW_INVALID_ARGUMENT);
+    ck_assert_ptr_nonnull(strstr(err.text, "under itself"));
+}
+END_TEST
+
 START_TEST(random_moves_never_make_a_cycle)
 {
     char names[12][4];
@@ -219,6 +241,7 @@ int main(void)
     tcase_add_test(tests, places_move_within_their_ranch);
     tcase_add_test(tests, a_tree_refuses_cycles);
     tcase_add_test(tests, a_block_has_one_parent);
+    tcase_add_test(tests, the_largest_tree_is_checked_to_its_end);
     tcase_add_test(tests, random_moves_never_make_a_cycle);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);

@@ -81,6 +81,7 @@ START_TEST(a_file_that_is_gone_or_damaged_is_told_and_is_no_reason_to_try_again)
         ck_assert_int_eq(furrow_signer_sign(&error, &signature, &len, "nonce", &signer), NATS_ERR);
         ck_assert(!signer.refused);
         ck_assert_ptr_nonnull(strstr(error, path));
+        ck_assert_int_eq(strstr(error, "No such file") != NULL, i == 3);
         free(error);
     }
 }

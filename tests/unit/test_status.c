@@ -49,6 +49,17 @@ START_TEST(a_wrong_field_is_named)
 }
 END_TEST
 
+START_TEST(what_passes_by_itself_says_when_to_try_again)
+{
+    furrow_error err;
+    ck_assert_int_eq(furrow_fail_busy(&err, 40, "%d run", 9), FURROW_RESOURCE_EXHAUSTED);
+    ck_assert_int_eq(err.code, FURROW_RESOURCE_EXHAUSTED);
+    ck_assert_str_eq(err.text, "9 run");
+    ck_assert_int_eq(err.retry_ms, 40);
+    ck_assert_int_eq(furrow_fail_busy(NULL, 40, "x"), FURROW_RESOURCE_EXHAUSTED);
+}
+END_TEST
+
 START_TEST(context_is_put_in_front_and_the_rest_kept)
 {
     furrow_error err;
@@ -133,6 +144,7 @@ int main(void)
     tcase_add_test(tests, what_is_no_code_is_unknown);
     tcase_add_test(tests, a_failure_overwrites_all_of_an_older_one);
     tcase_add_test(tests, a_wrong_field_is_named);
+    tcase_add_test(tests, what_passes_by_itself_says_when_to_try_again);
     tcase_add_test(tests, context_is_put_in_front_and_the_rest_kept);
     tcase_add_test(tests, an_error_may_quote_itself);
     tcase_add_test(tests, what_failed_without_a_word_has_failed);

@@ -245,6 +245,25 @@ def hires(world, scale):
                lambda number: sixth(number, 0), minimum=0.90)
 
 
+def imports(world, scale):
+    """`furrow import` of the people of a sample ranch, in servers of its own: each row writes a claim, a sealing key and an employee."""
+    people = 5_000 if scale.quick else 50_000
+
+    def seconds(number):
+        with World(world.build, world.shipped) as empty:
+            folder = os.path.join(empty.dir, "ranch")
+            empty.provision()
+            empty.furrow("seed", "--people", people, "--out", folder)
+            empty.start_services(["employee", "timesheet"])
+            begun = time.monotonic()
+            said = empty.furrow("import", os.path.join(folder, "employees.csv"))
+            if f"employees: {people} imported, 0 unchanged, 0 bad" not in said:
+                raise Failure(f"import: {said[-2000:]}")
+            return time.monotonic() - begun
+
+    yield Absolute("import", f"{people} employees", "s", seconds, limit=30 * people / 50_000)
+
+
 OVERLOADS = (2, 10)
 OVERLOADED = {  # name, service, subject and body of the calls that overload
     "GetEmployee": ("employee", "employee.v1.EmployeeService.GetEmployee", "\n\x08E%d"),
@@ -331,6 +350,6 @@ class Overload:
 
 # In this order: those that empty Redis before those that need timesheet's replicas in it.
 ALL = {"echo": echo, "catch-up": catch_up, "redis-bytes": redis_bytes, "memory": memory, "audit": audit, "clock-in": clock_in,
-       "reads": reads, "visible": visible, "applying": applying, "hot-entity": hot_entity, "overload": overload, "hires": hires}
+       "reads": reads, "visible": visible, "applying": applying, "hot-entity": hot_entity, "overload": overload, "hires": hires, "import": imports}
 # Measured without accounts and permissions, too, for the column that says what those cost.
 PLAIN = ("echo", "catch-up", "clock-in", "hires")
