@@ -3,6 +3,7 @@ set(codegen_dir ${CMAKE_CURRENT_SOURCE_DIR}/unit/codegen)
 set(codegen_plugin ${PROTOC} $<TARGET_FILE:protoc-gen-furrow> ${PROJECT_SOURCE_DIR}/proto)
 
 furrow_unit_test(test_codegen furrow_codegen)
+furrow_unit_test(test_pattern furrow_codegen)
 
 file(GLOB codegen_refusals CONFIGURE_DEPENDS ${codegen_dir}/refusals/*.proto)
 foreach(case IN LISTS codegen_refusals)
@@ -14,7 +15,7 @@ endforeach()
 # The golden contracts are built like any service's, into a folder of their own.
 set(FURROW_PROTO_ROOT ${codegen_dir}/golden)
 set(FURROW_PROTO_OUT ${CMAKE_CURRENT_BINARY_DIR}/codegen)
-foreach(name depot shop buyer odd_names)
+foreach(name depot shop buyer odd_names ruled)
   set(proto ${name}/v1/${name}.proto)
   add_test(NAME unit/codegen/golden_${name} COMMAND ${codegen_dir}/golden.sh ${codegen_plugin} ${proto})
   set_tests_properties(unit/codegen/golden_${name} PROPERTIES LABELS unit TIMEOUT 60)
@@ -42,6 +43,8 @@ foreach(compiler gcc clang)
 endforeach()
 furrow_unit_test(test_codegen_output furrow_test_proto_depot_server furrow_test_proto_depot_client furrow_test_proto_shop furrow_test_proto_buyer
                  furrow_test_proto_odd_names_server furrow_test_proto_odd_names_client)
+
+furrow_unit_test(test_rule furrow_test_proto_ruled furrow_wire)
 
 add_test(NAME unit/codegen/only_the_owners_unused_import_is_hushed
          COMMAND ${codegen_dir}/protoc_warnings.sh ${PROTOC} ${PROJECT_SOURCE_DIR}/config/cmake/protoc.sh

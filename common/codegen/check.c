@@ -7,6 +7,7 @@
 
 #include "base/bytes.h"
 #include "codegen/names.h"
+#include "codegen/rules.h"
 #include "codegen/symbols.h"
 #include "codegen/text.h"
 
@@ -280,6 +281,7 @@ static void check_message(const judge *by, const furrow_model_message *message)
     check_fields(by, message);
     check_duties(by, message);
     furrow_check_unique(by->model, message, by->report);
+    furrow_rules_check(by->model, message, by->report);
     if (!is_contract(message)) return;
     if (message->nested)
         furrow_report_add(by->report, message->place,
@@ -413,7 +415,7 @@ static void check_symbol(const judge *by, symbol *symbols, size_t *count, furrow
 static void check_symbols(const judge *by, const furrow_model_file *file)
 {
     furrow_arena *arena = by->model->arena;
-    size_t most = 3 * file->message_count + 2 * file->service_count, count = 0;
+    size_t most = 4 * file->message_count + 2 * file->service_count, count = 0;
     for (size_t i = 0; i < file->service_count; i++) most += 2 * file->services[i].method_count;
     symbol *symbols = furrow_text_zalloc(arena, (most + 1) * sizeof *symbols);
     for (size_t i = 0; i < file->message_count; i++) {
@@ -424,6 +426,9 @@ static void check_symbols(const judge *by, const furrow_model_file *file)
             check_symbol(by, symbols, &count, message->place, furrow_symbols_check(arena, message), message->name);
         if (message->options.reaction)
             check_symbol(by, symbols, &count, message->place, furrow_symbols_reaction(arena, message), message->name);
+        if (furrow_rules_any(by->model, message))
+            check_symbol(by, symbols, &count, message->place, furrow_symbols_field_rules(arena, message),
+                         message->name);
     }
     for (size_t s = 0; s < file->service_count; s++) {
         const furrow_model_service *service = &file->services[s];

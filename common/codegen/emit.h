@@ -56,6 +56,9 @@ void furrow_emit_query(const furrow_emit *emit, const furrow_model_service *serv
 /* What their author writes to check requests and to complete answers, into the header. */
 void furrow_emit_query_parts(const furrow_emit *emit);
 
+/* The rules of the file's messages, a part of its contract. */
+void furrow_emit_rules(const furrow_emit *emit);
+
 /* What all generated files open with; @what is one sentence for people. The header's guard is left open. */
 void furrow_emit_opening(const furrow_emit *emit, const char *kind, const char *what);
 

@@ -5,6 +5,7 @@
 #include "codegen/emit.h"
 
 #include "codegen/names.h"
+#include "codegen/rules.h"
 #include "codegen/symbols.h"
 #include "codegen/text.h"
 
@@ -49,27 +50,12 @@ static const char *descriptor_of(const furrow_emit *emit, const furrow_model_mes
                               furrow_names_c_lower(emit->model->arena, message->name));
 }
 
-/* protobuf-c orders a message's fields by number; this is where @field stands then. */
-static size_t rank_of(const furrow_model_message *message, const furrow_model_field *field)
-{
-    size_t rank = 0;
-    for (size_t i = 0; i < message->field_count; i++) rank += message->fields[i].proto->number < field->proto->number;
-    return rank;
-}
-
-static const furrow_model_field *at_rank(const furrow_model_message *message, size_t rank)
-{
-    for (size_t i = 0; i < message->field_count; i++) {
-        if (rank_of(message, &message->fields[i]) == rank) return &message->fields[i];
-    }
-    return NULL;
-}
-
 const char *furrow_emit_field(const furrow_emit *emit, const furrow_model_message *message,
                               const furrow_model_field *field)
 {
     return furrow_text_printf(emit->model->arena, "&%s__field_descriptors[%zu]",
-                              furrow_names_c_lower(emit->model->arena, message->name), rank_of(message, field));
+                              furrow_names_c_lower(emit->model->arena, message->name),
+                              furrow_model_rank(message, field));
 }
 
 /* Writes the table of indexes, if there are any; returns how many. */
@@ -96,6 +82,14 @@ static void write_index_members(const furrow_emit *emit, const char *symbol, siz
         furrow_buffer_printf(emit->source, "    .indexes = %s_indexes,\n    .index_count = %zu,\n", symbol, count);
     else
         furrow_buffer_append_text(emit->source, "    .indexes = NULL,\n    .index_count = 0,\n");
+}
+
+/* The rules of @message, if there are any. */
+static void write_rules_of(const furrow_emit *emit, const char *member, const furrow_model_message *message)
+{
+    if (furrow_rules_any(emit->model, message))
+        furrow_buffer_printf(emit->source, "    .%s = &%s,\n", member,
+                             furrow_symbols_field_rules(emit->model->arena, message));
 }
 
 static const char *private_field_of(const furrow_emit *emit, const furrow_model_message *message)
@@ -130,6 +124,7 @@ static void write_entity(const furrow_emit *emit, const furrow_model_message *me
                          descriptor_of(emit, message), private_field_of(emit, message));
     write_index_members(emit, symbol, indexes);
     furrow_emit_unique_members(emit, message, symbol);
+    write_rules_of(emit, "field_rules", message);
     furrow_buffer_printf(emit->source,
                          "    .history = %u,\n    .replicas = %u,\n    .memory = %s,\n    .internal = %s,\n};\n\n",
                          options->history ? options->history : DEFAULT_HISTORY, options->replicas,
@@ -164,7 +159,7 @@ static const furrow_model_message *held_by(const furrow_model_field *field)
 static const char *append_keeps(furrow_arena *arena, const char *keeps, const level *at)
 {
     const furrow_model_field *field;
-    for (size_t rank = 0; (field = at_rank(at->mine, rank)); rank++) {
+    for (size_t rank = 0; (field = furrow_model_at_rank(at->mine, rank)); rank++) {
         const furrow_model_message *mine = held_by(field);
         const furrow_model_message *theirs = held_by(furrow_model_find_field(at->theirs, field->proto->number));
         const char *path = furrow_text_printf(arena, "%s%s", at->prefix, field->name);
@@ -199,6 +194,7 @@ static void write_replica(const furrow_emit *emit, const furrow_model_message *m
     furrow_buffer_printf(emit->source, "    .keeps = \"%s\",\n    .descriptor = %s,\n", keeps,
                          descriptor_of(emit, message));
     write_index_members(emit, symbol, indexes);
+    write_rules_of(emit, "field_rules", message);
     furrow_buffer_append_text(emit->source, "};\n\n");
 }
 
@@ -225,6 +221,8 @@ static void write_method(const furrow_emit *emit, const furrow_model_service *se
                          method->name, service->name, method->name, furrow_text_literal(emit->model->arena, summary));
     furrow_buffer_printf(emit->source, "        .input = %s,\n        .output = %s,\n",
                          descriptor_of(emit, method->input), descriptor_of(emit, method->output));
+    if (furrow_rules_any(emit->model, method->input)) furrow_buffer_append_text(emit->source, "    ");
+    write_rules_of(emit, "input_rules", method->input);
     furrow_buffer_printf(emit->source,
                          "        .idempotency = %s,\n        .timeout_ms = %u,\n        .restricted = %s,\n    },\n",
                          idempotency_of(method), method->options.timeout_ms, yes_no(method->options.restricted));
@@ -349,6 +347,7 @@ void furrow_emit_contract(const furrow_emit *emit)
                          "/* For its static field tables; so it is compiled here and not on its own. */\n"
                          "#include \"%s.pb-c.c\"\n\n#include \"%s.descriptor.h\"\n\n",
                          emit->stem, emit->stem);
+    furrow_emit_rules(emit);
     for (size_t i = 0; i < emit->file->message_count; i++) {
         const furrow_model_message *message = &emit->file->messages[i];
         if (is_contract(message)) (message->options.entity ? write_entity : write_replica)(emit, message);

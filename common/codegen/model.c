@@ -7,6 +7,7 @@
 
 #include "base/bytes.h"
 #include "codegen/names.h"
+#include "codegen/rules.h"
 #include "codegen/text.h"
 
 #include <string.h>
@@ -91,7 +92,8 @@ static furrow_status load_fields(loader *load, furrow_model_message *message, co
         field->proto = message->proto->field[i];
         field->name = field->proto->name;
         field->place = place_of(load->file, &here);
-        if (!furrow_options_of_field(field->proto->options, load->arena, &field->options))
+        if (!furrow_options_of_field(field->proto->options, load->arena, &field->options) ||
+            !furrow_rules_of_field(field->proto->options, load->arena, &field->rules))
             return malformed(load, field->name);
     }
     return FURROW_OK;
@@ -255,6 +257,21 @@ const furrow_model_field *furrow_model_find_field(const furrow_model_message *me
 {
     for (size_t i = 0; i < message->field_count; i++) {
         if (message->fields[i].proto->number == number) return &message->fields[i];
+    }
+    return NULL;
+}
+
+size_t furrow_model_rank(const furrow_model_message *message, const furrow_model_field *field)
+{
+    size_t rank = 0;
+    for (size_t i = 0; i < message->field_count; i++) rank += message->fields[i].proto->number < field->proto->number;
+    return rank;
+}
+
+const furrow_model_field *furrow_model_at_rank(const furrow_model_message *message, size_t rank)
+{
+    for (size_t i = 0; i < message->field_count; i++) {
+        if (furrow_model_rank(message, &message->fields[i]) == rank) return &message->fields[i];
     }
     return NULL;
 }

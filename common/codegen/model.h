@@ -24,6 +24,7 @@ typedef struct furrow_model_field {
     furrow_place place;
     const Google__Protobuf__FieldDescriptorProto *proto;
     furrow_field_options options;
+    const ProtobufCMessage *rules;        /* a furrow.v1.FieldRules (codegen/rules.h), or NULL */
     const furrow_model_message *message;  /* its type, or NULL */
     const furrow_model_enum *enumeration; /* its type, or NULL */
 } furrow_model_field;
@@ -94,6 +95,10 @@ const furrow_model_message *furrow_model_find_message(const furrow_model *model,
 const furrow_model_method *furrow_model_find_method(const furrow_model *model, const char *name,
                                                     const furrow_model_service **service);
 const furrow_model_field *furrow_model_find_field(const furrow_model_message *message, int32_t number);
+
+/* protobuf-c orders a message's fields by number; where @field stands then, and which stands there. */
+size_t furrow_model_rank(const furrow_model_message *message, const furrow_model_field *field);
+const furrow_model_field *furrow_model_at_rank(const furrow_model_message *message, size_t rank);
 
 /* The names that follow from an entity's (DESIGN section 1). */
 const char *furrow_model_stream(const furrow_model *model, const furrow_model_message *entity);

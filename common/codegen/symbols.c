@@ -4,6 +4,8 @@
 #include "codegen/names.h"
 #include "codegen/text.h"
 
+#include <string.h>
+
 const char *furrow_symbols_file(furrow_arena *arena, const furrow_model_file *file)
 {
     return furrow_text_printf(arena, "%s_file", furrow_names_identifier(arena, furrow_names_stem(arena, file->name)));
@@ -42,6 +44,20 @@ const char *furrow_symbols_reaction(furrow_arena *arena, const furrow_model_mess
 {
     return furrow_text_printf(arena, "%s_on_%s_change", message->file->owner,
                               furrow_names_snake(arena, message->short_name));
+}
+
+/* A nested message's name has those that it stands in before it. */
+const char *furrow_symbols_field_rules(furrow_arena *arena, const furrow_model_message *message)
+{
+    size_t package = strlen(message->file->package);
+    const char *own = message->name + (package > 0 ? package + 1 : 0), *name = "";
+    while (*own) {
+        size_t len = strcspn(own, ".");
+        name = furrow_text_printf(arena, "%s%s%s", name, name[0] ? "_" : "",
+                                  furrow_names_snake(arena, furrow_text_copy(arena, own, len)));
+        own += len + (own[len] == '.');
+    }
+    return furrow_text_printf(arena, "%s_%s_field_rules", furrow_names_identifier(arena, message->file->package), name);
 }
 
 const char *furrow_symbols_service(furrow_arena *arena, const furrow_model_file *file,

@@ -24,6 +24,9 @@ const char *furrow_symbols_rules(furrow_arena *arena, const furrow_model_message
 /* "timesheet_on_employee_change": what the author writes for a replica with a reaction. */
 const char *furrow_symbols_reaction(furrow_arena *arena, const furrow_model_message *message);
 
+/* "employee_v1_hire_employee_request_field_rules". */
+const char *furrow_symbols_field_rules(furrow_arena *arena, const furrow_model_message *message);
+
 /* "employee_v1_employee_service". */
 const char *furrow_symbols_service(furrow_arena *arena, const furrow_model_file *file,
                                    const furrow_model_service *service);

@@ -37,7 +37,8 @@ furrow_entity *furrow_entity_create(const furrow_entity_options *options, furrow
                                    .stream = options->contract->stream,
                                    .descriptor = options->contract->descriptor,
                                    .id = id,
-                                   .check = options->rules};
+                                   .check = options->rules,
+                                   .declared = options->contract->field_rules};
     entity->updated_at = find_updated_at(entity->rules.descriptor);
     entity->turns.max_waiting = options->max_waiting ? options->max_waiting : FURROW_ENTITY_WAITING;
     snprintf(entity->source, sizeof entity->source, "/%s", options->service);

@@ -64,8 +64,9 @@ static furrow_status check_body(furrow_intake_batch *batch, furrow_bytes body, f
     const char *inside = *(char *const *)((const char *)message + replica->rules.id->offset);
     furrow_error why = {0};
     bool same = inside && furrow_bytes_is(id, inside);
-    if (same && (!replica->options.own || !replica->rules.check || replica->rules.check(message, &why) == FURROW_OK))
-        return FURROW_OK;
+    if (same && replica->options.own) status = furrow_rules_hold(&replica->rules, message, &why);
+    if (same && status == FURROW_OK) return FURROW_OK;
+    if (status == FURROW_RESOURCE_EXHAUSTED) return furrow_fail(err, status, "%s", why.text);
     if (same) return furrow_fail(err, FURROW_INVALID_ARGUMENT, "the state breaks the rule of its field %s", why.field);
     return furrow_fail(err, FURROW_INVALID_ARGUMENT, "the event's id is \"%.64s\", its subject's is \"%.*s\"",
                        inside ? inside : "", (int)id.len, (const char *)id.data);

@@ -100,7 +100,7 @@ static furrow_status state_of(auditor *self, const furrow_js_stored *event, furr
     if (status != FURROW_OK) return status;
     const char *inside = *(char *const *)((const char *)message + replica->rules.id->offset);
     if (!inside || !furrow_bytes_is(id, inside)) return furrow_fail(err, FURROW_INVALID_ARGUMENT, "another's id");
-    return own && replica->rules.check ? replica->rules.check(message, err) : FURROW_OK;
+    return own ? furrow_rules_hold(&replica->rules, message, err) : FURROW_OK;
 }
 
 /* ---- one record, looked at closely ---- */

@@ -90,7 +90,9 @@ static furrow_status make_rules(furrow_replica *replica, furrow_error *err)
                                     .stream = replica->stream,
                                     .descriptor = descriptor,
                                     .id = id,
-                                    .check = replica->options.rules};
+                                    .check = replica->options.rules,
+                                    .declared = replica->options.own ? replica->options.own->field_rules
+                                                                     : replica->options.contract->field_rules};
     return FURROW_OK;
 }
 

@@ -6,6 +6,7 @@
 #define FURROW_WIRE_CONTRACT_H
 
 #include "base/bytes.h"
+#include "wire/rule.h"
 
 #include <protobuf-c/protobuf-c.h>
 #include <stdbool.h>
@@ -41,8 +42,9 @@ typedef struct furrow_entity_contract {
     size_t unique_count;
     const ProtobufCFieldDescriptor *unique_while; /* an enum field: only with that value are they held; NULL: always */
     int unique_while_value;
-    uint32_t history;  /* states kept per entity, >= 2 */
-    uint32_t replicas; /* of the stream; 0: the deployment's default */
+    const furrow_rule_message *field_rules; /* of its fields, or NULL */
+    uint32_t history;                       /* states kept per entity, >= 2 */
+    uint32_t replicas;                      /* of the stream; 0: the deployment's default */
     bool memory;
     bool internal;
 } furrow_entity_contract;
@@ -60,6 +62,7 @@ typedef struct furrow_replica_contract {
     const ProtobufCMessageDescriptor *descriptor; /* of the subset */
     const furrow_index_contract *indexes;
     size_t index_count;
+    const furrow_rule_message *field_rules; /* of what is kept, or NULL */
 } furrow_replica_contract;
 
 typedef enum furrow_idempotency {
@@ -73,6 +76,7 @@ typedef struct furrow_method_contract {
     const char *subject; /* "employee.v1.EmployeeService.GetEmployee" */
     const char *summary; /* "" when none */
     const ProtobufCMessageDescriptor *input, *output;
+    const furrow_rule_message *input_rules; /* checked before the handler; or NULL */
     furrow_idempotency idempotency;
     uint32_t timeout_ms; /* 0: the service's default */
     bool restricted;

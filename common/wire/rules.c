@@ -58,13 +58,21 @@ static furrow_status check_id(const furrow_rules *rules, const char *id, const P
     return furrow_fail_field(err, "id", "is \"%.64s\", not its subject's", inside ? inside : "");
 }
 
+furrow_status furrow_rules_hold(const furrow_rules *rules, const ProtobufCMessage *state, furrow_error *err)
+{
+    furrow_status status = furrow_rule_first(rules->declared, state, err);
+
+    return status == FURROW_OK && rules->check ? rules->check(state, err) : status;
+}
+
 furrow_status furrow_rules_check(const furrow_rules *rules, const char *id, uint64_t version,
                                  const ProtobufCMessage *state, furrow_error *err)
 {
     furrow_error why = {0};
     furrow_status status = check_id(rules, id, state, &why);
 
-    if (status == FURROW_OK && rules->check) status = rules->check(state, &why);
+    if (status == FURROW_OK) status = furrow_rules_hold(rules, state, &why);
+    if (status == FURROW_RESOURCE_EXHAUSTED) return furrow_fail(err, status, "%s", why.text);
     return status == FURROW_OK ? status : furrow_rules_broken(rules, id, version, &why, err);
 }
 

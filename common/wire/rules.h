@@ -4,9 +4,10 @@
  * reaction or an answer; and what a service is about to write is checked by the same, so that it cannot make such a
  * one.
  *
- * Every entity has one rule: its id is the token of its subject. The rest is the domain's, a pure function that service
- * definitions carry beside the contract (runtime/service.h). It must accept every state that any version of the program
- * has written, and depend on nothing that may change beneath a state: no clock, no settings.
+ * Every entity has one rule: its id is the token of its subject. Then come those that its contract declares of its fields
+ * (wire/rule.h), and what is left is the domain's, a pure function that service definitions carry beside the contract
+ * (runtime/service.h). All of them must accept every state that any version of the program has written, and depend on
+ * nothing that may change beneath a state: no clock, no settings.
  *
  * Threads: any.
  */
@@ -16,6 +17,7 @@
 #include "base/arena.h"
 #include "base/bytes.h"
 #include "base/status.h"
+#include "wire/rule.h"
 
 #include <protobuf-c/protobuf-c.h>
 
@@ -28,10 +30,16 @@ typedef struct furrow_rules {
     const ProtobufCMessageDescriptor *descriptor; /* of what is checked: the entity, or the subset that is kept */
     const ProtobufCFieldDescriptor *id;           /* its `string id` */
     furrow_rules_fn *check;                       /* the domain's, or NULL */
+    const furrow_rule_message *declared;          /* the contract's, of its fields; or NULL */
 } furrow_rules;
 
 /* The `string id` of @descriptor; NULL when it has none. */
 const ProtobufCFieldDescriptor *furrow_rules_id(const ProtobufCMessageDescriptor *descriptor);
+
+/* What the contract and the domain say of @state, the id apart: the first rule that it breaks, as that says it.
+ * RESOURCE_EXHAUSTED when there is no memory to tell. */
+furrow_status furrow_rules_hold(const furrow_rules *rules, const ProtobufCMessage *state,
+                                furrow_error *err) FURROW_MUST_USE;
 
 /* DATA_LOSS names entity, version and rule, and says what to do. For @version 0, which was decided here and is not
  * written yet, it is INTERNAL. */

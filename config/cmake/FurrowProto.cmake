@@ -84,12 +84,14 @@ function(furrow_proto_imports path out)
   set(${out} ${found} PARENT_SCOPE)
 endfunction()
 
-# The C header of the options: every file that imports options.proto includes it, none links its code.
+# The C headers of the options: every file that imports options.proto includes them, none links their code.
 function(furrow_proto_generate_options)
+  string(REPLACE options.proto validate.proto rules ${path})
   add_custom_command(
-    OUTPUT ${FURROW_PROTO_OUT}/furrow/v1/options.pb-c.h
+    OUTPUT ${FURROW_PROTO_OUT}/furrow/v1/options.pb-c.h ${FURROW_PROTO_OUT}/furrow/v1/validate.pb-c.h
     COMMAND ${PROTOC} --plugin=protoc-gen-c=${PROTOC_GEN_C} ${ARGN} --c_out=${FURROW_PROTO_OUT} furrow/v1/options.proto
-    DEPENDS ${path}
+            furrow/v1/validate.proto
+    DEPENDS ${path} ${rules}
     COMMENT "Generating C from furrow/v1/options.proto"
     VERBATIM)
   add_custom_target(furrow_generate_furrow_v1_options DEPENDS ${FURROW_PROTO_OUT}/furrow/v1/options.pb-c.h)

@@ -121,7 +121,8 @@ static void check_kept(size_t which, const char *id, furrow_bytes event, bool wh
 {
     const events_replica *kept = &events_kept[which];
     const ProtobufCMessageDescriptor *type = kept->replica->descriptor;
-    furrow_rules rules = {kept->replica->entity, kept->replica->stream, type, furrow_rules_id(type), kept->rules};
+    furrow_rules rules = {kept->replica->entity, kept->replica->stream, type,
+                          furrow_rules_id(type), kept->rules,           kept->replica->field_rules};
     furrow_arena *arena = furrow_arena_create(16u << 20);
     uint8_t *out = malloc(event.len ? event.len : 1);
     ProtobufCMessage *message = NULL;
