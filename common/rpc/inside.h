@@ -7,6 +7,7 @@
  *   share.c        the memory of large reads
  *   idempotency.c  the same key, the same answer
  *   reply.c        the answer or the error, in the caller's encoding (status_message.c)
+ *   violations.c   what is wrong with a request by its contract's rules
  *   call.c         what handlers see of a call
  *   methods.c      methods by name
  */
@@ -18,6 +19,7 @@
 #include "rpc/caller.h"
 #include "rpc/methods.h"
 #include "rpc/server.h"
+#include "rpc/violations.h"
 #include "store/record.h"
 #include "wire/trace.h"
 
@@ -68,6 +70,7 @@ struct furrow_call {
     bool versions_cut; /* one did not fit */
     furrow_trace trace;
     furrow_command command;
+    const furrow_violations *violations; /* of the contract's rules, in the request; or NULL */
     char versions[FURROW_CALL_VERSIONS]; /* stands behind what a fresh call must have zeroed */
 };
 

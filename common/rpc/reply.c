@@ -118,7 +118,7 @@ void furrow_reply_error(furrow_call *call, const furrow_error *err)
     furrow_header_escape(line, text);
     snprintf(number, sizeof number, "%d", (int)clean.code);
     furrow_buffer_reset(body);
-    furrow_status_message_encode(&clean, call->answer_encoding, body);
+    furrow_status_message_encode(&clean, call->violations, call->answer_encoding, body);
     if (body->failed) furrow_buffer_reset(body); /* out of memory: the headers say what matters */
     headers[0] = (furrow_header){FURROW_HEADER_ERROR, text[0] ? text : furrow_status_name(clean.code)};
     headers[1] = (furrow_header){FURROW_HEADER_ERROR_CODE, number};
@@ -137,7 +137,7 @@ bool furrow_reply_make_ready(furrow_server *server)
     furrow_header headers[] = {{FURROW_HEADER_ERROR, err.text}, {FURROW_HEADER_ERROR_CODE, number}};
     for (furrow_encoding encoding = FURROW_PROTOBUF; encoding <= FURROW_JSON; encoding++) {
         furrow_buffer_reset(&server->packed);
-        furrow_status_message_encode(&err, encoding, &server->packed);
+        furrow_status_message_encode(&err, NULL, encoding, &server->packed);
         server->busy[encoding] =
             furrow_link_make_ready(headers, 2, (furrow_bytes){server->packed.data, server->packed.len});
         made = made && server->busy[encoding] && !server->packed.failed;

@@ -1,6 +1,6 @@
 /*
  * The stages between a message and its handler, in order: encoding, readiness, size, deadline, Furrow-After,
- * Furrow-Max-Age, decoding, idempotency key, and the handler itself. The first that refuses ends the call. Headers are
+ * Furrow-Max-Age, decoding, the contract's rules, idempotency key, and the handler itself. The first that refuses ends the call. Headers are
  * looked at only when the message has any. Depends on wire and link.
  */
 #include "base/clock.h"
@@ -368,6 +368,8 @@ furrow_status furrow_call_work(furrow_call *call, ProtobufCMessage **response, f
     }
     if (status == FURROW_OK) status = await_memory(call, err);
     if (status == FURROW_OK) status = decode(call, &request, err);
+    if (status == FURROW_OK)
+        status = furrow_violations_check(call->method->input_rules, request, call->arena, &call->violations, err);
     if (status != FURROW_OK) return status;
     return run_patiently(call, request, response, err);
 }

@@ -13,7 +13,8 @@
 
 #define BAD_REQUEST "type.googleapis.com/google.rpc.BadRequest"
 #define RETRY_INFO  "type.googleapis.com/google.rpc.RetryInfo"
-#define DETAIL_MAX  512 /* bytes of a packed detail: field and text are 96 and 256 at most */
+#define RETRY_MAX   32        /* bytes of a packed RetryInfo */
+#define DETAIL_MAX  (1 << 20) /* of a BadRequest, past which it is left out; the status' own text says what matters */
 
 /* Bytes of the UTF-8 character at @at, 0 when there is none. */
 static size_t character(const char *at, size_t len)
@@ -47,43 +48,56 @@ void furrow_status_message_line(const furrow_error *err, char out[FURROW_STATUS_
     snprintf(out, FURROW_STATUS_LINE, "%s%s%s", err->field, err->field[0] ? ": " : "", err->text);
 }
 
-static void encode_json(const furrow_error *err, char *line, furrow_buffer *out)
+/* What a BadRequest lists: @violations, or the one field that @err names. */
+static furrow_violations wrong_fields(furrow_error *err, const furrow_violations *violations)
+{
+    furrow_violations one = {.count = err->field[0] ? 1 : 0, .lines = {{err->field, err->text}}};
+    return violations ? *violations : one;
+}
+
+static void encode_json_fields(const furrow_violations *wrong, furrow_buffer *out)
+{
+    furrow_buffer_append_text(out, "{\"@type\":\"" BAD_REQUEST "\",\"fieldViolations\":[");
+    for (size_t i = 0; i < wrong->count; i++) {
+        furrow_buffer_append_text(out, i ? ",{\"field\":" : "{\"field\":");
+        furrow_json_append_string(out, furrow_bytes_of(wrong->lines[i].field));
+        furrow_buffer_append_text(out, ",\"description\":");
+        furrow_json_append_string(out, furrow_bytes_of(wrong->lines[i].text));
+        furrow_buffer_append_text(out, "}");
+    }
+    furrow_buffer_append_text(out, "]}");
+}
+
+static void encode_json(const furrow_error *err, const furrow_violations *wrong, char *line, furrow_buffer *out)
 {
     furrow_buffer_printf(out, "{\"code\":%d,\"message\":", (int)err->code);
     furrow_json_append_string(out, furrow_bytes_of(line));
     furrow_buffer_append_text(out, ",\"details\":[");
-    if (err->field[0]) {
-        furrow_buffer_append_text(out, "{\"@type\":\"" BAD_REQUEST "\",\"fieldViolations\":[{\"field\":");
-        furrow_json_append_string(out, furrow_bytes_of(err->field));
-        furrow_buffer_append_text(out, ",\"description\":");
-        furrow_json_append_string(out, furrow_bytes_of(err->text));
-        furrow_buffer_append_text(out, "}]}");
-    }
+    if (wrong->count > 0) encode_json_fields(wrong, out);
     if (err->retry_ms > 0)
         furrow_buffer_printf(out, "%s{\"@type\":\"" RETRY_INFO "\",\"retryDelay\":\"%" PRId64 ".%03" PRId64 "s\"}",
-                             err->field[0] ? "," : "", err->retry_ms / 1000, err->retry_ms % 1000);
+                             wrong->count > 0 ? "," : "", err->retry_ms / 1000, err->retry_ms % 1000);
     furrow_buffer_append_text(out, "]}");
 }
 
-/* Packs @value into @room, of DETAIL_MAX bytes, as the value of @detail. */
-static void fill_detail(Furrow__V1__StatusDetail *detail, char *type_url, const ProtobufCMessage *value, uint8_t *room)
-{
-    furrow__v1__status_detail__init(detail);
-    detail->type_url = type_url;
-    FURROW_REQUIRE(protobuf_c_message_get_packed_size(value) <= DETAIL_MAX);
-    detail->value = (ProtobufCBinaryData){protobuf_c_message_pack(value, room), room};
-}
-
-static void bad_request_detail(furrow_error *err, Furrow__V1__StatusDetail *detail, uint8_t *room)
+/* Packs the fields into @room, which lends them to @detail. */
+static void bad_request_detail(const furrow_violations *wrong, Furrow__V1__StatusDetail *detail, furrow_buffer *room)
 {
     static char type_url[] = BAD_REQUEST;
-    Furrow__V1__FieldViolation violation = FURROW__V1__FIELD_VIOLATION__INIT, *violations[] = {&violation};
     Furrow__V1__BadRequest bad = FURROW__V1__BAD_REQUEST__INIT;
-    violation.field = err->field;
-    violation.description = err->text;
-    bad.n_field_violations = 1;
-    bad.field_violations = violations;
-    fill_detail(detail, type_url, &bad.base, room);
+    Furrow__V1__FieldViolation violations[FURROW_VIOLATIONS_MAX], *list[FURROW_VIOLATIONS_MAX];
+    for (size_t i = 0; i < wrong->count; i++) {
+        furrow__v1__field_violation__init(&violations[i]);
+        violations[i].field = wrong->lines[i].field;
+        violations[i].description = wrong->lines[i].text;
+        list[i] = &violations[i];
+    }
+    bad.n_field_violations = wrong->count;
+    bad.field_violations = list;
+    furrow__v1__status_detail__init(detail);
+    detail->type_url = type_url;
+    furrow_message_append(&bad.base, room);
+    detail->value = (ProtobufCBinaryData){room->failed ? 0 : room->len, room->data};
 }
 
 static void retry_info_detail(const furrow_error *err, Furrow__V1__StatusDetail *detail, uint8_t *room)
@@ -94,41 +108,36 @@ static void retry_info_detail(const furrow_error *err, Furrow__V1__StatusDetail 
     delay.seconds = err->retry_ms / 1000;
     delay.nanos = (int32_t)(err->retry_ms % 1000) * 1000000;
     info.retry_delay = &delay;
-    fill_detail(detail, type_url, &info.base, room);
+    FURROW_REQUIRE(furrow__v1__retry_info__get_packed_size(&info) <= RETRY_MAX);
+    furrow__v1__status_detail__init(detail);
+    detail->type_url = type_url;
+    detail->value = (ProtobufCBinaryData){furrow__v1__retry_info__pack(&info, room), room};
 }
 
-static void encode_protobuf(const furrow_error *err, char *line, furrow_buffer *out)
+static void encode_protobuf(const furrow_error *err, const furrow_violations *wrong, char *line, furrow_buffer *out)
 {
-    uint8_t values[2][DETAIL_MAX];
+    uint8_t retry[RETRY_MAX];
     Furrow__V1__StatusDetail details[2], *list[] = {&details[0], &details[1]};
     Furrow__V1__Status status = FURROW__V1__STATUS__INIT;
-    furrow_error mine = *err; /* protobuf-c's strings are not const */
-    size_t count = 0;
-    if (err->field[0]) {
-        bad_request_detail(&mine, &details[count], values[count]);
-        count++;
-    }
-    if (err->retry_ms > 0) {
-        retry_info_detail(err, &details[count], values[count]);
-        count++;
-    }
+    furrow_buffer fields;
+    furrow_buffer_init(&fields, DETAIL_MAX);
+    if (wrong->count > 0) bad_request_detail(wrong, &details[status.n_details++], &fields);
+    if (err->retry_ms > 0) retry_info_detail(err, &details[status.n_details++], retry);
     status.code = (int32_t)err->code;
     status.message = line;
-    status.n_details = count;
     status.details = list;
-    size_t len = furrow__v1__status__get_packed_size(&status);
-    uint8_t *room = furrow_buffer_reserve(out, len);
-    if (room) out->len += furrow__v1__status__pack(&status, room);
+    furrow_message_append(&status.base, out);
+    furrow_buffer_fini(&fields);
 }
 
-void furrow_status_message_encode(const furrow_error *err, furrow_encoding encoding, furrow_buffer *out)
+void furrow_status_message_encode(const furrow_error *err, const furrow_violations *violations,
+                                  furrow_encoding encoding, furrow_buffer *out)
 {
     char line[FURROW_STATUS_LINE];
+    furrow_error mine = *err; /* protobuf-c's strings are not const */
+    const furrow_violations wrong = wrong_fields(&mine, violations);
     furrow_status_message_line(err, line);
-    if (encoding == FURROW_JSON)
-        encode_json(err, line, out);
-    else
-        encode_protobuf(err, line, out);
+    (encoding == FURROW_JSON ? encode_json : encode_protobuf)(err, &wrong, line, out);
 }
 
 /* NULL when @bytes are no @descriptor. */
@@ -143,9 +152,14 @@ static void take_bad_request(furrow_bytes value, furrow_arena *arena, furrow_err
     const Furrow__V1__BadRequest *bad =
         (const Furrow__V1__BadRequest *)read(&furrow__v1__bad_request__descriptor, value, arena);
     if (!bad || bad->n_field_violations == 0) return;
+    furrow_violations wrong = {.count = 0};
     furrow_status code = err->code;
     int64_t retry_ms = err->retry_ms;
-    furrow_fail_field(err, bad->field_violations[0]->field, "%s", bad->field_violations[0]->description);
+    for (size_t i = 0; i < bad->n_field_violations && wrong.count < FURROW_VIOLATIONS_MAX; i++)
+        wrong.lines[wrong.count++] =
+            (struct furrow_violation_line){bad->field_violations[i]->field, bad->field_violations[i]->description};
+    wrong.more = bad->n_field_violations - wrong.count;
+    furrow_violations_tell(&wrong, err);
     err->code = code;
     err->retry_ms = retry_ms;
 }

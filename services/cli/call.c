@@ -3,6 +3,7 @@
 
 #include "base/buffer.h"
 #include "base/clock.h"
+#include "wire/json.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -60,6 +61,39 @@ static void print_header(void *arg, const char *name, const char *value)
     fprintf(stderr, "%s: %s\n", name, value);
 }
 
+typedef struct violations {
+    furrow_arena *arena;
+    size_t count;
+    bool print;
+} violations;
+
+static void take_violation(void *arg, furrow_bytes name, furrow_bytes value)
+{
+    violations *all = arg;
+    char *field, *text;
+    if (!furrow_json_find_text(value, "field", all->arena, &field) ||
+        !furrow_json_find_text(value, "description", all->arena, &text))
+        return;
+    all->count++;
+    if (all->print) fprintf(stderr, "  %s: %s\n", field, text);
+}
+
+static void take_detail(void *arg, furrow_bytes name, furrow_bytes value)
+{
+    (void)!furrow_json_each(value, "fieldViolations", take_violation, arg);
+}
+
+/* All that is wrong with the request, one a line, when it is more than the error itself has told. */
+static void print_violations(const furrow_msg *reply)
+{
+    FURROW_AUTO(furrow_arena) arena = furrow_arena_create(0);
+    violations all = {.arena = arena};
+    if (!arena) return;
+    (void)!furrow_json_each(reply->data, "details", take_detail, &all);
+    all.print = all.count > 1;
+    if (all.print) (void)!furrow_json_each(reply->data, "details", take_detail, &all);
+}
+
 static int call(cli *tool, const furrow_outgoing *out, uint64_t timeout_ms)
 {
     furrow_error err;
@@ -73,7 +107,10 @@ static int call(cli *tool, const furrow_outgoing *out, uint64_t timeout_ms)
     if (reply->data.len > 0 && (status == FURROW_OK || json))
         printf("%.*s\n", (int)reply->data.len, (const char *)reply->data.data);
     if (status == FURROW_OK) return 0;
-    return json ? (tool->exit_code = 1) : cli_fail_error(tool, "call", &err);
+    if (json) return tool->exit_code = 1;
+    cli_fail_error(tool, "call", &err);
+    print_violations(reply);
+    return tool->exit_code;
 }
 
 static bool is_given(const furrow_header headers[], size_t count, const char *name)

@@ -19,7 +19,7 @@ static void check_json(const furrow_error *err)
     furrow_buffer out;
     int64_t code;
     furrow_buffer_init(&out, 1u << 20);
-    furrow_status_message_encode(err, FURROW_JSON, &out);
+    furrow_status_message_encode(err, NULL, FURROW_JSON, &out);
     FURROW_REQUIRE(!out.failed && furrow_json_find_int((furrow_bytes){out.data, out.len}, "code", &code));
     FURROW_REQUIRE(code == (int64_t)err->code);
     furrow_buffer_fini(&out);
@@ -30,7 +30,7 @@ static void check_protobuf(const furrow_error *err, furrow_arena *arena)
     furrow_buffer out;
     furrow_error again = {.code = err->code};
     furrow_buffer_init(&out, 1u << 20);
-    furrow_status_message_encode(err, FURROW_PROTOBUF, &out);
+    furrow_status_message_encode(err, NULL, FURROW_PROTOBUF, &out);
     FURROW_REQUIRE(!out.failed);
     furrow_status_message_decode((furrow_bytes){out.data, out.len}, arena, &again);
     FURROW_REQUIRE(again.retry_ms == err->retry_ms && strcmp(again.field, err->field) == 0);

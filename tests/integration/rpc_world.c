@@ -96,6 +96,14 @@ furrow_status rpctest_fail_write(furrow_call *call, const Rpctest__V1__FailReque
     return fail_as_asked(note(call), request, err);
 }
 
+furrow_status rpctest_obey(furrow_call *call, const Rpctest__V1__Strict *request, Rpctest__V1__Sample *response,
+                           furrow_error *err)
+{
+    note(call);
+    response->text = request->name;
+    return FURROW_OK;
+}
+
 furrow_status rpctest_large(furrow_call *call, const Rpctest__V1__LargeRequest *request, Rpctest__V1__Sample *response,
                             furrow_error *err)
 {

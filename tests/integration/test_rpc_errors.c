@@ -79,6 +79,52 @@ START_TEST(a_wrong_body_is_an_invalid_argument_that_names_the_field)
 }
 END_TEST
 
+static void rules_body(rpc_world *world)
+{
+    static const char all[] = "must be at least 1 character; numbers[1]: must be greater than 0";
+    const furrow_bytes bad = {"\x12\x02\x01\x00", 4}; /* no name, and of the numbers one is 0 */
+    rpc_raw request = {.method = "Obey", .body = bad};
+    furrow_error err = rpc_world_error(world, &request);
+    ck_assert_int_eq(err.code, FURROW_INVALID_ARGUMENT);
+    ck_assert_str_eq(err.field, "name");
+    ck_assert_str_eq(err.text, all);
+    request.body = furrow_bytes_of("{\"numbers\":[1,0]}");
+    err = rpc_world_error(world, &request);
+    ck_assert_int_eq(err.code, FURROW_INVALID_ARGUMENT);
+    ck_assert_str_eq(err.text + strlen("name: "), all);
+    static const char second[] = "\"field\":\"numbers[1]\",\"description\"";
+    const furrow_msg *reply = rpc_world_raw(world, &request);
+    ck_assert_ptr_nonnull(memmem(reply->data.data, reply->data.len, second, strlen(second)));
+    ck_assert_uint_eq(world->runs, 0);
+    request.body = furrow_bytes_of("{\"name\":\"plum\",\"numbers\":[1]}");
+    ck_assert_str_eq(rpc_world_text(world, &request), "{\"text\":\"plum\"}");
+    alive(world);
+}
+
+START_TEST(a_request_that_breaks_rules_is_told_all_of_them_and_meets_no_handler)
+{
+    rpc_world_run(NULL, rules_body);
+}
+END_TEST
+
+/* More than are told one by one, and more than the text has room for. */
+static void many_rules_body(rpc_world *world)
+{
+    uint8_t body[102] = {0x12, 100}; /* a hundred numbers, all 0 */
+    furrow_error err = rpc_world_error(world, &(rpc_raw){.method = "Obey", .body = {body, sizeof body}});
+    ck_assert_int_eq(err.code, FURROW_INVALID_ARGUMENT);
+    ck_assert_ptr_nonnull(
+        strstr(err.text, "must be at least 1 character; numbers[0]: must be greater than 0; numbers[1]"));
+    ck_assert_ptr_nonnull(strstr(err.text, "; and 5"));
+    ck_assert_uint_eq(world->runs, 0);
+}
+
+START_TEST(the_first_of_many_broken_rules_are_told_and_the_others_counted)
+{
+    rpc_world_run(NULL, many_rules_body);
+}
+END_TEST
+
 static void cut_body(rpc_world *world)
 {
     Rpctest__V1__Sample inner = RPCTEST__V1__SAMPLE__INIT, request = RPCTEST__V1__SAMPLE__INIT;
@@ -577,6 +623,8 @@ END_TEST
 int main(void)
 {
     const TTest *const tests[] = {a_wrong_body_is_an_invalid_argument_that_names_the_field,
+                                  a_request_that_breaks_rules_is_told_all_of_them_and_meets_no_handler,
+                                  the_first_of_many_broken_rules_are_told_and_the_others_counted,
                                   a_body_cut_anywhere_is_refused_or_read,
                                   an_oversized_body_is_refused,
                                   a_body_that_unpacks_to_more_than_a_calls_memory_is_refused,

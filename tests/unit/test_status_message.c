@@ -18,7 +18,7 @@ static furrow_bytes encode(const furrow_error *err, furrow_encoding encoding)
     static furrow_buffer out;
     furrow_buffer_fini(&out);
     furrow_buffer_init(&out, 65536);
-    furrow_status_message_encode(err, encoding, &out);
+    furrow_status_message_encode(err, NULL, encoding, &out);
     ck_assert(!out.failed);
     return (furrow_bytes){out.data, out.len};
 }
