@@ -111,7 +111,7 @@ typedef struct furrow_file_contract {
  * A shared object for the furrow tool (FURROW_CONTRACTS) exports these two: FURROW_CONTRACT_LAYOUT as it was when it
  * was compiled, and its files, NULL-terminated. furrow_proto(… CONTRACTS) makes one.
  */
-#define FURROW_CONTRACT_LAYOUT        4 /* grows when a struct above changes */
+#define FURROW_CONTRACT_LAYOUT        5 /* grows when a struct above changes */
 #define FURROW_CONTRACT_LAYOUT_SYMBOL "furrow_contract_layout"
 #define FURROW_CONTRACTS_SYMBOL       "furrow_contracts"
 
