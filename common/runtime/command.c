@@ -219,7 +219,7 @@ static furrow_status write_entity(furrow_command_run_state *run, furrow_write *w
     furrow_state state;
     furrow_arena *arena = run->known.arena;
     furrow_status status = furrow_command_read_ahead(run, arena, &state, err);
-    if (status == FURROW_OK) write->known = &state;
+    if (run->ahead) write->known = &state;
     if (status == FURROW_OK || status == FURROW_DATA_LOSS)
         status = furrow_entity_write(run->entity, write, arena, written, err);
     if (status != FURROW_OK) return status;

@@ -119,6 +119,7 @@ furrow_status furrow_command_read_ahead(furrow_command_run_state *run, furrow_ar
                                         furrow_error *err)
 {
     size_t count = 1 + find_ids(run, false, run->known.request);
+    if (count == 1) return FURROW_OK;
     run->read = furrow_arena_alloc(arena, count * sizeof *run->read);
     if (!run->read) return furrow_known_no_memory(err);
     run->read[0] =

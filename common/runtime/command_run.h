@@ -33,7 +33,8 @@ furrow_status furrow_command_is_unchanged(const furrow_state *current, const Pro
 
 /* command_facts.c. INVALID_ARGUMENT names the field that has no id. */
 furrow_status furrow_command_check_ids(const furrow_command_run_state *run, furrow_error *err) FURROW_MUST_USE;
-/* Own state and the request's facts in one round trip; *state as furrow_entity_unpack says it. */
+/* Own state and the request's facts in one round trip; *state as furrow_entity_unpack says it. Of a command that knows no
+ * others it reads nothing: the write does so when it has its turn, if it must. */
 furrow_status furrow_command_read_ahead(furrow_command_run_state *run, furrow_arena *arena, furrow_state *state,
                                         furrow_error *err) FURROW_MUST_USE;
 /* The facts for a decision on @current: what was read ahead, if it fits, else read anew. */
