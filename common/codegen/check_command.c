@@ -101,6 +101,9 @@ static void check_known_id(const judge *by, const furrow_known_options *known)
     const furrow_model_message *from = known->of_state ? by->entity : by->method->input;
     furrow_refer_path path;
     bool found = furrow_refer_field(by->model, from, known->id, &path);
+    if (known->of_state && by->method->options.command.creates)
+        REPORT(by, "%s creates, and knows %s by a field of a state that is not there yet: leave out of_state", by->name,
+               known->replica ? known->replica : known->entity);
     if (found && path.field->proto->type == TYPE(STRING)) return;
     REPORT(by, "%s knows %s by \"%s\", but %s has no such string field: name the field that has its id", by->name,
            known->replica ? known->replica : known->entity, known->id ? known->id : "", from->name);

@@ -43,9 +43,10 @@ static void check_field(const furrow_model *model, const furrow_model_message *m
     if (!furrow_refer_is(field, GOOGLE__PROTOBUF__FIELD_DESCRIPTOR_PROTO__TYPE__TYPE_STRING) ||
         field->proto->number == 1)
         furrow_report_add(report, field->place,
-                          "field %s of %s is unique, but it is %s; only a single string beside the id can be claimed",
+                          "field %s of %s is unique, but it is %s%s; only a single string beside the id can be claimed",
                           field->name, message->name,
-                          field->proto->number == 1 ? "the id" : furrow_model_type_text(model, field));
+                          field->proto->number == 1 ? "the id" : furrow_model_type_text(model, field),
+                          furrow_model_in_oneof(field) ? " in a oneof" : "");
     const char *rival = find_rival(model, message, field);
     if (rival)
         furrow_report_add(report, field->place,

@@ -151,6 +151,9 @@ static furrow_status check_required(const furrow_command_run_state *run, furrow_
     for (size_t i = 0; i < run->command->fact_count; i++) {
         const furrow_command_fact *about = &run->command->facts[i];
         const furrow_fact *fact = &run->facts[i];
+        if (about->required && fact->count == 0 && !about->id.count_at) /* a state's; a request's was refused before */
+            return furrow_fail(err, FURROW_FAILED_PRECONDITION, "%s %s has no %s", run->command->noun, run->known.id,
+                               about->id.name);
         for (size_t k = 0; about->required && k < fact->count; k++)
             if (!fact->messages[k])
                 return furrow_fail(err, FURROW_FAILED_PRECONDITION,

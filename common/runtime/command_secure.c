@@ -94,14 +94,15 @@ static const char *value_of(const furrow_unique_contract *unique, const Protobuf
     return *(const char *const *)((const char *)state + unique->descriptor->offset);
 }
 
-/* The value that @state holds; NULL: none. */
+/* The value that @state holds; NULL: none. A decision may have set it to NULL, as protobuf-c lets it: that is "". */
 static const char *held_by(const furrow_entity_contract *entity, const furrow_unique_contract *unique,
                            const ProtobufCMessage *state)
 {
-    if (!state || !value_of(unique, state)[0]) return NULL;
+    const char *value = state ? value_of(unique, state) : NULL;
+    if (!value || !value[0]) return NULL;
     const ProtobufCFieldDescriptor *when = entity->unique_while;
     bool holds = !when || *(const int *)((const char *)state + when->offset) == entity->unique_while_value;
-    return holds ? value_of(unique, state) : NULL;
+    return holds ? value : NULL;
 }
 
 static bool holds_value(const furrow_claim_request *request, const furrow_state *state)
@@ -195,6 +196,9 @@ furrow_status furrow_command_secure(furrow_command_run_state *run, const furrow_
                                     furrow_arena *arena, furrow_error *err)
 {
     furrow_status status = run->sealing ? seal_into(run, current, next, arena, err) : FURROW_OK;
+    bool stands_on_more = run->command->also || run->command->entity->unique_count;
+    if (status == FURROW_OK && stands_on_more) /* done for nothing, were it refused when it is written */
+        status = furrow_entity_check(run->entity, run->known.id, 0, next, err);
     if (status == FURROW_OK && run->command->also) status = write_also(run, next, arena, err);
     return status == FURROW_OK ? claim_values(run, current, next, arena, err) : status;
 }

@@ -128,11 +128,32 @@ static void uniques(furrow_test_mesh *mesh)
     must(mesh, ORCHARD "PlantTree", "{\"id\":\"T6\",\"tag\":\"C\"}");
     refused(mesh, ORCHARD "JoinTrees", "{\"id\":\"T2\"}", FURROW_FAILED_PRECONDITION, "beside T1 does not exist");
     must(mesh, ORCHARD "PlantTree", "{\"id\":\"T1\",\"tag\":\"D\"}"); /* it may come back */
+    refused(mesh, ORCHARD "JoinTrees", "{\"id\":\"T1\"}", FURROW_FAILED_PRECONDITION, "plant T1 has no beside_id");
+    must(mesh, ORCHARD "MeasureTree", "{\"tree\":{\"id\":\"T1\",\"tag\":\"none\"}}");
+    must(mesh, ORCHARD "PlantTree", "{\"id\":\"T7\",\"tag\":\"D\"}");
 }
 
 START_TEST(a_unique_value_is_held_once_and_given_back)
 {
     orchard_run(uniques);
+}
+END_TEST
+
+/* Who meets a claim that nobody makes use of waits, and writes its holder anew: there is none. */
+static void broken_rules(furrow_test_mesh *mesh)
+{
+    furrow_test_mesh_start_all(mesh, 2);
+    const char *as_it_is = "{\"tree\":{\"id\":\"T1\"}}";
+    long version = version_of(must(mesh, ORCHARD "PlantTree", "{\"id\":\"T1\",\"tag\":\"A\"}"));
+    refused(mesh, ORCHARD "MeasureTree", "{\"tree\":{\"id\":\"T1\",\"tag\":\"B\",\"size\":{\"heightCm\":-1}}}",
+            FURROW_INTERNAL, "is below the ground");
+    must(mesh, ORCHARD "PlantTree", "{\"id\":\"T2\",\"tag\":\"B\"}");
+    ck_assert_int_eq(version_of(must(mesh, ORCHARD "MeasureTree", as_it_is)), version);
+}
+
+START_TEST(what_breaks_the_rules_claims_nothing)
+{
+    orchard_run(broken_rules);
 }
 END_TEST
 
@@ -178,6 +199,7 @@ int main(void)
     tcase_add_test(tests, what_must_be_there_or_not_is_looked_after);
     tcase_add_test(tests, only_what_has_changed_is_written);
     tcase_add_test(tests, a_unique_value_is_held_once_and_given_back);
+    tcase_add_test(tests, what_breaks_the_rules_claims_nothing);
     tcase_add_test(tests, whoever_decides_at_once_decides_again);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);

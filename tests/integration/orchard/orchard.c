@@ -1,6 +1,12 @@
 /* The decisions of the orchard service, as an author writes them: nothing but the generated header. */
 #include "orchard/v1/orchard.domain.h"
 
+furrow_status orchard_check_plant(const Orchard__V1__Plant *plant, furrow_error *err)
+{
+    if (!plant->size || plant->size->height_cm >= 0) return FURROW_OK;
+    return furrow_fail_field(err, "size.height_cm", "is below the ground");
+}
+
 furrow_status orchard_plant_tree(const orchard_plant_tree_known *known, Orchard__V1__Plant *next, furrow_error *err)
 {
     if (known->request->beside_id[0] && !known->beside)
@@ -10,11 +16,11 @@ furrow_status orchard_plant_tree(const orchard_plant_tree_known *known, Orchard_
     return FURROW_OK;
 }
 
-/* Changes what is nested in place, as an author should not: it must be written all the same. */
+/* Changes what is nested in place, and sets a text to NULL, as an author should not: it must be written all the same. */
 furrow_status orchard_measure_tree(const orchard_measure_tree_known *known, Orchard__V1__Plant *next, furrow_error *err)
 {
     const Orchard__V1__Plant *measured = known->request->tree;
-    if (measured->tag[0]) next->tag = measured->tag;
+    if (measured->tag[0]) next->tag = strcmp(measured->tag, "none") == 0 ? NULL : measured->tag;
     if (!measured->size) return FURROW_OK;
     if (next->size)
         next->size->height_cm = measured->size->height_cm;
