@@ -246,13 +246,16 @@ CONF
 # Contracts of services of one's own stay known: else the next `up`, from another terminal, would lock those services out.
 know_contracts()
 {
-    local path paths
+    local path paths named=()
     [ -n "${FURROW_CONTRACTS+set}" ] || FURROW_CONTRACTS=$(cat "$run/contracts" 2>/dev/null || true)
     IFS=: read -r -a paths <<<"$FURROW_CONTRACTS"
     for path in "${paths[@]}"; do
+        # A shell that read .run/env has those of who had joined then: who has joined is known here.
+        [[ "$path" != "$run/joined/"* ]] || continue
+        named+=("$path")
         [ -e "$path" ] || die "$path, with contracts that this mesh knows, is gone: build it again, or forget it by FURROW_CONTRACTS= config/dev/up"
     done
-    echo "$FURROW_CONTRACTS" >"$run/contracts"
+    (IFS=:; echo "${named[*]}") >"$run/contracts"
     use_contracts "$(joined_contracts)"
 }
 

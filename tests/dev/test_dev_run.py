@@ -132,6 +132,7 @@ class DevRun(unittest.TestCase):
         self.must("furrow", "dev", "run", "--detach", "my harvest")
         pids, own = self.dev.pids(), self.dev.pid("harvest")
         self.assertIn("up: employee location job timesheet harvest on", self.dev.up())
+        self.dev.up(FURROW_CONTRACTS=str(self.dev.run / "joined/harvest.so"))  # of a shell that read .run/env
         self.assert_others_untouched(pids)
         self.assertEqual(self.dev.pid("harvest"), own)
         self.assertEqual(self.dev.script("down")[0], 0)
