@@ -42,8 +42,8 @@ furrow_status furrow_command_learn(furrow_command_run_state *run, const furrow_s
                                    furrow_error *err) FURROW_MUST_USE;
 
 /*
- * command_secure.c: what must be there before @next is written. In this order: private fields sealed, its rules checked
- * where anything is done for it, the other entity written, unique values claimed.
+ * command_secure.c: what must be there before @next is written. In this order: private fields sealed, the other entity
+ * written (whose author may refuse it), the rules of what has unique values checked, those claimed.
  */
 furrow_status furrow_command_secure(furrow_command_run_state *run, const furrow_state *current, ProtobufCMessage *next,
                                     furrow_arena *arena, furrow_error *err) FURROW_MUST_USE;

@@ -196,9 +196,8 @@ furrow_status furrow_command_secure(furrow_command_run_state *run, const furrow_
                                     furrow_arena *arena, furrow_error *err)
 {
     furrow_status status = run->sealing ? seal_into(run, current, next, arena, err) : FURROW_OK;
-    bool stands_on_more = run->command->also || run->command->entity->unique_count;
-    if (status == FURROW_OK && stands_on_more) /* done for nothing, were it refused when it is written */
-        status = furrow_entity_check(run->entity, run->known.id, 0, next, err);
     if (status == FURROW_OK && run->command->also) status = write_also(run, next, arena, err);
+    if (status == FURROW_OK && run->command->entity->unique_count) /* claimed for nothing, were it refused later */
+        status = furrow_entity_check(run->entity, run->known.id, 0, next, err);
     return status == FURROW_OK ? claim_values(run, current, next, arena, err) : status;
 }

@@ -275,6 +275,7 @@ static void places(farm *f)
         must(f, LOCATION "MoveLocation", "{\"id\":\"B2\",\"parentId\":\"R1\"}");
         must(f, LOCATION "MoveLocation", "{\"id\":\"B3\",\"parentId\":\"R1\"}");
     }
+    must_fail(f, LOCATION "MoveLocation", "{\"id\":\"B2\",\"parentId\":\"B2\"}", FURROW_FAILED_PRECONDITION);
     must_fail(f, JOB "OpenJob", opening(f, "B9"), FURROW_FAILED_PRECONDITION);
     must(f, JOB "OpenJob", opening(f, "B2"));
     must(f, LOCATION "CloseLocation", "{\"id\":\"B2\"}");
