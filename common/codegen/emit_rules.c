@@ -100,13 +100,15 @@ static const char *operand_text(const furrow_emit *emit, furrow_rule_form form, 
     }
 }
 
-static void write_numbers(const furrow_emit *emit, const char *type, const char *name, const uint16_t *numbers,
-                          const uint8_t *bytes, size_t count)
+/* @width: of one of them, in bytes, 1 or 2. */
+static void write_numbers(const furrow_emit *emit, const char *name, const void *numbers, size_t width, size_t count)
 {
-    furrow_buffer_printf(emit->source, "static const %s %s[] = {", type, name);
+    const uint8_t *bytes = numbers;
+    const uint16_t *pairs = numbers;
+    furrow_buffer_printf(emit->source, "static const %s %s[] = {", width == 1 ? "uint8_t" : "uint16_t", name);
     for (size_t i = 0; i < count; i++)
         furrow_buffer_printf(emit->source, "%s%u,", i % NUMBERS_A_LINE ? " " : "\n    ",
-                             numbers ? numbers[i] : bytes[i]);
+                             width == 1 ? bytes[i] : pairs[i]);
     furrow_buffer_append_text(emit->source, "\n};\n");
 }
 
@@ -117,9 +119,9 @@ static void write_pattern(const furrow_emit *emit, const char *name, const furro
     const char *classes = furrow_text_printf(arena, "%s_classes", name);
     const char *next = furrow_text_printf(arena, "%s_next", name);
     const char *accepts = furrow_text_printf(arena, "%s_accepts", name);
-    write_numbers(emit, "uint8_t", classes, NULL, table->classes, 256);
-    write_numbers(emit, "uint16_t", next, table->next, NULL, states * table->class_count);
-    write_numbers(emit, "uint8_t", accepts, NULL, table->accepts, states);
+    write_numbers(emit, classes, table->classes, sizeof *table->classes, 256);
+    write_numbers(emit, next, table->next, sizeof *table->next, states * table->class_count);
+    write_numbers(emit, accepts, table->accepts, sizeof *table->accepts, states);
     furrow_buffer_printf(emit->source,
                          "static const furrow_rule_pattern %s = {\n    .classes = %s,\n    .next = %s,\n"
                          "    .accepts = %s,\n    .class_count = %u,\n    .start = %u,\n};\n",

@@ -71,13 +71,8 @@ END_TEST
 
 START_TEST(what_is_no_set_is_refused)
 {
-    static const char *const wrong[] = {"\x0a",
-                                        "\x0a\x05"
-                                        "abc",
-                                        "\x12\x00",
-                                        "\x0a\x02\x12\x00",
-                                        "\x0a\x02\x0a\x05",
-                                        "\xff\xff"};
+    static const char *const wrong[] = {
+        "\x0a", "\x0a\x05\x61\x62\x63", "\x12\x00", "\x0a\x02\x12\x00", "\x0a\x02\x0a\x05", "\xff\xff"};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         size_t len = i == 2 ? 2 : i == 3 ? 4 : strlen(wrong[i]);
         furrow_buffer out;
