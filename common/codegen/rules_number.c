@@ -176,20 +176,21 @@ static bool satisfies(const furrow_rules_work *in, const furrow_rule *rule, cons
     return furrow_rule_holds(rule, &one);
 }
 
-/* No value lies between neighbours. */
-static bool is_empty_range(const furrow_rules_work *in, const furrow_rule *rule)
-{
-    if (satisfies(in, rule, &rule->list[0]) || satisfies(in, rule, &rule->list[1])) return false;
-    return in->form == FURROW_FORM_INT    ? rule->list[0].i + 1 >= rule->list[1].i
-           : in->form == FURROW_FORM_UINT ? rule->list[0].u + 1 >= rule->list[1].u
-                                          : memcmp(&rule->list[0], &rule->list[1], sizeof *rule->list) == 0;
-}
-
 static bool comes_before(const furrow_rules_work *in, const furrow_rule_operand *a, const furrow_rule_operand *b)
 {
     const furrow_rule below = {
         .kind = FURROW_RULE_RANGE, .bounds = FURROW_BOUND_LT, .list = (furrow_rule_operand[]){{.i = 0}, *b}};
     return satisfies(in, &below, a);
+}
+
+/* No value lies between neighbours. */
+static bool is_empty_range(const furrow_rules_work *in, const furrow_rule *rule)
+{
+    if (satisfies(in, rule, &rule->list[0]) || satisfies(in, rule, &rule->list[1])) return false;
+    return in->form == FURROW_FORM_INT ? rule->list[0].i + 1 >= rule->list[1].i
+           : in->form == FURROW_FORM_UINT
+               ? rule->list[0].u + 1 >= rule->list[1].u
+               : !comes_before(in, &rule->list[0], &rule->list[1]) && !comes_before(in, &rule->list[1], &rule->list[0]);
 }
 
 static const char *say_range(const furrow_rules_work *in, const bound *low, const bound *high, const char *joined)
