@@ -53,7 +53,7 @@ static const char *show_time(const furrow_rules_work *in, const furrow_rule_oper
     bool negative = value->i < 0 || value->more < 0;
     if (value->more) {
         snprintf(fraction, sizeof fraction, ".%09d", (int)(value->more < 0 ? -value->more : value->more));
-        for (size_t len = strlen(fraction); fraction[len - 1] == '0';) fraction[--len] = '\0';
+        for (size_t len = strlen(fraction); len > 0 && fraction[len - 1] == '0';) fraction[--len] = '\0';
     }
     if (strcmp(in->type, "duration") == 0)
         return furrow_text_printf(arena, "%s%" PRId64 "%ss", negative ? "-" : "", value->i < 0 ? -value->i : value->i,
