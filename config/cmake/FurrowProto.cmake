@@ -24,7 +24,7 @@ if(NOT FURROW_PROTO_ROOT) # where the project's own .proto files are
   set(FURROW_PROTO_ROOT ${PROJECT_SOURCE_DIR}/proto)
 endif()
 if(NOT FURROW_PROTO_IMPORTS) # where furrow/v1/options.proto and foreign contracts are; a list
-  find_path(FURROW_PROTO_IMPORTS furrow/v1/options.proto NO_DEFAULT_PATH REQUIRED
+  find_path(FURROW_PROTO_IMPORTS furrow/v1/options.proto NO_CACHE NO_DEFAULT_PATH REQUIRED
             PATHS ${CMAKE_CURRENT_LIST_DIR}/../proto # installed: share/furrow/{cmake,proto}
                   ${CMAKE_CURRENT_LIST_DIR}/../../proto)
 endif()

@@ -346,7 +346,7 @@ export FURROW_NATS_URL="\$NATS_URL" FURROW_NATS_NKEY="\$NATS_NKEY"
 export FURROW_REDIS_URL=$(shell_quoted "unix://$run/redis.sock") FURROW_REDIS_USER=operator
 export FURROW_REDIS_PASSWORD_FILE=$(shell_quoted "$run/keys/operator.redis")
 export FURROW_DEV=$(shell_quoted "$run") # for furrow dev
-${FURROW_CONTRACTS:+export FURROW_CONTRACTS=$(shell_quoted "$FURROW_CONTRACTS")}
+$(if [ -n "${FURROW_CONTRACTS:-}" ]; then echo "export FURROW_CONTRACTS=$(shell_quoted "$FURROW_CONTRACTS")"; else echo "unset FURROW_CONTRACTS"; fi)
 case ":\$PATH:" in *:$(shell_quoted "$bin/cli"):*) ;; *) export PATH="\$PATH":$(shell_quoted "$bin/cli") ;; esac
 ENV
     export FURROW_NATS_URL=nats://127.0.0.1:$(cat "$run/nats.port")

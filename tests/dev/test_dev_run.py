@@ -127,6 +127,7 @@ class DevRun(unittest.TestCase):
         self.must("furrow", "dev", "run", "--detach", "my harvest/build/harvest")
         self.assertIn('"grams":"400000"', self.must("furrow", "call", "harvest.v1.HarvestService.GetBin", '{"id":"B1"}'))
         self.must("furrow", "dev", "leave", "harvest")
+        self.assertIn("unset FURROW_CONTRACTS\n", (self.dev.run / "env").read_text())  # a shell that knew harvest forgets it
 
     def test_2_it_stays_joined(self):
         self.must("furrow", "dev", "run", "--detach", "my harvest")
