@@ -62,7 +62,7 @@ def build_by_hand(prefix, source, out):
     includes = ["-I", source / "proto", "-I", variable("protodir")]
     run("protoc", *includes, f"--plugin=protoc-gen-furrow={variable('plugin')}", f"--furrow_out={gen}", f"--c_out={gen}",
         "harvest/v1/harvest.proto", "employee/v1/employee.proto")
-    run("protoc", *includes, f"--c_out={gen}", "furrow/v1/options.proto")
+    run("protoc", *includes, f"--c_out={gen}", "furrow/v1/options.proto", "furrow/v1/validate.proto")
     sources = [gen / f"{stem}.{kind}.c" for stem, kinds in {"harvest/v1/harvest": ["furrow", "descriptor", "domain", "server", "main"], "employee/v1/employee": ["furrow", "descriptor"]}.items()
                for kind in kinds]
     flags = run("pkg-config", "--cflags", "--libs", "furrow", env=env).split()
