@@ -213,15 +213,16 @@ static furrow_status erase_entity(const furrow_command_run_state *run, furrow_wr
 }
 
 /* A state that is damaged in Redis may be well in the log: the write looks there. */
-static furrow_status write_entity(furrow_command_run_state *run, furrow_write *write, furrow_written *written,
+static furrow_status write_entity(furrow_command_run_state *run, const furrow_write *about, furrow_written *written,
                                   furrow_error *err)
 {
     furrow_state state;
+    furrow_write write = *about;
     furrow_arena *arena = run->known.arena;
     furrow_status status = furrow_command_read_ahead(run, arena, &state, err);
-    if (run->ahead) write->known = &state;
+    if (run->ahead) write.known = &state;
     if (status == FURROW_OK || status == FURROW_DATA_LOSS)
-        status = furrow_entity_write(run->entity, write, arena, written, err);
+        status = furrow_entity_write(run->entity, &write, arena, written, err);
     if (status != FURROW_OK) return status;
     if (written->wrote) furrow_command_release(run, arena);
     bool replaced = run->sealing && !run->command->creates;
