@@ -1,23 +1,20 @@
-/* The list of contracts, what FURROW_CONTRACTS adds to it, and look-ups over it. */
+/* The list of contracts, those beside the tool and what FURROW_CONTRACTS adds, and look-ups over it. */
 #include "cli/contracts.h"
 
 #include "base/id.h"
 
-#include "employee/v1/employee.furrow.h"
-#include "job/v1/job.furrow.h"
-#include "location/v1/location.furrow.h"
-#include "timesheet/v1/timesheet.furrow.h"
-
+#include <dirent.h>
 #include <dlfcn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define FILES_MAX 256
+#define FOLDER    "../lib/furrow/contracts" /* from where the program is */
 
-const furrow_file_contract *cli_contracts[FILES_MAX] = {&employee_v1_employee_file, &location_v1_location_file,
-                                                        &job_v1_job_file, &timesheet_v1_timesheet_file};
-size_t cli_contract_count = 4;
+const furrow_file_contract *cli_contracts[FILES_MAX];
+size_t cli_contract_count;
 
 /* A service's name is a user's, a stream's is one owner's: two that share one would share their rights. */
 static const char *taken(const furrow_file_contract *file, const furrow_file_contract *by)
@@ -64,19 +61,17 @@ static bool add(cli *tool, const char *path, const furrow_file_contract *file, s
 }
 
 /* Never closed: its tables are used to the end. */
-static bool load(cli *tool, const char *path)
+static bool load(cli *tool, const char *from, const char *path)
 {
-    if (!strchr(path, '/')) return cli_fail(tool, 2, "FURROW_CONTRACTS: %s is not a path", path), false;
+    if (!strchr(path, '/')) return cli_fail(tool, 2, "%s: %s is not a path", from, path), false;
     void *module = dlopen(path, RTLD_NOW | RTLD_LOCAL);
-    if (!module) return cli_fail(tool, 2, "FURROW_CONTRACTS: %s", dlerror()), false;
+    if (!module) return cli_fail(tool, 2, "%s: %s", from, dlerror()), false;
     const int *layout = dlsym(module, FURROW_CONTRACT_LAYOUT_SYMBOL);
     const furrow_file_contract *const *files = dlsym(module, FURROW_CONTRACTS_SYMBOL);
     if (!layout || !files)
-        return cli_fail(tool, 2, "FURROW_CONTRACTS: %s has no contracts; furrow_proto(… CONTRACTS) makes one", path),
-               false;
+        return cli_fail(tool, 2, "%s: %s has no contracts; furrow_proto(… CONTRACTS) makes one", from, path), false;
     if (*layout != FURROW_CONTRACT_LAYOUT)
-        return cli_fail(tool, 2, "FURROW_CONTRACTS: %s was compiled with another Furrow: compile it again", path),
-               false;
+        return cli_fail(tool, 2, "%s: %s was compiled with another Furrow: compile it again", from, path), false;
     size_t known = cli_contract_count;
     bool good = true;
     for (; good && *files; files++) good = add(tool, path, *files, known);
@@ -86,13 +81,41 @@ static bool load(cli *tool, const char *path)
 const furrow_setting cli_contracts_setting = {
     "FURROW_CONTRACTS", FURROW_SETTING_TEXT, 0, "", 0, 0, "shared objects with contracts of services of one's own"};
 
+static int is_module(const struct dirent *entry)
+{
+    size_t len = strlen(entry->d_name);
+    return len > 3 && strcmp(entry->d_name + len - 3, ".so") == 0;
+}
+
+/* Of the services that were installed with the tool, by name. A tool without that folder knows none, which is no error. */
+static bool load_installed(cli *tool)
+{
+    char folder[CLI_PATH_MAX] = "";
+    struct dirent **found = NULL;
+    ssize_t len = readlink("/proc/self/exe", folder, sizeof folder - sizeof "/" FOLDER);
+    char *slash = len > 0 ? strrchr(folder, '/') : NULL;
+    if (!slash) return true;
+    strcpy(slash, "/" FOLDER); /* what readlink left room for */
+    int count = scandir(folder, &found, is_module, alphasort);
+    bool good = true;
+    for (int i = 0; i < count; i++) {
+        char *path = NULL;
+        good = good && asprintf(&path, "%s/%s", folder, found[i]->d_name) > 0 && load(tool, "contracts", path);
+        free(path);
+        free(found[i]);
+    }
+    free(found);
+    return good;
+}
+
 bool cli_contracts_load(cli *tool)
 {
+    if (!load_installed(tool)) return false;
     const char *set = getenv(cli_contracts_setting.name);
     char *paths = strdup(set ? set : ""), *rest = paths;
     bool good = paths != NULL;
     for (char *path; good && (path = strsep(&rest, ":"));)
-        if (path[0]) good = load(tool, path);
+        if (path[0]) good = load(tool, cli_contracts_setting.name, path);
     free(paths);
     return good;
 }
