@@ -5,7 +5,7 @@ set(next_proto timesheet/v1/timesheet)
 set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/proto/${next_proto}.proto)
 file(READ ${PROJECT_SOURCE_DIR}/proto/${next_proto}.proto text)
 string(REPLACE "replica_of) = \"employee.v1.Employee\";" "replica_of) = \"employee.v1.Employee\";\n  string crew = 7;" text "${text}")
-string(REPLACE "  DayStatus status = 4;" "  DayStatus status = 4 [(furrow.v1.index) = {listed: true}];" text "${text}")
+string(REPLACE "  DayStatus status = 4 [" "  DayStatus status = 4 [(furrow.v1.index) = {listed: true}, " text "${text}")
 file(CONFIGURE OUTPUT ${next}/proto/${next_proto}.proto CONTENT "${text}" @ONLY)
 furrow_proto_outputs(${next}/${next_proto} next_outputs)
 add_custom_command(

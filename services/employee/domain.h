@@ -9,6 +9,4 @@
 
 #include "employee/v1/employee.domain.h"
 
-#define EMPLOYEE_ID_MAX 48 /* so that <id>_<yyyymmdd> is an id too */
-
 #endif

@@ -6,6 +6,4 @@
 
 #include "job/v1/job.domain.h"
 
-#define JOB_LOCATIONS_MAX 100
-
 #endif

@@ -1,7 +1,6 @@
 /* The rules of places; see domain.h. Depends on generated types and input checks only. */
 #include "location/domain.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,56 +10,18 @@
 #define OPEN   LOCATION__V1__LOCATION_STATUS__LOCATION_STATUS_OPEN
 #define CLOSED LOCATION__V1__LOCATION_STATUS__LOCATION_STATUS_CLOSED
 
-static furrow_status check_centroid(const Location__V1__GeoPoint *point, furrow_error *err)
-{
-    if (!point) return FURROW_OK;
-    if (!(fabs(point->latitude) <= 90))
-        return furrow_fail_field(err, "centroid.latitude", "is not within -90 and 90 degrees");
-    if (!(fabs(point->longitude) <= 180))
-        return furrow_fail_field(err, "centroid.longitude", "is not within -180 and 180 degrees");
-    return FURROW_OK;
-}
-
-/* Area/City of the tz database, by its shape: whether this machine knows the zone must not decide what the log accepts.
- */
-static furrow_status check_time_zone(const char *zone, furrow_error *err)
-{
-    size_t good = strspn(zone, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_+-/");
-    if (zone[good] == '\0' && strlen(zone) <= 64 && zone[0] != '/' && !strstr(zone, "//")) return FURROW_OK;
-    return furrow_fail_field(err, "time_zone", "\"%.40s\" is no zone such as America/Los_Angeles", zone);
-}
-
 static furrow_status check_place(Location__V1__LocationKind kind, const char *parent_id, const char *time_zone,
                                  furrow_error *err)
 {
-    if (kind < RANCH || kind > ROW)
-        return furrow_fail_field(err, "kind", "must be LOCATION_KIND_RANCH, LOCATION_KIND_BLOCK or LOCATION_KIND_ROW");
-    if (kind == RANCH)
-        return parent_id[0] ? furrow_fail_field(err, "parent_id", "a ranch has no parent")
-                            : check_time_zone(time_zone, err);
-    furrow_status status = furrow_subject_check_id(parent_id, strlen(parent_id), "parent_id", err);
-    if (status == FURROW_OK && time_zone[0])
-        status = furrow_fail_field(err, "time_zone", "is the ranch's; leave it out here");
-    return status;
-}
-
-static furrow_status check_description(const char *name, const char *crop, const char *variety, double area_ha,
-                                       const Location__V1__GeoPoint *centroid, furrow_error *err)
-{
-    furrow_status status = furrow_input_text("name", name, 1, 100, err);
-    if (status == FURROW_OK) status = furrow_input_text("crop", crop, 0, 64, err);
-    if (status == FURROW_OK) status = furrow_input_text("variety", variety, 0, 64, err);
-    if (status == FURROW_OK && !(area_ha >= 0 && area_ha <= 1e6))
-        status = furrow_fail_field(err, "area_ha", "must be 0 to 1000000 hectares");
-    return status == FURROW_OK ? check_centroid(centroid, err) : status;
+    if (kind == RANCH && parent_id[0]) return furrow_fail_field(err, "parent_id", "a ranch has no parent");
+    if (kind != RANCH && !parent_id[0]) return furrow_fail_field(err, "parent_id", "is required for all but a ranch");
+    if (kind != RANCH && time_zone[0]) return furrow_fail_field(err, "time_zone", "is the ranch's; leave it out here");
+    return FURROW_OK;
 }
 
 static furrow_status check_request(const Location__V1__CreateLocationRequest *request, furrow_error *err)
 {
     furrow_status status = check_place(request->kind, request->parent_id, request->time_zone, err);
-    if (status == FURROW_OK)
-        status =
-            check_description(request->name, request->crop, request->variety, request->area_ha, request->centroid, err);
     if (status == FURROW_OK) status = furrow_input_name("name", request->name, err);
     if (status == FURROW_OK) status = furrow_input_name("crop", request->crop, err);
     return status == FURROW_OK ? furrow_input_name("variety", request->variety, err) : status;
@@ -72,7 +33,7 @@ static furrow_status check_ranch_id(const Location__V1__Location *location, furr
     if (own != (location->kind == RANCH))
         return furrow_fail_field(err, "ranch_id", "is its own id exactly for a ranch");
     if (strcmp(location->parent_id, location->id) == 0) return furrow_fail_field(err, "parent_id", "is its own id");
-    return furrow_subject_check_id(location->ranch_id, strlen(location->ranch_id), "ranch_id", err);
+    return FURROW_OK;
 }
 
 furrow_status location_check_location(const Location__V1__Location *location, furrow_error *err)
@@ -80,11 +41,6 @@ furrow_status location_check_location(const Location__V1__Location *location, fu
     int64_t updated_ns;
     furrow_status status = check_place(location->kind, location->parent_id, location->time_zone, err);
     if (status == FURROW_OK) status = check_ranch_id(location, err);
-    if (status == FURROW_OK)
-        status = check_description(location->name, location->crop, location->variety, location->area_ha,
-                                   location->centroid, err);
-    if (status == FURROW_OK && location->status != OPEN && location->status != CLOSED)
-        status = furrow_fail_field(err, "status", "is %d: neither open nor closed", (int)location->status);
     return status == FURROW_OK ? furrow_timestamp_read("updated_at", location->updated_at, &updated_ns, err) : status;
 }
 
@@ -201,7 +157,7 @@ static furrow_status walk_up(place *places, size_t count, place *from, furrow_er
 }
 
 /* Every way up ends, and each block has one. Sorted first: the tree is checked whenever it is read, for every new block. */
-static furrow_status check_no_cycle(const Location__V1__Tree *tree, furrow_error *err)
+furrow_status location_check_tree(const Location__V1__Tree *tree, furrow_error *err)
 {
     size_t count = tree->n_parents;
     place *places = calloc(count + 1, sizeof *places);
@@ -215,19 +171,6 @@ static furrow_status check_no_cycle(const Location__V1__Tree *tree, furrow_error
     for (size_t i = 0; status == FURROW_OK && i < count; i++) status = walk_up(places, count, &places[i], err);
     free(places);
     return status;
-}
-
-furrow_status location_check_tree(const Location__V1__Tree *tree, furrow_error *err)
-{
-    if (tree->n_parents > LOCATION_TREE_MAX)
-        return furrow_fail_field(err, "parents", "has %zu blocks; at most %d", tree->n_parents, LOCATION_TREE_MAX);
-    furrow_status status = FURROW_OK;
-    for (size_t i = 0; status == FURROW_OK && i < tree->n_parents; i++) {
-        const char *key = tree->parents[i]->key, *value = tree->parents[i]->value;
-        status = furrow_subject_check_id(key, strlen(key), "parents", err);
-        if (status == FURROW_OK) status = furrow_subject_check_id(value, strlen(value), "parents", err);
-    }
-    return status == FURROW_OK ? check_no_cycle(tree, err) : status;
 }
 
 /* The tree of a ranch with @block where it is to stand: under the ranch itself or a block in the tree. */

@@ -62,19 +62,6 @@ workday_window clock_window_at(int64_t at_ns)
     return kept[newest];
 }
 
-static furrow_status check_ids(const clock_request *request, furrow_error *err)
-{
-    furrow_status status =
-        furrow_subject_check_id(request->employee_id, strlen(request->employee_id), "employee_id", err);
-    if (status == FURROW_OK && strlen(request->employee_id) > TIMESHEET_EMPLOYEE_ID_MAX)
-        status = furrow_fail_field(err, "employee_id", "has more than %d characters", TIMESHEET_EMPLOYEE_ID_MAX);
-    if (status == FURROW_OK && request->job_id)
-        status = furrow_subject_check_id(request->job_id, strlen(request->job_id), "job_id", err);
-    if (status == FURROW_OK && request->location_id)
-        status = furrow_subject_check_id(request->location_id, strlen(request->location_id), "location_id", err);
-    return status;
-}
-
 static furrow_status prepare(stroke_context *context, const clock_request *request, furrow_error *err)
 {
     *context = (stroke_context){.request = request, .service = furrow_service_of(request->call)};
@@ -85,8 +72,7 @@ static furrow_status prepare(stroke_context *context, const clock_request *reque
                                .location_id = request->location_id,
                                .kind = request->kind,
                                .now_ns = furrow_clock_wall_ns()};
-    furrow_status status = check_ids(request, err);
-    return status == FURROW_OK ? workday_check_at(request->at, stroke->now_ns, &stroke->at_ns, err) : status;
+    return workday_check_at(request->at, stroke->now_ns, &stroke->at_ns, err);
 }
 
 /* Does the moment of the stroke lie so near to an end of its day that by another's clock it may be in the next? */

@@ -197,8 +197,6 @@ furrow_status workday_switch_job(const Timesheet__V1__WorkDay *current, const wo
 furrow_status workday_start_break(const Timesheet__V1__WorkDay *current, const workday_stroke *stroke,
                                   furrow_arena *arena, Timesheet__V1__WorkDay **next, furrow_error *err)
 {
-    if (stroke->kind != MEAL && stroke->kind != REST)
-        return furrow_fail_field(err, "kind", "must be ENTRY_KIND_MEAL or ENTRY_KIND_REST");
     furrow_status status = check_running(current, stroke, err);
     if (status != FURROW_OK) return status;
     const Timesheet__V1__Entry *entry = running(current);
@@ -308,7 +306,7 @@ furrow_status workday_fence(const workday_stroke *stroke, const char *by, furrow
     return status;
 }
 
-/* One entry of a correction: of a kind, with job and place, ended, within the day and not before *from_ns, which moves
+/* One entry of a correction: ended, within the day and not before *from_ns, which moves
  * on to its end. */
 static furrow_status check_entry(const Timesheet__V1__Entry *entry, size_t index, const workday_window *window,
                                  int64_t *from_ns, furrow_error *err)
@@ -318,8 +316,6 @@ static furrow_status check_entry(const Timesheet__V1__Entry *entry, size_t index
     snprintf(field, sizeof field, "entries[%zu]", index);
     snprintf(start, sizeof start, "%s.start", field);
     snprintf(end, sizeof end, "%s.end", field);
-    if (entry->kind != WORK && entry->kind != MEAL && entry->kind != REST)
-        return furrow_fail_field(err, field, "kind must be work, meal or rest");
     if (!entry->start || !entry->end) return furrow_fail_field(err, field, "needs start and end");
     furrow_status status = furrow_timestamp_read(start, entry->start, &start_ns, err);
     if (status == FURROW_OK) status = furrow_timestamp_read(end, entry->end, &end_ns, err);
@@ -329,9 +325,7 @@ static furrow_status check_entry(const Timesheet__V1__Entry *entry, size_t index
         return furrow_fail_field(err, field, "reaches outside of the day %s", window->date);
     if (start_ns < *from_ns) return furrow_fail_field(err, field, "overlaps the entry before it");
     *from_ns = end_ns;
-    status = furrow_subject_check_id(entry->job_id, strlen(entry->job_id), field, err);
-    return status == FURROW_OK ? furrow_subject_check_id(entry->location_id, strlen(entry->location_id), field, err)
-                               : status;
+    return FURROW_OK;
 }
 
 /* At the moment of @day's, which is after all that was done to it. */
@@ -359,10 +353,7 @@ furrow_status workday_correct(const Timesheet__V1__WorkDay *current, const Times
                               Timesheet__V1__WorkDay **next, furrow_error *err)
 {
     if (!current) return furrow_fail(err, FURROW_NOT_FOUND, "no day %s", request->id);
-    furrow_status status = furrow_input_text("by", request->by, 1, 64, err);
-    if (status == FURROW_OK) status = furrow_input_text("reason", request->reason, 1, 200, err);
-    if (status == FURROW_OK && request->n_entries > TIMESHEET_ENTRIES_MAX)
-        status = furrow_fail_field(err, "entries", "has %zu; at most %d", request->n_entries, TIMESHEET_ENTRIES_MAX);
+    furrow_status status = FURROW_OK;
     int64_t from_ns = window->start_ns;
     for (size_t i = 0; status == FURROW_OK && i < request->n_entries; i++)
         status = check_entry(request->entries[i], i, window, &from_ns, err);

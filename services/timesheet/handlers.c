@@ -114,7 +114,6 @@ furrow_status timesheet_correct_day(furrow_call *call, const Timesheet__V1__Corr
         .id = request->id, .command = furrow_call_command(call), .decide = decide_correct, .arg = &context};
     furrow_written written;
     furrow_status status = workday_window_of_id(request->id, (int)clock_config.day_start_hour, &context.window, err);
-    if (status == FURROW_OK) status = furrow_input_range("version", request->version, 0, INT64_MAX, err);
     if (status == FURROW_OK) status = close_forgotten_beside(call, request->id, err);
     if (status == FURROW_OK)
         status = work_day_write(furrow_service_of(call), &write, furrow_call_arena(call), &written, err);

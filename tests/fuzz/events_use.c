@@ -226,7 +226,7 @@ static void use_kept_by_job(const ProtobufCMessage *state, events_moment moment,
 const events_kind events_kinds[] = {
     {&employee_v1_employee_entity, employee_v1_employee_rules, use_employee},
     {&employee_v1_badge_claim_entity, furrow_claim_check_state, use_nothing},
-    {&employee_v1_employee_key_entity, employee_v1_employee_key_rules, use_nothing},
+    {&employee_v1_employee_key_entity, NULL, use_nothing},
     {&job_v1_job_entity, job_v1_job_rules, use_job},
     {&location_v1_location_entity, location_v1_location_rules, use_location},
     {&location_v1_tree_entity, location_v1_tree_rules, use_tree},
@@ -236,8 +236,8 @@ const events_kind events_kinds[] = {
 
 const events_replica events_kept[] = {
     {&timesheet_v1_employee_replica, timesheet_v1_employee_rules, use_kept_employee},
-    {&timesheet_v1_job_replica, timesheet_v1_job_rules, use_kept_job},
-    {&timesheet_v1_location_replica, timesheet_v1_location_rules, use_kept_location},
-    {&job_v1_location_replica, job_v1_location_rules, use_kept_by_job},
+    {&timesheet_v1_job_replica, NULL, use_kept_job},
+    {&timesheet_v1_location_replica, NULL, use_kept_location},
+    {&job_v1_location_replica, NULL, use_kept_by_job},
     {NULL, NULL, NULL},
 };

@@ -228,8 +228,9 @@ static void json_times(farm *f)
     static const char *const days[] = {"E1_99991231", "E1_22620101", "E1_18991231", "E1_00000000", "E1_20261332",
                                        "E1_-0261111", "_20261120",   "20261120",    "E1_2026112"};
     for (size_t i = 0; i < sizeof days / sizeof *days; i++)
-        refused(send_bytes(f, TIMESHEET "CorrectDay", furrow_bytes_of(farm_text(f, "{\"id\":\"%s\"}", days[i]))), "id",
-                days[i]);
+        refused(send_bytes(f, TIMESHEET "CorrectDay",
+                           furrow_bytes_of(farm_text(f, "{\"id\":\"%s\",\"by\":\"m\",\"reason\":\"r\"}", days[i]))),
+                "id", days[i]);
     all_are_well(f);
 }
 
@@ -252,7 +253,8 @@ static void numbers(farm *f)
         {TIMESHEET "ListDays", "{\"date\":\"2026-02-30\"}", "date"},
         {TIMESHEET "ListDays", "{\"date\":\"99999-1-1x\"}", "date"},
         {TIMESHEET "CorrectDay", "{\"id\":\"E1_20261120\",\"version\":\"-9223372036854775808\"}", "version"},
-        {"employee.v1.EmployeeService.UpdateEmployee", "{\"employee\":{\"id\":\"E1\"},\"version\":\"-1\"}", "version"},
+        {"employee.v1.EmployeeService.UpdateEmployee",
+         "{\"employee\":{\"id\":\"E1\"},\"updateMask\":\"\",\"version\":\"-1\"}", "version"},
         {"employee.v1.EmployeeService.HireEmployee",
          "{\"id\":\"E2\",\"givenName\":\"A\",\"familyName\":\"B\",\"badge\":\"2\",\"hourlyRateCents\":"
          "\"9223372036854775807\"}",

@@ -21,6 +21,8 @@
 #define PATIENCE_MS 10000
 #define GET         "job.v1.JobService.GetJob"
 #define OPEN        "job.v1.JobService.OpenJob"
+#define REST        "\"code\":\"P\",\"kind\":\"JOB_KIND_PRUNE\",\"pay\":{\"type\":\"PAY_TYPE_HOURLY\"}"
+#define A_JOB       "{\"name\":\"a\"," REST "}"
 
 typedef struct test_world {
     furrow_test_server *nats, *redis;
@@ -295,11 +297,11 @@ static void no_foreign_replies(test_world *world)
     furrow_error err;
     serve(world, (furrow_server_options){0});
     for (size_t i = 0; i < 3; i++) {
-        furrow_outgoing out = {.subject = OPEN, .reply = targets[i], .data = furrow_bytes_of("{}")};
+        furrow_outgoing out = {.subject = OPEN, .reply = targets[i], .data = furrow_bytes_of(A_JOB)};
         ck_assert_int_eq(furrow_link_publish(world->link, &out, &err), FURROW_OK);
     }
     ck_assert_int_eq(
-        furrow_link_publish(world->link, &(furrow_outgoing){.subject = OPEN, .data = furrow_bytes_of("{}")}, &err),
+        furrow_link_publish(world->link, &(furrow_outgoing){.subject = OPEN, .data = furrow_bytes_of(A_JOB)}, &err),
         FURROW_OK);
     ck_assert_int_eq(ask_text(world, GET, "{}", NULL, &err), FURROW_OK); /* those before it have been seen */
     ck_assert_uint_eq(world->opened, 0);
@@ -316,10 +318,10 @@ static void deadlines(test_world *world)
     furrow_error err;
     furrow_header expired = {"Grpc-Timeout", "0n"}, fine = {"Grpc-Timeout", "5S"};
     serve(world, (furrow_server_options){0});
-    ck_assert_int_eq(ask(world, OPEN, furrow_bytes_of("{}"), &expired, 1, NULL, &err), FURROW_DEADLINE_EXCEEDED);
+    ck_assert_int_eq(ask(world, OPEN, furrow_bytes_of(A_JOB), &expired, 1, NULL, &err), FURROW_DEADLINE_EXCEEDED);
     ck_assert_uint_eq(world->opened, 0);
     ck_assert_uint_eq(furrow_server_stats(world->server, 0, JOB_V1_JOB_SERVICE_OPEN_JOB)->expired, 1);
-    ck_assert_int_eq(ask(world, OPEN, furrow_bytes_of("{}"), &fine, 1, NULL, &err), FURROW_OK);
+    ck_assert_int_eq(ask(world, OPEN, furrow_bytes_of(A_JOB), &fine, 1, NULL, &err), FURROW_OK);
     ck_assert_uint_eq(world->opened, 1);
 }
 
@@ -335,15 +337,16 @@ static void idempotency(test_world *world)
     furrow_bytes first, second;
     furrow_header key = {"Idempotency-Key", "k1"};
     serve(world, (furrow_server_options){0});
-    ck_assert_int_eq(ask(world, OPEN, furrow_bytes_of("{\"id\":\"J1\",\"name\":\"a\"}"), &key, 1, &first, &err),
-                     FURROW_OK);
-    ck_assert_int_eq(ask(world, OPEN, furrow_bytes_of("{ \"name\":\"a\", \"id\":\"J1\" }"), &key, 1, &second, &err),
-                     FURROW_OK);
+    ck_assert_int_eq(
+        ask(world, OPEN, furrow_bytes_of("{\"id\":\"J1\",\"name\":\"a\"," REST "}"), &key, 1, &first, &err), FURROW_OK);
+    ck_assert_int_eq(
+        ask(world, OPEN, furrow_bytes_of("{ \"name\":\"a\", " REST ", \"id\":\"J1\" }"), &key, 1, &second, &err),
+        FURROW_OK);
     ck_assert(furrow_bytes_equal(first, second));
     ck_assert_uint_eq(world->opened, 1);
-    ck_assert_int_eq(ask(world, OPEN, furrow_bytes_of("{\"id\":\"J2\"}"), &key, 1, NULL, &err),
+    ck_assert_int_eq(ask(world, OPEN, furrow_bytes_of("{\"id\":\"J2\",\"name\":\"a\"," REST "}"), &key, 1, NULL, &err),
                      FURROW_INVALID_ARGUMENT);
-    ck_assert_int_eq(ask(world, OPEN, furrow_bytes_of("{\"id\":\"J1\",\"name\":\"a\"}"), NULL, 0, NULL, &err),
+    ck_assert_int_eq(ask(world, OPEN, furrow_bytes_of("{\"id\":\"J1\",\"name\":\"a\"," REST "}"), NULL, 0, NULL, &err),
                      FURROW_OK);
     ck_assert_uint_eq(world->opened, 2);
 }
@@ -366,7 +369,8 @@ static void call_slowly(void *arg)
     slow_call *call = arg;
     furrow_error err;
     furrow_header key = {"Idempotency-Key", call->key ? call->key : ""};
-    call->status = ask(call->world, OPEN, furrow_bytes_of("{\"name\":\"slow\"}"), &key, call->key ? 1 : 0, NULL, &err);
+    call->status =
+        ask(call->world, OPEN, furrow_bytes_of("{\"name\":\"slow\"," REST "}"), &key, call->key ? 1 : 0, NULL, &err);
     furrow_waiter_done(&call->done);
 }
 
@@ -453,6 +457,12 @@ static void typed_client(test_world *world)
     Job__V1__CloseJobRequest close = JOB__V1__CLOSE_JOB_REQUEST__INIT;
     Job__V1__OpenJobRequest open = JOB__V1__OPEN_JOB_REQUEST__INIT;
     char version[512];
+    Job__V1__Pay pay = JOB__V1__PAY__INIT;
+    pay.type = JOB__V1__PAY_TYPE__PAY_TYPE_HOURLY;
+    open.code = "P";
+    open.name = "a";
+    open.kind = JOB__V1__JOB_KIND__JOB_KIND_PRUNE;
+    open.pay = &pay;
     get.id = "J7";
     ck_assert_int_eq(
         job_get_job_call(world->client, &get, &(furrow_call_options){.timeout_ms = 300}, world->arena, &state, &err),
@@ -500,7 +510,7 @@ static void over_a_restart(test_world *world)
     furrow_test_server_kill(world->redis); /* calls without a key need no Redis here */
     ck_assert_int_eq(ask_text(world, GET, "{}", NULL, &err), FURROW_OK);
     furrow_header key = {"Idempotency-Key", "k1"};
-    ck_assert_int_eq(ask(world, OPEN, furrow_bytes_of("{}"), &key, 1, NULL, &err), FURROW_UNAVAILABLE);
+    ck_assert_int_eq(ask(world, OPEN, furrow_bytes_of(A_JOB), &key, 1, NULL, &err), FURROW_UNAVAILABLE);
     ck_assert_uint_eq(world->opened, 0);
 }
 

@@ -41,15 +41,15 @@ static const test_state day_states[] = {
     {"{" CLOSED ",\"entries\":[{\"kind\":\"ENTRY_KIND_WORK\",\"jobId\":\"J1\",\"locationId\":\"B1\"}]}", "entries[0]"},
     {"{" CLOSED ",\"entries\":[{\"jobId\":\"J1\",\"locationId\":\"B1\",\"start\":\"" MORNING "\",\"end\":\"" NOON
      "\"}]}",
-     "entries[0]"},
+     "entries[0].kind"},
     {"{" CLOSED ",\"entries\":[{\"kind\":7,\"jobId\":\"J1\",\"locationId\":\"B1\",\"start\":\"" MORNING
      "\",\"end\":\"" NOON "\"}]}",
-     "entries[0]"},
+     "entries[0].kind"},
     {"{" CLOSED ",\"entries\":[{\"kind\":1,\"jobId\":\"J.1\",\"locationId\":\"B1\",\"start\":\"" MORNING
      "\",\"end\":\"" NOON "\"}]}",
-     "entries[0]"},
+     "entries[0].job_id"},
     {"{" CLOSED ",\"entries\":[{\"kind\":1,\"jobId\":\"J1\",\"start\":\"" MORNING "\",\"end\":\"" NOON "\"}]}",
-     "entries[0]"},
+     "entries[0].location_id"},
     {"{" CLOSED ",\"openEmployeeId\":\"E1\"}", "open_employee_id"},
     {"{" DAY "\"status\":\"DAY_STATUS_OPEN\",\"entries\":[" WORKS(MORNING) "]}", "open_employee_id"},
     {"{" DAY "\"status\":\"DAY_STATUS_CLOSED\"}", "closed_by"},
@@ -57,8 +57,8 @@ static const test_state day_states[] = {
     {"{" DAY "\"closedBy\":\"a\"}", "status"},
     {"{" DAY "\"status\":9,\"closedBy\":\"a\"}", "status"},
     {FIXED("\"by\":\"a\",\"reason\":\"b\""), "corrections.at"},
-    {FIXED("\"at\":\"" NOON "\",\"reason\":\"b\""), "corrections.by"},
-    {FIXED("\"at\":\"" NOON "\",\"by\":\"a\""), "corrections.reason"},
+    {FIXED("\"at\":\"" NOON "\",\"reason\":\"b\""), "corrections[0].by"},
+    {FIXED("\"at\":\"" NOON "\",\"by\":\"a\""), "corrections[0].reason"},
     {"{\"id\":\"E1_20261120\",\"employeeId\":\"E1\",\"date\":\"2026-11-20\",\"status\":2,\"closedBy\":\"a\"}",
      "updated_at"},
     {"{\"id\":\"E1_20261120\",\"employeeId\":\"E2\",\"date\":\"2026-11-20\",\"status\":2,\"closedBy\":\"a\"}", "id"},
@@ -85,7 +85,7 @@ static const test_state employee_states[] = {
     {"{" PERSON HIRED "," LEFT ",\"terminationDate\":\"2026-02-28\"}", "termination_date"},
     {"{" PERSON HIRED "," LEFT ",\"terminationDate\":\"soon\"}", "termination_date"},
     {"{" PERSON HIRED "," ACTIVE ",\"terminationDate\":\"2026-04-01\"}", "termination_date"},
-    {"{\"id\":\"E1\"}", "given_name"},
+    {"{\"id\":\"E1\"}", "display_name"},
     {"{\"id\":\"E1\",\"givenName\":\"A\",\"displayName\":\"Ana\",\"language\":\"es\"," HIRED "," ACTIVE "}",
      "family_name"},
     {"{\"id\":\"E1\",\"givenName\":\"A\",\"familyName\":\"Luna\",\"language\":\"es\"," HIRED "," ACTIVE "}",
@@ -169,9 +169,9 @@ static const test_state tree_states[] = {
     {"{\"id\":\"R1\",\"parents\":{\"B1\":\"R1\",\"B2\":\"B1\",\"B3\":\"B2\",\"B4\":\"B1\"}}", NULL},
     {"{\"id\":\"R1\",\"parents\":{\"B1\":\"B1\"}}", "parents"},
     {"{\"id\":\"R1\",\"parents\":{\"B0\":\"R1\",\"B1\":\"B3\",\"B2\":\"B1\",\"B3\":\"B2\"}}", "parents"},
-    {"{\"id\":\"R1\",\"parents\":{\"B1\":\"\"}}", "parents"},
-    {"{\"id\":\"R1\",\"parents\":{\"\":\"R1\"}}", "parents"},
-    {"{\"id\":\"R1\",\"parents\":{\"B1\":\"R1\",\"a b\":\"R1\"}}", "parents"},
+    {"{\"id\":\"R1\",\"parents\":{\"B1\":\"\"}}", "parents[\"B1\"]"},
+    {"{\"id\":\"R1\",\"parents\":{\"\":\"R1\"}}", "parents[\"\"]"},
+    {"{\"id\":\"R1\",\"parents\":{\"B1\":\"R1\",\"a b\":\"R1\"}}", "parents[\"a b\"]"},
 };
 
 #endif

@@ -33,6 +33,8 @@ static Employee__V1__HireEmployeeRequest rosa(void)
 static furrow_status hire_into(const Employee__V1__HireEmployeeRequest *request, bool deleted,
                                Employee__V1__Employee *next)
 {
+    furrow_status status = furrow_rule_first(&employee_v1_hire_employee_request_field_rules, &request->base, &err);
+    if (status != FURROW_OK) return status;
     Employee__V1__Employee fresh = EMPLOYEE__V1__EMPLOYEE__INIT;
     *next = fresh;
     next->id = request->id[0] ? request->id : "E1";
@@ -53,6 +55,8 @@ static Employee__V1__Employee hired(void)
 static furrow_status update(const Employee__V1__Employee *before, const Employee__V1__UpdateEmployeeRequest *request,
                             Employee__V1__Employee *next)
 {
+    furrow_status status = furrow_rule_first(&employee_v1_update_employee_request_field_rules, &request->base, &err);
+    if (status != FURROW_OK) return status;
     *next = *before;
     employee_update_employee_known known = {
         .request = request, .employee = before, .id = before->id, .now_ns = NOW_NS, .arena = arena};
@@ -199,12 +203,15 @@ START_TEST(an_update_changes_what_the_mask_names_and_nothing_else)
     ck_assert_str_eq(next.contact->phone, "+15595550123");
     ck_assert_str_eq(next.given_name, "Rosa");
     ck_assert_str_eq(before.crew, "");
-    char *const forbidden[] = {"id", "status", "private", "hire_date", "nothing", "contact.fax"};
+    char *const forbidden[] = {"id", "status", "private", "hire_date", "nothing", "display_name.x"};
     for (size_t i = 0; i < sizeof forbidden / sizeof *forbidden; i++) {
         paths[0] = forbidden[i];
         ck_assert_int_eq(update(&before, &request, &next), FURROW_INVALID_ARGUMENT);
-        ck_assert_str_eq(err.field, "update_mask");
+        ck_assert_str_eq(err.field, strchr(forbidden[i], '.') ? forbidden[i] : "update_mask");
     }
+    paths[0] = "contact.fax";
+    ck_assert_int_eq(update(&before, &request, &next), FURROW_INVALID_ARGUMENT);
+    ck_assert_str_eq(err.field, "contact.fax");
 }
 END_TEST
 

@@ -35,6 +35,8 @@ static Location__V1__CreateLocationRequest request_of(Location__V1__LocationKind
 static furrow_status create(const Location__V1__CreateLocationRequest *request, const char *id,
                             const Location__V1__Location *parent, Location__V1__Location *next)
 {
+    furrow_status status = furrow_rule_first(&location_v1_create_location_request_field_rules, &request->base, &err);
+    if (status != FURROW_OK) return status;
     Location__V1__Location fresh = LOCATION__V1__LOCATION__INIT;
     *next = fresh;
     next->id = furrow_arena_strdup(arena, id);

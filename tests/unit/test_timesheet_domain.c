@@ -133,7 +133,7 @@ END_TEST
 
 START_TEST(strokes_need_the_state_they_end)
 {
-    workday_stroke rest = stroke_at(8), wrong = stroke_at(8);
+    workday_stroke rest = stroke_at(8);
     rest.kind = TIMESHEET__V1__ENTRY_KIND__ENTRY_KIND_REST;
     must_refuse(workday_clock_out, NULL, stroke_at(8), FURROW_FAILED_PRECONDITION);
     must_refuse(workday_start_break, NULL, rest, FURROW_FAILED_PRECONDITION);
@@ -142,8 +142,6 @@ START_TEST(strokes_need_the_state_they_end)
     Timesheet__V1__WorkDay *day = must(workday_clock_in, NULL, stroke_at(6));
     must_refuse(workday_end_break, day, stroke_at(8), FURROW_FAILED_PRECONDITION);
     must_refuse(workday_switch_job, day, stroke_at(8), FURROW_FAILED_PRECONDITION); /* the same job */
-    wrong.kind = TIMESHEET__V1__ENTRY_KIND__ENTRY_KIND_WORK;
-    must_refuse(workday_start_break, day, wrong, FURROW_INVALID_ARGUMENT);
     day = must(workday_start_break, day, rest);
     must_refuse(workday_start_break, day, rest, FURROW_FAILED_PRECONDITION);
     workday_stroke other = stroke_at(9);
@@ -293,8 +291,6 @@ START_TEST(a_correction_replaces_entries_and_says_who_and_why)
     request.id = day->id;
     request.entries = entries;
     request.n_entries = 2;
-    ck_assert_int_eq(workday_correct(day, &request, &window, at(20), arena, &next, &err),
-                     FURROW_INVALID_ARGUMENT); /* who? */
     request.by = "foreman";
     request.reason = "forgot to clock out";
     ck_assert_int_eq(workday_correct(NULL, &request, &window, at(20), arena, &next, &err), FURROW_NOT_FOUND);
@@ -307,6 +303,58 @@ START_TEST(a_correction_replaces_entries_and_says_who_and_why)
         ck_assert_int_eq(workday_correct(day, &request, &window, at(20), arena, &next, &err), FURROW_INVALID_ARGUMENT);
         ck_assert_str_eq(err.field, "entries[1]");
     }
+}
+END_TEST
+
+#define REFUSED(request, rules, name)                                                                                  \
+    do {                                                                                                               \
+        ck_assert_int_eq(furrow_rule_first(&rules, &(request).base, &err), FURROW_INVALID_ARGUMENT);                   \
+        ck_assert_str_eq(err.field, name);                                                                             \
+    } while (0)
+
+START_TEST(a_request_says_who_what_and_why)
+{
+    Timesheet__V1__ClockInRequest in = TIMESHEET__V1__CLOCK_IN_REQUEST__INIT;
+    Timesheet__V1__StartBreakRequest rest = TIMESHEET__V1__START_BREAK_REQUEST__INIT;
+    Timesheet__V1__CorrectDayRequest correct = TIMESHEET__V1__CORRECT_DAY_REQUEST__INIT;
+    char *const wrong[] = {"", "E.1", "1234567890123456789012345678901234567890123456789", "J\xc3\xa9"};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        in.employee_id = wrong[i];
+        REFUSED(in, timesheet_v1_clock_in_request_field_rules, "employee_id");
+    }
+    in.employee_id = "123456789012345678901234567890123456789012345678";
+    REFUSED(in, timesheet_v1_clock_in_request_field_rules, "job_id");
+    in.job_id = "1234567890123456789012345678901234567890123456789012345678901234";
+    REFUSED(in, timesheet_v1_clock_in_request_field_rules, "location_id");
+    in.location_id = "B_1-a";
+    ck_assert_int_eq(furrow_rule_first(&timesheet_v1_clock_in_request_field_rules, &in.base, &err), FURROW_OK);
+    rest.employee_id = "E1";
+    for (int kind = -1; kind < 5; kind++) {
+        rest.kind = kind;
+        if (kind == TIMESHEET__V1__ENTRY_KIND__ENTRY_KIND_MEAL || kind == TIMESHEET__V1__ENTRY_KIND__ENTRY_KIND_REST)
+            ck_assert_int_eq(furrow_rule_first(&timesheet_v1_start_break_request_field_rules, &rest.base, &err),
+                             FURROW_OK);
+        else
+            REFUSED(rest, timesheet_v1_start_break_request_field_rules, "kind");
+    }
+    REFUSED(correct, timesheet_v1_correct_day_request_field_rules, "by");
+    correct.by = "boss";
+    REFUSED(correct, timesheet_v1_correct_day_request_field_rules, "reason");
+    correct.reason = "a\tb";
+    REFUSED(correct, timesheet_v1_correct_day_request_field_rules, "reason");
+    correct.reason = "forgotten";
+    correct.version = -1;
+    REFUSED(correct, timesheet_v1_correct_day_request_field_rules, "version");
+    correct.version = 0;
+    Timesheet__V1__Entry *entries[97];
+    for (size_t i = 0; i < 97; i++) entries[i] = entry(6, 7);
+    correct.entries = entries;
+    correct.n_entries = 96;
+    ck_assert_int_eq(furrow_rule_first(&timesheet_v1_correct_day_request_field_rules, &correct.base, &err), FURROW_OK);
+    entries[95]->kind = 4;
+    REFUSED(correct, timesheet_v1_correct_day_request_field_rules, "entries[95].kind");
+    correct.n_entries = 97;
+    REFUSED(correct, timesheet_v1_correct_day_request_field_rules, "entries");
 }
 END_TEST
 
@@ -390,6 +438,7 @@ int main(void)
     tcase_add_test(tests, clocks_report_within_their_limits);
     tcase_add_test(tests, facts_must_be_known_open_and_fit);
     tcase_add_test(tests, a_correction_replaces_entries_and_says_who_and_why);
+    tcase_add_test(tests, a_request_says_who_what_and_why);
     tcase_add_test(tests, now_is_never_before_what_it_follows);
     tcase_add_test(tests, random_strokes_keep_the_invariants);
     suite_add_tcase(suite, tests);

@@ -53,7 +53,8 @@ static furrow_status check_crew_day(const ProtobufCMessage *message, furrow_erro
 {
     Timesheet__V1__WorkDay day;
     copy_to_timesheet((const crew_day *)message, &day);
-    return timesheet_check_work_day(&day, err);
+    furrow_status status = furrow_rule_first(&timesheet_v1_work_day_field_rules, &day.base, err);
+    return status == FURROW_OK ? timesheet_check_work_day(&day, err) : status;
 }
 
 /* As timesheet checks what it keeps. */
@@ -90,18 +91,6 @@ typedef struct clocking {
     bool decided; /* a further decision must look at the facts anew */
 } clocking;
 
-static furrow_status check_clock_in(const Timesheet__V1__ClockInRequest *request, furrow_error *err)
-{
-    furrow_status status =
-        furrow_subject_check_id(request->employee_id, strlen(request->employee_id), "employee_id", err);
-    if (status == FURROW_OK && strlen(request->employee_id) > TIMESHEET_EMPLOYEE_ID_MAX)
-        status = furrow_fail_field(err, "employee_id", "has more than %d characters", TIMESHEET_EMPLOYEE_ID_MAX);
-    if (status == FURROW_OK) status = furrow_subject_check_id(request->job_id, strlen(request->job_id), "job_id", err);
-    if (status == FURROW_OK)
-        status = furrow_subject_check_id(request->location_id, strlen(request->location_id), "location_id", err);
-    return status;
-}
-
 /* Nearly all are of one day, and a zone's rules cost more than the rest: its window is kept. */
 static workday_window window_at(int64_t at_ns)
 {
@@ -120,8 +109,7 @@ static furrow_status prepare_clocking(clocking *self, furrow_call *call, const T
                                     .job_id = request->job_id,
                                     .location_id = request->location_id,
                                     .now_ns = furrow_clock_wall_ns()};
-    furrow_status status = check_clock_in(request, err);
-    if (status == FURROW_OK) status = workday_check_at(request->at, self->stroke.now_ns, &self->stroke.at_ns, err);
+    furrow_status status = workday_check_at(request->at, self->stroke.now_ns, &self->stroke.at_ns, err);
     if (status != FURROW_OK) return status;
     self->stroke.window = window_at(self->stroke.at_ns);
     workday_day_id(request->employee_id, &self->stroke.window, self->day_id);
