@@ -20,7 +20,10 @@
 
 typedef enum silence { NONE, NATS_ANSWERS, NATS_ALL, LOG_ALL, REDIS_ALL, BOTH_ALL } silence;
 
-/* What is silent, and since when: since the line @since is in the instance's log, or from the start. */
+/*
+ * What is silent, and since when: since the line @since is in the instance's log, or from the start. A build may be over
+ * before a line tells of it: then it was not seen, and the instance serves.
+ */
 static const struct plight {
     const char *name;
     silence silent;
@@ -38,8 +41,8 @@ static const struct plight {
     {.name = "connects to Redis", .silent = REDIS_ALL},
     {.name = "looks at the log", .silent = LOG_ALL, .since = "msg=\"started\""},
     {.name = "looks at Redis", .silent = REDIS_ALL, .since = "msg=\"started\""},
-    {.name = "builds, the log is dark", .silent = LOG_ALL, .since = "not ready", .empty_redis = true},
-    {.name = "builds, Redis is dark", .silent = REDIS_ALL, .since = "not ready", .empty_redis = true},
+    {.name = "builds, the log is dark", .silent = LOG_ALL, .since = "ready\"", .empty_redis = true},
+    {.name = "builds, Redis is dark", .silent = REDIS_ALL, .since = "ready\"", .empty_redis = true},
     {.name = "resolves the name of NATS", .setting = "FURROW_NATS_URL=nats://stalled.test:4222", .preload = "yes"},
     {.name = "resolves the name of Redis", .setting = "FURROW_REDIS_URL=redis://stalled.test:6379", .preload = "yes"},
     {.name = "shakes hands with NATS", .handshake = true},
