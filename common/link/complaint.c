@@ -29,21 +29,23 @@ static bool lives(const furrow_link *link)
     return at != NULL;
 }
 
+bool furrow_complaint_quotes(const char *text, const char *form, char out[FURROW_SUBJECT_MAX])
+{
+    const char *at = strcasestr(text, form);
+    if (!at) return false;
+    at += strlen(form);
+    size_t len = strcspn(at, "\"");
+    if (at[len] == '\0' || len >= FURROW_SUBJECT_MAX) return false;
+    memcpy(out, at, len);
+    out[len] = '\0';
+    return true;
+}
+
 /* The subject in `Permissions Violation for Publish to "a.b"` or `… for Subscription to "a.b" using queue "c"`. */
 static bool refused_subject(const char *text, char out[FURROW_SUBJECT_MAX])
 {
-    static const char *const forms[] = {"Violation for Publish to \"", "Violation for Subscription to \""};
-    for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
-        const char *at = strcasestr(text, forms[i]);
-        if (!at) continue;
-        at += strlen(forms[i]);
-        size_t len = strcspn(at, "\"");
-        if (at[len] == '\0' || len >= FURROW_SUBJECT_MAX) return false;
-        memcpy(out, at, len);
-        out[len] = '\0';
-        return true;
-    }
-    return false;
+    return furrow_complaint_quotes(text, "Violation for Publish to \"", out) ||
+           furrow_complaint_quotes(text, "Violation for Subscription to \"", out);
 }
 
 static void hear(furrow_link *link, const complaint *made)
@@ -56,6 +58,7 @@ static void hear(furrow_link *link, const complaint *made)
     snprintf(link->complaint, sizeof link->complaint, "%s", made->text);
     link->complaints++;
     bool present = link->conn && link->conn->native == made->native;
+    if (present && link->attempts) furrow_attempts_hear(link->attempts, made->text);
     if (!present || !refused_subject(made->text, subject)) return;
     furrow_requests_refused(link, subject);
     furrow_subscriptions_refused(link, subject);

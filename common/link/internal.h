@@ -5,6 +5,7 @@
  *   adapter.c       nats.c's event-loop callbacks over uv_poll; the one write at the end of a turn
  *   drain.c         after each read: finds the subscriptions that have messages and hands these over
  *   complaint.c     what the server refuses us, from nats.c's thread to the loop
+ *   attempt.c       what it would refuse us
  *   subscription.c, publish.c, request.c, message.c, options.c, nkey.c, sign.c, wheel.c: as named
  *
  * A native connection never reconnects by itself: when it breaks it is disposed of and a new one is made, so nothing of
@@ -133,6 +134,8 @@ typedef struct furrow_js_imported {
     char stream[65], account[65]; /* as furrow_js_name_ok allows */
 } furrow_js_imported;
 
+typedef struct furrow_attempts furrow_attempts;
+
 struct furrow_link {
     furrow_loop *loop;
     pthread_t thread;
@@ -145,7 +148,8 @@ struct furrow_link {
     uint64_t probe_ms;
     char error[FURROW_LINK_ERROR_MAX], complaint[FURROW_LINK_COMPLAINT_MAX];
     uint64_t complaints;
-    furrow_link *listed; /* next of the list that complaint.c keeps */
+    furrow_attempts *attempts; /* those that are made now, or NULL */
+    furrow_link *listed;       /* next of the list that complaint.c keeps */
     size_t max_payload;
     furrow_link_watch *watches;
     furrow_link_wait *waits;
@@ -220,6 +224,11 @@ void furrow_tls_explain(const furrow_link_options *options, char *text, size_t s
 void furrow_complaint_listen(furrow_link *link);
 natsStatus furrow_complaint_set(natsOptions *options, furrow_link *link);
 void furrow_complaint_forget(furrow_link *link);
+/* What stands in @text behind @form, which ends with a quotation mark, up to the next one. False: nothing does. */
+bool furrow_complaint_quotes(const char *text, const char *form, char out[FURROW_SUBJECT_MAX]);
+
+/* attempt.c: the server complains of one of them, or of something else. */
+void furrow_attempts_hear(furrow_attempts *self, const char *text);
 
 /* drain.c, after a read on @conn: how many messages it brought */
 size_t furrow_link_drain(furrow_connection *conn);

@@ -3,6 +3,8 @@
  * nothing. A point that is right, wrong, or known for trouble that the mesh need not meet; only what is wrong makes the
  * exit code 1.
  */
+#include "cli/check.h"
+
 #include "cli/contracts.h"
 #include "cli/health.h"
 #include "cli/letter.h"
@@ -14,7 +16,6 @@
 #include "base/number.h"
 #include "log/seal.h"
 #include "store/functions.h"
-#include "store/store.h"
 #include "wire/json.h"
 
 #include <inttypes.h>
@@ -32,19 +33,7 @@
 #define CLOCK_S     2 /* two clocks may differ by, what is asked included */
 #define TEXT_BYTES  1024
 
-typedef enum verdict { RIGHT, DOUBTFUL, WRONG } verdict;
-
-typedef struct check {
-    cli *tool;
-    lineage all;
-    furrow_store *store; /* NULL: no Redis */
-    const char *keys;    /* the folder of --keys, or NULL */
-    bool utf8, colours;
-    size_t counts[3];
-    size_t clocks, wrong_clocks; /* of instances */
-} check;
-
-static void print_line(const check *self, verdict is, const char *text, const char *todo)
+static void print_line(const check *self, check_verdict is, const char *text, const char *todo)
 {
     static const char *const signs[] = {"√", "‼", "×"}, *const words[] = {"ok  ", "warn", "FAIL"};
     static const char *const colours[] = {"\x1b[32m", "\x1b[33m", "\x1b[31m"};
@@ -58,10 +47,7 @@ static void print_line(const check *self, verdict is, const char *text, const ch
     fputc('\n', stdout);
 }
 
-/* @todo NULL where nothing is to be done. */
-static void tell(check *self, const char *name, verdict is, const char *todo, const char *format, ...)
-    FURROW_PRINTF(5, 6);
-static void tell(check *self, const char *name, verdict is, const char *todo, const char *format, ...)
+void check_tell(check *self, const char *name, check_verdict is, const char *todo, const char *format, ...)
 {
     static const char *const states[] = {"ok", "warning", "failed"};
     char text[TEXT_BYTES];
@@ -70,7 +56,7 @@ static void tell(check *self, const char *name, verdict is, const char *todo, co
     vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
     self->counts[is]++;
-    if (is == WRONG) self->tool->exit_code = 1;
+    if (is == CHECK_WRONG) self->tool->exit_code = 1;
     if (!cli_flag(self->tool, "--json")) {
         print_line(self, is, text, todo);
         return;
@@ -92,14 +78,14 @@ static void check_nats_version(check *self)
     char version[64], why[200];
     peer_trouble trouble;
     if (!peer_nats_version(self->tool->config.nats_url, version, why)) {
-        tell(self, "nats-version", DOUBTFUL, NULL, "nats-server does not tell its version: %s", why);
+        check_tell(self, "nats-version", CHECK_DOUBTFUL, NULL, "nats-server does not tell its version: %s", why);
         return;
     }
     if (peer_nats_trouble(version, &trouble))
-        tell(self, "nats-version", trouble.loses ? WRONG : DOUBTFUL, "run 2.10.27 or later, or the newest 2.12",
-             "nats-server %s: %s", version, trouble.what);
+        check_tell(self, "nats-version", trouble.loses ? CHECK_WRONG : CHECK_DOUBTFUL,
+                   "run 2.10.27 or later, or the newest 2.12", "nats-server %s: %s", version, trouble.what);
     else
-        tell(self, "nats-version", RIGHT, NULL, "nats-server %s", version);
+        check_tell(self, "nats-version", CHECK_RIGHT, NULL, "nats-server %s", version);
 }
 
 /* False: no more can be looked at. */
@@ -109,11 +95,11 @@ static bool check_nats(check *self)
     if (!cli_link(self->tool)) return false;
     server_describe(self->tool, server);
     if (!furrow_link_wait_connected(self->tool->link, furrow_clock_in_ms(CONNECT_MS))) {
-        tell(self, "nats", WRONG, "furrow --help says where it looks; the operator's key opens all",
-             "no NATS at %s: %s", server, furrow_link_last_error(self->tool->link));
+        check_tell(self, "nats", CHECK_WRONG, "furrow --help says where it looks; the operator's key opens all",
+                   "no NATS at %s: %s", server, furrow_link_last_error(self->tool->link));
         return false;
     }
-    tell(self, "nats", RIGHT, NULL, "NATS answers at %s", server);
+    check_tell(self, "nats", CHECK_RIGHT, NULL, "NATS answers at %s", server);
     return true;
 }
 
@@ -148,31 +134,31 @@ static void check_redis_settings(check *self, const char *info)
     (void)find_info(info, "role", role);
     (void)find_info(info, "aof_enabled", append);
     (void)find_info(info, "rdb_last_bgsave_status", saved);
-    tell(self, "redis-version", version[0] >= '7' || version[1] != '.' ? RIGHT : WRONG,
-         version[0] >= '7' || version[1] != '.' ? NULL : "functions need Redis 7 or later", "Redis %s", version);
+    check_tell(self, "redis-version", version[0] >= '7' || version[1] != '.' ? CHECK_RIGHT : CHECK_WRONG,
+               version[0] >= '7' || version[1] != '.' ? NULL : "functions need Redis 7 or later", "Redis %s", version);
     bool keeps = strcmp(policy, "noeviction") == 0;
-    tell(self, "redis-eviction", keeps ? RIGHT : WRONG,
-         keeps ? NULL : "maxmemory-policy noeviction: what is evicted is missing in answers", "maxmemory-policy is %s",
-         policy);
+    check_tell(self, "redis-eviction", keeps ? CHECK_RIGHT : CHECK_WRONG,
+               keeps ? NULL : "maxmemory-policy noeviction: what is evicted is missing in answers",
+               "maxmemory-policy is %s", policy);
     bool master = strcmp(role, "master") == 0;
-    tell(self, "redis-role", master ? RIGHT : WRONG,
-         master ? NULL : "FURROW_REDIS_URL must name the one that takes writes", "Redis is %s", role);
+    check_tell(self, "redis-role", master ? CHECK_RIGHT : CHECK_WRONG,
+               master ? NULL : "FURROW_REDIS_URL must name the one that takes writes", "Redis is %s", role);
     bool lasts = strcmp(append, "1") == 0;
-    tell(self, "redis-persistence",
-         strcmp(saved, "ok") != 0 ? WRONG
-         : lasts                  ? RIGHT
-                                  : DOUBTFUL,
-         strcmp(saved, "ok") != 0 ? "its last save failed: see its log, and the room on its disk"
-         : lasts                  ? NULL
-                 : "appendonly yes: what Redis still holds is what a log that went back is mended from",
-         "append-only file: %s, last save: %s", lasts ? "on" : "off", saved);
+    check_tell(self, "redis-persistence",
+               strcmp(saved, "ok") != 0 ? CHECK_WRONG
+               : lasts                  ? CHECK_RIGHT
+                                        : CHECK_DOUBTFUL,
+               strcmp(saved, "ok") != 0 ? "its last save failed: see its log, and the room on its disk"
+               : lasts                  ? NULL
+                       : "appendonly yes: what Redis still holds is what a log that went back is mended from",
+               "append-only file: %s, last save: %s", lasts ? "on" : "off", saved);
 }
 
 static void tell_clock(check *self, const char *whose, int64_t apart_s)
 {
-    tell(self, "clock", WRONG, "let NTP keep the clocks of all machines: times of records come from them",
-         "the clock of %s is %" PRId64 " s %s the one here", whose, apart_s < 0 ? -apart_s : apart_s,
-         apart_s < 0 ? "behind" : "ahead of");
+    check_tell(self, "clock", CHECK_WRONG, "let NTP keep the clocks of all machines: times of records come from them",
+               "the clock of %s is %" PRId64 " s %s the one here", whose, apart_s < 0 ? -apart_s : apart_s,
+               apart_s < 0 ? "behind" : "ahead of");
 }
 
 static bool clocks_differ(int64_t apart_s)
@@ -188,14 +174,14 @@ static void check_redis_clock(check *self)
     uint64_t theirs_s, ours_s = (uint64_t)furrow_clock_wall_ns() / FURROW_NS_PER_S;
     if (ask_redis(self, words, 1, &time, &err) != FURROW_OK || time.count < 1 ||
         !furrow_number_parse(time.items[0].text, INT64_MAX, &theirs_s)) {
-        tell(self, "clock", DOUBTFUL, "the operator may ask for the time", "Redis does not tell its time");
+        check_tell(self, "clock", CHECK_DOUBTFUL, "the operator may ask for the time", "Redis does not tell its time");
         return;
     }
     int64_t apart_s = (int64_t)theirs_s - (int64_t)ours_s;
     if (clocks_differ(apart_s))
         tell_clock(self, "Redis", apart_s);
     else
-        tell(self, "clock", RIGHT, NULL, "the clock here is that of Redis, within %d s", CLOCK_S);
+        check_tell(self, "clock", CHECK_RIGHT, NULL, "the clock here is that of Redis, within %d s", CLOCK_S);
 }
 
 static void check_functions(check *self)
@@ -203,10 +189,10 @@ static void check_functions(check *self)
     bool there = false;
     furrow_error err;
     if (furrow_functions_look(self->store, &there, &err) != FURROW_OK)
-        tell(self, "redis-functions", DOUBTFUL, "ask as operator", "functions: %s", err.text);
+        check_tell(self, "redis-functions", CHECK_DOUBTFUL, "ask as operator", "functions: %s", err.text);
     else
-        tell(self, "redis-functions", there ? RIGHT : WRONG, there ? NULL : "run `furrow provision`",
-             "library of functions %s %s", furrow_functions_library(), there ? "is loaded" : "is missing");
+        check_tell(self, "redis-functions", there ? CHECK_RIGHT : CHECK_WRONG, there ? NULL : "run `furrow provision`",
+                   "library of functions %s %s", furrow_functions_library(), there ? "is loaded" : "is missing");
 }
 
 /* May each service read its own records, and not the next one's? */
@@ -224,22 +210,25 @@ static void check_redis_rights(check *self)
         const char *const may_not[] = {"ACL", "DRYRUN", services[i], "GET", others};
         if (ask_redis(self, may, 5, &answer, &err) != FURROW_OK) {
             bool refused = err.code == FURROW_PERMISSION_DENIED;
-            tell(self, "redis-permissions", refused ? DOUBTFUL : WRONG,
-                 refused ? "ask as operator" : "furrow permissions --format redis makes Redis's aclfile",
-                 "Redis user %s: %s", services[i], err.text);
+            check_tell(self, "redis-permissions", refused ? CHECK_DOUBTFUL : CHECK_WRONG,
+                       refused ? "ask as operator" : "furrow permissions --format redis makes Redis's aclfile",
+                       "Redis user %s: %s", services[i], err.text);
             wrong++;
             if (refused) return;
         } else if (answer.text.len != 2) {
-            tell(self, "redis-permissions", WRONG, "furrow permissions --format redis makes Redis's aclfile",
-                 "Redis user %s may not read its own records", services[i]);
+            check_tell(self, "redis-permissions", CHECK_WRONG,
+                       "furrow permissions --format redis makes Redis's aclfile",
+                       "Redis user %s may not read its own records", services[i]);
             wrong++;
         } else if (count > 1 && ask_redis(self, may_not, 5, &answer, &err) == FURROW_OK && answer.text.len == 2) {
-            tell(self, "redis-permissions", WRONG, "furrow permissions --format redis makes Redis's aclfile",
-                 "Redis user %s may read the records of %s", services[i], services[(i + 1) % count]);
+            check_tell(self, "redis-permissions", CHECK_WRONG,
+                       "furrow permissions --format redis makes Redis's aclfile",
+                       "Redis user %s may read the records of %s", services[i], services[(i + 1) % count]);
             wrong++;
         }
     }
-    if (wrong == 0) tell(self, "redis-permissions", RIGHT, NULL, "each service may use its own records in Redis alone");
+    if (wrong == 0)
+        check_tell(self, "redis-permissions", CHECK_RIGHT, NULL, "each service may use its own records in Redis alone");
 }
 
 /* Is the key in the folder the one on record (runtime/sealkey.h)? What an instance was given, its own health says. */
@@ -251,28 +240,31 @@ static void check_seal(check *self, const char *service)
     snprintf(name, sizeof name, "%s:@sealkey", service);
     const char *const words[] = {"GET", name};
     if (ask_redis(self, words, 2, &there, &err) != FURROW_OK) {
-        tell(self, "seal-key", DOUBTFUL, "ask as operator", "the sealing key of %s: %s", service, err.text);
+        check_tell(self, "seal-key", CHECK_DOUBTFUL, "ask as operator", "the sealing key of %s: %s", service, err.text);
         return;
     }
     if (there.kind != FURROW_VALUE_TEXT) {
-        tell(self, "seal-key", DOUBTFUL, "start the service once with FURROW_SEAL_KEY_FILE",
-             "the sealing key of %s is not on record yet", service);
+        check_tell(self, "seal-key", CHECK_DOUBTFUL, "start the service once with FURROW_SEAL_KEY_FILE",
+                   "the sealing key of %s is not on record yet", service);
         return;
     }
     if (!self->keys) {
-        tell(self, "seal-key", RIGHT, NULL, "the sealing key of %s is on record", service);
+        check_tell(self, "seal-key", CHECK_RIGHT, NULL, "the sealing key of %s is on record", service);
         return;
     }
     cli_key_path(path, self->keys, service, "seal");
     if (furrow_seal_fingerprint_file(path, ours, &err) != FURROW_OK)
-        tell(self, "seal-key", WRONG, "`furrow keys` makes one only where none was ever used: take it from a backup",
-             "the sealing key of %s: %s", service, err.text);
+        check_tell(self, "seal-key", CHECK_WRONG,
+                   "`furrow keys` makes one only where none was ever used: take it from a backup",
+                   "the sealing key of %s: %s", service, err.text);
     else if (!furrow_bytes_is(there.text, ours))
-        tell(self, "seal-key", WRONG, "put the key in use there, from a backup: what is private is read with no other",
-             "%s is not the key that private fields of %s are sealed with (%.8s, not %.8s)", path, service, ours,
-             there.text.len >= 8 ? (const char *)there.text.data : "unknown");
+        check_tell(self, "seal-key", CHECK_WRONG,
+                   "put the key in use there, from a backup: what is private is read with no other",
+                   "%s is not the key that private fields of %s are sealed with (%.8s, not %.8s)", path, service, ours,
+                   there.text.len >= 8 ? (const char *)there.text.data : "unknown");
     else
-        tell(self, "seal-key", RIGHT, NULL, "%s is the key that private fields of %s are sealed with", path, service);
+        check_tell(self, "seal-key", CHECK_RIGHT, NULL, "%s is the key that private fields of %s are sealed with", path,
+                   service);
 }
 
 static void check_seals(check *self)
@@ -290,7 +282,8 @@ static void check_redis(check *self)
     const char *const words[] = {"INFO"};
     const furrow_config *config = &self->tool->config;
     if (strchr(config->redis_url, ',')) {
-        tell(self, "redis", DOUBTFUL, "check each with its own FURROW_REDIS_URL", "FURROW_REDIS_URL names several");
+        check_tell(self, "redis", CHECK_DOUBTFUL, "check each with its own FURROW_REDIS_URL",
+                   "FURROW_REDIS_URL names several");
         return;
     }
     furrow_store_options options = {.url = config->redis_url,
@@ -300,18 +293,19 @@ static void check_redis(check *self)
                                     .timeout_ms = ASK_MS};
     self->store = furrow_store_create(self->tool->loop, &options, &err);
     if (self->store && furrow_store_wait_connected(self->store, furrow_clock_in_ms(CONNECT_MS))) {
-        tell(self, "redis", RIGHT, NULL, "Redis answers");
+        check_tell(self, "redis", CHECK_RIGHT, NULL, "Redis answers");
         if (ask_redis(self, words, 1, &info, &err) == FURROW_OK)
             check_redis_settings(self, (const char *)info.text.data);
         else
-            tell(self, "redis-settings", DOUBTFUL, "ask as operator or inspector", "Redis: %s", err.text);
+            check_tell(self, "redis-settings", CHECK_DOUBTFUL, "ask as operator or inspector", "Redis: %s", err.text);
         check_redis_clock(self);
         check_functions(self);
         check_redis_rights(self);
         check_seals(self);
     } else {
-        tell(self, "redis", WRONG, "FURROW_REDIS_URL says where it is, FURROW_REDIS_USER and _PASSWORD_FILE as whom",
-             "no Redis: %s", self->store ? furrow_store_last_error(self->store) : err.text);
+        check_tell(self, "redis", CHECK_WRONG,
+                   "FURROW_REDIS_URL says where it is, FURROW_REDIS_USER and _PASSWORD_FILE as whom", "no Redis: %s",
+                   self->store ? furrow_store_last_error(self->store) : err.text);
     }
 }
 
@@ -323,11 +317,11 @@ static size_t check_key(check *self, const char *folder, const char *user, const
     struct stat file;
     cli_key_path(path, folder, user, kind);
     if (stat(path, &file) != 0) {
-        tell(self, "keys", WRONG, "`furrow keys FOLDER` makes what is missing", "%s is missing", path);
+        check_tell(self, "keys", CHECK_WRONG, "`furrow keys FOLDER` makes what is missing", "%s is missing", path);
         return 1;
     }
     if ((file.st_mode & 077) == 0) return 0;
-    tell(self, "keys", WRONG, "chmod 600", "%s may be read by others", path);
+    check_tell(self, "keys", CHECK_WRONG, "chmod 600", "%s may be read by others", path);
     return 1;
 }
 
@@ -345,7 +339,8 @@ static void check_keys(check *self)
         if (cli_seals(services[i])) wrong += check_key(self, folder, services[i], "seal");
     }
     wrong += check_key(self, folder, CLI_OPERATOR, "nk") + check_key(self, folder, CLI_INSPECTOR, "nk");
-    if (wrong == 0) tell(self, "keys", RIGHT, NULL, "every user has its keys in %s, readable by one alone", folder);
+    if (wrong == 0)
+        check_tell(self, "keys", CHECK_RIGHT, NULL, "every user has its keys in %s, readable by one alone", folder);
 }
 
 /* ---- the mesh ---- */
@@ -368,18 +363,18 @@ static void on_instance(void *arg, const health_row *row)
 {
     check *self = arg;
     bool fine = row->serves && !row->why[0];
-    tell(self, "service",
-         fine          ? RIGHT
-         : row->serves ? DOUBTFUL
-                       : WRONG,
-         fine           ? NULL
-         : row->answers ? "its log says more"
-                        : "start it; or its user may not be asked by this one",
-         "%s %s %s%s%s", row->service, row->instance,
-         row->serves    ? "serves"
-         : row->answers ? "does not serve"
-                        : "does not answer",
-         row->why[0] ? ": " : "", row->why);
+    check_tell(self, "service",
+               fine          ? CHECK_RIGHT
+               : row->serves ? CHECK_DOUBTFUL
+                             : CHECK_WRONG,
+               fine           ? NULL
+               : row->answers ? "its log says more"
+                              : "start it; or its user may not be asked by this one",
+               "%s %s %s%s%s", row->service, row->instance,
+               row->serves    ? "serves"
+               : row->answers ? "does not serve"
+                              : "does not answer",
+               row->why[0] ? ": " : "", row->why);
     note_clock(self, row);
 }
 
@@ -388,19 +383,20 @@ static void check_log(check *self)
     size_t notes = self->all.note_count;
     lineage_read_log(&self->all);
     for (size_t i = notes; i < self->all.note_count; i++)
-        tell(self, "streams", strstr(self->all.notes[i], "is no replica") ? DOUBTFUL : WRONG,
-             "`furrow provision`, as operator", "%s", self->all.notes[i]);
-    if (self->all.note_count == notes) tell(self, "streams", RIGHT, NULL, "every entity has its stream");
+        check_tell(self, "streams", strstr(self->all.notes[i], "is no replica") ? CHECK_DOUBTFUL : CHECK_WRONG,
+                   "`furrow provision`, as operator", "%s", self->all.notes[i]);
+    if (self->all.note_count == notes) check_tell(self, "streams", CHECK_RIGHT, NULL, "every entity has its stream");
     for (size_t i = 0; i < self->all.replica_count; i++) {
         const lineage_replica *replica = &self->all.replicas[i];
         bool ready = strcmp(replica->state, "ready") == 0;
         if (!replica->consumer)
-            tell(self, "consumers", WRONG, "`furrow provision` makes it", "%s has no durable consumer of %s",
-                 replica->service, replica->entity->name);
+            check_tell(self, "consumers", CHECK_WRONG, "`furrow provision` makes it",
+                       "%s has no durable consumer of %s", replica->service, replica->entity->name);
         else
-            tell(self, "lag", ready ? RIGHT : WRONG, ready ? NULL : "it catches up once its service and Redis are well",
-                 "%s keeps %s: %s, %" PRIu64 " events to go", replica->service, replica->entity->name,
-                 replica->state[0] ? replica->state : "no answer", replica->pending);
+            check_tell(self, "lag", ready ? CHECK_RIGHT : CHECK_WRONG,
+                       ready ? NULL : "it catches up once its service and Redis are well",
+                       "%s keeps %s: %s, %" PRIu64 " events to go", replica->service, replica->entity->name,
+                       replica->state[0] ? replica->state : "no answer", replica->pending);
     }
 }
 
@@ -416,11 +412,11 @@ static void check_letters(check *self)
     self->tool->exit_code = before;
     free(letters);
     if (!asked)
-        tell(self, "dead-letters", WRONG, "ask as operator or inspector", "dead letters could not be read");
+        check_tell(self, "dead-letters", CHECK_WRONG, "ask as operator or inspector", "dead letters could not be read");
     else
-        tell(self, "dead-letters", count > 0 ? WRONG : RIGHT,
-             count > 0 ? "`furrow deadletter show`, mend the cause, then `furrow deadletter replay`" : NULL,
-             "%zu dead letters", count);
+        check_tell(self, "dead-letters", count > 0 ? CHECK_WRONG : CHECK_RIGHT,
+                   count > 0 ? "`furrow deadletter show`, mend the cause, then `furrow deadletter replay`" : NULL,
+                   "%zu dead letters", count);
 }
 
 static void check_mesh(check *self)
@@ -431,7 +427,8 @@ static void check_mesh(check *self)
     for (size_t i = 0; i < self->all.service_count; i++)
         (void)health_each(&self->all, self->all.services[i].name, on_instance, self);
     if (self->clocks > 0 && self->wrong_clocks == 0)
-        tell(self, "clock", RIGHT, NULL, "the clocks of all instances are the one here, within %d s", CLOCK_S);
+        check_tell(self, "clock", CHECK_RIGHT, NULL, "the clocks of all instances are the one here, within %d s",
+                   CLOCK_S);
     check_log(self);
     check_letters(self);
 }
@@ -457,10 +454,12 @@ int cli_check(cli *tool)
     if (check_nats(&self)) {
         check_nats_version(&self);
         check_mesh(&self);
+        if (self.keys) check_nats_rights(&self);
     }
     check_redis(&self);
     if (!cli_flag(tool, "--json"))
-        printf("%zu right, %zu doubtful, %zu wrong\n", self.counts[RIGHT], self.counts[DOUBTFUL], self.counts[WRONG]);
+        printf("%zu right, %zu doubtful, %zu wrong\n", self.counts[CHECK_RIGHT], self.counts[CHECK_DOUBTFUL],
+               self.counts[CHECK_WRONG]);
     if (self.store) furrow_store_destroy(self.store);
     lineage_fini(&self.all);
     return tool->exit_code;

@@ -160,8 +160,10 @@ const cli_command cli_commands[] = {
      .summary = "Is the mesh as it should be: point by point, with what to do where it is not",
      .help = "NATS and its version, services, streams, consumers and their lag, dead letters, Redis' settings, "
              "functions and\n"
-             "permissions, clocks, sealing keys; and the keys in a folder. As operator. Exit code 1: a point is wrong.",
-     .options = ROWS(TEXT("--keys", "FOLDER", "look at the keys in it, too"), JSON, SINGLE),
+             "permissions, clocks, sealing keys; and the keys in a folder, with what each may do in NATS. As\n"
+             "operator. Exit code 1: a point is wrong.",
+     .options = ROWS(TEXT("--keys", "FOLDER", "look at the keys in it, too, and at their users' rights in NATS"), JSON,
+                     SINGLE),
      .run = cli_check},
     {.name = "audit",
      .arguments = "[SERVICE [ENTITY]] | ENTITY ID --erased",

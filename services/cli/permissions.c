@@ -2,24 +2,16 @@
  * furrow permissions: what every user of the mesh may do (rights.h; for Redis, here), as JSON, as the accounts of a
  * nats.conf, or as Redis's ACL file.
  */
-#include "cli/cli.h"
+#include "cli/clients.h"
 #include "cli/contracts.h"
 #include "cli/rights.h"
 
-#include "base/id.h"
 #include "link/nkey.h"
 
-#include <dirent.h>
-#include <errno.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
-
-#define CLIENTS_MAX 256
-#define SECRET_MAX  256
-#define LOG_KEY     "log.nk" /* what of a service lies beside its key, and of no client */
 
 /*
  * What common/store uses, by itself and inside of its functions, which run with the caller's rights: each on keys that
@@ -159,16 +151,6 @@ static void print_redis_rule(FILE *out, const redis_user *who)
     fprintf(out, " %s", who->commands);
 }
 
-static bool read_secret(cli *tool, const char *path, char secret[SECRET_MAX])
-{
-    FILE *file = fopen(path, "re");
-    bool good = file && fgets(secret, SECRET_MAX, file);
-    if (!good) cli_fail(tool, 1, "%s: %s", path, file ? "is empty" : strerror(errno));
-    if (good) secret[strcspn(secret, "\r\n")] = '\0';
-    if (file) fclose(file);
-    return good;
-}
-
 /*
  * Passwords go into the file as their hashes
  * (https://redis.io/docs/latest/operate/oss_and_stack/management/security/acl/). The default user is off, so that
@@ -181,10 +163,10 @@ static void print_redis(const sources *from)
     size_t count = redis_users(from, users);
     fprintf(from->out, "user default off resetpass ~* &* +@all\n");
     for (size_t i = 0; i < count; i++) {
-        char path[CLI_PATH_MAX], password[SECRET_MAX], hex[2 * crypto_hash_sha256_BYTES + 1];
+        char path[CLI_PATH_MAX], password[CLIENTS_SECRET_MAX], hex[2 * crypto_hash_sha256_BYTES + 1];
         unsigned char hash[crypto_hash_sha256_BYTES];
         cli_key_path(path, from->folder, users[i].name, "redis");
-        if (!read_secret(from->tool, path, password)) return;
+        if (!clients_read_secret(from->tool, path, password)) return;
         crypto_hash_sha256(hash, (const unsigned char *)password, strlen(password));
         sodium_memzero(password, sizeof password);
         fprintf(from->out, "user %s on #%s ", users[i].name, sodium_bin2hex(hex, sizeof hex, hash, sizeof hash));
@@ -211,76 +193,6 @@ static void print_json(const sources *from)
         fprintf(from->out, "\"");
     }
     fprintf(from->out, "\n  }}\n");
-}
-
-typedef struct clients {
-    rights_client all[CLIENTS_MAX]; /* their texts are ours */
-    size_t count;
-} clients;
-
-static int by_name(const void *a, const void *b)
-{
-    return strcmp(((const rights_client *)a)->name, ((const rights_client *)b)->name);
-}
-
-static void add_client(clients *list, const char *name)
-{
-    FURROW_REQUIRE((list->all[list->count++].name = strdup(name)) != NULL);
-}
-
-static void free_clients(clients *list)
-{
-    for (size_t i = 0; i < list->count; i++) {
-        free((char *)(uintptr_t)list->all[i].name);
-        free((char *)(uintptr_t)list->all[i].inbox);
-    }
-}
-
-/* Its prefix is as `furrow keys` makes it: a file by hand must not let it hear what is another's. */
-static bool read_inbox(const sources *from, rights_client *client)
-{
-    char path[CLI_PATH_MAX], text[SECRET_MAX], expected[CLI_INBOX_MAX];
-    cli_key_path(path, from->folder, client->name, "nk");
-    if (access(path, F_OK) != 0) return true; /* without a key it is no user: that is told below */
-    cli_key_path(path, from->folder, client->name, LOG_KEY);
-    if (access(path, F_OK) == 0)
-        return cli_fail(from->tool, 1,
-                        "%s: %s is a service whose contract is not known here, and would be locked out: name it in "
-                        "FURROW_CONTRACTS, or, when there is no such service any more, move its keys away",
-                        path, client->name),
-               false;
-    cli_key_path(path, from->folder, client->name, CLI_INBOX_FILE);
-    if (access(path, F_OK) != 0)
-        return cli_fail(from->tool, 1, "%s: %s: `furrow keys` makes it", path, strerror(errno)), false;
-    if (!read_secret(from->tool, path, text)) return false;
-    int len = snprintf(expected, sizeof expected, "_INBOX_%s.~", client->name);
-    const char *secret = furrow_bytes_after(text, expected);
-    if (!secret || !furrow_id_valid(secret, strlen(secret)) || (size_t)len + strlen(secret) >= CLI_INBOX_MAX)
-        return cli_fail(from->tool, 1, "%s: must be %s and a secret of A-Z, a-z, 0-9, '_' and '-'", path, expected),
-               false;
-    FURROW_REQUIRE((client->inbox = strdup(text)) != NULL);
-    return true;
-}
-
-/* Whoever has a key in the folder and is nobody else is a client; `furrow keys --client` makes them. */
-static bool find_clients(const sources *from, clients *list)
-{
-    add_client(list, CLI_CLIENT);
-    DIR *folder = from->folder ? opendir(from->folder) : NULL;
-    if (from->folder && !folder) return cli_fail(from->tool, 1, "%s: %s", from->folder, strerror(errno)), false;
-    bool room = true;
-    for (struct dirent *entry; folder && room && (entry = readdir(folder)) != NULL;) {
-        char name[CLI_CLIENT_MAX + 1];
-        if (!cli_client_key(entry->d_name, name) || strcmp(name, CLI_CLIENT) == 0) continue;
-        room = list->count < CLIENTS_MAX;
-        if (room) add_client(list, name);
-    }
-    if (folder) closedir(folder);
-    qsort(list->all, list->count, sizeof list->all[0], by_name); /* the same file from the same folder */
-    if (!room) return cli_fail(from->tool, 1, "%s: keys of more than %d clients", from->folder, CLIENTS_MAX), false;
-    for (size_t i = 0; from->folder && i < list->count; i++)
-        if (!read_inbox(from, &list->all[i])) return false;
-    return true;
 }
 
 /* All or nothing: half a file of permissions would be taken for one. */
@@ -313,7 +225,7 @@ int cli_permissions(cli *tool)
     if (formats[chosen].with_keys && !from.folder)
         return cli_fail(tool, 2, "--format %s needs --keys FOLDER, as `furrow keys FOLDER` makes it", format);
     if (!formats[chosen].with_keys) from.folder = NULL;
-    if (find_clients(&from, &list)) {
+    if (clients_find(tool, from.folder, &list)) {
         rights *all = rights_make(list.all, list.count, single, &err);
         from.rights = all;
         from.service_count = cli_services(from.services);
@@ -323,6 +235,6 @@ int cli_permissions(cli *tool)
             cli_fail_error(tool, "permissions", &err);
         rights_destroy(all);
     }
-    free_clients(&list);
+    clients_fini(&list);
     return tool->exit_code;
 }

@@ -194,6 +194,88 @@ START_TEST(every_instance_is_listed_with_its_reason)
 }
 END_TEST
 
+/* In what nats.conf lets @user do, @from becomes @to. The servers' clients go on, as after any reload. */
+static void change_right(farm *f, const char *user, const char *from, const char *to)
+{
+    char *path = farm_text(f, "%s/nats.conf", furrow_test_server_dir(f->nats));
+    char *config = furrow_test_read_file(path);
+    char *begin = strstr(config, farm_text(f, "# %s\n", user)), *end = begin ? strstr(begin, "}}}") : NULL;
+    char *right = begin ? strstr(begin, from) : NULL;
+    ck_assert_msg(right && end && right < end, "%s has no right %s", user, from);
+    *right = '\0';
+    char *changed = furrow_arena_printf(f->arena, "%s%s%s", config, to, right + strlen(from));
+    ck_assert_ptr_nonnull(changed);
+    furrow_test_write_file(path, changed);
+    free(config);
+    furrow_test_server_restart(f->nats);
+    ck_assert(furrow_link_wait_connected(f->link, farm_within_ms(FARM_PATIENCE_MS)));
+}
+
+static void check_rights(farm *f)
+{
+    static const struct {
+        const char *user, *from, *to, *says;
+    } cases[] = {
+        {"timesheet.log", "\"$JS.API.STREAM.INFO.WORK_DAY\"", "\"not.this\"",
+         "NATS user timesheet.log may not publish to $JS.API.STREAM.INFO.WORK_DAY, which the contracts need\n"},
+        {"job", "\"furrow.v1.Replay.job job\"", "\"not.this\"",
+         "NATS user job may not subscribe to furrow.v1.Replay.job job, which the contracts need\n"},
+        {"job", "\"furrow.v1.Health.job.*\"", "\"furrow.v1.Health.job.*\", \"employee.v1.EmployeeService.GetEmployee\"",
+         "NATS user job may publish to employee.v1.EmployeeService.GetEmployee beyond the contracts\n"},
+        {"location.log", "\"location.v1.Location.*\"", "\"location.v1.>\"",
+         "NATS user location.log may publish to location.v1.*.*, location.v1.Location.*.*, location.v1.Tree.*.* beyond "
+         "the contracts\n"},
+        {"location.log", "\"location.v1.Location.*\"", "\"location.v1.Location.*\", \"$JS.API.STREAM.PURGE.LOCATION\"",
+         "NATS user location.log may publish to $JS.API.STREAM.PURGE.LOCATION beyond the contracts\n"},
+        {"location", "\"location.v1.LocationService.* location\"", "\"location.v1.LocationService.*\"",
+         "NATS user location may subscribe to location.v1.LocationService.* beyond the contracts\n"},
+        {"timesheet", "\"$SRV.PING\"", "\"$SRV.PING\", \">\"", "NATS user timesheet may subscribe to >, "},
+        {"scanner", "\"$SRV.>\"", "\">\"", "NATS user scanner may publish to >, "},
+        {"inspector", "\"$JS.job.API.STREAM.LIST\"", "\"$JS.job.API.>\"",
+         "NATS user inspector may publish to $JS.job.API.STREAM.CREATE.JOB, $JS.job.API.STREAM.UPDATE.JOB, "},
+    };
+    char *path = farm_text(f, "%s/nats.conf", furrow_test_server_dir(f->nats));
+    farm_start_all(f, 1);
+    await_clean(f);
+    has(RUN(f, 0, "check", "--keys", f->keys), "12 users of NATS have the ");
+    char *good = furrow_test_read_file(path);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        change_right(f, cases[i].user, cases[i].from, cases[i].to);
+        char *text = RUN(f, 1, "check", "--keys", f->keys);
+        has(text, cases[i].says);
+        has(text, "furrow permissions --format nats --keys");
+        furrow_test_write_file(path, good);
+    }
+    free(good);
+    furrow_test_server_restart(f->nats);
+    await_clean(f);
+}
+
+static bool is_clean_in_one_account(farm *f)
+{
+    return farm_tool(f, NULL, (const char *const[]){"check", "--single-account", "--keys", f->keys, NULL}) == 0;
+}
+
+static void check_single_account(farm *f)
+{
+    farm_start_all(f, 1);
+    ck_assert(FURROW_TEST_EVENTUALLY_IN_TASK(is_clean_in_one_account(f), FARM_PATIENCE_MS));
+    has(RUN(f, 0, "check", "--single-account", "--keys", f->keys), "8 users of NATS have the ");
+    has(RUN(f, 1, "check", "--keys", f->keys), "NATS does not let in employee.log (key ");
+}
+
+START_TEST(rights_in_a_single_account_are_compared_with_those_of_one)
+{
+    farm_run_single_account(check_single_account);
+}
+END_TEST
+
+START_TEST(rights_in_nats_that_are_not_the_contracts_are_named)
+{
+    farm_run(check_rights);
+}
+END_TEST
+
 static int count_of(const char *text, const char *what)
 {
     int count = 0;
@@ -261,6 +343,11 @@ int main(void)
     tcase_add_test(tests, every_instance_is_listed_with_its_reason);
     tcase_add_test(tests, an_error_is_told_once_and_bodies_come_from_files);
     suite_add_tcase(suite, tests);
+    TCase *rights = tcase_create("rights");
+    tcase_set_timeout(rights, 180);
+    tcase_add_test(rights, rights_in_nats_that_are_not_the_contracts_are_named);
+    tcase_add_test(rights, rights_in_a_single_account_are_compared_with_those_of_one);
+    suite_add_tcase(suite, rights);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
     int failed = srunner_ntests_failed(runner);

@@ -1,5 +1,6 @@
 /* Who is let in, by password, key and certificate, and what the server refuses to one who is. */
 #include "base/clock.h"
+#include "link/attempt.h"
 #include "link_world.h"
 #include "support/tempdir.h"
 #include "support/wait.h"
@@ -190,6 +191,73 @@ START_TEST(what_the_server_refuses_is_told)
 }
 END_TEST
 
+static const char with_rights[] =
+    "authorization { users = [ {user: all, password: b}, {user: a, password: b, permissions: {publish: [\"t.*\", "
+    "\"_R_.>\"], subscribe: {allow: [\"t.s\", \"g.x q\"]}}} ] }\n";
+
+static void count_message(void *arg, furrow_msg *msg)
+{
+    (*(size_t *)arg)++;
+    furrow_msg_free(msg);
+}
+
+static void attempts_body(link_world *world)
+{
+    static const struct {
+        furrow_attempt made;
+        bool allowed;
+    } cases[] = {{{.subject = "t.a", .publish = true}, true},
+                 {{.subject = "_R_.a", .publish = true}, true},
+                 {{.subject = "t.a.b", .publish = true}, false},
+                 {{.subject = "g.x", .publish = true}, false},
+                 {{.subject = "t.s"}, true},
+                 {{.subject = "t.s", .queue = "any"}, true},
+                 {{.subject = "t.a"}, false},
+                 {{.subject = "g.x"}, false},
+                 {{.subject = "g.x", .queue = "q"}, true},
+                 {{.subject = "g.x", .queue = "r"}, false}};
+    enum { CASES = sizeof cases / sizeof *cases };
+    furrow_attempt attempts[CASES];
+    furrow_error err;
+    size_t heard = 0;
+    furrow_link *all = link_world_connect(world, (furrow_link_options){.user = "all", .password = "b"});
+    furrow_link *user = link_world_connect(world, (furrow_link_options){.user = "a", .password = "b"});
+    ck_assert(furrow_link_wait_connected(all, link_world_in_ms(PATIENCE_MS)));
+    ck_assert(furrow_link_wait_connected(user, link_world_in_ms(PATIENCE_MS)));
+    furrow_subscription *ears[] = {furrow_link_subscribe(all, "*.*", NULL, count_message, &heard, &err),
+                                   furrow_link_subscribe(all, "*.*.*", NULL, count_message, &heard, &err)};
+    ck_assert_int_eq(furrow_link_flush(all, link_world_in_ms(PATIENCE_MS), &err), FURROW_OK);
+    for (int round = 0; round < 50; round++) {
+        for (size_t i = 0; i < CASES; i++) attempts[i] = cases[i].made;
+        ck_assert_msg(furrow_attempt_all(user, attempts, CASES, link_world_in_ms(PATIENCE_MS), &err) == FURROW_OK, "%s",
+                      err.text);
+        for (size_t i = 0; i < CASES; i++)
+            ck_assert_msg(attempts[i].allowed == cases[i].allowed, "%s %s", attempts[i].subject,
+                          attempts[i].queue ? attempts[i].queue : "");
+    }
+    for (size_t i = 0; i < CASES; i++) attempts[i] = cases[i].made;
+    ck_assert_int_eq(furrow_attempt_all(all, attempts, CASES, link_world_in_ms(PATIENCE_MS), &err), FURROW_OK);
+    for (size_t i = 0; i < CASES; i++) ck_assert_msg(attempts[i].allowed, "%s", attempts[i].subject);
+    furrow_attempt wild = {.subject = "t.*"};
+    ck_assert_int_eq(furrow_attempt_all(user, &wild, 1, FURROW_NEVER, &err), FURROW_INVALID_ARGUMENT);
+    /* What is really sent comes after all that was only tried. */
+    ck_assert_int_eq(furrow_link_publish(user, &(furrow_outgoing){.subject = "t.real"}, &err), FURROW_OK);
+    ck_assert_int_eq(furrow_link_flush(user, link_world_in_ms(PATIENCE_MS), &err), FURROW_OK);
+    ck_assert(FURROW_TEST_EVENTUALLY_IN_TASK(heard > 0, PATIENCE_MS));
+    ck_assert_int_eq(furrow_link_flush(all, link_world_in_ms(PATIENCE_MS), &err), FURROW_OK);
+    ck_assert_uint_eq(heard, 1);
+    for (size_t i = 0; i < 2; i++) furrow_subscription_destroy(ears[i]);
+    furrow_link_destroy(user);
+    furrow_link_destroy(all);
+    ck_assert_int_eq(furrow_attempt_all(world->link, attempts, CASES, FURROW_NEVER, &err), FURROW_UNAVAILABLE);
+}
+
+START_TEST(what_a_user_may_do_is_asked_without_doing_it)
+{
+    link_world_run(&(furrow_test_nats_options){.config = with_rights}, attempts_body);
+}
+END_TEST
+
 static const char *certificates;
 
 static void tls_body(link_world *world)
@@ -233,6 +301,7 @@ int main(void)
     tcase_add_test(tests, of_a_thousand_connections_with_a_key_none_is_refused);
     tcase_add_test(tests, of_a_thousand_connections_with_credentials_none_is_refused);
     tcase_add_test(tests, what_the_server_refuses_is_told);
+    tcase_add_test(tests, what_a_user_may_do_is_asked_without_doing_it);
     tcase_add_test(tests, tls_with_a_certificate_we_trust);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
