@@ -250,8 +250,8 @@ know_contracts()
     [ -n "${FURROW_CONTRACTS+set}" ] || FURROW_CONTRACTS=$(cat "$run/contracts" 2>/dev/null || true)
     IFS=: read -r -a paths <<<"$FURROW_CONTRACTS"
     for path in "${paths[@]}"; do
-        # A shell that read .run/env has those of who had joined then: who has joined is known here.
-        [[ "$path" != "$run/joined/"* ]] || continue
+        # A shell that read .run/env names the folder of who has joined, which is known here.
+        [[ "$path/" != "$run/joined/"* ]] || continue
         named+=("$path")
         [ -e "$path" ] || die "$path, with contracts that this mesh knows, is gone: build it again, or forget it by FURROW_CONTRACTS= config/dev/up"
     done
@@ -346,7 +346,7 @@ export FURROW_NATS_URL="\$NATS_URL" FURROW_NATS_NKEY="\$NATS_NKEY"
 export FURROW_REDIS_URL=$(shell_quoted "unix://$run/redis.sock") FURROW_REDIS_USER=operator
 export FURROW_REDIS_PASSWORD_FILE=$(shell_quoted "$run/keys/operator.redis")
 export FURROW_DEV=$(shell_quoted "$run") # for furrow dev
-$(if [ -n "${FURROW_CONTRACTS:-}" ]; then echo "export FURROW_CONTRACTS=$(shell_quoted "$FURROW_CONTRACTS")"; else echo "unset FURROW_CONTRACTS"; fi)
+export FURROW_CONTRACTS=$(shell_quoted "$(sed 's/.$/&:/' "$run/contracts")$run/joined") # whoever has joined, at any time
 case ":\$PATH:" in *:$(shell_quoted "$bin/cli"):*) ;; *) export PATH="\$PATH":$(shell_quoted "$bin/cli") ;; esac
 ENV
     export FURROW_NATS_URL=nats://127.0.0.1:$(cat "$run/nats.port")

@@ -55,7 +55,8 @@ const char cli_environment[] =
     "  NATS_CONTEXT, a context of the nats CLI; without any of the above, the selected context\n"
     "  nats://127.0.0.1:4222\n"
     "The user of the key NAME.nk has the inbox that NAME.inbox beside it says, else _INBOX_NAME.\n"
-    "FURROW_CONTRACTS: paths of shared objects with the contracts of services of your own, separated by \":\".";
+    "FURROW_CONTRACTS: paths of shared objects with the contracts of services of your own, or of folders with such,\n"
+    "separated by \":\".";
 
 const cli_command cli_commands[] = {
     {.name = "provision",

@@ -8,10 +8,13 @@
 #include "location/v1/location.furrow.h"
 #include "timesheet/v1/timesheet.furrow.h"
 
+#include <dirent.h>
 #include <dlfcn.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define FILES_MAX 256
 
@@ -66,7 +69,6 @@ static bool add(cli *tool, const char *path, const furrow_file_contract *file, s
 /* Never closed: its tables are used to the end. */
 static bool load(cli *tool, const char *path)
 {
-    if (!strchr(path, '/')) return cli_fail(tool, 2, "FURROW_CONTRACTS: %s is not a path", path), false;
     void *module = dlopen(path, RTLD_NOW | RTLD_LOCAL);
     if (!module) return cli_fail(tool, 2, "FURROW_CONTRACTS: %s", dlerror()), false;
     const int *layout = dlsym(module, FURROW_CONTRACT_LAYOUT_SYMBOL);
@@ -83,8 +85,48 @@ static bool load(cli *tool, const char *path)
     return good;
 }
 
+static int is_shared_object(const struct dirent *entry)
+{
+    size_t len = strlen(entry->d_name);
+    return entry->d_name[0] != '.' && len > 3 && strcmp(entry->d_name + len - 3, ".so") == 0;
+}
+
+/* In the order of their names. A folder is looked into by each command anew, so no shell has to be told who came or went. */
+static bool load_folder(cli *tool, const char *folder)
+{
+    struct dirent **entries;
+    int count = scandir(folder, &entries, is_shared_object, alphasort);
+    if (count < 0) return cli_fail(tool, 2, "FURROW_CONTRACTS: %s: %s", folder, strerror(errno)), false;
+    bool good = true;
+    for (int i = 0; i < count; i++) {
+        static char path[CLI_PATH_MAX]; /* more than a task's stack likes; cut short it is not there, and named */
+        snprintf(path, sizeof path, "%s/%s", folder, entries[i]->d_name);
+        good = good && load(tool, path);
+        free(entries[i]);
+    }
+    free(entries);
+    return good;
+}
+
+static bool load_path(cli *tool, const char *path)
+{
+    struct stat at;
+    if (!strchr(path, '/')) return cli_fail(tool, 2, "FURROW_CONTRACTS: %s is not a path", path), false;
+    if (stat(path, &at) != 0)
+        return cli_fail(tool, 2, "FURROW_CONTRACTS: %s: %s; build it, or set FURROW_CONTRACTS to what is there", path,
+                        strerror(errno)),
+               false;
+    return S_ISDIR(at.st_mode) ? load_folder(tool, path) : load(tool, path);
+}
+
 const furrow_setting cli_contracts_setting = {
-    "FURROW_CONTRACTS", FURROW_SETTING_TEXT, 0, "", 0, 0, "shared objects with contracts of services of one's own"};
+    "FURROW_CONTRACTS",
+    FURROW_SETTING_TEXT,
+    0,
+    "",
+    0,
+    0,
+    "shared objects, or folders of them, with contracts of services of one's own"};
 
 bool cli_contracts_load(cli *tool)
 {
@@ -92,7 +134,7 @@ bool cli_contracts_load(cli *tool)
     char *paths = strdup(set ? set : ""), *rest = paths;
     bool good = paths != NULL;
     for (char *path; good && (path = strsep(&rest, ":"));)
-        if (path[0]) good = load(tool, path);
+        if (path[0]) good = load_path(tool, path);
     free(paths);
     return good;
 }
