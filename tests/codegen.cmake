@@ -45,6 +45,7 @@ furrow_unit_test(test_codegen_output furrow_test_proto_depot_server furrow_test_
                  furrow_test_proto_odd_names_server furrow_test_proto_odd_names_client)
 
 furrow_unit_test(test_rule furrow_test_proto_ruled furrow_wire)
+furrow_unit_test(test_rule_fit furrow_test_proto_ruled furrow_wire)
 
 add_test(NAME unit/codegen/only_the_owners_unused_import_is_hushed
          COMMAND ${codegen_dir}/protoc_warnings.sh ${PROTOC} ${PROJECT_SOURCE_DIR}/config/cmake/protoc.sh

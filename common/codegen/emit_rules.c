@@ -3,6 +3,7 @@
  *
  *   <symbol>__<field>            its rules
  *   <symbol>__<field>_<rule>     what a rule compares with, or its automaton
+ *   <symbol>__<field>__fit       what is enough for a text, and so __ranges
  *   <symbol>__<field>__items     the set of its items, and so __keys
  *   <symbol>                     the message
  */
@@ -115,17 +116,15 @@ static void write_numbers(const furrow_emit *emit, const char *name, const void 
 static void write_pattern(const furrow_emit *emit, const char *name, const furrow_rule_pattern *table)
 {
     furrow_arena *arena = emit->model->arena;
-    size_t states = ((const furrow_pattern *)(const void *)table)->state_count;
+    const furrow_pattern *pattern = (const furrow_pattern *)(const void *)table;
     const char *classes = furrow_text_printf(arena, "%s_classes", name);
     const char *next = furrow_text_printf(arena, "%s_next", name);
-    const char *accepts = furrow_text_printf(arena, "%s_accepts", name);
     write_numbers(emit, classes, table->classes, sizeof *table->classes, 256);
-    write_numbers(emit, next, table->next, sizeof *table->next, states * table->class_count);
-    write_numbers(emit, accepts, table->accepts, sizeof *table->accepts, states);
+    write_numbers(emit, next, table->next, sizeof *table->next, pattern->state_count * pattern->class_count);
     furrow_buffer_printf(emit->source,
                          "static const furrow_rule_pattern %s = {\n    .classes = %s,\n    .next = %s,\n"
-                         "    .accepts = %s,\n    .class_count = %u,\n    .start = %u,\n};\n",
-                         name, classes, next, accepts, table->class_count, table->start);
+                         "    .start = %u,\n    .sinks = %u,\n    .accepts = %u,\n};\n",
+                         name, classes, next, table->start, table->sinks, table->accepts);
 }
 
 /* "string.min_len" of employee_v1_employee_rules__badge: "employee_v1_employee_rules__badge_min_len". */
@@ -225,6 +224,34 @@ static const char *write_set(const furrow_emit *emit, const char *symbol, const 
     return len > 0 ? furrow_text_copy(arena, members, len - 2) : "0";
 }
 
+static const char *size_limit_text(furrow_arena *arena, size_t size)
+{
+    return size == SIZE_MAX ? "SIZE_MAX" : furrow_text_printf(arena, "%zu", size);
+}
+
+/* Its member of the field's row; "" when there is none. */
+static const char *write_fit(const furrow_emit *emit, const char *symbol, const furrow_model_field *field,
+                             const furrow_rules_field *rules)
+{
+    furrow_arena *arena = emit->model->arena;
+    furrow_rule_fit fit;
+    const char *member = "";
+    if (!furrow_rules_fit(emit->model, field, rules, &fit)) return "";
+    if (fit.ranges) {
+        furrow_buffer_printf(emit->source, "static const furrow_rule_range %s__ranges[] = {\n", symbol);
+        for (size_t i = 0; i < fit.count; i++) {
+            unsigned first = fit.ranges[i].first & 0xff, more = fit.ranges[i].more & 0xff;
+            furrow_buffer_printf(emit->source, "    FURROW_RULE_RANGE(0x%02x, 0x%02x),\n", first, first + more);
+        }
+        furrow_buffer_append_text(emit->source, "};\n");
+        member = furrow_text_printf(arena, "    .ranges = %s__ranges,\n    .count = %zu,\n", symbol, fit.count);
+    }
+    furrow_buffer_printf(emit->source,
+                         "static const furrow_rule_fit %s__fit = {\n    .least = %zu,\n    .most = %s,\n%s};\n", symbol,
+                         fit.least, size_limit_text(arena, fit.most), member);
+    return furrow_text_printf(arena, ".fit = &%s__fit, ", symbol);
+}
+
 /* The rows of the fields that have rules, in the order of their numbers; "" for none. */
 static const char *write_fields(const furrow_emit *emit, const furrow_model_message *message, const char *symbol)
 {
@@ -234,10 +261,11 @@ static const char *write_fields(const furrow_emit *emit, const furrow_model_mess
     for (size_t rank = 0; (field = furrow_model_at_rank(message, rank)); rank++) {
         furrow_rules_field rules;
         if (!furrow_rules_compile(emit->model, message, field, NULL, &rules)) continue;
-        const char *members = write_set(emit, furrow_text_printf(arena, "%s__%s", symbol, field->name), &rules.set);
+        const char *part = furrow_text_printf(arena, "%s__%s", symbol, field->name);
+        const char *members = write_set(emit, part, &rules.set), *fit = write_fit(emit, part, field, &rules);
         bool map = field->message && field->message->map_entry;
-        rows = furrow_text_printf(arena, "%s    {.at = %zu, %s%s.set = {%s}}, /* %s */\n", rows, rank,
-                                  rules.required ? ".required = true, " : "", map ? ".map = true, " : "", members,
+        rows = furrow_text_printf(arena, "%s    {.at = %zu, %s%s%s.set = {%s}}, /* %s */\n", rows, rank,
+                                  rules.required ? ".required = true, " : "", map ? ".map = true, " : "", fit, members,
                                   field->name);
     }
     return rows;

@@ -3,6 +3,7 @@
  * least automaton (Moore).
  *
  *   tree -> instructions over bytes -> states, each a set of instructions -> states that differ in what they accept
+ *        -> classes of bytes that they tell apart
  *
  * The text may match anywhere, so every state but an accepting one also begins anew. A set with the match in it accepts
  * whatever follows: it is one state. State 0 is the empty set, which accepts nothing.
@@ -27,6 +28,8 @@ typedef struct instruction {
     uint8_t low, high; /* of OP_BYTE */
     int next, other;
 } instruction;
+
+enum { ACCEPTS_END = 1, /* if the text ends here */ ACCEPTS_ALL = 2 /* whatever follows */ };
 
 /* A set of instructions, in order. */
 typedef struct state {
@@ -222,7 +225,7 @@ static bool accepts_at_end(builder *in, const state *of, bool begin)
 /* The state of the set that was gathered; a new one when there was none like it. */
 static uint16_t state_of_set(builder *in, bool begin)
 {
-    uint8_t accepts = found_match(in) ? FURROW_ACCEPTS_ALL | FURROW_ACCEPTS_END : 0;
+    uint8_t accepts = found_match(in) ? ACCEPTS_ALL | ACCEPTS_END : 0;
     int match = 0; /* instruction 0 is the match */
     if (accepts) {
         in->found[0] = match;
@@ -246,7 +249,7 @@ static uint16_t state_of_set(builder *in, bool begin)
     made->accepts = accepts;
     /* The first state may be left for good: that it stands at the beginning belongs to it alone. */
     if (!begin) in->buckets[at] = (uint16_t)in->state_count;
-    if (!accepts && accepts_at_end(in, made, begin)) made->accepts = FURROW_ACCEPTS_END;
+    if (!accepts && accepts_at_end(in, made, begin)) made->accepts = ACCEPTS_END;
     return (uint16_t)(in->state_count - 1);
 }
 
@@ -271,9 +274,8 @@ static void find_states(builder *in, int start)
     state_of_set(in, true);
     for (size_t from = 1; from < in->state_count && !in->why; from++) {
         for (size_t class = 0; class < in->class_count && !in->why; class ++) {
-            uint16_t to = in->states[from].accepts & FURROW_ACCEPTS_ALL
-                              ? (uint16_t)from
-                              : step_state(in, from, in->samples[class], start);
+            uint16_t to = in->states[from].accepts & ACCEPTS_ALL ? (uint16_t)from
+                                                                 : step_state(in, from, in->samples[class], start);
             in->next[from * in->class_count + class] = to;
         }
     }
@@ -321,23 +323,72 @@ static size_t find_blocks(const builder *in, uint16_t *blocks)
     return count;
 }
 
+/* ---- the table ---- */
+
+/* Gives each block its row: first the one that nothing comes of, then what accepts all, then those that accept an end. */
+static void order_blocks(const builder *in, const uint16_t *blocks, size_t count, furrow_pattern *out, uint16_t *rows)
+{
+    static const uint8_t order[] = {ACCEPTS_ALL | ACCEPTS_END, ACCEPTS_END, 0};
+    uint8_t *accepts = furrow_text_zalloc(in->arena, count);
+    uint16_t row = 1, ends[3];
+    for (size_t s = 0; s < in->state_count; s++) accepts[blocks[s]] = in->states[s].accepts;
+    for (size_t i = 0; i < 3; i++) {
+        for (size_t block = 1; block < count; block++)
+            if (accepts[block] == order[i]) rows[block] = row++;
+        ends[i] = (uint16_t)(row - 1);
+    }
+    out->state_count = count;
+    out->table.sinks = ends[0];
+    out->table.accepts = ends[1];
+}
+
+/* Writes what becomes of @class: the class of the first that leads to the same rows from all rows. True: that is itself. */
+static bool merge_class(const builder *in, const uint16_t *steps, size_t states, size_t class, uint8_t *merged,
+                        size_t *count)
+{
+    size_t width = in->class_count;
+    for (size_t other = 0; other < class; other++) {
+        size_t row = 0;
+        while (row < states && steps[row * width + other] == steps[row * width + class]) row++;
+        merged[class] = merged[other];
+        if (row == states) return false;
+    }
+    merged[class] = (uint8_t)(*count)++;
+    return true;
+}
+
+/* @steps: from row to row by the classes of the instructions; in the table rows are told by their place. */
+static void write_steps(const builder *in, const uint16_t *steps, furrow_pattern *out)
+{
+    size_t width = in->class_count, states = out->state_count;
+    uint8_t *merged = furrow_text_zalloc(in->arena, width), *classes = furrow_text_zalloc(in->arena, 256);
+    size_t *firsts = furrow_text_zalloc(in->arena, width * sizeof *firsts), merged_count = 0;
+    for (size_t class = 0; class < width; class ++)
+        if (merge_class(in, steps, states, class, merged, &merged_count)) firsts[merged_count - 1] = class;
+    for (size_t byte = 0; byte < 256; byte++) classes[byte] = merged[in->classes[byte]];
+    uint16_t *next = furrow_text_zalloc(in->arena, states * merged_count * sizeof *next);
+    for (size_t row = 0; row < states; row++)
+        for (size_t class = 0; class < merged_count; class ++)
+            next[row * merged_count + class] = (uint16_t)(steps[row * width + firsts[class]] * merged_count);
+    out->class_count = merged_count;
+    out->table.classes = classes;
+    out->table.next = next;
+    out->table.start = (uint16_t)(out->table.start * merged_count);
+    out->table.sinks = (uint16_t)(out->table.sinks * merged_count);
+    out->table.accepts = (uint16_t)(out->table.accepts * merged_count);
+}
+
 static void write_table(const builder *in, furrow_pattern *out)
 {
     uint16_t *blocks = furrow_text_zalloc(in->arena, in->state_count * sizeof *blocks);
-    size_t count = find_blocks(in, blocks);
-    uint16_t *next = furrow_text_zalloc(in->arena, count * in->class_count * sizeof *next);
-    uint8_t *accepts = furrow_text_zalloc(in->arena, count);
-    for (size_t s = 0; s < in->state_count; s++) {
-        accepts[blocks[s]] = in->states[s].accepts;
-        for (size_t c = 0; c < in->class_count; c++)
-            next[blocks[s] * in->class_count + c] = blocks[in->next[s * in->class_count + c]];
-    }
-    out->state_count = count;
-    out->table = (furrow_rule_pattern){.classes = (const uint8_t *)furrow_text_copy(in->arena, in->classes, 256),
-                                       .class_count = (uint16_t)in->class_count,
-                                       .start = blocks[1],
-                                       .next = next,
-                                       .accepts = accepts};
+    size_t count = find_blocks(in, blocks), width = in->class_count;
+    uint16_t *rows = furrow_text_zalloc(in->arena, count * sizeof *rows);
+    uint16_t *steps = furrow_text_zalloc(in->arena, count * width * sizeof *steps);
+    order_blocks(in, blocks, count, out, rows);
+    for (size_t s = 0; s < in->state_count; s++)
+        for (size_t c = 0; c < width; c++) steps[rows[blocks[s]] * width + c] = rows[blocks[in->next[s * width + c]]];
+    out->table.start = rows[blocks[1]];
+    write_steps(in, steps, out);
 }
 
 bool furrow_pattern_compile(const char *text, furrow_arena *arena, furrow_pattern *out, const char **why)
@@ -361,7 +412,7 @@ bool furrow_pattern_compile(const char *text, furrow_arena *arena, furrow_patter
     if (!in.why) {
         write_table(&in, out);
         if (out->table.start == 0) in.why = "matches no text at all";
-        if (out->state_count * out->table.class_count > FURROW_PATTERN_TABLE_MAX) in.why = too_large;
+        if (out->state_count * out->class_count > FURROW_PATTERN_TABLE_MAX) in.why = too_large;
     }
     *why = in.why;
     return !in.why;

@@ -14,7 +14,7 @@
 
 typedef struct furrow_pattern {
     furrow_rule_pattern table;
-    size_t state_count;
+    size_t state_count, class_count; /* rows of table.next, and how long one is */
 } furrow_pattern;
 
 /* All of it lives in the arena. False: *why says what is wrong with @text, as the end of a sentence about it. */

@@ -5,6 +5,7 @@
  *   rules.c         options in, sets of rules out; which rules fit which type
  *   rules_number.c  const, in, not_in and the bounds: whatever has an order
  *   rules_text.c    strings and bytes
+ *   rules_fit.c     what is enough for a text
  *   rules_check.c   what a whole message may not say
  *   emit_rules.c    the tables
  *
@@ -40,6 +41,10 @@ bool furrow_rules_oneof_required(const Google__Protobuf__OneofDescriptorProto *o
 /* Compiles the rules of @field; problems go to @report, which may be NULL. False: it has none, nor does what it holds. */
 bool furrow_rules_compile(const furrow_model *model, const furrow_model_message *message,
                           const furrow_model_field *field, furrow_report *report, furrow_rules_field *out);
+
+/* What is enough for all rules of @field; ranges in the arena. False: that cannot be said. */
+bool furrow_rules_fit(const furrow_model *model, const furrow_model_field *field, const furrow_rules_field *rules,
+                      furrow_rule_fit *out);
 
 /* Has @message rules, or anything that it holds? Then it has a table. */
 bool furrow_rules_any(const furrow_model *model, const furrow_model_message *message);

@@ -77,16 +77,17 @@ typedef struct furrow_rule_operand {
     int64_t more; /* bytes of a text; nanoseconds beside seconds */
 } furrow_rule_operand;
 
-/* A regular expression as a deterministic automaton over bytes. */
+/*
+ * A regular expression as a deterministic automaton over bytes. A state is the place of its row in @next: 0 matches nothing
+ * any more; behind it comes the one that matches whatever follows, if there is one, then those that match if the text ends.
+ */
 typedef struct furrow_rule_pattern {
-    const uint8_t *classes; /* of each byte; what no part of the expression tells apart is one class */
-    const uint16_t *next;   /* [state * class_count + class]; state 0 matches nothing any more */
-    const uint8_t *accepts; /* [state]: FURROW_ACCEPTS_… */
-    uint16_t class_count;
+    const uint8_t *classes; /* of each byte; what no state tells apart is one class */
+    const uint16_t *next;   /* [state + class] */
     uint16_t start;
+    uint16_t sinks;   /* the last state that nothing leads out of */
+    uint16_t accepts; /* the last state that matches if the text ends */
 } furrow_rule_pattern;
-
-enum { FURROW_ACCEPTS_END = 1, /* if the text ends here */ FURROW_ACCEPTS_ALL = 2 /* whatever follows */ };
 
 typedef struct furrow_rule {
     uint8_t kind; /* furrow_rule_kind */
@@ -113,11 +114,29 @@ typedef struct furrow_rule_set {
     const furrow_rule_message *message;  /* of the message that the value is; or NULL */
 } furrow_rule_set;
 
+/* Letters that follow one another in ASCII: eight times the first, and eight times how many follow it. */
+typedef struct furrow_rule_range {
+    uint64_t first, more;
+} furrow_rule_range;
+
+#define FURROW_RULE_RANGE(first, last)                                                                                 \
+    {                                                                                                                  \
+        (first) * 0x0101010101010101u, ((last) - (first)) * 0x0101010101010101u                                        \
+    }
+
+/* What is enough for all rules of a text, as nearly every text has it. One that is not so may still satisfy them. */
+typedef struct furrow_rule_fit {
+    size_t least, most;              /* bytes */
+    const furrow_rule_range *ranges; /* all of them in these; NULL: whatever they are */
+    size_t count;
+} furrow_rule_fit;
+
 typedef struct furrow_rule_field {
     uint16_t at; /* its place in the descriptor's fields */
     bool required;
     bool map;
-    furrow_rule_set set; /* of a map: its keys' and values' rules within */
+    const furrow_rule_fit *fit; /* of a string without presence; or NULL */
+    furrow_rule_set set;        /* of a map: its keys' and values' rules within */
 } furrow_rule_field;
 
 /* A oneof of which a field must be set: @at is the place of any of them. */

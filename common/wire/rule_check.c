@@ -110,14 +110,22 @@ static void tell_violation(walk *in, const step *at, const char *rule, const cha
 
 static void walk_message(walk *in, const furrow_rule_message *rules, const ProtobufCMessage *message, const step *up);
 
+static void walk_rules(walk *in, const furrow_rule_set *set, const furrow_rule_value *value, const step *at,
+                       bool of_key)
+{
+    for (size_t i = 0; i < set->count; i++) {
+        const furrow_rule *rule = &set->rules[i];
+        if (furrow_rule_holds(rule, value)) continue;
+        tell_violation(in, at, rule->id, rule->text, of_key);
+        if (in->enough) return;
+    }
+    if (set->message) walk_message(in, set->message, *(const ProtobufCMessage *const *)value->at, at);
+}
+
 static void walk_value(walk *in, const furrow_rule_set *set, const furrow_rule_value *value, const step *at,
                        bool of_key)
 {
-    if (set->ignore == FURROW_IGNORE_ZERO && furrow_rule_is_zero(value)) return;
-    for (size_t i = 0; i < set->count && !in->enough; i++)
-        if (!furrow_rule_holds(&set->rules[i], value))
-            tell_violation(in, at, set->rules[i].id, set->rules[i].text, of_key);
-    if (set->message && !in->enough) walk_message(in, set->message, *(const ProtobufCMessage *const *)value->at, at);
+    if (set->ignore != FURROW_IGNORE_ZERO || !furrow_rule_is_zero(value)) walk_rules(in, set, value, at, of_key);
 }
 
 static void walk_list(walk *in, const furrow_rule_set *set, const ProtobufCFieldDescriptor *type, const void *items,
@@ -192,26 +200,34 @@ static bool field_is_set(const ProtobufCFieldDescriptor *type, const ProtobufCMe
 static void walk_singular(walk *in, const furrow_rule_field *rules, const ProtobufCFieldDescriptor *type,
                           const ProtobufCMessage *message, const step *at)
 {
-    bool there = field_is_set(type, message);
-    furrow_rule_value value = {0};
-    if (there) value = furrow_rule_read(type, (const char *)message + type->offset);
+    if (!field_is_set(type, message)) {
+        if (rules->required) tell_violation(in, at, "required", "is required", false);
+        return;
+    }
+    const furrow_rule_value value = furrow_rule_read(type, (const char *)message + type->offset);
+    /* Where there is presence, a zero was sent on purpose. */
     bool presence = type->type == PROTOBUF_C_TYPE_MESSAGE || (type->flags & PROTOBUF_C_FIELD_FLAG_ONEOF);
-    if (rules->required && (!there || (!presence && furrow_rule_is_zero(&value))))
+    bool zero_tells = !presence && (rules->required || rules->set.ignore == FURROW_IGNORE_ZERO);
+    if (!zero_tells || !furrow_rule_is_zero(&value))
+        walk_rules(in, &rules->set, &value, at, false);
+    else if (rules->required)
         tell_violation(in, at, "required", "is required", false);
-    else if (there && presence) /* its zero was sent on purpose */
-        walk_value(in, &(furrow_rule_set){rules->set.rules, rules->set.count, .message = rules->set.message}, &value,
-                   at, false);
-    else if (there)
-        walk_value(in, &rules->set, &value, at, false);
+}
+
+static bool text_fits(const furrow_rule_fit *fit, const char *text)
+{
+    return furrow_rule_fits(fit, text, text ? strlen(text) : 0);
 }
 
 static void walk_message(walk *in, const furrow_rule_message *rules, const ProtobufCMessage *message, const step *up)
 {
     for (size_t i = 0; i < rules->field_count && !in->enough; i++) {
-        const ProtobufCFieldDescriptor *type = &rules->descriptor->fields[rules->fields[i].at];
+        const furrow_rule_field *field = &rules->fields[i];
+        const ProtobufCFieldDescriptor *type = &rules->descriptor->fields[field->at];
+        const void *member = (const char *)message + type->offset;
+        if (field->fit && text_fits(field->fit, *(const char *const *)member)) continue;
         step at = {.up = up, .name = type->name};
-        (type->label == PROTOBUF_C_LABEL_REPEATED ? walk_repeated : walk_singular)(in, &rules->fields[i], type, message,
-                                                                                   &at);
+        (type->label == PROTOBUF_C_LABEL_REPEATED ? walk_repeated : walk_singular)(in, field, type, message, &at);
     }
     for (size_t i = 0; i < rules->oneof_count && !in->enough; i++) {
         const ProtobufCFieldDescriptor *any = &rules->descriptor->fields[rules->oneofs[i].at];

@@ -29,6 +29,8 @@ furrow_rule_value furrow_rule_read(const ProtobufCFieldDescriptor *type, const v
 bool furrow_rule_is_zero(const furrow_rule_value *value);
 size_t furrow_rule_item_size(const ProtobufCFieldDescriptor *type);
 
+/* Is @text such that it need not be asked rule by rule? */
+bool furrow_rule_fits(const furrow_rule_fit *fit, const char *text, size_t len);
 /* Does @value satisfy @rule? Of one value, not of lists. */
 bool furrow_rule_holds(const furrow_rule *rule, const furrow_rule_value *value);
 /* Is no value twice among @count items? */
