@@ -1,6 +1,6 @@
 /*
- * Furrow's side of the echo: a server with one method and a client, each on a loop of its own process. Its baseline is
- * baseline_echo, which does the same with bare nats.c.
+ * Furrow's side of the echo: a server with one method (and one that is the same, but for the rules of its request) and a
+ * client, each on a loop of its own process. Its baseline is baseline_echo, which does the same with bare nats.c.
  *
  *   furrow_echo serve --url nats://127.0.0.1:4222
  *   furrow_echo call --url nats://127.0.0.1:4222 --in-flight 256 --calls 1000000 [--tasks]
@@ -34,6 +34,13 @@ static _Noreturn void die(const char *what, const furrow_error *err)
 }
 
 furrow_status bench_echo(furrow_call *call, const Bench__V1__EchoRequest *request, Bench__V1__EchoResponse *response,
+                         furrow_error *err)
+{
+    response->text = request->text;
+    return FURROW_OK;
+}
+
+furrow_status bench_rule(furrow_call *call, const Bench__V1__RuledRequest *request, Bench__V1__EchoResponse *response,
                          furrow_error *err)
 {
     response->text = request->text;

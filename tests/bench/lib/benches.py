@@ -3,12 +3,13 @@ What is measured. A benchmark is a function of a world and the scale (quick or f
 a baseline side or a fixed limit, and the minimum or maximum that `run --check` holds it to. Sides run alternately (A B A B); see judge.py.
 """
 import os
+import shutil
 import subprocess
 import sys
 import time
 
 from lib.figure import Absolute, Pair
-from lib.world import Failure, World, busy_seconds, cpu_seconds, figures, resident_mb
+from lib.world import Failure, World, busy_seconds, cpu_seconds, figures, find_program, resident_mb
 
 IN_FLIGHT = 64
 CAPACITY_IN_FLIGHT = (64, 256, 1024)  # whichever of them gives the most
@@ -47,6 +48,30 @@ def echo(world, scale):
         for in_flight, minimum in ((16, 0.94), (64, 0.92)):
             yield Pair("echo", f"{in_flight} in flight", "calls/s", side("furrow_echo", in_flight, "per_s"),
                        side("baseline_echo", in_flight, "per_s"), minimum=minimum)
+
+
+def rules(world, scale):
+    """Instructions a request takes of the echo's server with three rules of its text, and without; callgrind counts them."""
+    if not shutil.which("valgrind"):
+        print("rules: valgrind is not installed", file=sys.stderr)
+        return
+    with World(world.build, world.shipped) as other:  # where no other server answers
+        def count(method, calls):
+            out = os.path.join(other.dir, "callgrind")
+            server = other.start(find_program("valgrind"), "--tool=callgrind", f"--callgrind-out-file={out}", os.path.join(other.bench, "furrow_echo"),
+                                 "serve", "--url", other.nats("bench"), until="ready")
+            other.measure("baseline_echo", "call", "--url", other.nats("client"), "--in-flight", IN_FLIGHT, "--calls", calls, "--warm-up", IN_FLIGHT,
+                          "--subject", f"bench.v1.EchoService.{method}", "--body", "\n\x40" + "x" * 64)
+            server.terminate()
+            server.wait()
+            with open(out) as lines:
+                return next(int(line.split()[1]) for line in lines if line.startswith("totals:"))
+
+        def per_request(method):
+            calls = scale.commands
+            return lambda number: (count(method, 2 * calls) - count(method, calls)) / calls
+
+        yield Pair("rules", "echo with three, 64 in flight", "instructions", per_request("Rule"), per_request("Echo"), maximum=1.03)
 
 
 def drained(world, scale):
@@ -349,7 +374,7 @@ class Overload:
 
 
 # In this order: those that empty Redis before those that need timesheet's replicas in it.
-ALL = {"echo": echo, "catch-up": catch_up, "redis-bytes": redis_bytes, "memory": memory, "audit": audit, "clock-in": clock_in,
+ALL = {"echo": echo, "rules": rules, "catch-up": catch_up, "redis-bytes": redis_bytes, "memory": memory, "audit": audit, "clock-in": clock_in,
        "reads": reads, "visible": visible, "applying": applying, "hot-entity": hot_entity, "overload": overload, "hires": hires, "import": imports}
 # Measured without accounts and permissions, too, for the column that says what those cost.
 PLAIN = ("echo", "catch-up", "clock-in", "hires")
