@@ -386,6 +386,7 @@ tell_servers()
 tell()
 {
     ! told "$1" "$2" || return 0
+    rm -f "$run/$1.told" # until it has taken this one, nobody knows which it has
     "tell_$1"
     cat "$run/$1.as" "$run/$2" | sha256sum >"$run/$1.told"
 }
@@ -395,11 +396,26 @@ told()
     [ "$(cat "$run/$1.as" "$run/$2" | sha256sum)" = "$(cat "$run/$1.told" 2>/dev/null)" ]
 }
 
-# Twice: 2.9.10 finds what a new account imports of others at its second look.
+# Twice. First, whose account goes loses its streams: from 2.10 on a server that drops both at once keeps the streams at work for the
+# account that is gone, and when one of that name comes back gives it these, of which nobody hears until the server is started anew. And
+# 2.9.10 finds what a new account imports of others at its second look.
 tell_nats()
 {
+    local wanted
+    wanted=$(cat "$run/accounts.conf")
+    sed -i "1r "<(forgotten_accounts) "$run/accounts.conf"
     reload_nats
+    echo "$wanted" >"$run/accounts.conf"
     reload_nats
+}
+
+# Accounts with nothing in them, of all that may have been there.
+forgotten_accounts()
+{
+    local file
+    for file in "$run"/keys/forgotten/*.log.nk; do
+        [ ! -e "$file" ] || echo "    \"$(basename "$file" .log.nk)\": {}"
+    done
 }
 
 reload_nats()
