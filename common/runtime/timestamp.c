@@ -32,9 +32,10 @@ Google__Protobuf__Timestamp *furrow_timestamp_after(const Google__Protobuf__Time
 furrow_status furrow_timestamp_read(const char *field, const Google__Protobuf__Timestamp *timestamp, int64_t *ns,
                                     furrow_error *err)
 {
+    int64_t unused;
     if (!timestamp) return furrow_fail_field(err, field, "is required");
     const char *wrong = furrow_moment_check_timestamp(timestamp->seconds, timestamp->nanos);
-    if (!wrong && !furrow_moment_ns(timestamp->seconds, timestamp->nanos, ns))
+    if (!wrong && !furrow_moment_ns(timestamp->seconds, timestamp->nanos, ns ? ns : &unused))
         wrong = "is not of the years 1678 to 2261";
     return wrong ? furrow_fail_field(err, field, "%s", wrong) : FURROW_OK;
 }
@@ -56,4 +57,16 @@ char *furrow_timestamp_date(int64_t wall_ns, furrow_arena *arena)
     localtime_r(&at, &local);
     strftime(text, sizeof text, "%Y-%m-%d", &local);
     return furrow_arena_strdup(arena, text);
+}
+
+static int64_t number_in(const char *digits, size_t len)
+{
+    int64_t number = 0;
+    for (size_t i = 0; i < len; i++) number = number * 10 + (digits[i] - '0');
+    return number;
+}
+
+int64_t furrow_timestamp_days(const char *date)
+{
+    return furrow_moment_days(number_in(date, 4), number_in(date + 5, 2), number_in(date + 8, 2));
 }

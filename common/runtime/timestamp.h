@@ -20,7 +20,7 @@ Google__Protobuf__Timestamp *furrow_timestamp_new(int64_t wall_ns, furrow_arena 
 Google__Protobuf__Timestamp *furrow_timestamp_after(const Google__Protobuf__Timestamp *previous, int64_t wall_ns,
                                                     furrow_arena *arena);
 
-/* The moment in @field. INVALID_ARGUMENT when it is missing, no Timestamp (its seconds, its nanos) or does not fit into
+/* The moment in @field; @ns may be NULL. INVALID_ARGUMENT when it is missing, no Timestamp (its seconds, its nanos) or does not fit into
  * nanoseconds. */
 furrow_status furrow_timestamp_read(const char *field, const Google__Protobuf__Timestamp *timestamp, int64_t *ns,
                                     furrow_error *err) FURROW_MUST_USE;
@@ -30,5 +30,8 @@ int64_t furrow_timestamp_ns(const Google__Protobuf__Timestamp *timestamp);
 
 /* The day of that moment in the process's time zone (TZ): "2026-11-23". In @arena; NULL past its limit. */
 char *furrow_timestamp_date(int64_t wall_ns, furrow_arena *arena);
+
+/* Days since 1970-01-01 of a date that is one (furrow_input_date). */
+int64_t furrow_timestamp_days(const char *date);
 
 #endif

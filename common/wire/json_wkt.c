@@ -71,15 +71,6 @@ static bool take_nanos(cursor *text, int64_t *nanos)
     return true;
 }
 
-/* Days since 1970-01-01 in the proleptic Gregorian calendar; years begin in March, so the leap day is the last. */
-static int64_t days_from_civil(int64_t year, int64_t month, int64_t day)
-{
-    year -= month <= 2;
-    int64_t era = year / 400, year_of_era = year % 400; /* year >= 0 here */
-    int64_t day_of_year = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
-    return era * 146097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719468;
-}
-
 static void civil_from_days(int64_t days, int *year, int *month, int *day)
 {
     days += 719468;
@@ -127,7 +118,7 @@ static bool take_date_time(cursor *text, int64_t *seconds, int64_t *nanos)
         return false;
     if (year < 1 || month < 1 || month > 12 || day < 1 || day > days_in_month(year, month)) return false;
     if (hour > 23 || minute > 59 || second > 59) return false;
-    *seconds = days_from_civil(year, month, day) * SECONDS_A_DAY + hour * 3600 + minute * 60 + second;
+    *seconds = furrow_moment_days(year, month, day) * SECONDS_A_DAY + hour * 3600 + minute * 60 + second;
     return take_zone(text, seconds) && text->at == text->end;
 }
 

@@ -20,6 +20,15 @@ const char *furrow_moment_check_duration(int64_t seconds, int32_t nanos)
     return NULL;
 }
 
+/* Years begin in March, so that the leap day is their last. */
+int64_t furrow_moment_days(int64_t year, int64_t month, int64_t day)
+{
+    year -= month <= 2;
+    int64_t era = year / 400, year_of_era = year % 400; /* year >= 0 here */
+    int64_t day_of_year = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
+    return era * 146097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719468;
+}
+
 bool furrow_moment_ns(int64_t seconds, int32_t nanos, int64_t *out)
 {
     int64_t whole, rest = nanos;

@@ -16,6 +16,9 @@
 const char *furrow_moment_check_timestamp(int64_t seconds, int32_t nanos);
 const char *furrow_moment_check_duration(int64_t seconds, int32_t nanos);
 
+/* Days since 1970-01-01 in the proleptic Gregorian calendar, of a day of the year 0 or later. */
+int64_t furrow_moment_days(int64_t year, int64_t month, int64_t day);
+
 /* In nanoseconds since 1970, which reach from 1677 to 2262; false when it does not fit. */
 bool furrow_moment_ns(int64_t seconds, int32_t nanos, int64_t *out);
 

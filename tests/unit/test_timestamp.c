@@ -3,7 +3,9 @@
 #include "wire/moment.h"
 
 #include <check.h>
+#include <inttypes.h>
 #include <stdlib.h>
+#include <time.h>
 
 static furrow_error err;
 
@@ -75,6 +77,21 @@ START_TEST(what_was_made_is_a_timestamp_before_1970_too)
 }
 END_TEST
 
+/* Of every day that can be written, one after the other. */
+START_TEST(days_of_a_date_are_counted_from_1970)
+{
+    char date[16];
+    time_t day = -25567 * 86400LL; /* 1900-01-01 */
+    for (int64_t days = -25567; days <= 106751; days++, day += 86400) {
+        struct tm parts;
+        gmtime_r(&day, &parts);
+        strftime(date, sizeof date, "%Y-%m-%d", &parts);
+        ck_assert_msg(furrow_timestamp_days(date) == days, "%s: %" PRId64, date, furrow_timestamp_days(date));
+    }
+    ck_assert_str_eq(date, "2262-04-11");
+}
+END_TEST
+
 START_TEST(durations_have_bounds_and_one_sign)
 {
     ck_assert_ptr_null(furrow_moment_check_duration(315576000000, 0));
@@ -101,6 +118,7 @@ int main(void)
     tcase_add_test(tests, what_fits_is_read_exactly);
     tcase_add_test(tests, what_does_not_fit_is_refused_by_name);
     tcase_add_test(tests, what_was_made_is_a_timestamp_before_1970_too);
+    tcase_add_test(tests, days_of_a_date_are_counted_from_1970);
     tcase_add_test(tests, durations_have_bounds_and_one_sign);
     srunner_run_all(runner, CK_ENV);
     int failed = srunner_ntests_failed(runner);
