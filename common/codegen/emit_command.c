@@ -342,7 +342,13 @@ void furrow_emit_command(const furrow_emit *emit, const furrow_model_service *se
     write_offsets(&of);
     furrow_buffer_printf(emit->source,
                          "};\n\nstatic furrow_status %s(furrow_call *call, const ProtobufCMessage *request,\n"
-                         "    ProtobufCMessage *response, furrow_error *err)\n{\n"
-                         "    return furrow_command_run(&%s_command, call, request, response, err);\n}\n\n",
-                         handler, of.symbol);
+                         "    ProtobufCMessage *response, furrow_error *err)\n{\n",
+                         handler);
+    if (of.options->prepared)
+        furrow_buffer_printf(emit->source,
+                             "    furrow_status status = %s_prepare(call, (const %s *)request, err);\n"
+                             "    if (status != FURROW_OK) return status;\n",
+                             of.symbol, type_of(&of, method->input));
+    furrow_buffer_printf(emit->source,
+                         "    return furrow_command_run(&%s_command, call, request, response, err);\n}\n\n", of.symbol);
 }

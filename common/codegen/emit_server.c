@@ -20,6 +20,19 @@ static void declare_method(const furrow_emit *emit, const furrow_model_service *
                          furrow_names_c_type(arena, method->output->name));
 }
 
+static void declare_preparation(const furrow_emit *emit, const furrow_model_service *service,
+                                const furrow_model_method *method)
+{
+    furrow_arena *arena = emit->model->arena;
+    furrow_buffer_printf(
+        emit->header,
+        "/* Runs before the command %s.%s, and again when that is repeated. What it answers other than OK\n"
+        " * is the caller's answer. */\n"
+        "furrow_status %s_prepare(furrow_call *call, const %s *request, furrow_error *err);\n\n",
+        service->name, method->name, furrow_symbols_method(arena, service, method),
+        furrow_names_c_type(arena, method->input->name));
+}
+
 static void declare_reaction(const furrow_emit *emit, const furrow_model_message *message)
 {
     furrow_arena *arena = emit->model->arena;
@@ -75,6 +88,7 @@ static void write_service(const furrow_emit *emit, const furrow_model_service *s
     for (size_t i = 0; i < service->method_count; i++) {
         const furrow_model_method *method = &service->methods[i];
         if (method->options.command.given) {
+            if (method->options.command.prepared) declare_preparation(emit, service, method);
             furrow_emit_command(emit, service, method, thunk_of(emit, service, method));
             continue;
         }

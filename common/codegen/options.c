@@ -246,13 +246,13 @@ bool furrow_options_of_method(const Google__Protobuf__MethodOptions *from, furro
     const slot also[] = {{1, SLOT_TEXT, &to->also_entity, NULL, 0},
                          {2, SLOT_TEXT, &to->also_id, NULL, 0},
                          {3, SLOT_MESSAGE, &to->also_when.given, when, COUNT(when)}};
-    const slot command[] = {
-        {1, SLOT_TEXT, &to->entity, NULL, 0},      {2, SLOT_TEXT, &to->id, NULL, 0},
-        {3, SLOT_TEXT, &to->event, NULL, 0},       {4, SLOT_PARTS, &knows, NULL, 0},
-        {5, SLOT_BOOL, &to->creates, NULL, 0},     {6, SLOT_BOOL, &to->allow_missing, NULL, 0},
-        {7, SLOT_BOOL, &to->computed_id, NULL, 0}, {8, SLOT_BOOL, &to->deletes, NULL, 0},
-        {9, SLOT_BOOL, &to->erases, NULL, 0},      {11, SLOT_TEXT, &to->seals, NULL, 0},
-        {10, SLOT_TEXT, &to->version, NULL, 0},    {12, SLOT_MESSAGE, &to->also, also, COUNT(also)}};
+    const slot command[] = {{1, SLOT_TEXT, &to->entity, NULL, 0},      {2, SLOT_TEXT, &to->id, NULL, 0},
+                            {3, SLOT_TEXT, &to->event, NULL, 0},       {4, SLOT_PARTS, &knows, NULL, 0},
+                            {5, SLOT_BOOL, &to->creates, NULL, 0},     {6, SLOT_BOOL, &to->allow_missing, NULL, 0},
+                            {7, SLOT_BOOL, &to->computed_id, NULL, 0}, {8, SLOT_BOOL, &to->deletes, NULL, 0},
+                            {9, SLOT_BOOL, &to->erases, NULL, 0},      {11, SLOT_TEXT, &to->seals, NULL, 0},
+                            {10, SLOT_TEXT, &to->version, NULL, 0},    {12, SLOT_MESSAGE, &to->also, also, COUNT(also)},
+                            {13, SLOT_BOOL, &to->prepared, NULL, 0}};
     const slot get[] = {{1, SLOT_TEXT, &out->get.entity, NULL, 0},  {2, SLOT_TEXT, &out->get.id, NULL, 0},
                         {3, SLOT_PARTS, &get_joins, NULL, 0},       {4, SLOT_BOOL, &out->get.shown, NULL, 0},
                         {5, SLOT_BOOL, &out->get.checked, NULL, 0}, {6, SLOT_BOOL, &out->get.unsealed, NULL, 0}};

@@ -49,7 +49,7 @@ typedef struct furrow_command_options {
     const char *entity, *id, *event, *version, *seals;
     furrow_known_options *knows;
     size_t known_count;
-    bool creates, allow_missing, computed_id, deletes, erases;
+    bool creates, allow_missing, computed_id, deletes, erases, prepared;
     bool also;
     const char *also_entity, *also_id;
     furrow_condition_options also_when;

@@ -82,7 +82,7 @@ typedef struct furrow_command_contract {
     bool answers_sealed;                                /* the response is what was sealed */
 } furrow_command_contract;
 
-/* A method's handler, but for the first argument: see rpc/server.h. */
+/* A method's handler, but for the first argument: see rpc/server.h. Where it is `prepared`, the author's function ran before. */
 furrow_status furrow_command_run(const furrow_command_contract *command, furrow_call *call,
                                  const ProtobufCMessage *request, ProtobufCMessage *response,
                                  furrow_error *err) FURROW_MUST_USE;

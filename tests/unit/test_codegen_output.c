@@ -65,6 +65,14 @@ furrow_status depot_main_stack_crate_slot_claim(const depot_main_stack_crate_kno
     return note("StackCrate.SlotClaim", known->request, slot_claim, next, err);
 }
 
+static furrow_status prepared = FURROW_OK;
+
+furrow_status depot_main_pack_crate_prepare(furrow_call *call, const Depot__V1__CrateState *request, furrow_error *err)
+{
+    (void)note("PackCrate.prepare", call, request, NULL, err);
+    return prepared;
+}
+
 furrow_status depot_main_pack_crate_id(const depot_main_pack_crate_known *known, char id[FURROW_ID_MAX + 1],
                                        furrow_error *err)
 {
@@ -389,6 +397,23 @@ START_TEST(a_command_is_what_its_option_says)
 }
 END_TEST
 
+START_TEST(a_command_is_prepared_first)
+{
+    furrow_handler_fn *pack = depot_v1_yard_service_handlers.methods[DEPOT_V1_YARD_SERVICE_PACK_CRATE];
+    Depot__V1__CrateState request = DEPOT__V1__CRATE_STATE__INIT, response = DEPOT__V1__CRATE_STATE__INIT;
+    furrow_error err;
+    ran = NULL;
+    prepared = FURROW_UNAVAILABLE;
+    ck_assert_int_eq(pack((furrow_call *)&ran, &request.base, &response.base, &err), FURROW_UNAVAILABLE);
+    ck_assert_str_eq(seen_method, "PackCrate.prepare");
+    ck_assert(seen_call == &ran && seen_request == &request && seen_error == &err);
+    ck_assert_ptr_null(ran); /* what is not prepared is not done */
+    prepared = FURROW_OK;
+    ck_assert_int_eq(pack((furrow_call *)&ran, &request.base, &response.base, &err), FURROW_ABORTED);
+    ck_assert_ptr_nonnull(ran);
+}
+END_TEST
+
 START_TEST(a_decision_is_given_what_is_known_under_its_own_types)
 {
     Depot__V1__StackCrateRequest request = DEPOT__V1__STACK_CRATE_REQUEST__INIT;
@@ -485,6 +510,7 @@ int main(void)
     tcase_add_test(all, a_file_brings_its_own_descriptors);
     tcase_add_test(all, handlers_lead_to_the_authors_functions_in_the_contracts_order);
     tcase_add_test(all, a_command_is_what_its_option_says);
+    tcase_add_test(all, a_command_is_prepared_first);
     tcase_add_test(all, a_decision_is_given_what_is_known_under_its_own_types);
     tcase_add_test(all, a_typed_call_hands_on_its_arguments_and_its_answer);
     tcase_add_test(all, an_asynchronous_call_comes_back_typed_and_once);
