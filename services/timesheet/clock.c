@@ -3,7 +3,7 @@
  *
  * Across the day boundary: a stroke that finds the day before still open first carries it over (the new day begins with
  * what runs, then the old one is closed at the boundary), so no time is lost; a clock-in only closes the old one, before
- * it begins. Days that were left open earlier still are closed likewise (forgotten.h), by any stroke, also one that is
+ * it begins. Days that were left open earlier still are closed likewise (closing.h), by any stroke, also one that is
  * refused in the end. Each step is a write of its own that a repetition finds done.
  *
  * Now, where the caller does not say when: the clocks of two processes differ, so what this one says may be before what
@@ -11,14 +11,14 @@
  * a rehire, and a day that has begun by another's clock while ours still reads the one before. Near the boundary that
  * may be another day than the clock says, which is then looked at instead.
  *
- * A termination closes days by a reaction (ending.c), which may come after a rehire and after the strokes that follow
+ * A termination closes days by a reaction (closing.c), which may come after a rehire and after the strokes that follow
  * it. Whatever a stroke reads tells as much as the reaction will know: what the end should have closed is closed here.
  */
 #include "timesheet/clock.h"
 
 #include "base/clock.h"
 #include "runtime/timestamp.h"
-#include "timesheet/forgotten.h"
+#include "timesheet/closing.h"
 #include "timesheet/v1/timesheet.access.h"
 
 #define OPEN_MAX 8                                          /* open days that one look finds */
@@ -31,8 +31,11 @@ clock_settings clock_config;
 enum { DAY, BEFORE, EMPLOYEE, JOB, LOCATION };
 
 typedef struct stroke_context {
-    const clock_request *request;
+    furrow_call *call;
     furrow_service *service;
+    workday_rule *rule;
+    const char *event;
+    const clock_request *request;
     workday_stroke stroke;
     char day_id[FURROW_ID_MAX + 1], before_id[FURROW_ID_MAX + 1], after_id[FURROW_ID_MAX + 1];
     workday_window before_window;
@@ -42,12 +45,6 @@ typedef struct stroke_context {
     bool stale;   /* days were written since the look */
     bool moved;   /* what was decided on belongs to another day: look at that */
 } stroke_context;
-
-void clock_answer(const furrow_state *state, Timesheet__V1__DayState *response)
-{
-    response->day = work_day_shown(state);
-    response->version = (int64_t)state->version;
-}
 
 /* Nearly all strokes are of the last days, and a zone's rules cost more than the rest of a stroke: their windows are
  * kept. (Windows do not overlap; zone and hour are settings.) */
@@ -62,9 +59,9 @@ workday_window clock_window_at(int64_t at_ns)
     return kept[newest];
 }
 
-static furrow_status prepare(stroke_context *context, const clock_request *request, furrow_error *err)
+static furrow_status begin_stroke(stroke_context *context, furrow_error *err)
 {
-    *context = (stroke_context){.request = request, .service = furrow_service_of(request->call)};
+    const clock_request *request = context->request;
     workday_stroke *stroke = &context->stroke;
     *stroke = (workday_stroke){.day_id = context->day_id,
                                .employee_id = request->employee_id,
@@ -152,7 +149,7 @@ static furrow_status check_moment(stroke_context *context, furrow_error *err)
     const char *after = open_day_after(context);
     context->moved = !request->at && context->stroke.at_ns >= context->stroke.window.end_ns;
     if (context->moved) return furrow_fail(err, FURROW_ABORTED, "day %s has ended meanwhile", context->day_id);
-    if (!after || request->rule != workday_clock_in) return FURROW_OK;
+    if (!after || context->rule != workday_clock_in) return FURROW_OK;
     return furrow_fail(err, FURROW_FAILED_PRECONDITION,
                        "%s is clocked in already, on the later day %s; report what was before once that is closed",
                        request->employee_id, after);
@@ -185,8 +182,8 @@ static furrow_status decide_stroke(void *arg, const furrow_state *current, furro
         status = workday_end(day, &stroke->window, ended_ns, stroke->now_ns, arena, &ended, err);
         day = ended;
     }
-    if (status == FURROW_OK) status = context->request->rule(day, stroke, arena, &next, err);
-    if (status == FURROW_OK) *out = (furrow_decision){.next = &next->base, .event = context->request->event};
+    if (status == FURROW_OK) status = context->rule(day, stroke, arena, &next, err);
+    if (status == FURROW_OK) *out = (furrow_decision){.next = &next->base, .event = context->event};
     return status;
 }
 
@@ -206,14 +203,15 @@ static furrow_status decide_carry_over(void *arg, const furrow_state *current, f
 
 /* The new day begins with what runs in the one before, which then ends. A write beside the command's own: without its
  * key, within its time. */
-static furrow_status carry_over(stroke_context *context, const forgotten *old, furrow_arena *arena, furrow_error *err)
+static furrow_status carry_over(stroke_context *context, closing *old, furrow_arena *arena, furrow_error *err)
 {
+    const char *before = context->before_id;
     furrow_command command = furrow_service_command(CLOCK_SIDE_WRITE_MS);
     furrow_write write = {.id = context->day_id, .command = &command, .decide = decide_carry_over, .arg = context};
     furrow_written written;
     furrow_status status = work_day_write(context->service, &write, arena, &written, err);
-    if (status != FURROW_OK) return status;
-    return forgotten_close_day(old, context->before_id, &context->before_window, arena, err);
+    old->until_ns = context->before_window.end_ns;
+    return status == FURROW_OK ? closing_close_listed(old, &before, 1, arena, err) : status;
 }
 
 /* A damaged day before keeps nobody from beginning a new one: it cannot be closed now, and says so to who reads it. */
@@ -222,7 +220,7 @@ static furrow_status unpack_days(stroke_context *context, furrow_arena *arena, f
     furrow_status status = work_day_take(&context->gather, DAY, arena, &context->day, err);
     if (status != FURROW_OK) return status;
     status = work_day_take(&context->gather, BEFORE, arena, &context->before, err);
-    if (status != FURROW_DATA_LOSS || context->request->rule != workday_clock_in) return status;
+    if (status != FURROW_DATA_LOSS || context->rule != workday_clock_in) return status;
     context->before = (furrow_state){.message = NULL};
     return FURROW_OK;
 }
@@ -264,31 +262,31 @@ static bool is_before_needed(const stroke_context *context, furrow_arena *arena)
     const Timesheet__V1__Employee *employee = NULL;
     if (!workday_is_open(work_day_of(&context->before)) || context->day.message || open_day_after(context))
         return false;
-    if (context->request->rule != workday_clock_in) return true;
+    if (context->rule != workday_clock_in) return true;
     return read_employee(context, arena, &employee, NULL) != FURROW_OK ||
            check_facts(context, employee, arena, NULL) != FURROW_OK;
 }
 
-static forgotten forgotten_of(const stroke_context *context, int64_t until_ns)
+static closing closing_of(const stroke_context *context, int64_t until_ns)
 {
-    return (forgotten){.service = context->service,
-                       .employee_id = context->request->employee_id,
-                       .now_ns = context->stroke.now_ns,
-                       .until_ns = until_ns};
+    return (closing){.service = context->service,
+                     .employee_id = context->request->employee_id,
+                     .now_ns = context->stroke.now_ns,
+                     .until_ns = until_ns};
 }
 
 /* Whatever is open but the day of the stroke is closed first, but for what may go on in it. */
 static furrow_status close_forgotten(stroke_context *context, furrow_arena *arena, furrow_error *err)
 {
     const furrow_ids open = furrow_gather_listed(&context->gather);
-    bool begins = context->request->rule == workday_clock_in, ends = context->request->rule == workday_clock_out;
+    bool begins = context->rule == workday_clock_in, ends = context->rule == workday_clock_out;
     if (open.count == 0 || (open.count == 1 && strcmp(open.ids[0], context->day_id) == 0)) return FURROW_OK;
     bool needed = is_before_needed(context, arena);
-    forgotten old = forgotten_of(context, needed ? context->before_window.start_ns : context->stroke.window.start_ns);
+    closing old = closing_of(context, needed ? context->before_window.start_ns : context->stroke.window.start_ns);
     if (ends || !open_day_after(context)) old.spared = context->day_id;
     (void)!read_employee(context, arena, &old.employee, NULL);
     context->stale = true;
-    furrow_status status = forgotten_close_listed(&old, open.ids, open.count, arena, err);
+    furrow_status status = closing_close_listed(&old, open.ids, open.count, arena, err);
     return status == FURROW_OK && needed && !begins ? carry_over(context, &old, arena, err) : status;
 }
 
@@ -297,9 +295,9 @@ static furrow_status look_behind(stroke_context *context, furrow_arena *arena, f
 {
     furrow_status status = look(context, arena, err);
     if (status != FURROW_OK || furrow_gather_listed(&context->gather).count < OPEN_MAX) return status;
-    forgotten old = forgotten_of(context, context->before_window.start_ns);
+    closing old = closing_of(context, context->before_window.start_ns);
     old.spared = context->day_id;
-    status = forgotten_close_all(&old, arena, err);
+    status = closing_close_all(&old, arena, err);
     return status == FURROW_OK ? look(context, arena, err) : status;
 }
 
@@ -307,15 +305,15 @@ static furrow_status look_behind(stroke_context *context, furrow_arena *arena, f
 static furrow_status close_rivals(const stroke_context *context, furrow_arena *arena, furrow_error *err)
 {
     const workday_stroke *stroke = &context->stroke;
-    bool late = stroke->now_ns >= stroke->window.end_ns, begins = context->request->rule == workday_clock_in;
+    bool late = stroke->now_ns >= stroke->window.end_ns, begins = context->rule == workday_clock_in;
     if (!begins || !(late || is_near_boundary(context))) return FURROW_OK;
-    forgotten old = forgotten_of(context, context->before_window.start_ns);
-    return forgotten_close_all(&old, arena, err);
+    closing old = closing_of(context, context->before_window.start_ns);
+    return closing_close_all(&old, arena, err);
 }
 
 static furrow_status stroke_once(stroke_context *context, Timesheet__V1__DayState *response, furrow_error *err)
 {
-    furrow_call *call = context->request->call;
+    furrow_call *call = context->call;
     furrow_arena *arena = furrow_call_arena(call);
     furrow_error later;
     furrow_written written;
@@ -330,18 +328,21 @@ static furrow_status stroke_once(stroke_context *context, Timesheet__V1__DayStat
     if (status != FURROW_OK) return status;
     (void)!close_rivals(context, arena, &later); /* the next stroke finds it again */
     furrow_call_wrote(call, written.subject, written.state.version);
-    clock_answer(&written.state, response);
+    response->day = work_day_shown(&written.state);
+    response->version = (int64_t)written.state.version;
     return FURROW_OK;
 }
 
-furrow_status clock_stroke(const clock_request *request, Timesheet__V1__DayState *response, furrow_error *err)
+furrow_status clock_stroke(furrow_call *call, workday_rule *rule, const char *event, const clock_request *request,
+                           Timesheet__V1__DayState *response, furrow_error *err)
 {
-    stroke_context context;
-    furrow_status status = prepare(&context, request, err);
+    stroke_context context = {
+        .call = call, .service = furrow_service_of(call), .rule = rule, .event = event, .request = request};
+    furrow_status status = begin_stroke(&context, err);
     if (status != FURROW_OK) return status;
     for (int i = 0; i < LOOKS; i++) {
         status = stroke_once(&context, response, err);
-        if (status != FURROW_ABORTED || !context.moved) return status;
+        if (status != FURROW_ABORTED || !context.moved) break;
     }
     return status;
 }

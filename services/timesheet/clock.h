@@ -10,17 +10,15 @@
 #include "timesheet/domain.h"
 
 typedef struct clock_request {
-    furrow_call *call;
-    workday_rule *rule;
-    const char *event; /* past tense: "clocked_in" */
     const char *employee_id;
-    const char *job_id, *location_id; /* NULL: the rule begins no work on a job */
-    Timesheet__V1__EntryKind kind;
     const Google__Protobuf__Timestamp *at;
+    const char *job_id, *location_id; /* NULL: the rule begins no work on a job */
+    Timesheet__V1__EntryKind kind;    /* of a break */
 } clock_request;
 
-furrow_status clock_stroke(const clock_request *request, Timesheet__V1__DayState *response,
-                           furrow_error *err) FURROW_MUST_USE;
+/* @event in the past tense: "clocked_in". */
+furrow_status clock_stroke(furrow_call *call, workday_rule *rule, const char *event, const clock_request *request,
+                           Timesheet__V1__DayState *response, furrow_error *err) FURROW_MUST_USE;
 
 #define CLOCK_SIDE_WRITE_MS 5000 /* for a write that no caller asked for */
 
@@ -32,7 +30,5 @@ typedef struct clock_settings {
     int64_t day_start_hour;
 } clock_settings;
 extern clock_settings clock_config;
-
-void clock_answer(const furrow_state *state, Timesheet__V1__DayState *response);
 
 #endif

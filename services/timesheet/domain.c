@@ -70,30 +70,25 @@ static Timesheet__V1__Entry *running(const Timesheet__V1__WorkDay *day)
     return workday_is_open(day) && day->n_entries > 0 ? day->entries[day->n_entries - 1] : NULL;
 }
 
-/* A copy to change, with room for one more entry; entries are shared until one is replaced. */
-static Timesheet__V1__WorkDay *successor(const Timesheet__V1__WorkDay *current, const char *day_id,
-                                         const char *employee_id, const char *date, int64_t now_ns, furrow_arena *arena)
+/* A copy to change, with room for one more entry; entries are shared until one is replaced. Without @current the first
+ * state of the stroke's day. */
+static Timesheet__V1__WorkDay *successor(const Timesheet__V1__WorkDay *current, const workday_stroke *stroke,
+                                         furrow_arena *arena)
 {
     Timesheet__V1__WorkDay fresh = TIMESHEET__V1__WORK_DAY__INIT;
     Timesheet__V1__WorkDay *next = furrow_arena_memdup(arena, current ? current : &fresh, sizeof *next);
     if (!next) return NULL;
     if (!current) {
-        next->id = furrow_arena_strdup(arena, day_id);
-        next->employee_id = furrow_arena_strdup(arena, employee_id);
-        next->date = furrow_arena_strdup(arena, date);
+        next->id = furrow_arena_strdup(arena, stroke->day_id);
+        next->employee_id = furrow_arena_strdup(arena, stroke->employee_id);
+        next->date = furrow_arena_strdup(arena, stroke->window.date);
     }
     next->entries = furrow_arena_alloc(arena, (next->n_entries + 1) * sizeof(*next->entries));
-    next->updated_at = furrow_timestamp_after(current ? current->updated_at : NULL, now_ns, arena);
+    next->updated_at = furrow_timestamp_after(current ? current->updated_at : NULL, stroke->now_ns, arena);
     if (!next->id || !next->employee_id || !next->date || !next->entries || !next->updated_at) return NULL;
     if (current && current->n_entries > 0)
         memcpy(next->entries, current->entries, current->n_entries * sizeof(*next->entries));
     return next;
-}
-
-static Timesheet__V1__WorkDay *successor_of(const Timesheet__V1__WorkDay *current, const workday_stroke *stroke,
-                                            furrow_arena *arena)
-{
-    return successor(current, stroke->day_id, stroke->employee_id, stroke->window.date, stroke->now_ns, arena);
 }
 
 static furrow_status append(Timesheet__V1__WorkDay *day, Timesheet__V1__EntryKind kind, const char *job_id,
@@ -123,26 +118,25 @@ static furrow_status end_last(Timesheet__V1__WorkDay *day, int64_t at_ns, furrow
     return FURROW_OK;
 }
 
-static furrow_status set_open(Timesheet__V1__WorkDay *day, bool open, const char *by, furrow_arena *arena,
-                              furrow_error *err)
+/* @by is lent to the day: a literal. */
+static void set_open(Timesheet__V1__WorkDay *day, bool open, const char *by)
 {
     day->status = open ? OPEN : CLOSED;
-    day->open_employee_id = open ? day->employee_id : furrow_arena_strdup(arena, "");
-    day->closed_by = furrow_arena_strdup(arena, by);
-    return day->open_employee_id && day->closed_by ? FURROW_OK : furrow_known_no_memory(err);
+    day->open_employee_id = open ? day->employee_id : (char *)(uintptr_t)protobuf_c_empty_string;
+    day->closed_by = (char *)(uintptr_t)by;
 }
 
-static furrow_status check_running(const Timesheet__V1__WorkDay *current, const workday_stroke *stroke,
-                                   furrow_error *err)
+/* *entry: what runs at the moment of the stroke. */
+static furrow_status find_running(const Timesheet__V1__WorkDay *current, const workday_stroke *stroke,
+                                  const Timesheet__V1__Entry **entry, furrow_error *err)
 {
-    const Timesheet__V1__Entry *entry = running(current);
     char text[40];
-    if (!entry) return furrow_fail(err, FURROW_FAILED_PRECONDITION, "%s is not clocked in", stroke->employee_id);
-    furrow_clock_format(furrow_timestamp_ns(entry->start), text);
-    if (stroke->at_ns < furrow_timestamp_ns(entry->start))
-        return furrow_fail(err, FURROW_FAILED_PRECONDITION, "what %s does now began at %s, after that moment",
-                           stroke->employee_id, text);
-    return FURROW_OK;
+    *entry = running(current);
+    if (!*entry) return furrow_fail(err, FURROW_FAILED_PRECONDITION, "%s is not clocked in", stroke->employee_id);
+    if (stroke->at_ns >= furrow_timestamp_ns((*entry)->start)) return FURROW_OK;
+    furrow_clock_format(furrow_timestamp_ns((*entry)->start), text);
+    return furrow_fail(err, FURROW_FAILED_PRECONDITION, "what %s does now began at %s, after that moment",
+                       stroke->employee_id, text);
 }
 
 furrow_status workday_clock_in(const Timesheet__V1__WorkDay *current, const workday_stroke *stroke, furrow_arena *arena,
@@ -161,9 +155,10 @@ furrow_status workday_clock_in(const Timesheet__V1__WorkDay *current, const work
         return furrow_fail(err, FURROW_FAILED_PRECONDITION, "%s worked until %s; that moment is before",
                            stroke->employee_id, text);
     }
-    Timesheet__V1__WorkDay *day = successor_of(current, stroke, arena);
-    furrow_status status = day ? set_open(day, true, "", arena, err) : furrow_known_no_memory(err);
-    if (status == FURROW_OK) status = append(day, WORK, stroke->job_id, stroke->location_id, stroke->at_ns, arena, err);
+    Timesheet__V1__WorkDay *day = successor(current, stroke, arena);
+    if (!day) return furrow_known_no_memory(err);
+    set_open(day, true, "");
+    furrow_status status = append(day, WORK, stroke->job_id, stroke->location_id, stroke->at_ns, arena, err);
     if (status == FURROW_OK) *next = day;
     return status;
 }
@@ -173,7 +168,7 @@ static furrow_status change_over(const Timesheet__V1__WorkDay *current, const wo
                                  Timesheet__V1__EntryKind kind, const char *job_id, const char *location_id,
                                  furrow_arena *arena, Timesheet__V1__WorkDay **next, furrow_error *err)
 {
-    Timesheet__V1__WorkDay *day = successor_of(current, stroke, arena);
+    Timesheet__V1__WorkDay *day = successor(current, stroke, arena);
     furrow_status status = day ? end_last(day, stroke->at_ns, arena, err) : furrow_known_no_memory(err);
     if (status == FURROW_OK) status = append(day, kind, job_id, location_id, stroke->at_ns, arena, err);
     if (status == FURROW_OK) *next = day;
@@ -183,9 +178,9 @@ static furrow_status change_over(const Timesheet__V1__WorkDay *current, const wo
 furrow_status workday_switch_job(const Timesheet__V1__WorkDay *current, const workday_stroke *stroke,
                                  furrow_arena *arena, Timesheet__V1__WorkDay **next, furrow_error *err)
 {
-    furrow_status status = check_running(current, stroke, err);
+    const Timesheet__V1__Entry *entry;
+    furrow_status status = find_running(current, stroke, &entry, err);
     if (status != FURROW_OK) return status;
-    const Timesheet__V1__Entry *entry = running(current);
     if (entry->kind != WORK)
         return furrow_fail(err, FURROW_FAILED_PRECONDITION, "%s is on a break; end it first", stroke->employee_id);
     if (strcmp(entry->job_id, stroke->job_id) == 0 && strcmp(entry->location_id, stroke->location_id) == 0)
@@ -197,9 +192,9 @@ furrow_status workday_switch_job(const Timesheet__V1__WorkDay *current, const wo
 furrow_status workday_start_break(const Timesheet__V1__WorkDay *current, const workday_stroke *stroke,
                                   furrow_arena *arena, Timesheet__V1__WorkDay **next, furrow_error *err)
 {
-    furrow_status status = check_running(current, stroke, err);
+    const Timesheet__V1__Entry *entry;
+    furrow_status status = find_running(current, stroke, &entry, err);
     if (status != FURROW_OK) return status;
-    const Timesheet__V1__Entry *entry = running(current);
     if (entry->kind != WORK)
         return furrow_fail(err, FURROW_FAILED_PRECONDITION, "%s is on a break already", stroke->employee_id);
     return change_over(current, stroke, stroke->kind, entry->job_id, entry->location_id, arena, next, err);
@@ -208,9 +203,9 @@ furrow_status workday_start_break(const Timesheet__V1__WorkDay *current, const w
 furrow_status workday_end_break(const Timesheet__V1__WorkDay *current, const workday_stroke *stroke,
                                 furrow_arena *arena, Timesheet__V1__WorkDay **next, furrow_error *err)
 {
-    furrow_status status = check_running(current, stroke, err);
+    const Timesheet__V1__Entry *entry;
+    furrow_status status = find_running(current, stroke, &entry, err);
     if (status != FURROW_OK) return status;
-    const Timesheet__V1__Entry *entry = running(current);
     if (entry->kind == WORK)
         return furrow_fail(err, FURROW_FAILED_PRECONDITION, "%s is not on a break", stroke->employee_id);
     return change_over(current, stroke, WORK, entry->job_id, entry->location_id, arena, next, err);
@@ -223,11 +218,12 @@ furrow_status workday_close(const Timesheet__V1__WorkDay *current, const workday
     int64_t start_ns = furrow_timestamp_ns(running(current)->start);
     if (at_ns > window->end_ns) at_ns = window->end_ns;
     if (at_ns < start_ns) at_ns = start_ns;
-    Timesheet__V1__WorkDay *day = successor(current, current->id, current->employee_id, current->date, now_ns, arena);
+    Timesheet__V1__WorkDay *day = successor(current, &(workday_stroke){.now_ns = now_ns}, arena);
     furrow_status status = day ? end_last(day, at_ns, arena, err) : furrow_known_no_memory(err);
-    if (status == FURROW_OK) status = set_open(day, false, by, arena, err);
-    if (status == FURROW_OK) *next = day;
-    return status;
+    if (status != FURROW_OK) return status;
+    set_open(day, false, by);
+    *next = day;
+    return FURROW_OK;
 }
 
 /* When what runs was clocked in: breaks and switches of jobs follow each other without a gap. So does, at the moment at
@@ -259,13 +255,6 @@ furrow_status workday_end(const Timesheet__V1__WorkDay *current, const workday_w
     return workday_close(current, window, ended_ns, now_ns, by, arena, next, err);
 }
 
-furrow_status workday_renew(const Timesheet__V1__WorkDay *current, int64_t now_ns, furrow_arena *arena,
-                            Timesheet__V1__WorkDay **next, furrow_error *err)
-{
-    *next = successor(current, current->id, current->employee_id, current->date, now_ns, arena);
-    return *next ? FURROW_OK : furrow_known_no_memory(err);
-}
-
 furrow_status workday_check_begin(const Timesheet__V1__Employee *employee, int64_t at_ns, furrow_error *err)
 {
     char text[40];
@@ -280,7 +269,8 @@ furrow_status workday_check_begin(const Timesheet__V1__Employee *employee, int64
 furrow_status workday_clock_out(const Timesheet__V1__WorkDay *current, const workday_stroke *stroke,
                                 furrow_arena *arena, Timesheet__V1__WorkDay **next, furrow_error *err)
 {
-    furrow_status status = check_running(current, stroke, err);
+    const Timesheet__V1__Entry *entry;
+    furrow_status status = find_running(current, stroke, &entry, err);
     if (status != FURROW_OK) return status;
     return workday_close(current, &stroke->window, stroke->at_ns, stroke->now_ns, "employee", arena, next, err);
 }
@@ -289,83 +279,60 @@ furrow_status workday_carry_over(const Timesheet__V1__WorkDay *before, const wor
                                  furrow_arena *arena, Timesheet__V1__WorkDay **next, furrow_error *err)
 {
     const Timesheet__V1__Entry *entry = running(before);
-    Timesheet__V1__WorkDay *day = successor_of(NULL, stroke, arena);
-    furrow_status status = day ? set_open(day, true, "", arena, err) : furrow_known_no_memory(err);
-    if (status == FURROW_OK)
-        status = append(day, entry->kind, entry->job_id, entry->location_id, stroke->window.start_ns, arena, err);
+    Timesheet__V1__WorkDay *day = successor(NULL, stroke, arena);
+    if (!day) return furrow_known_no_memory(err);
+    set_open(day, true, "");
+    furrow_status status =
+        append(day, entry->kind, entry->job_id, entry->location_id, stroke->window.start_ns, arena, err);
     if (status == FURROW_OK) *next = day;
     return status;
 }
 
-furrow_status workday_fence(const workday_stroke *stroke, const char *by, furrow_arena *arena,
+furrow_status workday_fence(const Timesheet__V1__WorkDay *current, const workday_stroke *stroke, furrow_arena *arena,
                             Timesheet__V1__WorkDay **next, furrow_error *err)
 {
-    Timesheet__V1__WorkDay *day = successor_of(NULL, stroke, arena);
-    furrow_status status = day ? set_open(day, false, by, arena, err) : furrow_known_no_memory(err);
-    if (status == FURROW_OK) *next = day;
-    return status;
-}
-
-/* One entry of a correction: ended, within the day and not before *from_ns, which moves
- * on to its end. */
-static furrow_status check_entry(const Timesheet__V1__Entry *entry, size_t index, const workday_window *window,
-                                 int64_t *from_ns, furrow_error *err)
-{
-    char field[40], start[48], end[48];
-    int64_t start_ns = 0, end_ns = 0;
-    snprintf(field, sizeof field, "entries[%zu]", index);
-    snprintf(start, sizeof start, "%s.start", field);
-    snprintf(end, sizeof end, "%s.end", field);
-    if (!entry->start || !entry->end) return furrow_fail_field(err, field, "needs start and end");
-    furrow_status status = furrow_timestamp_read(start, entry->start, &start_ns, err);
-    if (status == FURROW_OK) status = furrow_timestamp_read(end, entry->end, &end_ns, err);
-    if (status != FURROW_OK) return status;
-    if (end_ns <= start_ns) return furrow_fail_field(err, field, "ends before it starts");
-    if (start_ns < window->start_ns || end_ns > window->end_ns)
-        return furrow_fail_field(err, field, "reaches outside of the day %s", window->date);
-    if (start_ns < *from_ns) return furrow_fail_field(err, field, "overlaps the entry before it");
-    *from_ns = end_ns;
+    Timesheet__V1__WorkDay *day = successor(current, stroke, arena);
+    if (!day) return furrow_known_no_memory(err);
+    if (!current) set_open(day, false, "termination");
+    *next = day;
     return FURROW_OK;
 }
 
-/* At the moment of @day's, which is after all that was done to it. */
-static furrow_status add_correction(Timesheet__V1__WorkDay *day, const Timesheet__V1__CorrectDayRequest *request,
-                                    furrow_arena *arena, furrow_error *err)
+/* At the moment that the day is updated, which is after all that was done to it. */
+static furrow_status add_correction(const timesheet_correct_day_known *known, Timesheet__V1__WorkDay *day,
+                                    furrow_error *err)
 {
     if (day->n_corrections >= TIMESHEET_CORRECTIONS_MAX)
         return furrow_fail(err, FURROW_FAILED_PRECONDITION, "%s was corrected %d times already, the most there can be",
                            day->id, TIMESHEET_CORRECTIONS_MAX);
-    Timesheet__V1__Correction **all = furrow_arena_alloc(arena, (day->n_corrections + 1) * sizeof(*all));
-    Timesheet__V1__Correction *correction = furrow_arena_alloc(arena, sizeof *correction);
-    if (!all || !correction) return furrow_known_no_memory(err);
+    Timesheet__V1__Correction **all = furrow_arena_alloc(known->arena, (day->n_corrections + 1) * sizeof(*all));
+    Timesheet__V1__Correction *correction = furrow_arena_alloc(known->arena, sizeof *correction);
+    day->updated_at = furrow_timestamp_after(day->updated_at, known->now_ns, known->arena);
+    if (!all || !correction || !day->updated_at) return furrow_known_no_memory(err);
     timesheet__v1__correction__init(correction);
     correction->at = day->updated_at;
-    correction->by = request->by;
-    correction->reason = request->reason;
+    correction->by = known->request->by;
+    correction->reason = known->request->reason;
     if (day->n_corrections > 0) memcpy(all, day->corrections, day->n_corrections * sizeof(*all));
     all[day->n_corrections++] = correction;
     day->corrections = all;
     return FURROW_OK;
 }
 
-furrow_status workday_correct(const Timesheet__V1__WorkDay *current, const Timesheet__V1__CorrectDayRequest *request,
-                              const workday_window *window, int64_t now_ns, furrow_arena *arena,
-                              Timesheet__V1__WorkDay **next, furrow_error *err)
+furrow_status workday_correct(const timesheet_correct_day_known *known, const workday_window *window,
+                              Timesheet__V1__WorkDay *next, furrow_error *err)
 {
-    if (!current) return furrow_fail(err, FURROW_NOT_FOUND, "no day %s", request->id);
-    furrow_status status = FURROW_OK;
-    int64_t from_ns = window->start_ns;
-    for (size_t i = 0; status == FURROW_OK && i < request->n_entries; i++)
-        status = check_entry(request->entries[i], i, window, &from_ns, err);
-    if (status != FURROW_OK) return status;
-    Timesheet__V1__WorkDay *day = successor(current, current->id, current->employee_id, current->date, now_ns, arena);
-    status = day ? set_open(day, false, "correction", arena, err) : furrow_known_no_memory(err);
-    if (status == FURROW_OK) status = add_correction(day, request, arena, err);
-    if (status != FURROW_OK) return status;
-    day->entries = request->entries;
-    day->n_entries = request->n_entries;
-    *next = day;
-    return FURROW_OK;
+    char field[40];
+    next->entries = known->request->entries;
+    next->n_entries = known->request->n_entries;
+    set_open(next, false, "correction");
+    furrow_status status = workday_check_entries(next, window, err);
+    for (size_t i = 0; status == FURROW_OK && i < next->n_entries; i++) {
+        if (furrow_timestamp_ns(next->entries[i]->start) < furrow_timestamp_ns(next->entries[i]->end)) continue;
+        snprintf(field, sizeof field, "entries[%zu]", i);
+        status = furrow_fail_field(err, field, "ends when it starts");
+    }
+    return status == FURROW_OK ? add_correction(known, next, err) : status;
 }
 
 void workday_totals(const Timesheet__V1__WorkDay *day, const workday_window *window, int64_t now_ns, int64_t *work_s,

@@ -43,6 +43,13 @@ typedef furrow_status workday_rule(const Timesheet__V1__WorkDay *current, const 
                                    furrow_arena *arena, Timesheet__V1__WorkDay **next, furrow_error *err);
 workday_rule workday_clock_in, workday_switch_job, workday_start_break, workday_end_break, workday_clock_out;
 
+/*
+ * Are the entries in order and within @window, and has each ended unless it is the running one of an open day? A field
+ * error names the entry.
+ */
+furrow_status workday_check_entries(const Timesheet__V1__WorkDay *day, const workday_window *window,
+                                    furrow_error *err) FURROW_MUST_USE;
+
 bool workday_is_open(const Timesheet__V1__WorkDay *day);
 
 /*
@@ -69,10 +76,6 @@ furrow_status workday_end(const Timesheet__V1__WorkDay *current, const workday_w
                           int64_t now_ns, furrow_arena *arena, Timesheet__V1__WorkDay **next,
                           furrow_error *err) FURROW_MUST_USE;
 
-/* The same day once more, so that whoever decided on the state of before has to decide again. */
-furrow_status workday_renew(const Timesheet__V1__WorkDay *current, int64_t now_ns, furrow_arena *arena,
-                            Timesheet__V1__WorkDay **next, furrow_error *err) FURROW_MUST_USE;
-
 /* FAILED_PRECONDITION for work that would begin at @at_ns, before the latest employment ended. */
 furrow_status workday_check_begin(const Timesheet__V1__Employee *employee, int64_t at_ns,
                                   furrow_error *err) FURROW_MUST_USE;
@@ -81,14 +84,13 @@ furrow_status workday_check_begin(const Timesheet__V1__Employee *employee, int64
 furrow_status workday_carry_over(const Timesheet__V1__WorkDay *before, const workday_stroke *stroke,
                                  furrow_arena *arena, Timesheet__V1__WorkDay **next, furrow_error *err) FURROW_MUST_USE;
 
-/* A closed day without entries: it exists so that nobody can create it any more. */
-furrow_status workday_fence(const workday_stroke *stroke, const char *by, furrow_arena *arena,
-                            Timesheet__V1__WorkDay **next, furrow_error *err) FURROW_MUST_USE;
+/* The same day once more, so that whoever decided on the state of before has to decide again; where there is none, a
+ * closed day without entries, so that nobody can create it any more: the employment has ended. */
+workday_rule workday_fence;
 
-/* Replaces the entries of an existing day. INVALID_ARGUMENT names the entry. */
-furrow_status workday_correct(const Timesheet__V1__WorkDay *current, const Timesheet__V1__CorrectDayRequest *request,
-                              const workday_window *window, int64_t now_ns, furrow_arena *arena,
-                              Timesheet__V1__WorkDay **next, furrow_error *err) FURROW_MUST_USE;
+/* Replaces the entries of an existing day: the decision on CorrectDay. INVALID_ARGUMENT names the entry. */
+furrow_status workday_correct(const timesheet_correct_day_known *known, const workday_window *window,
+                              Timesheet__V1__WorkDay *next, furrow_error *err) FURROW_MUST_USE;
 
 /* Work (with rest) and meal time; a running entry counts up to @now_ns, at most to the window's end. */
 void workday_totals(const Timesheet__V1__WorkDay *day, const workday_window *window, int64_t now_ns, int64_t *work_s,

@@ -15,10 +15,6 @@
 #define EARLIEST_S (-14 * HOUR)
 #define LATEST_S   ((23 + 12 + 25) * HOUR)
 
-typedef struct span {
-    int64_t from_ns, to_ns;
-} span;
-
 /* The rules are asked several times for each stroke: nothing is formatted but what is wrong. */
 
 /* "<employee id>_<yyyymmdd>" */
@@ -31,7 +27,7 @@ static bool is_day_id(const char *id, const char *employee_id, const char *date)
 }
 
 /* Its id says whose day it is and which, and date and employee_id say the same. */
-static furrow_status check_identity(const Timesheet__V1__WorkDay *day, span *within, furrow_error *err)
+static furrow_status check_identity(const Timesheet__V1__WorkDay *day, workday_window *within, furrow_error *err)
 {
     const char *d = day->date;
     furrow_status status = furrow_input_date("date", d, err);
@@ -39,16 +35,19 @@ static furrow_status check_identity(const Timesheet__V1__WorkDay *day, span *wit
     if (!is_day_id(day->id, day->employee_id, d))
         return furrow_fail_field(err, "id", "is not that of its employee_id and date");
     if (strcmp(d, TIMESHEET_DATE_MAX) > 0) return furrow_fail_field(err, "date", "is after " TIMESHEET_DATE_MAX);
-    int64_t midnight_s = workday_days_of(d) * 24 * HOUR; /* in UTC */
-    *within = (span){(midnight_s + EARLIEST_S) * NS, (midnight_s + LATEST_S) * NS};
+    int64_t midnight_s = furrow_timestamp_days(d) * 24 * HOUR; /* in UTC */
+    within->start_ns = (midnight_s + EARLIEST_S) * NS;
+    within->end_ns = (midnight_s + LATEST_S) * NS;
     return FURROW_OK;
 }
 
 /* Not before the one before it, and ended unless it is the running one. *from_ns moves on to its end. */
-static furrow_status check_entry(const Timesheet__V1__Entry *entry, const char *field, bool runs, const span *within,
-                                 int64_t *from_ns, furrow_error *err)
+static furrow_status check_entry(const Timesheet__V1__Entry *entry, const char *field, bool runs,
+                                 const workday_window *within, int64_t *from_ns, furrow_error *err)
 {
     int64_t start_ns, end_ns;
+    if (!entry->start || (!runs && !entry->end))
+        return furrow_fail_field(err, field, runs ? "needs a start" : "needs start and end");
     furrow_status status = furrow_timestamp_read(field, entry->start, &start_ns, err);
     end_ns = start_ns;
     if (status == FURROW_OK && runs && entry->end)
@@ -57,35 +56,35 @@ static furrow_status check_entry(const Timesheet__V1__Entry *entry, const char *
     if (status != FURROW_OK) return status;
     if (end_ns < start_ns) return furrow_fail_field(err, field, "ends before it starts");
     if (start_ns < *from_ns) return furrow_fail_field(err, field, "starts before the one before it ends");
-    if (start_ns < within->from_ns || end_ns > within->to_ns) return furrow_fail_field(err, field, "is of another day");
+    if (start_ns < within->start_ns || end_ns > within->end_ns)
+        return furrow_fail_field(err, field, "reaches outside of the day");
     *from_ns = end_ns;
     return FURROW_OK;
 }
 
-static furrow_status check_entries(const Timesheet__V1__WorkDay *day, const span *within, furrow_error *err)
+furrow_status workday_check_entries(const Timesheet__V1__WorkDay *day, const workday_window *window, furrow_error *err)
 {
     bool open = day->status == OPEN;
-    int64_t from_ns = within->from_ns;
+    int64_t from_ns = window->start_ns;
     furrow_status status = FURROW_OK;
     if (open && day->n_entries == 0) return furrow_fail_field(err, "entries", "has none, but the day is open");
     for (size_t i = 0; status == FURROW_OK && i < day->n_entries; i++) {
         char field[40];
         bool runs = open && i + 1 == day->n_entries;
         int64_t before_ns = from_ns;
-        status = check_entry(day->entries[i], "entries", runs, within, &from_ns, NULL);
+        status = check_entry(day->entries[i], "entries", runs, window, &from_ns, NULL);
         if (status == FURROW_OK) continue;
         snprintf(field, sizeof field, "entries[%zu]", i);
-        status = check_entry(day->entries[i], field, runs, within, &before_ns, err);
+        status = check_entry(day->entries[i], field, runs, window, &before_ns, err);
     }
     return status;
 }
 
 static furrow_status check_corrections(const Timesheet__V1__WorkDay *day, furrow_error *err)
 {
-    int64_t at_ns;
     furrow_status status = FURROW_OK;
     for (size_t i = 0; status == FURROW_OK && i < day->n_corrections; i++)
-        status = furrow_timestamp_read("corrections.at", day->corrections[i]->at, &at_ns, err);
+        status = furrow_timestamp_read("corrections.at", day->corrections[i]->at, NULL, err);
     return status;
 }
 
@@ -100,17 +99,15 @@ static furrow_status check_status(const Timesheet__V1__WorkDay *day, furrow_erro
 
 furrow_status timesheet_check_work_day(const Timesheet__V1__WorkDay *day, furrow_error *err)
 {
-    int64_t updated_ns;
-    span within = {0};
+    workday_window within = {.start_ns = 0};
     furrow_status status = check_identity(day, &within, err);
     if (status == FURROW_OK) status = check_status(day, err);
-    if (status == FURROW_OK) status = check_entries(day, &within, err);
+    if (status == FURROW_OK) status = workday_check_entries(day, &within, err);
     if (status == FURROW_OK) status = check_corrections(day, err);
-    return status == FURROW_OK ? furrow_timestamp_read("updated_at", day->updated_at, &updated_ns, err) : status;
+    return status == FURROW_OK ? furrow_timestamp_read("updated_at", day->updated_at, NULL, err) : status;
 }
 
 furrow_status timesheet_check_employee(const Timesheet__V1__Employee *employee, furrow_error *err)
 {
-    int64_t ended_ns;
-    return employee->ended_at ? furrow_timestamp_read("ended_at", employee->ended_at, &ended_ns, err) : FURROW_OK;
+    return employee->ended_at ? furrow_timestamp_read("ended_at", employee->ended_at, NULL, err) : FURROW_OK;
 }

@@ -12,34 +12,13 @@
 #define DAY   (24 * HOUR)
 #define REACH (17 * HOUR) /* further from UTC than the clocks of any zone were ever */
 
-/* Days since 1970 of a date of the Gregorian calendar. Years begin in March, so that a leap day is their last. */
-static int64_t days_of_date(int64_t year, int month, int day)
-{
-    year -= month <= 2;
-    int64_t day_of_year = (153 * (month > 2 ? month - 3 : month + 9) + 2) / 5 + day - 1;
-    return year * 365 + year / 4 - year / 100 + year / 400 + day_of_year - 719468; /* from 0000-03-01 to 1970 */
-}
-
-static int number_in(const char *digits, size_t len)
-{
-    int number = 0;
-    for (size_t i = 0; i < len; i++) number = number * 10 + (digits[i] - '0');
-    return number;
-}
-
-int64_t workday_days_of(const char *date)
-{
-    return days_of_date(number_in(date, 4), number_in(date + 5, 2), number_in(date + 8, 2));
-}
-
 /* What the clocks read at @at_s less @at_s. */
 static int64_t offset_at(int64_t at_s)
 {
     time_t at = (time_t)at_s;
     struct tm local;
     localtime_r(&at, &local);
-    return days_of_date(local.tm_year + 1900, local.tm_mon + 1, local.tm_mday) * DAY + local.tm_hour * HOUR +
-           (int64_t)local.tm_min * 60 + local.tm_sec - at_s;
+    return local.tm_gmtoff;
 }
 
 /* The first moment after @from_s at which the clocks are not @offset ahead any more; they are not at @to_s. */
@@ -115,6 +94,6 @@ furrow_status workday_window_of_id(const char *day_id, int day_start_hour, workd
         snprintf(date, sizeof date, "%.4s-%.2s-%.2s", mark + 1, mark + 5, mark + 7);
     if (furrow_input_date("id", date, NULL) != FURROW_OK || strcmp(date, TIMESHEET_DATE_MAX) > 0)
         return furrow_fail_field(err, "id", "\"%.64s\" is no day; days are <employee id>_<yyyymmdd>", day_id);
-    *out = window_of_days(workday_days_of(date), day_start_hour);
+    *out = window_of_days(furrow_timestamp_days(date), day_start_hour);
     return FURROW_OK;
 }

@@ -20,9 +20,6 @@ typedef struct workday_window {
     int64_t start_ns, end_ns;
 } workday_window;
 
-/* Days since 1970-01-01 of a date that is one ("2026-11-23"). */
-int64_t workday_days_of(const char *date);
-
 /* The day that @at_ns belongs to, when days begin at @day_start_hour local time. */
 workday_window workday_window_at(int64_t at_ns, int day_start_hour);
 

@@ -2,9 +2,9 @@
 #include "fuzz_events.h"
 
 #include "base/clock.h"
-#include "employee/domain.h"
+#include "employee/v1/employee.domain.h"
 #include "employee/v1/employee.furrow.h"
-#include "job/domain.h"
+#include "job/v1/job.domain.h"
 #include "job/v1/job.furrow.h"
 #include "location/domain.h"
 #include "location/v1/location.furrow.h"
@@ -147,7 +147,8 @@ static void use_day(furrow_entity *entity, const ProtobufCMessage *state, events
 {
     const Timesheet__V1__WorkDay *day = (const Timesheet__V1__WorkDay *)state;
     Timesheet__V1__CorrectDayRequest correct = TIMESHEET__V1__CORRECT_DAY_REQUEST__INIT;
-    Timesheet__V1__WorkDay *next = NULL;
+    Timesheet__V1__WorkDay next = *day;
+    timesheet_correct_day_known known = {.request = &correct, .work_day = day, .arena = arena};
     static char by[] = "boss";
     workday_stroke stroke = {.day_id = day->id, .employee_id = day->employee_id, .job_id = "J1", .location_id = "B1"};
     int64_t work_s, meal_s;
@@ -164,8 +165,8 @@ static void use_day(furrow_entity *entity, const ProtobufCMessage *state, events
     correct.by = correct.reason = by;
     correct.entries = day->entries;
     correct.n_entries = day->n_entries;
-    check_next(entity, day->id, workday_correct(day, &correct, &stroke.window, stroke.now_ns, arena, &next, NULL),
-               next);
+    known.now_ns = stroke.now_ns;
+    check_next(entity, day->id, workday_correct(&known, &stroke.window, &next, NULL), &next);
 }
 
 /* ---- what others keep ---- */

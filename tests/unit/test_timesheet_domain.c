@@ -223,7 +223,9 @@ START_TEST(an_end_closes_a_day_at_its_boundary_at_the_latest)
     ck_assert_int_eq(workday_end(day, &window, at(7), at(6), arena, &next, &err), FURROW_OK);
     ck_assert_int_eq(furrow_timestamp_ns(next->updated_at), at(7));
     ck_assert_int_eq(workday_end(day, &window, at(60), at(99), arena, &next, &err), FURROW_OK);
-    ck_assert_int_eq(workday_renew(next, at(100), arena, &day, &err), FURROW_OK);
+    workday_stroke later = stroke_at(6);
+    later.now_ns = at(100);
+    day = must(workday_fence, next, later);
     ck_assert_int_eq(furrow_timestamp_ns(day->updated_at), at(100));
     ck_assert_int_eq(day->n_entries, 1);
 }
@@ -282,10 +284,18 @@ static Timesheet__V1__Entry *entry(double from, double to)
     return made;
 }
 
+static furrow_status correct(const Timesheet__V1__WorkDay *day, const Timesheet__V1__CorrectDayRequest *request,
+                             int64_t now_ns, Timesheet__V1__WorkDay *next)
+{
+    const timesheet_correct_day_known known = {.request = request, .work_day = day, .now_ns = now_ns, .arena = arena};
+    workday_window window = workday_window_at(at(6), 4);
+    *next = *day;
+    return workday_correct(&known, &window, next, &err);
+}
+
 START_TEST(a_correction_replaces_entries_and_says_who_and_why)
 {
-    Timesheet__V1__WorkDay *day = must(workday_clock_in, NULL, stroke_at(6)), *next = NULL;
-    workday_window window = workday_window_at(at(6), 4);
+    Timesheet__V1__WorkDay *day = must(workday_clock_in, NULL, stroke_at(6)), next;
     Timesheet__V1__Entry *entries[] = {entry(6, 10), entry(10, 14)};
     Timesheet__V1__CorrectDayRequest request = TIMESHEET__V1__CORRECT_DAY_REQUEST__INIT;
     request.id = day->id;
@@ -293,14 +303,13 @@ START_TEST(a_correction_replaces_entries_and_says_who_and_why)
     request.n_entries = 2;
     request.by = "foreman";
     request.reason = "forgot to clock out";
-    ck_assert_int_eq(workday_correct(NULL, &request, &window, at(20), arena, &next, &err), FURROW_NOT_FOUND);
-    ck_assert_int_eq(workday_correct(day, &request, &window, at(20), arena, &next, &err), FURROW_OK);
-    ck_assert_int_eq(next->status, CLOSED);
-    ck_assert_uint_eq(next->n_corrections, 1);
+    ck_assert_int_eq(correct(day, &request, at(20), &next), FURROW_OK);
+    ck_assert_int_eq(next.status, CLOSED);
+    ck_assert_uint_eq(next.n_corrections, 1);
     Timesheet__V1__Entry *const wrong[] = {entry(9, 12), entry(14, 13), entry(20, 29), entry(13, 13)};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         entries[1] = wrong[i];
-        ck_assert_int_eq(workday_correct(day, &request, &window, at(20), arena, &next, &err), FURROW_INVALID_ARGUMENT);
+        ck_assert_int_eq(correct(day, &request, at(20), &next), FURROW_INVALID_ARGUMENT);
         ck_assert_str_eq(err.field, "entries[1]");
     }
 }
@@ -374,7 +383,7 @@ static void check_invariants(const Timesheet__V1__WorkDay *day, const workday_wi
 
 START_TEST(now_is_never_before_what_it_follows)
 {
-    Timesheet__V1__WorkDay *day = must(workday_clock_in, NULL, stroke_at(8)), *next = NULL;
+    Timesheet__V1__WorkDay *day = must(workday_clock_in, NULL, stroke_at(8));
     ck_assert_int_eq(workday_now_after(NULL, at(7)), at(7));
     ck_assert_int_eq(workday_now_after(day, at(7)), at(8)); /* who wrote it has a clock an hour ahead */
     ck_assert_int_eq(workday_now_after(day, at(9)), at(9));
@@ -384,18 +393,18 @@ START_TEST(now_is_never_before_what_it_follows)
     ck_assert_int_eq(furrow_timestamp_ns(day->updated_at), at(8));
     ck_assert_int_eq(workday_now_after(day, at(7)), at(8));
     /* A correction says what will have been: that is no reason to begin then. */
-    workday_window window = workday_window_at(at(8), 4);
+    Timesheet__V1__WorkDay corrected;
     Timesheet__V1__Entry *entries[] = {entry(8, 16)};
     Timesheet__V1__CorrectDayRequest request = TIMESHEET__V1__CORRECT_DAY_REQUEST__INIT;
     request.entries = entries;
     request.n_entries = 1;
     request.by = "foreman";
     request.reason = "leaves at four";
-    ck_assert_int_eq(workday_correct(day, &request, &window, at(7.5), arena, &next, &err), FURROW_OK);
-    ck_assert_int_eq(furrow_timestamp_ns(next->updated_at), at(8));
-    ck_assert_int_eq(furrow_timestamp_ns(next->corrections[0]->at), at(8));
-    ck_assert_int_eq(workday_now_after(next, at(9)), at(9));
-    ck_assert_int_eq(workday_now_after(next, at(15.95)), at(16)); /* as a clock may be ahead */
+    ck_assert_int_eq(correct(day, &request, at(7.5), &corrected), FURROW_OK);
+    ck_assert_int_eq(furrow_timestamp_ns(corrected.updated_at), at(8));
+    ck_assert_int_eq(furrow_timestamp_ns(corrected.corrections[0]->at), at(8));
+    ck_assert_int_eq(workday_now_after(&corrected, at(9)), at(9));
+    ck_assert_int_eq(workday_now_after(&corrected, at(15.95)), at(16)); /* as a clock may be ahead */
 }
 END_TEST
 

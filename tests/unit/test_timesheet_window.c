@@ -76,7 +76,7 @@ static void check_window(const workday_window *window, int hour)
 {
     char id[FURROW_ID_MAX + 1];
     workday_window again;
-    int64_t start_s = window->start_ns / NS, midnight_s = workday_days_of(window->date) * DAY;
+    int64_t start_s = window->start_ns / NS, midnight_s = furrow_timestamp_days(window->date) * DAY;
     ck_assert(has_begun(start_s, window->date, hour));
     ck_assert(!has_begun(start_s - 1, window->date, hour));
     workday_day_id("E1", window, id);
@@ -98,7 +98,7 @@ static void check_change(int64_t change_s, int hour)
         ck_assert_uint_lt(count + 1, sizeof days / sizeof *days);
         days[count + 1] = workday_window_at(days[count].end_ns, hour);
         ck_assert_int_eq(days[count + 1].start_ns, days[count].end_ns);
-        ck_assert_int_gt(workday_days_of(days[count + 1].date), workday_days_of(days[count].date));
+        ck_assert_int_gt(furrow_timestamp_days(days[count + 1].date), furrow_timestamp_days(days[count].date));
         count++;
     }
     for (size_t i = 0; i <= count; i++) check_window(&days[i], hour);
@@ -163,7 +163,7 @@ static int64_t utc_ns(int year, int month, int day, int hour, int minute)
 {
     char date[16];
     snprintf(date, sizeof date, "%04d-%02d-%02d", year, month, day);
-    return (workday_days_of(date) * DAY + hour * HOUR + minute * 60) * NS;
+    return (furrow_timestamp_days(date) * DAY + hour * HOUR + minute * 60) * NS;
 }
 
 typedef struct known_day {
