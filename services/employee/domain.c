@@ -1,5 +1,10 @@
-/* The rules of employment; see domain.h. Depends on generated types and input checks only. */
-#include "employee/domain.h"
+/*
+ * The rules of employment. Depends on generated types and input checks only.
+ *
+ * States and their transitions: (none) -hire-> ACTIVE -terminate-> TERMINATED -rehire-> ACTIVE; TERMINATED -erase->
+ * (none). Results live in the arena or share memory with the inputs.
+ */
+#include "employee/v1/employee.domain.h"
 
 #define ACTIVE     EMPLOYEE__V1__EMPLOYMENT_STATUS__EMPLOYMENT_STATUS_ACTIVE
 #define TERMINATED EMPLOYEE__V1__EMPLOYMENT_STATUS__EMPLOYMENT_STATUS_TERMINATED
@@ -30,12 +35,11 @@ static furrow_status check_end(const Employee__V1__Employee *employee, furrow_er
 
 furrow_status employee_check_employee(const Employee__V1__Employee *employee, furrow_error *err)
 {
-    int64_t updated_ns, ended_ns;
     furrow_status status = furrow_input_date("hire_date", employee->hire_date, err);
     if (status == FURROW_OK) status = check_end(employee, err);
     if (status == FURROW_OK && employee->ended_at)
-        status = furrow_timestamp_read("ended_at", employee->ended_at, &ended_ns, err);
-    return status == FURROW_OK ? furrow_timestamp_read("updated_at", employee->updated_at, &updated_ns, err) : status;
+        status = furrow_timestamp_read("ended_at", employee->ended_at, NULL, err);
+    return status == FURROW_OK ? furrow_timestamp_read("updated_at", employee->updated_at, NULL, err) : status;
 }
 
 static furrow_status check_private(const Employee__V1__EmployeePrivate *private_fields, furrow_error *err)

@@ -1,5 +1,5 @@
-/* The rules of jobs; see domain.h. Depends on generated types and input checks only. */
-#include "job/domain.h"
+/* The rules of jobs. Locations are what this service keeps of them. Depends on generated types and input checks only. */
+#include "job/v1/job.domain.h"
 
 #define HOURLY JOB__V1__PAY_TYPE__PAY_TYPE_HOURLY
 
@@ -15,9 +15,8 @@ static furrow_status check_pay(const Job__V1__Pay *pay, furrow_error *err)
 
 furrow_status job_check_job(const Job__V1__Job *job, furrow_error *err)
 {
-    int64_t updated_ns;
     furrow_status status = check_pay(job->pay, err);
-    return status == FURROW_OK ? furrow_timestamp_read("updated_at", job->updated_at, &updated_ns, err) : status;
+    return status == FURROW_OK ? furrow_timestamp_read("updated_at", job->updated_at, NULL, err) : status;
 }
 
 /* A job is done at places that are known here, and open. */

@@ -38,10 +38,9 @@ static furrow_status check_ranch_id(const Location__V1__Location *location, furr
 
 furrow_status location_check_location(const Location__V1__Location *location, furrow_error *err)
 {
-    int64_t updated_ns;
     furrow_status status = check_place(location->kind, location->parent_id, location->time_zone, err);
     if (status == FURROW_OK) status = check_ranch_id(location, err);
-    return status == FURROW_OK ? furrow_timestamp_read("updated_at", location->updated_at, &updated_ns, err) : status;
+    return status == FURROW_OK ? furrow_timestamp_read("updated_at", location->updated_at, NULL, err) : status;
 }
 
 /* May a @kind stand under @parent (NULL: nothing)? */

@@ -1,5 +1,5 @@
 /* The rules of employment, without any server: the life of an employee and every refusal. */
-#include "employee/domain.h"
+#include "employee/v1/employee.domain.h"
 
 #include <check.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* The rules of jobs, without any server. */
-#include "job/domain.h"
+#include "job/v1/job.domain.h"
 
 #include <check.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /* The rules of the farm's states, alone: each of support/states.h by the domain that owns it. */
-#include "employee/domain.h"
-#include "job/domain.h"
+#include "employee/v1/employee.domain.h"
+#include "job/v1/job.domain.h"
 #include "location/domain.h"
 #include "log/claim.h"
 #include "support/states.h"
