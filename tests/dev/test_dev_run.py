@@ -39,7 +39,7 @@ class DevRun(unittest.TestCase):
         cls.addClassCleanup(cls.dev.close)
         cls.prefix, cls.source = cls.dev.dir / "prefix", cls.dev.dir / "my harvest"
         subprocess.run(["cmake", "--install", BIN.parent, "--prefix", cls.prefix], check=True, stdout=subprocess.DEVNULL)
-        tutorial.write(cls.source)
+        tutorial.write_with_test(cls.source)
         cls.dev.run.mkdir(parents=True)
         (cls.dev.run / "shown").touch()  # no morning
         (cls.dev.run / "nats.port").write_text(cls.dev.env["FURROW_DEV_NATS_PORT"])

@@ -36,11 +36,17 @@ def lines():
 
 
 def write(folder):
-    """All of it in @folder, with the test that stands in our tree."""
+    """All of it in @folder."""
     folder = pathlib.Path(folder)
     for name, text in files().items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text, encoding="utf-8")
+    return folder
+
+
+def write_with_test(folder):
+    """All of it in @folder, with the test that stands in our tree, and no warning allowed."""
+    folder = write(folder)
     shutil.copy(OUTSIDE / "harvest_test.c", folder)
     with (folder / "CMakeLists.txt").open("a", encoding="utf-8") as cmake:
         cmake.write("foreach(target harvest harvest_domain)\n  target_compile_options(${target} PRIVATE -Wall -Wextra -Werror -Wno-unused-parameter "
