@@ -303,7 +303,8 @@ const cli_command cli_commands[] = {
          "ended half-way, is taken back. Its log is shown until Ctrl-C, which stops it. It stays joined: "
          "config/dev/up\n"
          "starts it with the others. `. .run/env` says where the mesh is (FURROW_DEV).",
-     .options = ROWS(FLAG("--detach", "it runs on, and the command ends when it serves")),
+     .options = ROWS(FLAG("--detach", "it runs on, and the command ends when it serves"),
+                     FLAG("--accept", "take the changes of its contract that break what was here before")),
      .run = cli_dev_run},
     {.name = "dev leave",
      .arguments = "SERVICE",

@@ -33,7 +33,7 @@ static int become_join(cli *tool, const char *const arguments[])
 {
     const char *mesh = getenv("FURROW_DEV");
     static char path[CLI_PATH_MAX]; /* more than a task's stack likes */
-    const char *argv[5] = {path};
+    const char *argv[6] = {path};
     if (!mesh || !mesh[0])
         return cli_fail(tool, 1,
                         "no local mesh is known here: config/dev/up starts one, and its .run/env, read into this "
@@ -50,9 +50,12 @@ static int become_join(cli *tool, const char *const arguments[])
 
 int cli_dev_run(cli *tool)
 {
-    const char *detach = cli_flag(tool, "--detach") ? "--detach" : tool->argv[0];
-    return become_join(tool,
-                       (const char *const[]){"run", detach, detach == tool->argv[0] ? NULL : tool->argv[0], NULL});
+    const char *arguments[5] = {"run"};
+    size_t count = 1;
+    if (cli_flag(tool, "--detach")) arguments[count++] = "--detach";
+    if (cli_flag(tool, "--accept")) arguments[count++] = "--accept";
+    arguments[count] = tool->argv[0];
+    return become_join(tool, arguments);
 }
 
 int cli_dev_leave(cli *tool)

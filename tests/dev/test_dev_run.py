@@ -213,6 +213,13 @@ class DevRun(unittest.TestCase):
         eventually("a berry is made", lambda: self.shell("furrow", "call", "barn.v1.BarnService.CreateBerry", made)[0] == 0)
         listed = self.must("furrow", "call", "barn.v1.BarnService.ListBerries", '{"employeeId":"E2"}')
         self.assertIn('"employeeDisplayName":"Eva Paz","jobName":"Picking"', listed)
+        # Another try at the same contract: what was written is not broken without a word, and with it in the way of nobody.
+        (self.dev.dir / "barn").rename(self.dev.dir / "barn of before")
+        self.must("env", "FURROW_CONTRACTS=", "furrow", "new", "barn", "--entity", "Berry")  # whose name is taken, by itself
+        code, said = self.shell("furrow", "dev", "run", "--detach", "barn")
+        self.assertEqual((code, "changes that break something furrow dev run --accept takes" in said), (1, True), said)
+        self.assertIn("barn serves", self.must("furrow", "dev", "run", "--detach", "--accept", "barn"))
+        self.assertIn('"name":"first"', self.must("furrow", "call", "barn.v1.BarnService.GetBerry", '{"id":"1"}'))
         self.must("furrow", "dev", "leave", "barn")
         self.must("furrow", "new", "shed", "--entity", "Tool")
         self.must("cmake", "-S", "shed", "-B", "shed/build", f"-DCMAKE_PREFIX_PATH={self.prefix}")
