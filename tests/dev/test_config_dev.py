@@ -293,6 +293,12 @@ exec {self.dev.bin}/cli/furrow.real "$@"
                 self.assertEqual((code, len(said.splitlines())), (1, 1), said)
                 self.assertIn(says, said)
 
+    def test_8b_wrong_options_are_told_how_it_is_used_from_any_folder(self):
+        for script, usage in ("up", "config/dev/up [--show]"), ("down", "--wipe forgets"):
+            done = subprocess.run([f"{ROOT.name}/config/dev/{script}", "--sow"], cwd=ROOT.parent, env=self.dev.env, stdin=subprocess.DEVNULL,
+                                  stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=PATIENCE_S)
+            self.assertEqual((done.returncode, usage in done.stdout), (2, True), done.stdout)
+
     def test_8c_two_at_once_take_turns(self):
         before = self.dev.pids()
         with subprocess.Popen(["flock", self.dev.run.parent, "sh", "-c", "echo held; read -r x"], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
