@@ -204,7 +204,12 @@ static void walk_singular(walk *in, const furrow_rule_field *rules, const Protob
         if (rules->required) tell_violation(in, at, "required", "is required", false);
         return;
     }
-    const furrow_rule_value value = furrow_rule_read(type, (const char *)message + type->offset);
+    const void *member = (const char *)message + type->offset;
+    if (rules->set.count == 0 && rules->set.message) { /* no value of a known type to read */
+        walk_message(in, rules->set.message, *(const ProtobufCMessage *const *)member, at);
+        return;
+    }
+    const furrow_rule_value value = furrow_rule_read(type, member);
     /* Where there is presence, a zero was sent on purpose. */
     bool presence = type->type == PROTOBUF_C_TYPE_MESSAGE || (type->flags & PROTOBUF_C_FIELD_FLAG_ONEOF);
     bool zero_tells = !presence && (rules->required || rules->set.ignore == FURROW_IGNORE_ZERO);
@@ -214,18 +219,23 @@ static void walk_singular(walk *in, const furrow_rule_field *rules, const Protob
         tell_violation(in, at, "required", "is required", false);
 }
 
-static bool text_fits(const furrow_rule_fit *fit, const char *text)
+/* The first field, from @i on, that has to be asked rule by rule. */
+static size_t next_field(const furrow_rule_message *rules, const ProtobufCMessage *message, size_t i)
 {
-    return furrow_rule_fits(fit, text, text ? strlen(text) : 0);
+    const ProtobufCFieldDescriptor *types = rules->descriptor->fields;
+    for (; i < rules->field_count && rules->fields[i].fit; i++) {
+        const void *member = (const char *)message + types[rules->fields[i].at].offset;
+        const char *text = *(const char *const *)member;
+        if (!furrow_rule_fits(rules->fields[i].fit, text, text ? strlen(text) : 0)) break;
+    }
+    return i;
 }
 
 static void walk_message(walk *in, const furrow_rule_message *rules, const ProtobufCMessage *message, const step *up)
 {
-    for (size_t i = 0; i < rules->field_count && !in->enough; i++) {
+    for (size_t i = 0; (i = next_field(rules, message, i)) < rules->field_count && !in->enough; i++) {
         const furrow_rule_field *field = &rules->fields[i];
         const ProtobufCFieldDescriptor *type = &rules->descriptor->fields[field->at];
-        const void *member = (const char *)message + type->offset;
-        if (field->fit && text_fits(field->fit, *(const char *const *)member)) continue;
         step at = {.up = up, .name = type->name};
         (type->label == PROTOBUF_C_LABEL_REPEATED ? walk_repeated : walk_singular)(in, field, type, message, &at);
     }
