@@ -54,13 +54,14 @@ interrupted()
     exit 130
 }
 
-# alone FOLDER: from here to the end of this process, no other `up` or `down` is at work there. The folder itself is the lock.
+# alone FOLDER: from here to the end of this process, no other `up` or `down` is at work there, nor a build of tests/run. The folder
+# itself is the lock.
 alone()
 {
     local lock
     exec {lock}<"$1"
     flock -n "$lock" && return
-    echo "another config/dev/up or config/dev/down is at work in $1: waiting for its end"
+    echo "another config/dev/up or config/dev/down, or a build of tests/run, is at work in $1: waiting for its end"
     flock "$lock"
 }
 

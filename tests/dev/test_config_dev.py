@@ -304,7 +304,7 @@ exec {self.dev.bin}/cli/furrow.real "$@"
         with subprocess.Popen(["flock", self.dev.run.parent, "sh", "-c", "echo held; read -r x"], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
             self.assertEqual(holder.stdout.readline(), b"held\n")
             with subprocess.Popen([ROOT / "config/dev/up"], env=self.dev.env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True) as second:
-                self.assertIn("another config/dev/up or config/dev/down is at work", second.stdout.readline())
+                self.assertIn("another config/dev/up or config/dev/down, or a build of tests/run, is at work", second.stdout.readline())
                 self.assertIsNone(second.poll())
                 holder.stdin.close()
                 self.assertIn("up: ", second.stdout.read())
