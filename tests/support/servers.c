@@ -72,6 +72,15 @@ static int free_port(void)
     abort();
 }
 
+/* Debian puts nats-server where the PATH of nobody but root looks. What is in PATH goes first. */
+static void look_in_sbin(void)
+{
+    const char *path = getenv("PATH");
+    char longer[4096];
+    if (!path || strstr(path, "/usr/sbin")) return;
+    if (snprintf(longer, sizeof longer, "%s:/usr/sbin", path) < (int)sizeof longer) setenv("PATH", longer, 1);
+}
+
 static void add_arg(furrow_test_server *server, const char *arg)
 {
     if (server->argc + 1 >= ARGS_MAX) abort();
@@ -89,6 +98,7 @@ static furrow_test_server *server_new(const kind *what)
     furrow_test_server *server = calloc(1, sizeof *server);
     if (!server) abort();
     const char *program = getenv(what->variable);
+    look_in_sbin();
     server->kind = what;
     snprintf(server->dir, sizeof server->dir, "%s", furrow_test_tempdir());
     add_arg(server, program && *program ? program : what->program);

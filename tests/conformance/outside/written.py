@@ -48,6 +48,7 @@ def follow(work, run, instead, **settings):
     new = re.search(r"`(furrow new [^`]*)`", tutorial.chapter())[1]
     env = {name: value for name, value in os.environ.items() if not name.startswith(("FURROW_", "NATS_"))}
     env.update(settings)
+    env["PATH"] = ":".join(folder for folder in env["PATH"].split(":") if not folder.endswith("sbin"))  # as people have it who are not root
     without_morning(run)
     people = " ".join(str(ROOT / f"config/dev/sample/{name}.csv") for name in ("locations", "jobs", "employees"))
     # Reads until our end of its pipe closes, which it does however we end.
