@@ -10,10 +10,12 @@
 #include "codegen/pattern.h"
 #include "codegen/rules.h"
 #include "codegen/text.h"
+#include "wire/nul.h"
 
 enum { NOWHERE = 0, ASCII_COUNT = 128, RANGES_MAX = 8 /* with more, the automaton is as fast */ };
 
-/* How many classes of ASCII lead on from @state, counted up to two; @out is one of them. No text holds a NUL. */
+/* How many classes of ASCII lead on from @state, counted up to two; @out is one of them. No text holds a NUL in
+ * memory (wire/nul.h). */
 static int count_ways(const furrow_rule_pattern *table, size_t state, uint8_t *out)
 {
     int count = 0;
@@ -80,11 +82,11 @@ static void narrow(furrow_rule_fit *fit, uint64_t least, uint64_t most)
     if (most < fit->most) fit->most = most;
 }
 
-/* Letters are bytes; else a character has up to four, so that many bytes are as many characters for certain. */
-static uint64_t enough_bytes(const furrow_rule *rule, bool letters)
+/* So many bytes of memory are as many characters, or bytes of text, for certain: each takes up to @most_bytes. */
+static uint64_t enough_bytes(const furrow_rule *rule, uint64_t most_bytes)
 {
-    if (letters || rule->least == 0) return rule->least;
-    return rule->least > UINT64_MAX / 4 ? UINT64_MAX : 4 * rule->least - 3;
+    if (rule->least == 0) return 0;
+    return rule->least > UINT64_MAX / most_bytes ? UINT64_MAX : most_bytes * (rule->least - 1) + 1;
 }
 
 static bool is_plain_text(const furrow_model_field *field, const furrow_rules_set *set)
@@ -107,9 +109,9 @@ bool furrow_rules_fit(const furrow_model *model, const furrow_model_field *field
     for (size_t i = 0; i < set->count; i++) {
         const furrow_rule *rule = &set->rules[i];
         if (rule->kind == FURROW_RULE_CHARS)
-            narrow(&fit, enough_bytes(rule, fit.ranges != NULL), rule->most);
+            narrow(&fit, enough_bytes(rule, fit.ranges ? 1 : 4), rule->most);
         else if (rule->kind == FURROW_RULE_BYTES)
-            narrow(&fit, rule->least, rule->most);
+            narrow(&fit, enough_bytes(rule, fit.ranges ? 1 : FURROW_NUL_LEN), rule->most);
         else if (rule->kind == FURROW_RULE_NOT_EMPTY)
             narrow(&fit, 1, SIZE_MAX);
         else if (rule->kind != FURROW_RULE_PATTERN)

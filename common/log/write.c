@@ -12,6 +12,7 @@
 #include "log/patience.h"
 #include "store/trust.h"
 #include "wire/message.h"
+#include "wire/nul.h"
 #include "wire/zero.h"
 
 #include <stdlib.h>
@@ -152,7 +153,7 @@ static furrow_status pack(const write_job *job, const ProtobufCMessage *next, co
     size_t size = protobuf_c_message_get_packed_size(whole ? whole : next);
     uint8_t *bytes = whole ? furrow_arena_alloc(job->arena, size + FURROW_WINDOW_BYTES_MAX) : NULL;
     if (!bytes) return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "no memory for the new state of %zu bytes", size);
-    size = protobuf_c_message_pack(whole, bytes);
+    size = furrow_nul_pack(whole, bytes);
     furrow_bytes packed = {bytes, size + furrow_window_pack(window, bytes + size)};
     furrow_error why = {0};
     if (furrow_message_check(next->descriptor, packed, &why) != FURROW_OK) /* nobody could read it */

@@ -13,6 +13,7 @@
 #include "rpc/inside.h"
 #include "store/record.h"
 #include "wire/message.h"
+#include "wire/nul.h"
 #include "wire/zero.h"
 
 #define REMEMBER_S  (24 * 3600)
@@ -175,7 +176,7 @@ static furrow_bytes pack_result(const furrow_call *call, const char *name, const
     memcpy(plain, call->command.request, FURROW_HASH_BYTES);
     memcpy(plain + FURROW_HASH_BYTES, call->versions, call->versions_len);
     plain[head - 1] = '\0';
-    protobuf_c_message_pack(response, plain + head);
+    len = head + furrow_nul_pack(response, plain + head);
     furrow_secret_seal(call->served->server->options.secret, PURPOSE, name, (furrow_bytes){plain, len}, sealed);
     return (furrow_bytes){sealed, len + FURROW_SECRET_OVERHEAD};
 }

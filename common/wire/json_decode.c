@@ -12,6 +12,7 @@
 #include "wire/jsontext.h"
 #include "wire/member.h"
 #include "wire/message.h"
+#include "wire/nul.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -66,8 +67,8 @@ static furrow_status decode_string(decoder *in, const path_step *path, char **ta
     if (in->text.kind != FURROW_JSONTEXT_STRING && in->text.kind != FURROW_JSONTEXT_KEY)
         return refuse_value(in, path, "a string was expected");
     if (!string_value(in, &value)) return exhausted(in);
-    if (in->text.escaped && memchr(value.data, 0, value.len)) return refuse_value(in, path, "holds a NUL byte");
-    char *text = furrow_arena_memdup(in->arena, value.data, value.len);
+    bool nul = in->text.escaped && memchr(value.data, 0, value.len);
+    char *text = nul ? furrow_nul_hide(value, in->arena) : furrow_arena_memdup(in->arena, value.data, value.len);
     if (!text) return exhausted(in);
     *target = text;
     return FURROW_OK;

@@ -11,6 +11,7 @@
 #include "wire/json_scalar.h"
 #include "wire/member.h"
 #include "wire/message.h"
+#include "wire/nul.h"
 
 #include <stdlib.h>
 
@@ -73,6 +74,11 @@ void furrow_json_append_string(furrow_buffer *out, furrow_bytes text)
     }
     furrow_buffer_append_byte(out, '"');
     for (size_t i = 0; i < text.len;) {
+        if (furrow_bytes_begin((furrow_bytes){at + i, text.len - i}, FURROW_BYTES_LITERAL(FURROW_NUL))) {
+            escape(out, 0);
+            i += FURROW_NUL_LEN;
+            continue;
+        }
         size_t len = character(at + i, text.len - i);
         if (len == 0)
             furrow_buffer_append_text(out, "\xef\xbf\xbd"); /* U+FFFD for every byte that belongs to no character */
@@ -144,8 +150,12 @@ static furrow_status put_text(encoder *to, const path_step *path, const char *te
 {
     furrow_bytes bytes = furrow_bytes_of(text ? text : "");
 
-    if (!furrow_utf8_valid(bytes.data, bytes.len)) return furrow_json_refuse(path, to->err, "not UTF-8");
-    put_string(to->out, bytes);
+    if (furrow_utf8_valid(bytes.data, bytes.len)) {
+        put_string(to->out, bytes);
+        return FURROW_OK;
+    }
+    if (!furrow_nul_text_valid(bytes)) return furrow_json_refuse(path, to->err, "not UTF-8");
+    furrow_json_append_string(to->out, bytes);
     return FURROW_OK;
 }
 

@@ -9,6 +9,7 @@
 
 #include "wire/json_parts.h"
 #include "wire/moment.h"
+#include "wire/nul.h"
 #include "wire/unite.h"
 #include "wire/wirescan.h"
 #include "wire/zero.h"
@@ -108,6 +109,7 @@ static const char *check_moment(const moment *at)
 typedef struct walk {
     size_t room; /* bytes that it may take unpacked */
     bool twice;  /* an embedded message may stand twice in another */
+    bool nul;    /* a string has a NUL in it */
 } walk;
 
 /* Of the first fields each is a bit of *seen; of more nobody keeps a count. */
@@ -146,7 +148,10 @@ static furrow_status check_wire(const ProtobufCMessageDescriptor *descriptor, co
         if (!here.field) continue;
         last = here.field;
         wrong = furrow_wirescan_check(last->type, last->label == PROTOBUF_C_LABEL_REPEATED, &field);
-        if (wrong) return refuse_field(&here, wrong, err);
+        if (wrong) {
+            if (wrong != furrow_wirescan_nul) return refuse_field(&here, wrong, err);
+            found->nul = true;
+        }
         if (time.known != FURROW_JSON_ORDINARY) note_part(&time, &field);
         if (last->type != PROTOBUF_C_TYPE_MESSAGE) continue;
         if (here.depth == FURROW_MESSAGE_DEPTH_MAX) return refuse_field(&here, "nested too deeply", err);
@@ -199,6 +204,10 @@ furrow_status furrow_message_unpack(const ProtobufCMessageDescriptor *descriptor
         status = watched.full ? FURROW_OK : furrow_message_check(descriptor, bytes, err);
         if (status) return status;
     }
+    if (found.nul && !watched.full) {
+        watched.full = !furrow_nul_unpack(descriptor, bytes, arena, &bytes);
+        data = bytes.data;
+    }
     ProtobufCMessage *message =
         watched.full ? NULL : protobuf_c_message_unpack(descriptor, &allocator, bytes.len, data);
     if (!message && watched.full)
@@ -219,14 +228,14 @@ furrow_status furrow_message_pack(const ProtobufCMessage *message, furrow_arena 
     if (!data)
         return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "%s: packed, its %zu bytes exceed the memory limit",
                            message->descriptor->name, size);
-    *out = (furrow_bytes){data, protobuf_c_message_pack(whole, data)};
+    *out = (furrow_bytes){data, furrow_nul_pack(whole, data)};
     return FURROW_OK;
 }
 
 static void append_packed(const ProtobufCMessage *message, furrow_buffer *out)
 {
     uint8_t *room = furrow_buffer_reserve(out, protobuf_c_message_get_packed_size(message));
-    if (room) out->len += protobuf_c_message_pack(message, room);
+    if (room) out->len += furrow_nul_pack(message, room);
 }
 
 void furrow_message_append(const ProtobufCMessage *message, furrow_buffer *out)

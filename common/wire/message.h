@@ -1,6 +1,11 @@
 /**
  * protobuf-c messages in arenas. What protobuf-c leaves open is checked here before anything reads a message: nesting
  * depth (it recurses without bound) and UTF-8 of strings.
+ *
+ * A NUL in a string, which C takes for its end, is the two bytes C0 80 in memory (modified UTF-8), and a NUL again on the
+ * wire and in JSON: what is no more than kept is kept, and no two texts become one. Those bytes are not valid UTF-8 and
+ * are refused from a peer. What has rules of its own, an id or a name, refuses them as any other letter that it does not
+ * take.
  */
 #ifndef FURROW_WIRE_MESSAGE_H
 #define FURROW_WIRE_MESSAGE_H
@@ -26,8 +31,7 @@ ProtobufCAllocator furrow_message_allocator(furrow_arena *arena);
 ProtobufCMessage *furrow_message_new(const ProtobufCMessageDescriptor *descriptor, furrow_arena *arena);
 
 /*
- * INVALID_ARGUMENT: not a @descriptor (says where), too deep, or a string is not UTF-8 or has a NUL byte in it, which C
- * would cut short, or a Timestamp or Duration within it is out of its range (names the field), or it has so many fields
+ * INVALID_ARGUMENT: not a @descriptor (says where), too deep, or a string is not UTF-8, or a Timestamp or Duration within it is out of its range (names the field), or it has so many fields
  * that it would take FURROW_MESSAGE_SPREAD_MAX more than its bytes. RESOURCE_EXHAUSTED past
  * the arena's limit. Unknown fields are kept, groups refused.
  */

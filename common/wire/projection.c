@@ -230,7 +230,9 @@ static const char *filter(run *state, const plan *current, furrow_bytes bytes, u
         if ((wrong = furrow_wirescan_next(&scan, &field))) break;
         const rule *found = find_rule(current, field.number);
         if (found->kept) {
-            if ((wrong = furrow_wirescan_check(found->type, found->repeated, &field))) break;
+            wrong = furrow_wirescan_check(found->type, found->repeated, &field);
+            if (wrong && wrong != furrow_wirescan_nul) break;
+            wrong = NULL;
             if (found->type != PROTOBUF_C_TYPE_MESSAGE) continue;
         }
         copy_run(state, pending, field.start);

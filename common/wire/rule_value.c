@@ -9,6 +9,7 @@
 #include "wire/json_parts.h"
 #include "wire/message.h"
 #include "wire/moment.h"
+#include "wire/nul.h"
 
 #include "google/protobuf/field_mask.pb-c.h"
 #include "google/protobuf/timestamp.pb-c.h"
@@ -235,6 +236,19 @@ static bool characters_within(const furrow_rule *rule, furrow_bytes text)
     return count >= rule->least && count <= rule->most;
 }
 
+/* Each takes two bytes of memory and is one (wire/nul.h). No format has one. */
+static size_t hidden_nuls(const furrow_rule_value *value)
+{
+    furrow_bytes text = {value->operand.text, (size_t)value->operand.more};
+    return value->form == FURROW_FORM_TEXT ? furrow_nul_count(text) : 0;
+}
+
+static bool bytes_within(const furrow_rule *rule, const furrow_rule_value *value)
+{
+    size_t size = (size_t)value->operand.more - hidden_nuls(value);
+    return size >= rule->least && size <= rule->most;
+}
+
 static bool defined(const ProtobufCFieldDescriptor *type, int64_t number)
 {
     return protobuf_c_enum_descriptor_get_value(type->descriptor, (int)number) != NULL;
@@ -301,7 +315,7 @@ bool furrow_rule_holds(const furrow_rule *rule, const furrow_rule_value *value)
     case FURROW_RULE_CHARS:
         return characters_within(rule, text);
     case FURROW_RULE_BYTES:
-        return text.len >= rule->least && text.len <= rule->most;
+        return bytes_within(rule, value);
     case FURROW_RULE_PREFIX:
         return furrow_bytes_begin(text, (furrow_bytes){rule->list[0].text, (size_t)rule->list[0].more});
     case FURROW_RULE_SUFFIX:
@@ -314,7 +328,8 @@ bool furrow_rule_holds(const furrow_rule *rule, const furrow_rule_value *value)
         if (value->form == FURROW_FORM_BYTES && !furrow_utf8_valid(text.data, text.len)) return false;
         return furrow_rule_matches(rule->pattern, text.data, text.len);
     case FURROW_RULE_FORMAT:
-        return text.len == 0 || furrow_rule_format_holds((furrow_rule_format)rule->least, text.data, text.len);
+        return text.len == 0 || (hidden_nuls(value) == 0 &&
+                                 furrow_rule_format_holds((furrow_rule_format)rule->least, text.data, text.len));
     default: /* FURROW_RULE_SIZES */
         return text.len == 0 || text.len == rule->least || text.len == rule->most;
     }

@@ -1,6 +1,8 @@
 /* See unicode.h. Folding is done letter by letter, without memory of its own: it is in the way of every index entry. */
 #include "wire/unicode.h"
 
+#include "wire/nul.h"
+
 #include <stdlib.h>
 #include <string.h>
 #include <utf8proc.h>
@@ -85,14 +87,18 @@ size_t furrow_unicode_fold(furrow_bytes text, uint8_t *out, size_t room)
         }
         utf8proc_ssize_t taken = utf8proc_iterate(at, end - at, &letter);
         size_t size = 1;
-        if (taken > 0)
+        if (taken > 0) {
             size = fold_letter(letter, folded);
-        else
-            folded[0] = *at;
+        } else {
+            taken =
+                furrow_bytes_begin((furrow_bytes){at, (size_t)(end - at)}, FURROW_BYTES_LITERAL(FURROW_NUL)) ? 2 : 1;
+            size = (size_t)taken;
+            memcpy(folded, at, size);
+        }
         if (size > room - len) break;
         memcpy(out + len, folded, size);
         len += size;
-        at += taken > 0 ? taken : 1;
+        at += taken;
     }
     return len;
 }

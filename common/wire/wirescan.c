@@ -72,6 +72,8 @@ static bool plain_text(const uint8_t *at, size_t len)
     return true;
 }
 
+const char furrow_wirescan_nul[] = "holds a NUL byte";
+
 const char *furrow_wirescan_check(ProtobufCType type, bool repeated, const furrow_wirescan_field *field)
 {
     unsigned expected = wire_of[type];
@@ -79,7 +81,7 @@ const char *furrow_wirescan_check(ProtobufCType type, bool repeated, const furro
     if (field->wire == expected) {
         if (type != PROTOBUF_C_TYPE_STRING || plain_text(field->value, field->len)) return NULL;
         if (!furrow_utf8_valid(field->value, field->len)) return "not UTF-8";
-        return memchr(field->value, 0, field->len) ? "holds a NUL byte" : NULL;
+        return memchr(field->value, 0, field->len) ? furrow_wirescan_nul : NULL;
     }
     if (repeated && field->wire == FURROW_WIRE_LENGTH) return check_packed(expected, field);
     return "has the wrong wire type";

@@ -102,9 +102,10 @@ static inline const char *furrow_wirescan_next(furrow_wirescan *scan, furrow_wir
 }
 
 /*
- * May a field of @type hold this payload? Wire type, packed elements, UTF-8; not the inside of a submessage. Strings
- * with a NUL byte are refused: C would cut them short, and two names would become one.
+ * May a field of @type hold this payload? Wire type, packed elements, UTF-8; not the inside of a submessage. A string with
+ * a NUL byte is told by furrow_wirescan_nul, itself: it is allowed, and C would cut it short (wire/nul.h).
  */
+extern const char furrow_wirescan_nul[];
 const char *furrow_wirescan_check(ProtobufCType type, bool repeated, const furrow_wirescan_field *field);
 
 #endif

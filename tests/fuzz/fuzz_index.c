@@ -9,6 +9,7 @@
 #include "store/index.h"
 #include "store/record.h"
 #include "wire/message.h"
+#include "wire/nul.h"
 #include "wire_test.pb-c.h"
 
 #define INDEXES_MAX 32
@@ -36,7 +37,7 @@ static void check_member(furrow_bytes member)
     const char *text = member.data, *nul = memchr(text, '\0', member.len);
     FURROW_REQUIRE(nul && nul - text <= FURROW_INDEX_TEXT_BYTES && !memchr(text, 0xff, member.len));
     FURROW_REQUIRE(furrow_bytes_equal(id, furrow_index_id(member)));
-    FURROW_REQUIRE(furrow_utf8_valid(text, (size_t)(nul - text)));
+    FURROW_REQUIRE(furrow_nul_text_valid((furrow_bytes){text, (size_t)(nul - text)}));
 }
 
 static void check_record(const ProtobufCMessageDescriptor *type, furrow_bytes body, furrow_arena *arena)

@@ -110,6 +110,16 @@ static void odd_decisions(log_world *world)
                      FURROW_INTERNAL);
     ck_assert_int_eq(write_oddly(world, (odd_decision){"odd", counter, .badge = "cut \xc3"}), FURROW_INTERNAL);
     ck_assert_uint_eq(log_newest(world, "odd").version, 0);
+    log_must(write_oddly(world, (odd_decision){"odd", counter, .badge = "a\xc0\x80z"}), &err);
+    furrow_js_stored kept = log_stored(world, "odd");
+    ck_assert_ptr_nonnull(memmem(kept.data.data, kept.data.len,
+                                 "\x1a\x03"
+                                 "a\0z",
+                                 5));
+    ck_assert_str_eq(((const test_counter *)log_newest(world, "odd").message)->badge, "a\xc0\x80z");
+    furrow_state loaded;
+    log_must(furrow_entity_load(world->counters, "odd", world->arena, &loaded, &err), &err);
+    ck_assert_str_eq(((const test_counter *)loaded.message)->badge, "a\xc0\x80z");
     log_must(write_oddly(world, (odd_decision){"odd", counter}), &err);
     furrow_js_stored changed = log_stored(world, "odd");
     ck_assert_str_eq(furrow_js_stored_header(&changed, "ce-type", world->arena), "logtest.v1.Counter.changed");

@@ -1,6 +1,6 @@
 /*
- * Requests that no decent client sends, to every method of every service, in both encodings: names and texts with NUL
- * in them, times and numbers at and past every edge. Each is answered with INVALID_ARGUMENT that names the field, none
+ * Requests that no decent client sends, to every method of every service, in both encodings: names with NUL in them, and
+ * texts where a rule has no place for it, times and numbers at and past every edge. Each is answered with INVALID_ARGUMENT that names the field, none
  * is taken for something else, and every service is the same process afterwards.
  */
 #include "employee/v1/employee.furrow.h"
@@ -88,25 +88,41 @@ START_TEST(names_with_nul_bytes_end_no_service)
 }
 END_TEST
 
-/* Field 1 of every request is a text, or a message that this is none of. */
+/* Field 1 of every request is a text with a rule, or a message that this is none of; or it says what is to be found. */
+static void each_first_text(farm *f)
+{
+    static const char *const finds_nothing[] = {"location.v1.LocationService.ListLocations", TIMESHEET "ListDays"};
+    const furrow_bytes body = FURROW_BYTES_LITERAL("\x0a\x03"
+                                                   "a\0b");
+    for (int s = 0; s < FARM_SERVICES; s++)
+        for (size_t m = 0; m < services[s]->method_count; m++) {
+            const char *method = services[s]->methods[m].subject;
+            if (strcmp(method, finds_nothing[0]) == 0 || strcmp(method, finds_nothing[1]) == 0)
+                ck_assert_msg(send_bytes(f, method, body) == FURROW_OK, "%s: %s", method, err.text);
+            else
+                refused(send_bytes(f, method, body), "", method);
+        }
+}
+
 static void texts(farm *f)
 {
     farm_start_all(f, 1);
-    each_method(f,
-                FURROW_BYTES_LITERAL("\x0a\x03"
-                                     "a\0b"),
-                (furrow_bytes){0});
+    each_first_text(f);
     static const struct {
         const char *method, *json, *field;
     } nested[] = {
         {"employee.v1.EmployeeService.HireEmployee", "{\"contact\":{\"phone\":\"+1\\u0000\"}}", "contact.phone"},
         {"employee.v1.EmployeeService.HireEmployee", "{\"private\":{\"taxId\":\"\\u0000\"}}", "private.tax_id"},
-        {"employee.v1.EmployeeService.UpdateEmployee", "{\"employee\":{\"id\":\"E1\\u0000\"}}", "employee.id"},
-        {"job.v1.JobService.OpenJob", "{\"locationIds\":[\"B1\",\"B1\\u0000\"]}", "location_ids[1]"},
+        {"employee.v1.EmployeeService.UpdateEmployee",
+         "{\"employee\":{\"id\":\"E1\\u0000\",\"crew\":\"a\"},\"updateMask\":\"crew\"}", "id"},
+        {"job.v1.JobService.OpenJob",
+         "{\"code\":\"C\",\"name\":\"N\",\"kind\":1,\"pay\":{\"type\":1,\"rateCents\":\"1\"},\"locationIds\":[\"B1\","
+         "\"B1\\u0000\"]}",
+         "location_ids"},
         {"job.v1.JobService.OpenJob", "{\"pay\":{\"unit\":\"\\u0000\"}}", "pay.unit"},
         {"location.v1.LocationService.CreateLocation", "{\"name\":\"a\\u0000b\"}", "name"},
         {TIMESHEET "CorrectDay", "{\"entries\":[{},{\"jobId\":\"J1\\u0000\"}]}", "entries[1].job_id"},
-        {TIMESHEET "ListDays", "{\"pageToken\":\"\\u0000\"}", "page_token"},
+        {TIMESHEET "ListDays", "{\"employeeId\":\"E1\",\"pageToken\":\"\\u0000\"}", "page_token"},
     };
     for (size_t i = 0; i < sizeof nested / sizeof *nested; i++)
         refused(send_bytes(f, nested[i].method, furrow_bytes_of(nested[i].json)), nested[i].field, nested[i].json);

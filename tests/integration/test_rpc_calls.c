@@ -80,6 +80,31 @@ START_TEST(a_typed_call_brings_every_field_there_and_back)
 }
 END_TEST
 
+/* Text that nobody has rules for is what the caller sent, in both encodings and through the typed client. */
+static void nul_body(rpc_world *world)
+{
+    static const char json[] = "{\"text\":\"a\\u0000b\",\"list\":[\"\\u0000\"]}";
+    const furrow_bytes wire = FURROW_BYTES_LITERAL("\x0a\x03"
+                                                   "a\0b"
+                                                   "\x42\x01\0");
+    ck_assert_str_eq(rpc_world_text(world, &(rpc_raw){.method = "Echo", .body = furrow_bytes_of(json)}), json);
+    ck_assert(furrow_bytes_equal(rpc_world_raw(world, &(rpc_raw){.method = "Echo", .body = wire})->data, wire));
+    ck_assert_ok(rpc_world_echo(world,
+                                "a\xc0\x80"
+                                "b",
+                                NULL, failure));
+    furrow_error err =
+        rpc_world_error(world, &(rpc_raw){.method = "Echo", .body = FURROW_BYTES_LITERAL("\x0a\x02\xc0\x80")});
+    ck_assert_int_eq(err.code, FURROW_INVALID_ARGUMENT);
+    ck_assert_str_eq(err.field, "text");
+}
+
+START_TEST(a_nul_in_a_text_comes_back)
+{
+    rpc_world_run(NULL, nul_body);
+}
+END_TEST
+
 static void json_body(rpc_world *world)
 {
     const char *text =
@@ -556,6 +581,7 @@ int main(void)
     const TTest *const tests[] = {
         the_common_call_carries_no_header_in_either_direction,
         a_typed_call_brings_every_field_there_and_back,
+        a_nul_in_a_text_comes_back,
         a_body_that_begins_with_a_brace_is_json_and_so_is_its_answer,
         the_content_type_says_what_the_body_is,
         the_answer_comes_in_the_encoding_that_is_accepted,

@@ -101,6 +101,7 @@ START_TEST(the_order_of_the_event_is_kept)
 {
     EXPECT("", "");
     EXPECT("\x1a\x01x", "");
+    EXPECT("\x0a\x03\0z\0\x1a\x01x", "\x0a\x03\0z\0");
     EXPECT("\x30\x02\x1a\x01x\x0a\x02"
            "e1",
            "\x30\x02\x0a\x02"

@@ -103,6 +103,11 @@ START_TEST(texts_obey_size_form_and_parts)
         {"{" TEXTS_OK "}", ""},
         {"{" TEXTS_OK ",\"uuid\":\"00112233-4455-6677-8899-aabbccddeeff\",\"mask\":\"name,contact.phone\"}", ""},
         {"{" TEXTS_OK ",\"uuid\":\"00112233\",\"mask\":\"name,address\"}", "uuid string.uuid; mask field_mask.in"},
+        /* A NUL is one character and one byte, whatever it is in memory, and no format has one. */
+        {"{\"len\":\"\\u0000x\",\"bytes\":\"\\u0000\\u0000\\u0000\\u0000\",\"prefix\":\"amz\",\"listed\":"
+         "\"red\\u0000\","
+         "\"email\":\"a@b.c\\u0000\",\"host\":\"a\\u0000.b\",\"raw\":\"AAE=\"}",
+         "listed string.in; email string.email; host string.hostname"},
         {"{\"len\":\"abc\",\"bytes\":\"abcde\",\"prefix\":\"x\",\"listed\":\"blue\",\"email\":\"a@\",\"host\":\"-a\","
          "\"raw\":\"AAI=\"}",
          "len string.len; bytes string.max_bytes; prefix string.prefix; prefix string.suffix; prefix string.contains; "
