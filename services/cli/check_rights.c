@@ -160,10 +160,10 @@ static void try_stream(probes *self, const char *api, const char *stream)
     for (size_t i = 0; i < self->user->publish.count && !concerned; i++)
         concerned = furrow_bytes_after(self->user->publish.texts[i], api) != NULL;
     for (size_t i = 0; concerned && i < sizeof verbs / sizeof *verbs; i++) {
-        char verb[64], right[RIGHTS_TEXT_MAX];
         int before = (int)(strstr(verbs[i], "%s") - verbs[i]);
-        snprintf(verb, sizeof verb, "%.*s", before, verbs[i]);
-        snprintf(right, sizeof right, "%s%s%s%s", api, verb, stream, verbs[i] + before + 2);
+        const char *right =
+            furrow_arena_printf(self->arena, "%s%.*s%s%s", api, before, verbs[i], stream, verbs[i] + before + 2);
+        FURROW_REQUIRE(right);
         try_right(self, right, true, false);
     }
 }
@@ -242,9 +242,10 @@ static bool is_let_in(furrow_link *link)
 /* As whoever has the key @path. NULL: that is told. */
 static furrow_link *connect_as(check *self, const char *user, char *path)
 {
-    cli as = *self->tool;
+    static cli as; /* more than a task's stack likes; one at a time */
     char inbox[CLI_INBOX_MAX];
     furrow_error err;
+    as = *self->tool;
     as.config.nats_nkey = path;
     as.config.nats_creds = as.config.nats_user = as.config.nats_password = as.config.nats_inbox = NULL;
     furrow_link_options options = cli_link_options(&as, inbox);
