@@ -46,9 +46,9 @@ add_library(furrow_test_farm STATIC support/farm.c)
 target_link_libraries(furrow_test_farm PUBLIC furrow_test_mesh furrow_test_support PRIVATE PkgConfig::CHECK)
 target_compile_definitions(furrow_test_farm PRIVATE
   FURROW_TEST_EMPLOYEE="$<TARGET_FILE:employee>" FURROW_TEST_LOCATION="$<TARGET_FILE:location>" FURROW_TEST_JOB="$<TARGET_FILE:job>"
-  FURROW_TEST_TIMESHEET="$<TARGET_FILE:timesheet>" FURROW_TEST_TOOL="$<TARGET_FILE:furrow>"
+  FURROW_TEST_TIMESHEET="$<TARGET_FILE:timesheet>" FURROW_TEST_TOOL="$<TARGET_FILE:furrow>" FURROW_TEST_FARM="$<TARGET_FILE:farm>"
   FURROW_TEST_MESH_SH="${PROJECT_SOURCE_DIR}/config/dev/mesh.sh")
-add_dependencies(furrow_test_farm employee location job timesheet furrow)
+add_dependencies(furrow_test_farm employee location job timesheet farm furrow)
 furrow_integration_test(test_provision_wait furrow_test_farm)
 furrow_integration_test(test_farm furrow_test_farm furrow_proto_employee furrow_proto_location furrow_proto_job furrow_proto_timesheet)
 furrow_integration_test(test_farm_days furrow_test_farm timesheet_domain)

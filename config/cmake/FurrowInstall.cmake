@@ -1,6 +1,6 @@
 # What `cmake --install` gives, in three components:
-#   runtime   the services and the tool
-#   manual    the tool's man pages and completions
+#   runtime   the services, the tool and the farm's own program
+#   manual    man pages and completions of both
 #   sdk       libfurrow.a (all layers), libfurrow_test.a (the kit for tests), headers in include/furrow, protoc-gen-furrow, contracts, CMake package, pkg-config file
 # Needs every target of common/ and services/.
 include(GNUInstallDirs)
@@ -50,10 +50,14 @@ file(RELATIVE_PATH FURROW_PC_PREFIX /prefix/${CMAKE_INSTALL_LIBDIR}/pkgconfig /p
 configure_file(${PROJECT_SOURCE_DIR}/config/cmake/furrow.pc.in ${PROJECT_BINARY_DIR}/furrow.pc @ONLY)
 install(FILES ${PROJECT_BINARY_DIR}/furrow.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig COMPONENT sdk)
 
-install(TARGETS employee location job timesheet furrow RUNTIME COMPONENT runtime)
+install(TARGETS employee location job timesheet farm furrow RUNTIME COMPONENT runtime)
 
-# Made beside the tool, from its table of commands.
-set(manual ${PROJECT_BINARY_DIR}/services/cli/manual)
-install(DIRECTORY ${manual}/ DESTINATION ${CMAKE_INSTALL_MANDIR}/man1 COMPONENT manual FILES_MATCHING PATTERN "*.1")
-install(FILES ${manual}/furrow DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions COMPONENT manual)
-install(FILES ${manual}/_furrow DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/site-functions COMPONENT manual)
+# Made beside each program with commands, from its table of them.
+function(install_manual program folder)
+  set(manual ${PROJECT_BINARY_DIR}/services/${folder}/manual)
+  install(DIRECTORY ${manual}/ DESTINATION ${CMAKE_INSTALL_MANDIR}/man1 COMPONENT manual FILES_MATCHING PATTERN "*.1")
+  install(FILES ${manual}/${program} DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions COMPONENT manual)
+  install(FILES ${manual}/_${program} DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/site-functions COMPONENT manual)
+endfunction()
+install_manual(furrow cli)
+install_manual(farm farm)

@@ -1,7 +1,7 @@
 # The pieces of the local mesh, for config/dev/up, down and join; sourced, not run. Settings, for two meshes at once or programs from
 # elsewhere:
 #   FURROW_RUN            where all that it makes is (.run/)
-#   FURROW_BIN            the services, and the tool in cli/ (build/dev/services, built first)
+#   FURROW_BIN            the services, the tool in cli/ and the farm's own in farm/ (build/dev/services, built first)
 #   FURROW_NATS_SERVER    nats-server (the one in PATH)
 #   FURROW_CONTRACTS      contracts of services of one's own; kept until it is set again, also to nothing
 export LC_ALL=C.UTF-8 # what others print is read here
@@ -295,7 +295,7 @@ prepare()
 {
     writable "$run"
     own_run
-    [ -x "$bin/cli/furrow" ] || die "no program in $bin: FURROW_BIN names the folder services of a build"
+    [ -x "$bin/cli/furrow" ] && [ -x "$bin/farm/farm" ] || die "no program in $bin: FURROW_BIN names the folder services of a build"
     mkdir -p "$run"
     chmod 700 "$run"
     choose_port
@@ -348,7 +348,7 @@ export FURROW_REDIS_URL=$(shell_quoted "unix://$run/redis.sock") FURROW_REDIS_US
 export FURROW_REDIS_PASSWORD_FILE=$(shell_quoted "$run/keys/operator.redis")
 export FURROW_DEV=$(shell_quoted "$run") # for furrow dev
 export FURROW_CONTRACTS=$(shell_quoted "$(sed 's/.$/&:/' "$run/contracts")$run/joined") # whoever has joined, at any time
-case ":\$PATH:" in *:$(shell_quoted "$bin/cli"):*) ;; *) export PATH="\$PATH":$(shell_quoted "$bin/cli") ;; esac
+case ":\$PATH:" in *:$(shell_quoted "$bin/cli"):*) ;; *) export PATH="\$PATH":$(shell_quoted "$bin/cli"):$(shell_quoted "$bin/farm") ;; esac
 ENV
     export FURROW_NATS_URL=nats://127.0.0.1:$(cat "$run/nats.port")
     export FURROW_NATS_NKEY=$run/keys/operator.nk # the tool's; each service has its own
@@ -468,4 +468,9 @@ start_service()
 furrow()
 {
     "$bin/cli/furrow" "$@"
+}
+
+farm()
+{
+    "$bin/farm/farm" "$@"
 }

@@ -1,6 +1,7 @@
 /**
- * The furrow tool: a table of commands (options.h), each a function that runs in a task and prints for people, or with
- * --json for programs. What it prints is whole, or the exit code says that it is not.
+ * The frame of a program with commands, which the furrow tool and the farm's program share: a table of commands
+ * (options.h), each a function that runs in a task and prints for people, or with --json for programs. What it prints is
+ * whole, or the exit code says that it is not.
  */
 #ifndef FURROW_CLI_CLI_H
 #define FURROW_CLI_CLI_H
@@ -45,7 +46,6 @@ int cli_dev_run(cli *tool);
 int cli_erase(cli *tool);
 int cli_health(cli *tool);
 int cli_history(cli *tool);
-int cli_import(cli *tool);
 int cli_keys(cli *tool);
 int cli_lineage(cli *tool);
 int cli_ls(cli *tool);
@@ -55,7 +55,6 @@ int cli_permissions(cli *tool);
 int cli_provision(cli *tool);
 int cli_rebuild(cli *tool);
 int cli_restore(cli *tool);
-int cli_seed(cli *tool);
 
 #define CLI_INBOX_MAX 96
 
@@ -73,7 +72,7 @@ bool cli_connect(cli *tool);
 /* A connection that provisions, as the tool's user. NULL: @err, and where no server is named that was printed. */
 struct furrow_provisioner *cli_provisioner(cli *tool, furrow_error *err);
 
-/* Prints "furrow: …", sets the exit code and returns it. */
+/* Prints "PROGRAM: …", sets the exit code and returns it. */
 int cli_fail(cli *tool, int exit_code, const char *format, ...) FURROW_PRINTF(3, 4);
 int cli_fail_error(cli *tool, const char *what, const furrow_error *err);
 

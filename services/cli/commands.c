@@ -3,38 +3,8 @@
  * is made of it.
  */
 #include "cli/cli.h"
+#include "cli/rows.h"
 
-#define ROWS(...)                                                                                                      \
-    (const cli_option_row[])                                                                                           \
-    {                                                                                                                  \
-        __VA_ARGS__,                                                                                                   \
-        {                                                                                                              \
-            .name = NULL                                                                                               \
-        }                                                                                                              \
-    }
-#define FLAG(flag, text)                                                                                               \
-    {                                                                                                                  \
-        .name = flag, .help = text                                                                                     \
-    }
-#define TEXT(option, called, text)                                                                                     \
-    {                                                                                                                  \
-        .name = option, .value = called, .help = text                                                                  \
-    }
-#define NUMBER(option, called, usual, least, greatest, text)                                                           \
-    {                                                                                                                  \
-        .name = option, .value = called, .fallback = usual, .min = least, .max = greatest, .help = text                \
-    }
-#define MANY(option, called, text)                                                                                     \
-    {                                                                                                                  \
-        .name = option, .value = called, .many = true, .help = text                                                    \
-    }
-#define CHOICE(option, words, usual, text)                                                                             \
-    {                                                                                                                  \
-        .name = option, .value = words, .fallback = usual, .help = text                                                \
-    }
-
-#define JSON    FLAG("--json", "for programs: JSON, an object a line")
-#define DRY_RUN FLAG("--dry-run", "say what would be done, and do nothing")
 #define SINGLE  FLAG("--single-account", "for a NATS where one account is all there is")
 
 #define CHOOSE_LETTERS                                                                                                 \
@@ -42,21 +12,14 @@
         TEXT("--entity", "ENTITY", "only those about this entity: its name, short name or stream"),                    \
         TEXT("--id", "ID", "only those about the entity with this id")
 
-const cli_option_row cli_common_options[] = {
-    FLAG("--help", "print this and do nothing"), FLAG("--version", "print the version and do nothing"), {.name = NULL}};
-
-const char *const cli_exit_codes[3] = {"done", "it failed, or not all is well: the reason is on standard error",
-                                       "wrong usage: nothing was asked and nothing was done"};
-
-const char cli_environment[] =
-    "Finds NATS, and as whom, by the first that says it:\n"
-    "  FURROW_NATS_URL, FURROW_NATS_NKEY, … (`employee --settings` lists them all, and FURROW_REDIS_…)\n"
-    "  NATS_URL, NATS_NKEY, NATS_CREDS, NATS_USER, NATS_PASSWORD, NATS_CA, NATS_CERT, NATS_KEY\n"
-    "  NATS_CONTEXT, a context of the nats CLI; without any of the above, the selected context\n"
-    "  nats://127.0.0.1:4222\n"
-    "The user of the key NAME.nk has the inbox that NAME.inbox beside it says, else _INBOX_NAME.\n"
+const cli_program cli_self = {
+    .name = "furrow",
+    .title = "the tool of the Furrow mesh",
+    .environment = CLI_ENVIRONMENT
     "FURROW_CONTRACTS: paths of shared objects with the contracts of services of your own, or of folders with such,\n"
-    "separated by \":\".";
+    "separated by \":\".",
+    .contracts = true,
+};
 
 const cli_command cli_commands[] = {
     {.name = "provision",
@@ -117,31 +80,6 @@ const cli_command cli_commands[] = {
                             "how long to wait for the answer; the service is told (Grpc-Timeout)"),
                      FLAG("--json", "print an error as its body, a google.rpc.Status, on standard output")),
      .run = cli_call},
-    {.name = "import",
-     .arguments = "FILE.csv…|-",
-     .least = 1,
-     .most = CLI_MANY,
-     .summary = "Import CSV files with headers; bad rows are reported, good ones kept",
-     .help = "A FILE of \"-\" is standard input, with --kind. A row that exists already is compared with what there "
-             "is. Bad rows go to FILE.bad.csv, to be mended and imported; running an import again doubles nothing. "
-             "Ctrl-C stops, and tells how far it got.",
-     .options = ROWS(CHOICE("--kind", "employees|locations|jobs", NULL,
-                            "what the rows are, where the file's name does "
-                            "not say it"),
-                     TEXT("--encoding", "NAME",
-                          "windows-1252, latin1 or another that `iconv -l` lists, of files that are neither UTF-8 nor "
-                          "have a byte order mark"),
-                     FLAG("--update", "change what exists and differs as the file says"),
-                     FLAG("--dry-run", "say what would be done, and write nothing"), JSON),
-     .run = cli_import},
-    {.name = "seed",
-     .arguments = "",
-     .summary = "Make the CSV files of a ranch of any size, the same for the same seed",
-     .help = "",
-     .options = ROWS(TEXT("--out", "FOLDER", "where they go; made where it is missing"),
-                     NUMBER("--seed", "N", "1", 0, INT64_MAX, "of the random numbers"),
-                     NUMBER("--people", "N", "300", 1, 900000, "how many employees"), DRY_RUN, JSON),
-     .run = cli_seed},
     {.name = "health",
      .arguments = "[SERVICE…]",
      .most = CLI_SERVICES_MAX,

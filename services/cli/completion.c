@@ -113,14 +113,15 @@ static void put_bash_options(FILE *out)
 
 void completion_print_bash(FILE *out)
 {
-    fputs("# bash completion of furrow; made by `furrow completion bash`\n_furrow() {\n"
-          "    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} command=${COMP_WORDS[1]}\n"
-          "    COMPREPLY=()\n",
-          out);
+    fprintf(out,
+            "# bash completion of %s; made by `%s completion bash`\n_%s() {\n"
+            "    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} command=${COMP_WORDS[1]}\n"
+            "    COMPREPLY=()\n",
+            cli_self.name, cli_self.name, cli_self.name);
     put_bash_commands(out);
     put_bash_values(out);
     put_bash_options(out);
-    fputs("}\ncomplete -F _furrow furrow\n", out);
+    fprintf(out, "}\ncomplete -F _%s %s\n", cli_self.name, cli_self.name);
 }
 
 /* ---- zsh ---- */
@@ -198,10 +199,11 @@ static void put_zsh_names(FILE *out, const char *group)
 
 void completion_print_zsh(FILE *out)
 {
-    fputs("#compdef furrow\n# made by `furrow completion zsh`\n_furrow() {\n"
-          "    local -a names\n    local command=$words[2] at=2\n"
-          "    if ((CURRENT == 2)); then\n        names=(",
-          out);
+    fprintf(out,
+            "#compdef %s\n# made by `%s completion zsh`\n_%s() {\n"
+            "    local -a names\n    local command=$words[2] at=2\n"
+            "    if ((CURRENT == 2)); then\n        names=(",
+            cli_self.name, cli_self.name, cli_self.name);
     put_zsh_names(out, NULL);
     fputs(" )\n        _describe command names\n        return\n    fi\n", out);
     for (size_t i = 0; i < cli_command_count; i++) {
@@ -216,7 +218,8 @@ void completion_print_zsh(FILE *out)
               "        command=\"$command $words[3]\" at=3\n    fi\n",
               out);
     }
-    fputs("    words=(furrow \"${(@)words[at + 1,-1]}\")\n    ((CURRENT -= at - 1))\n    case $command in\n", out);
+    fprintf(out, "    words=(%s \"${(@)words[at + 1,-1]}\")\n    ((CURRENT -= at - 1))\n    case $command in\n",
+            cli_self.name);
     for (size_t i = 0; i < cli_command_count; i++) put_zsh_command(out, &cli_commands[i]);
-    fputs("    esac\n}\n_furrow \"$@\"\n", out);
+    fprintf(out, "    esac\n}\n_%s \"$@\"\n", cli_self.name);
 }

@@ -16,7 +16,7 @@ static void print_options_usage(const cli_command *command, FILE *out)
 
 void cli_print_usage(const cli_command *command, FILE *out)
 {
-    fprintf(out, "furrow %s%s%s", command->name, command->arguments[0] ? " " : "", command->arguments);
+    fprintf(out, "%s %s%s%s", cli_self.name, command->name, command->arguments[0] ? " " : "", command->arguments);
     print_options_usage(command, out);
     fputc('\n', out);
 }
@@ -72,16 +72,16 @@ void cli_print_command_help(const char *name, FILE *out)
 
 void cli_print_help(FILE *out)
 {
-    fprintf(out,
-            "furrow: the tool of the Furrow mesh\n\nUsage: furrow COMMAND …; `furrow COMMAND --help` says more.\n\n");
+    fprintf(out, "%s: %s\n\nUsage: %s COMMAND …; `%s COMMAND --help` says more.\n\n", cli_self.name, cli_self.title,
+            cli_self.name, cli_self.name);
     for (size_t i = 0; i < cli_command_count; i++) {
         const cli_command *command = &cli_commands[i];
-        fprintf(out, "  furrow %s%s%s\n      %s\n", command->name, command->arguments[0] ? " " : "", command->arguments,
-                command->summary);
+        fprintf(out, "  %s %s%s%s\n      %s\n", cli_self.name, command->name, command->arguments[0] ? " " : "",
+                command->arguments, command->summary);
     }
     fprintf(out, "\nOptions of every command\n");
     for (const cli_option_row *row = cli_common_options; row->name; row++) print_option(row, out);
     fprintf(out, "\nExit code\n");
     for (int code = 0; code < 3; code++) fprintf(out, "  %d  %s\n", code, cli_exit_codes[code]);
-    fprintf(out, "\n%s\n", cli_environment);
+    fprintf(out, "\n%s\n", cli_self.environment);
 }

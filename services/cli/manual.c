@@ -1,6 +1,6 @@
 /*
- * furrow manual: what comes from the table of commands beside --help, as files: a man page for each command and one for
- * the tool (man(7)), completions for bash and zsh (completion.c). The build runs it, and `cmake --install` installs them.
+ * The command manual: what comes from the table of commands beside --help, as files: a man page for each command and
+ * one for the program (man(7)), completions for bash and zsh (completion.c). The build runs it, and `cmake --install` installs them.
  */
 #include "cli/cli.h"
 #include "cli/completion.h"
@@ -73,7 +73,7 @@ static void put_head(FILE *out, const char *page, const char *summary)
 /* "furrow-deadletter-list" */
 static void page_name(const cli_command *command, char out[96])
 {
-    snprintf(out, 96, "furrow-%s", command->name);
+    snprintf(out, 96, "%s-%s", cli_self.name, command->name);
     for (char *at = out; *at; at++)
         if (*at == ' ') *at = '-';
 }
@@ -83,7 +83,7 @@ static void put_command(FILE *out, const cli_command *command)
     char page[96];
     page_name(command, page);
     put_head(out, page, command->summary);
-    fputs(".B furrow ", out);
+    fprintf(out, ".B %s ", cli_self.name);
     put_text(out, command->name);
     fputc('\n', out);
     put_text(out, command->arguments);
@@ -99,13 +99,14 @@ static void put_command(FILE *out, const cli_command *command)
     put_options(out, command->options);
     put_options(out, cli_common_options);
     put_end(out);
-    fputs(".SH SEE ALSO\n.BR furrow (1)\n", out);
+    fprintf(out, ".SH SEE ALSO\n.BR %s (1)\n", cli_self.name);
 }
 
 static void put_tool(FILE *out)
 {
-    put_head(out, "furrow", "the tool of the Furrow mesh");
-    fputs(".B furrow\n\\fICOMMAND\\fR [\\fIARGUMENT\\fR]\\&... [\\fIOPTION\\fR]\\&...\n.SH COMMANDS\n", out);
+    put_head(out, cli_self.name, cli_self.title);
+    fprintf(out, ".B %s\n\\fICOMMAND\\fR [\\fIARGUMENT\\fR]\\&... [\\fIOPTION\\fR]\\&...\n.SH COMMANDS\n",
+            cli_self.name);
     for (size_t i = 0; i < cli_command_count; i++) {
         char page[96];
         page_name(&cli_commands[i], page);
@@ -119,7 +120,7 @@ static void put_tool(FILE *out)
     put_options(out, cli_common_options);
     put_end(out);
     fputs(".SH ENVIRONMENT\n.nf\n", out);
-    put_text(out, cli_environment);
+    put_text(out, cli_self.environment);
     fputs("\n.fi\n", out);
 }
 
@@ -168,9 +169,12 @@ int cli_manual(cli *tool)
     if (mkdir(folder, 0777) != 0 && errno != EEXIST) return cli_fail(tool, 1, "%s: %s", folder, strerror(errno));
     for (size_t i = 0; tool->exit_code == 0 && i < cli_command_count; i++)
         write_command(tool, folder, &cli_commands[i]);
-    if (tool->exit_code == 0) write_file(tool, folder, "furrow.1", put_tool);
-    if (tool->exit_code == 0) write_file(tool, folder, "furrow", completion_print_bash);
-    if (tool->exit_code == 0) write_file(tool, folder, "_furrow", completion_print_zsh);
+    char page[64], zsh[64];
+    snprintf(page, sizeof page, "%s.1", cli_self.name);
+    snprintf(zsh, sizeof zsh, "_%s", cli_self.name);
+    if (tool->exit_code == 0) write_file(tool, folder, page, put_tool);
+    if (tool->exit_code == 0) write_file(tool, folder, cli_self.name, completion_print_bash);
+    if (tool->exit_code == 0) write_file(tool, folder, zsh, completion_print_zsh);
     return tool->exit_code;
 }
 

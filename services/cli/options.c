@@ -3,8 +3,15 @@
 
 #include "base/number.h"
 #include "cli/cli.h"
+#include "cli/rows.h"
 
 #include <string.h>
+
+const cli_option_row cli_common_options[] = {
+    FLAG("--help", "print this and do nothing"), FLAG("--version", "print the version and do nothing"), {.name = NULL}};
+
+const char *const cli_exit_codes[3] = {"done", "it failed, or not all is well: the reason is on standard error",
+                                       "wrong usage: nothing was asked and nothing was done"};
 
 const cli_command *cli_find_command(int argc, char **argv, int *words)
 {

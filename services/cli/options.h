@@ -1,7 +1,8 @@
 /**
- * The tool's commands and their options: one table (commands.c), from which come what is accepted, --help, the man
- * pages and the completions. Everything is checked before a command begins: an option that the table does not have, one
- * that is given twice, a value that is missing or wrong, an argument too many or too few are wrong usage, exit code 2.
+ * A program's commands and their options: one table (commands.c, of the tool and of the farm's program), from which
+ * come what is accepted, --help, the man pages and the completions. Everything is checked before a command begins: an
+ * option that the table does not have, one that is given twice, a value that is missing or wrong, an argument too many
+ * or too few are wrong usage, exit code 2.
  *
  * "--name VALUE" and "--name=VALUE" are the same; "--" ends the options; "-" by itself is an argument. --help and
  * --version, wherever they stand before "--", win: nothing is done.
@@ -45,13 +46,19 @@ typedef struct cli_given {
     const char *value; /* "" for one that has none */
 } cli_given;
 
+/* The program that this is linked into, and its table: each program has its own. */
+typedef struct cli_program {
+    const char *name, *title; /* "furrow", "the tool of the Furrow mesh" */
+    const char *environment;  /* where it finds its servers, in lines */
+    bool contracts;           /* it works on contracts: those of FURROW_CONTRACTS are loaded */
+} cli_program;
+
+extern const cli_program cli_self;
 extern const cli_command cli_commands[];
 extern const size_t cli_command_count;
 /* What every command takes; --help and --version. */
 extern const cli_option_row cli_common_options[];
 extern const char *const cli_exit_codes[3];
-/* Where the tool finds its servers, in lines. */
-extern const char cli_environment[];
 
 /* The command that @argv begins with, and how many words its name has; NULL: none. */
 const cli_command *cli_find_command(int argc, char **argv, int *words);
@@ -76,7 +83,7 @@ bool cli_arguments(cli *tool, int least, int most);
 
 /* ---- help.c ---- */
 
-/* "furrow NAME ARGUMENTS [OPTIONS]", in one line. */
+/* "PROGRAM NAME ARGUMENTS [OPTIONS]", in one line. */
 void cli_print_usage(const cli_command *command, FILE *out);
 void cli_print_help(FILE *out);
 /* Of the command, or of all of the group, called @name. */

@@ -13,7 +13,8 @@ static void carry_on(cli *tool, const char *parent, const char *state)
     furrow_trace_headers headers = {.parents = 0};
     char checked[FURROW_TRACE_PARENT_SIZE];
     if (!furrow_trace_parse_parent(parent, checked)) {
-        fprintf(stderr, "furrow: TRACEPARENT is no W3C traceparent (00-<trace id>-<span id>-<flags>): ignored\n");
+        fprintf(stderr, "%s: TRACEPARENT is no W3C traceparent (00-<trace id>-<span id>-<flags>): ignored\n",
+                cli_self.name);
         return;
     }
     furrow_trace_headers_add(&headers, FURROW_HEADER_TRACEPARENT, parent);

@@ -83,8 +83,9 @@ class Dev:
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="furrow-dev-"))
         # A path as people have them.
         self.run, self.bin = self.dir / "Mein 'Höf" / "run", self.dir / "bin"
-        (self.bin / "cli").mkdir(parents=True)
-        for name in ["employee", "location", "job", "timesheet", "cli/furrow"]:
+        for folder in "cli", "farm":
+            (self.bin / folder).mkdir(parents=True)
+        for name in ["employee", "location", "job", "timesheet", "cli/furrow", "farm/farm"]:
             shutil.copy2(BIN / name, self.bin / name)
         env = {name: value for name, value in os.environ.items() if not name.startswith("FURROW_") and name != "NO_COLOR"}
         # Hundreds of calls of the tool: under ThreadSanitizer each would wait a second before it ends.

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The furrow tool's table of commands, as its help shows it: help and version of each do nothing, wrong usage of each is told and exits 2, and
+"""The tables of commands of the furrow tool and of the farm's program, as their help shows them: help and version of each do nothing, wrong usage of each is told and exits 2, and
 --dry-run makes nothing. No server is anywhere, so none can be asked first.
 
     test_usage.py SERVICES      SERVICES: a build's programs
@@ -13,31 +13,36 @@ import sys
 import tempfile
 import unittest
 
-FURROW = os.path.abspath(os.path.join(sys.argv.pop(1), "cli", "furrow"))
+SERVICES = os.path.abspath(sys.argv.pop(1))
+PROGRAMS = {"furrow": os.path.join(SERVICES, "cli", "furrow"), "farm": os.path.join(SERVICES, "farm", "farm")}
 NOWHERE = {"FURROW_NATS_URL": "nats://127.0.0.1:1", "FURROW_REDIS_URL": "unix:///nonexistent"}
 # Words that a command takes, so that the option alone is what is wrong.
 WORDS = {"FOLDER": "made", "SUBJECT": "a.b", "SERVICE": "job", "ENTITY": "Job", "ID": "J1", "MESSAGE": "job.v1.Job", "LETTER…": "job/1",
          "FILE.csv…": "jobs.csv", "NAME": "job"}
 
 
-def furrow(*arguments, cwd=None, **more):
-    """Where no server is. What ASan says of task stacks is not the tool's."""
-    done = subprocess.run([FURROW, *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=cwd,
+def program(name, *arguments, cwd=None, **more):
+    """Where no server is. What ASan says of task stacks is not the program's."""
+    done = subprocess.run([PROGRAMS[name], *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=cwd,
                           env={**os.environ, **NOWHERE, **more}, timeout=60)
     done.stderr = re.sub(r"^==\d+==WARNING: ASan doesn't fully support .*\n", "", done.stderr, flags=re.MULTILINE)
     return done
 
 
-def commands():
+def furrow(*arguments, **more):
+    return program("furrow", *arguments, **more)
+
+
+def commands(of):
     """By the help: name ("deadletter list") and arguments of each."""
-    lines = [line[len("  furrow "):] for line in furrow("--help").stdout.splitlines() if line.startswith("  furrow ")]
+    lines = [line[len(f"  {of} "):] for line in program(of, "--help").stdout.splitlines() if line.startswith(f"  {of} ")]
     found = [re.fullmatch(r"([a-z]+(?: [a-z]+)?)(?: (.*))?", line) for line in lines]
     return {match[1]: match[2] or "" for match in found}
 
 
-def options(name):
+def options(of, name):
     """By the help of the command: each option, and whether it has a value."""
-    usage = furrow(*name.split(), "--help").stdout.splitlines()[0]
+    usage = program(of, *name.split(), "--help").stdout.splitlines()[0]
     return dict(re.findall(r"\[(--?[A-Za-z-]+)(?: ([^]]+))?\]", usage))
 
 
@@ -46,14 +51,17 @@ def words(arguments):
     return [WORDS[word] for word in arguments.split(" | ")[0].split() if word in WORDS]
 
 
-class Usage(unittest.TestCase):
+class Usage:
+    """What holds of both programs; of is the one that is tried."""
+    of = None
+
     def setUp(self):
         folder = tempfile.TemporaryDirectory()
         self.addCleanup(folder.cleanup)
         self.folder = folder.name
 
     def run_here(self, *arguments, **more):
-        return furrow(*arguments, cwd=self.folder, **more)
+        return program(self.of, *arguments, cwd=self.folder, **more)
 
     def refused(self, *arguments, because):
         done = self.run_here(*arguments)
@@ -69,45 +77,45 @@ class Usage(unittest.TestCase):
         return done.stdout
 
     def test_the_help_of_every_command_does_nothing(self):
-        self.assertGreater(len(commands()), 15)
-        for name, arguments in commands().items():
+        self.assertGreater(len(commands(self.of)), {"furrow": 15, "farm": 3}[self.of])
+        for name, arguments in commands(self.of).items():
             with self.subTest(name):
                 said = self.told(*name.split(), "--help")
-                self.assertIn(f"Usage: furrow {name} {arguments}".strip(), said)
-                for part in ["Exit code", "--version"] + list(options(name)):
+                self.assertIn(f"Usage: {self.of} {name} {arguments}".strip(), said)
+                for part in ["Exit code", "--version"] + list(options(self.of, name)):
                     self.assertIn(part, said)
                 self.assertEqual(said, self.told(*name.split(), *words(arguments), "--help"))
                 self.assertEqual(said, self.told(*name.split(), "--nonsense", "--help", "x"))
                 self.assertEqual(said, self.told("help", *name.split()))
 
     def test_the_version_of_every_command_does_nothing(self):
-        for name, arguments in {"": "", **commands()}.items():
+        for name, arguments in {"": "", **commands(self.of)}.items():
             with self.subTest(name):
-                self.assertRegex(self.told(*name.split(), *words(arguments), "--version"), r"^furrow \d+\.\d+\.\d+\n$")
+                self.assertRegex(self.told(*name.split(), *words(arguments), "--version"), rf"^{self.of} \d+\.\d+\.\d+\n$")
 
     def test_every_command_refuses_options_that_it_does_not_have(self):
-        for name, arguments in commands().items():
+        for name, arguments in commands(self.of).items():
             for option in "--nonsense", "-x", "--nonsense=1", "--hel":
                 with self.subTest(name, option=option):
-                    said = self.refused(*name.split(), *words(arguments), option, because=f"furrow: {name}: no option {option}")
-                    self.assertIn(f"usage: furrow {name} {arguments}".strip(), said)
+                    said = self.refused(*name.split(), *words(arguments), option, because=f"{self.of}: {name}: no option {option}")
+                    self.assertIn(f"usage: {self.of} {name} {arguments}".strip(), said)
 
     def test_every_command_refuses_more_arguments_than_it_takes(self):
-        for name, arguments in commands().items():
+        for name, arguments in commands(self.of).items():
             if re.search(r"\w…", arguments) and name != "health":
                 continue  # any number of them
             with self.subTest(name):
-                self.refused(*name.split(), *["word"] * 90, because=f"furrow: {name}: too much: word")
+                self.refused(*name.split(), *["word"] * 90, because=f"{self.of}: {name}: too much: word")
 
     def test_every_command_misses_what_it_needs(self):
-        for name, arguments in commands().items():
+        for name, arguments in commands(self.of).items():
             if words(arguments) and not arguments.startswith("["):
                 with self.subTest(name):
-                    self.refused(*name.split(), because=f"furrow: {name}: something is missing")
+                    self.refused(*name.split(), because=f"{self.of}: {name}: something is missing")
 
     def test_every_option_is_checked(self):
-        for name, arguments in commands().items():
-            for option, value in options(name).items():
+        for name, arguments in commands(self.of).items():
+            for option, value in options(self.of, name).items():
                 with self.subTest(name, option=option):
                     before = [*name.split(), *words(arguments), option]
                     if not value:
@@ -123,20 +131,74 @@ class Usage(unittest.TestCase):
                         self.refused(*before, "1x", because=f'{option} is "1x": use a number from')
 
     def test_a_dry_run_makes_nothing_and_is_json_where_it_says_so(self):
-        for words_ in ["keys", "made"], ["new", "made", "--entity", "Bin"], ["seed", "--out", "made"], ["rebuild", "timesheet", "Job"], ["restore", "job"]:
+        for words_ in self.dry:
             with self.subTest(words_[0]):
                 self.assertIn("would", self.told(*words_, "--dry-run"))
                 for line in self.told(*words_, "--dry-run", "--json").splitlines():
                     json.loads(line)
 
     def test_what_was_made_is_json(self):
-        for words_ in ["new", "made", "--entity", "Bin"], ["keys", "made"], ["seed", "--out", "made", "--people", "5"]:
+        for words_ in self.making:
             with self.subTest(words_[0]):
                 lines = self.run_here(*words_, "--json").stdout.splitlines()
                 self.assertTrue(lines)
                 for line in lines:
                     made = json.loads(line)
                     self.assertTrue(os.path.exists(os.path.join(self.folder, made.get("made") or made["file"])), line)
+
+    def test_an_output_that_cannot_be_written_is_a_failure(self):
+        with open("/dev/full", "w", encoding="ascii") as full:
+            done = subprocess.run([PROGRAMS[self.of], "--help"], stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("could not be written", done.stderr)
+
+    def test_unknown_commands_and_none(self):
+        self.refused("frobnicate", because="no command frobnicate; try --help")
+        self.refused("frobnicate", "--help", because="no command frobnicate; try --help")
+        self.assertEqual(program(self.of).returncode, 2)
+        self.assertEqual(self.told("--help"), self.told("help"))
+
+    # What else comes from the table: completions and man pages.
+
+    def complete(self, *words_):
+        script = ('source <("$0" completion bash); COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _$1; printf "%s\\n" "${COMPREPLY[@]}"')
+        done = subprocess.run(["bash", "-c", script, PROGRAMS[self.of], self.of, *words_], stdout=subprocess.PIPE, text=True, check=True)
+        return done.stdout.split()
+
+    def test_bash_completes_every_command_and_option(self):
+        for name in commands(self.of):
+            with self.subTest(name):
+                self.assertIn(name.split()[-1], self.complete(*name.split()[:-1], ""))
+                self.assertEqual(set(self.complete(*name.split(), "-")), {*options(self.of, name), "--help", "--version"})
+                for option, value in options(self.of, name).items():
+                    if "|" in (value or ""):
+                        self.assertEqual(self.complete(*name.split(), option, ""), value.split("|"))
+
+    def test_zsh_reads_its_completions(self):
+        made = program(self.of, "completion", "zsh").stdout
+        for name in commands(self.of):
+            self.assertIn(f"'{name}')", made)
+        if subprocess.run(["sh", "-c", "command -v zsh"], stdout=subprocess.DEVNULL, check=False).returncode == 0:
+            subprocess.run(["zsh", "-n"], input=made, text=True, check=True)
+
+    def test_every_command_has_a_page(self):
+        with tempfile.TemporaryDirectory() as folder:
+            self.assertEqual(program(self.of, "manual", folder).returncode, 0)
+            with open(os.path.join(folder, f"{self.of}.1"), encoding="utf-8") as page:
+                tool = page.read()
+            for name in commands(self.of):
+                page_name = f"{self.of}-" + name.replace(" ", "-")
+                self.assertIn(page_name.replace("-", "\\-"), tool)
+                with open(os.path.join(folder, page_name + ".1"), encoding="utf-8") as page:
+                    text = page.read()
+                for option in options(self.of, name):
+                    self.assertIn(".B " + option.replace("-", "\\-"), text)
+
+
+class Furrow(Usage, unittest.TestCase):
+    of = "furrow"
+    dry = ["keys", "made"], ["new", "made", "--entity", "Bin"], ["rebuild", "timesheet", "Job"], ["restore", "job"]
+    making = ["new", "made", "--entity", "Bin"], ["keys", "made"]
 
     def test_what_new_cannot_make_is_told(self):
         for arguments, because in [(["barn"], "--entity is missing"), (["Barn", "--entity", "Bin"], "the folder is called as the service"),
@@ -157,59 +219,18 @@ class Usage(unittest.TestCase):
         self.run_here("keys", "--", "--help")
         self.assertIn("operator.nk", os.listdir(os.path.join(self.folder, "--help")))
 
-    def test_an_output_that_cannot_be_written_is_a_failure(self):
-        with open("/dev/full", "w", encoding="ascii") as full:
-            done = subprocess.run([FURROW, "--help"], stdout=full, stderr=subprocess.PIPE, text=True, check=False)
-        self.assertEqual(done.returncode, 1)
-        self.assertIn("could not be written", done.stderr)
-
-    def test_unknown_commands_and_none(self):
-        self.refused("frobnicate", because="no command frobnicate; try --help")
-        self.refused("frobnicate", "--help", because="no command frobnicate; try --help")
+    def test_groups_of_commands(self):
         self.refused("deadletter", because="use list, show, replay, discard")
         self.refused("deadletter", "frobnicate", because="frobnicate: use list, show, replay, discard")
-        self.assertEqual(furrow().returncode, 2)
-        self.assertEqual(self.told("--help"), self.told("help"))
         self.assertIn("furrow deadletter discard", self.told("deadletter", "--help"))
 
-
-class Made(unittest.TestCase):
-    """What else comes from the table: completions and man pages."""
-
-    def complete(self, *words_):
-        script = ('source <("$0" completion bash); COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _furrow; printf "%s\\n" "${COMPREPLY[@]}"')
-        done = subprocess.run(["bash", "-c", script, FURROW, "furrow", *words_], stdout=subprocess.PIPE, text=True, check=True)
-        return done.stdout.split()
-
-    def test_bash_completes_every_command_and_option(self):
-        for name in commands():
-            with self.subTest(name):
-                self.assertIn(name.split()[-1], self.complete(*name.split()[:-1], ""))
-                self.assertEqual(set(self.complete(*name.split(), "-")), {*options(name), "--help", "--version"})
-                for option, value in options(name).items():
-                    if "|" in (value or ""):
-                        self.assertEqual(self.complete(*name.split(), option, ""), value.split("|"))
+    def test_bash_completes_services(self):
         self.assertIn("timesheet", self.complete("restore", "t"))
 
-    def test_zsh_reads_its_completions(self):
-        made = furrow("completion", "zsh").stdout
-        for name in commands():
-            self.assertIn(f"'{name}')", made)
-        if subprocess.run(["sh", "-c", "command -v zsh"], stdout=subprocess.DEVNULL, check=False).returncode == 0:
-            subprocess.run(["zsh", "-n"], input=made, text=True, check=True)
 
-    def test_every_command_has_a_page(self):
-        with tempfile.TemporaryDirectory() as folder:
-            self.assertEqual(furrow("manual", folder).returncode, 0)
-            with open(os.path.join(folder, "furrow.1"), encoding="utf-8") as page:
-                tool = page.read()
-            for name in commands():
-                page_name = "furrow-" + name.replace(" ", "-")
-                self.assertIn(page_name.replace("-", "\\-"), tool)
-                with open(os.path.join(folder, page_name + ".1"), encoding="utf-8") as page:
-                    text = page.read()
-                for option in options(name):
-                    self.assertIn(".B " + option.replace("-", "\\-"), text)
+class Farm(Usage, unittest.TestCase):
+    of = "farm"
+    dry = making = (["seed", "--out", "made", "--people", "5"],)
 
 
 class Settings(unittest.TestCase):
@@ -217,7 +238,7 @@ class Settings(unittest.TestCase):
 
     def service(self, **env):
         """What job logs until it ends for a wrong setting, or, if there is none, says what it runs with."""
-        running = subprocess.Popen([os.path.join(os.path.dirname(os.path.dirname(FURROW)), "job")], stderr=subprocess.PIPE, text=True,
+        running = subprocess.Popen([os.path.join(SERVICES, "job")], stderr=subprocess.PIPE, text=True,
                                    env={**os.environ, **NOWHERE, **env})
         said = ""
         for line in running.stderr:
@@ -233,12 +254,12 @@ class Settings(unittest.TestCase):
         for wrong, right in [("NATSURL", "NATS_URL"), ("NATS_ULR", "NATS_URL"), ("LOGLEVEL", "LOG_LEVEL"), ("MAX_CALL", "MAX_CALLS"),
                              ("REDIS_PASWORD_FILE", "REDIS_PASSWORD"), ("TIMEOUT", "TIMEOUT_MS"), ("SEAL_KEY", "SEAL_KEY_FILE")]:
             with self.subTest(wrong):
-                done = furrow("seed", "--out", "x", "--dry-run", **{f"FURROW_{wrong}": "x"})
+                done = furrow("keys", "x", "--dry-run", **{f"FURROW_{wrong}": "x"})
                 self.assertEqual((done.returncode, done.stderr.count("warning")), (0, 1), done)
                 self.assertIn(f"FURROW_{wrong} is no setting: did you mean FURROW_{right}?", done.stderr)
                 said = self.service(FURROW_MAX_TASKS="x", **{f"FURROW_{wrong}": "x"})
                 self.assertIn(f'level=warn service=job msg="unknown setting" name=FURROW_{wrong} meant=FURROW_{right}', said)
-        self.assertIn("did you mean FURROW_CONTRACTS?", furrow("seed", "--out", "x", "--dry-run", FURROW_CONTRACT="x").stderr)
+        self.assertIn("did you mean FURROW_CONTRACTS?", furrow("keys", "x", "--dry-run", FURROW_CONTRACT="x").stderr)
 
     def test_variables_of_other_programs_are_no_mistake(self):
         """Those of this tree's own scripts and tests, of another service and of one's own, of Kubernetes: one environment may be for all."""
@@ -254,7 +275,7 @@ class Settings(unittest.TestCase):
         self.assertNotIn("warn", read)
         self.assertIn('level=info service=job msg="not read here"', read)
         self.assertIn("FURROW_HARVEST_ROWS", read)
-        self.assertEqual(furrow("seed", "--out", "x", "--dry-run", **{name: "" for name in found}, FURROW_X_PORT="tcp://a").stderr, "")
+        self.assertEqual(furrow("keys", "x", "--dry-run", **{name: "" for name in found}, FURROW_X_PORT="tcp://a").stderr, "")
 
     def test_settings_are_logged_without_secrets(self):
         said = self.service(FURROW_NATS_USER="ana", FURROW_NATS_PASSWORD="geheim", FURROW_NATS_URL="nats://eve:geheim@127.0.0.1:1",
@@ -283,7 +304,7 @@ class Server(unittest.TestCase):
 
     def looks(self, **env):
         clean = {name: value for name, value in os.environ.items() if not name.startswith(("NATS_", "FURROW_"))}
-        done = subprocess.run([FURROW, "health", "--probe", "ready", "--timeout", "50", "job"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        done = subprocess.run([PROGRAMS["furrow"], "health", "--probe", "ready", "--timeout", "50", "job"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                               text=True, check=False, env={**clean, "XDG_CONFIG_HOME": self.config, "FURROW_INSTANCE_ID": "i", **env})
         self.assertEqual(done.returncode, 1)
         self.assertNotIn("geheim", done.stdout)

@@ -5,7 +5,7 @@
  */
 #include "fuzz.h"
 
-#include "cli/row.h"
+#include "farm/row.h"
 #include "mutate.h"
 #include "wire/json.h"
 

@@ -8,7 +8,7 @@ import sys
 
 import mesh as mesh_module
 
-PROGRAMS = ["employee", "furrow", "job", "location", "timesheet"]
+PROGRAMS = ["employee", "farm", "furrow", "job", "location", "timesheet"]
 USER = 65532
 SIZE_MAX = 64 << 20
 check = mesh_module.Checks()
@@ -61,7 +61,7 @@ def check_programs(root):
         stack = next(line for line in said.splitlines() if "GNU_STACK" in line)
         check(f"{name} is position-independent, bound at start, without an executable stack", "Flags: NOW PIE" in said and "GNU_RELRO" in said
               and " RWE " not in stack, said)
-        done = run(root, f"/usr/bin/{name}", "--help" if name == "furrow" else "--settings")
+        done = run(root, f"/usr/bin/{name}", "--help" if name in ("farm", "furrow") else "--settings")
         check(f"{name} runs in it", done.returncode == 0 and "FURROW_NATS_" in done.stdout, done)
 
 

@@ -487,36 +487,32 @@ static void write_file(const char *path, const char *text)
 
 static void importing(farm *f)
 {
-    char *output = NULL, *folder = farm_text(f, "%s/csv", furrow_test_server_dir(f->redis));
+    char *output, *folder = farm_text(f, "%s/csv", furrow_test_server_dir(f->redis));
     farm_start_all(f, 1);
-    ck_assert_int_eq(
-        farm_tool(f, NULL, (const char *const[]){"seed", "--seed", "5", "--people", "30", "--out", folder, NULL}), 0);
+    farm_program_says(f, "operator", 0,
+                      (const char *const[]){"seed", "--seed", "5", "--people", "30", "--out", folder, NULL});
     char *again = farm_text(f, "%s2", folder), *people = farm_text(f, "%s/employees.csv", folder),
          *bad = farm_text(f, "%s/employees-bad.csv", folder);
-    ck_assert_int_eq(
-        farm_tool(f, NULL, (const char *const[]){"seed", "--seed", "5", "--people", "30", "--out", again, NULL}), 0);
+    farm_program_says(f, "operator", 0,
+                      (const char *const[]){"seed", "--seed", "5", "--people", "30", "--out", again, NULL});
     ck_assert_int_eq(furrow_test_run(&(furrow_test_process_options){.argv = (const char *const[]){"diff", "-r", folder,
                                                                                                   again, NULL}},
                                      5000, NULL),
                      0);
-    ck_assert_int_eq(farm_tool(f, &output, (const char *const[]){"import", people, NULL}), 0);
+    output = farm_program_says(f, "operator", 0, (const char *const[]){"import", people, NULL});
     ck_assert_ptr_nonnull(strstr(output, "30 imported, 0 unchanged, 0 bad"));
-    free(output);
-    ck_assert_int_eq(farm_tool(f, &output, (const char *const[]){"import", people, NULL}), 0);
+    output = farm_program_says(f, "operator", 0, (const char *const[]){"import", people, NULL});
     ck_assert_ptr_nonnull(strstr(output, "0 imported, 30 unchanged, 0 bad"));
-    free(output);
     write_file(bad, "id,given_name,family_name,badge,hire_date\nX1,A,B,900001,2026-01-01\nX2,A,B,900002,someday\nX3,A,"
                     "B,100001,2026-01-01\n\"X4\",\"A, "
                     "B\",C,900004,2026-01-01\n");
-    ck_assert_int_eq(farm_tool(f, &output, (const char *const[]){"import", bad, NULL}), 1);
+    output = farm_program_says(f, "operator", 1, (const char *const[]){"import", bad, NULL});
     ck_assert_msg(strstr(output, "2 imported, 0 unchanged, 2 bad") && strstr(output, "employees-bad.csv:3:") &&
                       strstr(output, "hire_date") && strstr(output, "employees-bad.csv:4:") && strstr(output, "E00001"),
                   "%s", output);
-    free(output);
     write_file(bad, "id,surname\nX1,A\n");
-    ck_assert_int_eq(farm_tool(f, &output, (const char *const[]){"import", bad, NULL}), 1);
+    output = farm_program_says(f, "operator", 1, (const char *const[]){"import", bad, NULL});
     ck_assert_ptr_nonnull(strstr(output, "no column surname"));
-    free(output);
 }
 
 START_TEST(an_import_keeps_good_rows_reports_bad_ones_and_can_be_repeated)

@@ -1,5 +1,5 @@
 /*
- * `furrow import` on a whole mesh: what it says of each row is so; nothing is made twice, and what is bad can be mended and
+ * `farm import` on a whole mesh: what it says of each row is so; nothing is made twice, and what is bad can be mended and
  * imported.
  */
 #include "support/farm.h"
@@ -55,7 +55,7 @@ static char *run_import(farm *f, int expected, const char *const arguments[])
 {
     const char *all[8] = {"import"};
     for (size_t i = 0; arguments[i]; i++) all[i + 1] = arguments[i];
-    return farm_tool_says(f, "operator", expected, all);
+    return farm_program_says(f, "operator", expected, all);
 }
 
 #define IMPORT(f, expected, ...) run_import(f, expected, (const char *const[]){__VA_ARGS__, NULL})
@@ -185,14 +185,14 @@ static void bad_rows(farm *f)
 static void read_standard_input(farm *f)
 {
     furrow_test_process *tool =
-        farm_tool_fed(f, "code,name,kind,pay.type\nX1,Cafe\xcc,prune,hourly\n", /* cut short */
-                      (const char *const[]){"import", "--kind", "jobs", "--dry-run", "-", NULL});
+        farm_program_start(f, "code,name,kind,pay.type\nX1,Cafe\xcc,prune,hourly\n", /* cut short */
+                           (const char *const[]){"import", "--kind", "jobs", "--dry-run", "-", NULL});
     char *output = NULL;
     ck_assert_int_eq(furrow_test_process_finish(tool, FARM_PATIENCE_MS, &output), 1);
     has(output, "standard input:2: INVALID_ARGUMENT: name is not UTF-8");
     free(output);
-    tool = farm_tool_fed(f, "code,name,kind,pay.type\rX1,Caf\xe9,prune,hourly\r",
-                         (const char *const[]){"import", "--encoding", "latin1", "--kind", "jobs", "-", NULL});
+    tool = farm_program_start(f, "code,name,kind,pay.type\rX1,Caf\xe9,prune,hourly\r",
+                              (const char *const[]){"import", "--encoding", "latin1", "--kind", "jobs", "-", NULL});
     ck_assert_int_eq(furrow_test_process_finish(tool, FARM_PATIENCE_MS, &output), 0);
     has(output, "jobs: 1 imported, 0 unchanged, 0 bad\n");
     free(output);
@@ -288,7 +288,7 @@ static void cut_off(farm *f)
 {
     farm_start_all(f, 1);
     const char *const arguments[] = {"import", many_jobs(f), NULL};
-    furrow_test_process *tool = farm_tool_start(f, arguments);
+    furrow_test_process *tool = farm_program_start(f, NULL, arguments);
     char *output = NULL;
     ck_assert(FURROW_TEST_EVENTUALLY_IN_TASK(jobs_there(f) > 0, FARM_PATIENCE_MS));
     furrow_test_process_signal(tool, SIGINT);
@@ -298,7 +298,7 @@ static void cut_off(farm *f)
     free(output);
     size_t before = jobs_there(f);
     ck_assert_uint_lt(before, MANY);
-    tool = farm_tool_start(f, arguments);
+    tool = farm_program_start(f, NULL, arguments);
     ck_assert(FURROW_TEST_EVENTUALLY_IN_TASK(jobs_there(f) > before, FARM_PATIENCE_MS));
     farm_kill(f, FARM_JOB, 0);
     farm_start(f, FARM_JOB, 0);

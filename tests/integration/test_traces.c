@@ -196,7 +196,7 @@ static void tool(farm *f)
     setenv("TRACEPARENT", parent, 1);
     setenv("TRACESTATE", "a=1", 1);
     farm_tool_says(f, "client", 0, (const char *const[]){"call", EMPLOYEE "HireEmployee", person(f, "E1"), NULL});
-    farm_tool_says(f, "client", 0, (const char *const[]){"import", path, NULL});
+    farm_program_says(f, "client", 0, (const char *const[]){"import", path, NULL});
     farm_tool_says(f, "client", 0,
                    (const char *const[]){"call", EMPLOYEE "HireEmployee", person(f, "E3"), "-H",
                                          farm_text(f, "Traceparent: %s", parent_of(f, 8)), NULL});

@@ -53,6 +53,29 @@ void farm_run_cluster(void (*body)(farm *f))
     run_farm(body, (furrow_test_mesh_options){.nodes = FARM_NODES_MAX});
 }
 
+static furrow_test_process *start_program(farm *f, const char *user, const char *input, const char *const arguments[])
+{
+    const char *argv[16] = {FURROW_TEST_FARM};
+    for (size_t i = 0; arguments[i]; i++) argv[i + 1] = arguments[i];
+    return furrow_test_process_start(
+        &(furrow_test_process_options){.argv = argv, .env = furrow_test_mesh_environment(f, user), .input = input});
+}
+
+furrow_test_process *farm_program_start(farm *f, const char *input, const char *const arguments[])
+{
+    return start_program(f, "operator", input, arguments);
+}
+
+char *farm_program_says(farm *f, const char *user, int expected, const char *const arguments[])
+{
+    char *output = NULL, *kept;
+    int code = furrow_test_process_finish(start_program(f, user, NULL, arguments), FARM_PATIENCE_MS, &output);
+    ck_assert_msg(code == expected, "%s: %d: %s", arguments[0], code, output);
+    kept = farm_text(f, "%s", output);
+    free(output);
+    return kept;
+}
+
 void farm_start_all(farm *f, int replicas)
 {
     furrow_test_mesh_start_all(f, replicas);

@@ -23,6 +23,11 @@ void farm_run_cluster(void (*body)(farm *f));
 /* Provisions, starts @replicas of every service, waits until all serve, and makes ranch R1, block B1 and job J1. */
 void farm_start_all(farm *f, int replicas);
 
+/* `farm ARGUMENTS…`, the farm's own program, as @user: its output, in the mesh's arena. It must end with @expected. */
+char *farm_program_says(farm *f, const char *user, int expected, const char *const arguments[]);
+/* Begun as the operator, with @input on its standard input unless NULL, and still running. */
+furrow_test_process *farm_program_start(farm *f, const char *input, const char *const arguments[]);
+
 /* The rest is what every mesh has, by the names that our tests call it. */
 #define FARM_REPLICAS_MAX FURROW_TEST_MESH_REPLICAS
 #define FARM_NODES_MAX    FURROW_TEST_MESH_NODES

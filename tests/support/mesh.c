@@ -234,8 +234,8 @@ void furrow_test_mesh_run(const furrow_test_mesh_options *options, void (*body)(
     furrow_arena_destroy(r.mesh.arena);
 }
 
-/* What @user needs, its own keys and nobody else's. */
-static const char *const *environment(furrow_test_mesh *mesh, const char *user)
+/* @user's own keys and nobody else's. */
+const char *const *furrow_test_mesh_environment(furrow_test_mesh *mesh, const char *user)
 {
     const char **env = furrow_arena_alloc(mesh->arena, 10 * sizeof *env), **next = env;
     const char *log = furrow_test_mesh_text(mesh, "%s.log", user);
@@ -264,7 +264,8 @@ int furrow_test_mesh_tool_as(furrow_test_mesh *mesh, const char *user, char **ou
 {
     const char *argv[16] = {mesh->options.tool};
     for (size_t i = 0; arguments[i]; i++) argv[i + 1] = arguments[i];
-    return furrow_test_run(&(furrow_test_process_options){.argv = argv, .env = environment(mesh, user)}, 60000, output);
+    return furrow_test_run(
+        &(furrow_test_process_options){.argv = argv, .env = furrow_test_mesh_environment(mesh, user)}, 60000, output);
 }
 
 char *furrow_test_mesh_tool_says(furrow_test_mesh *mesh, const char *user, int expected, const char *const arguments[])
@@ -279,8 +280,8 @@ furrow_test_process *furrow_test_mesh_tool_fed(furrow_test_mesh *mesh, const cha
 {
     const char *argv[16] = {mesh->options.tool};
     for (size_t i = 0; arguments[i]; i++) argv[i + 1] = arguments[i];
-    return furrow_test_process_start(
-        &(furrow_test_process_options){.argv = argv, .env = environment(mesh, "operator"), .input = input});
+    return furrow_test_process_start(&(furrow_test_process_options){
+        .argv = argv, .env = furrow_test_mesh_environment(mesh, "operator"), .input = input});
 }
 
 furrow_test_process *furrow_test_mesh_tool_start(furrow_test_mesh *mesh, const char *const arguments[])
@@ -306,7 +307,7 @@ furrow_test_process *furrow_test_mesh_begin_other(furrow_test_mesh *mesh, const 
                                                   const char *const settings[])
 {
     const char *const argv[] = {program, NULL};
-    const char *const *own = environment(mesh, name);
+    const char *const *own = furrow_test_mesh_environment(mesh, name);
     const char *env[32];
     size_t count = 0;
     for (; *own; own++) env[count++] = *own;

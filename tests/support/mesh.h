@@ -134,6 +134,9 @@ furrow_test_process *furrow_test_mesh_tool_start(furrow_test_mesh *mesh, const c
 furrow_test_process *furrow_test_mesh_tool_fed(furrow_test_mesh *mesh, const char *input,
                                                const char *const arguments[]);
 
+/* What another program of @user's needs to find this mesh, for furrow_test_process_options. In the mesh's arena. */
+const char *const *furrow_test_mesh_environment(furrow_test_mesh *mesh, const char *user);
+
 /* ---- links and Redis ---- */
 
 /* The link that may call @method: the client's, or the operator's for a restricted one. Lent. */

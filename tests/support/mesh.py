@@ -102,10 +102,17 @@ class Mesh:
 
     def furrow(self, *arguments):
         """The furrow tool; its output, and an exception when it fails."""
-        done = subprocess.run([self.bin / "cli/furrow", *arguments], env=self.env, capture_output=True, text=True, timeout=90)
+        return self.program("cli/furrow", *arguments)
+
+    def farm(self, *arguments):
+        """The farm's own program, likewise."""
+        return self.program("farm/farm", *arguments)
+
+    def program(self, path, *arguments):
+        done = subprocess.run([self.bin / path, *arguments], env=self.env, capture_output=True, text=True, timeout=90)
         if done.returncode:
             logs = "\n".join(f"--- {name}\n{self.log(name)}" for name in self.processes)
-            raise MeshError(f"furrow {' '.join(arguments)}: {done.stdout}{done.stderr}\n{logs}")
+            raise MeshError(f"{path} {' '.join(arguments)}: {done.stdout}{done.stderr}\n{logs}")
         return done.stdout
 
     def alive(self, name):

@@ -1,5 +1,5 @@
 /* Files as spreadsheets of every kind write them: the same rows, or a reason. */
-#include "cli/csv.h"
+#include "farm/csv.h"
 
 #include "base/bytes.h"
 

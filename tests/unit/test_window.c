@@ -1,5 +1,5 @@
 /* How many requests an import has in flight, as their answers tell it. */
-#include "cli/window.h"
+#include "farm/window.h"
 
 #include <check.h>
 #include <stdlib.h>

@@ -271,17 +271,17 @@ def hires(world, scale):
 
 
 def imports(world, scale):
-    """`furrow import` of the people of a sample ranch, in servers of its own: each row writes a claim, a sealing key and an employee."""
+    """`farm import` of the people of a sample ranch, in servers of its own: each row writes a claim, a sealing key and an employee."""
     people = 5_000 if scale.quick else 50_000
 
     def seconds(number):
         with World(world.build, world.shipped) as empty:
             folder = os.path.join(empty.dir, "ranch")
             empty.provision()
-            empty.furrow("seed", "--people", people, "--out", folder)
+            empty.farm("seed", "--people", people, "--out", folder)
             empty.start_services(["employee", "timesheet"])
             begun = time.monotonic()
-            said = empty.furrow("import", os.path.join(folder, "employees.csv"))
+            said = empty.farm("import", os.path.join(folder, "employees.csv"))
             if f"employees: {people} imported, 0 unchanged, 0 bad" not in said:
                 raise Failure(f"import: {said[-2000:]}")
             return time.monotonic() - begun

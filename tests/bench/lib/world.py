@@ -179,6 +179,9 @@ class World:
     def loader(self, *args):
         self.run(*self.loader_arguments(*args))
 
+    def farm(self, *args):
+        return self.run(os.path.join(self.services, "farm", "farm"), *args)
+
     def furrow(self, *args, env=None):
         return self.run(os.path.join(self.services, "cli", "furrow"), *args, env=env)
 

@@ -326,4 +326,4 @@ def populate(world, stable):
                                              "".join(f"L{number},block,Place,R1\n" for number in range(POOL_PLACES)))
     (world.dir / "jobs.csv").write_text("id,code,name,kind,pay.type\nJ1,ONE,One,prune,hourly\n" +
                                         "".join(f"K{number},K{number},Job,prune,hourly\n" for number in range(POOL_JOBS)))
-    world.furrow("import", *(str(world.dir / f"{kind}.csv") for kind in ("locations", "jobs", "employees")))
+    world.farm("import", *(str(world.dir / f"{kind}.csv") for kind in ("locations", "jobs", "employees")))

@@ -89,7 +89,7 @@ def main(tools, build):
     server = os.environ.get("FURROW_NATS_SERVER") or f"{tools}/bin/nats-server"
     with mesh_module.Mesh(build, server) as mesh:
         sample = ROOT / "config/dev/sample"
-        mesh.furrow("import", *(str(sample / f"{what}.csv") for what in ("locations", "jobs", "employees")))
+        mesh.farm("import", *(str(sample / f"{what}.csv") for what in ("locations", "jobs", "employees")))
         environment = dict(mesh.env, NATS_URL=mesh.url, NATS_NKEY=mesh.nkey("operator"), HOME=str(mesh.dir), TERM="dumb",
                            PATH=f"{tools}/bin:{mesh.bin}/cli:{os.environ['PATH']}")
         for commands in blocks((ROOT / "README.md").read_text()):

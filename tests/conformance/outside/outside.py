@@ -18,7 +18,7 @@ import tutorial
 import written
 
 ROOT = tutorial.ROOT
-SERVICES = ["employee", "furrow", "job", "location", "timesheet"]
+PROGRAMS = ["employee", "farm", "furrow", "job", "location", "timesheet"]
 check = mesh_module.Checks()
 
 
@@ -33,7 +33,7 @@ def install(build, work):
     runtime, prefix = work / "runtime", work / "prefix"
     run("cmake", "--install", build, "--prefix", runtime, "--component", "runtime")
     files = [str(file.relative_to(runtime)) for file in runtime.rglob("*") if file.is_file()]
-    check("the component runtime is the programs alone", sorted(files) == [f"bin/{name}" for name in SERVICES], files)
+    check("the component runtime is the programs alone", sorted(files) == [f"bin/{name}" for name in PROGRAMS], files)
     run("cmake", "--install", build, "--prefix", prefix)
     headers = sorted(file for file in (prefix / "include/furrow").rglob("*.h"))
     flags = run("pkg-config", "--cflags", "furrow", env=pkg_config(prefix)).split()

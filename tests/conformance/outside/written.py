@@ -55,7 +55,7 @@ def follow(work, run, instead, **settings):
     guard = subprocess.Popen(["bash", "-c", "read -r x; config/dev/down --wipe"], cwd=ROOT, env=env, stdin=subprocess.PIPE, start_new_session=True)
     try:
         shell("the installation", install, ROOT, env)
-        shell("the import", f". '{run}/env'; furrow import {people}", ROOT, env)
+        shell("the import", f". '{run}/env'; farm import {people}", ROOT, env)
         said = shell("what furrow new makes", f"{new}; cmake -S harvest -B harvest/build; cmake --build harvest/build; ctest --test-dir harvest/build", work, env)
         assert "100% tests passed" in said, said
         source = tutorial.write(work / "by hand")

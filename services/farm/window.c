@@ -1,6 +1,6 @@
 /* See window.h: additive increase, multiplicative decrease; by time as TCP Vegas does, since a queue grows before it is
  * full. */
-#include "cli/window.h"
+#include "farm/window.h"
 
 #define SLOW          2  /* times the best */
 #define BEST_DECAY    64 /* the best is forgotten by so much of itself each round: other rows may be slower by nature */

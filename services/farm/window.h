@@ -3,8 +3,8 @@
  * time, a fraction less when answers take twice as long as they can, half when one is refused for want of room or gets no
  * answer. Between WINDOW_MIN and WINDOW_MAX. Pure.
  */
-#ifndef FURROW_CLI_WINDOW_H
-#define FURROW_CLI_WINDOW_H
+#ifndef FURROW_FARM_WINDOW_H
+#define FURROW_FARM_WINDOW_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -2,11 +2,11 @@
  * CSV through libcsv, a line at a time, so that rows know where they are. Rows are collected in the arena; blank ones are
  * passed over but counted.
  */
-#include "cli/csv.h"
+#include "farm/csv.h"
 
 #include "base/buffer.h"
 #include "base/bytes.h"
-#include "cli/encoding.h"
+#include "farm/encoding.h"
 #include "wire/message.h"
 #include "wire/unicode.h"
 

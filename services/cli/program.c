@@ -1,4 +1,4 @@
-/* Dispatch and connection of the furrow tool. */
+/* Dispatch and connection of a program with commands: of the furrow tool, of the farm's. */
 #include "cli/cli.h"
 
 #include "cli/contracts.h"
@@ -18,7 +18,7 @@ int cli_fail(cli *tool, int exit_code, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
-    fprintf(stderr, "furrow: ");
+    fprintf(stderr, "%s: ", cli_self.name);
     vfprintf(stderr, format, arguments);
     fputc('\n', stderr);
     va_end(arguments);
@@ -51,7 +51,7 @@ furrow_link_options cli_link_options(const cli *tool, char inbox[CLI_INBOX_MAX])
     char path[CLI_PATH_MAX];
     snprintf(path, sizeof path, "%.*s%.*s." CLI_INBOX_FILE, folder_len, key, len, name);
     if (!read_inbox(path, inbox)) snprintf(inbox, CLI_INBOX_MAX, "_INBOX_%.*s", len, name);
-    furrow_link_options options = furrow_config_link(&tool->config, "furrow", inbox);
+    furrow_link_options options = furrow_config_link(&tool->config, cli_self.name, inbox);
     options.tls_ca_from = tool->ca_from;
     options.tls_cert_from = tool->cert_from;
     options.tls_key_from = tool->key_from;
@@ -94,14 +94,14 @@ static void run(void *arg)
 static void warn_unknown(void *arg, const char *variable, const char *meant)
 {
     (void)arg;
-    if (meant) fprintf(stderr, "furrow: warning: %s is no setting: did you mean %s?\n", variable, meant);
+    if (meant) fprintf(stderr, "%s: warning: %s is no setting: did you mean %s?\n", cli_self.name, variable, meant);
 }
 
 static int run_command(cli *tool)
 {
     furrow_error err;
     furrow_config_each_unknown(&cli_contracts_setting, 1, warn_unknown, NULL);
-    if (!cli_contracts_load(tool)) return tool->exit_code;
+    if (cli_self.contracts && !cli_contracts_load(tool)) return tool->exit_code;
     tool->texts = furrow_arena_create(TEXTS_BYTES);
     FURROW_REQUIRE(tool->texts);
     if (furrow_settings_read(furrow_config_table, furrow_config_count, &tool->config, &err) != FURROW_OK ||
@@ -126,7 +126,7 @@ static int tell_about(int argc, char **argv, const cli_command *command)
 {
     bool group = argc > 0 && cli_is_group(argv[0]);
     bool help = is_asked(argc, argv, "--help");
-    if (is_asked(argc, argv, "--version") && !help) return printf("furrow %s\n", FURROW_VERSION), 0;
+    if (is_asked(argc, argv, "--version") && !help) return printf("%s %s\n", cli_self.name, FURROW_VERSION), 0;
     if (argc == 0) return cli_print_help(stderr), 2;
     if (help && (command || group)) return cli_print_command_help(command ? command->name : argv[0], stdout), 0;
     if (strcmp(argv[0], "--help") == 0) return cli_print_help(stdout), 0;

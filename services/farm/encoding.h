@@ -3,8 +3,8 @@
  * encoding that the user names, else they are UTF-8 already. What has no meaning in the encoding becomes a byte that is no
  * UTF-8, so that whoever reads the text finds it where it stands; nothing is replaced by a question mark. Pure.
  */
-#ifndef FURROW_CLI_ENCODING_H
-#define FURROW_CLI_ENCODING_H
+#ifndef FURROW_FARM_ENCODING_H
+#define FURROW_FARM_ENCODING_H
 
 #include "base/buffer.h"
 #include "base/bytes.h"

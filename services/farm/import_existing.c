@@ -1,8 +1,8 @@
 /* Rows whose entity exists; see import.h. Only fields that a row fills are compared: an empty one says nothing. */
-#include "cli/import.h"
+#include "farm/import.h"
 
 #include "cli/diff.h"
-#include "cli/row.h"
+#include "farm/row.h"
 
 #include "base/buffer.h"
 #include "base/id.h"

@@ -1,9 +1,9 @@
 /* What the rows of a file say; see import.h. A row without an id gets one of its kind and content, so that it stands for
  * one entity however often it is imported. */
-#include "cli/import.h"
+#include "farm/import.h"
 
 #include "base/id.h"
-#include "cli/row.h"
+#include "farm/row.h"
 #include "wire/message.h"
 
 #include <stdlib.h>

@@ -1,17 +1,17 @@
 /**
- * What the parts of `furrow import` share: one file on its way into the mesh, row by row.
+ * What the parts of `farm import` share: one file on its way into the mesh, row by row.
  *
  *   import.c           the command: files, passes over their rows, and the end
  *   import_row.c       before anything is sent: what each row says, its id, its idempotency key, ids that come twice
  *   import_existing.c  rows whose entity exists: the same, or what differs; --update
  *   import_report.c    progress, bad rows and their file, the summary
  */
-#ifndef FURROW_CLI_IMPORT_H
-#define FURROW_CLI_IMPORT_H
+#ifndef FURROW_FARM_IMPORT_H
+#define FURROW_FARM_IMPORT_H
 
-#include "cli/cli.h"
-#include "cli/csv.h"
-#include "cli/window.h"
+#include "farm/csv.h"
+#include "farm/farm.h"
+#include "farm/window.h"
 
 #include "base/hash.h"
 

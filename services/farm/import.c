@@ -1,5 +1,5 @@
 /*
- * furrow import: rows of CSV become create requests (see row.h), or are compared with what there is.
+ * farm import: rows of CSV become create requests (see row.h), or are compared with what there is.
  *
  *              nobody there           made
  *   WAITING ---------------> SENT ----------> MADE
@@ -11,7 +11,7 @@
  * import. A row that fails for what may pass (its parent or location is not there yet, a service is away) waits (AGAIN) for
  * another pass, as long as passes get somewhere. So running an import again is safe, and so is one that was cut off.
  */
-#include "cli/import.h"
+#include "farm/import.h"
 
 #include "base/clock.h"
 #include "wire/message.h"
@@ -251,7 +251,7 @@ static interrupt *watch_interrupts(cli *tool)
     return self;
 }
 
-int cli_import(cli *tool)
+int farm_import(cli *tool)
 {
     const import_options options = {.kind = cli_option(tool, "--kind"),
                                     .encoding = cli_option(tool, "--encoding"),

@@ -1,6 +1,6 @@
 /* What people see of an import; see import.h. Bad rows go to a file beside the one they came from, which is never written
  * over: what stands there may be mended already. */
-#include "cli/import.h"
+#include "farm/import.h"
 
 #include "cli/text.h"
 

@@ -1,5 +1,5 @@
 /* See row.h. Depends on wire's JSON. */
-#include "cli/row.h"
+#include "farm/row.h"
 
 #include "base/buffer.h"
 #include "base/bytes.h"

@@ -1,5 +1,5 @@
 /* See encoding.h. */
-#include "cli/encoding.h"
+#include "farm/encoding.h"
 
 #include <errno.h>
 #include <iconv.h>

@@ -4,8 +4,8 @@
  * "sep=;" before it says; lines that end in LF, CR LF or CR. Empty columns at the end, and rows with nothing in them, are
  * left out. Texts are in Unicode's normal form C, whatever the file's.
  */
-#ifndef FURROW_CLI_CSV_H
-#define FURROW_CLI_CSV_H
+#ifndef FURROW_FARM_CSV_H
+#define FURROW_FARM_CSV_H
 
 #include "base/arena.h"
 

@@ -3,10 +3,10 @@
  * documentation. The row becomes JSON and is read as any client's JSON is, so values are checked by the same code.
  * Pure.
  */
-#ifndef FURROW_CLI_ROW_H
-#define FURROW_CLI_ROW_H
+#ifndef FURROW_FARM_ROW_H
+#define FURROW_FARM_ROW_H
 
-#include "cli/csv.h"
+#include "farm/csv.h"
 
 #include <protobuf-c/protobuf-c.h>
 

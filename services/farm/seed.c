@@ -1,8 +1,9 @@
 /*
- * furrow seed: a ranch of any size as three CSV files, the same for the same seed and size on every machine. Random
+ * farm seed: a ranch of any size as three CSV files, the same for the same seed and size on every machine. Random
  * numbers are SplitMix64's (https://prng.di.unimi.it/splitmix64.c), integers only.
  */
-#include "cli/cli.h"
+#include "farm/farm.h"
+
 #include "cli/text.h"
 
 #include <errno.h>
@@ -138,7 +139,7 @@ static void tell(const seeder *s, bool dry_run, bool json)
                s->people, dry_run ? " would be made" : "");
 }
 
-int cli_seed(cli *tool)
+int farm_seed(cli *tool)
 {
     seeder s = {.tool = tool};
     s.random = (uint64_t)cli_number(tool, "--seed");

@@ -1,0 +1,54 @@
+/* The table of the farm's commands; cli/options.h tells what is made of it. */
+#include "farm/farm.h"
+
+#include "cli/rows.h"
+
+const cli_program cli_self = {
+    .name = "farm",
+    .title = "brings the farm its people, places and jobs",
+    .environment = CLI_ENVIRONMENT,
+};
+
+const cli_command cli_commands[] = {
+    {.name = "import",
+     .arguments = "FILE.csv…|-",
+     .least = 1,
+     .most = CLI_MANY,
+     .summary = "Import CSV files with headers; bad rows are reported, good ones kept",
+     .help = "A FILE of \"-\" is standard input, with --kind. A row that exists already is compared with what there "
+             "is. Bad rows go to FILE.bad.csv, to be mended and imported; running an import again doubles nothing. "
+             "Ctrl-C stops, and tells how far it got.",
+     .options = ROWS(CHOICE("--kind", "employees|locations|jobs", NULL,
+                            "what the rows are, where the file's name does "
+                            "not say it"),
+                     TEXT("--encoding", "NAME",
+                          "windows-1252, latin1 or another that `iconv -l` lists, of files that are neither UTF-8 nor "
+                          "have a byte order mark"),
+                     FLAG("--update", "change what exists and differs as the file says"),
+                     FLAG("--dry-run", "say what would be done, and write nothing"), JSON),
+     .run = farm_import},
+    {.name = "seed",
+     .arguments = "",
+     .summary = "Make the CSV files of a ranch of any size, the same for the same seed",
+     .help = "",
+     .options = ROWS(TEXT("--out", "FOLDER", "where they go; made where it is missing"),
+                     NUMBER("--seed", "N", "1", 0, INT64_MAX, "of the random numbers"),
+                     NUMBER("--people", "N", "300", 1, 900000, "how many employees"), DRY_RUN, JSON),
+     .run = farm_seed},
+    {.name = "completion",
+     .arguments = "bash|zsh",
+     .least = 1,
+     .most = 1,
+     .summary = "Print the completions of a shell",
+     .help = "source <(farm completion bash); for zsh a file _farm in $fpath. `cmake --install` installs both.",
+     .run = cli_completion},
+    {.name = "manual",
+     .arguments = "FOLDER",
+     .least = 1,
+     .most = 1,
+     .summary = "Write the man pages and completions into a folder",
+     .help = "A page for each command, all from the table that --help is from.",
+     .options = ROWS(DRY_RUN),
+     .run = cli_manual},
+};
+const size_t cli_command_count = sizeof cli_commands / sizeof *cli_commands;
