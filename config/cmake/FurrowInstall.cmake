@@ -1,5 +1,5 @@
 # What `cmake --install` gives, in three components:
-#   runtime   the services, the tool and the farm's own program
+#   runtime   the services, their contracts, the tool and the farm's own program
 #   manual    man pages and completions of both
 #   sdk       libfurrow.a (all layers), libfurrow_test.a (the kit for tests), headers in include/furrow, protoc-gen-furrow, contracts, CMake package, pkg-config file
 # Needs every target of common/ and services/.
@@ -51,6 +51,9 @@ configure_file(${PROJECT_SOURCE_DIR}/config/cmake/furrow.pc.in ${PROJECT_BINARY_
 install(FILES ${PROJECT_BINARY_DIR}/furrow.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig COMPONENT sdk)
 
 install(TARGETS employee location job timesheet farm furrow RUNTIME COMPONENT runtime)
+foreach(service employee location job timesheet)
+  install(TARGETS furrow_proto_${service}_contracts LIBRARY DESTINATION lib/furrow/contracts COMPONENT runtime)
+endforeach()
 
 # Made beside each program with commands, from its table of them.
 function(install_manual program folder)

@@ -1,7 +1,7 @@
 # The pieces of the local mesh, for config/dev/up, down and join; sourced, not run. Settings, for two meshes at once or programs from
 # elsewhere:
 #   FURROW_RUN            where all that it makes is (.run/)
-#   FURROW_BIN            the services, the tool in cli/ and the farm's own in farm/ (build/dev/services, built first)
+#   FURROW_BIN            the services, the tool in cli/, the farm's own in farm/, contracts in lib/ (build/dev/services, built first)
 #   FURROW_NATS_SERVER    nats-server (the one in PATH)
 #   FURROW_CONTRACTS      contracts of services of one's own; kept until it is set again, also to nothing
 export LC_ALL=C.UTF-8 # what others print is read here
@@ -295,7 +295,7 @@ prepare()
 {
     writable "$run"
     own_run
-    [ -x "$bin/cli/furrow" ] && [ -x "$bin/farm/farm" ] || die "no program in $bin: FURROW_BIN names the folder services of a build"
+    [ -x "$bin/cli/furrow" ] && [ -x "$bin/farm/farm" ] && [ -d "$bin/lib/furrow/contracts" ] || die "no program in $bin: FURROW_BIN names the folder services of a build"
     mkdir -p "$run"
     chmod 700 "$run"
     choose_port

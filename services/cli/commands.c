@@ -5,7 +5,7 @@
 #include "cli/cli.h"
 #include "cli/rows.h"
 
-#define SINGLE  FLAG("--single-account", "for a NATS where one account is all there is")
+#define SINGLE FLAG("--single-account", "for a NATS where one account is all there is")
 
 #define CHOOSE_LETTERS                                                                                                 \
     TEXT("--service", "SERVICE", "only those of this service"),                                                        \
@@ -16,8 +16,8 @@ const cli_program cli_self = {
     .name = "furrow",
     .title = "the tool of the Furrow mesh",
     .environment = CLI_ENVIRONMENT
-    "FURROW_CONTRACTS: paths of shared objects with the contracts of services of your own, or of folders with such,\n"
-    "separated by \":\".",
+    "Contracts: those in ../lib/furrow/contracts beside the program, and of services of your own those in\n"
+    "FURROW_CONTRACTS: paths of shared objects, or of folders with such, separated by \":\".",
     .contracts = true,
 };
 

@@ -1,26 +1,24 @@
-/* The list of contracts, what FURROW_CONTRACTS adds to it, and look-ups over it. */
+/* The list of contracts, those beside the tool and what FURROW_CONTRACTS adds, and look-ups over it. */
 #include "cli/contracts.h"
 
 #include "base/id.h"
 
-#include "employee/v1/employee.furrow.h"
-#include "job/v1/job.furrow.h"
-#include "location/v1/location.furrow.h"
-#include "timesheet/v1/timesheet.furrow.h"
-
 #include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #define FILES_MAX 256
+#define FOLDER    "../lib/furrow/contracts" /* from where the program is */
 
-const furrow_file_contract *cli_contracts[FILES_MAX] = {&employee_v1_employee_file, &location_v1_location_file,
-                                                        &job_v1_job_file, &timesheet_v1_timesheet_file};
-size_t cli_contract_count = 4;
+const furrow_file_contract *cli_contracts[FILES_MAX];
+size_t cli_contract_count;
 
 /* A service's name is a user's, a stream's is one owner's: two that share one would share their rights. */
 static const char *taken(const furrow_file_contract *file, const furrow_file_contract *by)
@@ -67,18 +65,16 @@ static bool add(cli *tool, const char *path, const furrow_file_contract *file, s
 }
 
 /* Never closed: its tables are used to the end. */
-static bool load(cli *tool, const char *path)
+static bool load(cli *tool, const char *from, const char *path)
 {
     void *module = dlopen(path, RTLD_NOW | RTLD_LOCAL);
-    if (!module) return cli_fail(tool, 2, "FURROW_CONTRACTS: %s", dlerror()), false;
+    if (!module) return cli_fail(tool, 2, "%s: %s", from, dlerror()), false;
     const int *layout = dlsym(module, FURROW_CONTRACT_LAYOUT_SYMBOL);
     const furrow_file_contract *const *files = dlsym(module, FURROW_CONTRACTS_SYMBOL);
     if (!layout || !files)
-        return cli_fail(tool, 2, "FURROW_CONTRACTS: %s has no contracts; furrow_proto(… CONTRACTS) makes one", path),
-               false;
+        return cli_fail(tool, 2, "%s: %s has no contracts; furrow_proto(… CONTRACTS) makes one", from, path), false;
     if (*layout != FURROW_CONTRACT_LAYOUT)
-        return cli_fail(tool, 2, "FURROW_CONTRACTS: %s was compiled with another Furrow: compile it again", path),
-               false;
+        return cli_fail(tool, 2, "%s: %s was compiled with another Furrow: compile it again", from, path), false;
     size_t known = cli_contract_count;
     bool good = true;
     for (; good && *files; files++) good = add(tool, path, *files, known);
@@ -92,16 +88,16 @@ static int is_shared_object(const struct dirent *entry)
 }
 
 /* In the order of their names. A folder is looked into by each command anew, so no shell has to be told who came or went. */
-static bool load_folder(cli *tool, const char *folder)
+static bool load_folder(cli *tool, const char *from, const char *folder)
 {
     struct dirent **entries;
     int count = scandir(folder, &entries, is_shared_object, alphasort);
-    if (count < 0) return cli_fail(tool, 2, "FURROW_CONTRACTS: %s: %s", folder, strerror(errno)), false;
+    if (count < 0) return cli_fail(tool, 2, "%s: %s: %s", from, folder, strerror(errno)), false;
     bool good = true;
     for (int i = 0; i < count; i++) {
         static char path[CLI_PATH_MAX]; /* more than a task's stack likes; cut short it is not there, and named */
         snprintf(path, sizeof path, "%s/%s", folder, entries[i]->d_name);
-        good = good && load(tool, path);
+        good = good && load(tool, from, path);
         free(entries[i]);
     }
     free(entries);
@@ -116,7 +112,7 @@ static bool load_path(cli *tool, const char *path)
         return cli_fail(tool, 2, "FURROW_CONTRACTS: %s: %s; build it, or set FURROW_CONTRACTS to what is there", path,
                         strerror(errno)),
                false;
-    return S_ISDIR(at.st_mode) ? load_folder(tool, path) : load(tool, path);
+    return S_ISDIR(at.st_mode) ? load_folder(tool, "FURROW_CONTRACTS", path) : load(tool, "FURROW_CONTRACTS", path);
 }
 
 const furrow_setting cli_contracts_setting = {
@@ -128,8 +124,20 @@ const furrow_setting cli_contracts_setting = {
     0,
     "shared objects, or folders of them, with contracts of services of one's own"};
 
+/* Of the services that were installed with the tool. One that stands alone has no such folder, and knows none. */
+static bool load_installed(cli *tool)
+{
+    static char path[PATH_MAX + sizeof "/" FOLDER];
+    /* Not of /proc/self/exe: containers and chroots may be without. */
+    if (!realpath((const char *)getauxval(AT_EXECFN), path))
+        return cli_fail(tool, 1, "contracts: where is this program? %s", strerror(errno)), false;
+    strcpy(strrchr(path, '/'), "/" FOLDER);
+    return access(path, F_OK) != 0 || load_folder(tool, "contracts", path);
+}
+
 bool cli_contracts_load(cli *tool)
 {
+    if (!load_installed(tool)) return false;
     const char *set = getenv(cli_contracts_setting.name);
     char *paths = strdup(set ? set : ""), *rest = paths;
     bool good = paths != NULL;

@@ -1,6 +1,7 @@
 /**
- * Every contract of the tree, for tools that work on all of them, and the users that follow from them. Contracts of
- * services outside of it come as shared objects (furrow_proto(… CONTRACTS)), named in FURROW_CONTRACTS.
+ * Every contract there is, for commands that work on all of them, and the users that follow from them. All come as
+ * shared objects (furrow_proto(… CONTRACTS)): those in ../lib/furrow/contracts beside the tool, where services that
+ * are installed with it put theirs, and those named in FURROW_CONTRACTS.
  */
 #ifndef FURROW_CLI_CONTRACTS_H
 #define FURROW_CLI_CONTRACTS_H
@@ -25,7 +26,7 @@ extern size_t cli_contract_count;
 /* What the tool reads beside the settings that services have too. */
 extern const furrow_setting cli_contracts_setting;
 
-/* Adds those of FURROW_CONTRACTS. False: the reason was printed. */
+/* Finds them all. False: the reason was printed. */
 bool cli_contracts_load(cli *tool);
 
 /* The message called @name, among entities, replicas, requests and responses; NULL when there is none. */

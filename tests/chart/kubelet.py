@@ -42,6 +42,7 @@ class Kubelet:
         self.folder = pathlib.Path(folder)
         self.folder.chmod(0o755)
         self.programs = {"/usr/bin/furrow": self.install(build / "services/cli/furrow"), **{f"/usr/bin/{name}": self.install(build / "services" / name) for name in SERVICES}}
+        shutil.copytree(build / "services/lib", self.folder / "lib")
         self.processes = {}
         self.paths = {}  # of a pod: where what it mounts is here
 

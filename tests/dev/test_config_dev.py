@@ -87,6 +87,7 @@ class Dev:
             (self.bin / folder).mkdir(parents=True)
         for name in ["employee", "location", "job", "timesheet", "cli/furrow", "farm/farm"]:
             shutil.copy2(BIN / name, self.bin / name)
+        shutil.copytree(BIN / "lib", self.bin / "lib")
         env = {name: value for name, value in os.environ.items() if not name.startswith("FURROW_") and name != "NO_COLOR"}
         # Hundreds of calls of the tool: under ThreadSanitizer each would wait a second before it ends.
         env["TSAN_OPTIONS"] = os.environ.get("TSAN_OPTIONS", "") + " atexit_sleep_ms=0"
