@@ -50,8 +50,8 @@ file(RELATIVE_PATH FURROW_PC_PREFIX /prefix/${CMAKE_INSTALL_LIBDIR}/pkgconfig /p
 configure_file(${PROJECT_SOURCE_DIR}/config/cmake/furrow.pc.in ${PROJECT_BINARY_DIR}/furrow.pc @ONLY)
 install(FILES ${PROJECT_BINARY_DIR}/furrow.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig COMPONENT sdk)
 
-install(TARGETS employee location job timesheet farm furrow RUNTIME COMPONENT runtime)
-foreach(service employee location job timesheet)
+install(TARGETS ${FURROW_SERVICES} farm furrow RUNTIME COMPONENT runtime)
+foreach(service IN LISTS FURROW_SERVICES)
   install(TARGETS furrow_proto_${service}_contracts LIBRARY DESTINATION lib/furrow/contracts COMPONENT runtime)
 endforeach()
 
@@ -64,3 +64,6 @@ function(install_manual program folder)
 endfunction()
 install_manual(furrow cli)
 install_manual(farm farm)
+
+# All of it, for who builds no more than that before he installs.
+add_custom_target(installed DEPENDS ${FURROW_SERVICES} farm furrow furrow_sdk furrow_sdk_test protoc-gen-furrow)

@@ -8,7 +8,7 @@ export LC_ALL=C.UTF-8 # what others print is read here
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 run=$(realpath -m "${FURROW_RUN:-$root/.run}")
 bin=$(realpath -m "${FURROW_BIN:-$root/build/dev/services}")
-services=(employee location job timesheet)
+mapfile -t services < <(grep "^[a-z]" "$root/services/list")
 # Where another mesh is, or this one was before it was wiped, and as whom: of a shell that read some .run/env, or works with the nats CLI.
 for variable in "${!NATS_@}" "${!FURROW_NATS_@}" FURROW_DEV FURROW_REDIS_URL FURROW_REDIS_USER FURROW_REDIS_PASSWORD FURROW_REDIS_PASSWORD_FILE; do
     [ "$variable" = FURROW_NATS_SERVER ] || unset "$variable"

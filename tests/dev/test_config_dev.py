@@ -24,7 +24,8 @@ import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BIN = pathlib.Path(sys.argv.pop(1)).resolve()
-PROGRAMS = ["nats", "redis", "employee", "location", "job", "timesheet"]
+SERVICES = re.findall("^[a-z].*", (ROOT / "services/list").read_text(), re.M)
+PROGRAMS = ["nats", "redis", *SERVICES]
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
 PATIENCE_S = 300
 libc = ctypes.CDLL(None, use_errno=True)
@@ -85,7 +86,7 @@ class Dev:
         self.run, self.bin = self.dir / "Mein 'Höf" / "run", self.dir / "bin"
         for folder in "cli", "farm":
             (self.bin / folder).mkdir(parents=True)
-        for name in ["employee", "location", "job", "timesheet", "cli/furrow", "farm/farm"]:
+        for name in [*SERVICES, "cli/furrow", "farm/farm"]:
             shutil.copy2(BIN / name, self.bin / name)
         shutil.copytree(BIN / "lib", self.bin / "lib")
         env = {name: value for name, value in os.environ.items() if not name.startswith("FURROW_") and name != "NO_COLOR"}
@@ -232,7 +233,7 @@ class ConfigDev(unittest.TestCase):
         before = self.dev.pids()
         self.dev.env["FURROW_TIME_ZONE"] = "Europe/Madrid"
         self.dev.up()
-        self.assert_only_restarted(before, ["employee", "location", "job", "timesheet"])
+        self.assert_only_restarted(before, SERVICES)
 
     def test_5_servers_read_what_contracts_changed(self):
         before = self.dev.pids()

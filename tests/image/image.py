@@ -8,7 +8,7 @@ import sys
 
 import mesh as mesh_module
 
-PROGRAMS = ["employee", "farm", "furrow", "job", "location", "timesheet"]
+PROGRAMS = sorted(["farm", "furrow", *mesh_module.SERVICES])
 USER = 65532
 SIZE_MAX = 64 << 20
 check = mesh_module.Checks()

@@ -8,13 +8,14 @@ import ctypes
 import json
 import os
 import pathlib
+import re
 import shutil
 import signal
 import subprocess
 import tempfile
 import time
 
-SERVICES = ["employee", "location", "job", "timesheet"]
+SERVICES = re.findall("^[a-z].*", (pathlib.Path(__file__).resolve().parents[2] / "services/list").read_text(), re.M)
 PR_SET_PDEATHSIG = 1
 READY_S = 30
 libc = ctypes.CDLL(None, use_errno=True)

@@ -18,7 +18,7 @@ import tutorial
 import written
 
 ROOT = tutorial.ROOT
-PROGRAMS = ["employee", "farm", "furrow", "job", "location", "timesheet"]
+PROGRAMS = sorted(["farm", "furrow", *mesh_module.SERVICES])
 check = mesh_module.Checks()
 
 
