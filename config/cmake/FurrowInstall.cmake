@@ -24,7 +24,7 @@ install(FILES ${headers} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/furrow/support 
 
 # Headers that are the manual; what the layers tell one another stays here.
 set(private "/(internal|inside|assembly|block|loss|unite|alarm|admission|caller|api|wheel|deadletter|eviction|address|batch|pipeline|index|table|redis|reply|restore|socket|token|methods|retry|status_message)\\.h$"
-            "/(write_group|read_group|audits|republish|owners|peers|versions|sealkey|patience|event|turn|window|write|verdict|reflection|registry|json_parts|json_scalar|jsontext|wirescan|member|zero|tasks|command_run)\\.h$")
+            "/(write_group|read_group|audits|republish|owners|peers|versions|sealkey|patience|event|turn|window|write|verdict|readiness|reflection|registry|json_parts|json_scalar|jsontext|wirescan|member|zero|tasks|command_run)\\.h$")
 list(JOIN private "|" private)
 foreach(layer base wire link store rpc log replica runtime)
   file(GLOB headers CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/common/${layer}/*.h)
