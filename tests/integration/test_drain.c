@@ -173,11 +173,33 @@ START_TEST(sigterm_is_obeyed_in_time_while_both_servers_are_stopped)
 }
 END_TEST
 
+static void terminating(farm *f)
+{
+    int code = -1;
+    farm_start_all(f, 1);
+    for (int s = 0; s < FARM_SERVICES; s++) furrow_test_process_signal(f->services[s][0], 15);
+    for (int s = 0; s < FARM_SERVICES; s++) {
+        ck_assert(furrow_test_process_wait(f->services[s][0], 15000, &code));
+        ck_assert_int_eq(code, 0);
+    }
+    furrow_error err;
+    char *answer = NULL;
+    ck_assert_int_eq(farm_call(f, "employee.v1.EmployeeService.GetEmployee", "{\"id\":\"E1\"}", &answer, &err),
+                     FURROW_UNAVAILABLE);
+}
+
+START_TEST(sigterm_ends_every_service_with_exit_code_0)
+{
+    farm_run(terminating);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("drain");
     TCase *cases = tcase_create("drain");
     tcase_set_timeout(cases, 180);
+    tcase_add_test(cases, sigterm_ends_every_service_with_exit_code_0);
     tcase_add_test(cases, sigterm_is_obeyed_in_time_whoever_is_silent);
     tcase_add_test(cases, sigterm_is_obeyed_in_time_while_both_servers_are_stopped);
     suite_add_tcase(suite, cases);

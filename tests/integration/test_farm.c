@@ -479,67 +479,6 @@ START_TEST(wrong_input_to_every_method_gets_a_status_and_poison_goes_aside)
 }
 END_TEST
 
-static void write_file(const char *path, const char *text)
-{
-    FILE *out = fopen(path, "w");
-    ck_assert(out && fputs(text, out) >= 0 && fclose(out) == 0);
-}
-
-static void importing(farm *f)
-{
-    char *output, *folder = farm_text(f, "%s/csv", furrow_test_server_dir(f->redis));
-    farm_start_all(f, 1);
-    farm_program_says(f, "operator", 0,
-                      (const char *const[]){"seed", "--seed", "5", "--people", "30", "--out", folder, NULL});
-    char *again = farm_text(f, "%s2", folder), *people = farm_text(f, "%s/employees.csv", folder),
-         *bad = farm_text(f, "%s/employees-bad.csv", folder);
-    farm_program_says(f, "operator", 0,
-                      (const char *const[]){"seed", "--seed", "5", "--people", "30", "--out", again, NULL});
-    ck_assert_int_eq(furrow_test_run(&(furrow_test_process_options){.argv = (const char *const[]){"diff", "-r", folder,
-                                                                                                  again, NULL}},
-                                     5000, NULL),
-                     0);
-    output = farm_program_says(f, "operator", 0, (const char *const[]){"import", people, NULL});
-    ck_assert_ptr_nonnull(strstr(output, "30 imported, 0 unchanged, 0 bad"));
-    output = farm_program_says(f, "operator", 0, (const char *const[]){"import", people, NULL});
-    ck_assert_ptr_nonnull(strstr(output, "0 imported, 30 unchanged, 0 bad"));
-    write_file(bad, "id,given_name,family_name,badge,hire_date\nX1,A,B,900001,2026-01-01\nX2,A,B,900002,someday\nX3,A,"
-                    "B,100001,2026-01-01\n\"X4\",\"A, "
-                    "B\",C,900004,2026-01-01\n");
-    output = farm_program_says(f, "operator", 1, (const char *const[]){"import", bad, NULL});
-    ck_assert_msg(strstr(output, "2 imported, 0 unchanged, 2 bad") && strstr(output, "employees-bad.csv:3:") &&
-                      strstr(output, "hire_date") && strstr(output, "employees-bad.csv:4:") && strstr(output, "E00001"),
-                  "%s", output);
-    write_file(bad, "id,surname\nX1,A\n");
-    output = farm_program_says(f, "operator", 1, (const char *const[]){"import", bad, NULL});
-    ck_assert_ptr_nonnull(strstr(output, "no column surname"));
-}
-
-START_TEST(an_import_keeps_good_rows_reports_bad_ones_and_can_be_repeated)
-{
-    farm_run(importing);
-}
-END_TEST
-
-static void terminating(farm *f)
-{
-    int code = -1;
-    farm_start_all(f, 1);
-    hire(f, "E1");
-    for (int s = 0; s < FARM_SERVICES; s++) furrow_test_process_signal(f->services[s][0], 15);
-    for (int s = 0; s < FARM_SERVICES; s++) {
-        ck_assert(furrow_test_process_wait(f->services[s][0], 15000, &code));
-        ck_assert_int_eq(code, 0);
-    }
-    must_fail(f, EMPLOYEE "GetEmployee", "{\"id\":\"E1\"}", FURROW_UNAVAILABLE);
-}
-
-START_TEST(sigterm_ends_every_service_with_exit_code_0)
-{
-    farm_run(terminating);
-}
-END_TEST
-
 int main(void)
 {
     Suite *suite = suite_create("farm");
@@ -556,8 +495,6 @@ int main(void)
     tcase_add_test(tests, all_nine_service_subjects_answer);
     tcase_add_test(tests, a_batch_asks_for_at_least_one_id_and_not_too_many);
     tcase_add_test(tests, wrong_input_to_every_method_gets_a_status_and_poison_goes_aside);
-    tcase_add_test(tests, an_import_keeps_good_rows_reports_bad_ones_and_can_be_repeated);
-    tcase_add_test(tests, sigterm_ends_every_service_with_exit_code_0);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

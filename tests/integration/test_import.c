@@ -316,6 +316,36 @@ START_TEST(an_import_that_was_cut_off_goes_on_and_doubles_nothing)
 }
 END_TEST
 
+static void seeded(farm *f)
+{
+    char *folder = path_of(f, "ranch"), *again = path_of(f, "ranch-again"), *people = path_of(f, "ranch/employees.csv");
+    farm_start_all(f, 1);
+    for (int i = 0; i < 2; i++)
+        farm_program_says(
+            f, "operator", 0,
+            (const char *const[]){"seed", "--seed", "5", "--people", "30", "--out", i ? again : folder, NULL});
+    const char *const diff[] = {"diff", "-r", folder, again, NULL};
+    ck_assert_int_eq(furrow_test_run(&(furrow_test_process_options){.argv = diff}, FARM_PATIENCE_MS, NULL), 0);
+    has(IMPORT(f, 0, people), "30 imported, 0 unchanged, 0 bad");
+    has(IMPORT(f, 0, people), "0 imported, 30 unchanged, 0 bad");
+    char *bad = file_of(f, "employees-some-bad.csv",
+                        "id,given_name,family_name,badge,hire_date\nX1,A,B,900001,2026-01-01\nX2,A,B,900002,someday\n"
+                        "X3,A,B,100001,2026-01-01\n\"X4\",\"A, B\",C,900004,2026-01-01\n");
+    char *output = IMPORT(f, 1, bad);
+    has(output, "2 imported, 0 unchanged, 2 bad");
+    has(output, "employees-some-bad.csv:3:");
+    has(output, "hire_date");
+    has(output, "employees-some-bad.csv:4:");
+    has(output, "E00001");
+    has(IMPORT(f, 1, file_of(f, "employees-odd.csv", "id,surname\nX1,A\n")), "no column surname");
+}
+
+START_TEST(a_seeded_ranch_is_always_the_same_and_is_imported_once)
+{
+    farm_run(seeded);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("import");
@@ -324,6 +354,7 @@ int main(void)
     tcase_add_test(cases, a_row_is_what_it_is_said_to_be);
     tcase_add_test(cases, bad_rows_can_be_mended_and_imported);
     tcase_add_test(cases, an_import_that_was_cut_off_goes_on_and_doubles_nothing);
+    tcase_add_test(cases, a_seeded_ranch_is_always_the_same_and_is_imported_once);
     suite_add_tcase(suite, cases);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
