@@ -16,7 +16,7 @@
 
 #define EMPLOYEE "employee.v1.EmployeeService."
 #define LOCATION "location.v1.LocationService."
-#define MANY     1500
+#define MANY     1000
 
 static furrow_error err;
 
@@ -182,18 +182,26 @@ static void bad_rows(farm *f)
     has(text_of(f, path_of(f, "employees-mixed.bad-2.csv")), "#why\n");
 }
 
+/* One that was begun: all that it said, to be freed. 137: it had not ended in that time, and was killed. */
+static char *finish_import(furrow_test_process *program, uint64_t within_ms, int expected)
+{
+    char *output = NULL;
+    int code = furrow_test_process_finish(program, within_ms, &output);
+    ck_assert_msg(code == expected, "%d: %s", code, output);
+    return output;
+}
+
 static void read_standard_input(farm *f)
 {
     furrow_test_process *tool =
         farm_program_start(f, "code,name,kind,pay.type\nX1,Cafe\xcc,prune,hourly\n", /* cut short */
                            (const char *const[]){"import", "--kind", "jobs", "--dry-run", "-", NULL});
-    char *output = NULL;
-    ck_assert_int_eq(furrow_test_process_finish(tool, FARM_PATIENCE_MS, &output), 1);
+    char *output = finish_import(tool, FARM_PATIENCE_MS, 1);
     has(output, "standard input:2: INVALID_ARGUMENT: name is not UTF-8");
     free(output);
     tool = farm_program_start(f, "code,name,kind,pay.type\rX1,Caf\xe9,prune,hourly\r",
                               (const char *const[]){"import", "--encoding", "latin1", "--kind", "jobs", "-", NULL});
-    ck_assert_int_eq(furrow_test_process_finish(tool, FARM_PATIENCE_MS, &output), 0);
+    output = finish_import(tool, FARM_PATIENCE_MS, 0);
     has(output, "jobs: 1 imported, 0 unchanged, 0 bad\n");
     free(output);
     char *answer = NULL;
@@ -289,10 +297,9 @@ static void cut_off(farm *f)
     farm_start_all(f, 1);
     const char *const arguments[] = {"import", many_jobs(f), NULL};
     furrow_test_process *tool = farm_program_start(f, NULL, arguments);
-    char *output = NULL;
     ck_assert(FURROW_TEST_EVENTUALLY_IN_TASK(jobs_there(f) > 0, FARM_PATIENCE_MS));
     furrow_test_process_signal(tool, SIGINT);
-    ck_assert_int_eq(furrow_test_process_finish(tool, FARM_PATIENCE_MS, &output), 1);
+    char *output = finish_import(tool, FARM_PATIENCE_MS, 1);
     has(output, " left: stopped; run it again to go on\n");
     has_not(output, "jobs-many.csv:"); /* what was not tried is not bad */
     free(output);
@@ -302,7 +309,8 @@ static void cut_off(farm *f)
     ck_assert(FURROW_TEST_EVENTUALLY_IN_TASK(jobs_there(f) > before, FARM_PATIENCE_MS));
     farm_kill(f, FARM_JOB, 0);
     farm_start(f, FARM_JOB, 0);
-    ck_assert_int_eq(furrow_test_process_finish(tool, 2 * FARM_PATIENCE_MS, &output), 0);
+    /* What was under way runs into its deadline, and few are sent at once from then on: slow beside other work. */
+    output = finish_import(tool, 5 * FARM_PATIENCE_MS, 0);
     has(output, " 0 bad\n");
     free(output);
     ck_assert_uint_eq(jobs_there(f), MANY);
@@ -350,7 +358,7 @@ int main(void)
 {
     Suite *suite = suite_create("import");
     TCase *cases = tcase_create("import");
-    tcase_set_timeout(cases, 200);
+    tcase_set_timeout(cases, 300);
     tcase_add_test(cases, a_row_is_what_it_is_said_to_be);
     tcase_add_test(cases, bad_rows_can_be_mended_and_imported);
     tcase_add_test(cases, an_import_that_was_cut_off_goes_on_and_doubles_nothing);
