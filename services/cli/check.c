@@ -195,37 +195,42 @@ static void check_functions(check *self)
                    "library of functions %s %s", furrow_functions_library(), there ? "is loaded" : "is missing");
 }
 
-/* May each service read its own records, and not the next one's? */
+/* What Redis says of a record of @owner's: may the user of @service read it? */
+static furrow_status ask_redis_right(check *self, const char *service, const char *owner, bool *may, furrow_error *err)
+{
+    char key[128];
+    furrow_value answer;
+    snprintf(key, sizeof key, "%s:check", owner);
+    furrow_status status =
+        ask_redis(self, (const char *const[]){"ACL", "DRYRUN", service, "GET", key}, 5, &answer, err);
+    *may = status == FURROW_OK && answer.text.len == 2; /* "OK", or why not */
+    return status;
+}
+
+/* May each service read its own records, and no other's? */
 static void check_redis_rights(check *self)
 {
+    static const char remedy[] = "furrow permissions --format redis makes Redis's aclfile";
     const char *services[CLI_SERVICES_MAX];
     size_t count = cli_services(services), wrong = 0;
+    bool may;
+    furrow_error err;
     for (size_t i = 0; i < count; i++) {
-        char own[128], others[128];
-        furrow_value answer;
-        furrow_error err;
-        snprintf(own, sizeof own, "%s:check", services[i]);
-        snprintf(others, sizeof others, "%s:check", services[(i + 1) % count]);
-        const char *const may[] = {"ACL", "DRYRUN", services[i], "GET", own};
-        const char *const may_not[] = {"ACL", "DRYRUN", services[i], "GET", others};
-        if (ask_redis(self, may, 5, &answer, &err) != FURROW_OK) {
+        if (ask_redis_right(self, services[i], services[i], &may, &err) != FURROW_OK) {
             bool refused = err.code == FURROW_PERMISSION_DENIED;
             check_tell(self, "redis-permissions", refused ? CHECK_DOUBTFUL : CHECK_WRONG,
-                       refused ? "ask as operator" : "furrow permissions --format redis makes Redis's aclfile",
-                       "Redis user %s: %s", services[i], err.text);
+                       refused ? "ask as operator" : remedy, "Redis user %s: %s", services[i], err.text);
             wrong++;
             if (refused) return;
-        } else if (answer.text.len != 2) {
-            check_tell(self, "redis-permissions", CHECK_WRONG,
-                       "furrow permissions --format redis makes Redis's aclfile",
-                       "Redis user %s may not read its own records", services[i]);
-            wrong++;
-        } else if (count > 1 && ask_redis(self, may_not, 5, &answer, &err) == FURROW_OK && answer.text.len == 2) {
-            check_tell(self, "redis-permissions", CHECK_WRONG,
-                       "furrow permissions --format redis makes Redis's aclfile",
-                       "Redis user %s may read the records of %s", services[i], services[(i + 1) % count]);
-            wrong++;
+            continue;
         }
+        if (!may && ++wrong)
+            check_tell(self, "redis-permissions", CHECK_WRONG, remedy, "Redis user %s may not read its own records",
+                       services[i]);
+        for (size_t k = 0; k < count; k++)
+            if (k != i && ask_redis_right(self, services[i], services[k], &may, &err) == FURROW_OK && may && ++wrong)
+                check_tell(self, "redis-permissions", CHECK_WRONG, remedy, "Redis user %s may read the records of %s",
+                           services[i], services[k]);
     }
     if (wrong == 0)
         check_tell(self, "redis-permissions", CHECK_RIGHT, NULL, "each service may use its own records in Redis alone");
