@@ -51,6 +51,8 @@ configure_file(${PROJECT_SOURCE_DIR}/config/cmake/furrow.pc.in ${PROJECT_BINARY_
 install(FILES ${PROJECT_BINARY_DIR}/furrow.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig COMPONENT sdk)
 
 install(TARGETS ${FURROW_SERVICES} farm furrow RUNTIME COMPONENT runtime)
+install(FILES ${PROJECT_BINARY_DIR}/services/farm/furrow-import ${PROJECT_BINARY_DIR}/services/farm/furrow-seed
+        DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT runtime)
 foreach(service IN LISTS FURROW_SERVICES)
   install(TARGETS furrow_proto_${service}_contracts LIBRARY DESTINATION lib/furrow/contracts COMPONENT runtime)
 endforeach()

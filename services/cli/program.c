@@ -10,6 +10,8 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
+#include <sys/auxv.h>
+#include <unistd.h>
 
 #define CONNECT_MS  5000
 #define TEXTS_BYTES ((size_t)1 << 20)
@@ -145,11 +147,26 @@ static void refuse_in_group(cli *tool, const char *group, const char *word)
     cli_fail(tool, 2, "%s: %s%suse %s", group, word, word[0] ? ": " : "", names);
 }
 
+/*
+ * Another program's command, as git's and kubectl's: the program <this>-<command> beside this one, else on the PATH.
+ * So `furrow import` is the farm's, and this knows nothing of it. Returns when there is none.
+ */
+static void become_other(char **argv)
+{
+    char path[CLI_PATH_MAX], name[CLI_PATH_MAX / 2];
+    const char *own = (const char *)getauxval(AT_EXECFN), *slash = strrchr(own, '/');
+    int len = snprintf(name, sizeof name, "%s-%s", cli_self.name, argv[0]);
+    if (strchr(argv[0], '/') || argv[0][0] == '-' || len >= (int)sizeof name) return;
+    snprintf(path, sizeof path, "%.*s/%s", slash ? (int)(slash - own) : 1, slash ? own : ".", name);
+    execv(path, argv);
+    execvp(name, argv);
+}
+
 /* Of what follows the program's name; `furrow help keys` is `furrow keys --help`. */
 static int dispatch(cli *tool, int argc, char **argv)
 {
     char help[] = "--help";
-    char *asked[] = {argc > 1 ? argv[1] : help, argc > 2 ? argv[2] : help, help};
+    char *asked[] = {argc > 1 ? argv[1] : help, argc > 2 ? argv[2] : help, help, NULL};
     if (argc > 0 && strcmp(argv[0], "help") == 0 && argc <= 3) return dispatch(tool, 3, asked);
     int words = 0;
     tool->command = cli_find_command(argc, argv, &words);
@@ -159,6 +176,7 @@ static int dispatch(cli *tool, int argc, char **argv)
         refuse_in_group(tool, argv[0], argc > 1 ? argv[1] : "");
         return 2;
     }
+    if (!tool->command) become_other(argv);
     if (!tool->command) return cli_fail(tool, 2, "no command %s; try --help", argv[0]);
     tool->argc = argc - words;
     tool->argv = argv + words;
@@ -168,8 +186,13 @@ static int dispatch(cli *tool, int argc, char **argv)
 int main(int argc, char **argv)
 {
     static cli tool; /* more than a stack likes */
+    char *dash = strrchr((char *)getauxval(AT_EXECFN), '-');
+    char *called = dash ? dash + 1 : argv[0];
+    int words = 0;
     signal(SIGPIPE, SIG_IGN);
-    int code = dispatch(&tool, argc - 1, argv + 1);
+    bool is_other = dash && cli_find_command(1, &called, &words); /* <another>-<command>: see become_other */
+    if (is_other) argv[0] = called;
+    int code = is_other ? dispatch(&tool, argc, argv) : dispatch(&tool, argc - 1, argv + 1);
     if ((fflush(stdout) != 0 || ferror(stdout)) && code == 0)
         code = cli_fail(&tool, 1, "the output could not be written");
     return code;

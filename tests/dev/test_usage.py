@@ -227,6 +227,19 @@ class Furrow(Usage, unittest.TestCase):
     def test_bash_completes_services(self):
         self.assertIn("timesheet", self.complete("restore", "t"))
 
+    def test_a_command_may_be_another_program(self):
+        """As with git and kubectl: beside it, or on the PATH."""
+        for words_ in (["import", "--help"], ["help", "seed"], ["seed", "--people", "5", "--out", "made", "--dry-run"]):
+            self.assertEqual(self.told(*words_), program("farm", *words_, cwd=self.folder).stdout)
+        self.refused("import", because="farm: import")
+        with tempfile.TemporaryDirectory() as folder:
+            other = os.path.join(folder, "furrow-frob")
+            with open(other, "w", encoding="ascii") as file:
+                file.write('#!/bin/sh\necho "$@"; exit 7\n')
+            os.chmod(other, 0o755)
+            done = program("furrow", "frob", "a", "--b", PATH=f"{folder}:{os.environ['PATH']}")
+        self.assertEqual((done.returncode, done.stdout), (7, "a --b\n"), done)
+
 
 class Farm(Usage, unittest.TestCase):
     of = "farm"
