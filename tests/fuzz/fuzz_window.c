@@ -8,6 +8,7 @@
 #include "log/window.h"
 #include "mutate.h"
 #include "wire/message.h"
+#include "wire/nul.h"
 #include "wire_test.pb-c.h"
 
 #include <ctype.h>
@@ -52,7 +53,7 @@ static void check_message(furrow_bytes bytes, furrow_arena *arena)
     size_t size = protobuf_c_message_get_packed_size(message);
     uint8_t *packed = malloc(size + FURROW_WINDOW_BYTES_MAX);
     FURROW_REQUIRE(packed);
-    size = protobuf_c_message_pack(message, packed);
+    size = furrow_nul_pack(message, packed);
     size_t added = furrow_window_pack(window, packed + size);
     FURROW_REQUIRE(added <= FURROW_WINDOW_BYTES_MAX);
     ProtobufCMessage *again = unpack((furrow_bytes){packed, size + added}, arena);
