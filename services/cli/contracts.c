@@ -131,7 +131,7 @@ static bool load_installed(cli *tool)
     /* Not of /proc/self/exe: containers and chroots may be without. */
     if (!realpath((const char *)getauxval(AT_EXECFN), path))
         return cli_fail(tool, 1, "contracts: where is this program? %s", strerror(errno)), false;
-    strcpy(strrchr(path, '/'), "/" FOLDER);
+    memcpy(strrchr(path, '/'), "/" FOLDER, sizeof "/" FOLDER);
     return access(path, F_OK) != 0 || load_folder(tool, "contracts", path);
 }
 
