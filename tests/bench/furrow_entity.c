@@ -49,14 +49,24 @@ static bench the;
 static furrow_status decide(void *arg, const furrow_state *current, furrow_arena *arena, furrow_decision *out,
                             furrow_error *err)
 {
-    static char filler[BODY_BYTES - 44];
+    static char given[] = "Ana", family[] = "Luna", badge[] = "7", language[] = "es", date[] = "2026-03-01";
+    static Google__Protobuf__Timestamp monday = GOOGLE__PROTOBUF__TIMESTAMP__INIT;
+    static char filler[BODY_BYTES - 84];
     if (!filler[0]) memset(filler, 'x', sizeof filler - 1);
+    monday.seconds = 1795420800;
     Employee__V1__Employee *next =
         (Employee__V1__Employee *)furrow_message_new(employee_v1_employee_entity.descriptor, arena);
     if (!next) return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "out of memory");
     next->id = arg;
     next->display_name = filler;
-    next->hourly_rate_cents = (int64_t)current->version;
+    next->given_name = given;
+    next->family_name = family;
+    next->badge = badge;
+    next->language = language;
+    next->hire_date = date;
+    next->status = EMPLOYEE__V1__EMPLOYMENT_STATUS__EMPLOYMENT_STATUS_ACTIVE;
+    next->updated_at = &monday;
+    next->hourly_rate_cents = (int64_t)(current->version % 100000);
     *out = (furrow_decision){.next = &next->base, .event = "changed"};
     return FURROW_OK;
 }
