@@ -18,7 +18,7 @@ import tutorial
 import written
 
 ROOT = tutorial.ROOT
-PROGRAMS = sorted(["farm", "furrow", *mesh_module.SERVICES])
+PROGRAMS = sorted(["farm", "furrow", "furrow-import", "furrow-seed", *mesh_module.SERVICES])
 check = mesh_module.Checks()
 
 
