@@ -287,7 +287,8 @@ exec {self.dev.bin}/cli/furrow.real "$@"
             self.assertEqual(list(pathlib.Path(home).iterdir()), [letter])
 
     def test_8b_what_cannot_be_is_one_sentence(self):
-        for env, says in [({"FURROW_RUN": "/tmp/a,b"}, "has a comma"), ({"FURROW_RUN": "/tmp/" + "x" * 100}, "too long for the path of a socket"),
+        for env, says in [({"FURROW_RUN": str(self.dev.dir / "a,b")}, "has a comma"),
+                          ({"FURROW_RUN": str(self.dev.dir / ("x" * 100))}, "too long for the path of a socket"),
                           ({"FURROW_RUN": str(self.dev.dir / "new"), "FURROW_DEV_NATS_PORT": "x"}, "use a number from 1 to 65535"),
                           ({"FURROW_BIN": "/nowhere"}, "no program in /nowhere"), ({"FURROW_NATS_SERVER": "/nowhere"}, "no nats-server at /nowhere"),
                           ({"FURROW_RUN": str(self.dev.bin / "job")}, "is no folder"), ({"FURROW_CONTRACTS": "/nowhere.so"}, "/nowhere.so, with contracts")]:
