@@ -39,6 +39,23 @@
 #define JSON    FLAG("--json", "for programs: JSON, an object a line")
 #define DRY_RUN FLAG("--dry-run", "say what would be done, and do nothing")
 
+/* The commands that every program has. */
+#define COMPLETION(program)                                                                                            \
+    {                                                                                                                  \
+        .name = "completion", .arguments = "bash|zsh", .least = 1, .most = 1,                                          \
+        .summary = "Print the completions of a shell",                                                                 \
+        .help = "source <(" program " completion bash); for zsh a file _" program                                      \
+                " in $fpath. `cmake --install` installs both.",                                                        \
+        .run = cli_completion                                                                                          \
+    }
+#define MANUAL                                                                                                         \
+    {                                                                                                                  \
+        .name = "manual", .arguments = "FOLDER", .least = 1, .most = 1,                                                \
+        .summary = "Write the man pages and completions into a folder",                                                \
+        .help = "A page for each command, all from the table that --help is from.", .options = ROWS(DRY_RUN),          \
+        .run = cli_manual                                                                                              \
+    }
+
 /* Where every program finds its servers. */
 #define CLI_ENVIRONMENT                                                                                                \
     "Finds NATS, and as whom, by the first that says it:\n"                                                            \
