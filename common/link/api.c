@@ -23,8 +23,8 @@ static furrow_status status_of(int64_t code, int64_t err_code)
         {FURROW_JS_WRONG_LAST_SEQUENCE2, FURROW_ABORTED},
         {10158, FURROW_UNAVAILABLE}, /* the same message id is being written right now: ask again */
         {FURROW_JS_NO_MESSAGE, FURROW_NOT_FOUND},
-        {10014, FURROW_NOT_FOUND},   /* no consumer */
-        {10059, FURROW_NOT_FOUND},   /* no stream */
+        {10014, FURROW_NOT_FOUND}, /* no consumer */
+        {FURROW_JS_NO_STREAM, FURROW_NOT_FOUND},
         {10008, FURROW_UNAVAILABLE}, /* no leader, not available */
         {10009, FURROW_UNAVAILABLE},
     };
@@ -62,30 +62,51 @@ furrow_status furrow_js_call(furrow_link *link, const char *api_subject, const c
     return FURROW_OK;
 }
 
+static furrow_js_stream *find_stream(const furrow_link *link, const char *name)
+{
+    furrow_js_stream *at = link->streams;
+    while (at && strcmp(at->name, name) != 0) at = at->next;
+    return at;
+}
+
+/* NULL: out of memory. */
+static furrow_js_stream *know_stream(furrow_link *link, const char *name)
+{
+    furrow_js_stream *stream = find_stream(link, name);
+    if (stream || !(stream = calloc(1, sizeof *stream))) return stream;
+    snprintf(stream->name, sizeof stream->name, "%s", name);
+    stream->next = link->streams;
+    link->streams = stream;
+    return stream;
+}
+
 furrow_status furrow_js_import(furrow_link *link, const char *stream, const char *account, furrow_error *err)
 {
     if (!furrow_js_name_ok(stream) || !furrow_js_name_ok(account))
         return furrow_fail(err, FURROW_INVALID_ARGUMENT, "not a stream and an account");
-    furrow_js_imported *made = link->imported;
-    while (made && strcmp(made->stream, stream) != 0) made = made->next;
-    if (made) {
-        snprintf(made->account, sizeof made->account, "%s", account);
-        return FURROW_OK;
-    }
-    made = calloc(1, sizeof *made);
-    if (!made) return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "out of memory");
-    snprintf(made->stream, sizeof made->stream, "%s", stream);
-    snprintf(made->account, sizeof made->account, "%s", account);
-    made->next = link->imported;
-    link->imported = made;
+    furrow_js_stream *known = know_stream(link, stream);
+    if (!known) return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "out of memory");
+    snprintf(known->account, sizeof known->account, "%s", account);
     return FURROW_OK;
 }
 
-void furrow_js_forget_imports(furrow_link *link)
+void furrow_js_hear_of_stream(furrow_link *link, const char *name, bool filled)
 {
-    while (link->imported) {
-        furrow_js_imported *gone = link->imported;
-        link->imported = gone->next;
+    furrow_js_stream *stream = filled ? know_stream(link, name) : find_stream(link, name);
+    if (stream) stream->filled = filled;
+}
+
+bool furrow_js_stream_filled(const furrow_link *link, const char *name)
+{
+    const furrow_js_stream *stream = find_stream(link, name);
+    return stream && stream->filled;
+}
+
+void furrow_js_forget_streams(furrow_link *link)
+{
+    while (link->streams) {
+        furrow_js_stream *gone = link->streams;
+        link->streams = gone->next;
         free(gone);
     }
 }
@@ -93,9 +114,9 @@ void furrow_js_forget_imports(furrow_link *link)
 void furrow_js_api_subject(const furrow_link *link, const char *verb, const char *stream, const char *consumer,
                            char out[FURROW_SUBJECT_MAX])
 {
-    const furrow_js_imported *from = link->imported;
-    while (from && strcmp(from->stream, stream) != 0) from = from->next;
-    snprintf(out, FURROW_SUBJECT_MAX, "$JS%s%s.API.%s.%s%s%s", from ? "." : "", from ? from->account : "", verb, stream,
+    const furrow_js_stream *known = find_stream(link, stream);
+    const char *account = known ? known->account : "";
+    snprintf(out, FURROW_SUBJECT_MAX, "$JS%s%s.API.%s.%s%s%s", account[0] ? "." : "", account, verb, stream,
              consumer ? "." : "", consumer ? consumer : "");
 }
 

@@ -9,6 +9,7 @@
 #include "wire/json.h"
 
 #define FURROW_JS_NO_MESSAGE           10037
+#define FURROW_JS_NO_STREAM            10059
 #define FURROW_JS_WRONG_LAST_SEQUENCE  10071
 #define FURROW_JS_WRONG_LAST_SEQUENCE2 10164 /* from 2.11: while a write of the same subject is in flight */
 
@@ -25,6 +26,15 @@ furrow_status furrow_js_call(furrow_link *link, const char *api_subject, const c
  */
 void furrow_js_api_subject(const furrow_link *link, const char *verb, const char *stream, const char *consumer,
                            char out[FURROW_SUBJECT_MAX]);
+
+/*
+ * STREAM.MSG.GET for a stream that is just being made, and has no store yet, ends nats-server 2.9 for everybody, and
+ * services ask while `furrow provision` works. So the link keeps in mind which streams have been heard to have something
+ * in them, and asks these alone; of others STREAM.INFO tells first, which is answered at any time. Who hears that a
+ * stream is gone, or that its consumer is, says @filled false.
+ */
+void furrow_js_hear_of_stream(furrow_link *link, const char *name, bool filled);
+bool furrow_js_stream_filled(const furrow_link *link, const char *name);
 
 /* May @name stand as one token of an API subject and in its JSON? */
 bool furrow_js_name_ok(const char *name);

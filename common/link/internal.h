@@ -128,11 +128,12 @@ typedef struct furrow_link_wait {
     furrow_waiter waiter;
 } furrow_link_wait;
 
-/* A stream of another account; see furrow_js_import. */
-typedef struct furrow_js_imported {
-    struct furrow_js_imported *next;
-    char stream[65], account[65]; /* as furrow_js_name_ok allows */
-} furrow_js_imported;
+/* What a link knows of a stream; see api.h. */
+typedef struct furrow_js_stream {
+    struct furrow_js_stream *next;
+    char name[65], account[65]; /* as furrow_js_name_ok allows; account "": not imported */
+    bool filled;                /* something was in it when we heard of it last */
+} furrow_js_stream;
 
 typedef struct furrow_attempts furrow_attempts;
 
@@ -165,7 +166,7 @@ struct furrow_link {
     furrow_message_pool *messages;
     char inbox[FURROW_LINK_INBOX_MAX];
     uint64_t inboxes; /* handed out */
-    furrow_js_imported *imported;
+    furrow_js_stream *streams;
 
     unsigned open;      /* libuv handles and works not yet finished; destroy waits for 0 */
     atomic_uint posted; /* and posts from other threads not yet run */
@@ -192,7 +193,7 @@ natsStatus furrow_signer_connect(furrow_signer *signer, natsOptions *options, na
 /* nats.c's callback: signs @nonce; refuses, and says so in the signer, what nats.c would send as nothing. */
 natsStatus furrow_signer_sign(char **error, unsigned char **signature, int *len, const char *nonce, void *signer);
 /* api.c: at the link's end. */
-void furrow_js_forget_imports(furrow_link *link);
+void furrow_js_forget_streams(furrow_link *link);
 
 /* connection.c */
 void furrow_connection_try(furrow_link *link);

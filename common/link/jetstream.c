@@ -65,21 +65,45 @@ furrow_status furrow_js_publish(furrow_link *link, const char *subject, furrow_b
     return status;
 }
 
+/* A missing stream is not a missing message: who takes it for one would create an entity that exists. */
+static furrow_status fail_missing(const char *stream, furrow_error *err)
+{
+    return furrow_fail(err, FURROW_FAILED_PRECONDITION, "stream %s does not exist: provision it", stream);
+}
+
+static bool is_missing(furrow_link *link, const char *stream, furrow_bytes reply)
+{
+    int64_t err_code = 0;
+    if (!furrow_json_find_int(reply, "error.err_code", &err_code) || err_code != FURROW_JS_NO_STREAM) return false;
+    furrow_js_hear_of_stream(link, stream, false);
+    return true;
+}
+
+/* That @stream may be asked for its messages; else there are none, and the answer is as the server would give it. */
+static furrow_status make_sure(furrow_link *link, const char *stream, uint64_t deadline_ns, furrow_error *err)
+{
+    furrow_js_stream_state state;
+    if (furrow_js_stream_filled(link, stream)) return FURROW_OK;
+    furrow_status status = furrow_js_stream_info(link, stream, deadline_ns, &state, err);
+    if (status == FURROW_NOT_FOUND) return fail_missing(stream, err);
+    if (status != FURROW_OK || state.last_seq > 0) return status;
+    return furrow_fail(err, FURROW_NOT_FOUND, "JetStream: no message found (%d)", FURROW_JS_NO_MESSAGE);
+}
+
 static furrow_status get(furrow_link *link, const char *stream, const char *body, uint64_t deadline_ns,
                          furrow_arena *arena, furrow_js_stored *out, furrow_error *err)
 {
     char api[FURROW_SUBJECT_MAX];
     furrow_msg *reply = NULL;
     if (!furrow_js_name_ok(stream)) return furrow_fail(err, FURROW_INVALID_ARGUMENT, "not a stream name");
+    furrow_status status = make_sure(link, stream, deadline_ns, err);
+    if (status != FURROW_OK) return status;
     furrow_js_api_subject(link, "STREAM.MSG.GET", stream, NULL, api);
     furrow_outgoing request = {.subject = api, .data = furrow_bytes_of(body)};
-    furrow_status status = furrow_link_request(link, &request, deadline_ns, &reply, err);
+    status = furrow_link_request(link, &request, deadline_ns, &reply, err);
     if (status != FURROW_OK) return status;
-    int64_t err_code = 0;
-    /* A missing stream is not a missing message: who takes it for one would create an entity that exists. */
-    if (furrow_json_find_int(reply->data, "error.err_code", &err_code) && err_code == 10059)
-        status = furrow_fail(err, FURROW_FAILED_PRECONDITION, "stream %s does not exist: provision it", stream);
-    if (status == FURROW_OK) status = furrow_js_reply_status(reply->data, err);
+    status =
+        is_missing(link, stream, reply->data) ? fail_missing(stream, err) : furrow_js_reply_status(reply->data, err);
     furrow_js_stored_reply stored;
     if (status == FURROW_OK) status = furrow_js_stored_parse(reply->data, &stored, err);
     if (status == FURROW_OK) status = furrow_js_stored_decode(&stored, arena, out, err);
@@ -145,8 +169,10 @@ furrow_status furrow_js_stream_info(furrow_link *link, const char *stream, uint6
     if (!furrow_js_name_ok(stream)) return furrow_fail(err, FURROW_INVALID_ARGUMENT, "not a stream name");
     furrow_js_api_subject(link, "STREAM.INFO", stream, NULL, api);
     furrow_status status = furrow_js_call(link, api, NULL, deadline_ns, &reply, err);
+    if (status == FURROW_NOT_FOUND) furrow_js_hear_of_stream(link, stream, false);
     if (status != FURROW_OK) return status;
     *out = furrow_js_stream_parse(reply->data);
+    furrow_js_hear_of_stream(link, stream, out->last_seq > 0);
     furrow_msg_free(reply);
     return FURROW_OK;
 }

@@ -71,7 +71,8 @@ furrow_status furrow_js_stored_check_deletion(const furrow_js_stored *event, con
 void furrow_js_stored_each_header(const furrow_js_stored *stored, furrow_arena *arena,
                                   void (*fn)(void *arg, const char *name, const char *value), void *arg);
 
-/* The newest message of @subject ($JS.API.STREAM.MSG.GET: always the leader's answer). NOT_FOUND. Parks. */
+/* The newest message of @subject ($JS.API.STREAM.MSG.GET: always the leader's answer). NOT_FOUND; FAILED_PRECONDITION: no such
+ * stream. Parks. */
 furrow_status furrow_js_get_last(furrow_link *link, const char *stream, const char *subject, uint64_t deadline_ns,
                                  furrow_arena *arena, furrow_js_stored *out, furrow_error *err) FURROW_MUST_USE;
 /* The first message of @subject at or after the sequence @from. */
@@ -148,9 +149,9 @@ void furrow_js_term_sequence(furrow_link *link, const char *stream, const char *
 
 /**
  * A side reader: reads the range [start_seq, end_seq] of @stream without a consumer, by many single questions at once
- * ("the first message at or after N"), so that who reads needs no right but to ask them: $JS.API.STREAM.MSG.GET, and
- * better $JS.API.DIRECT.GET, too, which is three times as fast. Dense ranges cost one question a message; gaps
- * (deleted, superseded messages) are jumped. An end past the log's end is the log's end.
+ * ("the first message at or after N"), so that who reads needs no right but to ask them: $JS.API.STREAM.INFO,
+ * STREAM.MSG.GET and better DIRECT.GET, too, which is three times as fast. Dense ranges cost one question a message;
+ * gaps (deleted, superseded messages) are jumped. An end past the log's end is the log's end.
  *
  * Order: messages come in batches and not in the order of the log, but each exactly once, and @reached tells with each
  * batch up to which sequence all has been handed over. Who keeps the newest of each subject compares sequences.

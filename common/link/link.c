@@ -136,7 +136,7 @@ void furrow_link_destroy(furrow_link *link)
     furrow_link_close_timer(link, &link->requests.timer);
     furrow_wait(&link->closed, FURROW_NEVER);
     while (atomic_load(&link->posted) > 0) furrow_task_sleep_ms(1);
-    furrow_js_forget_imports(link);
+    furrow_js_forget_streams(link);
     free_link(link);
 }
 

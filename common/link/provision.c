@@ -19,7 +19,6 @@
 #define MAX_WAITING        256   /* pull requests of all replicas; each has a handful outstanding */
 #define DESCRIPTION_MAX    512
 #define LETTER_BYTES       2048 /* more than nearly all dead letters have */
-#define ERR_STREAM_MISSING 10059
 #define ERR_WRONG_SEQUENCE 10071
 
 struct furrow_provisioner {
@@ -199,7 +198,7 @@ static furrow_status ensure_stream(furrow_provisioner *provisioner, jsStreamConf
     jsErrCode code = 0;
     bool change_it = false;
     natsStatus status = js_GetStreamInfo(&info, provisioner->js, want->Name, NULL, &code);
-    if (status == NATS_NOT_FOUND || code == ERR_STREAM_MISSING) {
+    if (status == NATS_NOT_FOUND || code == FURROW_JS_NO_STREAM) {
         provisioner->changes++;
         if (provisioner->only_look) return FURROW_OK;
         code = 0;
@@ -255,18 +254,18 @@ static furrow_status ensure_consumer(furrow_provisioner *provisioner, const char
     want.MaxAckPending = MAX_ACK_PENDING;
     want.MaxWaiting = MAX_WAITING;
     natsStatus status = js_GetConsumerInfo(&info, provisioner->js, stream, name, NULL, &code);
-    if (status == NATS_NOT_FOUND && code != ERR_STREAM_MISSING) {
+    if (status == NATS_NOT_FOUND && code != FURROW_JS_NO_STREAM) {
         provisioner->changes++;
         if (provisioner->only_look) return FURROW_OK;
         code = 0;
         status = js_AddConsumer(NULL, provisioner->js, stream, &want, NULL, &code);
         return status == NATS_OK ? FURROW_OK : failed(status, code, "create consumer", name, err);
     }
-    if (code == ERR_STREAM_MISSING && provisioner->only_look) { /* its turn would come after the stream's */
+    if (code == FURROW_JS_NO_STREAM && provisioner->only_look) { /* its turn would come after the stream's */
         provisioner->changes++;
         return FURROW_OK;
     }
-    if (code == ERR_STREAM_MISSING)
+    if (code == FURROW_JS_NO_STREAM)
         return furrow_fail(err, FURROW_FAILED_PRECONDITION,
                            "stream %s does not exist: provision its owner's contract first", stream);
     if (status != NATS_OK) return failed(status, code, "look at consumer", name, err);
@@ -432,7 +431,7 @@ furrow_status furrow_provisioner_recall(furrow_provisioner *provisioner, const c
     *sequence = 0;
     natsStatus status =
         js_GetLastMsg(&msg, provisioner->js, FURROW_DESCRIPTOR_STREAM, subject_of(service, subject), NULL, &code);
-    if (status == NATS_NOT_FOUND || code == ERR_STREAM_MISSING) return FURROW_OK;
+    if (status == NATS_NOT_FOUND || code == FURROW_JS_NO_STREAM) return FURROW_OK;
     if (status != NATS_OK) return failed(status, code, "read", subject, err);
     size_t len = (size_t)natsMsg_GetDataLength(msg);
     const void *copy = furrow_arena_memdup(arena, natsMsg_GetData(msg), len);
@@ -473,7 +472,7 @@ furrow_status furrow_provisioner_forget(furrow_provisioner *provisioner, const c
     natsStatus status =
         js_GetLastMsg(&msg, provisioner->js, FURROW_DESCRIPTOR_STREAM, subject_of(service, subject), NULL, &code);
     natsMsg_Destroy(msg);
-    if (status == NATS_NOT_FOUND || code == ERR_STREAM_MISSING) return FURROW_OK;
+    if (status == NATS_NOT_FOUND || code == FURROW_JS_NO_STREAM) return FURROW_OK;
     if (status != NATS_OK) return failed(status, code, "read", subject, err);
     provisioner->changes++;
     if (provisioner->only_look) return FURROW_OK;

@@ -51,7 +51,7 @@ struct furrow_js_pull {
     furrow_link *link;
     furrow_link_watch watch;
     furrow_subscription *subscription;
-    char next[FURROW_SUBJECT_MAX], info[FURROW_SUBJECT_MAX], inbox[FURROW_SUBJECT_MAX];
+    char stream[65], next[FURROW_SUBJECT_MAX], info[FURROW_SUBJECT_MAX], inbox[FURROW_SUBJECT_MAX];
     size_t batch, max_in_hand;
     uint64_t expires_ms, gather_ms, rest_ms; /* rest_ms: until the next request, with gather_ms */
     bool answered;                           /* the newest request */
@@ -146,6 +146,7 @@ static void fail_pull(furrow_js_pull *pull, furrow_status status, const char *te
 {
     pull->failing = status;
     pull->outstanding = 0;
+    if (status == FURROW_NOT_FOUND) furrow_js_hear_of_stream(pull->link, pull->stream, false);
     arm(pull, furrow_backoff_next_ms(&pull->backoff));
     report(pull, status, text);
 }
@@ -337,6 +338,7 @@ static void set_up(furrow_js_pull *pull, furrow_link *link, const furrow_js_pull
     pull->expires_ms = options->expires_ms ? options->expires_ms : EXPIRES_MS;
     pull->gather_ms = options->gather_ms;
     pull->backoff = (furrow_backoff){.base_ms = RETRY_MIN_MS, .max_ms = RETRY_MAX_MS};
+    snprintf(pull->stream, sizeof pull->stream, "%s", options->stream);
     furrow_js_api_subject(link, "CONSUMER.MSG.NEXT", options->stream, options->consumer, pull->next);
     furrow_js_api_subject(link, "CONSUMER.INFO", options->stream, options->consumer, pull->info);
     furrow_link_inbox(link, pull->inbox);

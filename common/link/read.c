@@ -69,6 +69,7 @@ struct reader {
     const furrow_js_read_options *options;
     char subject[FURROW_SUBJECT_MAX], direct_subject[FURROW_SUBJECT_MAX];
     bool direct;
+    bool unsure;               /* whether there is something to ask for; see api.h */
     uint64_t end;              /* of the reading; comes nearer when the log ends before it */
     uint64_t from, to, beyond; /* the window; the first message after it, or 0 while unknown */
     size_t found;              /* in this window */
@@ -150,6 +151,14 @@ static void skip_gap(reader *self, uint64_t from, uint64_t to)
     }
 }
 
+/* So does the log. */
+static void end_before(reader *self, uint64_t sequence)
+{
+    self->end = sequence - 1;
+    if (self->to > self->end) self->to = self->end;
+    skip_gap(self, sequence, UINT64_MAX);
+}
+
 /* ---- questions and answers ---- */
 
 static void on_answer(void *arg, furrow_status status, const char *text, furrow_msg *msg);
@@ -208,13 +217,15 @@ static furrow_status take_refusal(reader *self, read_lane *lane, furrow_bytes js
 {
     int64_t code = 0;
     (void)furrow_json_find_int(json, "error.err_code", &code);
+    if (code == FURROW_JS_NO_STREAM) {
+        furrow_js_hear_of_stream(self->link, self->options->stream, false);
+        self->unsure = true;
+    }
     if (code != FURROW_JS_NO_MESSAGE) {
         furrow_status status = furrow_js_reply_status(json, err);
         return status == FURROW_OK ? FURROW_INTERNAL : status;
     }
-    self->end = lane->next - 1; /* the log ends before it */
-    if (self->to > self->end) self->to = self->end;
-    skip_gap(self, lane->next, UINT64_MAX);
+    end_before(self, lane->next);
     return FURROW_OK;
 }
 
@@ -323,10 +334,28 @@ static furrow_status rest_from_trouble(reader *self, furrow_error *err)
     return FURROW_OK;
 }
 
+/* Before the leader is asked for messages. */
+static furrow_status look_first(reader *self, furrow_error *err)
+{
+    furrow_js_stream_state state;
+    self->unsure = false;
+    if (furrow_js_stream_filled(self->link, self->options->stream)) return FURROW_OK;
+    furrow_status status =
+        furrow_js_stream_info(self->link, self->options->stream, furrow_clock_in_ms(ANSWER_MS), &state, &self->error);
+    if (status == FURROW_OK && state.last_seq == 0) end_before(self, self->from);
+    if (status == FURROW_NOT_FOUND || status == FURROW_PERMISSION_DENIED)
+        return furrow_fail(err, status, "read %s: %s", self->options->stream, self->error.text);
+    self->unsure = status != FURROW_OK;
+    self->trouble = status;
+    return FURROW_OK;
+}
+
 static furrow_status read_window(reader *self, furrow_js_read_fn *fn, void *arg, furrow_error *err)
 {
     furrow_status status = FURROW_OK;
     while (status == FURROW_OK) {
+        if (self->unsure && self->trouble == FURROW_OK) status = look_first(self, err);
+        if (status != FURROW_OK) break;
         ask_all(self);
         if (self->count > 0) {
             status = hand_over_batch(self, fn, arg, err);
@@ -384,7 +413,7 @@ furrow_status furrow_js_read(furrow_link *link, const furrow_js_read_options *op
     self->backoff = (furrow_backoff){.base_ms = RETRY_MIN_MS, .max_ms = RETRY_MAX_MS};
     furrow_js_api_subject(link, "STREAM.MSG.GET", options->stream, NULL, self->subject);
     furrow_js_api_subject(link, "DIRECT.GET", options->stream, NULL, self->direct_subject);
-    self->direct = true;
+    self->direct = self->unsure = true;
     furrow_status status = read_windows(self, fn, arg, err);
     leave_reader(self);
     return status;

@@ -437,6 +437,73 @@ START_TEST(provisioning_twice_is_once_and_differences_are_named)
 }
 END_TEST
 
+/* Asks for what is in THING over and over, while somebody takes it away and makes it again. */
+typedef struct asker {
+    furrow_link *link;
+    size_t answers[FURROW_UNAUTHENTICATED + 1];
+    bool ended, told_to_end;
+} asker;
+
+static void ask_and_ask(void *arg)
+{
+    asker *self = arg;
+    FURROW_AUTO(furrow_arena) arena = furrow_arena_create(0);
+    while (!self->told_to_end) {
+        furrow_js_stored stored;
+        furrow_arena_reset(arena);
+        self->answers[furrow_js_get_last(self->link, "THING", "t.v1.Thing.a", stream_within_ms(STREAM_PATIENCE_MS),
+                                         arena, &stored, NULL)]++;
+    }
+    self->ended = true;
+}
+
+static void change_stream(furrow_link *link, const char *api_subject, const char *body)
+{
+    FURROW_AUTO(furrow_msg) reply = NULL;
+    furrow_error err = {0};
+    furrow_outgoing out = {.subject = api_subject, .data = furrow_bytes_of(body)};
+    furrow_status status = furrow_link_request(link, &out, stream_within_ms(STREAM_PATIENCE_MS), &reply, &err);
+    ck_assert_msg(status == FURROW_OK, "%s: %s", api_subject, err.text);
+    ck_assert_msg(!memmem(reply->data.data, reply->data.len, "\"error\"", 7), "%s: %.*s", api_subject,
+                  (int)reply->data.len, (const char *)reply->data.data);
+}
+
+/* nats-server 2.9 ends where it is asked for a message of a stream of which it has only the name yet. */
+static void remade_body(stream_world *world)
+{
+    furrow_error err = {0};
+    asker askers[4];
+    furrow_link *other =
+        furrow_link_create(world->loop, &(furrow_link_options){.url = furrow_test_server_url(world->nats)}, &err);
+    ck_assert_msg(other && furrow_link_wait_connected(other, stream_within_ms(STREAM_PATIENCE_MS)), "%s", err.text);
+    for (size_t i = 0; i < 4; i++) {
+        askers[i] = (asker){.link = world->link};
+        ck_assert_int_eq(furrow_loop_spawn(world->loop, ask_and_ask, &askers[i], NULL), FURROW_OK);
+    }
+    for (int i = 0; i < 300; i++) {
+        change_stream(other, "$JS.API.STREAM.DELETE.THING", "");
+        furrow_task_sleep_ms(i % 8); /* long enough to be missed, or not */
+        change_stream(other, "$JS.API.STREAM.CREATE.THING", "{\"name\":\"THING\",\"subjects\":[\"t.v1.Thing.>\"]}");
+        if (i % 2) ck_assert_int_eq(stream_put(world, "a", "one", NULL, 0, NULL, &err), FURROW_OK);
+        furrow_task_sleep_ms(i % 3);
+    }
+    for (size_t i = 0; i < 4; i++) {
+        askers[i].told_to_end = true;
+        ck_assert(FURROW_TEST_EVENTUALLY_IN_TASK(askers[i].ended, STREAM_PATIENCE_MS));
+        ck_assert_uint_gt(askers[i].answers[FURROW_OK], 0);
+        ck_assert_uint_gt(askers[i].answers[FURROW_NOT_FOUND], 0);
+        ck_assert_uint_gt(askers[i].answers[FURROW_FAILED_PRECONDITION], 0);
+        ck_assert_uint_eq(askers[i].answers[FURROW_UNAVAILABLE], 0);
+    }
+    furrow_link_destroy(other);
+}
+
+START_TEST(a_stream_may_be_made_while_it_is_asked_for)
+{
+    stream_run(true, remade_body);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("jetstream");
@@ -445,6 +512,7 @@ int main(void)
     tcase_add_test(tests, one_of_a_hundred_writers_wins);
     tcase_add_test(tests, publishing_deduplicates_compares_and_fails_clearly);
     tcase_add_test(tests, what_is_stored_is_read_back);
+    tcase_add_test(tests, a_stream_may_be_made_while_it_is_asked_for);
     tcase_add_test(tests, a_pull_drains_and_acks_a_hundred_thousand);
     tcase_add_test(tests, a_pull_never_has_more_in_hand_than_its_bound);
     tcase_add_test(tests, a_pull_of_large_messages_is_bounded_by_their_bytes);

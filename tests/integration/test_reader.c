@@ -261,9 +261,10 @@ START_TEST(the_reader_needs_the_right_to_ask_for_messages_and_no_other)
 {
     stream_run_on("no_auth_user: all\naccounts { A { jetstream: enabled, users: [ {user: all, password: p}\n"
                   "  {user: reader, password: p, permissions: {subscribe: \"_INBOX_reader.>\",\n"
-                  "    publish: [\"$JS.API.STREAM.MSG.GET.THING\", \"$JS.API.DIRECT.GET.THING\"]}}\n"
+                  "    publish: [\"$JS.API.STREAM.INFO.THING\", \"$JS.API.STREAM.MSG.GET.THING\",\n"
+                  "              \"$JS.API.DIRECT.GET.THING\"]}}\n"
                   "  {user: leader, password: p, permissions: {subscribe: \"_INBOX_reader.>\",\n"
-                  "    publish: \"$JS.API.STREAM.MSG.GET.THING\"}} ] } }\n",
+                  "    publish: [\"$JS.API.STREAM.INFO.THING\", \"$JS.API.STREAM.MSG.GET.THING\"]}} ] } }\n",
                   least_rights_body);
 }
 END_TEST
