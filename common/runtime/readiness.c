@@ -18,8 +18,7 @@ static const char *describe_redis(furrow_service *service)
         return service->redis_why;
     }
     bool named = furrow_bytes_after(why, "Redis ") != NULL;
-    snprintf(service->redis_why, sizeof service->redis_why, "%s%s",
-             named ? "" : "Redis: ", why[0] ? why : "not connected yet");
+    snprintf(service->redis_why, sizeof service->redis_why, "%s%s", named ? "" : "Redis: ", why);
     return service->redis_why;
 }
 

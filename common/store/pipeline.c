@@ -67,8 +67,7 @@ furrow_buffer *furrow_pipeline_begin(furrow_store *store, furrow_pipelined *requ
     request->status = FURROW_OK;
     request->value = (furrow_value){.kind = FURROW_VALUE_NIL};
     if (store->state != FURROW_REDIS_READY) {
-        refuse_command(request, FURROW_UNAVAILABLE, store->last_error[0] ? store->last_error : "not connected yet",
-                       err);
+        refuse_command(request, FURROW_UNAVAILABLE, store->last_error, err);
         return NULL;
     }
     if (store->in_flight >= store->max_commands) {

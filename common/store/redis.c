@@ -449,6 +449,7 @@ static furrow_store *create(furrow_loop *loop, const furrow_store_options *optio
     store->backoff.base_ms = options->reconnect_min_ms ? options->reconnect_min_ms : 50;
     store->backoff.max_ms = options->reconnect_max_ms ? options->reconnect_max_ms : 2000;
     store->flush.fn = on_turn_end;
+    snprintf(store->last_error, sizeof store->last_error, "not yet connected");
     furrow_buffer_init(&store->out, FURROW_REDIS_OUTPUT_BYTES);
     store->greeting_arena = furrow_arena_create(GREETING_ARENA_BYTES);
     store->inspection_arena = furrow_arena_create(GREETING_ARENA_BYTES);

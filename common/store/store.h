@@ -58,7 +58,7 @@ uint64_t furrow_store_evictions(const furrow_store *store);
  */
 #define FURROW_STORE_TALLY_SIZE 96
 const char *furrow_store_tally(const furrow_store *store);
-/* Why it is not connected, for people; "" when it is, or has not yet failed. */
+/* Why it is not connected, for people; "" when it is. */
 const char *furrow_store_last_error(const furrow_store *store);
 
 /* What Redis last refused us although we were connected (a command or key we have no permission for, memory that is

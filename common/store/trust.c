@@ -146,8 +146,7 @@ furrow_status furrow_table_await(furrow_table *table, uint64_t until_ns, furrow_
     if (furrow_table_trusted(table)) return FURROW_OK;
     /* A Redis that is away says why itself, at once. */
     if (table->store->state != FURROW_REDIS_READY)
-        return furrow_fail(err, FURROW_UNAVAILABLE, "redis: %s",
-                           table->store->last_error[0] ? table->store->last_error : "not connected yet");
+        return furrow_fail(err, FURROW_UNAVAILABLE, "redis: %s", table->store->last_error);
     return await(table, furrow_table_trusted, until_ns, err);
 }
 
