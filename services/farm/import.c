@@ -171,15 +171,13 @@ static bool pass(import *in)
 
 /* ---- a file ---- */
 
-static const import_kind *kind_of(cli *tool, const char *named, const char *path, const char *shown)
+static const import_kind *kind_of(const char *named, const char *path)
 {
     const char *base = strrchr(path, '/') ? strrchr(path, '/') + 1 : path;
     for (size_t i = 0; i < import_kind_count; i++)
         if (named ? strcmp(named, import_kinds[i].name) == 0
                   : furrow_bytes_after_nocase(base, import_kinds[i].name) != NULL)
             return &import_kinds[i];
-    cli_fail(tool, 2, "%s: of what kind? use --kind employees, locations or jobs, or name the file employees….csv",
-             shown);
     return NULL;
 }
 
@@ -196,10 +194,19 @@ static void import_file(cli *tool, const import_options *options, const import_s
     const char *shown = strcmp(path, CSV_STDIN) == 0 ? CSV_STDIN_SAY : path;
     FURROW_AUTO(furrow_arena) arena = furrow_arena_create(ARENA_BYTES);
 import in = {.tool = tool, .options = options, .stop = stop, .path = path, .shown = shown, .arena = arena };
-    in.kind = kind_of(tool, options->kind, path, shown);
-    if (!in.kind || !arena) return;
-    if (csv_read(path, options->encoding, arena, &in.file, &err) != FURROW_OK) {
+    if (!arena) {
+        cli_fail(tool, 1, "%s: out of memory", shown);
+        return;
+    }
+    in.kind = kind_of(options->kind, path);
+    /* Of a file that cannot be read it does not matter of what kind it is; for standard input nobody waits in vain. */
+    if ((in.kind || shown == path) && csv_read(path, options->encoding, arena, &in.file, &err) != FURROW_OK) {
         cli_fail_error(tool, "import", &err);
+        return;
+    }
+    if (!in.kind) {
+        cli_fail(tool, 2, "%s: of what kind? use --kind employees, locations or jobs, or name the file employees….csv",
+                 shown);
         return;
     }
     in.draw = may_draw();

@@ -208,6 +208,8 @@ static void read_standard_input(farm *f)
     ck_assert_int_eq(farm_call(f, "job.v1.JobService.ListJobs", "{\"codePrefix\":\"X1\"}", &answer, &err), FURROW_OK);
     has(answer, "Caf\xc3\xa9");
     has(IMPORT(f, 2, "-"), "--kind");
+    has(IMPORT(f, 2, file_of(f, "people.csv", "id\n")), "people.csv: of what kind? use --kind");
+    has(IMPORT(f, 1, path_of(f, "nowhere.csv")), "nowhere.csv: No such file or directory");
 }
 
 /* Two ways to write a name are one name, in a file, in what is stored and in what is looked for. */
