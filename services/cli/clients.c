@@ -12,13 +12,26 @@
 
 #define LOG_KEY "log.nk" /* what of a service lies beside its key, and of no client */
 
+/* What errno says of @path, and what to do where nothing is there. */
+static bool unreadable(cli *tool, const char *path)
+{
+    cli_fail(tool, 1, "%s: %s%s", path, strerror(errno), errno == ENOENT ? ": `furrow keys` makes it" : "");
+    return false;
+}
+
+bool clients_key_there(cli *tool, const char *path)
+{
+    return access(path, R_OK) == 0 || unreadable(tool, path);
+}
+
 bool clients_read_secret(cli *tool, const char *path, char secret[CLIENTS_SECRET_MAX])
 {
     FILE *file = fopen(path, "re");
-    bool good = file && fgets(secret, CLIENTS_SECRET_MAX, file);
-    if (!good) cli_fail(tool, 1, "%s: %s", path, file ? "is empty" : strerror(errno));
+    if (!file) return unreadable(tool, path);
+    bool good = fgets(secret, CLIENTS_SECRET_MAX, file);
+    if (!good) cli_fail(tool, 1, "%s: is empty", path);
     if (good) secret[strcspn(secret, "\r\n")] = '\0';
-    if (file) fclose(file);
+    fclose(file);
     return good;
 }
 
@@ -54,8 +67,6 @@ static bool read_client_inbox(cli *tool, const char *folder, rights_client *clie
                         path, client->name),
                false;
     cli_key_path(path, folder, client->name, CLI_INBOX_FILE);
-    if (access(path, F_OK) != 0)
-        return cli_fail(tool, 1, "%s: %s: `furrow keys` makes it", path, strerror(errno)), false;
     if (!clients_read_secret(tool, path, text)) return false;
     int len = snprintf(expected, sizeof expected, "_INBOX_%s.~", client->name);
     const char *secret = furrow_bytes_after(text, expected);
@@ -69,7 +80,7 @@ bool clients_find(cli *tool, const char *folder, clients *list)
 {
     note_client(list, CLI_CLIENT);
     DIR *files = folder ? opendir(folder) : NULL;
-    if (folder && !files) return cli_fail(tool, 1, "%s: %s", folder, strerror(errno)), false;
+    if (folder && !files) return unreadable(tool, folder);
     bool room = true;
     for (struct dirent *entry; files && room && (entry = readdir(files)) != NULL;) {
         char name[CLI_CLIENT_MAX + 1];

@@ -19,6 +19,8 @@ typedef struct clients {
 bool clients_find(cli *tool, const char *folder, clients *list);
 void clients_fini(clients *list);
 
+/* False: the file cannot be read, and the reason was printed, with what to do. */
+bool clients_key_there(cli *tool, const char *path);
 /* The first line of @path. False: the reason was printed. */
 bool clients_read_secret(cli *tool, const char *path, char secret[CLIENTS_SECRET_MAX]);
 

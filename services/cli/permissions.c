@@ -52,6 +52,7 @@ static bool print_user(const sources *from, const rights_user *user)
     furrow_error err;
     if (from->folder) {
         cli_key_path(path, from->folder, user->name, "nk");
+        if (!clients_key_there(from->tool, path)) return false;
         if (furrow_nkey_public(path, key, &err) != FURROW_OK)
             return cli_fail_error(from->tool, "permissions", &err), false;
         fprintf(from->out, "\n        # %s\n        {\"nkey\": \"%s\"", user->name, key);

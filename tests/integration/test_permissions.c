@@ -396,6 +396,8 @@ static mode_t mode_of(const char *path)
     return found.st_mode & 07777;
 }
 
+#define MAKES_IT "No such file or directory: `furrow keys` makes it"
+
 static void the_commands(farm *f)
 {
     static const char *const users[] = {"employee", "location", "job", "timesheet", "operator", "inspector", "client"};
@@ -419,8 +421,9 @@ static void the_commands(farm *f)
         int code;
     } wrong[] = {{{"permissions", "--format", "yaml"}, "use json, nats or redis", 2},
                  {{"permissions", "--format", "nats"}, "--keys", 2},
-                 {{"permissions", "--format", "nats", "--keys", "/nowhere"}, "/nowhere: No such file", 1},
-                 {{"permissions", "--format", "nats", "--keys", "/proc"}, "/proc/employee.nk", 1},
+                 {{"permissions", "--format", "nats", "--keys", "/nowhere"}, "/nowhere: " MAKES_IT, 1},
+                 {{"permissions", "--format", "nats", "--keys", "/proc"}, "/proc/employee.nk: " MAKES_IT, 1},
+                 {{"permissions", "--format", "redis", "--keys", "/proc"}, "/proc/employee.redis: " MAKES_IT, 1},
                  {{"permissions", "everything"}, "too much", 2},
                  {{"keys", "--client", "employee", f->keys}, "--client", 2},
                  {{"keys", "--client", "operator", f->keys}, "--client", 2},
