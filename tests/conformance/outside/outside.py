@@ -92,6 +92,15 @@ def as_the_readme_says(build, work):
     written.follow(home, work / "run", {"build/dev": build, "/usr/local": prefix}, FURROW_RUN=str(work / "run"), FURROW_BIN=str(build / "services"),
                    CMAKE_PREFIX_PATH=str(prefix), PATH=f"{prefix}/bin:{os.environ['PATH']}")
     check("each line of the README's chapter works", True)
+    kept = work / "run"
+    kept.mkdir()
+    (kept / "data").touch()
+    try:
+        written.follow(home, kept, {})
+        check("a mesh that is there is left alone", False)
+    except SystemExit as end:
+        check("a mesh that is there is left alone, and the way out is told", f"{kept} is there" in end.code and "down --wipe" in end.code
+              and (kept / "data").exists(), end.code)
 
 
 def check_refused_contracts(mesh, prefix, source, work, own):

@@ -29,7 +29,9 @@ def shell(what, lines, folder, env):
 
 
 def without_morning(run):
-    """What `up` plays the first time has tests of its own."""
+    """What `up` plays the first time has tests of its own. Somebody's mesh is not wiped by the way."""
+    if run.exists():
+        sys.exit(f"written.py: {run} is there, and is made and wiped here: if nothing in it is needed, config/dev/down --wipe first")
     run.mkdir(parents=True)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
