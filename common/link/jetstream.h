@@ -71,8 +71,8 @@ furrow_status furrow_js_stored_check_deletion(const furrow_js_stored *event, con
 void furrow_js_stored_each_header(const furrow_js_stored *stored, furrow_arena *arena,
                                   void (*fn)(void *arg, const char *name, const char *value), void *arg);
 
-/* The newest message of @subject ($JS.API.STREAM.MSG.GET: always the leader's answer). NOT_FOUND; FAILED_PRECONDITION: no such
- * stream. Parks. */
+/* The newest message of @subject ($JS.API.STREAM.MSG.GET: always the leader's answer). NOT_FOUND; FAILED_PRECONDITION:
+ * no such stream. Parks. */
 furrow_status furrow_js_get_last(furrow_link *link, const char *stream, const char *subject, uint64_t deadline_ns,
                                  furrow_arena *arena, furrow_js_stored *out, furrow_error *err) FURROW_MUST_USE;
 /* The first message of @subject at or after the sequence @from. */
