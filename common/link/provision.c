@@ -421,18 +421,32 @@ static const char *subject_of(const char *service, char out[FURROW_SUBJECT_MAX])
     return out;
 }
 
+/*
+ * *msg NULL: there is none. A stream that another `furrow provision` has just begun to make must not be asked for its
+ * messages (api.h): the look comes first.
+ */
+static furrow_status read_newest(furrow_provisioner *provisioner, const char *subject, natsMsg **msg, furrow_error *err)
+{
+    jsErrCode code = 0;
+    jsStreamInfo *info = NULL;
+    *msg = NULL;
+    natsStatus status = js_GetStreamInfo(&info, provisioner->js, FURROW_DESCRIPTOR_STREAM, NULL, &code);
+    bool filled = status == NATS_OK && info->State.LastSeq > 0;
+    jsStreamInfo_Destroy(info);
+    if (filled) status = js_GetLastMsg(msg, provisioner->js, FURROW_DESCRIPTOR_STREAM, subject, NULL, &code);
+    if (status == NATS_OK || status == NATS_NOT_FOUND || code == FURROW_JS_NO_STREAM) return FURROW_OK;
+    return failed(status, code, "read", subject, err);
+}
+
 furrow_status furrow_provisioner_recall(furrow_provisioner *provisioner, const char *service, furrow_arena *arena,
                                         furrow_bytes *set, uint64_t *sequence, furrow_error *err)
 {
     char subject[FURROW_SUBJECT_MAX];
-    natsMsg *msg = NULL;
-    jsErrCode code = 0;
+    natsMsg *msg;
     *set = (furrow_bytes){0};
     *sequence = 0;
-    natsStatus status =
-        js_GetLastMsg(&msg, provisioner->js, FURROW_DESCRIPTOR_STREAM, subject_of(service, subject), NULL, &code);
-    if (status == NATS_NOT_FOUND || code == FURROW_JS_NO_STREAM) return FURROW_OK;
-    if (status != NATS_OK) return failed(status, code, "read", subject, err);
+    furrow_status status = read_newest(provisioner, subject_of(service, subject), &msg, err);
+    if (status != FURROW_OK || !msg) return status;
     size_t len = (size_t)natsMsg_GetDataLength(msg);
     const void *copy = furrow_arena_memdup(arena, natsMsg_GetData(msg), len);
     *set = (furrow_bytes){copy, len};
@@ -466,18 +480,16 @@ furrow_status furrow_provisioner_remember(furrow_provisioner *provisioner, const
 furrow_status furrow_provisioner_forget(furrow_provisioner *provisioner, const char *service, furrow_error *err)
 {
     char subject[FURROW_SUBJECT_MAX];
-    natsMsg *msg = NULL;
+    natsMsg *msg;
     jsErrCode code = 0;
     jsOptions options;
-    natsStatus status =
-        js_GetLastMsg(&msg, provisioner->js, FURROW_DESCRIPTOR_STREAM, subject_of(service, subject), NULL, &code);
+    furrow_status found = read_newest(provisioner, subject_of(service, subject), &msg, err);
+    if (found != FURROW_OK || !msg) return found;
     natsMsg_Destroy(msg);
-    if (status == NATS_NOT_FOUND || code == FURROW_JS_NO_STREAM) return FURROW_OK;
-    if (status != NATS_OK) return failed(status, code, "read", subject, err);
     provisioner->changes++;
     if (provisioner->only_look) return FURROW_OK;
     jsOptions_Init(&options);
     options.Stream.Purge.Subject = subject;
-    status = js_PurgeStream(provisioner->js, FURROW_DESCRIPTOR_STREAM, &options, &code);
+    natsStatus status = js_PurgeStream(provisioner->js, FURROW_DESCRIPTOR_STREAM, &options, &code);
     return status == NATS_OK ? FURROW_OK : failed(status, code, "purge", subject, err);
 }
