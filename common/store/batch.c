@@ -126,50 +126,6 @@ size_t furrow_batch_fill(furrow_batch *batch, const furrow_record_write writes[]
     return covered;
 }
 
-void furrow_batch_begin(furrow_batch *batch)
-{
-    furrow_buffer_reset(&batch->body);
-    batch->argc = 0;
-}
-
-void furrow_batch_arg(furrow_batch *batch, const void *data, size_t len)
-{
-    batch->argc++;
-    furrow_pipeline_arg(&batch->body, data, len);
-}
-
-void furrow_batch_arg_pair(furrow_batch *batch, furrow_bytes first, furrow_bytes second)
-{
-    batch->argc++;
-    furrow_pipeline_arg_pair(&batch->body, first, second);
-}
-
-void furrow_batch_arg_number(furrow_batch *batch, uint64_t number)
-{
-    batch->argc++;
-    furrow_pipeline_arg_number(&batch->body, number);
-}
-
-void furrow_batch_arg_value(furrow_batch *batch, const furrow_record_write *write)
-{
-    uint8_t version[FURROW_VERSION_BYTES];
-    furrow_version_put(write->version, version);
-    furrow_batch_arg_pair(batch, (furrow_bytes){version, sizeof version}, write->body);
-}
-
-void furrow_batch_arg_ids(furrow_batch *batch)
-{
-    size_t len = batch->count - 1; /* spaces */
-    for (size_t i = 0; i < batch->count; i++) len += batch->writes[i]->id.len;
-    batch->argc++;
-    furrow_buffer_printf(&batch->body, "$%zu\r\n", len);
-    for (size_t i = 0; i < batch->count; i++) {
-        if (i > 0) furrow_buffer_append_text(&batch->body, " ");
-        furrow_buffer_append(&batch->body, batch->writes[i]->id.data, batch->writes[i]->id.len);
-    }
-    furrow_buffer_append_text(&batch->body, "\r\n");
-}
-
 furrow_status furrow_batch_send(furrow_table *table, furrow_batch *batch, const char *function, furrow_error *err)
 {
     furrow_bytes body = {batch->body.data, batch->body.len};

@@ -15,8 +15,8 @@ typedef struct furrow_batch {
     size_t count;
     bool again;                       /* of what follows from the records, nothing is taken to be there */
     uint64_t newest, dated, dated_ns; /* of all it covers: the newest version, the newest of known time, and that */
-    furrow_buffer body;               /* arguments of the function call */
-    size_t argc;
+    furrow_buffer body;               /* arguments of the function call, as furrow_pipeline_arg formats them */
+    size_t argc;                      /* how many they are */
     furrow_pipelined request;
     furrow_arena *arena; /* old records, index entries; NULL until furrow_batch_clear_arena */
     struct furrow_batch *next;
@@ -38,16 +38,6 @@ size_t furrow_batch_fill(furrow_batch *batch, const furrow_record_write writes[]
 /* The same by hand: empties @batch; adds a write of an id that is not yet in it. */
 void furrow_batch_clear(furrow_batch *batch);
 void furrow_batch_add(furrow_batch *batch, const furrow_record_write *write);
-
-/* Begins the function call anew; then append arguments with furrow_batch_arg…, counting them. */
-void furrow_batch_begin(furrow_batch *batch);
-void furrow_batch_arg(furrow_batch *batch, const void *data, size_t len);
-void furrow_batch_arg_pair(furrow_batch *batch, furrow_bytes first, furrow_bytes second);
-void furrow_batch_arg_number(furrow_batch *batch, uint64_t number);
-/* The ids of the batch, joined by spaces, as one argument. */
-void furrow_batch_arg_ids(furrow_batch *batch);
-/* What is stored for a write: its version and body. */
-void furrow_batch_arg_value(furrow_batch *batch, const furrow_record_write *write);
 
 /*
  * The arguments of whole calls: of `upsert` for a plain table; of `apply`, with what follows from old record and new,

@@ -6,25 +6,57 @@
 
 #include <string.h>
 
+/* A new call of @keys keys: how many there are is its first argument. */
+static void begin_arguments(furrow_batch *batch, size_t keys)
+{
+    furrow_buffer_reset(&batch->body);
+    furrow_pipeline_arg_number(&batch->body, keys);
+    batch->argc = 1 + keys;
+}
+
 /* The build that the batch belongs to, and what it adds to what is known of it. */
 static void put_build(furrow_table *table, furrow_batch *batch)
 {
-    furrow_batch_arg(batch, table->trust.build, strlen(table->trust.build));
-    furrow_batch_arg_number(batch, batch->newest);
-    furrow_batch_arg_number(batch, batch->dated);
-    furrow_batch_arg_number(batch, batch->dated_ns);
+    batch->argc += 4;
+    furrow_pipeline_arg(&batch->body, table->trust.build, strlen(table->trust.build));
+    furrow_pipeline_arg_number(&batch->body, batch->newest);
+    furrow_pipeline_arg_number(&batch->body, batch->dated);
+    furrow_pipeline_arg_number(&batch->body, batch->dated_ns);
+}
+
+/* The ids of the batch, joined by spaces, as one argument. */
+static void put_ids(furrow_batch *batch)
+{
+    size_t len = batch->count - 1; /* spaces */
+    for (size_t i = 0; i < batch->count; i++) len += batch->writes[i]->id.len;
+    batch->argc++;
+    furrow_buffer_printf(&batch->body, "$%zu\r\n", len);
+    for (size_t i = 0; i < batch->count; i++) {
+        if (i > 0) furrow_buffer_append_text(&batch->body, " ");
+        furrow_buffer_append(&batch->body, batch->writes[i]->id.data, batch->writes[i]->id.len);
+    }
+    furrow_buffer_append_text(&batch->body, "\r\n");
+}
+
+/* What is stored for a write: its version and body. */
+static void put_stored(furrow_batch *batch, const furrow_record_write *write)
+{
+    uint8_t version[FURROW_VERSION_BYTES];
+    batch->argc++;
+    furrow_version_put(write->version, version);
+    furrow_pipeline_arg_pair(&batch->body, (furrow_bytes){version, sizeof version}, write->body);
 }
 
 void furrow_batch_build_upsert(furrow_table *table, furrow_batch *batch)
 {
-    furrow_batch_begin(batch);
-    furrow_batch_arg_number(batch, batch->count + 2);
-    for (size_t i = 0; i < batch->count; i++) furrow_batch_arg_pair(batch, table->prefix, batch->writes[i]->id);
-    furrow_batch_arg(batch, table->ids_key.data, table->ids_key.len);
-    furrow_batch_arg(batch, table->build_key.data, table->build_key.len);
+    furrow_buffer *out = &batch->body;
+    begin_arguments(batch, batch->count + 2);
+    for (size_t i = 0; i < batch->count; i++) furrow_pipeline_arg_pair(out, table->prefix, batch->writes[i]->id);
+    furrow_pipeline_arg(out, table->ids_key.data, table->ids_key.len);
+    furrow_pipeline_arg(out, table->build_key.data, table->build_key.len);
     put_build(table, batch);
-    furrow_batch_arg_ids(batch);
-    for (size_t i = 0; i < batch->count; i++) furrow_batch_arg_value(batch, batch->writes[i]);
+    put_ids(batch);
+    for (size_t i = 0; i < batch->count; i++) put_stored(batch, batch->writes[i]);
 }
 
 typedef struct difference {
@@ -53,10 +85,11 @@ static difference compare_entries(furrow_index_entries before, furrow_index_entr
 
 static void put_entries(furrow_batch *batch, furrow_index_entries entries, char first_letter)
 {
+    batch->argc += 2 * entries.count;
     for (size_t i = 0; i < entries.count; i++) {
         char letter = (char)(first_letter + (char)entries.list[i].index);
-        furrow_batch_arg(batch, &letter, 1);
-        furrow_batch_arg(batch, entries.list[i].member.data, entries.list[i].member.len);
+        furrow_pipeline_arg(&batch->body, &letter, 1);
+        furrow_pipeline_arg(&batch->body, entries.list[i].member.data, entries.list[i].member.len);
     }
 }
 
@@ -105,10 +138,11 @@ static furrow_status put_record(furrow_table *table, furrow_batch *batch, const 
     if (status) return furrow_wrap(err, "%s %.*s", options->entity, (int)write->id.len, (const char *)write->id.data);
     difference entries = {before, after};
     if (!batch->again) entries = compare_entries(before, after);
-    furrow_batch_arg(batch, old->prefix, old->prefix_len);
-    furrow_batch_arg_value(batch, write);
-    furrow_batch_arg(batch, write->id.data, options->reactions ? write->id.len : 0);
-    furrow_batch_arg_number(batch, entries.gone.count + entries.added.count);
+    batch->argc += 3; /* beside the value and the entries */
+    furrow_pipeline_arg(&batch->body, old->prefix, old->prefix_len);
+    put_stored(batch, write);
+    furrow_pipeline_arg(&batch->body, write->id.data, options->reactions ? write->id.len : 0);
+    furrow_pipeline_arg_number(&batch->body, entries.gone.count + entries.added.count);
     put_entries(batch, entries.gone, 'A');
     put_entries(batch, entries.added, 'a');
     return FURROW_OK;
@@ -118,19 +152,20 @@ furrow_status furrow_batch_build_apply(furrow_table *table, furrow_batch *batch,
                                        furrow_error *err)
 {
     const furrow_table_options *options = &table->options;
-    furrow_batch_begin(batch);
-    furrow_batch_arg_number(batch, batch->count + options->index_count + (options->reactions ? 3 : 2));
-    for (size_t i = 0; i < batch->count; i++) furrow_batch_arg_pair(batch, table->prefix, batch->writes[i]->id);
+    furrow_buffer *out = &batch->body;
+    begin_arguments(batch, batch->count + options->index_count + (options->reactions ? 3 : 2));
+    for (size_t i = 0; i < batch->count; i++) furrow_pipeline_arg_pair(out, table->prefix, batch->writes[i]->id);
     for (size_t i = 0; i < options->index_count; i++)
-        furrow_batch_arg(batch, table->index_keys[i].data, table->index_keys[i].len);
-    furrow_batch_arg(batch, table->ids_key.data, table->ids_key.len);
-    furrow_batch_arg(batch, table->build_key.data, table->build_key.len);
-    if (options->reactions) furrow_batch_arg(batch, table->reactions_key.data, table->reactions_key.len);
+        furrow_pipeline_arg(out, table->index_keys[i].data, table->index_keys[i].len);
+    furrow_pipeline_arg(out, table->ids_key.data, table->ids_key.len);
+    furrow_pipeline_arg(out, table->build_key.data, table->build_key.len);
+    if (options->reactions) furrow_pipeline_arg(out, table->reactions_key.data, table->reactions_key.len);
     put_build(table, batch);
-    furrow_batch_arg_number(batch, batch->count);
-    furrow_batch_arg_number(batch, options->index_count);
-    furrow_batch_arg_number(batch, furrow_table_is_being_filled(table));
-    furrow_batch_arg_ids(batch);
+    batch->argc += 3; /* beside the ids */
+    furrow_pipeline_arg_number(out, batch->count);
+    furrow_pipeline_arg_number(out, options->index_count);
+    furrow_pipeline_arg_number(out, furrow_table_is_being_filled(table));
+    put_ids(batch);
     furrow_status status = FURROW_OK;
     for (size_t i = 0; i < batch->count && !status; i++) {
         old_record before = old ? old_of_value(&old[i]) : old_of_record(batch->writes[i]->known);
@@ -141,8 +176,7 @@ furrow_status furrow_batch_build_apply(furrow_table *table, furrow_batch *batch,
 
 void furrow_batch_build_note(furrow_table *table, furrow_batch *batch)
 {
-    furrow_batch_begin(batch);
-    furrow_batch_arg_number(batch, 1);
-    furrow_batch_arg(batch, table->build_key.data, table->build_key.len);
+    begin_arguments(batch, 1);
+    furrow_pipeline_arg(&batch->body, table->build_key.data, table->build_key.len);
     put_build(table, batch);
 }
