@@ -31,7 +31,7 @@ static void add_original(void *arg, const char *name, const char *value)
     letter_headers *letter = arg;
     bool ours = furrow_bytes_after_nocase(name, "Nats-") || furrow_bytes_after_nocase(name, "Furrow-");
     /* One that no publish takes would keep the event out of the dead letters for ever. */
-    bool fit = furrow_header_name_valid(name) && furrow_header_value_valid(value);
+    bool fit = furrow_header_valid(name, value);
     if (!ours && fit && letter->count < HEADERS_MAX - HEADERS_OWN) add(letter, name, value);
 }
 

@@ -47,17 +47,12 @@ static furrow_status refused(natsStatus status, furrow_error *err)
     return furrow_fail(err, FURROW_UNAVAILABLE, "publish to NATS: %s", natsStatus_GetText(status));
 }
 
-static bool header_ok(const furrow_header *header)
-{
-    return furrow_header_name_valid(header->name) && furrow_header_value_valid(header->value);
-}
-
 static furrow_status publish_with_headers(furrow_link *link, const furrow_outgoing *out, const char *reply,
                                           furrow_error *err)
 {
     natsMsg *msg = NULL;
     for (size_t i = 0; i < out->header_count; i++)
-        if (!header_ok(&out->headers[i]))
+        if (!furrow_header_valid(out->headers[i].name, out->headers[i].value))
             return furrow_fail(err, FURROW_INVALID_ARGUMENT, "header %zu: not a valid name or value", i + 1);
     natsStatus status = natsMsg_Create(&msg, out->subject, reply, out->data.data, (int)out->data.len);
     for (size_t i = 0; status == NATS_OK && i < out->header_count; i++) {
@@ -121,8 +116,8 @@ furrow_ready_made *furrow_link_make_ready(const furrow_header headers[], size_t 
     room[sizeof room - 1] = '\0';
     natsStatus status = natsMsg_Create(&made->native, room, NULL, data.data, (int)data.len);
     for (size_t i = 0; status == NATS_OK && i < header_count; i++) {
-        status = header_ok(&headers[i]) ? natsMsgHeader_Set(made->native, headers[i].name, headers[i].value)
-                                        : NATS_INVALID_ARG;
+        bool valid = furrow_header_valid(headers[i].name, headers[i].value);
+        status = valid ? natsMsgHeader_Set(made->native, headers[i].name, headers[i].value) : NATS_INVALID_ARG;
         made->bytes += strlen(headers[i].name) + strlen(headers[i].value);
     }
     made->bytes += data.len + PROTOCOL_BYTES;

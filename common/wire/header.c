@@ -306,3 +306,8 @@ bool furrow_header_value_valid(const char *text)
 
     return len <= VALUE_MAX && text[len] == '\0';
 }
+
+bool furrow_header_valid(const char *name, const char *value)
+{
+    return furrow_header_name_valid(name) && furrow_header_value_valid(value);
+}

@@ -83,4 +83,7 @@ bool furrow_header_name_valid(const char *text);
 /* May it stand in a header value: no CR, LF or NUL, at most 1024 bytes? */
 bool furrow_header_value_valid(const char *text);
 
+/* Both. */
+bool furrow_header_valid(const char *name, const char *value);
+
 #endif
