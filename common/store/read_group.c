@@ -17,15 +17,15 @@ typedef struct furrow_read_group {
     size_t table_count;
 } read_group;
 
-void furrow_read_group_put_records(const furrow_read *read, furrow_buffer *out)
+void furrow_read_group_put_mget(furrow_read *const reads[], size_t count, furrow_table *const tables[],
+                                size_t table_count, furrow_buffer *out)
 {
-    for (size_t i = 0; i < read->count; i++)
-        furrow_pipeline_arg_pair(out, read->reads[i].table->prefix, furrow_bytes_of(read->reads[i].id));
-}
-
-void furrow_read_group_put_builds(furrow_table *const tables[], size_t count, furrow_buffer *out)
-{
-    for (size_t i = 0; i < count; i++) furrow_pipeline_arg(out, tables[i]->build_key.data, tables[i]->build_key.len);
+    furrow_pipeline_arg(out, "MGET", 4);
+    for (size_t i = 0; i < count; i++)
+        for (size_t k = 0; reads[i] && k < reads[i]->count; k++)
+            furrow_pipeline_arg_pair(out, reads[i]->reads[k].table->prefix, furrow_bytes_of(reads[i]->reads[k].id));
+    for (size_t i = 0; i < table_count; i++)
+        furrow_pipeline_arg(out, tables[i]->build_key.data, tables[i]->build_key.len);
 }
 
 static size_t place_of_table(const read_group *group, const furrow_table *table)
@@ -80,10 +80,7 @@ static bool ask_redis(furrow_store *store, const read_group *group, uint16_t key
     for (size_t i = 0; i < group->count; i++) all += keys[i] = group->reads[i] ? (uint16_t)group->reads[i]->count : 0;
     furrow_buffer *out = furrow_pipeline_begin(store, request, arena, 1 + all, NULL);
     if (!out) return false;
-    furrow_pipeline_arg(out, "MGET", 4);
-    for (size_t i = 0; i < group->count; i++)
-        if (group->reads[i]) furrow_read_group_put_records(group->reads[i], out);
-    furrow_read_group_put_builds(group->tables, group->table_count, out);
+    furrow_read_group_put_mget(group->reads, group->count, group->tables, group->table_count, out);
     if (furrow_pipeline_send(store, request, NULL) || furrow_pipeline_wait(store, request, NULL)) return false;
     return request->value.kind == FURROW_VALUE_LIST && request->value.count == all;
 }

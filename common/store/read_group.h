@@ -24,9 +24,10 @@ typedef struct furrow_read {
     furrow_waiter waiter;
 } furrow_read;
 
-/* The keys of its records, of tables' builds: arguments of an MGET. */
-void furrow_read_group_put_records(const furrow_read *read, furrow_buffer *out);
-void furrow_read_group_put_builds(furrow_table *const tables[], size_t count, furrow_buffer *out);
+/* The arguments of an MGET: its name, the keys of the records that @reads ask for, and of the builds of @tables. A read
+ * may be NULL. */
+void furrow_read_group_put_mget(furrow_read *const reads[], size_t count, furrow_table *const tables[],
+                                size_t table_count, furrow_buffer *out);
 
 /* Reads with what other tasks read in this turn. Parks. False: nobody else does, or it came to nothing, whatever the
  * reason: read alone, and hear it. */

@@ -66,9 +66,7 @@ static furrow_status read_alone(furrow_read *read, furrow_error *err)
     size_t all = read->count + read->table_count;
     furrow_buffer *out = furrow_pipeline_begin(read->store, &request, read->arena, 1 + all, err);
     if (!out) return request.status;
-    furrow_pipeline_arg(out, "MGET", 4);
-    furrow_read_group_put_records(read, out);
-    furrow_read_group_put_builds(read->tables, read->table_count, out);
+    furrow_read_group_put_mget(&read, 1, read->tables, read->table_count, out);
     furrow_status status = furrow_pipeline_send(read->store, &request, err);
     if (!status) status = furrow_pipeline_wait(read->store, &request, err);
     if (status) return status;
@@ -95,20 +93,6 @@ static furrow_status read_once(furrow_read *read, furrow_record_ids *listed, fur
     sent = furrow_pipeline_wait(read->store, &members, status ? NULL : err); /* in any case: it is on our stack */
     if (sent || status) return status ? status : sent;
     return furrow_table_take_ids(listed, &members.value, read->arena, err);
-}
-
-static furrow_status await_all(const furrow_read *read, uint64_t until_ns, furrow_error *err)
-{
-    for (size_t i = 0; i < read->table_count;) {
-        if (furrow_table_trusted(read->tables[i])) {
-            i++;
-            continue;
-        }
-        furrow_status status = furrow_table_await(read->tables[i], until_ns, err);
-        if (status) return status;
-        i = 0; /* another may have come into doubt meanwhile */
-    }
-    return FURROW_OK;
 }
 
 static bool is_guarded(const furrow_read *read)
@@ -149,7 +133,7 @@ furrow_status furrow_record_read_with_ids(furrow_store *store, furrow_record_rea
     FURROW_REQUIRE(status || !listed || is_read(listed->table, &read));
     for (uint64_t until_ns = 0; !status;) {
         if (!until_ns) until_ns = furrow_trust_until();
-        status = await_all(&read, until_ns, err);
+        status = furrow_tables_await(read.tables, read.table_count, until_ns, err);
         uint64_t moment = moments(&read);
         if (!status) status = read_once(&read, listed, err);
         if (status || !read.ours) continue;

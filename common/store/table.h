@@ -51,6 +51,9 @@ struct furrow_table {
 uint64_t furrow_trust_until(void);
 /* Parks until the table is trusted. */
 furrow_status furrow_table_await(furrow_table *table, uint64_t until_ns, furrow_error *err) FURROW_MUST_USE;
+/* Until all of them are, at once. */
+furrow_status furrow_tables_await(furrow_table *const tables[], size_t count, uint64_t until_ns,
+                                  furrow_error *err) FURROW_MUST_USE;
 /* Is what stands at a build's key that of @build? */
 bool furrow_build_begins(furrow_bytes stored, const char *build);
 

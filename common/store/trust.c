@@ -150,6 +150,20 @@ furrow_status furrow_table_await(furrow_table *table, uint64_t until_ns, furrow_
     return await(table, furrow_table_trusted, until_ns, err);
 }
 
+furrow_status furrow_tables_await(furrow_table *const tables[], size_t count, uint64_t until_ns, furrow_error *err)
+{
+    for (size_t i = 0; i < count;) {
+        if (furrow_table_trusted(tables[i])) {
+            i++;
+            continue;
+        }
+        furrow_status status = furrow_table_await(tables[i], until_ns, err);
+        if (status) return status;
+        i = 0; /* another may have come into doubt meanwhile */
+    }
+    return FURROW_OK;
+}
+
 bool furrow_build_begins(furrow_bytes stored, const char *build)
 {
     furrow_bytes name = furrow_bytes_of(build);
