@@ -237,12 +237,10 @@ static bool take_replies(furrow_store *store)
             furrow_redis_lose(store, "the server said what nobody asked");
             return false;
         }
-        if (furrow_reply_begun(store->reader))
-            ; /* the target stands */
-        else if (*skipped(store) > 0)
+        if (*skipped(store) > 0)
             furrow_reply_drop(store->reader);
         else
-            furrow_reply_aim(&store->target, store->head->arena, &store->head->value);
+            furrow_reply_aim(store->reader, store->head->arena, &store->head->value);
         if (redisReaderGetReply(store->reader, &reply) != REDIS_OK) {
             char text[sizeof store->reader->errstr + 32];
             snprintf(text, sizeof text, "not understood: %s", store->reader->errstr);

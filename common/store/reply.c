@@ -105,7 +105,7 @@ redisReader *furrow_reply_reader_create(furrow_reply_target *target)
     return reader;
 }
 
-void furrow_reply_aim(furrow_reply_target *target, furrow_arena *arena, furrow_value *value)
+static void set_target(furrow_reply_target *target, furrow_arena *arena, furrow_value *value)
 {
     target->arena = arena;
     target->value = value;
@@ -117,9 +117,14 @@ bool furrow_reply_begun(const redisReader *reader)
     return reader->ridx >= 0;
 }
 
+void furrow_reply_aim(redisReader *reader, furrow_arena *arena, furrow_value *value)
+{
+    if (!furrow_reply_begun(reader)) set_target(reader->privdata, arena, value);
+}
+
 void furrow_reply_drop(redisReader *reader)
 {
-    furrow_reply_aim(reader->privdata, NULL, &dropped);
+    set_target(reader->privdata, NULL, &dropped);
     for (int i = 0; i <= reader->ridx; i++)
         if (TASK_OF(reader, i)->obj) TASK_OF(reader, i)->obj = &dropped;
 }

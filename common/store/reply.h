@@ -23,12 +23,11 @@ typedef struct furrow_reply_target {
 
 redisReader *furrow_reply_reader_create(furrow_reply_target *target);
 
-/* Makes the target ready for the next reply. */
-void furrow_reply_aim(furrow_reply_target *target, furrow_arena *arena, furrow_value *value);
-
-/* Has the reader begun a reply that it has not come to the end of? Only between replies may the target change, except:
- */
+/* Has the reader begun a reply that it has not come to the end of? */
 bool furrow_reply_begun(const redisReader *reader);
+
+/* Makes the target ready for the next reply. One that has begun keeps where it goes. */
+void furrow_reply_aim(redisReader *reader, furrow_arena *arena, furrow_value *value);
 
 /* The rest of this reply, or the next one, is nobody's: nothing of what the target pointed to is touched any more. */
 void furrow_reply_drop(redisReader *reader);

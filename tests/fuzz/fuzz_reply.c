@@ -78,7 +78,7 @@ static bool take_replies(redisReader *reader, furrow_reply_target *target, furro
         void *reply = NULL;
         if (reader->ridx == -1) {
             furrow_arena_reset(arena);
-            furrow_reply_aim(target, arena, &value);
+            furrow_reply_aim(reader, arena, &value);
         }
         if (redisReaderGetReply(reader, &reply) != REDIS_OK) return false;
         if (!reply) return true;
