@@ -76,6 +76,7 @@ struct furrow_call {
 
 struct furrow_server {
     furrow_link *link;
+    furrow_loop *loop; /* the link's */
     furrow_server_options options;
     char *queue;
     furrow_served **served;

@@ -208,7 +208,7 @@ static uint64_t read_arrival(furrow_server *server)
     if (server->arrival_ns == 0) {
         server->arrival_ns = furrow_clock_now_ns();
         furrow_admission_turn(&server->admission);
-        furrow_loop_defer(furrow_link_loop(server->link), &server->turn_end);
+        furrow_loop_defer(server->loop, &server->turn_end);
     }
     server->admission.arrived++;
     return server->arrival_ns;
@@ -241,7 +241,7 @@ static void begin_call(const furrow_queued *request, uint64_t now_ns)
     call->budget_refused = furrow_budget_stats_of_process().refused;
     call->company = server->admission.running;
     call->place = (furrow_place){leave_place, enter_place};
-    if (furrow_loop_spawn(furrow_link_loop(server->link), run_call, call, &err) == FURROW_OK) {
+    if (furrow_loop_spawn(server->loop, run_call, call, &err) == FURROW_OK) {
         server->admission.running++;
         server->live++;
         return;
@@ -288,7 +288,7 @@ static void queue_request(const furrow_queued *request)
     if (furrow_admission_queue(&server->admission, request, now_ns, &refused)) refuse_busy(&refused, now_ns);
     furrow_intake_admit(server, now_ns);
     if (server->watching || server->admission.queued == 0) return;
-    server->watching = furrow_loop_spawn(furrow_link_loop(server->link), watch_queue, server, &err) == FURROW_OK;
+    server->watching = furrow_loop_spawn(server->loop, watch_queue, server, &err) == FURROW_OK;
 }
 
 /* One that is too large in itself is told so by its stages, which copy nothing of it. */

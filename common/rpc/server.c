@@ -46,6 +46,7 @@ furrow_server *furrow_server_create(furrow_link *link, const furrow_server_optio
         return NULL;
     }
     server->link = link;
+    server->loop = furrow_link_loop(link);
     server->turn_end.fn = furrow_intake_turn_end;
     server->options = *options;
     server->options.queue = server->queue = options->queue ? strdup(options->queue) : NULL;
