@@ -22,6 +22,13 @@ static const char *describe_redis(furrow_service *service)
     return service->redis_why;
 }
 
+static furrow_replica *find_unready(furrow_replica *const replicas[], size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (furrow_replica_state_of(replicas[i]) != FURROW_REPLICA_READY) return replicas[i];
+    return NULL;
+}
+
 /* Not without Redis, nor until every replica is: an answer from half a view would be wrong, not late. */
 bool furrow_readiness_of(void *user, const char **why)
 {
@@ -34,13 +41,10 @@ bool furrow_readiness_of(void *user, const char **why)
         *why = service->sealkey.why;
         return false;
     }
-    for (size_t i = 0; i < furrow_assembly_replicas(service); i++) {
-        furrow_replica *replica = furrow_assembly_replica(service, i);
-        if (furrow_replica_state_of(replica) == FURROW_REPLICA_READY) continue;
-        *why = furrow_replica_describe(replica);
-        return false;
-    }
-    return true;
+    furrow_replica *unready = find_unready(service->own, service->entity_count);
+    if (!unready) unready = find_unready(service->replicas, service->replica_count);
+    if (unready) *why = furrow_replica_describe(unready);
+    return !unready;
 }
 
 static const char *state_name(furrow_replica_state state)
