@@ -105,11 +105,11 @@ static furrow_status join_items(const furrow_query_item *about, furrow_service *
 }
 
 /* What is beside the states that @items hold already. */
-static furrow_status complete_items(const furrow_query_item *about, furrow_call *call, ProtobufCMessage *const items[],
-                                    size_t count, furrow_error *err)
+static furrow_status complete_items(const furrow_query_item *about, furrow_service *service,
+                                    ProtobufCMessage *const items[], size_t count, furrow_arena *arena,
+                                    furrow_error *err)
 {
-    furrow_arena *arena = furrow_call_arena(call);
-    furrow_status status = join_items(about, furrow_service_of(call), items, count, arena, err);
+    furrow_status status = join_items(about, service, items, count, arena, err);
     for (size_t i = 0; status == FURROW_OK && about->show && i < count; i++)
         status = about->show(items[i], furrow_clock_wall_ns(), arena, err);
     return status;
@@ -129,12 +129,12 @@ static ProtobufCMessage **make_items(const furrow_query_item *about, size_t coun
 /* ---- get ---- */
 
 /* The state in Redis; NOT_FOUND where there is none. */
-static furrow_status load_one(const furrow_query_get_contract *get, furrow_call *call, const char *id,
-                              furrow_state *state, furrow_error *err)
+static furrow_status load_one(const furrow_query_get_contract *get, furrow_service *service, const char *id,
+                              furrow_arena *arena, furrow_state *state, furrow_error *err)
 {
-    furrow_entity *entity = furrow_service_entity(furrow_service_of(call), get->item.entity);
+    furrow_entity *entity = furrow_service_entity(service, get->item.entity);
     furrow_status status = furrow_subject_check_id(id, strlen(id), get->id, err);
-    if (status == FURROW_OK) status = furrow_entity_load(entity, id, furrow_call_arena(call), state, err);
+    if (status == FURROW_OK) status = furrow_entity_load(entity, id, arena, state, err);
     if (status != FURROW_OK || state->message) return status;
     return furrow_fail(err, FURROW_NOT_FOUND, "no %s %s", get->item.noun, id);
 }
@@ -158,13 +158,15 @@ static furrow_status get_one(const furrow_query_get_contract *get, furrow_call *
                              ProtobufCMessage *response, furrow_error *err)
 {
     const char *id = text(request, get->id_at);
+    furrow_service *service = furrow_service_of(call);
+    furrow_arena *arena = furrow_call_arena(call);
     furrow_state state;
-    furrow_status status = load_one(get, call, id, &state, err);
+    furrow_status status = load_one(get, service, id, arena, &state, err);
     if (status != FURROW_OK) return status;
     if (get->unseals) return unseal_one(get, call, id, &state, response, err);
     show_state(&get->item, state.message, state.version, response);
     if (!get->item.message) memcpy(response, state.message, response->descriptor->sizeof_message);
-    return complete_items(&get->item, call, &response, 1, err);
+    return complete_items(&get->item, service, &response, 1, arena, err);
 }
 
 static furrow_status get_many(const furrow_query_get_contract *get, furrow_call *call, const ProtobufCMessage *request,
@@ -172,12 +174,13 @@ static furrow_status get_many(const furrow_query_get_contract *get, furrow_call 
 {
     const furrow_query_item *about = &get->item;
     char *const *ids = *(char *const *const *)member(request, get->id_at);
+    furrow_service *service = furrow_service_of(call);
+    furrow_arena *arena = furrow_call_arena(call);
     furrow_lookup found;
-    furrow_status status =
-        furrow_lookup_read(furrow_service_entity(furrow_service_of(call), about->entity), ids,
-                           *(const size_t *)member(request, get->id_count_at), furrow_call_arena(call), &found, err);
+    furrow_status status = furrow_lookup_read(furrow_service_entity(service, about->entity), ids,
+                                              *(const size_t *)member(request, get->id_count_at), arena, &found, err);
     if (status != FURROW_OK) return status;
-    ProtobufCMessage **items = make_items(about, found.count, furrow_call_arena(call));
+    ProtobufCMessage **items = make_items(about, found.count, arena);
     if (!items) return no_room(err);
     for (size_t i = 0; i < found.count; i++) {
         if (!about->message) items[i] = found.states[i].message;
@@ -186,7 +189,7 @@ static furrow_status get_many(const furrow_query_get_contract *get, furrow_call 
     set_list(response, &get->items, items, found.count);
     set_list(response, &get->missing_ids, found.missing_ids, found.missing_count);
     set_list(response, &get->damaged_ids, found.damaged_ids, found.damaged_count);
-    return complete_items(about, call, items, found.count, err);
+    return complete_items(about, service, items, found.count, arena, err);
 }
 
 furrow_status furrow_query_get(const furrow_query_get_contract *get, furrow_call *call, const ProtobufCMessage *request,
@@ -318,27 +321,28 @@ static furrow_status choose_query(const furrow_query_list_contract *list, filter
     return FURROW_OK;
 }
 
-static furrow_status show_page(const furrow_query_list_contract *list, furrow_call *call, const furrow_page *page,
-                               ProtobufCMessage *response, furrow_error *err)
+static furrow_status show_page(const furrow_query_list_contract *list, furrow_service *service, const furrow_page *page,
+                               furrow_arena *arena, ProtobufCMessage *response, furrow_error *err)
 {
     const furrow_query_item *about = &list->item;
     ProtobufCMessage **items = page->messages;
-    if (about->message) items = make_items(about, page->count, furrow_call_arena(call));
+    if (about->message) items = make_items(about, page->count, arena);
     if (!items) return no_room(err);
     for (size_t i = 0; i < page->count; i++) show_state(about, page->messages[i], page->versions[i], items[i]);
     set_list(response, &list->items, items, page->count);
     set_list(response, &list->damaged_ids, page->damaged_ids, page->damaged_count);
     *(char **)place(response, list->next_page_token_at) = page->next;
-    return complete_items(about, call, items, page->count, err);
+    return complete_items(about, service, items, page->count, arena, err);
 }
 
 furrow_status furrow_query_list(const furrow_query_list_contract *list, furrow_call *call,
                                 const ProtobufCMessage *request, ProtobufCMessage *response, furrow_error *err)
 {
+    furrow_service *service = furrow_service_of(call);
     furrow_arena *arena = furrow_call_arena(call);
     filter all;
     furrow_page page;
-    furrow_listing listing = {.entity = furrow_service_entity(furrow_service_of(call), list->item.entity),
+    furrow_listing listing = {.entity = furrow_service_entity(service, list->item.entity),
                               .page_size = *(const int32_t *)member(request, list->page_size_at),
                               .page_token = text(request, list->page_token_at),
                               .matches = filter_fits,
@@ -347,5 +351,5 @@ furrow_status furrow_query_list(const furrow_query_list_contract *list, furrow_c
     if (status == FURROW_OK) status = read_filter(list, request, arena, &all, err);
     if (status == FURROW_OK) status = choose_query(list, &all, arena, &listing.query, err);
     if (status == FURROW_OK) status = furrow_listing_read(&listing, arena, &page, err);
-    return status == FURROW_OK ? show_page(list, call, &page, response, err) : status;
+    return status == FURROW_OK ? show_page(list, service, &page, arena, response, err) : status;
 }

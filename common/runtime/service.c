@@ -445,11 +445,6 @@ void furrow_assembly_report(furrow_service *service)
         furrow_logger(FURROW_LOG_WARN, "not ready", "why=%s", now);
 }
 
-furrow_service *furrow_service_of(const furrow_call *call)
-{
-    return furrow_call_user(call);
-}
-
 furrow_entity *furrow_service_entity(furrow_service *service, const furrow_entity_contract *contract)
 {
     for (size_t i = 0; i < service->entity_count; i++)

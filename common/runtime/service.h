@@ -56,8 +56,11 @@ typedef struct furrow_service_definition {
 
 int furrow_service_main(int argc, char **argv, const furrow_service_definition *definition);
 
-/* In handlers and reactions. The service behind a call (furrow_call_user(call)). */
-furrow_service *furrow_service_of(const furrow_call *call);
+/* In handlers and reactions. The service behind a call. */
+static inline furrow_service *furrow_service_of(const furrow_call *call)
+{
+    return furrow_call_user(call);
+}
 
 /* Own entity or replica by its contract; it is a bug to ask for one the definition does not name. */
 furrow_entity *furrow_service_entity(furrow_service *service, const furrow_entity_contract *contract);
