@@ -75,8 +75,8 @@ static void write_entity_gather(const access *of)
         of->out,
         "static inline furrow_status %s_take(const furrow_gather *gather, size_t which, furrow_arena *arena,\n"
         "    furrow_state *out, furrow_error *err)\n{\n"
-        "    return furrow_gather_state(gather, which, %s, arena, out, err);\n}\n\n",
-        of->name, of->contract);
+        "    return furrow_gather_state(gather, which, arena, out, err);\n}\n\n",
+        of->name);
 }
 
 /* A page's type: furrow_page with its own messages. */
@@ -193,9 +193,9 @@ static void write_replica_access(const furrow_emit *emit, const furrow_model_mes
         "static inline furrow_status %s_take(const furrow_gather *gather, size_t which, furrow_arena *arena,\n"
         "    const %s **out, furrow_error *err)\n{\n"
         "    ProtobufCMessage *message = NULL;\n"
-        "    furrow_status status = furrow_gather_kept(gather, which, %s, arena, &message, err);\n"
+        "    furrow_status status = furrow_gather_kept(gather, which, arena, &message, err);\n"
         "    if (status == FURROW_OK) *out = (const %s *)message;\n    return status;\n}\n\n",
-        of.name, of.type, of.contract, of.type);
+        of.name, of.type, of.type);
 }
 
 void furrow_emit_access(const furrow_emit *emit)

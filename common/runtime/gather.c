@@ -6,21 +6,22 @@ void furrow_gather_init(furrow_gather *gather, furrow_service *service)
     *gather = (furrow_gather){.service = service};
 }
 
-static size_t add_read(furrow_gather *gather, furrow_table *table, const char *id)
-{
-    FURROW_REQUIRE(gather->count < FURROW_GATHER_MAX);
-    gather->reads[gather->count] = (furrow_record_read){.table = table, .id = id};
-    return gather->count++;
-}
-
 size_t furrow_gather_entity(furrow_gather *gather, const furrow_entity_contract *contract, const char *id)
 {
-    return add_read(gather, furrow_entity_table(furrow_service_entity(gather->service, contract)), id);
+    FURROW_REQUIRE(gather->count < FURROW_GATHER_MAX);
+    furrow_entity *entity = furrow_service_entity(gather->service, contract);
+    gather->sources[gather->count].entity = entity;
+    gather->reads[gather->count] = (furrow_record_read){.table = furrow_entity_table(entity), .id = id};
+    return gather->count++;
 }
 
 size_t furrow_gather_replica(furrow_gather *gather, const furrow_replica_contract *contract, const char *id)
 {
-    return add_read(gather, furrow_replica_table(furrow_service_replica(gather->service, contract)), id);
+    FURROW_REQUIRE(gather->count < FURROW_GATHER_MAX);
+    furrow_replica *replica = furrow_service_replica(gather->service, contract);
+    gather->sources[gather->count].replica = replica;
+    gather->reads[gather->count] = (furrow_record_read){.table = furrow_replica_table(replica), .id = id};
+    return gather->count++;
 }
 
 void furrow_gather_ids(furrow_gather *gather, const furrow_entity_contract *contract, const char *index,
@@ -44,18 +45,16 @@ furrow_ids furrow_gather_listed(const furrow_gather *gather)
     return (furrow_ids){.ids = gather->listed.ids, .count = gather->listed.count};
 }
 
-furrow_status furrow_gather_state(const furrow_gather *gather, size_t which, const furrow_entity_contract *contract,
-                                  furrow_arena *arena, furrow_state *out, furrow_error *err)
+furrow_status furrow_gather_state(const furrow_gather *gather, size_t which, furrow_arena *arena, furrow_state *out,
+                                  furrow_error *err)
 {
     const furrow_record_read *read = &gather->reads[which];
-    return furrow_entity_unpack(furrow_service_entity(gather->service, contract), read->id, &read->record, arena, out,
-                                err);
+    return furrow_entity_unpack(gather->sources[which].entity, read->id, &read->record, arena, out, err);
 }
 
-furrow_status furrow_gather_kept(const furrow_gather *gather, size_t which, const furrow_replica_contract *contract,
-                                 furrow_arena *arena, ProtobufCMessage **out, furrow_error *err)
+furrow_status furrow_gather_kept(const furrow_gather *gather, size_t which, furrow_arena *arena, ProtobufCMessage **out,
+                                 furrow_error *err)
 {
     const furrow_record_read *read = &gather->reads[which];
-    return furrow_replica_unpack(furrow_service_replica(gather->service, contract), read->id, &read->record, arena, out,
-                                 err);
+    return furrow_replica_unpack(gather->sources[which].replica, read->id, &read->record, arena, out, err);
 }

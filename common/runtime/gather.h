@@ -12,10 +12,17 @@
 
 #define FURROW_GATHER_MAX 16
 
+/* Of whom a state is asked for. */
+typedef union furrow_gather_source {
+    furrow_entity *entity;
+    furrow_replica *replica;
+} furrow_gather_source;
+
 /* What is asked for. Ids are lent until it is read for the last time. */
 typedef struct furrow_gather {
     furrow_service *service;
     furrow_record_read reads[FURROW_GATHER_MAX];
+    furrow_gather_source sources[FURROW_GATHER_MAX]; /* of the reads */
     size_t count;
     furrow_record_ids listed; /* one listing beside them; table NULL: none */
 } furrow_gather;
@@ -36,10 +43,11 @@ furrow_status furrow_gather_read(furrow_gather *gather, furrow_arena *arena, fur
 /* The ids that were listed; next is NULL whether there are more or not. */
 furrow_ids furrow_gather_listed(const furrow_gather *gather);
 
-/* What was read. None: *out has no message, or is NULL. DATA_LOSS: it breaks its rules. */
-furrow_status furrow_gather_state(const furrow_gather *gather, size_t which, const furrow_entity_contract *contract,
-                                  furrow_arena *arena, furrow_state *out, furrow_error *err) FURROW_MUST_USE;
-furrow_status furrow_gather_kept(const furrow_gather *gather, size_t which, const furrow_replica_contract *contract,
-                                 furrow_arena *arena, ProtobufCMessage **out, furrow_error *err) FURROW_MUST_USE;
+/* What was read, @which of an entity or of a replica. None: *out has no message, or is NULL. DATA_LOSS: it breaks its
+ * rules. */
+furrow_status furrow_gather_state(const furrow_gather *gather, size_t which, furrow_arena *arena, furrow_state *out,
+                                  furrow_error *err) FURROW_MUST_USE;
+furrow_status furrow_gather_kept(const furrow_gather *gather, size_t which, furrow_arena *arena, ProtobufCMessage **out,
+                                 furrow_error *err) FURROW_MUST_USE;
 
 #endif
