@@ -92,7 +92,7 @@ static void no_responders_body(link_world *world)
     uint64_t start = furrow_test_now_ms();
     ck_assert_int_eq(link_world_call(world->link, "t.nobody", "x", PATIENCE_MS, answer, sizeof answer, &err),
                      FURROW_UNAVAILABLE);
-    ck_assert_uint_lt(furrow_test_now_ms() - start, 2000);
+    ck_assert_uint_lt(furrow_test_now_ms() - start, PATIENCE_MS);
     ck_assert_ptr_nonnull(strstr(err.text, "t.nobody"));
     /* Each answer finds its own request among others in flight. */
     for (int i = 0; i < 300; i++) {
@@ -223,8 +223,8 @@ static void late_server_body(link_world *world)
 {
     char answer[64];
     furrow_error err = {0};
+    ck_assert(FURROW_TEST_EVENTUALLY_IN_TASK(furrow_link_last_error(world->link)[0] != '\0', PATIENCE_MS));
     ck_assert(!furrow_link_wait_connected(world->link, link_world_in_ms(300)));
-    ck_assert_str_ne(furrow_link_last_error(world->link), "");
     ck_assert_int_eq(link_world_call(world->link, "t.echo", "x", 1000, answer, sizeof answer, &err),
                      FURROW_UNAVAILABLE);
     ck_assert(furrow_link_subscribe(world->link, "t.echo", NULL, link_world_echo, world, NULL));
@@ -463,7 +463,7 @@ END_TEST
 static void silent_body(link_world *world)
 {
     char answer[64];
-    furrow_link *link = link_world_connect(world, (furrow_link_options){.probe_ms = 300});
+    furrow_link *link = link_world_connect(world, (furrow_link_options){.probe_ms = 1000});
     ck_assert(furrow_link_wait_connected(link, link_world_in_ms(PATIENCE_MS)));
     furrow_test_server_pause(world->nats);
     ck_assert(FURROW_TEST_EVENTUALLY_IN_TASK(!furrow_link_connected(link), PATIENCE_MS));

@@ -252,7 +252,7 @@ static void build_body(store_world *world)
     ck_assert_ok(furrow_store_command(world->store, build, 3, world->arena, NULL, failure));
     for (size_t i = 0; i < 6; i++) {
         make_reader(world, &readers[i], i % 2 ? &tables[1] : tables, i == 2 ? 2 : 1, "x"); /* one reads both */
-        readers[i].deadline_ns = furrow_clock_now_ns() + 500 * FURROW_NS_PER_MS;
+        readers[i].deadline_ns = furrow_clock_now_ns() + 2 * FURROW_NS_PER_S;
     }
     (void)run_readers(world, readers, 6);
     for (size_t i = 0; i < 6; i++) ck_assert_int_eq(readers[i].status, i % 2 ? FURROW_OK : FURROW_UNAVAILABLE);

@@ -3,6 +3,8 @@
  */
 #include "rpc_world.h"
 
+#include "wire/header.h"
+
 #include <stdio.h>
 
 static Rpctest__V1__FailRequest failing(furrow_status code, int32_t times)
@@ -122,7 +124,7 @@ static void delay_body(rpc_world *world)
     before = furrow_clock_now_ns();
     ck_assert_int_eq(rpctest_fail_call(world->client, &request, NULL, world->arena, &response, NULL),
                      FURROW_UNAVAILABLE);
-    ck_assert_uint_lt(furrow_clock_now_ns() - before, 3000 * FURROW_NS_PER_MS);
+    ck_assert_uint_lt(furrow_clock_now_ns() - before, FURROW_RPC_TIMEOUT_MS * FURROW_NS_PER_MS);
     ck_assert_uint_eq(world->runs, 1);
 }
 
@@ -132,25 +134,7 @@ START_TEST(the_servers_delay_is_kept_or_not_waited_for_at_all)
 }
 END_TEST
 
-/* The server would grant a second attempt its usual time from its own arrival. */
-static void remaining_body(rpc_world *world)
-{
-    Rpctest__V1__FailRequest request = failing(FURROW_UNAVAILABLE, 1);
-    Rpctest__V1__Sample *response;
-    uint64_t before = furrow_clock_now_ns();
-    request.retry_ms = 1200;
-    ck_assert_ok(rpctest_fail_call(world->client, &request, NULL, world->arena, &response, failure));
-    ck_assert_uint_eq(world->runs, 2);
-    ck_assert_uint_lt(world->deadline_ns - before, (FURROW_RPC_TIMEOUT_MS + 1000) * FURROW_NS_PER_MS);
-}
-
-START_TEST(a_later_attempt_is_told_what_is_left_of_the_deadline)
-{
-    rpc_world_run(NULL, remaining_body);
-}
-END_TEST
-
-/* Answers nothing the first @silent times, as a server does that dies over a request. */
+/* Answers nothing the first @silent times, as a server does that dies over a request; keeps what it was told. */
 typedef struct mute {
     rpc_world *world;
     size_t seen, silent;
@@ -168,6 +152,32 @@ static void on_mute(void *arg, furrow_msg *msg)
     furrow_msg_free(msg);
 }
 
+/* The server would grant a second attempt its usual time from its own arrival. */
+static void remaining_body(rpc_world *world)
+{
+    enum { PAUSE_MS = 1200 };
+    Rpctest__V1__FailRequest request = failing(FURROW_UNAVAILABLE, 1);
+    Rpctest__V1__Sample *response;
+    mute listener = {.world = world, .silent = SIZE_MAX};
+    uint64_t left_ns = 0;
+    ck_assert(furrow_link_subscribe(world->link, PROBE "*", NULL, on_mute, &listener, NULL));
+    ck_assert_ok(furrow_link_flush(world->link, rpc_world_in_ms(PATIENCE_MS), failure));
+    request.retry_ms = PAUSE_MS;
+    ck_assert_ok(rpctest_fail_call(world->client, &request, NULL, world->arena, &response, failure));
+    ck_assert_uint_eq(world->runs, 2);
+    ck_assert(FURROW_TEST_EVENTUALLY_IN_TASK(listener.seen == 2, PATIENCE_MS));
+    ck_assert_str_eq(listener.timeouts[0], ""); /* it has the usual time */
+    ck_assert_ok(furrow_header_parse_timeout(listener.timeouts[1], &left_ns, failure));
+    ck_assert_uint_gt(left_ns, 0);
+    ck_assert_uint_le(left_ns, (FURROW_RPC_TIMEOUT_MS - PAUSE_MS) * FURROW_NS_PER_MS);
+}
+
+START_TEST(a_later_attempt_is_told_what_is_left_of_the_deadline)
+{
+    rpc_world_run(NULL, remaining_body);
+}
+END_TEST
+
 static void silence_body(rpc_world *world)
 {
     mute self = {.world = world, .silent = 1};
@@ -177,14 +187,14 @@ static void silence_body(rpc_world *world)
     ck_assert(furrow_link_subscribe(world->link, PROBE "*", NULL, on_mute, &self, NULL));
     ck_assert_ok(furrow_link_flush(world->link, rpc_world_in_ms(PATIENCE_MS), failure));
     ck_assert_ok(rpc_world_echo(world, "heard", NULL, failure));
-    ck_assert_uint_eq(self.seen, 2);
+    ck_assert_uint_ge(self.seen, 2);        /* and a third, if the second answer took its time */
     ck_assert_str_ne(self.timeouts[0], ""); /* the server need not work on what will be given up */
     ck_assert_str_ne(self.timeouts[1], "");
-    self = (mute){.world = world, .silent = 100};
+    self = (mute){.world = world, .silent = SIZE_MAX};
     uint64_t before = furrow_clock_now_ns();
-    ck_assert_int_eq(rpc_world_echo(world, "lost", &(furrow_call_options){.timeout_ms = 300}, NULL),
+    ck_assert_int_eq(rpc_world_echo(world, "lost", &(furrow_call_options){.timeout_ms = 1000}, NULL),
                      FURROW_DEADLINE_EXCEEDED);
-    ck_assert_uint_ge(furrow_clock_now_ns() - before, 299 * FURROW_NS_PER_MS);
+    ck_assert_uint_ge(furrow_clock_now_ns() - before, 999 * FURROW_NS_PER_MS);
     ck_assert(self.seen == 2 || self.seen == 3); /* three, if the machine gets round to it in time */
 }
 
@@ -203,7 +213,7 @@ static void nobody_body(rpc_world *world)
     uint64_t before = furrow_clock_now_ns();
     ck_assert_int_eq(rpc_world_echo(world, "", NULL, &err), FURROW_UNAVAILABLE);
     ck_assert_ptr_nonnull(strstr(err.text, "no responders"));
-    ck_assert_uint_lt(furrow_clock_now_ns() - before, 2000 * FURROW_NS_PER_MS);
+    ck_assert_uint_lt(furrow_clock_now_ns() - before, FURROW_RPC_TIMEOUT_MS * FURROW_NS_PER_MS);
 }
 
 START_TEST(that_nobody_serves_is_known_at_once)
