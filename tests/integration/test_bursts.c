@@ -69,7 +69,11 @@ static void change_crew(void *arg)
     FURROW_AUTO(furrow_arena) arena = furrow_arena_create(0);
     snprintf(crew, sizeof crew, "c%zu", (size_t)arg);
     snprintf(json, sizeof json, "{\"employee\":{\"id\":\"E1\",\"crew\":\"%s\"},\"updateMask\":\"crew\"}", crew);
-    furrow_outgoing out = {.subject = "employee.v1.EmployeeService.UpdateEmployee", .data = furrow_bytes_of(json)};
+    furrow_header patience = {FURROW_HEADER_TIMEOUT, "20S"}; /* for its turn, which may be the last */
+    furrow_outgoing out = {.subject = "employee.v1.EmployeeService.UpdateEmployee",
+                           .headers = &patience,
+                           .header_count = 1,
+                           .data = furrow_bytes_of(json)};
     furrow_status status = ask(&out, &reply, &error);
     char *text = NULL;
     if (status == FURROW_OK) {

@@ -6,8 +6,9 @@
 
 #include "wire/message.h"
 
-#define WRITERS 1000
-#define TWO_WAY 200
+#define WRITERS     1000
+#define TWO_WAY     200
+#define PATIENCE_MS 60000
 
 static furrow_error err;
 
@@ -33,12 +34,18 @@ static void note(furrow_status status, const furrow_error *error, uint64_t versi
     if (!the.lowest || version < the.lowest) the.lowest = version;
 }
 
+/* With time for its turn after a thousand others on a busy machine. */
+static furrow_command unhurried(void)
+{
+    return (furrow_command){.deadline_ns = furrow_clock_now_ns() + PATIENCE_MS * FURROW_NS_PER_MS};
+}
+
 /* @count tasks of @fn at once, each given its number; until the last has ended. */
 static void gather(log_world *world, furrow_task_fn *fn, size_t count)
 {
     the = (crowd){.world = world, .running = (int)count};
     for (size_t i = 0; i < count; i++) log_must(furrow_loop_spawn(world->loop, fn, (void *)i, &err), &err);
-    ck_assert(FURROW_TEST_EVENTUALLY_IN_TASK(the.running == 0, 60000));
+    ck_assert(FURROW_TEST_EVENTUALLY_IN_TASK(the.running == 0, PATIENCE_MS));
 }
 
 static void add_one(void *arg)
@@ -46,7 +53,7 @@ static void add_one(void *arg)
     furrow_error error = {0};
     furrow_written written = {.wrote = false};
     FURROW_AUTO(furrow_arena) arena = furrow_arena_create(0);
-    furrow_command command = log_command();
+    furrow_command command = unhurried();
     furrow_status status = log_add(the.world->counters, arena, "hot", 1, &command, &written, &error);
     note(status, &error, written.state.version);
 }
@@ -73,7 +80,7 @@ static void hesitating(log_world *world)
                                         furrow_clock_now_ns() + 1000 * FURROW_NS_PER_MS, world->arena, &stored, &err),
                      FURROW_DEADLINE_EXCEEDED);
     furrow_test_server_resume(world->nats);
-    ck_assert(FURROW_TEST_EVENTUALLY_IN_TASK(the.running == 0, 60000));
+    ck_assert(FURROW_TEST_EVENTUALLY_IN_TASK(the.running == 0, PATIENCE_MS));
     ck_assert_msg(the.statuses[FURROW_OK] == WRITERS, "%zu of %d: %s", the.statuses[FURROW_OK], WRITERS, the.text);
     furrow_state state = log_load(world, "hot");
     ck_assert_int_eq(log_value(&state), WRITERS);
@@ -97,7 +104,7 @@ static void add_or_delete(void *arg)
     furrow_error error = {0};
     furrow_written written = {.wrote = false};
     FURROW_AUTO(furrow_arena) arena = furrow_arena_create(0);
-    furrow_command command = log_command();
+    furrow_command command = unhurried();
     furrow_status status = (size_t)arg % 3 == 2
                                ? log_delete(the.world->counters, arena, "hot", &command, &written, &error)
                                : log_add(the.world->counters, arena, "hot", 1, &command, &written, &error);
@@ -128,6 +135,7 @@ static void add_keyed(void *arg)
     FURROW_AUTO(furrow_arena) arena = furrow_arena_create(0);
     snprintf(key, sizeof key, "k%zu", (size_t)arg / 2); /* each twice, one behind the other */
     furrow_command command = log_keyed(key, key);
+    command.deadline_ns = unhurried().deadline_ns;
     furrow_status status = log_add(the.world->counters, arena, "hot", 1, &command, &written, &error);
     note(status, &error, written.state.version);
 }
@@ -156,7 +164,7 @@ static furrow_status decide_nested(void *arg, const furrow_state *current, furro
                                    furrow_error *error)
 {
     const nested *pair = arg;
-    furrow_command command = log_command();
+    furrow_command command = unhurried();
     furrow_written inner;
     furrow_status status = log_add(the.world->counters, arena, pair->inner, 1, &command, &inner, error);
     if (status != FURROW_OK) return status;
@@ -176,7 +184,7 @@ static void write_nested(void *arg)
     furrow_error error = {0};
     furrow_written written = {.wrote = false};
     FURROW_AUTO(furrow_arena) arena = furrow_arena_create(0);
-    furrow_command command = log_command();
+    furrow_command command = unhurried();
     furrow_write write = {.id = pair.outer, .command = &command, .decide = decide_nested, .arg = &pair};
     furrow_status status = furrow_entity_write(the.world->counters, &write, arena, &written, &error);
     note(status, &error, written.state.version);
@@ -204,7 +212,7 @@ static furrow_status decide_badge(void *arg, const furrow_state *current, furrow
                                   furrow_error *error)
 {
     char *id = arg;
-    furrow_command command = log_command();
+    furrow_command command = unhurried();
     furrow_claim_request request = {.claims = the.world->claims,
                                     .holders = the.world->counters,
                                     .value = "B-1",
@@ -226,7 +234,7 @@ static void want_badge(void *arg)
     furrow_error error = {0};
     furrow_written written = {.wrote = false};
     FURROW_AUTO(furrow_arena) arena = furrow_arena_create(0);
-    furrow_command command = log_command();
+    furrow_command command = unhurried();
     snprintf(id, sizeof id, "w%zu", (size_t)arg);
     furrow_write write = {.id = id, .command = &command, .decide = decide_badge, .arg = id};
     furrow_status status = furrow_entity_write(the.world->counters, &write, arena, &written, &error);
@@ -281,7 +289,7 @@ static void log_stops(log_world *world)
     ck_assert_msg(the.statuses[FURROW_DEADLINE_EXCEEDED] == 100, "%s", the.text);
     furrow_test_server_resume(world->nats);
     furrow_written written;
-    furrow_command command = log_command();
+    furrow_command command = unhurried();
     log_must(log_set(world->counters, world->arena, "hot", 7, &command, &written, &err), &err); /* the queue is free */
     gather(world, add_one, 10);
     ck_assert_uint_eq(the.statuses[FURROW_OK], 10);
@@ -302,7 +310,7 @@ static void add_from_either_side(void *arg)
     furrow_error error = {0};
     furrow_written written = {.wrote = false};
     FURROW_AUTO(furrow_arena) arena = furrow_arena_create(0);
-    furrow_command command = log_command();
+    furrow_command command = unhurried();
     furrow_entity *side = (size_t)arg % 2 ? the.world->counters : the.world->other_counters;
     furrow_status status = log_add(side, arena, "hot", 1, &command, &written, &error);
     note(status, &error, written.state.version);

@@ -299,7 +299,7 @@ static void away_body(rpc_world *world)
 {
     furrow_test_server_kill(world->redis);
     ck_assert(FURROW_TEST_EVENTUALLY_IN_TASK(!furrow_store_connected(world->store), PATIENCE_MS));
-    creation call = {.world = world, .name = "a", .key = "k", .timeout_ms = 300};
+    creation call = {.world = world, .name = "a", .key = "k"};
     create(&call);
     ck_assert_int_eq(call.status, FURROW_UNAVAILABLE);
     ck_assert_uint_eq(world->runs, 0);

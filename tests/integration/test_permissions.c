@@ -291,8 +291,10 @@ static void as_nobody(farm *f)
     furrow_link *link =
         furrow_link_create(f->loop, &(furrow_link_options){.url = furrow_test_server_url(f->nats)}, &err);
     ck_assert_ptr_nonnull(link);
+    ck_assert_msg(
+        FURROW_TEST_EVENTUALLY_IN_TASK(strcasestr(furrow_link_last_error(link), "authorization"), FARM_PATIENCE_MS),
+        "%s", furrow_link_last_error(link));
     ck_assert(!furrow_link_wait_connected(link, farm_within_ms(500)));
-    ck_assert_ptr_nonnull(strcasestr(furrow_link_last_error(link), "authorization"));
     furrow_link_destroy(link);
     const char *const argv[] = {"redis-cli", "-s", furrow_test_server_socket(f->redis), "get", "employee:x", NULL};
     char *output = NULL;
