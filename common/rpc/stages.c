@@ -208,13 +208,12 @@ static furrow_status admit(furrow_call *call, bool headers, furrow_error *err)
     return status;
 }
 
-/* By its first byte it was no JSON; whoever wrote it may think so. */
-static bool looks_like_json(furrow_bytes body)
+/* By its first byte it was no JSON; whoever wrote it may think so. Few messages of protobuf are text throughout. */
+static bool is_text(furrow_bytes body)
 {
-    const char *at = body.data, *end = at + body.len;
-    if (furrow_bytes_begin(body, FURROW_BYTES_LITERAL("\xef\xbb\xbf"))) at += 3;
-    while (at < end && *at && strchr(" \t\r\n", *at)) at++;
-    return at < end && *at == '{';
+    const uint8_t *at = body.data, *end = at + body.len;
+    while (at < end && (*at >= 0x20 ? *at != 0x7f : *at && strchr("\t\r\n", *at))) at++;
+    return at == end && furrow_utf8_valid(body.data, body.len);
 }
 
 static furrow_status decode(furrow_call *call, ProtobufCMessage **request, furrow_error *err)
@@ -223,11 +222,10 @@ static furrow_status decode(furrow_call *call, ProtobufCMessage **request, furro
     if (call->encoding == FURROW_JSON)
         return furrow_json_decode(call->method->input, msg->data, call->arena, request, err);
     furrow_status status = furrow_message_unpack(call->method->input, msg->data, call->arena, request, err);
-    if (status == FURROW_INVALID_ARGUMENT && looks_like_json(msg->data) &&
-        !furrow_msg_header(msg, FURROW_HEADER_CONTENT_TYPE))
-        return furrow_fail(err, status,
-                           "JSON begins with '{', without a byte order mark or blanks before it; or say so: "
-                           "Content-Type: " FURROW_TYPE_JSON);
+    if (status == FURROW_INVALID_ARGUMENT && is_text(msg->data) && !furrow_msg_header(msg, FURROW_HEADER_CONTENT_TYPE))
+        return furrow_wrap(err,
+                           "not read as JSON, which begins with '{', without a byte order mark or blanks before it "
+                           "(or say so, Content-Type: " FURROW_TYPE_JSON ")");
     return status;
 }
 

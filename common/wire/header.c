@@ -226,7 +226,7 @@ furrow_status furrow_header_parse_after(const char *text, furrow_version_token o
                                    FURROW_AFTER_MAX);
             if (!parse_token(&at, pass ? &out[found] : NULL) || (*at != ',' && *at != '\0'))
                 return furrow_fail(err, FURROW_INVALID_ARGUMENT,
-                                   FURROW_HEADER_AFTER " must be <subject>=<sequence>[@<epoch>][,…], pair %zu is not",
+                                   FURROW_HEADER_AFTER " must be <subject>=<sequence>[@<epoch>][,...], pair %zu is not",
                                    found + 1);
             found++;
             if (*at == '\0') break;

@@ -200,6 +200,13 @@ static void byte_order_body(rpc_world *world)
     ck_assert_ptr_nonnull(strstr(failure.text, "byte order mark"));
     ck_assert_int_eq(SEND("Echo", none, " {}", NULL), FURROW_INVALID_ARGUMENT);
     ck_assert_ptr_nonnull(strstr(failure.text, "Content-Type: application/json"));
+    ck_assert_int_eq(SEND("Echo", none, "{\"name\":", NULL), FURROW_INVALID_ARGUMENT);
+    ck_assert_ptr_null(strstr(failure.text, "begins with"));
+    ck_assert_int_eq(SEND("Echo", none, "E00002", NULL), FURROW_INVALID_ARGUMENT);
+    ck_assert_ptr_nonnull(strstr(failure.text, "which begins with '{'"));
+    ck_assert_ptr_nonnull(strstr(failure.text, "these bytes are no "));
+    ck_assert_int_eq(SEND("Echo", none, "\n\x7f", NULL), FURROW_INVALID_ARGUMENT); /* a message that is cut short */
+    ck_assert_ptr_null(strstr(failure.text, "begins with"));
 }
 
 START_TEST(what_stands_before_json_is_read_over_or_told)
