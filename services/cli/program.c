@@ -27,13 +27,21 @@ int cli_fail(cli *tool, int exit_code, const char *format, ...)
     return tool->exit_code = exit_code;
 }
 
+/* Nobody answers for a service's log: it is down, or is called otherwise. */
+static bool no_such_log(const furrow_error *err)
+{
+    const char *log = strstr(err->text, "$JS.");
+    return log && !furrow_bytes_after(log, "$JS.API.") && strstr(log, "no responders");
+}
+
 int cli_fail_error(cli *tool, const char *what, const furrow_error *err)
 {
     char user[SERVER_TEXT_MAX] = "";
     bool refused = err->code == FURROW_PERMISSION_DENIED || err->code == FURROW_UNAUTHENTICATED;
     if (refused && tool->server_from) server_describe_user(tool, user);
-    return cli_fail(tool, 1, "%s: %s: %s%s%s%s%s", what, furrow_status_name(err->code), err->field,
-                    err->field[0] ? ": " : "", err->text, user[0] ? "; as " : "", user);
+    return cli_fail(tool, 1, "%s: %s: %s%s%s%s%s%s", what, furrow_status_name(err->code), err->field,
+                    err->field[0] ? ": " : "", err->text, user[0] ? "; as " : "", user,
+                    no_such_log(err) ? " (--single-account where all is in one)" : "");
 }
 
 /* As it lies in @path; false when nothing does. */
