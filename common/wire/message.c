@@ -73,15 +73,6 @@ static furrow_status refuse_field(const level *at, const char *why, furrow_error
     return furrow_fail_field(err, path, "these bytes are no %s: %s", top->descriptor->name, why);
 }
 
-/* Fields mostly come in the order of the descriptor: try the next one before searching. */
-static const ProtobufCFieldDescriptor *find_field(const ProtobufCMessageDescriptor *descriptor, uint32_t number,
-                                                  const ProtobufCFieldDescriptor *last)
-{
-    if (last && last->id == number) return last;
-    if (last && last + 1 < descriptor->fields + descriptor->n_fields && last[1].id == number) return last + 1;
-    return protobuf_c_message_descriptor_get_field(descriptor, number);
-}
-
 /* Seconds and nanos of a Timestamp or Duration, which has bounds that its types have not. */
 typedef struct moment {
     furrow_json_known known;
@@ -131,13 +122,16 @@ static furrow_status check_wire(const ProtobufCMessageDescriptor *descriptor, co
     level here = {.outer = outer, .descriptor = descriptor, .depth = outer ? outer->depth + 1 : 1};
     furrow_wirescan scan = {data, data + len};
     furrow_wirescan_field field;
-    const ProtobufCFieldDescriptor *last = descriptor->n_fields ? descriptor->fields : NULL;
+    const ProtobufCFieldDescriptor *next = descriptor->fields; /* if they come in its order, as they mostly do */
+    const ProtobufCFieldDescriptor *end = next ? next + descriptor->n_fields : NULL;
 
     while (scan.at < scan.end) {
         here.field = NULL;
         const char *wrong = furrow_wirescan_next(&scan, &field);
         if (wrong) return refuse_field(&here, wrong, err);
-        here.field = find_field(descriptor, field.number, last);
+        here.field = next != end && next->id == field.number
+                         ? next
+                         : protobuf_c_message_descriptor_get_field(descriptor, field.number);
         size_t cost = FIELD_COST + (here.field ? 0 : UNKNOWN_COST) +
                       (here.field && here.field->type == PROTOBUF_C_TYPE_MESSAGE
                            ? ((const ProtobufCMessageDescriptor *)here.field->descriptor)->sizeof_message
@@ -146,17 +140,19 @@ static furrow_status check_wire(const ProtobufCMessageDescriptor *descriptor, co
             return refuse_field(&here, "unpacked, it would take far more memory than it has bytes", err);
         found->room -= cost;
         if (!here.field) continue;
-        last = here.field;
-        wrong = furrow_wirescan_check(last->type, last->label == PROTOBUF_C_LABEL_REPEATED, &field);
+        const ProtobufCFieldDescriptor *of = here.field;
+        const bool repeated = of->label == PROTOBUF_C_LABEL_REPEATED;
+        next = repeated ? of : of + 1;
+        wrong = furrow_wirescan_check(of->type, repeated, &field);
         if (wrong) {
             if (wrong != furrow_wirescan_nul) return refuse_field(&here, wrong, err);
             found->nul = true;
         }
         if (time.known != FURROW_JSON_ORDINARY) note_part(&time, &field);
-        if (last->type != PROTOBUF_C_TYPE_MESSAGE) continue;
+        if (of->type != PROTOBUF_C_TYPE_MESSAGE) continue;
         if (here.depth == FURROW_MESSAGE_DEPTH_MAX) return refuse_field(&here, "nested too deeply", err);
         note_single(found, &here, &seen);
-        furrow_status status = check_wire(last->descriptor, field.value, field.len, &here, found, err);
+        furrow_status status = check_wire(of->descriptor, field.value, field.len, &here, found, err);
         if (status) return status;
     }
     here.field = NULL;

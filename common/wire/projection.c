@@ -152,9 +152,8 @@ void furrow_projection_shape(const furrow_projection *projection, char out[33])
 
 static const rule dropped;
 
-static const rule *find_rule(const plan *current, uint32_t number)
+static const rule *search_rule(const plan *current, uint32_t number)
 {
-    if (number < current->dense_count) return &current->dense[number];
     uint32_t low = 0, high = current->sparse_count;
     while (low < high) {
         uint32_t middle = (low + high) / 2;
@@ -228,7 +227,8 @@ static const char *filter(run *state, const plan *current, furrow_bytes bytes, u
 
     while (scan.at < scan.end) {
         if ((wrong = furrow_wirescan_next(&scan, &field))) break;
-        const rule *found = find_rule(current, field.number);
+        const rule *found =
+            field.number < current->dense_count ? &current->dense[field.number] : search_rule(current, field.number);
         if (found->kept) {
             wrong = furrow_wirescan_check(found->type, found->repeated, &field);
             if (wrong && wrong != furrow_wirescan_nul) break;
