@@ -25,6 +25,8 @@ furrow_batch *furrow_batch_take(furrow_table *table)
     if (batch) {
         table->idle = batch->next;
         table->idle_count--;
+        batch->count = 0;
+        batch->newest = batch->dated = batch->dated_ns = 0;
         return batch;
     }
     batch = calloc(1, sizeof *batch);
@@ -90,12 +92,6 @@ static void note_version(furrow_batch *batch, const furrow_record_write *write)
     batch->dated_ns = (uint64_t)write->time_ns;
 }
 
-void furrow_batch_clear(furrow_batch *batch)
-{
-    batch->count = 0;
-    batch->newest = batch->dated = batch->dated_ns = 0;
-}
-
 void furrow_batch_add(furrow_batch *batch, const furrow_record_write *write)
 {
     note_version(batch, write);
@@ -106,7 +102,6 @@ size_t furrow_batch_fill(furrow_batch *batch, const furrow_record_write writes[]
 {
     uint16_t slots[SLOTS] = {0}; /* position in the batch + 1 */
     size_t bytes = 0, covered = 0;
-    furrow_batch_clear(batch);
     for (; covered < count && bytes < FILL_BYTES; covered++) {
         const furrow_record_write *write = &writes[covered];
         size_t slot = slot_of(write->id);

@@ -22,7 +22,7 @@ typedef struct furrow_batch {
     struct furrow_batch *next;
 } furrow_batch;
 
-/* NULL when out of memory. */
+/* An empty one; NULL when out of memory. */
 furrow_batch *furrow_batch_take(furrow_table *table);
 void furrow_batch_give(furrow_table *table, furrow_batch *batch);
 
@@ -30,13 +30,12 @@ void furrow_batch_give(furrow_table *table, furrow_batch *batch);
 furrow_status furrow_batch_clear_arena(furrow_batch *batch, furrow_error *err) FURROW_MUST_USE;
 
 /*
- * Fills @batch from the front of @writes and says how many of them it covers: of writes of one id only the newest is
+ * Fills an empty @batch from the front of @writes and says how many of them it covers: of writes of one id only the newest is
  * kept, as the function compares each with what was stored before the call.
  */
 size_t furrow_batch_fill(furrow_batch *batch, const furrow_record_write writes[], size_t count);
 
-/* The same by hand: empties @batch; adds a write of an id that is not yet in it. */
-void furrow_batch_clear(furrow_batch *batch);
+/* The same by hand, one after the other: a write of an id that is not yet in it. */
 void furrow_batch_add(furrow_batch *batch, const furrow_record_write *write);
 
 /*

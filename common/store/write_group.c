@@ -42,7 +42,6 @@ static void tell_writer(group *self, size_t place, furrow_status status)
 /* Those who are still there, and began in no doubt, are the batch: @places says who. The others are told. */
 static void fill_batch(const furrow_table *table, group *self, furrow_batch *batch, size_t places[])
 {
-    furrow_batch_clear(batch);
     batch->again = furrow_table_is_being_filled(table);
     for (size_t i = 0; i < self->count; i++) {
         writer *one = self->writers[i];
