@@ -40,11 +40,6 @@ furrow_status furrow_gather_read(furrow_gather *gather, furrow_arena *arena, fur
     return furrow_record_read_with_ids(store, gather->reads, gather->count, &gather->listed, arena, err);
 }
 
-furrow_ids furrow_gather_listed(const furrow_gather *gather)
-{
-    return (furrow_ids){.ids = gather->listed.ids, .count = gather->listed.count};
-}
-
 furrow_status furrow_gather_state(const furrow_gather *gather, size_t which, furrow_arena *arena, furrow_state *out,
                                   furrow_error *err)
 {

@@ -41,7 +41,10 @@ void furrow_gather_ids(furrow_gather *gather, const furrow_entity_contract *cont
 furrow_status furrow_gather_read(furrow_gather *gather, furrow_arena *arena, furrow_error *err) FURROW_MUST_USE;
 
 /* The ids that were listed; next is NULL whether there are more or not. */
-furrow_ids furrow_gather_listed(const furrow_gather *gather);
+static inline furrow_ids furrow_gather_listed(const furrow_gather *gather)
+{
+    return (furrow_ids){.ids = gather->listed.ids, .count = gather->listed.count};
+}
 
 /* What was read, @which of an entity or of a replica. None: *out has no message, or is NULL. DATA_LOSS: it breaks its
  * rules. */
