@@ -437,6 +437,8 @@ START_TEST(provisioning_twice_is_once_and_differences_are_named)
 }
 END_TEST
 
+#define ASKERS 4
+
 /* Asks for what is in THING over and over, while somebody takes it away and makes it again. */
 typedef struct asker {
     furrow_link *link;
@@ -457,6 +459,21 @@ static void ask_and_ask(void *arg)
     self->ended = true;
 }
 
+/*
+ * Until each was told twice that there is no such stream: after the first time of the last of them no answer from before
+ * is on its way any more, after the second no question that came of one is. From then on they ask whether it is there.
+ */
+static void await_missed(const asker askers[ASKERS])
+{
+    for (int times = 0; times < 2; times++) {
+        size_t before[ASKERS];
+        for (size_t i = 0; i < ASKERS; i++) before[i] = askers[i].answers[FURROW_FAILED_PRECONDITION];
+        for (size_t i = 0; i < ASKERS; i++)
+            ck_assert(FURROW_TEST_EVENTUALLY_IN_TASK(askers[i].answers[FURROW_FAILED_PRECONDITION] > before[i],
+                                                     STREAM_PATIENCE_MS));
+    }
+}
+
 static void change_stream(furrow_link *link, const char *api_subject, const char *body)
 {
     FURROW_AUTO(furrow_msg) reply = NULL;
@@ -468,26 +485,27 @@ static void change_stream(furrow_link *link, const char *api_subject, const char
                   (int)reply->data.len, (const char *)reply->data.data);
 }
 
-/* nats-server 2.9 ends where it is asked for a message of a stream of which it has only the name yet. */
+/* nats-server 2.9 ends where it is asked for a message of a stream of which it has only the name yet: who has heard that
+ * the stream was gone asks for none. */
 static void remade_body(stream_world *world)
 {
     furrow_error err = {0};
-    asker askers[4];
+    asker askers[ASKERS];
     furrow_link *other =
         furrow_link_create(world->loop, &(furrow_link_options){.url = furrow_test_server_url(world->nats)}, &err);
     ck_assert_msg(other && furrow_link_wait_connected(other, stream_within_ms(STREAM_PATIENCE_MS)), "%s", err.text);
-    for (size_t i = 0; i < 4; i++) {
+    for (size_t i = 0; i < ASKERS; i++) {
         askers[i] = (asker){.link = world->link};
         ck_assert_int_eq(furrow_loop_spawn(world->loop, ask_and_ask, &askers[i], NULL), FURROW_OK);
     }
     for (int i = 0; i < 300; i++) {
         change_stream(other, "$JS.API.STREAM.DELETE.THING", "");
-        furrow_task_sleep_ms(i % 8); /* long enough to be missed, or not */
+        await_missed(askers);
         change_stream(other, "$JS.API.STREAM.CREATE.THING", "{\"name\":\"THING\",\"subjects\":[\"t.v1.Thing.>\"]}");
         if (i % 2) ck_assert_int_eq(stream_put(world, "a", "one", NULL, 0, NULL, &err), FURROW_OK);
         furrow_task_sleep_ms(i % 3);
     }
-    for (size_t i = 0; i < 4; i++) {
+    for (size_t i = 0; i < ASKERS; i++) {
         askers[i].told_to_end = true;
         ck_assert(FURROW_TEST_EVENTUALLY_IN_TASK(askers[i].ended, STREAM_PATIENCE_MS));
         ck_assert_uint_gt(askers[i].answers[FURROW_OK], 0);
