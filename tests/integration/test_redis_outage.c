@@ -62,7 +62,7 @@ static void run_call(void *arg)
 
 #define SOON                                                                                                           \
     {                                                                                                                  \
-        FURROW_HEADER_TIMEOUT, "300m"                                                                                  \
+        FURROW_HEADER_TIMEOUT, "700m"                                                                                  \
     }
 #define LATER                                                                                                          \
     {                                                                                                                  \

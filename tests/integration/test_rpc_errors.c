@@ -274,7 +274,7 @@ static void late_body(rpc_world *world)
 {
     ck_assert_ok(furrow_loop_spawn(world->loop, open_gate_later, world, failure));
     rpc_raw request = {
-        .method = "Wait", .body = furrow_bytes_of("{\"text\":\"done\"}"), .headers = {{FURROW_HEADER_TIMEOUT, "30m"}}};
+        .method = "Wait", .body = furrow_bytes_of("{\"text\":\"done\"}"), .headers = {{FURROW_HEADER_TIMEOUT, "1S"}}};
     ck_assert_str_eq(rpc_world_text(world, &request), "{\"text\":\"done\"}");
 }
 

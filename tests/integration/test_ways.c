@@ -168,7 +168,7 @@ END_TEST
 static void owner_stopped(farm *f)
 {
     furrow_test_process *crews[WAYS];
-    furrow_header deadline = {"Grpc-Timeout", "300m"};
+    furrow_header deadline = {"Grpc-Timeout", "1500m"};
     farm_start_all(f, 1);
     hire(f, "E1");
     start_crews(f, crews, (const char *const[]){"WAYS_TTL_MS=0", NULL});
