@@ -73,7 +73,8 @@ static void share_body(rpc_world *world)
 
 START_TEST(large_reads_begin_where_there_is_room_and_leave_room_for_others)
 {
-    rpc_world_run(&(rpc_world_options){.server = {.min_calls = 4, .caller_bytes = 64 * MIB}}, share_body);
+    rpc_world_run(&(rpc_world_options){.server = {.min_calls = 4, .caller_bytes = 64 * MIB, .max_wait_ms = 60000}},
+                  share_body);
 }
 END_TEST
 
@@ -93,7 +94,7 @@ static void cold_body(rpc_world *world)
 
 START_TEST(what_a_read_takes_is_not_known_at_first_and_then_few_begin)
 {
-    rpc_world_run(&(rpc_world_options){.server = {.caller_bytes = 64 * MIB}}, cold_body);
+    rpc_world_run(&(rpc_world_options){.server = {.caller_bytes = 64 * MIB, .max_wait_ms = 60000}}, cold_body);
 }
 END_TEST
 
