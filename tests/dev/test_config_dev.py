@@ -299,9 +299,10 @@ exec {self.dev.bin}/cli/furrow.real "$@"
 
     def test_8b_wrong_options_are_told_how_it_is_used_from_any_folder(self):
         for script, usage in ("up", "config/dev/up [--show]"), ("down", "--wipe forgets"):
-            done = subprocess.run([f"{ROOT.name}/config/dev/{script}", "--sow"], cwd=ROOT.parent, env=self.dev.env, stdin=subprocess.DEVNULL,
-                                  stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=PATIENCE_S)
-            self.assertEqual((done.returncode, usage in done.stdout), (2, True), done.stdout)
+            for option, code, says in ("--help", 0, usage), ("--sow", 2, f"config/dev/{script}: unknown option --sow; try --help"):
+                done = subprocess.run([f"{ROOT.name}/config/dev/{script}", option], cwd=ROOT.parent, env=self.dev.env, stdin=subprocess.DEVNULL,
+                                      stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=PATIENCE_S)
+                self.assertEqual((done.returncode, says in done.stdout), (code, True), done.stdout)
 
     def test_8c_two_at_once_take_turns(self):
         before = self.dev.pids()
