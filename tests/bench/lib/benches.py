@@ -131,14 +131,14 @@ def hot_entity(world, scale):
 
 
 def start_timesheet(world, scale):
-    """Timesheet with the replicas of scale.entities employees, at rest."""
+    """Timesheet with the replicas of scale.entities employees, at rest. Its day begins twelve hours from now: near that, clock-ins cost more."""
     if not hasattr(world, "timesheet"):
         world.fill("jobs", JOBS)
         world.fill("locations", JOBS)
         world.fill("employees", scale.entities)
         world.loader("renew", "EMPLOYEE", "timesheet")
         world.redis.command("FLUSHALL")
-        world.timesheet = world.start_service("timesheet")
+        world.timesheet = world.start_service("timesheet", FURROW_DAY_START_HOUR=str((time.gmtime().tm_hour + 12) % 24))
         for stream in ("EMPLOYEE", "JOB", "LOCATION"):
             world.loader("wait", stream, "timesheet")
         world.wait(lambda: world.redis.command("HLEN", "timesheet:{Employee}:@reactions") == 0, world.timesheet, "reactions")
