@@ -84,15 +84,18 @@ void furrow_reactor_wake(furrow_replica *replica)
 
 /* ---- one reaction ---- */
 
-static bool take_lease(reactor_slot *slot, furrow_status *status, furrow_error *err)
+/* In one round trip: a lease on each of @slots, at most LIST_MAX. */
+static furrow_status take_leases(reactor_slot *const slots[], size_t count, bool held[], furrow_error *err)
 {
-    furrow_replica *replica = slot->reactor->replica;
-    char what[FURROW_ID_MAX + 8];
-    bool held = false;
-    snprintf(what, sizeof what, "react:%s", slot->id);
-    *status = furrow_table_lease(replica->table, what, replica->options.instance, LEASE_MS, &held, err);
-    if (held) slot->leased_ns = furrow_clock_now_ns();
-    return held;
+    const char *ids[LIST_MAX] = {NULL};
+    if (count == 0) return FURROW_OK;
+    furrow_replica *replica = slots[0]->reactor->replica;
+    for (size_t i = 0; i < count; i++) ids[i] = slots[i]->id;
+    furrow_status status =
+        furrow_table_leases(replica->table, "react:", ids, count, replica->options.instance, LEASE_MS, held, err);
+    for (size_t i = 0; i < count && status == FURROW_OK; i++)
+        if (held[i]) slots[i]->leased_ns = furrow_clock_now_ns();
+    return status;
 }
 
 /* The trace of a reaction is its event's; of several that are merged, the newest's. */
@@ -279,27 +282,46 @@ static furrow_status judge_failure(reactor_slot *slot, furrow_status failed, fur
     return park_reaction(slot, failure, told, err);
 }
 
+static void end_slot(reactor_slot *slot)
+{
+    furrow_reactor *reactor = slot->reactor;
+    furrow_arena_reset(slot->arena);
+    reactor->running--;
+    if (reactor->more && reactor->running <= RUNNING_LOW) furrow_reactor_wake(reactor->replica);
+}
+
 static void run_slot(void *arg)
 {
     reactor_slot *slot = arg;
-    furrow_reactor *reactor = slot->reactor;
-    furrow_replica *replica = reactor->replica;
+    furrow_replica *replica = slot->reactor->replica;
     furrow_error err = {0};
-    furrow_status status;
-    if (take_lease(slot, &status, &err)) {
-        status = call_handler(slot, &err);
-        if (status == FURROW_OK)
-            note_success(slot);
-        else
-            status = judge_failure(slot, status, &err);
-    } else if (status == FURROW_OK) {
-        wait_until(slot, HELD_RETRY_MS); /* another process is at it */
-    }
+    furrow_status status = call_handler(slot, &err);
+    if (status == FURROW_OK)
+        note_success(slot);
+    else
+        status = judge_failure(slot, status, &err);
     if (status != FURROW_OK) note_failure(slot, &err);
-    furrow_arena_reset(slot->arena);
-    reactor->running--;
-    if (reactor->more && reactor->running <= RUNNING_LOW) furrow_reactor_wake(replica);
+    end_slot(slot);
     furrow_replica_task_ended(replica);
+}
+
+/* Those whose lease we have. They are SLOT_RUNNING while Redis is asked for it. */
+static void run_leased(reactor_slot *const slots[], size_t count)
+{
+    furrow_error err = {0};
+    bool held[LIST_MAX] = {false};
+    furrow_status status = take_leases(slots, count, held, &err);
+    for (size_t i = 0; i < count; i++) {
+        reactor_slot *slot = slots[i];
+        if (status == FURROW_OK && held[i] &&
+            furrow_replica_spawn(slot->reactor->replica, run_slot, slot, NULL) == FURROW_OK)
+            continue;
+        if (status == FURROW_OK)
+            wait_until(slot, HELD_RETRY_MS); /* another process is at it, or no task is free */
+        else
+            note_failure(slot, &err);
+        end_slot(slot);
+    }
 }
 
 /* ---- choosing what to run ---- */
@@ -339,22 +361,16 @@ static bool keep_record(furrow_record *record, furrow_arena *arena)
     return copy != NULL;
 }
 
-static bool start(reactor_slot *slot, const furrow_record_reaction *reaction)
+static bool begin_slot(reactor_slot *slot, const furrow_record_reaction *reaction)
 {
-    furrow_reactor *reactor = slot->reactor;
     furrow_arena_reset(slot->arena);
     slot->reaction = *reaction;
     slot->reaction.id = slot->id;
     if (!keep_record(&slot->reaction.before, slot->arena) || !keep_record(&slot->reaction.now, slot->arena))
         return false;
-    slot_state was = slot->state;
     slot->state = SLOT_RUNNING;
     slot->leased_ns = 0;
-    if (furrow_replica_spawn(reactor->replica, run_slot, slot, NULL) != FURROW_OK) {
-        slot->state = was;
-        return false;
-    }
-    reactor->running++;
+    slot->reactor->running++;
     return true;
 }
 
@@ -376,7 +392,8 @@ static void list_and_start(furrow_reactor *reactor)
 {
     furrow_replica *replica = reactor->replica;
     furrow_record_reaction *pending;
-    size_t count;
+    reactor_slot *begun[LIST_MAX] = {NULL};
+    size_t count, begun_count = 0;
     forget_done(reactor);
     furrow_arena_reset(reactor->list);
     if (furrow_record_reactions(replica->table, LIST_MAX, reactor->list, &pending, &count, NULL) != FURROW_OK) return;
@@ -385,23 +402,26 @@ static void list_and_start(furrow_reactor *reactor)
     for (size_t i = 0; i < count; i++) {
         if (reactor->running >= replica->options.max_reactions || replica->draining || replica->stopping) {
             reactor->more = true;
-            return;
+            break;
         }
         reactor_slot *slot = slot_for(reactor, &pending[i], now);
-        if (slot) (void)start(slot, &pending[i]);
+        if (slot && begin_slot(slot, &pending[i])) begun[begun_count++] = slot;
     }
+    run_leased(begun, begun_count);
 }
 
 /* ---- the task ---- */
 
 static void renew_leases(furrow_reactor *reactor)
 {
-    for (reactor_slot *slot = reactor->slots; slot < reactor->slots + SLOTS; slot++) {
+    reactor_slot *old[LIST_MAX] = {NULL};
+    bool held[LIST_MAX] = {false};
+    size_t count = 0;
+    for (reactor_slot *slot = reactor->slots; slot < reactor->slots + SLOTS && count < LIST_MAX; slot++) {
         if (slot->state != SLOT_RUNNING || !slot->leased_ns) continue;
-        if (furrow_clock_now_ns() - slot->leased_ns < LEASE_RENEW_NS) continue;
-        furrow_status unused;
-        (void)take_lease(slot, &unused, NULL);
+        if (furrow_clock_now_ns() - slot->leased_ns >= LEASE_RENEW_NS) old[count++] = slot;
     }
+    (void)!take_leases(old, count, held, NULL);
 }
 
 static uint64_t next_look_ms(const furrow_reactor *reactor)

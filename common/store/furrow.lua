@@ -193,35 +193,46 @@ local function note(K, A)
 end
 
 --[[
-A reaction is over. KEYS: the pending reactions, the record, the parked ones. ARGV: id, version that was `before`, the
-value it saw. Only what this reaction was about is taken away: if `before` is another by now, somebody else handled it
-and what is pending is new. The record may have expired meanwhile (a tombstone): as deleted as it was.
+Reactions are over: each to the change that was pending since the version `before`, and it saw a value. Only what it was
+about is taken away: if `before` is another by now, somebody else handled it and what is pending is new. The record may
+have expired meanwhile (a tombstone): as deleted as it was. KEYS: the pending reactions, another, n records. ARGV: for
+each its id, `before`, the value it saw. Answers the ids, and numbers, of those that are over.
 ]]
 local function take_pending(K, A)
-  expect_keys(K, 3)
-  local pending = redis.call('HGET', K[1], A[1])
-  if not pending or string.sub(pending, 1, 8) ~= A[2] then return false end
-  local cur = redis.call('GET', K[2])
-  if not cur or string.sub(cur, 1, 8) == string.sub(A[3], 1, 8) then
-    redis.call('HDEL', K[1], A[1])
-  else
-    redis.call('HSET', K[1], A[1], A[3])
+  local call, sub = redis.call, string.sub
+  local n = whole(#A / 3, 1, BATCH)
+  expect_keys(K, n + 2)
+  local all, ids, numbers, gone, changed = {}, {}, {}, {}, {}
+  for i = 1, n do all[i] = A[3 * i - 2] end
+  local pending, records = call('HMGET', K[1], unpack(all)), call('MGET', unpack(K, 3))
+  for i = 1, n do
+    local id, before, seen, cur = all[i], A[3 * i - 1], A[3 * i], records[i]
+    if pending[i] and sub(pending[i], 1, 8) == before then
+      ids[#ids + 1], numbers[#numbers + 1] = id, i
+      if not cur or sub(cur, 1, 8) == sub(seen, 1, 8) then
+        gone[#gone + 1] = id
+      else
+        changed[#changed + 1], changed[#changed + 2] = id, seen
+      end
+    end
   end
-  return true
+  if #gone > 0 then call('HDEL', K[1], unpack(gone)) end
+  if #changed > 0 then call('HSET', K[1], unpack(changed)) end
+  return ids, numbers
 end
 
--- It has run, and so is not parked any more either.
+-- They have run, and so are not parked any more either. KEYS, ARGV: as above; the other key is that of the parked ones.
 local function reacted(K, A)
-  if not take_pending(K, A) then return 0 end
-  redis.call('HDEL', K[3], A[1])
-  return 1
+  local ids = take_pending(K, A)
+  if #ids > 0 then redis.call('HDEL', K[2], unpack(ids)) end
+  return #ids
 end
 
--- It will not run as things are: parked, with the version for which it would not. Nothing else is kept of the entity.
+-- They will not run as things are: parked, with the version for which they would not. Nothing else is kept of the entity.
 local function park(K, A)
-  if not take_pending(K, A) then return 0 end
-  redis.call('HSET', K[3], A[1], string.sub(A[3], 1, 8))
-  return 1
+  local ids, numbers = take_pending(K, A)
+  for i = 1, #ids do redis.call('HSET', K[2], ids[i], string.sub(A[3 * numbers[i]], 1, 8)) end
+  return #ids
 end
 
 -- Parked ones are to be tried again, as if there had been no record before. KEYS: the pending reactions. ARGV: ids.
@@ -399,17 +410,20 @@ local function vacate(K, A)
   return 1
 end
 
--- KEYS: the lease. ARGV: who asks, for how many milliseconds; 0 gives it back. Answers 1 if it is held now.
+-- KEYS: leases. ARGV: who asks, for how many milliseconds; 0 gives them back. Answers the numbers of those that are held now.
 local function lease(K, A)
-  expect_keys(K, 1)
-  local holder = redis.call('GET', K[1])
-  if holder and holder ~= A[1] then return 0 end
-  if A[2] == '0' then
-    redis.call('UNLINK', K[1])
-    return 0
+  local n, held = whole(#K, 1, BATCH), {}
+  local holders = redis.call('MGET', unpack(K))
+  for i = 1, n do
+    local free = not holders[i] or holders[i] == A[1]
+    if free and A[2] == '0' then
+      redis.call('UNLINK', K[i])
+    elseif free then
+      redis.call('SET', K[i], A[1], 'PX', A[2])
+      held[#held + 1] = i
+    end
   end
-  redis.call('SET', K[1], A[1], 'PX', A[2])
-  return 1
+  return held
 end
 
 --[[

@@ -21,6 +21,7 @@
 
 #define STEPS_MAX          1000
 #define RETRY_MAX          1000 /* ids that one call of furrow.lua takes */
+#define ENDINGS_MAX        64   /* reactions that end in one call */
 #define PARKED_ARENA_BYTES ((size_t)4 << 20)
 
 /* [cursor, [id, old, id, old, ...]]. What is no id was not put there by us, and could not be looked up. */
@@ -143,38 +144,79 @@ static furrow_bytes version_of(const furrow_record *record, uint8_t room[FURROW_
     return (furrow_bytes){room, FURROW_VERSION_BYTES};
 }
 
+/* Those that end in one turn, as write_group.c does it: on the leader's stack, and each on its own task's, which waits. */
+typedef struct ending {
+    furrow_waiter waiter;
+    const furrow_record_reaction *reaction;
+    furrow_status status;
+    furrow_error *err;
+} ending;
+
+typedef struct furrow_endings {
+    ending *of[ENDINGS_MAX];
+    size_t count;
+} endings;
+
 /* Calls @function ("reacted", "park") of furrow.lua. */
-static furrow_status end_reaction(furrow_table *table, const char *function, const furrow_record_reaction *reaction,
-                                  furrow_error *err)
+static furrow_status end_reactions(furrow_table *table, const char *function, const endings *all, furrow_error *err)
 {
-    uint8_t before[FURROW_VERSION_BYTES], now[FURROW_VERSION_BYTES];
-    furrow_bytes id = furrow_bytes_of(reaction->id), before_version = version_of(&reaction->before, before);
-    furrow_status status = furrow_table_check_id(id, err);
-    if (status) return status;
     furrow_pipelined request;
-    furrow_buffer *out = furrow_pipeline_begin(table->store, &request, NULL, 3 + 3 + 3, err);
+    furrow_buffer *out = furrow_pipeline_begin(table->store, &request, NULL, 3 + 2 + 4 * all->count, err);
     if (!out) return request.status;
     furrow_pipeline_arg(out, "FCALL", 5);
     furrow_pipeline_arg(out, function, strlen(function));
-    furrow_pipeline_arg_number(out, 3);
+    furrow_pipeline_arg_number(out, 2 + all->count);
     furrow_pipeline_arg(out, table->reactions_key.data, table->reactions_key.len);
-    furrow_pipeline_arg_pair(out, table->prefix, id);
     furrow_pipeline_arg(out, table->parked_key.data, table->parked_key.len);
-    furrow_pipeline_arg(out, id.data, id.len);
-    furrow_pipeline_arg(out, before_version.data, before_version.len);
-    furrow_pipeline_arg_pair(out, version_of(&reaction->now, now), reaction->now.body);
-    status = furrow_pipeline_send(table->store, &request, err);
+    for (size_t i = 0; i < all->count; i++)
+        furrow_pipeline_arg_pair(out, table->prefix, furrow_bytes_of(all->of[i]->reaction->id));
+    for (size_t i = 0; i < all->count; i++) {
+        const furrow_record_reaction *reaction = all->of[i]->reaction;
+        uint8_t before[FURROW_VERSION_BYTES], now[FURROW_VERSION_BYTES];
+        furrow_bytes before_version = version_of(&reaction->before, before);
+        furrow_pipeline_arg(out, reaction->id, strlen(reaction->id));
+        furrow_pipeline_arg(out, before_version.data, before_version.len);
+        furrow_pipeline_arg_pair(out, version_of(&reaction->now, now), reaction->now.body);
+    }
+    furrow_status status = furrow_pipeline_send(table->store, &request, err);
     return status ? status : furrow_pipeline_wait(table->store, &request, err);
+}
+
+static void lead_endings(furrow_table *table, const endings *all)
+{
+    furrow_error why = {0};
+    furrow_status status = end_reactions(table, FURROW_FUNCTION("reacted"), all, &why);
+    for (size_t i = 0; i < all->count; i++) {
+        ending *one = all->of[i];
+        one->status = status ? furrow_fail(one->err, status, "%s", why.text) : FURROW_OK;
+        furrow_waiter_done(&one->waiter);
+    }
 }
 
 furrow_status furrow_record_reacted(furrow_table *table, const furrow_record_reaction *reaction, furrow_error *err)
 {
-    return end_reaction(table, FURROW_FUNCTION("reacted"), reaction, err);
+    ending one = {.waiter = furrow_waiter_make(), .reaction = reaction, .err = err};
+    endings own = {.of = {&one}, .count = 1}, *joined = table->endings;
+    furrow_status status = furrow_table_check_id(furrow_bytes_of(reaction->id), err);
+    if (status) return status;
+    if (joined && joined->count < ENDINGS_MAX) {
+        joined->of[joined->count++] = &one;
+        (void)furrow_wait(&one.waiter, FURROW_NEVER);
+        return one.status;
+    }
+    table->endings = &own;
+    furrow_task_yield();
+    if (table->endings == &own) table->endings = NULL;
+    lead_endings(table, &own);
+    return one.status;
 }
 
 furrow_status furrow_record_park(furrow_table *table, const furrow_record_reaction *reaction, furrow_error *err)
 {
-    return end_reaction(table, FURROW_FUNCTION("park"), reaction, err);
+    ending one = {.reaction = reaction};
+    const endings alone = {.of = {&one}, .count = 1};
+    furrow_status status = furrow_table_check_id(furrow_bytes_of(reaction->id), err);
+    return status ? status : end_reactions(table, FURROW_FUNCTION("park"), &alone, err);
 }
 
 furrow_status furrow_record_is_parked(furrow_table *table, const furrow_record_reaction *reaction, bool *parked,

@@ -167,7 +167,7 @@ furrow_status furrow_record_reactions(furrow_table *table, size_t max, furrow_ar
 furrow_status furrow_record_pend(furrow_table *table, const char *id, furrow_error *err) FURROW_MUST_USE;
 /* @reaction has run: forgets it, or, when the record is newer by now, keeps it pending with `before` = the @now that it
  * saw. Does nothing when what is pending is not what the reaction was about, because another process has handled that.
- */
+ * Those that end in one turn of the loop are told to Redis in one call. Parks. */
 furrow_status furrow_record_reacted(furrow_table *table, const furrow_record_reaction *reaction,
                                     furrow_error *err) FURROW_MUST_USE;
 
@@ -246,6 +246,9 @@ furrow_status furrow_table_clear(furrow_table *table, const char *build, furrow_
  * The holder may ask again, to prolong it; with @ms 0 it gives it back. */
 furrow_status furrow_table_lease(furrow_table *table, const char *what, const char *holder, uint64_t ms, bool *held,
                                  furrow_error *err) FURROW_MUST_USE;
+/* The same of @count leases at once, in one round trip: on @what followed by each of @of. */
+furrow_status furrow_table_leases(furrow_table *table, const char *what, const char *const of[], size_t count,
+                                  const char *holder, uint64_t ms, bool held[], furrow_error *err) FURROW_MUST_USE;
 
 /* Small values with an expiry, for idempotency results: "<service>:@idem:<key>". The first value remembered
  * stands until it expires; recall yields it, or FURROW_VALUE_NIL. */

@@ -242,19 +242,42 @@ furrow_status furrow_table_clear(furrow_table *table, const char *build, furrow_
 
 /* ---- leases ---- */
 
+static void put_lease(const furrow_table *table, const char *what, const char *of, furrow_buffer *out)
+{
+    char name[NAME_MAX_BYTES + FURROW_ID_MAX];
+    int len = snprintf(name, sizeof name, "@lease:%s%s", what, of);
+    FURROW_REQUIRE(len > 0 && (size_t)len < sizeof name);
+    furrow_pipeline_arg_pair(out, table->prefix, (furrow_bytes){name, (size_t)len});
+}
+
+furrow_status furrow_table_leases(furrow_table *table, const char *what, const char *const of[], size_t count,
+                                  const char *holder, uint64_t ms, bool held[], furrow_error *err)
+{
+    furrow_pipelined request;
+    FURROW_AUTO(furrow_arena) arena = furrow_arena_create(0);
+    if (!arena) return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "out of memory");
+    furrow_buffer *out = furrow_pipeline_begin(table->store, &request, arena, 3 + count + 2, err);
+    if (!out) return request.status;
+    furrow_pipeline_arg(out, "FCALL", 5);
+    furrow_pipeline_arg(out, FURROW_FUNCTION("lease"), strlen(FURROW_FUNCTION("lease")));
+    furrow_pipeline_arg_number(out, count);
+    for (size_t i = 0; i < count; i++) put_lease(table, what, of[i], out);
+    furrow_pipeline_arg(out, holder, strlen(holder));
+    furrow_pipeline_arg_number(out, ms);
+    furrow_status status = furrow_pipeline_send(table->store, &request, err);
+    if (!status) status = furrow_pipeline_wait(table->store, &request, err);
+    if (status) return status;
+    const furrow_value *numbers = &request.value;
+    for (size_t i = 0; i < count; i++) held[i] = false;
+    for (size_t i = 0; numbers->kind == FURROW_VALUE_LIST && i < numbers->count; i++) {
+        size_t number = (size_t)numbers->items[i].integer;
+        if (number >= 1 && number <= count) held[number - 1] = true;
+    }
+    return FURROW_OK;
+}
+
 furrow_status furrow_table_lease(furrow_table *table, const char *what, const char *holder, uint64_t ms, bool *held,
                                  furrow_error *err)
 {
-    char key[3 * NAME_MAX_BYTES], duration[24];
-    int len = snprintf(key, sizeof key, "%s@lease:%s", (const char *)table->prefix.data, what);
-    FURROW_REQUIRE(len > 0 && (size_t)len < sizeof key);
-    snprintf(duration, sizeof duration, "%llu", (unsigned long long)ms);
-    furrow_value answer;
-    furrow_bytes name = {key, (size_t)len};
-    const furrow_bytes args[] = {furrow_bytes_of(holder), furrow_bytes_of(duration)};
-    furrow_status status =
-        furrow_pipeline_ask(table->store, FURROW_FUNCTION("lease"), &name, 1, args, 2, NULL, &answer, err);
-    if (status) return status;
-    *held = answer.kind == FURROW_VALUE_INTEGER && answer.integer == 1;
-    return FURROW_OK;
+    return furrow_table_leases(table, what, &(const char *){""}, 1, holder, ms, held, err);
 }

@@ -39,6 +39,7 @@ struct furrow_table {
     struct furrow_batch *idle;
     size_t idle_count;
     struct furrow_write_group *group; /* that others may join in this turn; or NULL */
+    struct furrow_endings *endings;   /* of reaction.c: likewise */
     uint64_t reaction_cursor;         /* where the next look for pending reactions begins */
     size_t reaction_offset;           /* and how much of what lies there was looked at */
     uint64_t parked_cursor;           /* where the next ones to be tried again are */
