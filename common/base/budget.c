@@ -17,7 +17,7 @@ static atomic_size_t used, refused, highest; /* highest: since the last trim */
 static size_t limit;
 static size_t untrimmed; /* the most that was in use since memory last went back */
 
-static size_t load(const atomic_size_t *counter)
+static size_t load_counter(const atomic_size_t *counter)
 {
     return atomic_load_explicit(counter, memory_order_relaxed);
 }
@@ -41,12 +41,12 @@ static bool refuse_bytes(void)
 void furrow_budget_hold(size_t bytes)
 {
     size_t now = atomic_fetch_add_explicit(&used, bytes, memory_order_relaxed) + bytes;
-    if (now > load(&highest)) atomic_store_explicit(&highest, now, memory_order_relaxed);
+    if (now > load_counter(&highest)) atomic_store_explicit(&highest, now, memory_order_relaxed);
 }
 
 bool furrow_budget_take(size_t bytes)
 {
-    size_t now = load(&used);
+    size_t now = load_counter(&used);
     if (limit && (now > limit || bytes > limit - now)) return refuse_bytes();
     furrow_budget_hold(bytes);
     return true;
@@ -59,19 +59,19 @@ void furrow_budget_give(size_t bytes)
 
 bool furrow_budget_admits(size_t bytes)
 {
-    size_t now = load(&used), most = admitted_max();
+    size_t now = load_counter(&used), most = admitted_max();
     return !limit || (now <= most && bytes <= most - now) || refuse_bytes();
 }
 
 bool furrow_budget_tight(void)
 {
-    return limit && load(&used) > limit / 2;
+    return limit && load_counter(&used) > limit / 2;
 }
 
 furrow_budget_stats furrow_budget_stats_of_process(void)
 {
     return (furrow_budget_stats){
-        .used = load(&used), .limit = limit, .admitted_max = admitted_max(), .refused = load(&refused)};
+        .used = load_counter(&used), .limit = limit, .admitted_max = admitted_max(), .refused = load_counter(&refused)};
 }
 
 /*
@@ -80,8 +80,8 @@ furrow_budget_stats furrow_budget_stats_of_process(void)
  */
 void furrow_budget_trim(void)
 {
-    size_t needed = load(&highest);
-    atomic_store_explicit(&highest, load(&used), memory_order_relaxed);
+    size_t needed = load_counter(&highest);
+    atomic_store_explicit(&highest, load_counter(&used), memory_order_relaxed);
     if (needed > untrimmed) untrimmed = needed;
     if (untrimmed - needed < TRIM_WORTH) return;
     untrimmed = needed;

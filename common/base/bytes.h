@@ -73,4 +73,19 @@ static inline const char *furrow_bytes_after_nocase(const char *text, const char
     return text;
 }
 
+/* A blank of a header: optional white space in RFC 9110, 5.6.3. */
+static inline bool furrow_bytes_blank(char c)
+{
+    return c == ' ' || c == '\t';
+}
+
+/* Is there no byte above 127? */
+static inline bool furrow_bytes_ascii(furrow_bytes bytes)
+{
+    const uint8_t *at = bytes.data;
+    unsigned all = 0;
+    for (size_t i = 0; i < bytes.len; i++) all |= at[i];
+    return all < 0x80;
+}
+
 #endif

@@ -65,7 +65,7 @@ static void after_switch(furrow_fiber *self)
 }
 
 /* makecontext passes ints: the pointer goes in two. */
-static void enter(unsigned high, unsigned low)
+static void enter_fiber(unsigned high, unsigned low)
 {
     furrow_fiber *self = (furrow_fiber *)(uintptr_t)((uint64_t)high << 32 | low);
     after_switch(self);
@@ -94,7 +94,7 @@ static bool prepare_context(furrow_fiber *fiber)
     if (getcontext(&fiber->context) != 0) return false;
     fiber->context.uc_stack.ss_sp = (void *)(uintptr_t)fiber->stack;
     fiber->context.uc_stack.ss_size = fiber->stack_bytes;
-    makecontext(&fiber->context, (void (*)(void))(uintptr_t)enter, 2, (unsigned)(self >> 32), (unsigned)self);
+    makecontext(&fiber->context, (void (*)(void))(uintptr_t)enter_fiber, 2, (unsigned)(self >> 32), (unsigned)self);
 #ifdef WITH_ASAN
     /* At every switch ASan declares the stack a context names to be clean, and so forgets the red zones of parked
      * frames: it is cleaned once, here. */

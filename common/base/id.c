@@ -29,7 +29,7 @@ static void forget_in_child(void)
     pthread_mutex_init(&last.lock, NULL);
 }
 
-static void prepare(void)
+static void prepare_random(void)
 {
     FURROW_REQUIRE(sodium_init() >= 0);
     pthread_atfork(NULL, NULL, forget_in_child);
@@ -48,7 +48,7 @@ bool furrow_id_valid(const char *id, size_t len)
 }
 
 /* 128 bits as 26 digits of 5, the first of which carries only 3. */
-static void encode(uint64_t high, uint64_t low, char out[FURROW_ID_SIZE])
+static void encode_id(uint64_t high, uint64_t low, char out[FURROW_ID_SIZE])
 {
     static const char digits[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
     for (int i = FURROW_ID_SIZE - 2; i >= 0; i--) {
@@ -68,7 +68,7 @@ static void draw(uint64_t ms)
 
 void furrow_id_make(char out[FURROW_ID_SIZE])
 {
-    pthread_once(&once, prepare);
+    pthread_once(&once, prepare_random);
     uint64_t now = (uint64_t)furrow_clock_wall_ns() / FURROW_NS_PER_MS % MS_LIMIT;
     pthread_mutex_lock(&last.lock);
     if (now > last.ms) {
@@ -78,7 +78,7 @@ void furrow_id_make(char out[FURROW_ID_SIZE])
     }
     uint64_t high = last.ms << 16 | last.high, low = last.low;
     pthread_mutex_unlock(&last.lock);
-    encode(high, low, out);
+    encode_id(high, low, out);
 }
 
 static uint64_t big_endian(const uint8_t bytes[8])
@@ -90,5 +90,5 @@ static uint64_t big_endian(const uint8_t bytes[8])
 
 void furrow_id_from_hash(const uint8_t hash[16], char out[FURROW_ID_SIZE])
 {
-    encode(big_endian(hash), big_endian(hash + 8), out);
+    encode_id(big_endian(hash), big_endian(hash + 8), out);
 }

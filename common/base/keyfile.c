@@ -15,7 +15,7 @@
 #define HEX_DIGITS (2 * FURROW_KEYFILE_BYTES)
 #define FILE_MAX   (HEX_DIGITS + 3) /* CR, LF, and one more to see that there is more */
 
-static furrow_status check_file(int fd, const char *path, const char *what, furrow_error *err)
+static furrow_status check_key_file(int fd, const char *path, const char *what, furrow_error *err)
 {
     struct stat about;
     if (fstat(fd, &about) != 0)
@@ -31,7 +31,7 @@ static furrow_status check_file(int fd, const char *path, const char *what, furr
     return FURROW_OK;
 }
 
-static bool decode(const char *text, size_t len, uint8_t *key)
+static bool decode_key(const char *text, size_t len, uint8_t *key)
 {
     if (len == FURROW_KEYFILE_BYTES) {
         memcpy(key, text, len);
@@ -44,27 +44,27 @@ static bool decode(const char *text, size_t len, uint8_t *key)
            decoded == FURROW_KEYFILE_BYTES;
 }
 
-static furrow_status read_key(int fd, const char *path, const char *what, uint8_t *key, furrow_error *err)
+static furrow_status read_key_bytes(int fd, const char *path, const char *what, uint8_t *key, furrow_error *err)
 {
     char text[FILE_MAX];
     size_t len = 0;
     ssize_t got;
     while ((got = read(fd, text + len, sizeof text - len)) > 0) len += (size_t)got;
-    bool good = got == 0 && decode(text, len, key);
+    bool good = got == 0 && decode_key(text, len, key);
     sodium_memzero(text, sizeof text);
     if (good && !sodium_is_zero(key, FURROW_KEYFILE_BYTES)) return FURROW_OK;
     return furrow_fail(err, FURROW_FAILED_PRECONDITION, "%s %s holds no key: 32 bytes, or 64 hex digits", what, path);
 }
 
-static uint8_t *read_file(int fd, const char *path, const char *what, furrow_error *err)
+static uint8_t *read_locked_key(int fd, const char *path, const char *what, furrow_error *err)
 {
-    if (check_file(fd, path, what, err) != FURROW_OK) return NULL;
+    if (check_key_file(fd, path, what, err) != FURROW_OK) return NULL;
     uint8_t *key = sodium_malloc(FURROW_KEYFILE_BYTES);
     if (!key) {
         (void)furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "no locked memory for the %s", what);
         return NULL;
     }
-    if (read_key(fd, path, what, key, err) != FURROW_OK) {
+    if (read_key_bytes(fd, path, what, key, err) != FURROW_OK) {
         sodium_free(key);
         return NULL;
     }
@@ -80,7 +80,7 @@ uint8_t *furrow_keyfile_load(const char *path, const char *what, furrow_error *e
         (void)furrow_fail(err, FURROW_FAILED_PRECONDITION, "%s %s: %s", what, path, strerror(errno));
         return NULL;
     }
-    uint8_t *key = read_file(fd, path, what, err);
+    uint8_t *key = read_locked_key(fd, path, what, err);
     close(fd);
     return key;
 }

@@ -45,7 +45,7 @@ bool furrow_logger_on(furrow_log_level level)
     return level <= most_verbose;
 }
 
-static void put(text *to, const char *data, size_t len)
+static void put_raw(text *to, const char *data, size_t len)
 {
     size_t room = to->cap - to->len;
     if (len > room) len = room;
@@ -53,12 +53,12 @@ static void put(text *to, const char *data, size_t len)
     to->len += len;
 }
 
-static void put_text(text *to, const char *data)
+static void put_cstring(text *to, const char *data)
 {
-    put(to, data, strlen(data));
+    put_raw(to, data, strlen(data));
 }
 
-static bool plain(const text *value)
+static bool is_plain_value(const text *value)
 {
     for (size_t i = 0; i < value->len; i++) {
         unsigned char c = (unsigned char)value->data[i];
@@ -79,19 +79,19 @@ static void put_escaped(text *to, char c)
     } else {
         snprintf(escape, sizeof(escape), "%c", c);
     }
-    put_text(to, escape);
+    put_cstring(to, escape);
 }
 
 /* As it is, or in quotes when a reader of logfmt could take it for something else. */
 static void put_value(text *to, const text *value)
 {
-    if (plain(value)) {
-        put(to, value->data, value->len);
+    if (is_plain_value(value)) {
+        put_raw(to, value->data, value->len);
         return;
     }
-    put(to, "\"", 1);
+    put_raw(to, "\"", 1);
     for (size_t i = 0; i < value->len && to->cap - to->len > ESCAPE_MAX; i++) put_escaped(to, value->data[i]);
-    put(to, "\"", 1);
+    put_raw(to, "\"", 1);
 }
 
 /* One conversion: its text rebuilt for the widest type, with every * replaced by its argument. */
@@ -215,7 +215,7 @@ static int print_conversion(const conversion *conv, fields *from, char *out, siz
 #pragma GCC diagnostic pop
 
 /* The value that the format describes up to its closing quote, or else up to the next blank. */
-static void put_field(text *to, fields *from)
+static void put_log_field(text *to, fields *from)
 {
     bool quoted = *from->at == '"';
     char end = quoted ? '"' : ' ';
@@ -224,7 +224,7 @@ static void put_field(text *to, fields *from)
     text value = {.data = data, .cap = sizeof(data) - 1};
     while (*from->at && *from->at != end) {
         if (*from->at != '%') {
-            put(&value, from->at++, 1);
+            put_raw(&value, from->at++, 1);
             continue;
         }
         conversion conv = read_conversion(from);
@@ -242,27 +242,27 @@ static void put_fields(text *to, fields *from)
         size_t blanks = strspn(from->at, " ");
         from->at += blanks;
         if (!*from->at) return;
-        put(to, " ", 1);
+        put_raw(to, " ", 1);
         size_t key = strcspn(from->at, "= %\"");
         if (from->at[key] == '=') {
-            put(to, from->at, key + 1);
+            put_raw(to, from->at, key + 1);
             from->at += key + 1;
         }
-        put_field(to, from);
+        put_log_field(to, from);
     }
 }
 
-static void put_head(text *to, furrow_log_level level, const char *message)
+static void put_line_head(text *to, furrow_log_level level, const char *message)
 {
-    put_text(to, "level=");
-    put_text(to, level_names[level]);
+    put_cstring(to, "level=");
+    put_cstring(to, level_names[level]);
     if (*service_name) {
-        put_text(to, " service=");
+        put_cstring(to, " service=");
         put_value(to, &(text){.data = service_name, .len = strlen(service_name)});
     }
-    put_text(to, " msg=\"");
+    put_cstring(to, " msg=\"");
     for (const char *c = message; *c && to->cap - to->len > ESCAPE_MAX; c++) put_escaped(to, *c);
-    put_text(to, "\"");
+    put_cstring(to, "\"");
 }
 
 /* ---- the same line again ---- */
@@ -302,9 +302,9 @@ static void put_time(text *to)
 {
     char when[36];
     furrow_clock_format(furrow_clock_wall_ns(), when);
-    put_text(to, "ts=");
-    put(to, when, strlen("2026-11-23T06:00:00.000"));
-    put_text(to, "Z ");
+    put_cstring(to, "ts=");
+    put_raw(to, when, strlen("2026-11-23T06:00:00.000"));
+    put_cstring(to, "Z ");
 }
 
 /* Under the lock. */
@@ -315,8 +315,8 @@ static void tell_repeated(repeated *slot)
     if (slot->dropped > 0) {
         snprintf(tail, sizeof tail, " repeated=%u\n", slot->dropped);
         put_time(&line);
-        put_text(&line, slot->text);
-        put_text(&line, tail);
+        put_cstring(&line, slot->text);
+        put_cstring(&line, tail);
         write_line(data, line.len);
     }
     slot->hash = slot->since_ns = 0;
@@ -329,7 +329,7 @@ static bool is_over(const repeated *slot, uint64_t now_ns)
 }
 
 /* Of this line; else the one whose time began first. */
-static repeated *slot_of(uint64_t hash)
+static repeated *repeated_slot(uint64_t hash)
 {
     repeated *oldest = &lately[0];
     for (size_t i = 0; i < REPEATED_SLOTS; i++) {
@@ -344,7 +344,7 @@ static bool may_write(const char *line, size_t len)
 {
     uint64_t now_ns = furrow_clock_now_ns(), hash = hash_line(line, len);
     (void)pthread_mutex_lock(&lately_lock);
-    repeated *slot = slot_of(hash);
+    repeated *slot = repeated_slot(hash);
     if (slot->hash != hash || is_over(slot, now_ns)) {
         tell_repeated(slot);
         *slot = (repeated){.hash = hash, .since_ns = now_ns};
@@ -373,7 +373,7 @@ void furrow_logger(furrow_log_level level, const char *message, const char *fiel
     text line = {.data = data, .cap = sizeof(data) - 1};
     put_time(&line);
     size_t time_len = line.len;
-    put_head(&line, level, message);
+    put_line_head(&line, level, message);
     if (fields_format) {
         fields from = {.at = fields_format};
         va_start(from.args, fields_format);

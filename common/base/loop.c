@@ -51,17 +51,17 @@ struct furrow_loop {
 };
 
 /* Deadlines nearer than the timer re-arm it; farther ones leave it to fire early, which is harmless and rare. */
-static void arm(furrow_loop *loop);
+static void arm_deadline(furrow_loop *loop);
 
 static void on_deadline(uv_timer_t *timer)
 {
     furrow_loop *loop = timer->data;
     loop->armed_ns = FURROW_NEVER;
     furrow_tasks_expire(&loop->tasks, furrow_clock_now_ns());
-    arm(loop);
+    arm_deadline(loop);
 }
 
-static void arm(furrow_loop *loop)
+static void arm_deadline(furrow_loop *loop)
 {
     uint64_t next = furrow_tasks_next_deadline(&loop->tasks);
     if (next >= loop->armed_ns) return;
@@ -96,7 +96,7 @@ static void on_unfinished(uv_idle_t *handle)
     (void)handle; /* that it is active is all it is for */
 }
 
-static void end_turn(furrow_loop *loop)
+static void end_loop_turn(furrow_loop *loop)
 {
     for (int round = 0; round < MAX_ROUNDS && (loop->tasks.ready || loop->hooks); round++) {
         if (!furrow_tasks_run_ready(&loop->tasks)) run_hooks(loop);
@@ -108,17 +108,17 @@ static void end_turn(furrow_loop *loop)
         uv_idle_stop(&loop->unfinished);
     if (loop->tasks.idle_count > FURROW_TASKS_IDLE_KEPT && !uv_is_active((uv_handle_t *)&loop->trim))
         uv_timer_start(&loop->trim, on_trim, TRIM_MS, TRIM_MS);
-    arm(loop);
+    arm_deadline(loop);
 }
 
 static void on_prepare(uv_prepare_t *handle)
 {
-    end_turn(handle->data);
+    end_loop_turn(handle->data);
 }
 
 static void on_check(uv_check_t *handle)
 {
-    end_turn(handle->data);
+    end_loop_turn(handle->data);
 }
 
 static void on_posted(uv_async_t *handle)

@@ -21,4 +21,12 @@ size_t furrow_number_format(uint64_t number, char out[FURROW_NUMBER_SIZE]);
 /* How many digits @text begins with. */
 size_t furrow_number_digits(furrow_bytes text);
 
+/* What the hexadecimal digit @c stands for; -1 when it is none. */
+static inline int furrow_number_hex(char c)
+{
+    if (c >= '0' && c <= '9') return c - '0';
+    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
 #endif

@@ -27,7 +27,7 @@ typedef struct secret {
 static secret *secrets; /* the last read first */
 
 /* What is set, or the fallback. A variable that is set to nothing counts as unset: container files pass those on. */
-static const char *value_of(const furrow_setting *setting)
+static const char *setting_value(const furrow_setting *setting)
 {
     const char *value = getenv(setting->name);
     return value && *value ? value : setting->fallback;
@@ -39,7 +39,7 @@ static bool parse_number(const furrow_setting *setting, const char *text, int64_
 }
 
 /* The file that @setting's secret stands in; NULL when none is named. */
-static const char *file_of(const furrow_setting *setting, char name[NAME_MAX_LEN])
+static const char *secret_file(const furrow_setting *setting, char name[NAME_MAX_LEN])
 {
     FURROW_REQUIRE(snprintf(name, NAME_MAX_LEN, "%s_FILE", setting->name) < NAME_MAX_LEN);
     const char *path = getenv(name);
@@ -72,9 +72,9 @@ const char *furrow_settings_secret_file(const char *text)
 static furrow_status read_secret(const furrow_setting *setting, furrow_error *err)
 {
     char name[NAME_MAX_LEN], text[FURROW_SETTING_SECRET_MAX];
-    const char *path = file_of(setting, name);
+    const char *path = secret_file(setting, name);
     if (!path) return FURROW_OK;
-    if (value_of(setting))
+    if (setting_value(setting))
         return furrow_fail(err, FURROW_INVALID_ARGUMENT, "%s and %s are both set: use one", setting->name, name);
     furrow_status status = furrow_settings_read_secret(name, path, text, err);
     if (status != FURROW_OK) return status;
@@ -91,10 +91,10 @@ static furrow_status read_secret(const furrow_setting *setting, furrow_error *er
 }
 
 /* After read_secret. */
-static const char *text_of(const furrow_setting *setting)
+static const char *setting_text(const furrow_setting *setting)
 {
     char name[NAME_MAX_LEN];
-    if (setting->kind != FURROW_SETTING_SECRET || !file_of(setting, name)) return value_of(setting);
+    if (setting->kind != FURROW_SETTING_SECRET || !secret_file(setting, name)) return setting_value(setting);
     const secret *kept = secrets;
     while (kept->setting != setting) kept = kept->next;
     return kept->text;
@@ -104,11 +104,12 @@ static furrow_status check_setting(const furrow_setting *setting, furrow_error *
 {
     int64_t number;
     if (setting->kind == FURROW_SETTING_SECRET) return read_secret(setting, err);
-    if (setting->kind != FURROW_SETTING_NUMBER || parse_number(setting, value_of(setting), &number)) return FURROW_OK;
-    FURROW_REQUIRE(value_of(setting) != setting->fallback);
+    if (setting->kind != FURROW_SETTING_NUMBER || parse_number(setting, setting_value(setting), &number))
+        return FURROW_OK;
+    FURROW_REQUIRE(setting_value(setting) != setting->fallback);
     return furrow_fail(err, FURROW_INVALID_ARGUMENT,
                        "%s is \"%.64s\": it must be a number from %" PRId64 " to %" PRId64, setting->name,
-                       value_of(setting), setting->min, setting->max);
+                       setting_value(setting), setting->min, setting->max);
 }
 
 furrow_status furrow_settings_read(const furrow_setting table[], size_t count, void *into, furrow_error *err)
@@ -119,7 +120,7 @@ furrow_status furrow_settings_read(const furrow_setting table[], size_t count, v
     }
     for (size_t i = 0; i < count; i++) {
         char *field = (char *)into + table[i].offset;
-        const char *text = text_of(&table[i]);
+        const char *text = setting_text(&table[i]);
         int64_t number = 0;
         if (table[i].kind != FURROW_SETTING_NUMBER) {
             memcpy(field, &text, sizeof(text));
@@ -141,7 +142,7 @@ void furrow_settings_print(const furrow_setting table[], size_t count, FILE *out
         fputs(")\n", out);
         if (setting->kind != FURROW_SETTING_SECRET) continue;
         char name[NAME_MAX_LEN];
-        (void)file_of(setting, name);
+        (void)secret_file(setting, name);
         fprintf(out, "%-28s file whose first line it is, instead\n", name);
     }
 }
@@ -156,7 +157,7 @@ bool furrow_settings_known(const furrow_setting table[], size_t count, const cha
 }
 
 /* Levenshtein's distance; NAME_MAX_LEN for names that are longer than any setting's. */
-static size_t distance(const char *a, const char *b)
+static size_t edit_distance(const char *a, const char *b)
 {
     size_t row[NAME_MAX_LEN], len = strlen(b);
     if (len >= NAME_MAX_LEN || strlen(a) >= NAME_MAX_LEN) return NAME_MAX_LEN;
@@ -198,7 +199,7 @@ const char *furrow_settings_nearest(const furrow_setting table[], size_t count, 
     snprintf(base, sizeof base, "%.*s", (int)(end ? (size_t)(end - variable) : strlen(variable)), variable);
     size_t least = letters_wrong(variable) + 1;
     for (size_t i = 0; i < count; i++) {
-        size_t apart = distance(table[i].kind == FURROW_SETTING_SECRET ? base : variable, table[i].name);
+        size_t apart = edit_distance(table[i].kind == FURROW_SETTING_SECRET ? base : variable, table[i].name);
         if (apart >= least) continue;
         least = apart;
         nearest = table[i].name;

@@ -37,7 +37,7 @@ furrow_status furrow_status_from_name(const char *name)
 }
 
 /* Copies @text, cutting it in front of the first UTF-8 character that does not fit whole. */
-static void copy_text(char *out, size_t size, const char *text)
+static void copy_whole_characters(char *out, size_t size, const char *text)
 {
     size_t len = strlen(text);
     if (len >= size) {
@@ -59,8 +59,8 @@ __attribute__((format(printf, 4, 0))) static void fill(furrow_error *err, furrow
     char path[sizeof(err->field) + 1];
     snprintf(path, sizeof(path), "%s", field);
     *err = (furrow_error){.code = code};
-    copy_text(err->text, sizeof(err->text), text);
-    copy_text(err->field, sizeof(err->field), path);
+    copy_whole_characters(err->text, sizeof(err->text), text);
+    copy_whole_characters(err->field, sizeof(err->field), path);
 }
 
 furrow_status furrow_fail(furrow_error *err, furrow_status code, const char *format, ...)
@@ -110,7 +110,7 @@ furrow_status furrow_wrap(furrow_error *err, const char *format, ...)
         len = snprintf(text + len, sizeof(text) - (size_t)len, ": %s", err->text);
     }
     if (len < 0) return err->code;
-    copy_text(err->text, sizeof(err->text), text);
+    copy_whole_characters(err->text, sizeof(err->text), text);
     return err->code;
 }
 

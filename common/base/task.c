@@ -212,7 +212,7 @@ furrow_status furrow_tasks_spawn(furrow_tasks *tasks, furrow_task_fn *fn, void *
     return FURROW_OK;
 }
 
-static void retire(furrow_task *task)
+static void retire_task(furrow_task *task)
 {
     furrow_tasks *tasks = task->tasks;
     tasks->live--;
@@ -245,7 +245,7 @@ bool furrow_tasks_run_ready(furrow_tasks *tasks)
         running = task;
         furrow_fiber_switch(tasks->thread, task->fiber);
         running = NULL;
-        if (!task->fn) retire(task);
+        if (!task->fn) retire_task(task);
         task = next;
     }
     return true;

@@ -30,11 +30,6 @@ typedef struct judge {
     furrow_report *report;
 } judge;
 
-static bool is_contract(const furrow_model_message *message)
-{
-    return message->options.entity || message->options.replica_of;
-}
-
 /* Of Google's files there is C code only for these; another would end the build at a header that is missing. */
 static void check_imports(const judge *by, const furrow_model_file *file)
 {
@@ -57,7 +52,7 @@ static void check_imports(const judge *by, const furrow_model_file *file)
     }
 }
 
-static void check_file(const judge *by, const furrow_model_file *file)
+static void check_proto_file(const judge *by, const furrow_model_file *file)
 {
     furrow_place place = {file->name, 1, 1};
     if (!file->proto->syntax || strcmp(file->proto->syntax, "proto3") != 0)
@@ -73,7 +68,7 @@ static void check_file(const judge *by, const furrow_model_file *file)
     check_imports(by, file);
 }
 
-static void check_id(const judge *by, const furrow_model_message *message)
+static void check_id_field(const judge *by, const furrow_model_message *message)
 {
     const furrow_model_field *field = furrow_model_find_field(message, 1);
     const char *kind = message->options.entity ? "entity" : "replica";
@@ -127,7 +122,7 @@ static void check_entity(const judge *by, const furrow_model_message *entity)
     check_reserved_numbers(by, entity);
 }
 
-static void check_replica(const judge *by, const furrow_model_message *replica)
+static void check_replica_contract(const judge *by, const furrow_model_message *replica)
 {
     const char *name = replica->options.replica_of;
     const furrow_model_message *entity = furrow_model_find_message(by->model, name);
@@ -168,7 +163,7 @@ static bool indexable(const furrow_model_field *field)
 static void check_index(const judge *by, const furrow_model_message *message, const furrow_model_field *field)
 {
     const char *type = furrow_model_type_text(by->model, field);
-    if (!is_contract(message))
+    if (!furrow_model_is_contract(message))
         furrow_report_add(by->report, field->place,
                           "field %s (%s) of %s has an index, but only fields of an entity or a replica can",
                           field->name, type, message->name);
@@ -191,7 +186,7 @@ static void check_index(const judge *by, const furrow_model_message *message, co
                           message->name, type);
 }
 
-static void check_private(const judge *by, const furrow_model_message *message, const furrow_model_field *field)
+static void check_private_field(const judge *by, const furrow_model_message *message, const furrow_model_field *field)
 {
     const char *type = furrow_model_type_text(by->model, field);
     if (!message->options.entity)
@@ -239,7 +234,7 @@ static void check_fields(const judge *by, const furrow_model_message *message)
         check_dynamic(by, message, field);
         if (field->options.index) check_index(by, message, field);
         if (!field->options.is_private) continue;
-        check_private(by, message, field);
+        check_private_field(by, message, field);
         if (sealed)
             furrow_report_add(by->report, field->place,
                               "field %s of %s is a second private field after %s (line %d): seal one message",
@@ -248,7 +243,7 @@ static void check_fields(const judge *by, const furrow_model_message *message)
     }
 }
 
-static void check_keys(const judge *by, const furrow_model_message *message)
+static void check_key_entity(const judge *by, const furrow_model_message *message)
 {
     const furrow_model_field *wrapped = furrow_model_find_field(message, 2);
     if (!message->options.internal)
@@ -264,7 +259,7 @@ static void check_keys(const judge *by, const furrow_model_message *message)
 static void check_duties(const judge *by, const furrow_model_message *message)
 {
     const furrow_message_options *options = &message->options;
-    if (options->checked && !is_contract(message))
+    if (options->checked && !furrow_model_is_contract(message))
         furrow_report_add(by->report, message->place,
                           "%s is checked, but only the states of an entity or a replica are: remove the option",
                           message->name);
@@ -273,7 +268,7 @@ static void check_duties(const judge *by, const furrow_model_message *message)
                           "%s has a reaction, but only a service that keeps another's entity can react to it: declare "
                           "the option on a replica",
                           message->name);
-    if (options->keys) check_keys(by, message);
+    if (options->keys) check_key_entity(by, message);
 }
 
 static void check_message(const judge *by, const furrow_model_message *message)
@@ -282,16 +277,16 @@ static void check_message(const judge *by, const furrow_model_message *message)
     check_duties(by, message);
     furrow_check_unique(by->model, message, by->report);
     furrow_rules_check(by->model, message, by->report);
-    if (!is_contract(message)) return;
+    if (!furrow_model_is_contract(message)) return;
     if (message->nested)
         furrow_report_add(by->report, message->place,
                           "%s stands inside another message; entities and replicas stand at the top", message->name);
     if (message->options.entity && message->options.replica_of)
         furrow_report_add(by->report, message->place, "%s is both an entity and a replica of %s: make two messages",
                           message->name, message->options.replica_of);
-    check_id(by, message);
+    check_id_field(by, message);
     if (message->options.entity) check_entity(by, message);
-    if (message->options.replica_of) check_replica(by, message);
+    if (message->options.replica_of) check_replica_contract(by, message);
 }
 
 static void check_method(const judge *by, const furrow_model_service *service, const furrow_model_method *method)
@@ -420,7 +415,7 @@ static void check_symbols(const judge *by, const furrow_model_file *file)
     symbol *symbols = furrow_text_zalloc(arena, (most + 1) * sizeof *symbols);
     for (size_t i = 0; i < file->message_count; i++) {
         const furrow_model_message *message = &file->messages[i];
-        if (is_contract(message))
+        if (furrow_model_is_contract(message))
             check_symbol(by, symbols, &count, message->place, furrow_symbols_message(arena, message), message->name);
         if (message->options.checked)
             check_symbol(by, symbols, &count, message->place, furrow_symbols_check(arena, message), message->name);
@@ -447,13 +442,13 @@ static const furrow_model_message *next_contract(const furrow_model *model, size
     for (; *file < model->file_count; *message = 0, ++*file) {
         while (*message < model->files[*file].message_count) {
             const furrow_model_message *found = &model->files[*file].messages[(*message)++];
-            if (is_contract(found)) return found;
+            if (furrow_model_is_contract(found)) return found;
         }
     }
     return NULL;
 }
 
-static void check_pair(const judge *by, const furrow_model_message *first, const furrow_model_message *second)
+static void check_message_pair(const judge *by, const furrow_model_message *first, const furrow_model_message *second)
 {
     bool entities = first->options.entity && second->options.entity;
     if (entities && strcmp(furrow_model_stream(by->model, first), furrow_model_stream(by->model, second)) == 0)
@@ -476,7 +471,7 @@ static void check_pairs(const judge *by)
     const furrow_model_message *first, *second;
     while ((first = next_contract(by->model, &file, &message))) {
         size_t next_file = file, next_message = message;
-        while ((second = next_contract(by->model, &next_file, &next_message))) check_pair(by, first, second);
+        while ((second = next_contract(by->model, &next_file, &next_message))) check_message_pair(by, first, second);
     }
 }
 
@@ -486,7 +481,7 @@ void furrow_check(const furrow_model *model, furrow_report *report)
     for (size_t f = 0; f < model->file_count; f++) {
         const furrow_model_file *file = &model->files[f];
         if (!file->generate) continue;
-        check_file(&by, file);
+        check_proto_file(&by, file);
         for (size_t i = 0; i < file->message_count; i++) check_message(&by, &file->messages[i]);
         for (size_t i = 0; i < file->service_count; i++) check_service(&by, file, &file->services[i]);
         if (file->service_count > 0) check_sealing(&by, file);

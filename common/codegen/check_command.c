@@ -26,7 +26,7 @@ typedef struct judge {
 
 #define REPORT(by, ...) furrow_report_add((by)->report, (by)->method->place, __VA_ARGS__)
 
-static bool is_own(const judge *by, const furrow_model_message *message)
+static bool is_of_package(const judge *by, const furrow_model_message *message)
 {
     return message && strcmp(message->file->package, by->file->package) == 0;
 }
@@ -35,7 +35,7 @@ static bool is_own(const judge *by, const furrow_model_message *message)
 static const furrow_model_message *own_entity(const judge *by, const char *name, const char *what)
 {
     const furrow_model_message *entity = furrow_refer_message(by->model, by->file, name);
-    if (is_own(by, entity) && entity->options.entity) return entity;
+    if (is_of_package(by, entity) && entity->options.entity) return entity;
     REPORT(by, "%s %s %s, which is no entity of package %s: name one of its own", by->name, what,
            name && name[0] ? name : "\"\"", by->file->package);
     return NULL;
@@ -71,7 +71,7 @@ static void check_request_field(const judge *by, const char *name, Google__Proto
                by->method->input->name, type_name);
 }
 
-static void check_id(const judge *by)
+static void check_command_id(const judge *by)
 {
     const furrow_command_options *command = &by->method->options.command;
     if (command->computed_id && command->id)
@@ -119,7 +119,7 @@ static const furrow_model_message *check_known_what(const judge *by, const furro
     }
     if (known->entity) return own_entity(by, known->entity, "knows");
     const furrow_model_message *replica = furrow_refer_message(by->model, by->file, known->replica);
-    if (is_own(by, replica) && replica->options.replica_of) return replica;
+    if (is_of_package(by, replica) && replica->options.replica_of) return replica;
     REPORT(by, "%s knows %s, which is no replica of package %s: declare what it keeps of that entity first", by->name,
            known->replica, by->file->package);
     return NULL;
@@ -142,7 +142,7 @@ static bool is_taken(const judge *by, const char *name, size_t which)
     return false;
 }
 
-static void check_known(const judge *by, size_t which)
+static void check_known_entity(const judge *by, size_t which)
 {
     const furrow_known_options *known = &by->method->options.command.knows[which];
     const furrow_model_message *message = check_known_what(by, known);
@@ -181,7 +181,7 @@ static const furrow_model_field *private_field(const furrow_model_message *entit
     return NULL;
 }
 
-static void check_seals(const judge *by)
+static void check_command_seals(const judge *by)
 {
     const furrow_command_options *command = &by->method->options.command;
     furrow_refer_path path;
@@ -222,15 +222,15 @@ void furrow_check_command(const furrow_model *model, const furrow_model_file *fi
     const furrow_command_options *command = &method->options.command;
     by.name = furrow_text_printf(model->arena, "%s.%s", service->name, method->name);
     check_event(&by);
-    check_id(&by);
+    check_command_id(&by);
     check_modes(&by);
     by.entity = own_entity(&by, command->entity, "is a command on");
     if (!by.entity) return;
     if (command->known_count > KNOWS_MAX)
         furrow_report_add(report, method->place, "%s knows %zu things; a command can know %d: leave some out", by.name,
                           command->known_count, KNOWS_MAX);
-    for (size_t i = 0; i < command->known_count; i++) check_known(&by, i);
+    for (size_t i = 0; i < command->known_count; i++) check_known_entity(&by, i);
     if (command->also) check_also(&by);
-    if (command->seals) check_seals(&by);
+    if (command->seals) check_command_seals(&by);
     check_response(&by);
 }

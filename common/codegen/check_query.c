@@ -143,7 +143,7 @@ static bool is_in(const furrow_option_texts *texts, const char *name)
 }
 
 /* A field of the request that nothing is done with would be ignored in silence. */
-static void check_request(const judge *by)
+static void check_list_request(const judge *by)
 {
     const furrow_model_message *input = by->method->input;
     const furrow_query_options *options = by->reading.options;
@@ -180,7 +180,7 @@ static void check_list(const judge *by)
 {
     const furrow_query_options *options = by->reading.options;
     check_query_item(by);
-    check_request(by);
+    check_list_request(by);
     check_query_list(by, "damaged_ids", by->reading.damaged_ids);
     if (!by->reading.next_page_token)
         REPORT(by, "answers %s, which must have: string next_page_token", by->method->output->name);

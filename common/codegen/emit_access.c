@@ -94,7 +94,7 @@ typedef struct index_value {
     const char *type, *bytes;
 } index_value;
 
-static index_value value_of(const access *of, const furrow_model_field *field)
+static index_value index_value_of(const access *of, const furrow_model_field *field)
 {
     furrow_arena *arena = of->emit->model->arena;
     if (field->proto->type == GOOGLE__PROTOBUF__FIELD_DESCRIPTOR_PROTO__TYPE__TYPE_STRING)
@@ -105,7 +105,7 @@ static index_value value_of(const access *of, const furrow_model_field *field)
 
 static void write_list_by(const access *of, const furrow_model_field *field)
 {
-    index_value value = value_of(of, field);
+    index_value value = index_value_of(of, field);
     furrow_buffer_printf(of->out,
                          "/* By %s, in the order of their ids; see furrow_listing_read. @page_token \"\" begins. */\n"
                          "static inline furrow_status %s_list_by_%s(furrow_service *service, %svalue,\n"
@@ -130,7 +130,7 @@ static void write_list_by(const access *of, const furrow_model_field *field)
 /* Their ids alone, for who looks at each on its own: damaged ones too. */
 static void write_ids_by(const access *of, const furrow_model_field *field)
 {
-    index_value value = value_of(of, field);
+    index_value value = index_value_of(of, field);
     furrow_buffer_printf(
         of->out,
         "/* The ids alone, also of damaged ones; see furrow_listing_ids. @after NULL begins. */\n"

@@ -46,8 +46,8 @@ static void declare_async(const furrow_emit *emit, furrow_buffer *out, const cli
                          names->call, names->input, names->call, end);
 }
 
-static void declare_method(const furrow_emit *emit, const char *full_name, const char *comment,
-                           const client_names *names)
+static void declare_client_call(const furrow_emit *emit, const char *full_name, const char *comment,
+                                const client_names *names)
 {
     furrow_buffer_printf(emit->header, "/* %s%s */\n", furrow_text_said(emit->model->arena, comment), full_name);
     declare_call(emit, emit->header, names, " FURROW_MUST_USE;\n");
@@ -103,8 +103,8 @@ void furrow_emit_client(const furrow_emit *emit)
         for (size_t i = 0; i < service->method_count; i++) {
             const furrow_model_method *method = &service->methods[i];
             client_names names = names_of(emit, service, method);
-            declare_method(emit, furrow_text_printf(emit->model->arena, "%s.%s", service->name, method->name),
-                           method->comment, &names);
+            declare_client_call(emit, furrow_text_printf(emit->model->arena, "%s.%s", service->name, method->name),
+                                method->comment, &names);
             write_call(emit, &names);
             write_async(emit, &names);
         }

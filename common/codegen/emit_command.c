@@ -34,7 +34,7 @@ static command command_of(const furrow_emit *emit, const furrow_model_service *s
     return of;
 }
 
-static const char *type_of(const command *of, const furrow_model_message *message)
+static const char *c_type_of(const command *of, const furrow_model_message *message)
 {
     return furrow_names_c_type(of->emit->model->arena, message->name);
 }
@@ -61,7 +61,7 @@ static void declare_facts(const command *of)
     furrow_buffer *out = of->emit->header;
     for (size_t i = 0; i < of->options->known_count; i++) {
         const furrow_known_options *known = &of->options->knows[i];
-        const char *type = type_of(of, fact_message(of, known)), *name = fact_name(of, known);
+        const char *type = c_type_of(of, fact_message(of, known)), *name = fact_name(of, known);
         const char *whose = known->of_state ? "the present state's" : "the request's";
         if (furrow_model_repeated(fact_path(of, known).field))
             furrow_buffer_printf(out, "    const %s *const *%s; /* of each of %s %s%s */\n    size_t n_%s;\n", type,
@@ -79,9 +79,9 @@ static void declare_known(const command *of)
     furrow_buffer_printf(out,
                          "/* What the decision on %s.%s is given; see runtime/known.h. */\n"
                          "typedef struct %s_known {\n    const %s *request;\n",
-                         of->service->name, of->method->name, of->symbol, type_of(of, of->method->input));
+                         of->service->name, of->method->name, of->symbol, c_type_of(of, of->method->input));
     if (!is_new)
-        furrow_buffer_printf(out, "    const %s *%s; /* its present state%s */\n", type_of(of, of->entity),
+        furrow_buffer_printf(out, "    const %s *%s; /* its present state%s */\n", c_type_of(of, of->entity),
                              of->entity_name, of->options->allow_missing ? "; NULL: there is none" : "");
     declare_facts(of);
     furrow_buffer_printf(
@@ -99,7 +99,7 @@ static void declare_known(const command *of)
 static void declare_decision(const command *of)
 {
     furrow_buffer *out = of->emit->header;
-    const char *type = type_of(of, of->entity), *said = furrow_text_said(of->emit->model->arena, of->method->comment);
+    const char *type = c_type_of(of, of->entity), *said = furrow_text_said(of->emit->model->arena, of->method->comment);
     if (of->options->computed_id)
         furrow_buffer_printf(
             out,
@@ -124,8 +124,8 @@ static void declare_decision(const command *of)
                          "the present one. */\n"
                          "furrow_status %s_%s(const %s_known *known, const %s *decided, const %s *%s,\n    %s *next, "
                          "furrow_error *err);\n\n",
-                         name, of->entity_name, name, of->symbol, name, of->symbol, type, type_of(of, also), name,
-                         type_of(of, also));
+                         name, of->entity_name, name, of->symbol, name, of->symbol, type, c_type_of(of, also), name,
+                         c_type_of(of, also));
 }
 
 void furrow_emit_decisions(const furrow_emit *emit)
@@ -147,13 +147,13 @@ static void write_known_of(const command *of)
     furrow_buffer *out = of->emit->source;
     furrow_buffer_printf(out, "static %s_known %s_known_of(const furrow_known *known)\n{\n    return (%s_known){\n",
                          of->symbol, of->symbol, of->symbol);
-    furrow_buffer_printf(out, "        .request = (const %s *)known->request,\n", type_of(of, of->method->input));
+    furrow_buffer_printf(out, "        .request = (const %s *)known->request,\n", c_type_of(of, of->method->input));
     if (!of->options->creates)
         furrow_buffer_printf(out, "        .%s = (const %s *)known->state,\n", of->entity_name,
-                             type_of(of, of->entity));
+                             c_type_of(of, of->entity));
     for (size_t i = 0; i < of->options->known_count; i++) {
         const furrow_known_options *known = &of->options->knows[i];
-        const char *type = type_of(of, fact_message(of, known)), *name = fact_name(of, known);
+        const char *type = c_type_of(of, fact_message(of, known)), *name = fact_name(of, known);
         if (furrow_model_repeated(fact_path(of, known).field))
             furrow_buffer_printf(out,
                                  "        .%s = (const %s *const *)known->facts[%zu].messages,\n"
@@ -170,7 +170,7 @@ static void write_known_of(const command *of)
 static void write_functions(const command *of)
 {
     furrow_buffer *out = of->emit->source;
-    const char *symbol = of->symbol, *type = type_of(of, of->entity);
+    const char *symbol = of->symbol, *type = c_type_of(of, of->entity);
     write_known_of(of);
     if (of->options->computed_id)
         furrow_buffer_printf(
@@ -194,11 +194,11 @@ static const char *field_text(const command *of, const furrow_model_message *mes
 {
     furrow_arena *arena = of->emit->model->arena;
     const char *within = "", *count = "", *member = furrow_names_c_member(arena, path->field->name);
-    const char *holder = type_of(of, message);
+    const char *holder = c_type_of(of, message);
     if (path->outer) {
         within = furrow_text_printf(arena, ".within = offsetof(%s, %s), ", holder,
                                     furrow_names_c_member(arena, path->outer->name));
-        holder = type_of(of, path->outer->message);
+        holder = c_type_of(of, path->outer->message);
     }
     if (furrow_model_repeated(path->field))
         count = furrow_text_printf(arena, ", .count_at = offsetof(%s, n_%s)", holder, member);
@@ -208,7 +208,7 @@ static const char *field_text(const command *of, const furrow_model_message *mes
 
 static const char *offset_text(const command *of, const furrow_model_message *message, const furrow_model_field *field)
 {
-    return furrow_text_printf(of->emit->model->arena, "offsetof(%s, %s)", type_of(of, message),
+    return furrow_text_printf(of->emit->model->arena, "offsetof(%s, %s)", c_type_of(of, message),
                               furrow_names_c_member(of->emit->model->arena, field->name));
 }
 
@@ -234,13 +234,13 @@ static void write_facts(const command *of)
     furrow_buffer_append_text(out, "};\n\n");
 }
 
-static void write_also(const command *of)
+static void write_also_decision(const command *of)
 {
     furrow_buffer *out = of->emit->source;
     furrow_arena *arena = of->emit->model->arena;
     if (!of->options->also) return;
     const furrow_model_message *also = furrow_refer_message(of->emit->model, of->emit->file, of->options->also_entity);
-    const char *name = furrow_names_snake(arena, also->short_name), *type = type_of(of, also);
+    const char *name = furrow_names_snake(arena, also->short_name), *type = c_type_of(of, also);
     furrow_refer_path id = {0};
     (void)furrow_refer_field(of->emit->model, of->entity, of->options->also_id, &id);
     furrow_buffer_printf(
@@ -249,7 +249,7 @@ static void write_also(const command *of)
         "    const ProtobufCMessage *present, ProtobufCMessage *next, furrow_error *err)\n{\n"
         "    const %s_known typed = %s_known_of(known);\n"
         "    return %s_%s(&typed, (const %s *)decided, (const %s *)present,\n        (%s *)next, err);\n}\n\n",
-        of->symbol, name, of->symbol, of->symbol, of->symbol, name, type_of(of, of->entity), type, type);
+        of->symbol, name, of->symbol, of->symbol, of->symbol, name, c_type_of(of, of->entity), type, type);
     furrow_buffer_printf(
         out,
         "static const furrow_command_also %s_also = {\n    .entity = &%s,\n    .own_id_at = offsetof(%s, id),\n"
@@ -306,7 +306,7 @@ static void write_offsets(const command *of)
         own_number(of, "version", GOOGLE__PROTOBUF__FIELD_DESCRIPTOR_PROTO__TYPE__TYPE_INT64);
     const furrow_model_field *erased =
         own_number(of, "states", GOOGLE__PROTOBUF__FIELD_DESCRIPTOR_PROTO__TYPE__TYPE_INT32);
-    furrow_buffer_printf(out, "    .id_at = offsetof(%s, id),\n", type_of(of, of->entity));
+    furrow_buffer_printf(out, "    .id_at = offsetof(%s, id),\n", c_type_of(of, of->entity));
     if (updated_at) furrow_buffer_printf(out, "    .updated_at = %s,\n", offset_text(of, of->entity, updated_at));
     for (size_t i = 0; i < of->entity->field_count; i++)
         if (of->entity->fields[i].options.is_private)
@@ -325,7 +325,7 @@ void furrow_emit_command(const furrow_emit *emit, const furrow_model_service *se
     furrow_buffer_printf(emit->source, "/* %s.%s: a command on %s. */\n", service->name, method->name, of.entity->name);
     write_functions(&of);
     write_facts(&of);
-    write_also(&of);
+    write_also_decision(&of);
     furrow_buffer_printf(
         emit->source,
         "static const furrow_command_contract %s_command = {\n    .entity = &%s,\n    .noun = \"%s\",\n"
@@ -348,7 +348,7 @@ void furrow_emit_command(const furrow_emit *emit, const furrow_model_service *se
         furrow_buffer_printf(emit->source,
                              "    furrow_status status = %s_prepare(call, (const %s *)request, err);\n"
                              "    if (status != FURROW_OK) return status;\n",
-                             of.symbol, type_of(&of, method->input));
+                             of.symbol, c_type_of(&of, method->input));
     furrow_buffer_printf(emit->source,
                          "    return furrow_command_run(&%s_command, call, request, response, err);\n}\n\n", of.symbol);
 }

@@ -29,11 +29,6 @@ void furrow_emit_opening(const furrow_emit *emit, const char *kind, const char *
                          emit->file->name, emit->stem, kind);
 }
 
-static bool is_contract(const furrow_model_message *message)
-{
-    return message->options.entity || message->options.replica_of;
-}
-
 static const char *yes_no(bool value)
 {
     return value ? "true" : "false";
@@ -100,7 +95,7 @@ static const char *private_field_of(const furrow_emit *emit, const furrow_model_
     return "NULL";
 }
 
-static void write_entity(const furrow_emit *emit, const furrow_model_message *message)
+static void write_entity_contract(const furrow_emit *emit, const furrow_model_message *message)
 {
     furrow_arena *arena = emit->model->arena;
     const furrow_message_options *options = &message->options;
@@ -147,7 +142,7 @@ static bool on_the_way(const level *at, const furrow_model_message *message)
 }
 
 /* The message a field holds: its own, or the values' of a map; NULL for any other. */
-static const furrow_model_message *held_by(const furrow_model_field *field)
+static const furrow_model_message *message_held_by(const furrow_model_field *field)
 {
     if (!field || !field->message || !field->message->map_entry) return field ? field->message : NULL;
     const furrow_model_field *value = furrow_model_find_field(field->message, 2);
@@ -160,8 +155,8 @@ static const char *append_keeps(furrow_arena *arena, const char *keeps, const le
 {
     const furrow_model_field *field;
     for (size_t rank = 0; (field = furrow_model_at_rank(at->mine, rank)); rank++) {
-        const furrow_model_message *mine = held_by(field);
-        const furrow_model_message *theirs = held_by(furrow_model_find_field(at->theirs, field->proto->number));
+        const furrow_model_message *mine = message_held_by(field);
+        const furrow_model_message *theirs = message_held_by(furrow_model_find_field(at->theirs, field->proto->number));
         const char *path = furrow_text_printf(arena, "%s%s", at->prefix, field->name);
         if (mine && theirs && mine->field_count < theirs->field_count && !on_the_way(at, mine)) {
             const level inner = {at, mine, theirs, furrow_text_printf(arena, "%s.", path)};
@@ -173,7 +168,7 @@ static const char *append_keeps(furrow_arena *arena, const char *keeps, const le
     return keeps;
 }
 
-static void write_replica(const furrow_emit *emit, const furrow_model_message *message)
+static void write_replica_contract(const furrow_emit *emit, const furrow_model_message *message)
 {
     furrow_arena *arena = emit->model->arena;
     const char *symbol = furrow_symbols_message(arena, message);
@@ -252,7 +247,7 @@ static void write_calls(const furrow_emit *emit, const furrow_model_service *ser
     furrow_buffer_append_text(emit->source, "};\n\n");
 }
 
-static void write_service(const furrow_emit *emit, const furrow_model_service *service)
+static void write_service_contract(const furrow_emit *emit, const furrow_model_service *service)
 {
     furrow_arena *arena = emit->model->arena;
     const char *symbol = furrow_symbols_service(arena, emit->file, service);
@@ -301,7 +296,7 @@ static void write_list_members(const furrow_emit *emit, const pointer_list *list
                          list->count);
 }
 
-static void write_file(const furrow_emit *emit)
+static void write_file_contract(const furrow_emit *emit)
 {
     furrow_arena *arena = emit->model->arena;
     const furrow_model_file *file = emit->file;
@@ -350,9 +345,10 @@ void furrow_emit_contract(const furrow_emit *emit)
     furrow_emit_rules(emit);
     for (size_t i = 0; i < emit->file->message_count; i++) {
         const furrow_model_message *message = &emit->file->messages[i];
-        if (is_contract(message)) (message->options.entity ? write_entity : write_replica)(emit, message);
+        if (furrow_model_is_contract(message))
+            (message->options.entity ? write_entity_contract : write_replica_contract)(emit, message);
     }
-    for (size_t i = 0; i < emit->file->service_count; i++) write_service(emit, &emit->file->services[i]);
-    write_file(emit);
+    for (size_t i = 0; i < emit->file->service_count; i++) write_service_contract(emit, &emit->file->services[i]);
+    write_file_contract(emit);
     furrow_buffer_append_text(emit->header, "#endif\n");
 }

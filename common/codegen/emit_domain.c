@@ -9,7 +9,7 @@
 #include "codegen/symbols.h"
 #include "codegen/text.h"
 
-static void write_check(const furrow_emit *emit, const furrow_model_message *message)
+static void write_state_check(const furrow_emit *emit, const furrow_model_message *message)
 {
     furrow_arena *arena = emit->model->arena;
     const char *check = furrow_symbols_check(arena, message), *type = furrow_names_c_type(arena, message->name);
@@ -33,7 +33,7 @@ void furrow_emit_domain(const furrow_emit *emit)
                          "#include \"%s.furrow.h\"\n#include \"runtime/known.h\"\n#include \"wire/rules.h\"\n\n",
                          emit->stem);
     for (size_t i = 0; i < emit->file->message_count; i++) {
-        if (emit->file->messages[i].options.checked) write_check(emit, &emit->file->messages[i]);
+        if (emit->file->messages[i].options.checked) write_state_check(emit, &emit->file->messages[i]);
     }
     furrow_emit_decisions(emit);
     furrow_emit_query_parts(emit);

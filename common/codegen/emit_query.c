@@ -77,7 +77,7 @@ static void write_show(const query *of)
         of->symbol, of->symbol, furrow_names_c_type(of->emit->model->arena, of->reading.item.message->name));
 }
 
-static void write_check(const query *of)
+static void write_request_check(const query *of)
 {
     if (!of->reading.options->checked) return;
     furrow_buffer_printf(
@@ -180,7 +180,7 @@ static const char *needs_of(const query *of)
     return furrow_text_printf(of->emit->model->arena, "%sis required: it says what is listed", needs);
 }
 
-static void write_list(const query *of, const char *handler)
+static void write_list_query(const query *of, const char *handler)
 {
     const furrow_reading *reading = &of->reading;
     const furrow_query_options *options = reading->options;
@@ -218,8 +218,8 @@ void furrow_emit_query(const furrow_emit *emit, const furrow_model_service *serv
     query of = query_of(emit, service, method);
     write_joins(&of);
     write_show(&of);
-    write_check(&of);
-    (method->options.list.given ? write_list : write_get)(&of, handler);
+    write_request_check(&of);
+    (method->options.list.given ? write_list_query : write_get)(&of, handler);
 }
 
 static void declare_parts(const query *of)

@@ -180,7 +180,7 @@ static void write_rule(const furrow_emit *emit, const char *symbol, const furrow
     furrow_buffer_append_text(emit->source, "    },\n");
 }
 
-static void write_list(const furrow_emit *emit, const char *symbol, const furrow_rules_set *set)
+static void write_rule_list(const furrow_emit *emit, const char *symbol, const furrow_rules_set *set)
 {
     if (set->count == 0) return;
     for (size_t i = 0; i < set->count; i++) {
@@ -211,7 +211,7 @@ static const char *write_set(const furrow_emit *emit, const char *symbol, const 
     static const char *const ignores[] = {"UNSET", "ZERO", "ALWAYS"};
     furrow_arena *arena = emit->model->arena;
     const char *members = "";
-    write_list(emit, symbol, set);
+    write_rule_list(emit, symbol, set);
     if (set->count > 0) members = furrow_text_printf(arena, ".rules = %s, .count = %zu, ", symbol, set->count);
     if (set->ignore != FURROW_IGNORE_UNSET)
         members = furrow_text_printf(arena, "%s.ignore = FURROW_IGNORE_%s, ", members, ignores[set->ignore]);
@@ -253,7 +253,7 @@ static const char *write_fit(const furrow_emit *emit, const char *symbol, const 
 }
 
 /* The rows of the fields that have rules, in the order of their numbers; "" for none. */
-static const char *write_fields(const furrow_emit *emit, const furrow_model_message *message, const char *symbol)
+static const char *write_field_rules(const furrow_emit *emit, const furrow_model_message *message, const char *symbol)
 {
     furrow_arena *arena = emit->model->arena;
     const furrow_model_field *field;
@@ -304,7 +304,7 @@ static void write_message(const furrow_emit *emit, const furrow_model_message *m
     furrow_arena *arena = emit->model->arena;
     const char *symbol = furrow_symbols_field_rules(arena, message);
     furrow_buffer_printf(emit->source, "/* Rules of %s. */\n", message->name);
-    const char *fields = write_fields(emit, message, symbol), *oneofs = oneof_rows(emit, message);
+    const char *fields = write_field_rules(emit, message, symbol), *oneofs = oneof_rows(emit, message);
     write_rows(emit, "furrow_rule_field", symbol, "_fields", fields);
     write_rows(emit, "furrow_rule_oneof", symbol, "_oneofs", oneofs);
     furrow_buffer_printf(emit->source, "const furrow_rule_message %s = {\n    .descriptor = &%s__descriptor,\n", symbol,

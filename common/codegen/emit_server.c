@@ -8,8 +8,8 @@
 #include "codegen/symbols.h"
 #include "codegen/text.h"
 
-static void declare_method(const furrow_emit *emit, const furrow_model_service *service,
-                           const furrow_model_method *method)
+static void declare_handler(const furrow_emit *emit, const furrow_model_service *service,
+                            const furrow_model_method *method)
 {
     furrow_arena *arena = emit->model->arena;
     furrow_buffer_printf(emit->header,
@@ -81,7 +81,7 @@ static void write_thunk(const furrow_emit *emit, const furrow_model_service *ser
                          furrow_names_c_type(arena, method->output->name));
 }
 
-static void write_service(const furrow_emit *emit, const furrow_model_service *service)
+static void write_service_thunks(const furrow_emit *emit, const furrow_model_service *service)
 {
     furrow_arena *arena = emit->model->arena;
     const char *symbol = furrow_symbols_service(arena, emit->file, service);
@@ -96,7 +96,7 @@ static void write_service(const furrow_emit *emit, const furrow_model_service *s
             furrow_emit_query(emit, service, method, thunk_of(emit, service, method));
             continue;
         }
-        declare_method(emit, service, method);
+        declare_handler(emit, service, method);
         write_thunk(emit, service, method);
     }
     furrow_buffer_printf(emit->source, "static furrow_handler_fn *const %s_thunks[] = {\n", symbol);
@@ -119,7 +119,7 @@ void furrow_emit_server(const furrow_emit *emit)
     furrow_buffer_printf(emit->source,
                          "#include \"%s.domain.h\"\n#include \"runtime/command.h\"\n#include \"runtime/query.h\"\n\n",
                          emit->stem);
-    for (size_t i = 0; i < emit->file->service_count; i++) write_service(emit, &emit->file->services[i]);
+    for (size_t i = 0; i < emit->file->service_count; i++) write_service_thunks(emit, &emit->file->services[i]);
     declare_others(emit);
     furrow_buffer_append_text(emit->header, "#endif\n");
 }

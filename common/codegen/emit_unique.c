@@ -13,7 +13,8 @@
 
 enum { CLAIM_HISTORY = 2 };
 
-static void write_claim(const furrow_emit *emit, const furrow_model_message *entity, const furrow_model_field *field)
+static void write_claim_contract(const furrow_emit *emit, const furrow_model_message *entity,
+                                 const furrow_model_field *field)
 {
     furrow_arena *arena = emit->model->arena;
     const char *symbol = furrow_symbols_claim(arena, entity, field),
@@ -50,7 +51,7 @@ void furrow_emit_uniques(const furrow_emit *emit, const furrow_model_message *en
     furrow_arena *arena = emit->model->arena;
     if (!furrow_emit_has_unique(entity)) return;
     for (size_t i = 0; i < entity->field_count; i++)
-        if (entity->fields[i].options.unique) write_claim(emit, entity, &entity->fields[i]);
+        if (entity->fields[i].options.unique) write_claim_contract(emit, entity, &entity->fields[i]);
     furrow_buffer_printf(
         emit->source, "/* What no two of %s hold at once. */\nstatic const furrow_unique_contract %s_uniques[] = {\n",
         entity->name, symbol);

@@ -58,7 +58,7 @@ static const location *find_location(const furrow_model_file *file, const path *
     return NULL;
 }
 
-static furrow_place place_of(const furrow_model_file *file, const path *at)
+static furrow_place place_at_path(const furrow_model_file *file, const path *at)
 {
     const location *found = find_location(file, at);
     if (!found || found->n_span < 2) return (furrow_place){file->name, 0, 0};
@@ -71,7 +71,7 @@ static const char *comment_of(const loader *load, const path *at)
     return furrow_text_summary(load->arena, found ? found->leading_comments : NULL);
 }
 
-static const char *join(furrow_arena *arena, const char *scope, const char *name)
+static const char *join_names(furrow_arena *arena, const char *scope, const char *name)
 {
     return scope[0] ? furrow_text_printf(arena, "%s.%s", scope, name) : name;
 }
@@ -91,7 +91,7 @@ static furrow_status load_fields(loader *load, furrow_model_message *message, co
         path here = path_step(at, MESSAGE_FIELD, i);
         field->proto = message->proto->field[i];
         field->name = field->proto->name;
-        field->place = place_of(load->file, &here);
+        field->place = place_at_path(load->file, &here);
         if (!furrow_options_of_field(field->proto->options, load->arena, &field->options) ||
             !furrow_rules_of_field(field->proto->options, load->arena, &field->rules))
             return malformed(load, field->name);
@@ -104,18 +104,18 @@ static void load_enums(loader *load, const char *scope, Google__Protobuf__EnumDe
 {
     for (size_t i = 0; i < count; i++) {
         path here = path_step(at, step, i);
-        load->file->enums[load->file->enum_count++] =
-            (furrow_model_enum){join(load->arena, scope, from[i]->name), place_of(load->file, &here), from[i]};
+        load->file->enums[load->file->enum_count++] = (furrow_model_enum){join_names(load->arena, scope, from[i]->name),
+                                                                          place_at_path(load->file, &here), from[i]};
     }
 }
 
 static furrow_status load_message(loader *load, const char *scope, const descriptor *from, const path *at)
 {
     furrow_model_message *message = &load->file->messages[load->file->message_count++];
-    message->name = join(load->arena, scope, from->name);
+    message->name = join_names(load->arena, scope, from->name);
     message->short_name = from->name;
     message->comment = comment_of(load, at);
-    message->place = place_of(load->file, at);
+    message->place = place_at_path(load->file, at);
     message->file = load->file;
     message->proto = from;
     message->nested = at->len > 2;
@@ -141,7 +141,7 @@ static furrow_status load_methods(loader *load, furrow_model_service *service,
         method->proto = from->method[i];
         method->name = method->proto->name;
         method->comment = comment_of(load, &here);
-        method->place = place_of(load->file, &here);
+        method->place = place_at_path(load->file, &here);
         if (!furrow_options_of_method(method->proto->options, load->arena, &method->options))
             return malformed(load, method->name);
     }
@@ -152,10 +152,10 @@ static furrow_status load_service(loader *load, const Google__Protobuf__ServiceD
 {
     furrow_model_service *service = &load->file->services[load->file->service_count++];
     path here = path_step(&(path){.len = 0}, FILE_SERVICE, which);
-    service->name = join(load->arena, load->file->package, from->name);
+    service->name = join_names(load->arena, load->file->package, from->name);
     service->own_name = from->name;
     service->comment = comment_of(load, &here);
-    service->place = place_of(load->file, &here);
+    service->place = place_at_path(load->file, &here);
     furrow_service_options options;
     if (!furrow_options_of_service(from->options, load->arena, &options)) return malformed(load, service->name);
     service->short_name = options.short_name;
@@ -381,7 +381,7 @@ static bool file_named(const Google__Protobuf__FileDescriptorProto *file)
            enums_named(file->enum_type, file->n_enum_type) && services_named(file->service, file->n_service);
 }
 
-static bool asked_for(const Google__Protobuf__Compiler__CodeGeneratorRequest *request, const char *name)
+static bool is_to_generate(const Google__Protobuf__Compiler__CodeGeneratorRequest *request, const char *name)
 {
     for (size_t i = 0; i < request->n_file_to_generate; i++) {
         if (strcmp(request->file_to_generate[i], name) == 0) return true;
@@ -400,7 +400,7 @@ furrow_status furrow_model_load(const Google__Protobuf__Compiler__CodeGeneratorR
             return furrow_fail(err, FURROW_INVALID_ARGUMENT, "something has no name");
         loader load = {arena, &model.files[model.file_count++], err};
         load.file->proto = request->proto_file[i];
-        load.file->generate = asked_for(request, load.file->proto->name);
+        load.file->generate = is_to_generate(request, load.file->proto->name);
         status = load_file(&load);
     }
     for (size_t i = 0; status == FURROW_OK && i < model.file_count; i++)

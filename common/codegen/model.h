@@ -106,6 +106,11 @@ const char *furrow_model_stream(const furrow_model *model, const furrow_model_me
 /* As the .proto says it: "repeated int64", "employee.v1.EmploymentStatus", "map<string, int64>". */
 const char *furrow_model_type_text(const furrow_model *model, const furrow_model_field *field);
 
+static inline bool furrow_model_is_contract(const furrow_model_message *message)
+{
+    return message->options.entity || message->options.replica_of;
+}
+
 static inline bool furrow_model_repeated(const furrow_model_field *field)
 {
     return field->proto->label == GOOGLE__PROTOBUF__FIELD_DESCRIPTOR_PROTO__LABEL__LABEL_REPEATED;

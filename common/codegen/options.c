@@ -100,7 +100,7 @@ static bool skip_value(reader *in, unsigned wire_type)
 static bool read_message(reader *in, furrow_arena *arena, const slot *slots, size_t count);
 
 /* An option that may be repeated: one more text. Few, so the list is copied each time. */
-static void add_text(furrow_arena *arena, furrow_option_texts *list, const char *text)
+static void add_option_text(furrow_arena *arena, furrow_option_texts *list, const char *text)
 {
     const char **grown = furrow_text_zalloc(arena, (list->count + 1) * sizeof *grown);
     if (list->count > 0) memcpy(grown, list->texts, list->count * sizeof *grown);
@@ -108,7 +108,7 @@ static void add_text(furrow_arena *arena, furrow_option_texts *list, const char 
     list->texts = grown;
 }
 
-static void add_part(furrow_arena *arena, option_parts *list, reader bytes)
+static void add_option_part(furrow_arena *arena, option_parts *list, reader bytes)
 {
     reader *grown = furrow_text_zalloc(arena, (list->count + 1) * sizeof *grown);
     size_t len = (size_t)(bytes.end - bytes.at);
@@ -136,10 +136,10 @@ static bool read_slot(reader *in, unsigned wire_type, furrow_arena *arena, const
         *(const char **)to->into = furrow_text_copy(arena, bytes.at, (size_t)(bytes.end - bytes.at));
         return true;
     case SLOT_TEXTS:
-        add_text(arena, to->into, furrow_text_copy(arena, bytes.at, (size_t)(bytes.end - bytes.at)));
+        add_option_text(arena, to->into, furrow_text_copy(arena, bytes.at, (size_t)(bytes.end - bytes.at)));
         return true;
     case SLOT_PARTS:
-        add_part(arena, to->into, bytes);
+        add_option_part(arena, to->into, bytes);
         return true;
     case SLOT_MESSAGE:
         if (to->into) *(bool *)to->into = true;

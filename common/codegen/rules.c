@@ -171,7 +171,7 @@ static furrow_rule_form form_of(const char *rules)
 }
 
 /* Of one value of @field, whether or not that is repeated. */
-static value_type type_of(const furrow_model *model, const furrow_model_field *field)
+static value_type value_type_of(const furrow_model *model, const furrow_model_field *field)
 {
     Google__Protobuf__FieldDescriptorProto single = *field->proto;
     furrow_model_field one = *field;
@@ -214,7 +214,7 @@ furrow_rule *furrow_rules_add(furrow_rules_work *in, furrow_rule_kind kind, cons
 }
 
 /* A rule of a later validate.proto, or of protovalidate's that is none of ours. */
-static void check_known(furrow_rules_work *in, const ProtobufCMessage *from)
+static void check_known_rules(furrow_rules_work *in, const ProtobufCMessage *from)
 {
     if (from && from->n_unknown_fields > 0)
         furrow_rules_refuse(in,
@@ -233,7 +233,7 @@ static const ProtobufCMessage *choose(furrow_rules_work *in, const ProtobufCMess
         const ProtobufCMessage *given =
             field->type == PROTOBUF_C_TYPE_MESSAGE ? given_message(rules, field->name) : NULL;
         if (!given) continue;
-        check_known(in, given);
+        check_known_rules(in, given);
         if (type && strcmp(field->name, type) == 0)
             chosen = given;
         else if (type)
@@ -243,7 +243,7 @@ static const ProtobufCMessage *choose(furrow_rules_work *in, const ProtobufCMess
             furrow_rules_refuse(in, "has %s rules, but its type is %s: give them to its fields, or say required",
                                 field->name, shown);
     }
-    check_known(in, rules);
+    check_known_rules(in, rules);
     return chosen;
 }
 
@@ -256,7 +256,7 @@ static furrow_rule_ignore ignore_of(const ProtobufCMessage *rules)
                                                                     : FURROW_IGNORE_UNSET;
 }
 
-static bool is_required(const ProtobufCMessage *rules)
+static bool is_required_by(const ProtobufCMessage *rules)
 {
     const Furrow__V1__FieldRules *of = (const Furrow__V1__FieldRules *)rules;
     return of && of->has_required && of->required;
@@ -291,7 +291,7 @@ static furrow_rules_set compile_value(furrow_rules_work *in, const ProtobufCMess
     if (in->from) {
         furrow_rules_compile_values(in);
         furrow_rules_compile_texts(in);
-        furrow_rules_judge_values(in, is_required(rules));
+        furrow_rules_judge_values(in, is_required_by(rules));
     }
     take_rules(in, &set);
     if (type->form == FURROW_FORM_MESSAGE && furrow_rules_any(in->model, type->field->message))
@@ -304,9 +304,10 @@ static const furrow_rules_set *compile_inner(const furrow_rules_work *outer, con
                                              const ProtobufCMessage *rules, const furrow_model_field *field)
 {
     furrow_rules_work in = *outer;
-    value_type type = type_of(in.model, field);
+    value_type type = value_type_of(in.model, field);
     in.part = part;
-    if (is_required(rules)) furrow_rules_refuse(&in, "are required, but what stands in a list is there: leave it out");
+    if (is_required_by(rules))
+        furrow_rules_refuse(&in, "are required, but what stands in a list is there: leave it out");
     furrow_rules_set *set = furrow_text_zalloc(in.model->arena, sizeof *set);
     *set = compile_value(&in, rules, &type);
     return is_empty(set) ? NULL : set;
@@ -366,11 +367,11 @@ bool furrow_rules_compile(const furrow_model *model, const furrow_model_message 
                           const furrow_model_field *field, furrow_report *report, furrow_rules_field *out)
 {
     furrow_rules_work in = {.model = model, .report = report, .message = message, .field = field, .part = ""};
-    furrow_rules_field made = {.required = is_required(field->rules)};
+    furrow_rules_field made = {.required = is_required_by(field->rules)};
     if (furrow_model_repeated(field)) {
         made.set = (field_is_map(field) ? compile_map : compile_list)(&in, field->rules);
     } else {
-        value_type type = type_of(model, field);
+        value_type type = value_type_of(model, field);
         made.set = compile_value(&in, field->rules, &type);
     }
     if (made.required && made.set.ignore == FURROW_IGNORE_ALWAYS)

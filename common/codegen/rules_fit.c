@@ -52,7 +52,8 @@ static bool find_counts(const furrow_pattern *pattern, uint8_t letters, furrow_r
 }
 
 /* False: too many. */
-static bool find_ranges(const furrow_rule_pattern *table, uint8_t letters, furrow_arena *arena, furrow_rule_fit *out)
+static bool find_letter_ranges(const furrow_rule_pattern *table, uint8_t letters, furrow_arena *arena,
+                               furrow_rule_fit *out)
 {
     furrow_rule_range *ranges = furrow_text_zalloc(arena, RANGES_MAX * sizeof *ranges);
     size_t count = 0;
@@ -73,7 +74,7 @@ static bool pattern_fit(const furrow_rule_pattern *table, furrow_arena *arena, f
     uint8_t letters = 0;
     return count_ways(table, table->start, &letters) == 1 &&
            find_counts((const furrow_pattern *)(const void *)table, letters, out) &&
-           find_ranges(table, letters, arena, out);
+           find_letter_ranges(table, letters, arena, out);
 }
 
 static void narrow(furrow_rule_fit *fit, uint64_t least, uint64_t most)

@@ -34,14 +34,15 @@ static bool is_map(const furrow_model_field *field)
 }
 
 /* "field employee_id = 2 of timesheet.v1.Employee" */
-static const char *describe(const comparison *in, const furrow_model_message *message, const furrow_model_field *field)
+static const char *describe_own_field(const comparison *in, const furrow_model_message *message,
+                                      const furrow_model_field *field)
 {
     return furrow_text_printf(in->model->arena, "field %s = %d of %s", field->name, field->proto->number,
                               message->name);
 }
 
 /* Where to point at: types borrowed from the owner stand in its file, but the declaration to mend is the replica. */
-static furrow_place place_of(const comparison *in, const match *at)
+static furrow_place place_to_mend(const comparison *in, const match *at)
 {
     return at->mine_in->file == in->replica->file ? at->mine->place : in->replica->place;
 }
@@ -49,9 +50,9 @@ static furrow_place place_of(const comparison *in, const match *at)
 /* @mine and @theirs say what the field is on either side: "repeated string", "string in oneof place". */
 static void differ(const comparison *in, const match *at, const char *mine, const char *theirs)
 {
-    furrow_report_add(in->report, place_of(in, at),
+    furrow_report_add(in->report, place_to_mend(in, at),
                       "%s is %s, but in the owner's %s at %s:%d it is %s: declare it as the owner does",
-                      describe(in, at->mine_in, at->mine), mine, at->theirs_in->name, at->theirs->place.file,
+                      describe_own_field(in, at->mine_in, at->mine), mine, at->theirs_in->name, at->theirs->place.file,
                       at->theirs->place.line, theirs);
 }
 
@@ -65,18 +66,18 @@ static const furrow_model_field *find_name(const furrow_model_message *message, 
 
 static void report_renumbered(const comparison *in, const match *at)
 {
-    furrow_report_add(in->report, place_of(in, at),
+    furrow_report_add(in->report, place_to_mend(in, at),
                       "%s (%s) has another number in the owner: %s (%s) at %s:%d; use number %d",
-                      describe(in, at->mine_in, at->mine), furrow_model_type_text(in->model, at->mine),
-                      describe(in, at->theirs_in, at->theirs), furrow_model_type_text(in->model, at->theirs),
+                      describe_own_field(in, at->mine_in, at->mine), furrow_model_type_text(in->model, at->mine),
+                      describe_own_field(in, at->theirs_in, at->theirs), furrow_model_type_text(in->model, at->theirs),
                       at->theirs->place.file, at->theirs->place.line, at->theirs->proto->number);
 }
 
 static void report_missing(const comparison *in, const match *at)
 {
-    furrow_report_add(in->report, place_of(in, at),
+    furrow_report_add(in->report, place_to_mend(in, at),
                       "%s (%s) is missing in the owner's %s at %s:%d; remove it or ask the owner for it",
-                      describe(in, at->mine_in, at->mine), furrow_model_type_text(in->model, at->mine),
+                      describe_own_field(in, at->mine_in, at->mine), furrow_model_type_text(in->model, at->mine),
                       at->theirs_in->name, at->theirs_in->place.file, at->theirs_in->place.line);
 }
 
@@ -113,7 +114,7 @@ static void compare_enums(const comparison *in, const match *at)
             in->report, mine->place,
             "enum value %s = %d of %s, the type of %s, is not in the owner's %s at %s:%d: %s; use the owner's names "
             "and numbers, or fewer",
-            value->name, value->number, mine->name, describe(in, at->mine_in, at->mine), theirs->name,
+            value->name, value->number, mine->name, describe_own_field(in, at->mine_in, at->mine), theirs->name,
             theirs->place.file, theirs->place.line, instead);
     }
 }
@@ -168,9 +169,9 @@ static void compare_field(comparison *in, const match *at)
     const char *mine = furrow_model_type_text(in->model, at->mine),
                *theirs = furrow_model_type_text(in->model, at->theirs);
     if (at->theirs->options.is_private) {
-        furrow_report_add(in->report, place_of(in, at),
+        furrow_report_add(in->report, place_to_mend(in, at),
                           "%s (%s) is private in the owner's %s (%s) at %s:%d; no replica may keep it: remove it",
-                          describe(in, at->mine_in, at->mine), mine, at->theirs_in->name, theirs,
+                          describe_own_field(in, at->mine_in, at->mine), mine, at->theirs_in->name, theirs,
                           at->theirs->place.file, at->theirs->place.line);
         return;
     }
@@ -213,9 +214,9 @@ static void compare_oneofs(const comparison *in, const match *at)
             in->report, at->mine->place,
             "%s (%s) stands in oneof %s of the owner's %s at %s:%d, which also has %s (%s): declare the whole oneof, "
             "in one oneof",
-            describe(in, at->mine_in, at->mine), furrow_model_type_text(in->model, at->mine),
+            describe_own_field(in, at->mine_in, at->mine), furrow_model_type_text(in->model, at->mine),
             oneof_name(at->theirs_in, at->theirs), at->theirs_in->name, at->theirs->place.file, at->theirs->place.line,
-            describe(in, at->theirs_in, sibling), furrow_model_type_text(in->model, sibling));
+            describe_own_field(in, at->theirs_in, sibling), furrow_model_type_text(in->model, sibling));
     }
 }
 
@@ -232,10 +233,10 @@ static void compare_oneof_mates(const comparison *in, const match *at)
         furrow_report_add(in->report, at->mine->place,
                           "%s (%s) and %s share oneof %s, but in the owner's %s at %s:%d they stand in %s and %s: "
                           "declare both oneofs",
-                          describe(in, at->mine_in, at->mine), furrow_model_type_text(in->model, at->mine),
-                          describe(in, at->mine_in, mate), oneof_name(at->mine_in, at->mine), at->theirs_in->name,
-                          at->theirs->place.file, at->theirs->place.line, oneof_name(at->theirs_in, at->theirs),
-                          oneof_name(at->theirs_in, theirs));
+                          describe_own_field(in, at->mine_in, at->mine), furrow_model_type_text(in->model, at->mine),
+                          describe_own_field(in, at->mine_in, mate), oneof_name(at->mine_in, at->mine),
+                          at->theirs_in->name, at->theirs->place.file, at->theirs->place.line,
+                          oneof_name(at->theirs_in, at->theirs), oneof_name(at->theirs_in, theirs));
         return;
     }
 }

@@ -93,7 +93,7 @@ static bool has_backlog(const furrow_connection *conn, size_t messages)
  * backlog that does not go away means that more comes than is done. Then it must not wait where nobody sees how long it
  * has: each turn takes in as much as several reads bring, and who handles it can refuse what is too much.
  */
-static void read_input(furrow_connection *conn)
+static void read_connection(furrow_connection *conn)
 {
     uint64_t now_ms = uv_now(furrow_loop_uv(conn->link->loop));
     for (unsigned reads = 0; reads < READS_MAX; reads++) {
@@ -114,7 +114,7 @@ static void on_ready(uv_poll_t *poll, int status, int events)
     furrow_connection *conn = poll->data;
     if (events & UV_WRITABLE) furrow_loop_defer(conn->link->loop, &conn->link->flush_hook);
     /* An error on the descriptor is found by reading, which gives it a name. */
-    if ((events & UV_READABLE) || status < 0) read_input(conn);
+    if ((events & UV_READABLE) || status < 0) read_connection(conn);
     if (conn->over) return;
     if (atomic_load(&conn->detached))
         furrow_connection_lost(conn);

@@ -20,7 +20,7 @@ struct furrow_attempts {
 };
 
 /* Of the publish with @reply the right was no obstacle. */
-static void take_reply(furrow_attempts *self, const char *reply)
+static void take_attempt_reply(furrow_attempts *self, const char *reply)
 {
     const char *number = furrow_bytes_after(reply, REPLY);
     uint64_t nth;
@@ -53,7 +53,7 @@ void furrow_attempts_hear(furrow_attempts *self, const char *text)
 {
     char subject[FURROW_SUBJECT_MAX], queue[FURROW_SUBJECT_MAX];
     if (furrow_complaint_quotes(text, "Violation for Publish with Reply of \"", subject))
-        take_reply(self, subject);
+        take_attempt_reply(self, subject);
     else if (furrow_complaint_quotes(text, "Violation for Publish to \"", subject))
         take_publish(self, subject);
     else if (furrow_complaint_quotes(text, "Violation for Subscription to \"", subject))

@@ -22,11 +22,6 @@ static bool refuse_line(reader *self, const char *why)
     return false;
 }
 
-static bool is_blank(char c)
-{
-    return c == ' ' || c == '\t';
-}
-
 /* The next line without its end. nats.c puts NUL where the CR was, or before blanks behind the value. */
 static bool take_line(reader *self, char **line, size_t *len)
 {
@@ -45,7 +40,7 @@ static bool take_line(reader *self, char **line, size_t *len)
     return self->lifted || !nul || refuse_line(self, "NUL");
 }
 
-static const char *keep(reader *self, const char *text, size_t len)
+static const char *keep_text(reader *self, const char *text, size_t len)
 {
     char *kept = self->kept;
     memmove(kept, text, len);
@@ -59,9 +54,9 @@ static bool trim(reader *self, char **text, size_t *len)
 {
     size_t used = strnlen(*text, *len);
     for (size_t i = used; i < *len; i++)
-        if ((*text)[i] != '\0' && !is_blank((*text)[i])) return refuse_line(self, "NUL");
-    for (; used > 0 && is_blank(**text); used--) (*text)++;
-    while (used > 0 && is_blank((*text)[used - 1])) used--;
+        if ((*text)[i] != '\0' && !furrow_bytes_blank((*text)[i])) return refuse_line(self, "NUL");
+    for (; used > 0 && furrow_bytes_blank(**text); used--) (*text)++;
+    while (used > 0 && furrow_bytes_blank((*text)[used - 1])) used--;
     *len = used;
     return true;
 }
@@ -76,18 +71,18 @@ static bool read_first_line(reader *self, furrow_block *out)
         return refuse_line(self, "it must be NATS/1.0");
     line += sizeof version - 1;
     len -= sizeof version - 1;
-    if (len > 0 && !is_blank(*line) && *line != '\0') return refuse_line(self, "it must be NATS/1.0");
+    if (len > 0 && !furrow_bytes_blank(*line) && *line != '\0') return refuse_line(self, "it must be NATS/1.0");
     if (!trim(self, &line, &len)) return false;
     while (digits < len && digits < 3 && line[digits] >= '0' && line[digits] <= '9')
         out->status = out->status * 10 + (line[digits++] - '0');
-    if (digits != 3 || (len > 3 && !is_blank(line[3]))) {
+    if (digits != 3 || (len > 3 && !furrow_bytes_blank(line[3]))) {
         out->status = 0; /* what else calls itself a status is none */
         return true;
     }
     char *rest = line + 3;
     size_t rest_len = len - 3;
     if (!trim(self, &rest, &rest_len)) return false;
-    out->description = keep(self, rest, rest_len);
+    out->description = keep_text(self, rest, rest_len);
     return true;
 }
 
@@ -103,8 +98,8 @@ static bool read_pair(reader *self, char *line, size_t len)
     line[name_len] = '\0';
     if (!furrow_header_name_valid(line)) return refuse_line(self, "a name is visible ASCII without blanks");
     if (!trim(self, &value, &value_len)) return false;
-    (void)keep(self, line, name_len);
-    (void)keep(self, value, value_len);
+    (void)keep_text(self, line, name_len);
+    (void)keep_text(self, value, value_len);
     return true;
 }
 

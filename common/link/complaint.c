@@ -64,7 +64,7 @@ static void hear(furrow_link *link, const complaint *made)
     furrow_subscriptions_refused(link, subject);
 }
 
-static void take(void *arg)
+static void take_complaint(void *arg)
 {
     complaint *made = arg;
     pthread_mutex_lock(&lock);
@@ -77,7 +77,7 @@ static void take(void *arg)
 static void hand_over(complaint *made)
 {
     pthread_mutex_lock(&lock);
-    if (!lives(made->link) || !furrow_loop_post(made->link->loop, take, made)) free(made);
+    if (!lives(made->link) || !furrow_loop_post(made->link->loop, take_complaint, made)) free(made);
     pthread_mutex_unlock(&lock);
 }
 

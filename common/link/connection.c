@@ -103,14 +103,15 @@ static void free_connection(furrow_connection *conn)
     free(conn);
 }
 
-static void on_retry(uv_timer_t *timer)
+static void on_connection_retry(uv_timer_t *timer)
 {
     furrow_connection_try(timer->data);
 }
 
 static void retry_later(furrow_link *link)
 {
-    if (!link->stopping) uv_timer_start(&link->retry_timer, on_retry, furrow_backoff_next_ms(&link->backoff), 0);
+    if (!link->stopping)
+        uv_timer_start(&link->retry_timer, on_connection_retry, furrow_backoff_next_ms(&link->backoff), 0);
 }
 
 static void on_attempt_late(uv_timer_t *timer)
@@ -235,7 +236,7 @@ static void shut(furrow_connection *conn)
 
 /* Nobody polls it any more and no work holds it. What nats.c closed itself goes at once; else closing may wait for a
  * PONG. */
-static void bury(furrow_connection *conn)
+static void bury_connection(furrow_connection *conn)
 {
     if (conn->native && !atomic_load(&conn->detached) &&
         uv_queue_work(furrow_loop_uv(conn->link->loop), &conn->work, destroy_on_pool, on_destroyed) == 0)
@@ -246,10 +247,10 @@ static void bury(furrow_connection *conn)
 
 void furrow_connection_unuse(furrow_connection *conn)
 {
-    if (--conn->users == 0 && conn->over) bury(conn);
+    if (--conn->users == 0 && conn->over) bury_connection(conn);
 }
 
-static void on_poll_closed(uv_handle_t *handle)
+static void on_connection_poll_closed(uv_handle_t *handle)
 {
     furrow_connection *conn = handle->data;
     furrow_link_finished(conn->link);
@@ -264,7 +265,7 @@ void furrow_connection_dispose(furrow_connection *conn)
     conn->users++;
     shut(conn);
     if (conn->polling) {
-        uv_close((uv_handle_t *)&conn->poll, on_poll_closed);
+        uv_close((uv_handle_t *)&conn->poll, on_connection_poll_closed);
     } else {
         furrow_connection_unuse(conn);
     }
@@ -346,7 +347,7 @@ static void judge_probe(furrow_connection *conn, natsStatus status, bool second)
         uv_timer_start(&link->probe_timer, on_probe_time, link->probe_ms, 0);
 }
 
-static void on_probed(uv_work_t *work, int cancelled)
+static void on_connection_probed(uv_work_t *work, int cancelled)
 {
     probe *asked = work->data;
     furrow_connection *conn = asked->conn;
@@ -363,7 +364,7 @@ static void send_probe(furrow_connection *conn, uint64_t patience_ms, bool secon
     furrow_link *link = conn->link;
     probe *asked = calloc(1, sizeof *asked);
     if (asked) *asked = (probe){.work.data = asked, .conn = conn, .patience_ms = patience_ms, .second = second};
-    if (!asked || uv_queue_work(furrow_loop_uv(link->loop), &asked->work, probe_on_pool, on_probed) != 0) {
+    if (!asked || uv_queue_work(furrow_loop_uv(link->loop), &asked->work, probe_on_pool, on_connection_probed) != 0) {
         free(asked);
         uv_timer_start(&link->probe_timer, on_probe_time, link->probe_ms, 0);
         return;

@@ -21,7 +21,7 @@ typedef struct letter_headers {
     char sequence[24], reason[REASON_SIZE];
 } letter_headers;
 
-static void add(letter_headers *letter, const char *name, const char *value)
+static void add_letter_header(letter_headers *letter, const char *name, const char *value)
 {
     if (letter->count < HEADERS_MAX) letter->headers[letter->count++] = (furrow_header){name, value};
 }
@@ -32,7 +32,7 @@ static void add_original(void *arg, const char *name, const char *value)
     bool ours = furrow_bytes_after_nocase(name, "Nats-") || furrow_bytes_after_nocase(name, "Furrow-");
     /* One that no publish takes would keep the event out of the dead letters for ever. */
     bool fit = furrow_header_valid(name, value);
-    if (!ours && fit && letter->count < HEADERS_MAX - HEADERS_OWN) add(letter, name, value);
+    if (!ours && fit && letter->count < HEADERS_MAX - HEADERS_OWN) add_letter_header(letter, name, value);
 }
 
 /* A reason may quote the event's bytes: only what may stand in a header stays as it is. */
@@ -47,15 +47,15 @@ static void set_reason(letter_headers *letter, const char *reason)
  * The time tells a sequence from the same sequence of a log that was made again, and a reaction that was given up from
  * the same one given up once more. Within the stream's window for duplicates the same is stored once.
  */
-static void make_id(char *out, size_t size, const furrow_deadletter *letter)
+static void make_letter_id(char *out, size_t size, const furrow_deadletter *letter)
 {
     snprintf(out, size, "%s.%s.%llu.%lld%s", letter->service, letter->stream,
              (unsigned long long)letter->event->sequence, (long long)letter->event->timestamp_ns,
              letter->reaction ? ".reaction" : "");
 }
 
-static furrow_status subject_of(const char *service, const char *stream, char out[FURROW_SUBJECT_MAX],
-                                furrow_error *err)
+static furrow_status letter_subject(const char *service, const char *stream, char out[FURROW_SUBJECT_MAX],
+                                    furrow_error *err)
 {
     int len = snprintf(out, FURROW_SUBJECT_MAX, "deadletter.%s.%s", service, stream);
     if (len >= 0 && len < FURROW_SUBJECT_MAX) return FURROW_OK;
@@ -68,20 +68,20 @@ furrow_status furrow_deadletter_put(furrow_link *link, const furrow_deadletter *
     letter_headers out = {.count = 0};
     const furrow_js_stored *event = letter->event;
     char subject[FURROW_SUBJECT_MAX], id[FURROW_SUBJECT_MAX];
-    furrow_status status = subject_of(letter->service, letter->stream, subject, err);
+    furrow_status status = letter_subject(letter->service, letter->stream, subject, err);
     if (status != FURROW_OK) return status;
-    make_id(id, sizeof id, letter);
+    make_letter_id(id, sizeof id, letter);
     set_reason(&out, letter->reason);
     snprintf(out.sequence, sizeof out.sequence, "%llu", (unsigned long long)event->sequence);
     FURROW_AUTO(furrow_arena) arena = furrow_arena_create(0);
     if (!arena) return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "out of memory");
     if (furrow_js_stored_has_headers(event)) furrow_js_stored_each_header(event, arena, add_original, &out);
-    add(&out, FURROW_DEADLETTER_REASON, out.reason);
-    add(&out, FURROW_DEADLETTER_KIND, letter->reaction ? FURROW_DEADLETTER_REACTION : "event");
-    add(&out, FURROW_DEADLETTER_STREAM, letter->stream);
-    add(&out, FURROW_DEADLETTER_SEQUENCE, out.sequence);
+    add_letter_header(&out, FURROW_DEADLETTER_REASON, out.reason);
+    add_letter_header(&out, FURROW_DEADLETTER_KIND, letter->reaction ? FURROW_DEADLETTER_REACTION : "event");
+    add_letter_header(&out, FURROW_DEADLETTER_STREAM, letter->stream);
+    add_letter_header(&out, FURROW_DEADLETTER_SEQUENCE, out.sequence);
     bool fits = furrow_header_value_valid(event->subject);
-    add(&out, FURROW_DEADLETTER_SUBJECT, fits ? event->subject : "left out: longer than a header may be");
+    add_letter_header(&out, FURROW_DEADLETTER_SUBJECT, fits ? event->subject : "left out: longer than a header may be");
     furrow_js_publish_options options = {
         .msg_id = id, .expected_seq = FURROW_JS_ANY_SEQUENCE, .headers = out.headers, .header_count = out.count};
     furrow_js_puback ack;
@@ -106,7 +106,7 @@ bool furrow_deadletter_counted(const furrow_msg *reply, const char *service, con
     int64_t any;
     uint64_t found = 0;
     if (!furrow_json_find_int(reply->data, "state.messages", &any)) return false;
-    if (subject_of(service, stream, subject, NULL) != FURROW_OK) return false;
+    if (letter_subject(service, stream, subject, NULL) != FURROW_OK) return false;
     furrow_json_member member = {.name = subject};
     if (any > 0 && furrow_json_find_members(reply->data, "state.subjects", &member, 1) && member.raw.data &&
         !furrow_number_parse(member.raw, UINT64_MAX, &found))

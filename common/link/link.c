@@ -104,7 +104,7 @@ furrow_link *furrow_link_create(furrow_loop *loop, const furrow_link_options *op
     return link;
 }
 
-static void on_timer_closed(uv_handle_t *handle)
+static void on_link_timer_closed(uv_handle_t *handle)
 {
     furrow_link_finished(handle->data);
 }
@@ -112,7 +112,7 @@ static void on_timer_closed(uv_handle_t *handle)
 void furrow_link_close_timer(furrow_link *link, uv_timer_t *timer)
 {
     timer->data = link;
-    uv_close((uv_handle_t *)timer, on_timer_closed);
+    uv_close((uv_handle_t *)timer, on_link_timer_closed);
 }
 
 void furrow_link_destroy(furrow_link *link)

@@ -39,7 +39,7 @@ struct furrow_message_pool {
     bool released;
 };
 
-static void free_if_unused(furrow_message_pool *pool)
+static void free_unused_pool(furrow_message_pool *pool)
 {
     if (!pool->released || pool->outstanding > 0) return;
     for (box *held = pool->free, *next; held; held = next) {
@@ -94,7 +94,7 @@ void furrow_message_pool_release(furrow_message_pool *pool)
     if (!pool) return;
     pool->released = true;
     destroy_used(pool);
-    free_if_unused(pool);
+    free_unused_pool(pool);
 }
 
 void furrow_message_pool_expect(furrow_message_pool *pool, size_t bytes)
@@ -142,7 +142,7 @@ void furrow_msg_free(furrow_msg *msg)
     pool->used_bytes += msg->weight - WEIGHT_BESIDE;
     furrow_budget_sub(&pool->account, msg->weight);
     if (pool->used_count == USED_MAX || pool->used_bytes > USED_BYTES_MAX || pool->released) destroy_used(pool);
-    free_if_unused(pool);
+    free_unused_pool(pool);
 }
 
 /*

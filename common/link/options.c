@@ -127,7 +127,7 @@ static const size_t texts[] = {
     offsetof(furrow_link_options, tls_cert_from), offsetof(furrow_link_options, tls_key_from),
 };
 
-static char **text_at(furrow_link_options *options, size_t i)
+static char **option_text(furrow_link_options *options, size_t i)
 {
     return (char **)(void *)((char *)options + texts[i]);
 }
@@ -137,7 +137,7 @@ bool furrow_link_copy_options(const furrow_link_options *options, furrow_link_op
     bool copied = true;
     *out = *options;
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
-        char **text = text_at(out, i);
+        char **text = option_text(out, i);
         if (!*text) continue;
         *text = strdup(*text);
         if (!*text) copied = false;
@@ -147,6 +147,6 @@ bool furrow_link_copy_options(const furrow_link_options *options, furrow_link_op
 
 void furrow_link_free_options(furrow_link_options *options)
 {
-    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) free(*text_at(options, i));
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) free(*option_text(options, i));
     *options = (furrow_link_options){0};
 }

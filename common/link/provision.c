@@ -115,7 +115,8 @@ static bool may_pass(jsErrCode code)
     return false;
 }
 
-static furrow_status failed(natsStatus status, jsErrCode code, const char *kind, const char *name, furrow_error *err)
+static furrow_status fail_managing(natsStatus status, jsErrCode code, const char *kind, const char *name,
+                                   furrow_error *err)
 {
     char doing[160];
     snprintf(doing, sizeof doing, "%s %s", kind, name);
@@ -129,8 +130,8 @@ static furrow_status failed(natsStatus status, jsErrCode code, const char *kind,
 }
 
 /* A setting that cannot be changed is refused; else the answer is whether anything must be changed. */
-static furrow_status judge(const difference *differences, size_t count, const char *kind, const char *name,
-                           bool *change_it, furrow_error *err)
+static furrow_status judge_differences(const difference *differences, size_t count, const char *kind, const char *name,
+                                       bool *change_it, furrow_error *err)
 {
     *change_it = false;
     for (size_t i = 0; i < count; i++) {
@@ -171,7 +172,8 @@ static furrow_status compare_stream(const jsStreamConfig *have, const jsStreamCo
         DIFFERS("duplicate_window", have->Duplicates == want->Duplicates, CHANGEABLE),
         DIFFERS("allow_direct", have->AllowDirect == want->AllowDirect, CHANGEABLE),
     };
-    return judge(differences, sizeof differences / sizeof differences[0], "stream", want->Name, change_it, err);
+    return judge_differences(differences, sizeof differences / sizeof differences[0], "stream", want->Name, change_it,
+                             err);
 }
 
 /* Ours over what exists, so that settings we have no opinion on (placement, mirrors of it, …) stay. */
@@ -203,16 +205,16 @@ static furrow_status ensure_stream(furrow_provisioner *provisioner, jsStreamConf
         if (provisioner->only_look) return FURROW_OK;
         code = 0;
         status = js_AddStream(NULL, provisioner->js, want, NULL, &code);
-        return status == NATS_OK ? FURROW_OK : failed(status, code, "create stream", want->Name, err);
+        return status == NATS_OK ? FURROW_OK : fail_managing(status, code, "create stream", want->Name, err);
     }
-    if (status != NATS_OK) return failed(status, code, "look at stream", want->Name, err);
+    if (status != NATS_OK) return fail_managing(status, code, "look at stream", want->Name, err);
     furrow_status compared = compare_stream(info->Config, want, &change_it, err);
     if (compared == FURROW_OK && change_it) {
         jsStreamConfig merged = *info->Config;
         merge_stream(&merged, want);
         provisioner->changes++;
         status = provisioner->only_look ? NATS_OK : js_UpdateStream(NULL, provisioner->js, &merged, NULL, &code);
-        if (status != NATS_OK) compared = failed(status, code, "change stream", want->Name, err);
+        if (status != NATS_OK) compared = fail_managing(status, code, "change stream", want->Name, err);
     }
     jsStreamInfo_Destroy(info);
     return compared;
@@ -232,7 +234,8 @@ static furrow_status compare_consumer(const jsConsumerConfig *have, const jsCons
         DIFFERS("max_deliver", have->MaxDeliver == want->MaxDeliver, CHANGEABLE),
         DIFFERS("max_ack_pending", have->MaxAckPending == want->MaxAckPending, CHANGEABLE),
     };
-    return judge(differences, sizeof differences / sizeof differences[0], "consumer", want->Durable, change_it, err);
+    return judge_differences(differences, sizeof differences / sizeof differences[0], "consumer", want->Durable,
+                             change_it, err);
 }
 
 static furrow_status ensure_consumer(furrow_provisioner *provisioner, const char *stream, const char *name,
@@ -259,7 +262,7 @@ static furrow_status ensure_consumer(furrow_provisioner *provisioner, const char
         if (provisioner->only_look) return FURROW_OK;
         code = 0;
         status = js_AddConsumer(NULL, provisioner->js, stream, &want, NULL, &code);
-        return status == NATS_OK ? FURROW_OK : failed(status, code, "create consumer", name, err);
+        return status == NATS_OK ? FURROW_OK : fail_managing(status, code, "create consumer", name, err);
     }
     if (code == FURROW_JS_NO_STREAM && provisioner->only_look) { /* its turn would come after the stream's */
         provisioner->changes++;
@@ -268,13 +271,13 @@ static furrow_status ensure_consumer(furrow_provisioner *provisioner, const char
     if (code == FURROW_JS_NO_STREAM)
         return furrow_fail(err, FURROW_FAILED_PRECONDITION,
                            "stream %s does not exist: provision its owner's contract first", stream);
-    if (status != NATS_OK) return failed(status, code, "look at consumer", name, err);
+    if (status != NATS_OK) return fail_managing(status, code, "look at consumer", name, err);
     furrow_status compared = compare_consumer(info->Config, &want, &change_it, err);
     if (compared == FURROW_OK && change_it) {
         provisioner->changes++;
         status =
             provisioner->only_look ? NATS_OK : js_UpdateConsumer(NULL, provisioner->js, stream, &want, NULL, &code);
-        if (status != NATS_OK) compared = failed(status, code, "change consumer", name, err);
+        if (status != NATS_OK) compared = fail_managing(status, code, "change consumer", name, err);
     }
     jsConsumerInfo_Destroy(info);
     return compared;
@@ -333,7 +336,7 @@ furrow_status furrow_provision_remove_replica(furrow_provisioner *provisioner, c
     if (status == NATS_OK) provisioner->changes++;
     if (status == NATS_OK && !provisioner->only_look)
         status = js_DeleteConsumer(provisioner->js, replica->stream, replica->service, NULL, &code);
-    return status == NATS_OK ? FURROW_OK : failed(status, code, "remove consumer", replica->service, err);
+    return status == NATS_OK ? FURROW_OK : fail_managing(status, code, "remove consumer", replica->service, err);
 }
 
 furrow_status furrow_provision_look_empty(furrow_provisioner *provisioner, const furrow_entity_contract *entity,
@@ -343,7 +346,7 @@ furrow_status furrow_provision_look_empty(furrow_provisioner *provisioner, const
     jsStreamInfo *info = NULL;
     natsStatus status = js_GetStreamInfo(&info, provisioner->js, entity->stream, NULL, &code);
     if (status != NATS_OK && status != NATS_NOT_FOUND)
-        return failed(status, code, "look at stream", entity->stream, err);
+        return fail_managing(status, code, "look at stream", entity->stream, err);
     *empty = status == NATS_NOT_FOUND || info->State.LastSeq == 0;
     jsStreamInfo_Destroy(info);
     return FURROW_OK;
@@ -360,7 +363,7 @@ furrow_status furrow_provision_remove_entity(furrow_provisioner *provisioner, co
     if (status == NATS_OK) provisioner->changes++;
     if (status == NATS_OK && !provisioner->only_look)
         status = js_DeleteStream(provisioner->js, entity->stream, NULL, &code);
-    return status == NATS_OK ? FURROW_OK : failed(status, code, "remove stream", entity->stream, err);
+    return status == NATS_OK ? FURROW_OK : fail_managing(status, code, "remove stream", entity->stream, err);
 }
 
 void furrow_provisioner_only_look(furrow_provisioner *provisioner)
@@ -415,7 +418,7 @@ furrow_status furrow_provision_descriptors(furrow_provisioner *provisioner, uint
     return ensure_stream(provisioner, &config, err);
 }
 
-static const char *subject_of(const char *service, char out[FURROW_SUBJECT_MAX])
+static const char *descriptor_subject(const char *service, char out[FURROW_SUBJECT_MAX])
 {
     snprintf(out, FURROW_SUBJECT_MAX, FURROW_DESCRIPTOR_SUBJECT "%s", service);
     return out;
@@ -435,7 +438,7 @@ static furrow_status read_newest(furrow_provisioner *provisioner, const char *su
     jsStreamInfo_Destroy(info);
     if (filled) status = js_GetLastMsg(msg, provisioner->js, FURROW_DESCRIPTOR_STREAM, subject, NULL, &code);
     if (status == NATS_OK || status == NATS_NOT_FOUND || code == FURROW_JS_NO_STREAM) return FURROW_OK;
-    return failed(status, code, "read", subject, err);
+    return fail_managing(status, code, "read", subject, err);
 }
 
 furrow_status furrow_provisioner_recall(furrow_provisioner *provisioner, const char *service, furrow_arena *arena,
@@ -445,7 +448,7 @@ furrow_status furrow_provisioner_recall(furrow_provisioner *provisioner, const c
     natsMsg *msg;
     *set = (furrow_bytes){0};
     *sequence = 0;
-    furrow_status status = read_newest(provisioner, subject_of(service, subject), &msg, err);
+    furrow_status status = read_newest(provisioner, descriptor_subject(service, subject), &msg, err);
     if (status != FURROW_OK || !msg) return status;
     size_t len = (size_t)natsMsg_GetDataLength(msg);
     const void *copy = furrow_arena_memdup(arena, natsMsg_GetData(msg), len);
@@ -467,14 +470,14 @@ furrow_status furrow_provisioner_remember(furrow_provisioner *provisioner, const
     options.ExpectLastSubjectSeq =
         sequence; /* 0 is taken for no expectation: the first of two firsts is then history */
     options.MaxWait = provisioner->timeout_ms;
-    natsStatus status =
-        js_Publish(NULL, provisioner->js, subject_of(service, subject), set.data, (int)set.len, &options, &code);
+    natsStatus status = js_Publish(NULL, provisioner->js, descriptor_subject(service, subject), set.data, (int)set.len,
+                                   &options, &code);
     if (code == ERR_WRONG_SEQUENCE)
         return furrow_fail(err, FURROW_ABORTED, "%s: somebody else provisions it, too; try again", subject);
     if (status == NATS_NO_RESPONDERS || status == NATS_TIMEOUT)
         return furrow_fail(err, FURROW_UNAVAILABLE,
                            "%s: nobody takes it: has NATS read what `furrow permissions` says now?", subject);
-    return status == NATS_OK ? FURROW_OK : failed(status, code, "write", subject, err);
+    return status == NATS_OK ? FURROW_OK : fail_managing(status, code, "write", subject, err);
 }
 
 furrow_status furrow_provisioner_forget(furrow_provisioner *provisioner, const char *service, furrow_error *err)
@@ -483,7 +486,7 @@ furrow_status furrow_provisioner_forget(furrow_provisioner *provisioner, const c
     natsMsg *msg;
     jsErrCode code = 0;
     jsOptions options;
-    furrow_status found = read_newest(provisioner, subject_of(service, subject), &msg, err);
+    furrow_status found = read_newest(provisioner, descriptor_subject(service, subject), &msg, err);
     if (found != FURROW_OK || !msg) return found;
     natsMsg_Destroy(msg);
     provisioner->changes++;
@@ -491,5 +494,5 @@ furrow_status furrow_provisioner_forget(furrow_provisioner *provisioner, const c
     jsOptions_Init(&options);
     options.Stream.Purge.Subject = subject;
     natsStatus status = js_PurgeStream(provisioner->js, FURROW_DESCRIPTOR_STREAM, &options, &code);
-    return status == NATS_OK ? FURROW_OK : failed(status, code, "purge", subject, err);
+    return status == NATS_OK ? FURROW_OK : fail_managing(status, code, "purge", subject, err);
 }

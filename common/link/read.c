@@ -186,7 +186,7 @@ static void ask_for_next(reader *self, read_lane *lane)
     self->asking++;
 }
 
-static void ask_all(reader *self)
+static void ask_all_lanes(reader *self)
 {
     for (size_t i = 0; i < LANES; i++) ask_for_next(self, &self->lanes[i]);
 }
@@ -306,7 +306,7 @@ static furrow_status hand_over_batch(reader *self, furrow_js_read_fn *fn, void *
 {
     size_t count;
     furrow_status status = fill_batch(self, &count, err);
-    ask_all(self);
+    ask_all_lanes(self);
     bool last = self->count == 0 && all_done(self);
     uint64_t whole = self->beyond ? self->beyond - 1 : self->to; /* the window, and the gap after it */
     if (whole > self->end) whole = self->end;
@@ -356,7 +356,7 @@ static furrow_status read_window(reader *self, furrow_js_read_fn *fn, void *arg,
     while (status == FURROW_OK) {
         if (self->unsure && self->trouble == FURROW_OK) status = look_first(self, err);
         if (status != FURROW_OK) break;
-        ask_all(self);
+        ask_all_lanes(self);
         if (self->count > 0) {
             status = hand_over_batch(self, fn, arg, err);
         } else if (self->trouble != FURROW_OK) {

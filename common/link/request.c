@@ -50,7 +50,7 @@ static uint64_t hash_subject(const char *subject)
     return hash;
 }
 
-static void append(furrow_request_list *list, furrow_request *request)
+static void append_request(furrow_request_list *list, furrow_request *request)
 {
     request->next = NULL;
     request->prev = list->tail;
@@ -62,7 +62,7 @@ static void append(furrow_request_list *list, furrow_request *request)
     list->tail = request;
 }
 
-static void take_out(furrow_request_list *list, furrow_request *request)
+static void take_request_out(furrow_request_list *list, furrow_request *request)
 {
     if (request->prev) {
         request->prev->next = request->next;
@@ -88,7 +88,7 @@ static void rest(furrow_requests *requests, furrow_request *request)
     requests->idle++;
 }
 
-static void name_inbox(furrow_link *link, furrow_request *request)
+static void name_reply(furrow_link *link, furrow_request *request)
 {
     snprintf(request->reply, sizeof request->reply, "%s.%x.%x", link->inbox, request->index, request->generation);
 }
@@ -101,7 +101,7 @@ static bool make_block(furrow_link *link)
     requests->blocks[requests->made / BLOCK] = block;
     for (size_t i = 0; i < BLOCK && requests->made < requests->max; i++) {
         block[i].index = (uint32_t)requests->made++;
-        name_inbox(link, &block[i]);
+        name_reply(link, &block[i]);
         rest(requests, &block[i]);
     }
     return true;
@@ -135,7 +135,7 @@ static void close_inbox(furrow_link *link, furrow_request *request)
     natsSubscription_Destroy(request->inbox);
     request->inbox = NULL;
     request->generation++;
-    name_inbox(link, request);
+    name_reply(link, request);
 }
 
 /* Ends @request: the slot is free again before its owner hears of it, and may be used by what the owner does next. */
@@ -145,7 +145,7 @@ static void complete(furrow_link *link, furrow_request *request, furrow_status s
     furrow_requests *requests = &link->requests;
     furrow_reply_fn *fn = request->fn;
     void *arg = request->arg;
-    take_out(request->slow ? &requests->slow : &requests->fast, request);
+    take_request_out(request->slow ? &requests->slow : &requests->fast, request);
     furrow_wheel_remove(&requests->wheel, &request->deadline);
     requests->in_flight--;
     /* A late reply goes nowhere; an inbox that was refused is asked for again, and refused again. */
@@ -154,7 +154,7 @@ static void complete(furrow_link *link, furrow_request *request, furrow_status s
     fn(arg, status, text, reply);
 }
 
-static void on_timer(uv_timer_t *timer);
+static void on_request_timer(uv_timer_t *timer);
 
 static void arm_timer(furrow_link *link, uint64_t due_ns)
 {
@@ -162,10 +162,10 @@ static void arm_timer(furrow_link *link, uint64_t due_ns)
     if (due_ns >= requests->timer_due_ns) return;
     uint64_t now = now_ns(link);
     requests->timer_due_ns = due_ns;
-    uv_timer_start(&requests->timer, on_timer, due_ns > now ? (due_ns - now) / FURROW_NS_PER_MS + 1 : 0, 0);
+    uv_timer_start(&requests->timer, on_request_timer, due_ns > now ? (due_ns - now) / FURROW_NS_PER_MS + 1 : 0, 0);
 }
 
-static void on_timer(uv_timer_t *timer)
+static void on_request_timer(uv_timer_t *timer)
 {
     furrow_link *link = timer->data;
     furrow_requests *requests = &link->requests;
@@ -200,7 +200,7 @@ furrow_status furrow_link_request_async(furrow_link *link, const furrow_outgoing
     request->subject = hash_subject(out->subject);
     request->misses = 0;
     request->slow = false;
-    append(&requests->fast, request);
+    append_request(&requests->fast, request);
     requests->in_flight++;
     if (deadline_ns != FURROW_NEVER) {
         furrow_wheel_add(&requests->wheel, &request->deadline, deadline_ns);
@@ -216,7 +216,7 @@ typedef struct blocking_call {
     furrow_msg *reply;
 } blocking_call;
 
-static void wake(void *arg, furrow_status status, const char *text, furrow_msg *reply)
+static void wake_caller(void *arg, furrow_status status, const char *text, furrow_msg *reply)
 {
     blocking_call *call = arg;
     call->status = status;
@@ -229,7 +229,7 @@ furrow_status furrow_link_request(furrow_link *link, const furrow_outgoing *out,
                                   furrow_msg **reply, furrow_error *err)
 {
     blocking_call call = {.waiter = furrow_waiter_make()};
-    furrow_status status = furrow_link_request_async(link, out, deadline_ns, wake, &call, err);
+    furrow_status status = furrow_link_request_async(link, out, deadline_ns, wake_caller, &call, err);
     if (status != FURROW_OK) return status;
     furrow_wait(&call.waiter, FURROW_NEVER); /* the wheel keeps the deadline */
     if (call.status != FURROW_OK) return furrow_fail(err, call.status, "%s: %s", out->subject, call.text);
@@ -238,7 +238,7 @@ furrow_status furrow_link_request(furrow_link *link, const furrow_outgoing *out,
 }
 
 /* Did its reply come? Then it is completed; whatever else lies in the inbox is dropped. */
-static size_t take_reply(furrow_link *link, furrow_request *request)
+static size_t take_request_reply(furrow_link *link, furrow_request *request)
 {
     uint64_t queued = 0;
     natsMsg *native = NULL, *second = NULL;
@@ -265,11 +265,11 @@ static size_t look_through(furrow_link *link, furrow_request_list *list, size_t 
     for (furrow_request *at = list->head, *next; at && found < expected; at = next) {
         bool end = at == last;
         next = end ? NULL : at->next;
-        size_t count = take_reply(link, at);
+        size_t count = take_request_reply(link, at);
         found += count;
         if (count == 0 && demote && ++at->misses >= MISSES_MAX) {
-            take_out(&requests->fast, at);
-            append(&requests->slow, at);
+            take_request_out(&requests->fast, at);
+            append_request(&requests->slow, at);
             at->slow = true;
         }
     }

@@ -30,17 +30,9 @@ furrow_status furrow_js_stored_parse(furrow_bytes json, furrow_js_stored_reply *
     return FURROW_OK;
 }
 
-static furrow_status no_memory(furrow_error *err)
+static furrow_status no_room_for_message(furrow_error *err)
 {
     return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "the stored message does not fit into the request's memory");
-}
-
-/* libsodium takes bytes above 127 for digits. */
-static bool is_ascii(furrow_bytes text)
-{
-    const uint8_t *at = text.data, *end = at + text.len;
-    while (at < end && *at < 0x80) at++;
-    return at == end;
 }
 
 /* Absent is empty. */
@@ -51,9 +43,11 @@ static furrow_status decode_base64(const furrow_json_member *member, furrow_aren
     *out = (furrow_bytes){"", 0};
     if (member->raw.len == 0) return FURROW_OK;
     char *bytes = furrow_arena_alloc(arena, room + 1);
-    if (!bytes) return no_memory(err);
-    if (!is_ascii(member->raw) || sodium_base642bin((unsigned char *)bytes, room, member->raw.data, member->raw.len,
-                                                    NULL, &len, NULL, sodium_base64_VARIANT_ORIGINAL) != 0)
+    if (!bytes) return no_room_for_message(err);
+    /* libsodium takes bytes above 127 for digits. */
+    if (!furrow_bytes_ascii(member->raw) ||
+        sodium_base642bin((unsigned char *)bytes, room, member->raw.data, member->raw.len, NULL, &len, NULL,
+                          sodium_base64_VARIANT_ORIGINAL) != 0)
         return furrow_fail(err, FURROW_INTERNAL, "JetStream: %s of a stored message is not base64", member->name);
     bytes[len] = '\0';
     *out = (furrow_bytes){bytes, len};
@@ -61,7 +55,7 @@ static furrow_status decode_base64(const furrow_json_member *member, furrow_aren
 }
 
 /* A block with a NUL in it is not one of ours, nor of any library's: as if there were none. */
-static const char *text_of(furrow_bytes headers)
+static const char *headers_text(furrow_bytes headers)
 {
     return headers.len && !memchr(headers.data, 0, headers.len) ? headers.data : NULL;
 }
@@ -82,7 +76,7 @@ furrow_status furrow_js_stored_decode(const furrow_js_stored_reply *reply, furro
     furrow_bytes data, headers;
     const char *subject = decode_subject(&reply->subject, arena);
     furrow_bytes time = furrow_json_member_text(&reply->time, arena);
-    if (!subject || !time.data) return no_memory(err);
+    if (!subject || !time.data) return no_room_for_message(err);
     furrow_status status = decode_base64(&reply->data, arena, &data, err);
     if (status == FURROW_OK) status = decode_base64(&reply->headers, arena, &headers, err);
     if (status != FURROW_OK) return status;
@@ -90,7 +84,7 @@ furrow_status furrow_js_stored_decode(const furrow_js_stored_reply *reply, furro
                               .timestamp_ns = furrow_js_parse_time(time.data),
                               .subject = subject,
                               .data = data,
-                              .headers = text_of(headers)};
+                              .headers = headers_text(headers)};
     return FURROW_OK;
 }
 

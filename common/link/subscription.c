@@ -17,7 +17,7 @@ natsStatus furrow_link_subscribe_native(furrow_link *link, const char *subject, 
     return status;
 }
 
-static void push(furrow_subscription **list, furrow_subscription *subscription)
+static void push_subscription(furrow_subscription **list, furrow_subscription *subscription)
 {
     subscription->prev = NULL;
     subscription->next = *list;
@@ -25,7 +25,7 @@ static void push(furrow_subscription **list, furrow_subscription *subscription)
     *list = subscription;
 }
 
-static void take_out(furrow_subscription **list, furrow_subscription *subscription)
+static void take_subscription_out(furrow_subscription **list, furrow_subscription *subscription)
 {
     if (subscription->next) subscription->next->prev = subscription->prev;
     if (subscription->prev) {
@@ -70,7 +70,7 @@ furrow_subscription *furrow_link_subscribe_hooked(furrow_link *link, const char 
         if (made) free_subscription(made);
         return NULL;
     }
-    push(&link->subscriptions, made);
+    push_subscription(&link->subscriptions, made);
     return made;
 }
 
@@ -97,7 +97,7 @@ void furrow_subscription_destroy(furrow_subscription *subscription)
         subscription->dead = link->have_dead = true;
         return;
     }
-    take_out(&link->subscriptions, subscription);
+    take_subscription_out(&link->subscriptions, subscription);
     free_subscription(subscription);
 }
 
@@ -108,7 +108,7 @@ void furrow_subscriptions_reap(furrow_link *link)
     for (furrow_subscription *at = link->subscriptions, *next; at; at = next) {
         next = at->next;
         if (!at->dead) continue;
-        take_out(&link->subscriptions, at);
+        take_subscription_out(&link->subscriptions, at);
         free_subscription(at);
     }
 }

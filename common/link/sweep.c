@@ -3,7 +3,7 @@
  * batches. Messages queue in a ring; up to `workers` tasks take a batch each and hand it over, so that whatever @fn
  * waits for overlaps with what is on its way.
  *
- *   pull --on_messages--> ring --work (1..workers)--> fn
+ *   pull --on_sweep_messages--> ring --work (1..workers)--> fn
  *
  * Invariant: all up to `reached` has been handed over or was not there. What the consumer does not bring, because it may
  * not be made or falls silent, the side reader (read.c) reads from there on: it needs no more rights than a look.
@@ -105,7 +105,7 @@ static void start_workers(sweep *self)
     }
 }
 
-static void on_messages(void *arg, furrow_msg **messages, size_t count)
+static void on_sweep_messages(void *arg, furrow_msg **messages, size_t count)
 {
     sweep *self = arg;
     for (size_t i = 0; i < count; i++) {
@@ -182,7 +182,7 @@ static furrow_status read_by_consumer(sweep *self, furrow_error *err)
     if (status != FURROW_OK) return status;
     const furrow_js_pull_options options = {
         .stream = self->options->stream, .consumer = self->consumer, .batch = BATCH, .max_in_hand = IN_HAND};
-    self->pull = furrow_js_pull_create(self->link, &options, on_messages, on_state, self, err);
+    self->pull = furrow_js_pull_create(self->link, &options, on_sweep_messages, on_state, self, err);
     if (!self->pull) return FURROW_RESOURCE_EXHAUSTED;
     wait_for_all(self);
     furrow_js_pull_destroy(self->pull);

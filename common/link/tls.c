@@ -41,7 +41,7 @@ static void free_key(EVP_PKEY **key)
 }
 
 /* The file, or NULL and why. */
-static FILE *open_file(const char *what, const char *path, furrow_error *err)
+static FILE *open_pem(const char *what, const char *path, furrow_error *err)
 {
     FILE *file = fopen(path, "re");
     if (!file) furrow_fail(err, FURROW_INVALID_ARGUMENT, "%s: cannot read %s: %s", what, path, strerror(errno));
@@ -50,7 +50,7 @@ static FILE *open_file(const char *what, const char *path, furrow_error *err)
 
 static X509 *read_certificate(const char *what, const char *path, furrow_error *err)
 {
-    FILE *file = open_file(what, path, err);
+    FILE *file = open_pem(what, path, err);
     if (!file) return NULL;
     X509 *certificate = PEM_read_X509(file, NULL, NULL, NULL);
     if (!certificate) furrow_fail(err, FURROW_INVALID_ARGUMENT, "%s: no certificate in PEM form in %s", what, path);
@@ -59,9 +59,9 @@ static X509 *read_certificate(const char *what, const char *path, furrow_error *
     return certificate;
 }
 
-static EVP_PKEY *read_key(const char *what, const char *path, furrow_error *err)
+static EVP_PKEY *read_private_key(const char *what, const char *path, furrow_error *err)
 {
-    FILE *file = open_file(what, path, err);
+    FILE *file = open_pem(what, path, err);
     if (!file) return NULL;
     EVP_PKEY *key = PEM_read_PrivateKey(file, NULL, NULL, (void *)(uintptr_t) "");
     if (!key) furrow_fail(err, FURROW_INVALID_ARGUMENT, "%s: no private key in PEM form in %s", what, path);
@@ -70,12 +70,12 @@ static EVP_PKEY *read_key(const char *what, const char *path, furrow_error *err)
     return key;
 }
 
-static furrow_status check_pair(const furrow_link_options *options, furrow_error *err)
+static furrow_status check_key_pair(const furrow_link_options *options, furrow_error *err)
 {
     __attribute__((cleanup(free_certificate))) X509 *certificate = NULL;
     __attribute__((cleanup(free_key))) EVP_PKEY *key = NULL;
     if (!(certificate = read_certificate(cert_from(options), options->tls_cert, err)) ||
-        !(key = read_key(key_from(options), options->tls_key, err)))
+        !(key = read_private_key(key_from(options), options->tls_key, err)))
         return FURROW_INVALID_ARGUMENT;
     bool match = X509_check_private_key(certificate, key) == 1;
     ERR_clear_error();
@@ -99,7 +99,7 @@ furrow_status furrow_tls_check(const furrow_link_options *options, furrow_error 
     __attribute__((cleanup(free_certificate))) X509 *authority =
         read_certificate(ca_from(options), options->tls_ca, err);
     if (!authority) return FURROW_INVALID_ARGUMENT;
-    return options->tls_cert ? check_pair(options, err) : FURROW_OK;
+    return options->tls_cert ? check_key_pair(options, err) : FURROW_OK;
 }
 
 /* "nobody", if it has no name. */

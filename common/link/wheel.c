@@ -42,7 +42,7 @@ void furrow_wheel_remove(furrow_wheel *wheel, furrow_wheel_node *node)
 }
 
 /* Ticks from @from (of this revolution) to the next occupied slot, itself included; FURROW_WHEEL_SLOTS when none is. */
-static uint64_t distance(const furrow_wheel *wheel, uint64_t from)
+static uint64_t slot_distance(const furrow_wheel *wheel, uint64_t from)
 {
     for (uint64_t far = 0; far < FURROW_WHEEL_SLOTS;) {
         uint64_t at = (from + far) & MASK;
@@ -57,7 +57,7 @@ furrow_wheel_node *furrow_wheel_expire(furrow_wheel *wheel, uint64_t now_ns)
 {
     uint64_t now = now_ns / FURROW_WHEEL_TICK_NS;
     while (wheel->count > 0 && wheel->tick <= now) {
-        uint64_t far = distance(wheel, wheel->tick);
+        uint64_t far = slot_distance(wheel, wheel->tick);
         if (wheel->tick + far > now) break;
         furrow_wheel_node *slot = &wheel->slots[(wheel->tick + far) & MASK];
         for (furrow_wheel_node *node = slot->next; node != slot; node = node->next) {
@@ -74,5 +74,5 @@ furrow_wheel_node *furrow_wheel_expire(furrow_wheel *wheel, uint64_t now_ns)
 uint64_t furrow_wheel_next_ns(const furrow_wheel *wheel)
 {
     if (wheel->count == 0) return UINT64_MAX;
-    return (wheel->tick + distance(wheel, wheel->tick)) * FURROW_WHEEL_TICK_NS;
+    return (wheel->tick + slot_distance(wheel, wheel->tick)) * FURROW_WHEEL_TICK_NS;
 }

@@ -16,6 +16,7 @@
 #include "base/fault.h"
 #include "log/basis.h"
 #include "log/write.h"
+#include "wire/member.h"
 #include "wire/message.h"
 
 #include <stdlib.h>
@@ -41,11 +42,6 @@ static const ProtobufCFieldDescriptor *find_string(const ProtobufCMessageDescrip
     return field && field->type == PROTOBUF_C_TYPE_STRING && field->label != PROTOBUF_C_LABEL_REPEATED ? field : NULL;
 }
 
-static const char *text_of(const ProtobufCMessage *message, const ProtobufCFieldDescriptor *field)
-{
-    return *(char *const *)((const char *)message + field->offset);
-}
-
 static void set_text(ProtobufCMessage *message, const ProtobufCFieldDescriptor *field, char *text)
 {
     *(char **)((char *)message + field->offset) = text;
@@ -57,7 +53,7 @@ static claim_fields find_fields(const ProtobufCMessageDescriptor *descriptor)
                           find_string(descriptor, "holder")};
 }
 
-static void make_id(const furrow_secret *secret, const char *value, char out[FURROW_ID_SIZE])
+static void make_claim_id(const furrow_secret *secret, const char *value, char out[FURROW_ID_SIZE])
 {
     uint8_t hash[FURROW_HASH_BYTES];
     furrow_bytes part = furrow_bytes_of(value);
@@ -70,12 +66,12 @@ furrow_status furrow_claim_check_state(const ProtobufCMessage *claim, furrow_err
     claim_fields fields = find_fields(claim->descriptor);
     if (!fields.id || !fields.value || !fields.holder)
         return furrow_fail(err, FURROW_INTERNAL, "it lacks id, value or holder");
-    const char *holder = text_of(claim, fields.holder);
-    if (!text_of(claim, fields.value)[0]) return furrow_fail_field(err, "value", "is required");
+    const char *holder = furrow_member_text(claim, fields.holder);
+    if (!furrow_member_text(claim, fields.value)[0]) return furrow_fail_field(err, "value", "is required");
     return furrow_subject_check_id(holder, strlen(holder), "holder", err);
 }
 
-static furrow_status begin(const furrow_claim_request *request, claim_job *job, furrow_error *err)
+static furrow_status begin_claim(const furrow_claim_request *request, claim_job *job, furrow_error *err)
 {
     const furrow_entity_contract *contract = furrow_entity_about(request->claims);
     *job = (claim_job){.request = request, .command = *request->command};
@@ -86,12 +82,12 @@ static furrow_status begin(const furrow_claim_request *request, claim_job *job, 
         return furrow_fail(err, FURROW_INTERNAL, "%s is no claim: it lacks id, value or holder", contract->name);
     if (!request->claims->secret)
         return furrow_fail(err, FURROW_INTERNAL, "%s needs a secret to make ids of values", contract->name);
-    make_id(request->claims->secret, request->value, job->id);
+    make_claim_id(request->claims->secret, request->value, job->id);
     return FURROW_OK;
 }
 
-static furrow_status write_claim(const claim_job *job, uint64_t basis, furrow_arena *arena, furrow_decision *out,
-                                 furrow_error *err)
+static furrow_status make_claim(const claim_job *job, uint64_t basis, furrow_arena *arena, furrow_decision *out,
+                                furrow_error *err)
 {
     const furrow_claim_request *request = job->request;
     ProtobufCMessage *next = furrow_message_new(furrow_entity_about(request->claims)->descriptor, arena);
@@ -166,9 +162,9 @@ static furrow_status decide_take(void *arg, const furrow_state *current, furrow_
     const claim_job *job = arg;
     const furrow_claim_request *request = job->request;
     if (current->message) {
-        const char *holder = text_of(current->message, job->fields.holder);
+        const char *holder = furrow_member_text(current->message, job->fields.holder);
         uint64_t basis = furrow_basis_of(current->message);
-        if (strcmp(text_of(current->message, job->fields.value), request->value) != 0)
+        if (strcmp(furrow_member_text(current->message, job->fields.value), request->value) != 0)
             return furrow_fail(err, FURROW_INTERNAL, "two values have one claim");
         if (strcmp(holder, request->holder) != 0) {
             furrow_status status = contest(job, holder, basis, arena, err);
@@ -178,16 +174,17 @@ static furrow_status decide_take(void *arg, const furrow_state *current, furrow_
     furrow_state mine;
     furrow_status status = furrow_entity_newest(request->holders, request->holder, job->deadline_ns, arena, &mine, err);
     if (status != FURROW_OK) return status;
-    bool had = current->message && strcmp(text_of(current->message, job->fields.holder), request->holder) == 0;
+    bool had =
+        current->message && strcmp(furrow_member_text(current->message, job->fields.holder), request->holder) == 0;
     if (had && furrow_basis_of(current->message) == mine.version) return FURROW_OK;
-    return write_claim(job, mine.version, arena, out, err);
+    return make_claim(job, mine.version, arena, out, err);
 }
 
 furrow_status furrow_claim_take(const furrow_claim_request *request, furrow_arena *arena, furrow_error *err)
 {
     claim_job job;
     furrow_written written;
-    furrow_status status = begin(request, &job, err);
+    furrow_status status = begin_claim(request, &job, err);
     if (status != FURROW_OK || furrow_fault("claim-unasked")) return status;
     furrow_write write = {.id = job.id, .command = &job.command, .decide = decide_take, .arg = &job};
     return furrow_entity_write(request->claims, &write, arena, &written, err);
@@ -199,7 +196,7 @@ static furrow_status decide_release(void *arg, const furrow_state *current, furr
     const claim_job *job = arg;
     const furrow_claim_request *request = job->request;
     furrow_state mine;
-    if (!current->message || strcmp(text_of(current->message, job->fields.holder), request->holder) != 0)
+    if (!current->message || strcmp(furrow_member_text(current->message, job->fields.holder), request->holder) != 0)
         return FURROW_OK;
     furrow_status status = furrow_entity_newest(request->holders, request->holder, job->deadline_ns, arena, &mine, err);
     if (status != FURROW_OK) return status;
@@ -212,7 +209,7 @@ furrow_status furrow_claim_release(const furrow_claim_request *request, furrow_a
 {
     claim_job job;
     furrow_erased erased;
-    furrow_status status = begin(request, &job, err);
+    furrow_status status = begin_claim(request, &job, err);
     if (status != FURROW_OK) return status;
     furrow_write write = {.id = job.id, .command = &job.command, .decide = decide_release, .arg = &job};
     return furrow_entity_erase(request->claims, &write, arena, &erased, err);

@@ -61,7 +61,7 @@ static const char *time_text(furrow_entity *entity, int64_t happened_ns)
 }
 
 /* What an event says of its task's trace, and again for whoever knows CloudEvents alone: as its extension. */
-static size_t add_trace(const traced_event *traced, furrow_header out[HEADERS_MAX], size_t count)
+static size_t add_event_trace(const traced_event *traced, furrow_header out[HEADERS_MAX], size_t count)
 {
     const furrow_trace *trace = traced->trace;
     if (!trace) return count;
@@ -84,7 +84,7 @@ static size_t make_headers(furrow_entity *entity, const traced_event *traced, fu
     out[count++] = (furrow_header){"ce-source", entity->source};
     out[count++] = (furrow_header){"ce-time", time_text(entity, event->happened_ns)};
     out[count++] = (furrow_header){"ce-datacontenttype", FURROW_TYPE_PROTOBUF};
-    count = add_trace(traced, out, count);
+    count = add_event_trace(traced, out, count);
     if (event->by[0]) out[count++] = (furrow_header){FURROW_HEADER_BY, event->by};
     if (event->commands) out[count++] = (furrow_header){FURROW_WINDOW_HEADER, event->commands};
     return count;
@@ -103,8 +103,8 @@ static bool follows(const furrow_js_stored *stored, furrow_arena *arena, uint64_
 }
 
 /* Who followed the version @event expects? At most the states that the stream keeps are looked at. */
-static verdict look_at_newest(furrow_entity *entity, const furrow_event *event, uint64_t deadline_ns,
-                              furrow_arena *arena, uint64_t *sequence)
+static verdict who_followed(furrow_entity *entity, const furrow_event *event, uint64_t deadline_ns, furrow_arena *arena,
+                            uint64_t *sequence)
 {
     const char *stream = entity->contract->stream;
     furrow_js_stored stored;
@@ -130,7 +130,7 @@ static verdict who_wrote(furrow_entity *entity, const furrow_event *event, const
                          uint64_t *sequence)
 {
     FURROW_AUTO(furrow_arena) scratch = furrow_arena_create(SCRATCH_BYTES);
-    return scratch ? look_at_newest(entity, event, furrow_patience_attempt(patience), scratch, sequence) : UNKNOWN;
+    return scratch ? who_followed(entity, event, furrow_patience_attempt(patience), scratch, sequence) : UNKNOWN;
 }
 
 static furrow_status publish_once(furrow_entity *entity, const traced_event *traced, uint64_t deadline_ns,
@@ -161,8 +161,8 @@ static furrow_status await_log(furrow_entity *entity, const furrow_event *event,
 }
 
 /* Once more, unless the log that came back is no longer known to be the one it was. */
-static furrow_status publish_again(furrow_entity *entity, const traced_event *traced, uint64_t deadline_ns,
-                                   furrow_js_puback *ack, bool *unknown, furrow_error *err)
+static furrow_status publish_once_more(furrow_entity *entity, const traced_event *traced, uint64_t deadline_ns,
+                                       furrow_js_puback *ack, bool *unknown, furrow_error *err)
 {
     furrow_status status = await_log(entity, traced->event, deadline_ns, err);
     if (status != FURROW_OK) return status;
@@ -195,7 +195,8 @@ static furrow_status settle_outcome(furrow_entity *entity, const traced_event *t
             return furrow_fail(err, FURROW_DEADLINE_EXCEEDED,
                                "the ack was lost and %s has moved on: it may have been written", event->subject);
         case NOBODY:
-            if (publish_again(entity, traced, patience.until_ns, ack, &unknown, &why) == FURROW_OK) return FURROW_OK;
+            if (publish_once_more(entity, traced, patience.until_ns, ack, &unknown, &why) == FURROW_OK)
+                return FURROW_OK;
             break;
         case UNKNOWN:
             break;

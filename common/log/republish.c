@@ -30,7 +30,7 @@ typedef struct republish_job {
     furrow_js_stored newest; /* this */
 } republish_job;
 
-static furrow_status read_newest(republish_job *job, furrow_error *err)
+static furrow_status read_newest_event(republish_job *job, furrow_error *err)
 {
     furrow_arena_reset(job->arena);
     furrow_status status = furrow_js_get_last(job->entity->link, job->entity->contract->stream, job->subject,
@@ -54,15 +54,15 @@ static bool is_state(const republish_job *job)
     return furrow_entity_stored_state(job->entity, job->id, &job->newest, job->arena, &unused, NULL) == FURROW_OK;
 }
 
-static bool same_bytes(const republish_job *job)
+static bool is_newest_same(const republish_job *job)
 {
     furrow_bytes body = job->record->deleted ? (furrow_bytes){NULL, 0} : job->record->body;
     return furrow_bytes_equal(job->newest.data, body);
 }
 
 /* @body on top of what was seen. ABORTED: something else is there by now. */
-static furrow_status put(republish_job *job, const char *event, furrow_bytes body, const char *commands,
-                         furrow_error *err)
+static furrow_status put_on_top(republish_job *job, const char *event, furrow_bytes body, const char *commands,
+                                furrow_error *err)
 {
     char type[FURROW_EVENT_TYPE_MAX];
     furrow_js_puback ack;
@@ -105,14 +105,14 @@ static furrow_status push_states_out(republish_job *job, furrow_error *err)
     for (uint32_t i = 0; status == FURROW_OK && i < most; i++) {
         status = holds_states(job, &any, err);
         if (status != FURROW_OK || !any) break;
-        status = put(job, "erased", (furrow_bytes){NULL, 0}, NULL, err);
+        status = put_on_top(job, "erased", (furrow_bytes){NULL, 0}, NULL, err);
     }
     return status;
 }
 
 static furrow_status put_deletions(republish_job *job, furrow_error *err)
 {
-    furrow_status status = put(job, "restored", (furrow_bytes){NULL, 0}, NULL, err);
+    furrow_status status = put_on_top(job, "restored", (furrow_bytes){NULL, 0}, NULL, err);
     return status == FURROW_OK ? push_states_out(job, err) : status;
 }
 
@@ -129,7 +129,7 @@ static furrow_status finish_put_back(republish_job *job, furrow_error *err)
         return FURROW_OK;
     const char *commands =
         below.data.len == 0 ? furrow_js_stored_header(&below, FURROW_WINDOW_HEADER, job->arena) : NULL;
-    return status == FURROW_OK ? put(job, "restored", below.data, commands, err) : status;
+    return status == FURROW_OK ? put_on_top(job, "restored", below.data, commands, err) : status;
 }
 
 static bool is_put_under(const republish_job *job, const furrow_js_stored *stored)
@@ -147,10 +147,10 @@ static furrow_status put_back(republish_job *job, furrow_republished *out, furro
         stays.data.len == 0 ? furrow_js_stored_header(&stays, FURROW_WINDOW_HEADER, job->arena) : NULL;
     furrow_status status = FURROW_OK;
     if (!job->record->deleted && job->record->body.len > 0) {
-        status = put(job, "superseded", job->record->body, NULL, err);
+        status = put_on_top(job, "superseded", job->record->body, NULL, err);
         out->version = job->newest.sequence;
     }
-    if (status == FURROW_OK) status = put(job, "restored", stays.data, commands, err);
+    if (status == FURROW_OK) status = put_on_top(job, "restored", stays.data, commands, err);
     return status;
 }
 
@@ -178,7 +178,7 @@ static furrow_status judge_newer(republish_job *job, furrow_republished *out, fu
         *out = (furrow_republished){.as = FURROW_REPUBLISH_SUPERSEDED, .version = job->newest.sequence};
         return finish_put_back(job, err);
     }
-    if (!is_younger(job) || same_bytes(job)) return FURROW_OK;
+    if (!is_younger(job) || is_newest_same(job)) return FURROW_OK;
     furrow_js_stored again = {.sequence = 0};
     furrow_status status = find_again(job, &again, err);
     if (status != FURROW_OK) return status;
@@ -200,21 +200,21 @@ static furrow_status try_once(republish_job *job, furrow_republished *out, furro
 {
     const furrow_record *record = job->record;
     *out = (furrow_republished){.as = FURROW_REPUBLISH_KEPT, .version = record->version};
-    furrow_status status = read_newest(job, err);
+    furrow_status status = read_newest_event(job, err);
     if (status != FURROW_OK) return status;
     if (!record->found) {
         if (!job->found || job->newest.data.len == 0 || is_younger(job)) return FURROW_OK;
         out->as = FURROW_REPUBLISH_PUBLISHED;
-        return put(job, "restored", (furrow_bytes){NULL, 0}, NULL, err);
+        return put_on_top(job, "restored", (furrow_bytes){NULL, 0}, NULL, err);
     }
     if (job->found && job->newest.sequence > record->version) return judge_newer(job, out, err);
-    if (job->found && job->newest.sequence == record->version && same_bytes(job)) return FURROW_OK;
+    if (job->found && job->newest.sequence == record->version && is_newest_same(job)) return FURROW_OK;
     if (job->found && is_younger(job) && is_state(job)) {
         out->as = FURROW_REPUBLISH_SUPERSEDED;
         return put_back(job, out, err);
     }
     out->as = FURROW_REPUBLISH_PUBLISHED;
-    return record->deleted ? put_deletions(job, err) : put(job, "restored", record->body, NULL, err);
+    return record->deleted ? put_deletions(job, err) : put_on_top(job, "restored", record->body, NULL, err);
 }
 
 furrow_status furrow_entity_republish(furrow_entity *entity, const char *id, const furrow_record *record,

@@ -7,6 +7,7 @@
 #include "log/restore.h"
 
 #include "log/event.h"
+#include "wire/member.h"
 #include "wire/message.h"
 
 #include <stdio.h>
@@ -30,7 +31,7 @@ static void note_broken(search *self, const furrow_js_stored *stored)
     if (stored->data.len == 0 ||
         furrow_message_unpack(rules->descriptor, stored->data, self->arena, &message, NULL) != FURROW_OK)
         return;
-    const char *inside = *(char *const *)((const char *)message + rules->id->offset);
+    const char *inside = furrow_member_text(message, rules->id);
     if (inside && strcmp(inside, self->id) == 0) self->broken = true;
 }
 
@@ -72,7 +73,7 @@ static furrow_status search_log(search *self, furrow_error *err)
     }
 }
 
-static furrow_status publish_again(search *self, furrow_state *out, furrow_error *err)
+static furrow_status publish_restored(search *self, furrow_state *out, furrow_error *err)
 {
     char type[FURROW_EVENT_TYPE_MAX], commands[FURROW_WINDOW_HEX_SIZE];
     const furrow_state *good = &self->good;
@@ -106,7 +107,7 @@ furrow_status furrow_restore(furrow_entity *entity, const char *id, const furrow
     furrow_status asked = search_redis(&self, &redis);
     furrow_status status = search_log(&self, err);
     if (status != FURROW_OK) return status;
-    if (self.good.version > 0) return publish_again(&self, out, err);
+    if (self.good.version > 0) return publish_restored(&self, out, err);
     if (!self.redis_asked) {
         if (err) *err = redis;
         return asked;

@@ -241,7 +241,7 @@ static furrow_status write_key(furrow_sealer *sealer, key_job *job, const furrow
 }
 
 /* The private field's bytes; none where there is no state. */
-static furrow_bytes field_of(const furrow_seal_target *target, const furrow_state *state)
+static furrow_bytes sealed_field(const furrow_seal_target *target, const furrow_state *state)
 {
     const ProtobufCFieldDescriptor *field = furrow_entity_about(target->entity)->private_field;
     FURROW_REQUIRE(field != NULL);
@@ -259,7 +259,7 @@ static uint64_t next_counter(const furrow_seal_target *target, const furrow_stat
 {
     furrow_sealbox box;
     uint64_t most = current->version > key->floor ? current->version : key->floor;
-    if (!furrow_sealbox_parse(field_of(target, current), &box) || box.counter <= most) return most + 1;
+    if (!furrow_sealbox_parse(sealed_field(target, current), &box) || box.counter <= most) return most + 1;
     uint8_t *plain = furrow_arena_alloc(arena, box.text.len);
     if (plain && furrow_sealbox_open(key->bytes, subject, &box, plain)) most = box.counter;
     if (plain) sodium_memzero(plain, box.text.len);
@@ -300,7 +300,7 @@ furrow_status furrow_seal_confirm(furrow_sealer *sealer, const furrow_seal_targe
     char subject[FURROW_SUBJECT_MAX];
     furrow_sealbox box;
     furrow_status status = subject_of_target(target, subject, err);
-    if (status != FURROW_OK || !furrow_sealbox_parse(field_of(target, written), &box)) return status;
+    if (status != FURROW_OK || !furrow_sealbox_parse(sealed_field(target, written), &box)) return status;
     return raise_floor(sealer, target, subject, &box, arena, err);
 }
 
@@ -339,7 +339,7 @@ static furrow_status unseal_state(furrow_sealer *sealer, const furrow_seal_targe
                                   const furrow_state *state, furrow_arena *arena, furrow_bytes *plain,
                                   furrow_error *err)
 {
-    furrow_bytes sealed = field_of(target, state);
+    furrow_bytes sealed = sealed_field(target, state);
     furrow_sealbox box;
     entity_key key;
     if (sealed.len == 0) return furrow_fail(err, FURROW_NOT_FOUND, "%s has no private fields", subject);

@@ -26,14 +26,14 @@ static void read_entry(const uint8_t *bytes, furrow_window_entry *out)
 }
 
 /* The newest ones stay. */
-static void push(furrow_window *window, const furrow_window_entry *entry)
+static void push_command(furrow_window *window, const furrow_window_entry *entry)
 {
     if (window->count == FURROW_ENTITY_COMMANDS)
         memmove(window->entries, window->entries + 1, --window->count * sizeof window->entries[0]);
     window->entries[window->count++] = *entry;
 }
 
-static bool is_entry(const ProtobufCMessageUnknownField *field)
+static bool is_window_field(const ProtobufCMessageUnknownField *field)
 {
     return field->tag == FURROW_WINDOW_FIELD;
 }
@@ -41,7 +41,7 @@ static bool is_entry(const ProtobufCMessageUnknownField *field)
 bool furrow_window_in(const ProtobufCMessage *message)
 {
     for (unsigned i = 0; i < message->n_unknown_fields; i++)
-        if (is_entry(&message->unknown_fields[i])) return true;
+        if (is_window_field(&message->unknown_fields[i])) return true;
     return false;
 }
 
@@ -55,12 +55,12 @@ const furrow_window *furrow_window_take(ProtobufCMessage *message, furrow_arena 
     unsigned kept = 0;
     for (unsigned i = 0; i < message->n_unknown_fields; i++) {
         ProtobufCMessageUnknownField *field = &message->unknown_fields[i];
-        if (!is_entry(field)) {
+        if (!is_window_field(field)) {
             message->unknown_fields[kept++] = *field;
         } else if (field->len == 1 + FURROW_WINDOW_ENTRY && field->data[0] == FURROW_WINDOW_ENTRY) {
             furrow_window_entry entry;
             read_entry(field->data + 1, &entry);
-            push(window, &entry);
+            push_command(window, &entry);
         }
     }
     message->n_unknown_fields = kept;
@@ -77,7 +77,7 @@ void furrow_window_next(const furrow_state *state, const furrow_command *command
     furrow_window_entry mine = {.sequence = 0};
     memcpy(mine.key, command->key, FURROW_WINDOW_PART);
     memcpy(mine.request, command->request, FURROW_WINDOW_PART);
-    push(out, &mine);
+    push_command(out, &mine);
 }
 
 const furrow_window_entry *furrow_window_find(const furrow_window *window, const furrow_command *command)
@@ -123,7 +123,7 @@ const furrow_window *furrow_window_parse(const char *text, furrow_arena *arena)
     for (size_t i = 0; window && i < len / FURROW_WINDOW_ENTRY; i++) {
         furrow_window_entry entry;
         read_entry(bytes + i * FURROW_WINDOW_ENTRY, &entry);
-        push(window, &entry);
+        push_command(window, &entry);
     }
     return window;
 }

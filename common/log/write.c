@@ -118,7 +118,7 @@ static furrow_status answer_duplicate(const write_job *job, uint64_t sequence, f
     return status == FURROW_OK ? owe_state(job, &out->state, err) : status;
 }
 
-static furrow_status check_next(const write_job *job, const ProtobufCMessage *next, furrow_error *err)
+static furrow_status check_decided(const write_job *job, const ProtobufCMessage *next, furrow_error *err)
 {
     const furrow_entity_contract *contract = job->entity->contract;
     if (next->descriptor != contract->descriptor)
@@ -146,8 +146,8 @@ static furrow_status without_window(const write_job *job, ProtobufCMessage *next
     return FURROW_OK;
 }
 
-static furrow_status pack(const write_job *job, const ProtobufCMessage *next, const furrow_window *window,
-                          furrow_bytes *body, furrow_error *err)
+static furrow_status pack_next(const write_job *job, const ProtobufCMessage *next, const furrow_window *window,
+                               furrow_bytes *body, furrow_error *err)
 {
     const ProtobufCMessage *whole = furrow_zero_keep(next, job->arena);
     size_t size = protobuf_c_message_get_packed_size(whole ? whole : next);
@@ -218,8 +218,8 @@ static furrow_status apply(const write_job *job, const furrow_state *from, const
 
 /* Only a command with a key has a message id, and only a message id finds duplicates; the first may be our own first
  * copy. */
-static furrow_status is_own(const write_job *job, const furrow_event *event, uint64_t sequence, bool *own,
-                            furrow_error *err)
+static furrow_status is_own_event(const write_job *job, const furrow_event *event, uint64_t sequence, bool *own,
+                                  furrow_error *err)
 {
     furrow_js_stored stored;
     furrow_status status = read_at(job, sequence, &stored, err);
@@ -242,7 +242,7 @@ static furrow_status apply_after_doubt(const write_job *job, const furrow_event 
     for (int round = 0; status == FURROW_OK && round < DOUBTS; round++) {
         bool own = false;
         status = furrow_table_await_log(table, job->deadline_ns, &why);
-        if (status == FURROW_OK) status = is_own(job, event, next->version, &own, &why);
+        if (status == FURROW_OK) status = is_own_event(job, event, next->version, &own, &why);
         if (status == FURROW_OK && !own)
             return furrow_fail(err, FURROW_UNAVAILABLE, "the log took it as %llu and lost it: nothing was written",
                                (unsigned long long)next->version);
@@ -264,8 +264,8 @@ static furrow_status apply_decided(const write_job *job, uint64_t moment, const 
     return apply_after_doubt(job, event, from, next, err);
 }
 
-static furrow_status publish(write_job *job, const furrow_state *state, const furrow_decision *decision,
-                             furrow_written *out, furrow_error *err)
+static furrow_status publish_next(write_job *job, const furrow_state *state, const furrow_decision *decision,
+                                  furrow_written *out, furrow_error *err)
 {
     furrow_window *window = furrow_arena_alloc(job->arena, sizeof *window);
     if (!window) return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "no memory for the new state");
@@ -280,7 +280,7 @@ static furrow_status publish(write_job *job, const furrow_state *state, const fu
     furrow_status status = FURROW_OK;
     if (!decision->remove) {
         status = without_window(job, decision->next, &next.message, err);
-        if (status == FURROW_OK) status = pack(job, next.message, window, &event.body, err);
+        if (status == FURROW_OK) status = pack_next(job, next.message, window, &event.body, err);
     } else if (window->count > 0) {
         furrow_window_format(window, job->commands);
         event.commands = job->commands;
@@ -295,7 +295,7 @@ static furrow_status publish(write_job *job, const furrow_state *state, const fu
     job->conflict = status == FURROW_ABORTED;
     job->left.known = false; /* if it is not ours, we do not know what is there */
     bool own = true;
-    if (status == FURROW_OK && ack.duplicate) status = is_own(job, &event, ack.sequence, &own, err);
+    if (status == FURROW_OK && ack.duplicate) status = is_own_event(job, &event, ack.sequence, &own, err);
     if (status != FURROW_OK) return furrow_wrap(err, "write %s", job->subject);
     if (!own) return answer_duplicate(job, ack.sequence, out, err);
     next.version = ack.sequence;
@@ -334,8 +334,8 @@ static furrow_status decide_and_write(write_job *job, const furrow_state *state,
         return FURROW_OK;
     }
     status = name_event(job, &decision, err);
-    if (status == FURROW_OK && !decision.remove) status = check_next(job, decision.next, err);
-    return status == FURROW_OK ? publish(job, state, &decision, out, err) : status;
+    if (status == FURROW_OK && !decision.remove) status = check_decided(job, decision.next, err);
+    return status == FURROW_OK ? publish_next(job, state, &decision, out, err) : status;
 }
 
 /* Is what the writer before us left good enough to begin with? */
@@ -388,7 +388,7 @@ static void keep_distance(unsigned attempt, furrow_backoff *backoff)
     if (attempt > 0) furrow_task_sleep_ms(furrow_backoff_next_ms(backoff));
 }
 
-static furrow_status run(write_job *job, furrow_written *out, furrow_error *err)
+static furrow_status run_write(write_job *job, furrow_written *out, furrow_error *err)
 {
     furrow_backoff backoff = {.base_ms = CONFLICT_MIN_MS, .max_ms = CONFLICT_MAX_MS};
     furrow_state state;
@@ -427,7 +427,7 @@ static furrow_status run_job(write_job *job, furrow_written *out, furrow_error *
     job->subject = written.subject;
     if (job->command->has_key && !furrow_fault("repeat-unseen"))
         make_msg_id(job->command, written.subject, job->msg_id);
-    status = run(job, &written, err);
+    status = run_write(job, &written, err);
     if (status == FURROW_OK) *out = written;
     return status;
 }

@@ -56,7 +56,7 @@ static furrow_status ask_reached(furrow_replica *replica, uint64_t end, uint64_t
     return FURROW_OK;
 }
 
-static furrow_status probe(furrow_replica *replica, furrow_error *err)
+static furrow_status probe_age(furrow_replica *replica, furrow_error *err)
 {
     furrow_js_stream_state log;
     bool reached = false;
@@ -82,7 +82,7 @@ static void probe_task(void *arg)
 {
     furrow_replica *replica = arg;
     furrow_error err = {0};
-    replica->probe_failed = probe(replica, &err) != FURROW_OK;
+    replica->probe_failed = probe_age(replica, &err) != FURROW_OK;
     snprintf(replica->probe_why, sizeof replica->probe_why, "%.190s", replica->probe_failed ? err.text : "");
     replica->probing = false;
     for (furrow_age_waiter *waiting = replica->age_waiters; waiting; waiting = waiting->next)

@@ -54,7 +54,7 @@ static furrow_status interrupted(furrow_error *err)
 }
 
 /* One process at a time: the lease is kept by whoever is at it. */
-static furrow_status keep_lease(auditor *self, furrow_error *err)
+static furrow_status keep_audit_lease(auditor *self, furrow_error *err)
 {
     furrow_replica *replica = self->replica;
     uint64_t now = furrow_clock_now_ns();
@@ -73,7 +73,7 @@ static furrow_status pace(auditor *self, size_t count, furrow_error *err)
     uint64_t ms = count * 1000 / replica->options.audit_rate;
     if (ms > 0) furrow_replica_rest(replica, &replica->auditor, ms);
     if (!goes_on(self)) return interrupted(err);
-    return keep_lease(self, err);
+    return keep_audit_lease(self, err);
 }
 
 /* ---- what must be ---- */
@@ -112,8 +112,8 @@ typedef struct closer_look {
     char how[160];   /* it differs */
 } closer_look;
 
-static furrow_status compare(auditor *self, const furrow_record *record, const furrow_js_stored *newest,
-                             furrow_bytes body, closer_look *look, furrow_error *err)
+static furrow_status compare_with_log(auditor *self, const furrow_record *record, const furrow_js_stored *newest,
+                                      furrow_bytes body, closer_look *look, furrow_error *err)
 {
     uint64_t version = newest ? newest->sequence : 0;
     const char *unlisted = NULL;
@@ -155,13 +155,13 @@ static furrow_status look_closely(auditor *self, closer_look *look, furrow_error
     /* After the record, so that the log has whatever that can have. */
     status =
         furrow_js_get_last(replica->link, replica->stream, subject, furrow_replica_soon(), self->scratch, &newest, err);
-    if (status == FURROW_NOT_FOUND) return compare(self, &read.record, NULL, body, look, err);
+    if (status == FURROW_NOT_FOUND) return compare_with_log(self, &read.record, NULL, body, look, err);
     if (status != FURROW_OK) return status;
     if (state_of(self, &newest, furrow_bytes_of(look->id), &body, NULL) != FURROW_OK) {
         look->unclear = true; /* no state: its owner puts the last good one on top */
         return FURROW_OK;
     }
-    return compare(self, &read.record, &newest, body, look, err);
+    return compare_with_log(self, &read.record, &newest, body, look, err);
 }
 
 static void note_wrong(auditor *self, const closer_look *look)
@@ -174,7 +174,7 @@ static void note_wrong(auditor *self, const closer_look *look)
 }
 
 /* A suspect is wrong when it stays so while the log has nothing newer of it. */
-static furrow_status judge(auditor *self, const char *id, furrow_error *err)
+static furrow_status judge_suspect(auditor *self, const char *id, furrow_error *err)
 {
     closer_look look = {.id = id};
     uint64_t newest = 0;
@@ -212,7 +212,7 @@ static bool is_suspect(auditor *self, const furrow_js_stored *event, const furro
            unlisted;
 }
 
-static furrow_status follow_end(auditor *self, const furrow_record_read reads[], size_t count, furrow_error *err)
+static furrow_status follow_log_end(auditor *self, const furrow_record_read reads[], size_t count, furrow_error *err)
 {
     furrow_js_stream_state stream;
     uint64_t newest = 0;
@@ -238,9 +238,9 @@ static furrow_status compare_events(auditor *self, const furrow_js_stored events
         reads[known++] = (furrow_record_read){.table = replica->table, .id = id.data};
     }
     furrow_status status = furrow_record_read_many(replica->store, reads, known, self->arena, err);
-    if (status == FURROW_OK) status = follow_end(self, reads, known, err);
+    if (status == FURROW_OK) status = follow_log_end(self, reads, known, err);
     for (size_t i = 0; status == FURROW_OK && i < known; i++)
-        if (is_suspect(self, &kept[i], &reads[i])) status = judge(self, reads[i].id, err);
+        if (is_suspect(self, &kept[i], &reads[i])) status = judge_suspect(self, reads[i].id, err);
     return status;
 }
 
@@ -303,7 +303,7 @@ static furrow_status audit_ids(auditor *self, const furrow_walked ids[], size_t 
     for (size_t i = 0; status == FURROW_OK && i < count; i++) {
         bool suspect;
         status = ask_for_event(self, &reads[i], &suspect, err);
-        if (status == FURROW_OK && suspect) status = judge(self, reads[i].id, err);
+        if (status == FURROW_OK && suspect) status = judge_suspect(self, reads[i].id, err);
     }
     return status == FURROW_OK ? pace(self, count, err) : status;
 }
@@ -332,7 +332,7 @@ static furrow_status audit_round(auditor *self, furrow_error *err)
     self->records = self->wrong = self->leased_ns = 0;
     self->first[0] = '\0';
     replica->audit.found_now = 0;
-    furrow_status status = keep_lease(self, err);
+    furrow_status status = keep_audit_lease(self, err);
     if (status == FURROW_OK)
         status = furrow_js_stream_info(replica->link, replica->stream, furrow_replica_soon(), &stream, err);
     if (status != FURROW_OK) return status;

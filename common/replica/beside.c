@@ -22,21 +22,17 @@ static bool is_wanted(const furrow_replica *replica)
     return replica->beside.on && !replica->stopping && !replica->draining;
 }
 
-static furrow_status check(const furrow_replica *replica, furrow_error *err)
+static furrow_status check_beside(const furrow_replica *replica, furrow_error *err)
 {
     if (!is_wanted(replica)) return furrow_fail(err, FURROW_CANCELLED, "stopping");
-    if (furrow_store_generation(replica->store) != replica->generation || !furrow_store_connected(replica->store))
-        return furrow_fail(err, FURROW_UNAVAILABLE, "Redis was lost");
-    if (furrow_link_reconnects(replica->link) + 1 != replica->looked_links) /* what was read may be of another log */
-        return furrow_fail(err, FURROW_UNAVAILABLE, "NATS was lost");
-    return FURROW_OK;
+    return furrow_look_is_undisturbed(replica, err);
 }
 
-static furrow_status on_events(void *arg, const furrow_js_stored *events, size_t count, uint64_t reached,
-                               furrow_error *err)
+static furrow_status on_side_events(void *arg, const furrow_js_stored *events, size_t count, uint64_t reached,
+                                    furrow_error *err)
 {
     furrow_replica *replica = arg;
-    furrow_status status = check(replica, err);
+    furrow_status status = check_beside(replica, err);
     if (status == FURROW_OK) status = furrow_intake_replay(replica, events, count, err);
     if (status == FURROW_OK && reached > replica->beside.reached) replica->beside.reached = reached;
     return status;
@@ -60,7 +56,7 @@ static furrow_status read_news(furrow_replica *replica, bool *any, furrow_error 
 {
     uint64_t first = 0;
     furrow_js_stream_state log;
-    furrow_status status = check(replica, err);
+    furrow_status status = check_beside(replica, err);
     if (status == FURROW_OK) status = find_news(replica, &first, err);
     *any = first > 0;
     if (status != FURROW_OK || !*any) return status;
@@ -68,7 +64,7 @@ static furrow_status read_news(furrow_replica *replica, bool *any, furrow_error 
     status = furrow_js_stream_info(replica->link, replica->stream, furrow_replica_soon(), &log, err);
     if (status != FURROW_OK) return status;
     furrow_js_read_options options = {.stream = replica->stream, .start_seq = first, .end_seq = log.last_seq};
-    status = furrow_js_read(replica->link, &options, on_events, replica, err);
+    status = furrow_js_read(replica->link, &options, on_side_events, replica, err);
     if (status == FURROW_OK && log.last_seq > replica->beside.reached) replica->beside.reached = log.last_seq;
     return status;
 }
@@ -99,7 +95,7 @@ void furrow_beside_stop(furrow_replica *replica)
     }
 }
 
-static furrow_status start(furrow_replica *replica, furrow_error *err)
+static furrow_status start_reading(furrow_replica *replica, furrow_error *err)
 {
     furrow_beside *beside = &replica->beside;
     if (beside->reading || replica->draining) return FURROW_OK;
@@ -119,7 +115,7 @@ furrow_status furrow_feed_open(furrow_replica *replica, furrow_error *err)
         return furrow_intake_open(replica, err);
     }
     furrow_intake_close(replica);
-    return start(replica, err);
+    return start_reading(replica, err);
 }
 
 void furrow_feed_close(furrow_replica *replica)

@@ -219,6 +219,9 @@ bool furrow_replica_is_first_letter(furrow_replica *replica, uint64_t sequence);
 furrow_status furrow_look(furrow_replica *replica, furrow_error *err) FURROW_MUST_USE;
 furrow_status furrow_look_at_consumer(furrow_replica *replica, furrow_error *err) FURROW_MUST_USE;
 void furrow_look_for_starvation(furrow_replica *replica);
+/* Is the log still the one that was looked at? And are both it and Redis? UNAVAILABLE: which of them was lost. */
+bool furrow_look_knows_log(const furrow_replica *replica);
+furrow_status furrow_look_is_undisturbed(const furrow_replica *replica, furrow_error *err) FURROW_MUST_USE;
 
 /* keeper.c: from now on what is written belongs to the build of the marker. */
 void furrow_replica_adopt(furrow_replica *replica);

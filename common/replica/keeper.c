@@ -58,7 +58,7 @@ static furrow_phase in_trouble(furrow_replica *replica, const furrow_error *err)
 }
 
 /* From here on the marker is known to hold for this Redis, as far as this process is concerned. */
-static void remember(furrow_replica *replica)
+static void remember_marker(furrow_replica *replica)
 {
     snprintf(replica->sight.seen_run_id, sizeof replica->sight.seen_run_id, "%s", replica->sight.run_id);
     snprintf(replica->sight.seen_tally, sizeof replica->sight.seen_tally, "%s", replica->sight.tally);
@@ -75,7 +75,7 @@ void furrow_replica_adopt(furrow_replica *replica)
 /* What the records still miss may have to be put right in the log first (an event that is no state). */
 void furrow_replica_know_log(furrow_replica *replica)
 {
-    if (furrow_link_reconnects(replica->link) + 1 == replica->looked_links) furrow_table_know_log(replica->table, true);
+    if (furrow_look_knows_log(replica)) furrow_table_know_log(replica->table, true);
 }
 
 static bool is_adopted(const furrow_replica *replica)
@@ -88,8 +88,7 @@ static bool look_stands(const furrow_replica *replica)
 {
     return furrow_table_moment(replica->table) == replica->moment &&
            furrow_store_generation(replica->store) == replica->generation &&
-           furrow_store_evictions(replica->store) == replica->evictions &&
-           furrow_link_reconnects(replica->link) + 1 == replica->looked_links;
+           furrow_store_evictions(replica->store) == replica->evictions && furrow_look_knows_log(replica);
 }
 
 /*
@@ -157,7 +156,7 @@ static furrow_phase begin_to_follow(furrow_replica *replica)
     furrow_error err = {0};
     furrow_repair_release(replica);
     furrow_replica_know_log(replica);
-    remember(replica);
+    remember_marker(replica);
     replica->told = false; /* all is well, whoever did it */
     if (!is_adopted(replica)) {
         furrow_feed_close(replica);
@@ -297,17 +296,17 @@ static furrow_status read_the_gap(furrow_replica *replica, furrow_error *err)
 }
 
 /* All is applied up to here, as far as whoever brings the events can tell. */
-static uint64_t floor_of(const furrow_replica *replica)
+static uint64_t applied_floor(const furrow_replica *replica)
 {
     uint64_t reached = replica->beside.durable ? replica->consumer.ack_floor_seq : replica->beside.reached;
     return furrow_larger(replica->floor, reached);
 }
 
-static furrow_status follow(furrow_replica *replica, furrow_error *err)
+static furrow_status follow_durable(furrow_replica *replica, furrow_error *err)
 {
     furrow_status status = furrow_look_at_consumer(replica, err);
     if (status != FURROW_OK) return status;
-    replica->floor = floor_of(replica);
+    replica->floor = applied_floor(replica);
     if (!replica->beside.durable || replica->floor >= replica->goal) return FURROW_OK;
     bool all_delivered = replica->consumer.delivered_seq >= replica->goal || replica->consumer.pending == 0;
     bool lost = all_delivered && furrow_lost_is(replica, replica->floor, LOST_POLLS);
@@ -329,14 +328,14 @@ static furrow_phase follow_step(furrow_replica *replica)
     furrow_error err = {0};
     bool moved = true;
     if (!look_stands(replica)) return FURROW_PHASE_ASSESS;
-    furrow_status status = follow(replica, &err);
+    furrow_status status = follow_durable(replica, &err);
     bool there = replica->floor >= replica->goal;
     bool news = replica->floor > replica->marker.position;
     if (status == FURROW_OK && news)
         status = furrow_repair_mark(replica, replica->floor, replica->sight.run_id, &moved, &err);
     if (status != FURROW_OK) return in_trouble(replica, &err);
     if (!moved) return FURROW_PHASE_ASSESS;
-    remember(replica);
+    remember_marker(replica);
     const char *refusal = furrow_store_refusal(replica->store);
     if (there && !refusal[0]) return confirm(replica);
     if (refusal[0])
@@ -351,7 +350,7 @@ static furrow_phase follow_step(furrow_replica *replica)
 /* A ready replica does not wait for what is in nobody's hands, either. */
 static furrow_status fill_gaps(furrow_replica *replica, furrow_error *err)
 {
-    replica->floor = furrow_larger(replica->marker.position, floor_of(replica));
+    replica->floor = furrow_larger(replica->marker.position, applied_floor(replica));
     replica->goal = replica->consumer.delivered_seq;
     bool astray = replica->astray_seq > 0 && replica->floor < replica->goal;
     if (!replica->beside.durable || (!astray && !furrow_lost_is(replica, replica->floor, LOST_LOOKS))) return FURROW_OK;
@@ -395,7 +394,7 @@ static furrow_phase guard(furrow_replica *replica)
         status = furrow_repair_mark(replica, replica->floor, replica->sight.run_id, &moved, &err);
     if (status != FURROW_OK) return FURROW_PHASE_GUARD;
     if (!moved) return FURROW_PHASE_ASSESS;
-    remember(replica);
+    remember_marker(replica);
     if (replica->beside.durable) furrow_replica_set_current(replica, is_current(replica));
     return FURROW_PHASE_GUARD;
 }

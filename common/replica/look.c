@@ -137,3 +137,16 @@ void furrow_look_for_starvation(furrow_replica *replica)
     replica->starved = behind ? replica->starved + 1 : 0;
     replica->sight.starving = replica->starved >= STARVED_LOOKS;
 }
+
+/* What was read through an older connection may be of another log. */
+bool furrow_look_knows_log(const furrow_replica *replica)
+{
+    return furrow_link_reconnects(replica->link) + 1 == replica->looked_links;
+}
+
+furrow_status furrow_look_is_undisturbed(const furrow_replica *replica, furrow_error *err)
+{
+    if (furrow_store_generation(replica->store) != replica->generation || !furrow_store_connected(replica->store))
+        return furrow_fail(err, FURROW_UNAVAILABLE, "Redis was lost");
+    return furrow_look_knows_log(replica) ? FURROW_OK : furrow_fail(err, FURROW_UNAVAILABLE, "NATS was lost");
+}

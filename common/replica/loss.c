@@ -97,8 +97,7 @@ static furrow_status publish_epoch(furrow_replica *replica, const furrow_epoch *
     furrow_js_puback ack;
     epoch_subject(replica, subject);
     furrow_epoch_format(epoch, text);
-    if (furrow_link_reconnects(replica->link) + 1 != replica->looked_links)
-        return furrow_fail(err, FURROW_UNAVAILABLE, "NATS was lost");
+    if (!furrow_look_knows_log(replica)) return furrow_fail(err, FURROW_UNAVAILABLE, "NATS was lost");
     furrow_status status =
         furrow_js_publish(replica->link, subject, furrow_bytes_of(text), &options, furrow_replica_soon(), &ack, err);
     if (status != FURROW_OK) return furrow_wrap(err, "write the epoch of %s", replica->stream);
@@ -153,19 +152,18 @@ static furrow_status end_epoch(furrow_replica *replica, furrow_error *err)
 
 /* ---- fill ---- */
 
-static furrow_status look_again(furrow_replica *replica, furrow_error *err)
+static furrow_status look_at_stream_again(furrow_replica *replica, furrow_error *err)
 {
     if (replica->stopping || replica->draining) return furrow_fail(err, FURROW_CANCELLED, "stopping");
     if (replica->lease_lost) return furrow_fail(err, FURROW_ABORTED, "another process has taken over the repair");
-    if (furrow_link_reconnects(replica->link) + 1 != replica->looked_links)
-        return furrow_fail(err, FURROW_UNAVAILABLE, "NATS was lost");
+    if (!furrow_look_knows_log(replica)) return furrow_fail(err, FURROW_UNAVAILABLE, "NATS was lost");
     furrow_status status =
         furrow_js_stream_info(replica->link, replica->stream, furrow_replica_soon(), &replica->sight.stream, err);
     return status == FURROW_OK ? status : furrow_wrap(err, "look at stream %s", replica->stream);
 }
 
 /* Without an ack for each: only how long the log gets by it counts. */
-static furrow_status fill(furrow_replica *replica, furrow_error *err)
+static furrow_status fill_log(furrow_replica *replica, furrow_error *err)
 {
     char subject[FURROW_SUBJECT_MAX], text[FURROW_EPOCH_TEXT];
     furrow_sight *sight = &replica->sight;
@@ -174,7 +172,7 @@ static furrow_status fill(furrow_replica *replica, furrow_error *err)
     epoch_subject(replica, subject);
     furrow_epoch_format(&sight->epoch, text);
     furrow_outgoing out = {.subject = subject, .data = furrow_bytes_of(text)};
-    furrow_status status = look_again(replica, err);
+    furrow_status status = look_at_stream_again(replica, err);
     while (status == FURROW_OK && sight->stream.last_seq < to) {
         uint64_t from = sight->stream.last_seq, missing = to - from;
         furrow_replica_say(replica, "restoring: the log is made as long as it was, %" PRIu64 "/%" PRIu64, from, to);
@@ -182,7 +180,7 @@ static furrow_status fill(furrow_replica *replica, furrow_error *err)
         for (uint64_t i = 0; status == FURROW_OK && i < missing; i++)
             status = furrow_link_publish(replica->link, &out, err);
         if (status == FURROW_OK) status = furrow_link_flush(replica->link, furrow_replica_soon(), err);
-        if (status == FURROW_OK) status = look_again(replica, err);
+        if (status == FURROW_OK) status = look_at_stream_again(replica, err);
         if (status == FURROW_OK && sight->stream.last_seq == from) furrow_task_sleep_ms(10);
     }
     if (status != FURROW_OK) return furrow_wrap(err, "fill %s", replica->stream);
@@ -289,7 +287,7 @@ static furrow_status rescue_one(rescue *job, const furrow_walked *walked, furrow
     return status;
 }
 
-static void work(void *arg)
+static void work_rescues(void *arg)
 {
     rescue *job = arg;
     furrow_replica *replica = job->replica;
@@ -319,7 +317,7 @@ static furrow_status rescue_page(rescue *job, furrow_error *err)
     job->next = 0;
     job->working = 1; /* ourselves, so that none is the last before all have begun */
     for (size_t i = 0; i < WORKERS && i < job->count; i++) {
-        if (furrow_replica_spawn(job->replica, work, job, err) != FURROW_OK) break;
+        if (furrow_replica_spawn(job->replica, work_rescues, job, err) != FURROW_OK) break;
         job->working++;
     }
     if (job->working == 1) job->status = FURROW_RESOURCE_EXHAUSTED;
@@ -338,7 +336,7 @@ static furrow_status rescue_all(furrow_replica *replica, rescue *job, furrow_err
     if (!arena) return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "out of memory");
     for (;;) {
         furrow_arena_reset(arena);
-        furrow_status status = look_again(replica, err);
+        furrow_status status = look_at_stream_again(replica, err);
         if (status == FURROW_OK) status = furrow_record_walk(job->table, &walk, arena, &job->page, &job->count, err);
         if (status != FURROW_OK || job->count == 0) return status;
         if (has_candidates(job)) status = rescue_page(job, err);
@@ -358,7 +356,7 @@ static furrow_status adopt_epoch(furrow_replica *replica, uint64_t from, furrow_
     bool moved = false;
     to.epoch_ns = replica->sight.epoch.begun;
     furrow_replica_adopt(replica);
-    furrow_status status = look_again(replica, err);
+    furrow_status status = look_at_stream_again(replica, err);
     if (status == FURROW_OK) furrow_replica_know_log(replica); /* all that Redis has is in it again */
     if (status == FURROW_OK) status = furrow_repair_read(replica, &from, replica->sight.stream.last_seq, err);
     if (status == FURROW_OK) status = furrow_marker_move(replica->table, &replica->marker, &to, &moved, err);
@@ -384,7 +382,7 @@ static void forget_records(rescue *job)
 
 static furrow_status rescue_records(furrow_replica *replica, rescue *job, furrow_error *err)
 {
-    furrow_status status = fill(replica, err);
+    furrow_status status = fill_log(replica, err);
     if (status == FURROW_OK) status = find_fork(replica, job, err);
     job->log = known_log(replica);
     if (status == FURROW_OK) status = find_records(replica, job, err);
@@ -430,7 +428,7 @@ static furrow_status forget_all(rescue *job, furrow_error *err)
     if (!arena) return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "out of memory");
     for (;;) {
         furrow_arena_reset(arena);
-        furrow_status status = look_again(job->replica, err);
+        furrow_status status = look_at_stream_again(job->replica, err);
         if (status == FURROW_OK) status = furrow_record_walk(job->table, &walk, arena, &job->page, &job->count, err);
         if (status != FURROW_OK || job->count == 0) return status;
         status = forget_results(job, err);

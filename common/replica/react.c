@@ -250,7 +250,7 @@ static furrow_status park_reaction(reactor_slot *slot, const reaction_failure *f
     return FURROW_OK;
 }
 
-static void note_failure(reactor_slot *slot, const furrow_error *err)
+static void note_reaction_failure(reactor_slot *slot, const furrow_error *err)
 {
     furrow_replica *replica = slot->reactor->replica;
     replica->stats.reaction_failures++;
@@ -300,7 +300,7 @@ static void run_slot(void *arg)
         note_success(slot);
     else
         status = judge_failure(slot, status, &err);
-    if (status != FURROW_OK) note_failure(slot, &err);
+    if (status != FURROW_OK) note_reaction_failure(slot, &err);
     end_slot(slot);
     furrow_replica_task_ended(replica);
 }
@@ -319,14 +319,14 @@ static void run_leased(reactor_slot *const slots[], size_t count)
         if (status == FURROW_OK)
             wait_until(slot, HELD_RETRY_MS); /* another process is at it, or no task is free */
         else
-            note_failure(slot, &err);
+            note_reaction_failure(slot, &err);
         end_slot(slot);
     }
 }
 
 /* ---- choosing what to run ---- */
 
-static reactor_slot *slot_of(furrow_reactor *reactor, const char *id)
+static reactor_slot *slot_of_entity(furrow_reactor *reactor, const char *id)
 {
     for (reactor_slot *slot = reactor->slots; slot < reactor->slots + SLOTS; slot++)
         if (slot->state != SLOT_FREE && strcmp(slot->id, id) == 0) return slot;
@@ -361,7 +361,7 @@ static bool keep_record(furrow_record *record, furrow_arena *arena)
     return copy != NULL;
 }
 
-static bool begin_slot(reactor_slot *slot, const furrow_record_reaction *reaction)
+static bool start_slot(reactor_slot *slot, const furrow_record_reaction *reaction)
 {
     furrow_arena_reset(slot->arena);
     slot->reaction = *reaction;
@@ -377,7 +377,7 @@ static bool begin_slot(reactor_slot *slot, const furrow_record_reaction *reactio
 /* May the change of @reaction run now, and where? */
 static reactor_slot *slot_for(furrow_reactor *reactor, const furrow_record_reaction *reaction, uint64_t now_ns)
 {
-    reactor_slot *slot = slot_of(reactor, reaction->id);
+    reactor_slot *slot = slot_of_entity(reactor, reaction->id);
     if (!slot) return slot_take(reactor, reaction->id, now_ns);
     return slot->state == SLOT_WAITING && slot->due_ns <= now_ns ? slot : NULL;
 }
@@ -405,7 +405,7 @@ static void list_and_start(furrow_reactor *reactor)
             break;
         }
         reactor_slot *slot = slot_for(reactor, &pending[i], now);
-        if (slot && begin_slot(slot, &pending[i])) begun[begun_count++] = slot;
+        if (slot && start_slot(slot, &pending[i])) begun[begun_count++] = slot;
     }
     run_leased(begun, begun_count);
 }

@@ -10,8 +10,8 @@
 
 #define STATE_BYTES ((size_t)96 << 20)
 
-static furrow_status read_newest(furrow_replica *replica, const char *subject, uint64_t deadline_ns,
-                                 furrow_arena *arena, furrow_js_stored *out, furrow_error *err)
+static furrow_status read_newest_state(furrow_replica *replica, const char *subject, uint64_t deadline_ns,
+                                       furrow_arena *arena, furrow_js_stored *out, furrow_error *err)
 {
     furrow_status status = furrow_js_get_last(replica->link, replica->stream, subject, deadline_ns, arena, out, err);
     if (status == FURROW_NOT_FOUND)
@@ -28,12 +28,12 @@ static furrow_status apply_newest(furrow_replica *replica, const char *id, const
     FURROW_AUTO(furrow_arena) arena = furrow_arena_create(STATE_BYTES);
     furrow_js_stored newest;
     if (!arena) return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "out of memory");
-    furrow_status status = read_newest(replica, subject, deadline_ns, arena, &newest, err);
+    furrow_status status = read_newest_state(replica, subject, deadline_ns, arena, &newest, err);
     if (status == FURROW_OK) status = furrow_intake_apply_one(replica, &newest, err);
     if (status == FURROW_INVALID_ARGUMENT && options->own && options->restore) {
         status = options->restore(options->user, options->own, id, err);
         furrow_arena_reset(arena);
-        if (status == FURROW_OK) status = read_newest(replica, subject, deadline_ns, arena, &newest, err);
+        if (status == FURROW_OK) status = read_newest_state(replica, subject, deadline_ns, arena, &newest, err);
         if (status == FURROW_OK) status = furrow_intake_apply_one(replica, &newest, err);
     }
     if (status == FURROW_OK) *version = newest.sequence;

@@ -21,7 +21,7 @@
 
 /* ---- the lease ---- */
 
-static void keep_lease(void *arg)
+static void keep_repair_lease(void *arg)
 {
     furrow_replica *replica = arg;
     while (replica->leased && !replica->stopping) {
@@ -43,7 +43,7 @@ furrow_status furrow_repair_lease(furrow_replica *replica, bool *held, furrow_er
     if (ours && !replica->leased) {
         replica->leased = true;
         replica->lease_lost = false;
-        status = furrow_replica_spawn(replica, keep_lease, replica, err);
+        status = furrow_replica_spawn(replica, keep_repair_lease, replica, err);
         if (status != FURROW_OK) {
             replica->leased = false;
             return status;
@@ -171,15 +171,11 @@ static furrow_status store_progress(side_read *replay, furrow_error *err)
     return status;
 }
 
-static furrow_status check(const furrow_replica *replica, furrow_error *err)
+static furrow_status check_repair(const furrow_replica *replica, furrow_error *err)
 {
     if (replica->stopping || replica->draining) return furrow_fail(err, FURROW_CANCELLED, "stopping");
     if (replica->lease_lost) return furrow_fail(err, FURROW_ABORTED, "another process has taken over the repair");
-    if (furrow_store_generation(replica->store) != replica->generation || !furrow_store_connected(replica->store))
-        return furrow_fail(err, FURROW_UNAVAILABLE, "Redis was lost");
-    if (furrow_link_reconnects(replica->link) + 1 != replica->looked_links) /* what was read may be of another log */
-        return furrow_fail(err, FURROW_UNAVAILABLE, "NATS was lost");
-    return FURROW_OK;
+    return furrow_look_is_undisturbed(replica, err);
 }
 
 static furrow_status on_replayed(void *arg, const furrow_js_stored *events, size_t count, uint64_t reached,
@@ -187,7 +183,7 @@ static furrow_status on_replayed(void *arg, const furrow_js_stored *events, size
 {
     side_read *replay = arg;
     furrow_replica *replica = replay->replica;
-    furrow_status status = check(replica, err);
+    furrow_status status = check_repair(replica, err);
     if (status == FURROW_OK) status = furrow_intake_replay(replica, events, count, err);
     if (status != FURROW_OK || reached <= replay->reached) return status;
     replay->reached = reached;

@@ -133,7 +133,7 @@ static void take_contract(furrow_replica *replica)
     };
 }
 
-static furrow_status set_up(furrow_replica *replica, furrow_error *err)
+static furrow_status set_up_replica(furrow_replica *replica, furrow_error *err)
 {
     furrow_replica_options *options = &replica->options;
     options->service = strdup(options->service);
@@ -188,7 +188,7 @@ furrow_replica *furrow_replica_create(furrow_link *link, furrow_store *store, co
     replica->behind = true;
     replica->trouble = (furrow_backoff){.base_ms = 100, .max_ms = 1000};
     furrow_replica_say(replica, "waiting: not started");
-    if (set_up(replica, err) == FURROW_OK) return replica;
+    if (set_up_replica(replica, err) == FURROW_OK) return replica;
     replica_free(replica);
     return NULL;
 }
@@ -208,7 +208,7 @@ static void on_link(furrow_link_watch *watch, bool connected)
 }
 
 /* What was acknowledged meanwhile may not be in Redis, and Redis may have lost what was. */
-static void on_store(furrow_store_watch *watch, bool connected)
+static void on_replica_store(furrow_store_watch *watch, bool connected)
 {
     furrow_replica *replica = REPLICA_OF(watch, store_watch);
     if (!connected) furrow_replica_set_current(replica, false);
@@ -246,7 +246,7 @@ furrow_status furrow_replica_start(furrow_replica *replica, furrow_error *err)
     replica->guard.written = on_written;
     furrow_table_set_guard(replica->table, &replica->guard);
     replica->link_watch.fn = on_link;
-    replica->store_watch.fn = on_store;
+    replica->store_watch.fn = on_replica_store;
     furrow_link_watch_add(replica->link, &replica->link_watch);
     furrow_store_watch_add(replica->store, &replica->store_watch);
     return FURROW_OK;

@@ -21,7 +21,7 @@
 #define ANSWER_NS      (100 * FURROW_NS_PER_MS) /* left of a call's time */
 #define ARENA_BYTES    ((size_t)4 << 20)
 
-static bool serves(const furrow_replica *replica)
+static bool is_serving(const furrow_replica *replica)
 {
     return replica->phase == FURROW_PHASE_GUARD && furrow_table_trusted(replica->table);
 }
@@ -169,7 +169,7 @@ static furrow_status claim(furrow_replica *replica, bool allocate, furrow_arena 
                            furrow_error *err)
 {
     char word[48];
-    bool ready = serves(replica) && !replica->draining;
+    bool ready = is_serving(replica) && !replica->draining;
     snprintf(word, sizeof word, "%llu %zu %d", (unsigned long long)++replica->beside.word, replica->intake.in_hand,
              ready);
     if (!ready)
@@ -241,7 +241,7 @@ void furrow_steward_release(furrow_replica *replica, uint64_t deadline_ns)
 
 /* ---- those that nobody keeps ---- */
 
-static bool is_kept(furrow_replica *replica, const furrow_generations *seen, int generation)
+static bool is_generation_kept(furrow_replica *replica, const furrow_generations *seen, int generation)
 {
     for (size_t i = 0; i < seen->holder_count; i++) {
         if (seen->holders[i].generation != generation) continue;
@@ -262,7 +262,7 @@ static furrow_status tidy(furrow_replica *replica, furrow_generations *seen, fur
         if (g == seen->ours || !it->shape[0]) continue;
         if (it->clearing[0])
             status = furrow_generation_clear(replica->table, seen, g, err);
-        else if (!is_kept(replica, seen, g))
+        else if (!is_generation_kept(replica, seen, g))
             status = furrow_generation_retire(replica->table, seen, g, &done, err);
         if (status != FURROW_OK) return status;
         if (done) furrow_replica_nudge(replica); /* the durable may be ours now */
@@ -282,8 +282,8 @@ static furrow_status tick(furrow_replica *replica, furrow_error *err)
         furrow_table_doubt(replica->table, "their generation has ended");
         furrow_replica_nudge(replica);
     }
-    return serves(replica) && seen.ours == furrow_table_generation(replica->table) ? tidy(replica, &seen, err)
-                                                                                   : FURROW_OK;
+    return is_serving(replica) && seen.ours == furrow_table_generation(replica->table) ? tidy(replica, &seen, err)
+                                                                                       : FURROW_OK;
 }
 
 void furrow_steward_keep(void *arg)

@@ -139,7 +139,7 @@ static bool other_redis(const furrow_sight *sight)
     return strcmp(sight->marker.run_id, sight->run_id) != 0;
 }
 
-static bool asked_for(const furrow_sight *sight)
+static bool is_rebuild_asked(const furrow_sight *sight)
 {
     return sight->asked[0] != '\0' && strcmp(sight->asked, sight->marker.build) == 0;
 }
@@ -210,7 +210,7 @@ static const struct {
      "a newer program keeps these records in another shape; upgrade or stop this one"},
     {being_built, FURROW_VERDICT_REBUILD, "a rebuild was not finished"},
     {other_shape, FURROW_VERDICT_REBUILD, "the records have another shape"},
-    {asked_for, FURROW_VERDICT_REBUILD, "somebody asked to build them anew"},
+    {is_rebuild_asked, FURROW_VERDICT_REBUILD, "somebody asked to build them anew"},
     {evicted, FURROW_VERDICT_REBUILD, "Redis may have evicted records"},
     {other_log, FURROW_VERDICT_REBUILD, "the log was restored, or the stream made anew"},
     {log_went_back, FURROW_VERDICT_REBUILD, "the log is older than the records"},

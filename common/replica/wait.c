@@ -22,7 +22,7 @@ struct furrow_version_waiter {
 };
 
 /* Tells nearly all ids of a batch from ours at the price of one comparison. */
-static uint64_t hash_of(furrow_bytes id)
+static uint64_t quick_hash_of(furrow_bytes id)
 {
     return furrow_hash_quick(FURROW_HASH_QUICK, id);
 }
@@ -31,7 +31,7 @@ void furrow_replica_arrived(furrow_replica *replica, const furrow_record_write w
 {
     if (!replica->waiters) return;
     for (size_t i = 0; i < count; i++) {
-        uint64_t hash = hash_of(writes[i].id);
+        uint64_t hash = quick_hash_of(writes[i].id);
         for (furrow_version_waiter *waiting = replica->waiters; waiting; waiting = waiting->next)
             if (waiting->hash == hash && writes[i].version >= waiting->version &&
                 furrow_bytes_equal(waiting->id, writes[i].id))
@@ -112,7 +112,8 @@ furrow_status furrow_replica_wait(furrow_replica *replica, const char *id, uint6
     FURROW_AUTO(furrow_arena) arena = furrow_arena_create(RECORD_BYTES_MAX);
     if (!arena) return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "out of memory");
     furrow_bytes bytes = furrow_bytes_of(id);
-    furrow_version_waiter waiting = {.next = replica->waiters, .id = bytes, .hash = hash_of(bytes), .version = version};
+    furrow_version_waiter waiting = {
+        .next = replica->waiters, .id = bytes, .hash = quick_hash_of(bytes), .version = version};
     replica->waiters = &waiting;
     replica->waiter_count++;
     furrow_status status = wait_listed(replica, id, &waiting, arena, deadline_ns, err);

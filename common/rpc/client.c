@@ -61,7 +61,7 @@ furrow_client *furrow_client_create(furrow_link *link, const furrow_client_optio
     return client;
 }
 
-static void free_if_unused(furrow_client *client)
+static void free_unused_client(furrow_client *client)
 {
     if (!client->gone || client->in_flight > 0) return;
     while (client->idle) {
@@ -78,7 +78,7 @@ void furrow_client_destroy(furrow_client *client)
 {
     if (!client) return;
     client->gone = true;
-    free_if_unused(client);
+    free_unused_client(client);
 }
 
 furrow_status furrow_client_reply_status(const furrow_msg *reply, furrow_error *err)
@@ -106,7 +106,7 @@ typedef struct request {
     char timeout[16], parent[FURROW_TRACE_PARENT_SIZE];
 } request;
 
-static furrow_status pack(furrow_client *client, const ProtobufCMessage *message, request *r, furrow_error *err)
+static furrow_status pack_request(furrow_client *client, const ProtobufCMessage *message, request *r, furrow_error *err)
 {
     furrow_buffer *packed = &client->packed;
     furrow_buffer_reset(packed);
@@ -153,7 +153,8 @@ static furrow_status agree(const furrow_client *client, const furrow_method_cont
 }
 
 /* The trace of the task, or of the client; a caller who sends one of its own knows better. */
-static size_t add_trace(const furrow_client *client, const furrow_call_options *options, request *r, size_t count)
+static size_t add_request_trace(const furrow_client *client, const furrow_call_options *options, request *r,
+                                size_t count)
 {
     const furrow_trace *trace = furrow_trace_current();
     if (!trace) trace = client->options.trace;
@@ -179,7 +180,7 @@ static void address(const furrow_client *client, const furrow_method_contract *m
     if (options->idempotency_key)
         r->headers[count++] = (furrow_header){FURROW_HEADER_IDEMPOTENCY_KEY, options->idempotency_key};
     if (options->after && options->after[0]) r->headers[count++] = (furrow_header){FURROW_HEADER_AFTER, options->after};
-    count = add_trace(client, options, r, count);
+    count = add_request_trace(client, options, r, count);
     for (size_t i = 0; i < options->metadata_count; i++) r->headers[count++] = options->metadata[i];
     r->out = (furrow_outgoing){.subject = method->subject, .headers = r->headers, .header_count = count};
 }
@@ -212,7 +213,7 @@ typedef struct waiting_call {
 static furrow_status attempt(const waiting_call *call, request *r, uint64_t deadline_ns, furrow_error *err)
 {
     FURROW_AUTO(furrow_msg) reply = NULL;
-    furrow_status status = pack(call->client, call->message, r, err);
+    furrow_status status = pack_request(call->client, call->message, r, err);
     if (status == FURROW_OK) status = furrow_link_request(call->client->link, &r->out, deadline_ns, &reply, err);
     if (status != FURROW_OK) return status;
     return read_reply(call->method, reply, call->options->version, call->arena, call->response, err);
@@ -254,7 +255,7 @@ furrow_status furrow_client_call(furrow_client *client, const furrow_method_cont
         client->in_flight++;
         status = attempts(&call, agreed, &why);
         client->in_flight--;
-        free_if_unused(client);
+        free_unused_client(client);
     }
     if (status == FURROW_OK) return status;
     furrow_wrap(&why, "%s", method->name);
@@ -292,7 +293,7 @@ static void on_reply(void *arg, furrow_status status, const char *text, furrow_m
     furrow_msg_free(reply);
     furrow_arena_reset(client->answers);
     client->in_flight--;
-    free_if_unused(client);
+    free_unused_client(client);
 }
 
 furrow_status furrow_client_call_async(furrow_client *client, const furrow_method_contract *method,
@@ -305,7 +306,7 @@ furrow_status furrow_client_call_async(furrow_client *client, const furrow_metho
     furrow_status status = agree(client, method, options, &agreed, err);
     if (status != FURROW_OK) return status;
     address(client, method, options, agreed.usual ? 0 : agreed.deadline_ns - agreed.now_ns, &r);
-    status = pack(client, message, &r, err);
+    status = pack_request(client, message, &r, err);
     if (status != FURROW_OK) return status;
     async_call *call = take_async(client);
     if (!call) return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "out of memory");

@@ -31,7 +31,7 @@ static furrow_status hash_request(furrow_call *call, const ProtobufCMessage *req
 }
 
 /* Where the running call of this key is linked, or would be. */
-static furrow_call **find_running(const furrow_call *call)
+static furrow_call **find_running_call(const furrow_call *call)
 {
     furrow_call **at = &call->served->server->keyed[call->command.key[0] % FURROW_CALL_KEYED];
     while (*at && memcmp((*at)->command.key, call->command.key, FURROW_HASH_BYTES) != 0) at = &(*at)->next;
@@ -51,7 +51,7 @@ static void unfollow(furrow_call *running, const furrow_follower *follower)
 static furrow_status wait_turn(furrow_call *call, furrow_error *err)
 {
     furrow_call **at;
-    while (*(at = find_running(call))) {
+    while (*(at = find_running_call(call))) {
         furrow_call *running = *at;
         uint64_t until_ns;
         furrow_status status = furrow_call_begin_wait(call, &until_ns, err);
@@ -72,9 +72,9 @@ static furrow_status wait_turn(furrow_call *call, furrow_error *err)
     return FURROW_OK;
 }
 
-static void end_turn(furrow_call *call)
+static void end_key_turn(furrow_call *call)
 {
-    *find_running(call) = call->next;
+    *find_running_call(call) = call->next;
     while (call->followers) {
         furrow_follower *follower = call->followers;
         call->followers = follower->next; /* before its task runs and the node is gone */
@@ -83,7 +83,7 @@ static void end_turn(furrow_call *call)
 }
 
 /* Of a log that is no more? Then it means nothing any more, and whoever waited for it would be told so. */
-static bool is_outdated(const furrow_call *call, const char *token, size_t len)
+static bool is_token_outdated(const furrow_call *call, const char *token, size_t len)
 {
     furrow_version_token one[FURROW_AFTER_MAX];
     size_t count;
@@ -102,7 +102,7 @@ static void take_versions(furrow_call *call, const char *versions)
     size_t len = 0;
     for (const char *at = versions; *at;) {
         size_t token = strcspn(at, ",");
-        if (!is_outdated(call, at, token)) {
+        if (!is_token_outdated(call, at, token)) {
             if (len > 0) call->versions[len++] = ',';
             memcpy(call->versions + len, at, token);
             len += token;
@@ -185,7 +185,7 @@ static furrow_bytes pack_result(const furrow_call *call, const char *name, const
  * The command has taken effect: that it could not be remembered here does not make it fail. An answer that tells of
  * more entities than can be listed is not remembered: it could outlive one of them.
  */
-static void remember(furrow_call *call, const char *name, const ProtobufCMessage *response)
+static void remember_result(furrow_call *call, const char *name, const ProtobufCMessage *response)
 {
     const furrow_server_options *options = &call->served->server->options;
     const char *of[FURROW_REMEMBERED_OF_MAX];
@@ -212,7 +212,7 @@ static furrow_status run_once(furrow_call *call, const ProtobufCMessage *request
     if (status != FURROW_OK || *response) return status;
     status = furrow_call_may_begin(call, err);
     if (status == FURROW_OK) status = run(call, request, response, err);
-    if (status == FURROW_OK && !call->served->server->gone) remember(call, name, *response);
+    if (status == FURROW_OK && !call->served->server->gone) remember_result(call, name, *response);
     return status;
 }
 
@@ -223,6 +223,6 @@ furrow_status furrow_call_once(furrow_call *call, const ProtobufCMessage *reques
     if (status == FURROW_OK) status = wait_turn(call, err);
     if (status != FURROW_OK) return status;
     status = run_once(call, request, run, response, err);
-    end_turn(call);
+    end_key_turn(call);
     return status;
 }

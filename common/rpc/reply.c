@@ -14,7 +14,7 @@
 
 #define PACKED_KEPT ((size_t)256 << 10) /* a buffer that had to grow past it is given back */
 
-static furrow_status publish(furrow_call *call, const furrow_header *headers, size_t count, furrow_error *err)
+static furrow_status publish_answer(furrow_call *call, const furrow_header *headers, size_t count, furrow_error *err)
 {
     furrow_server *server = call->served->server;
     furrow_outgoing out = {.subject = call->msg->reply,
@@ -39,8 +39,8 @@ static size_t budget_refused(void)
     return furrow_budget_stats_of_process().refused;
 }
 
-static furrow_status encode(const furrow_call *call, const ProtobufCMessage *response, furrow_buffer *out,
-                            furrow_error *err)
+static furrow_status encode_response(const furrow_call *call, const ProtobufCMessage *response, furrow_buffer *out,
+                                     furrow_error *err)
 {
     furrow_status status = FURROW_OK;
     size_t refused = budget_refused();
@@ -88,10 +88,10 @@ void furrow_reply_ok(furrow_call *call, const ProtobufCMessage *response)
     size_t count = content_type(call, &headers[0]);
     if (call->versions_len > 0) headers[count++] = (furrow_header){FURROW_HEADER_VERSION, call->versions};
     if (call->age[0]) headers[count++] = (furrow_header){FURROW_HEADER_AGE, call->age};
-    furrow_status status = encode(call, response, &call->served->server->packed, &err);
+    furrow_status status = encode_response(call, response, &call->served->server->packed, &err);
     if (status == FURROW_OK) status = check_size(call, &err);
     if (status == FURROW_OK) {
-        status = publish(call, headers, count, &err);
+        status = publish_answer(call, headers, count, &err);
         if (status == FURROW_OK || status == FURROW_UNAVAILABLE) return; /* nobody left to be told */
         if (status != FURROW_RESOURCE_EXHAUSTED) /* which is of what waits to be sent, and passes */
             furrow_fail(&err, FURROW_RESOURCE_EXHAUSTED, "the answer cannot be sent; ask for less");
@@ -125,7 +125,7 @@ void furrow_reply_error(furrow_call *call, const furrow_error *err)
     size_t count = 2 + content_type(call, &headers[2]);
     if (call->versions_len > 0) headers[count++] = (furrow_header){FURROW_HEADER_VERSION, call->versions};
     if (call->age[0]) headers[count++] = (furrow_header){FURROW_HEADER_AGE, call->age};
-    (void)!publish(call, headers, count, NULL);
+    (void)!publish_answer(call, headers, count, NULL);
 }
 
 bool furrow_reply_make_ready(furrow_server *server)

@@ -15,7 +15,7 @@
 #define ANSWER_NS       (50 * FURROW_NS_PER_MS) /* left of a call's time, for the answer to travel */
 
 /* The values of all headers called @name, as one list (RFC 9110, 5.3); NULL when there is none. */
-static furrow_status read_list(furrow_call *call, const char *name, const char **out, furrow_error *err)
+static furrow_status read_joined_header(furrow_call *call, const char *name, const char **out, furrow_error *err)
 {
     const char *first = furrow_msg_header(call->msg, name), *at;
     size_t size = 0;
@@ -67,7 +67,7 @@ static furrow_status read_encoding(furrow_call *call, bool headers, furrow_error
     const char *type = NULL, *accept = NULL;
     furrow_status status = headers ? furrow_msg_check_headers(msg, err) : FURROW_OK;
     if (status == FURROW_OK && headers) status = read_single(call, FURROW_HEADER_CONTENT_TYPE, &type, err);
-    if (status == FURROW_OK && headers) status = read_list(call, FURROW_HEADER_ACCEPT, &accept, err);
+    if (status == FURROW_OK && headers) status = read_joined_header(call, FURROW_HEADER_ACCEPT, &accept, err);
     if (status == FURROW_OK) status = furrow_header_encoding(type, msg->data.data, msg->data.len, &call->encoding, err);
     if (status == FURROW_OK) {
         call->answer_encoding = call->encoding;
@@ -130,7 +130,7 @@ static furrow_status check_admission(furrow_call *call, furrow_error *err)
  * A key belongs to who sent it: to the prefix of the inbox that waits for the answer, with its secret part, so that
  * nobody else can name it. So a guessed key finds nothing and blocks nothing. The rest is new with each connection.
  */
-static furrow_status read_key(furrow_call *call, furrow_error *err)
+static furrow_status read_idempotency_key(furrow_call *call, furrow_error *err)
 {
     const char *key;
     furrow_status status = read_single(call, FURROW_HEADER_IDEMPOTENCY_KEY, &key, err);
@@ -216,7 +216,7 @@ static bool is_text(furrow_bytes body)
     return at == end && furrow_utf8_valid(body.data, body.len);
 }
 
-static furrow_status decode(furrow_call *call, ProtobufCMessage **request, furrow_error *err)
+static furrow_status decode_request(furrow_call *call, ProtobufCMessage **request, furrow_error *err)
 {
     const furrow_msg *msg = call->msg;
     if (call->encoding == FURROW_JSON)
@@ -284,7 +284,7 @@ static furrow_status wait_after(furrow_call *call, furrow_error *err)
     const furrow_server_options *options = &call->served->server->options;
     furrow_version_token tokens[FURROW_AFTER_MAX];
     size_t count = 0;
-    furrow_status status = read_list(call, FURROW_HEADER_AFTER, &text, err);
+    furrow_status status = read_joined_header(call, FURROW_HEADER_AFTER, &text, err);
     if (status != FURROW_OK || !text) return status;
     status = furrow_header_parse_after(text, tokens, &count, err);
     for (size_t i = 0; status == FURROW_OK && options->after && i < count; i++) {
@@ -295,7 +295,7 @@ static furrow_status wait_after(furrow_call *call, furrow_error *err)
 }
 
 /* Young enough as far as is known, or by asking. What is too old is told in any case: how old. */
-static furrow_status check_age(furrow_call *call, furrow_error *err)
+static furrow_status check_call_age(furrow_call *call, furrow_error *err)
 {
     const char *text;
     const furrow_server_options *options = &call->served->server->options;
@@ -359,13 +359,13 @@ furrow_status furrow_call_work(furrow_call *call, ProtobufCMessage **response, f
     if (status == FURROW_OK) read_caller(call);
     if (status == FURROW_OK) read_trace(call, headers);
     if (status == FURROW_OK && headers) {
-        status = read_key(call, err);
+        status = read_idempotency_key(call, err);
         /* Before it is decoded: who waits keeps no memory but the message's. */
         if (status == FURROW_OK) status = wait_after(call, err);
-        if (status == FURROW_OK) status = check_age(call, err);
+        if (status == FURROW_OK) status = check_call_age(call, err);
     }
     if (status == FURROW_OK) status = await_memory(call, err);
-    if (status == FURROW_OK) status = decode(call, &request, err);
+    if (status == FURROW_OK) status = decode_request(call, &request, err);
     if (status == FURROW_OK)
         status = furrow_violations_check(call->method->input_rules, request, call->arena, &call->violations, err);
     if (status != FURROW_OK) return status;

@@ -16,19 +16,11 @@
 #define RETRY_MAX   32        /* bytes of a packed RetryInfo */
 #define DETAIL_MAX  (1 << 20) /* of a BadRequest, past which it is left out; the status' own text says what matters */
 
-/* Bytes of the UTF-8 character at @at, 0 when there is none. */
-static size_t character(const char *at, size_t len)
-{
-    for (size_t n = 1; n <= 4 && n <= len; n++)
-        if (furrow_utf8_valid(at, n)) return n;
-    return 0;
-}
-
 static void clean(char *text)
 {
     size_t len = strlen(text);
     for (size_t i = 0, n; i < len; i += n) {
-        n = character(text + i, len - i);
+        n = furrow_utf8_first(text + i, len - i);
         if (n == 0 || (n == 1 && ((unsigned char)text[i] < 0x20 || text[i] == 0x7f))) {
             text[i] = n == 0 ? '?' : ' ';
             n = 1;

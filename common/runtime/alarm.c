@@ -53,7 +53,7 @@ static void check_process(const furrow_service *service, alarms *self)
 }
 
 /* Of those that lie there; where nobody may count them, of those that this process put there. */
-static void check_letters(const furrow_service *service, size_t at, alarms *self)
+static void check_letter_alarm(const furrow_service *service, size_t at, alarms *self)
 {
     const char *stream = furrow_assembly_stream(service, at), *name = service->definition->name;
     furrow_replica_stats stats;
@@ -77,13 +77,13 @@ static void check_audit(const furrow_service *service, const furrow_replica *rep
                     (unsigned long long)wrong, stream, audit.last, service->definition->name);
 }
 
-static void check_replica(const furrow_service *service, size_t at, alarms *self)
+static void check_replica_alarms(const furrow_service *service, size_t at, alarms *self)
 {
     furrow_replica_stats stats;
     const furrow_replica *replica = furrow_assembly_replica(service, at);
     const char *stream = furrow_assembly_stream(service, at);
     furrow_replica_stats_of(replica, &stats);
-    check_letters(service, at, self);
+    check_letter_alarm(service, at, self);
     if (is_near(stats.waiting, stats.waiting_max))
         raise_alarm(self, "waiting: %zu of %zu calls wait for events of %s (FURROW_REPLICA_WAITERS)", stats.waiting,
                     stats.waiting_max, stream);
@@ -100,11 +100,11 @@ void furrow_alarm_write(const furrow_service *service, furrow_buffer *out)
     for (size_t i = 0; i < service->entity_count; i++) {
         const furrow_entity_contract *contract = definition->entities[i].contract;
         size_t waiting = furrow_entity_waiting(service->entities[i]);
-        check_replica(service, i, &self);
+        check_replica_alarms(service, i, &self);
         if (is_near(waiting, (size_t)service->config.entity_waiters))
             raise_alarm(&self, "writers: %zu of %lld wait to write %s (FURROW_ENTITY_WAITERS)", waiting,
                         (long long)service->config.entity_waiters, contract->short_name);
     }
-    for (size_t i = 0; i < service->replica_count; i++) check_replica(service, service->entity_count + i, &self);
+    for (size_t i = 0; i < service->replica_count; i++) check_replica_alarms(service, service->entity_count + i, &self);
     furrow_buffer_append_byte(out, ']');
 }

@@ -213,8 +213,8 @@ static furrow_status erase_entity(const furrow_command_run_state *run, furrow_wr
 }
 
 /* A state that is damaged in Redis may be well in the log: the write looks there. */
-static furrow_status write_entity(furrow_command_run_state *run, const furrow_write *about, furrow_written *written,
-                                  furrow_error *err)
+static furrow_status write_entity_state(furrow_command_run_state *run, const furrow_write *about,
+                                        furrow_written *written, furrow_error *err)
 {
     furrow_state state;
     furrow_write write = *about;
@@ -248,7 +248,7 @@ furrow_status furrow_command_run(const furrow_command_contract *command, furrow_
                           .decide = decide_command,
                           .arg = &run};
     status = command->erases ? erase_entity(&run, &write, &written, response, err)
-                             : write_entity(&run, &write, &written, err);
+                             : write_entity_state(&run, &write, &written, err);
     if (status != FURROW_OK) return status;
     furrow_call_wrote(call, written.subject, written.state.version);
     return answer_state(&run, &written.state, response, err);

@@ -8,6 +8,7 @@
 
 #include "runtime/listing.h"
 #include "wire/claim_message.h"
+#include "wire/member.h"
 
 /* A write beside the command's own: without its key, which belongs to what it does to its own entity. */
 static furrow_command side_command(const furrow_command_run_state *run)
@@ -77,8 +78,8 @@ static furrow_status decide_also(void *arg, const furrow_state *current, furrow_
 }
 
 /* From the log: who won a place there a moment ago must be seen. Idempotent by its nature. */
-static furrow_status write_also(const furrow_command_run_state *run, const ProtobufCMessage *next, furrow_arena *arena,
-                                furrow_error *err)
+static furrow_status write_also_entity(const furrow_command_run_state *run, const ProtobufCMessage *next,
+                                       furrow_arena *arena, furrow_error *err)
 {
     const furrow_command_also *also = run->command->also;
     if (also->when.at && *(const int *)((const char *)next + also->when.at) != also->when.value) return FURROW_OK;
@@ -89,16 +90,11 @@ static furrow_status write_also(const furrow_command_run_state *run, const Proto
     return furrow_entity_write(furrow_service_entity(run->service, also->entity), &write, arena, &written, err);
 }
 
-static const char *value_of(const furrow_unique_contract *unique, const ProtobufCMessage *state)
-{
-    return *(const char *const *)((const char *)state + unique->descriptor->offset);
-}
-
 /* The value that @state holds; NULL: none. A decision may have set it to NULL, as protobuf-c lets it: that is "". */
-static const char *held_by(const furrow_entity_contract *entity, const furrow_unique_contract *unique,
-                           const ProtobufCMessage *state)
+static const char *unique_value_held(const furrow_entity_contract *entity, const furrow_unique_contract *unique,
+                                     const ProtobufCMessage *state)
 {
-    const char *value = state ? value_of(unique, state) : NULL;
+    const char *value = state ? furrow_member_text(state, unique->descriptor) : NULL;
     if (!value || !value[0]) return NULL;
     const ProtobufCFieldDescriptor *when = entity->unique_while;
     bool holds = !when || *(const int *)((const char *)state + when->offset) == entity->unique_while_value;
@@ -107,7 +103,7 @@ static const char *held_by(const furrow_entity_contract *entity, const furrow_un
 
 static bool holds_value(const furrow_claim_request *request, const furrow_state *state)
 {
-    const char *held = held_by(furrow_entity_about(request->holders), request->arg, state->message);
+    const char *held = unique_value_held(furrow_entity_about(request->holders), request->arg, state->message);
     return held && strcmp(held, request->value) == 0;
 }
 
@@ -130,7 +126,8 @@ static furrow_status claim_values(furrow_command_run_state *run, const furrow_st
     furrow_status status = FURROW_OK;
     for (size_t i = 0; status == FURROW_OK && i < entity->unique_count; i++) {
         const furrow_unique_contract *unique = &entity->uniques[i];
-        const char *before = held_by(entity, unique, current->message), *after = held_by(entity, unique, next);
+        const char *before = unique_value_held(entity, unique, current->message),
+                   *after = unique_value_held(entity, unique, next);
         if (!after || (before && strcmp(before, after) == 0)) continue;
         furrow_claim_request claim = claim_of(run, unique, after);
         status = furrow_claim_take(&claim, arena, err);
@@ -144,7 +141,8 @@ void furrow_command_give_up(furrow_command_run_state *run, const furrow_state *c
     const furrow_entity_contract *entity = run->command->entity;
     for (size_t i = 0; i < entity->unique_count; i++) {
         const furrow_unique_contract *unique = &entity->uniques[i];
-        const char *before = held_by(entity, unique, current->message), *after = held_by(entity, unique, next);
+        const char *before = unique_value_held(entity, unique, current->message),
+                   *after = unique_value_held(entity, unique, next);
         run->released[i] = before && after && strcmp(before, after) == 0 ? NULL : before;
     }
 }
@@ -196,7 +194,7 @@ furrow_status furrow_command_secure(furrow_command_run_state *run, const furrow_
                                     furrow_arena *arena, furrow_error *err)
 {
     furrow_status status = run->sealing ? seal_into(run, current, next, arena, err) : FURROW_OK;
-    if (status == FURROW_OK && run->command->also) status = write_also(run, next, arena, err);
+    if (status == FURROW_OK && run->command->also) status = write_also_entity(run, next, arena, err);
     if (status == FURROW_OK && run->command->entity->unique_count) /* claimed for nothing, were it refused later */
         status = furrow_entity_check(run->entity, run->known.id, 0, next, err);
     return status == FURROW_OK ? claim_values(run, current, next, arena, err) : status;

@@ -67,7 +67,7 @@ static void reply_error(furrow_link *link, const char *inbox, furrow_error err)
     (void)!furrow_link_publish(link, &(furrow_outgoing){.subject = inbox, .headers = headers, .header_count = 2}, NULL);
 }
 
-static furrow_replica *find_replica(const furrow_service *service, const char *stream)
+static furrow_replica *find_replica_of_stream(const furrow_service *service, const char *stream)
 {
     for (size_t i = 0; i < furrow_assembly_replicas(service); i++)
         if (strcmp(furrow_assembly_stream(service, i), stream) == 0) return furrow_assembly_replica(service, i);
@@ -111,7 +111,7 @@ static furrow_status replay(furrow_letters *letters, furrow_bytes request, uint6
     if (!reaction && !whole && !anew && strcmp(kind, "event") != 0)
         return furrow_fail(err, FURROW_INVALID_ARGUMENT,
                            "kind is \"%.20s\": use event, reaction, restore, accept or rebuild", kind);
-    furrow_replica *replica = find_replica(service, stream);
+    furrow_replica *replica = find_replica_of_stream(service, stream);
     if (!replica)
         return furrow_fail(err, FURROW_FAILED_PRECONDITION, "%s keeps nothing of stream %.64s (any more)",
                            service->definition->name, stream);

@@ -188,7 +188,7 @@ static void log_settings(const furrow_setting table[], size_t count, const void 
     }
 }
 
-static int run(furrow_service *service)
+static int run_service(furrow_service *service)
 {
     furrow_error err;
     service->loop = furrow_loop_create(&(furrow_loop_options){.max_tasks = (size_t)service->config.max_tasks}, &err);
@@ -228,7 +228,7 @@ int furrow_service_main(int argc, char **argv, const furrow_service_definition *
     log_settings(furrow_config_table, furrow_config_count, &service.config);
     const furrow_startup *startup = definition->startup;
     if (startup && startup->settings) log_settings(startup->settings, startup->setting_count, startup->settings_into);
-    int exit_code = run(&service);
+    int exit_code = run_service(&service);
     furrow_logger_flush(UINT64_MAX);
     return exit_code;
 }

@@ -30,7 +30,7 @@ static void on_question(void *arg, furrow_msg *msg)
     furrow_msg_free(msg);
 }
 
-static void on_answer(void *arg, furrow_msg *msg)
+static void on_peer_answer(void *arg, furrow_msg *msg)
 {
     ((furrow_peers *)arg)->heard_ns = furrow_clock_now_ns();
     furrow_msg_free(msg);
@@ -50,7 +50,8 @@ furrow_peers *furrow_peers_create(furrow_link *link, const char *service, const 
     furrow_link_inbox(link, peers->inbox);
     furrow_subscribe_options options = {.max_per_turn = 1024};
     peers->questions = furrow_link_subscribe(link, peers->who, &options, on_question, peers, err);
-    if (peers->questions) peers->answers = furrow_link_subscribe(link, peers->inbox, &options, on_answer, peers, err);
+    if (peers->questions)
+        peers->answers = furrow_link_subscribe(link, peers->inbox, &options, on_peer_answer, peers, err);
     if (peers->answers) return peers;
     furrow_peers_destroy(peers);
     return NULL;

@@ -12,12 +12,12 @@
 
 #define WHOLE_TEXT 64 /* no longer text grows past what an index has of it when it is folded */
 
-static furrow_status no_room(furrow_error *err)
+static furrow_status no_room_for_answer(furrow_error *err)
 {
     return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "the answer is too large; ask for less at once");
 }
 
-static void *place(void *message, size_t at)
+static void *message_member(void *message, size_t at)
 {
     return (char *)message + at;
 }
@@ -34,8 +34,8 @@ static const char *text(const void *message, size_t at)
 
 static void set_list(ProtobufCMessage *message, const furrow_query_places *list, void *values, size_t count)
 {
-    *(void **)place(message, list->at) = values;
-    *(size_t *)place(message, list->count_at) = count;
+    *(void **)message_member(message, list->at) = values;
+    *(size_t *)message_member(message, list->count_at) = count;
 }
 
 /* ---- of one entity ---- */
@@ -46,10 +46,10 @@ static void show_state(const furrow_query_item *about, ProtobufCMessage *state, 
 {
     const ProtobufCFieldDescriptor *sealed = about->entity->private_field;
     state->n_unknown_fields = 0;
-    if (sealed) *(ProtobufCBinaryData *)place(state, sealed->offset) = (ProtobufCBinaryData){0};
+    if (sealed) *(ProtobufCBinaryData *)message_member(state, sealed->offset) = (ProtobufCBinaryData){0};
     if (!about->message) return;
-    *(ProtobufCMessage **)place(item, about->entity_at) = state;
-    if (about->version_at) *(int64_t *)place(item, about->version_at) = (int64_t)version;
+    *(ProtobufCMessage **)message_member(item, about->entity_at) = state;
+    if (about->version_at) *(int64_t *)message_member(item, about->version_at) = (int64_t)version;
 }
 
 static const ProtobufCMessage *state_in(const furrow_query_item *about, const ProtobufCMessage *item)
@@ -81,7 +81,8 @@ static furrow_status show_join(const furrow_query_join *join, furrow_service *se
     furrow_status status = furrow_replica_unpack(furrow_service_replica(service, join->replica), read->id,
                                                  &read->record, arena, &kept, err);
     if (status == FURROW_DATA_LOSS) return FURROW_OK;
-    if (status == FURROW_OK && kept) memcpy(place(item, join->into_at), member(kept, join->from_at), join->size);
+    if (status == FURROW_OK && kept)
+        memcpy(message_member(item, join->into_at), member(kept, join->from_at), join->size);
     return status;
 }
 
@@ -90,7 +91,7 @@ static furrow_status join_items(const furrow_query_item *about, furrow_service *
 {
     if (count == 0 || about->join_count == 0) return FURROW_OK;
     furrow_record_read *reads = furrow_arena_alloc(arena, count * about->join_count * sizeof *reads);
-    if (!reads) return no_room(err);
+    if (!reads) return no_room_for_answer(err);
     size_t gathered = gather_joins(about, service, items, count, reads), next = 0;
     if (gathered == 0) return FURROW_OK;
     furrow_status status = furrow_record_read_many(furrow_service_store(service), reads, gathered, arena, err);
@@ -181,7 +182,7 @@ static furrow_status get_many(const furrow_query_get_contract *get, furrow_call 
                                               *(const size_t *)member(request, get->id_count_at), arena, &found, err);
     if (status != FURROW_OK) return status;
     ProtobufCMessage **items = make_items(about, found.count, arena);
-    if (!items) return no_room(err);
+    if (!items) return no_room_for_answer(err);
     for (size_t i = 0; i < found.count; i++) {
         if (!about->message) items[i] = found.states[i].message;
         show_state(about, found.states[i].message, found.states[i].version, items[i]);
@@ -282,7 +283,7 @@ static furrow_status read_filter(const furrow_query_list_contract *list, const P
         } else {
             if ((*(char *const *)at)[0] == '\0') continue;
             want.text = furrow_unicode_nfc(*(char *const *)at, arena);
-            if (!want.text) return no_room(err);
+            if (!want.text) return no_room_for_answer(err);
         }
         out->given[out->count++] = want;
     }
@@ -314,7 +315,7 @@ static furrow_status choose_query(const furrow_query_list_contract *list, filter
         *out = (furrow_record_query){.index = want->by->of, .prefix = want->by->prefix};
         out->value = want->text ? furrow_bytes_of(want->text) : furrow_record_index_integer(want->number, arena);
         if (is_answered(want)) all->given[i] = all->given[--all->count];
-        return out->value.data ? FURROW_OK : no_room(err);
+        return out->value.data ? FURROW_OK : no_room_for_answer(err);
     }
     if (!list->order) return furrow_fail_field(err, list->by[0].field, "%s", list->needs);
     *out = (furrow_record_query){.index = list->order, .prefix = true};
@@ -327,11 +328,11 @@ static furrow_status show_page(const furrow_query_list_contract *list, furrow_se
     const furrow_query_item *about = &list->item;
     ProtobufCMessage **items = page->messages;
     if (about->message) items = make_items(about, page->count, arena);
-    if (!items) return no_room(err);
+    if (!items) return no_room_for_answer(err);
     for (size_t i = 0; i < page->count; i++) show_state(about, page->messages[i], page->versions[i], items[i]);
     set_list(response, &list->items, items, page->count);
     set_list(response, &list->damaged_ids, page->damaged_ids, page->damaged_count);
-    *(char **)place(response, list->next_page_token_at) = page->next;
+    *(char **)message_member(response, list->next_page_token_at) = page->next;
     return complete_items(about, service, items, page->count, arena, err);
 }
 

@@ -83,7 +83,7 @@ static void write_type(const ProtobufCFieldDescriptor *field, furrow_buffer *out
 }
 
 /* Who calls it sees what to send with no tool but `nats micro info`. */
-static void write_fields(furrow_buffer *out, const char *name, const ProtobufCMessageDescriptor *message)
+static void write_message_fields(furrow_buffer *out, const char *name, const ProtobufCMessageDescriptor *message)
 {
     furrow_buffer_printf(out, ",\"%s\":\"", name);
     for (unsigned i = 0; i < message->n_fields; i++) {
@@ -99,9 +99,9 @@ static void endpoint_info(const furrow_registry *registry, const furrow_method_c
     furrow_buffer_append_text(out, ",\"metadata\":{\"summary\":");
     furrow_json_append_string(out, furrow_bytes_of(method->summary));
     text_field(out, "request", method->input->name);
-    write_fields(out, "request.fields", method->input);
+    write_message_fields(out, "request.fields", method->input);
     text_field(out, "response", method->output->name);
-    write_fields(out, "response.fields", method->output);
+    write_message_fields(out, "response.fields", method->output);
     text_field(out, "idempotency", idempotency_text(method->idempotency));
     furrow_buffer_append_text(out, "}}");
 }
@@ -206,7 +206,7 @@ static void on_ping(void *arg, furrow_msg *msg)
 {
     answer_monitor(arg, msg, false, write_ping);
 }
-static void on_info(void *arg, furrow_msg *msg)
+static void on_info_asked(void *arg, furrow_msg *msg)
 {
     answer_monitor(arg, msg, true, write_info);
 }
@@ -214,7 +214,7 @@ static void on_stats(void *arg, furrow_msg *msg)
 {
     answer_monitor(arg, msg, true, write_stats);
 }
-static void on_health(void *arg, furrow_msg *msg)
+static void on_health_asked(void *arg, furrow_msg *msg)
 {
     answer_monitor(arg, msg, false, write_health);
 }
@@ -235,7 +235,7 @@ static furrow_status listen_all(furrow_registry *registry, furrow_error *err)
     static const struct {
         const char *verb;
         furrow_msg_fn *fn;
-    } verbs[VERBS] = {{"PING", on_ping}, {"INFO", on_info}, {"STATS", on_stats}};
+    } verbs[VERBS] = {{"PING", on_ping}, {"INFO", on_info_asked}, {"STATS", on_stats}};
     const char *name = registry->options.name, *id = registry->options.id;
     char subject[FURROW_SUBJECT_MAX];
     furrow_status status = FURROW_OK;
@@ -248,9 +248,9 @@ static furrow_status listen_all(furrow_registry *registry, furrow_error *err)
         if (status == FURROW_OK) status = listen_on(registry, subject, NULL, verbs[v].fn, err);
     }
     snprintf(subject, sizeof subject, "furrow.v1.Health.%s", name);
-    if (status == FURROW_OK) status = listen_on(registry, subject, name, on_health, err);
+    if (status == FURROW_OK) status = listen_on(registry, subject, name, on_health_asked, err);
     snprintf(subject, sizeof subject, "furrow.v1.Health.%s.%s", name, id);
-    if (status == FURROW_OK) status = listen_on(registry, subject, NULL, on_health, err);
+    if (status == FURROW_OK) status = listen_on(registry, subject, NULL, on_health_asked, err);
     return status;
 }
 

@@ -37,7 +37,7 @@ static furrow_status refuse_key(furrow_bytes recorded, const char *ours, furrow_
                        ours, recorded.len >= 8 ? (const char *)recorded.data : "unknown");
 }
 
-static furrow_status compare(furrow_sealkey *self, furrow_arena *arena, furrow_error *err)
+static furrow_status compare_recorded(furrow_sealkey *self, furrow_arena *arena, furrow_error *err)
 {
     char name[96], ours[FURROW_SEAL_FINGERPRINT], old[FURROW_SEAL_FINGERPRINT];
     furrow_bytes recorded;
@@ -68,7 +68,7 @@ void furrow_sealkey_look(furrow_sealkey *self)
     FURROW_AUTO(furrow_arena) arena = furrow_arena_create(ANSWER_BYTES + FURROW_SEAL_TRY_BYTES);
     uint64_t deadline = furrow_task_set_deadline(now_ns + CALL_NS);
     furrow_status status =
-        arena ? compare(self, arena, &err) : furrow_fail(&err, FURROW_RESOURCE_EXHAUSTED, "no memory");
+        arena ? compare_recorded(self, arena, &err) : furrow_fail(&err, FURROW_RESOURCE_EXHAUSTED, "no memory");
     (void)furrow_task_set_deadline(deadline);
     /* What could not be looked at now is as it was. */
     if (status == FURROW_OK || status == FURROW_FAILED_PRECONDITION || !self->good) {

@@ -56,7 +56,7 @@ static furrow_status load_secret(furrow_service *service, furrow_error *err)
  * With a secret at its end that all instances have, unless the setting brings one: others who call what it calls can
  * neither listen there nor name it.
  */
-static void name_inbox(const furrow_service *service, char out[INBOX_MAX])
+static void name_service_inbox(const furrow_service *service, char out[INBOX_MAX])
 {
     const char *name = service->definition->name, *set = service->config.nats_inbox;
     uint8_t hash[FURROW_HASH_BYTES];
@@ -67,7 +67,7 @@ static void name_inbox(const furrow_service *service, char out[INBOX_MAX])
     snprintf(out, INBOX_MAX, strstr(prefix, ".~") ? "%s" : "%s.~%.16s", prefix, hex);
 }
 
-static void on_store(furrow_store_watch *watch, bool connected)
+static void on_service_store(furrow_store_watch *watch, bool connected)
 {
     furrow_service *service = (furrow_service *)(void *)((char *)watch - offsetof(furrow_service, store_watch));
     if (!connected && furrow_clock_now_ns() - service->disturbed_ns > PASSING_NS)
@@ -78,7 +78,7 @@ static furrow_status connect_links(furrow_service *service, furrow_error *err)
 {
     const furrow_config *config = &service->config;
     char inbox[INBOX_MAX], name[96], log_name[104];
-    name_inbox(service, inbox);
+    name_service_inbox(service, inbox);
     snprintf(name, sizeof name, "%s %s", service->definition->name, service->id);
     snprintf(log_name, sizeof log_name, "%s log", name);
     furrow_link_options options = furrow_config_link(config, name, inbox);
@@ -97,7 +97,7 @@ static furrow_status connect_links(furrow_service *service, furrow_error *err)
                                 .timeout_ms = (uint64_t)config->redis_timeout_ms},
         err);
     if (!service->store) return furrow_wrap(err, "Redis");
-    service->store_watch.fn = on_store;
+    service->store_watch.fn = on_service_store;
     furrow_store_watch_add(service->store, &service->store_watch);
     service->client =
         furrow_client_create(service->link, &(furrow_client_options){.timeout_ms = (uint32_t)config->timeout_ms}, err);
@@ -202,8 +202,8 @@ static bool is_passing(void *user)
 }
 
 /* Furrow-Max-Age: as old as the oldest of all that is kept. */
-static furrow_status check_age(void *user, uint64_t arrival_ns, uint64_t max_ns, uint64_t deadline_ns, uint64_t *age_ns,
-                               furrow_error *err)
+static furrow_status check_kept_age(void *user, uint64_t arrival_ns, uint64_t max_ns, uint64_t deadline_ns,
+                                    uint64_t *age_ns, furrow_error *err)
 {
     furrow_service *service = user;
     furrow_status status = FURROW_OK;
@@ -249,7 +249,7 @@ static furrow_status make_server(furrow_service *service, furrow_error *err)
                                                       .max_result_bytes = (size_t)config->results_mb << 20,
                                                       .after = furrow_versions_await,
                                                       .epoch = furrow_versions_epoch,
-                                                      .age = check_age,
+                                                      .age = check_kept_age,
                                                       .ready = furrow_readiness_of,
                                                       .passing = is_passing,
                                                       .user = service},

@@ -59,7 +59,7 @@ char *furrow_timestamp_date(int64_t wall_ns, furrow_arena *arena)
     return furrow_arena_strdup(arena, text);
 }
 
-static int64_t number_in(const char *digits, size_t len)
+static int64_t digits_value(const char *digits, size_t len)
 {
     int64_t number = 0;
     for (size_t i = 0; i < len; i++) number = number * 10 + (digits[i] - '0');
@@ -68,5 +68,5 @@ static int64_t number_in(const char *digits, size_t len)
 
 int64_t furrow_timestamp_days(const char *date)
 {
-    return furrow_moment_days(number_in(date, 4), number_in(date + 5, 2), number_in(date + 8, 2));
+    return furrow_moment_days(digits_value(date, 4), digits_value(date + 5, 2), digits_value(date + 8, 2));
 }

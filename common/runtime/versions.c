@@ -6,7 +6,7 @@
 
 /* The replica to which @subject belongs, NULL when nothing of its entity is kept here; *id is the subject's last token,
  * so it ends with a NUL when @subject does. */
-static furrow_replica *find_replica(const furrow_service *service, const char *subject, furrow_bytes *id)
+static furrow_replica *find_replica_of_subject(const furrow_service *service, const char *subject, furrow_bytes *id)
 {
     for (size_t i = 0; i < furrow_assembly_replicas(service); i++) {
         const char *entity = i < service->entity_count
@@ -21,7 +21,7 @@ furrow_status furrow_versions_await(void *service, const furrow_version_token *t
                                     furrow_error *err)
 {
     furrow_bytes id;
-    furrow_replica *replica = find_replica(service, token->subject, &id);
+    furrow_replica *replica = find_replica_of_subject(service, token->subject, &id);
     if (!replica) return FURROW_OK; /* of what is not kept here nothing is answered either */
     return furrow_replica_wait(replica, id.data, token->sequence, token->epoch, deadline_ns, err);
 }
@@ -29,6 +29,6 @@ furrow_status furrow_versions_await(void *service, const furrow_version_token *t
 int64_t furrow_versions_epoch(void *service, const char *subject)
 {
     furrow_bytes id;
-    const furrow_replica *replica = find_replica(service, subject, &id);
+    const furrow_replica *replica = find_replica_of_subject(service, subject, &id);
     return replica ? furrow_table_epoch(furrow_replica_table(replica)) : 0;
 }

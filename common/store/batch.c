@@ -68,7 +68,7 @@ void furrow_table_free_batches(furrow_table *table)
 }
 
 /* Eight bytes at a step; the last step overlaps the one before. Only spread matters, ids are compared after it. */
-static size_t slot_of(furrow_bytes id)
+static size_t hash_slot(furrow_bytes id)
 {
     const uint64_t odd = 0x9e3779b97f4a7c15u;
     const uint8_t *bytes = id.data;
@@ -104,7 +104,7 @@ size_t furrow_batch_fill(furrow_batch *batch, const furrow_record_write writes[]
     size_t bytes = 0, covered = 0;
     for (; covered < count && bytes < FILL_BYTES; covered++) {
         const furrow_record_write *write = &writes[covered];
-        size_t slot = slot_of(write->id);
+        size_t slot = hash_slot(write->id);
         while (slots[slot] && !furrow_bytes_equal(batch->writes[slots[slot] - 1]->id, write->id))
             slot = (slot + 1) & (SLOTS - 1);
         if (slots[slot] || batch->count < FURROW_RECORD_BATCH) note_version(batch, write);

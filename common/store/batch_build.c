@@ -63,7 +63,7 @@ typedef struct difference {
     furrow_index_entries gone, added; /* sorted; entries in both are left out */
 } difference;
 
-static difference compare_entries(furrow_index_entries before, furrow_index_entries after)
+static difference drop_common_entries(furrow_index_entries before, furrow_index_entries after)
 {
     size_t b = 0, a = 0, gone = 0, added = 0;
     while (b < before.count || a < after.count) {
@@ -137,7 +137,7 @@ static furrow_status put_record(furrow_table *table, furrow_batch *batch, const 
                                                    write->id, write->body, batch->arena, &after, err);
     if (status) return furrow_wrap(err, "%s %.*s", options->entity, (int)write->id.len, (const char *)write->id.data);
     difference entries = {before, after};
-    if (!batch->again) entries = compare_entries(before, after);
+    if (!batch->again) entries = drop_common_entries(before, after);
     batch->argc += 3; /* beside the value and the entries */
     furrow_pipeline_arg(&batch->body, old->prefix, old->prefix_len);
     put_stored(batch, write);

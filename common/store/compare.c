@@ -5,8 +5,8 @@
 #include <string.h>
 
 /* A range of one member. */
-static furrow_status is_listed(furrow_table *table, const furrow_index_entry *entry, furrow_arena *arena, bool *there,
-                               furrow_error *err)
+static furrow_status is_member_listed(furrow_table *table, const furrow_index_entry *entry, furrow_arena *arena,
+                                      bool *there, furrow_error *err)
 {
     char *from = furrow_arena_alloc(arena, entry->member.len + 1);
     furrow_value answer;
@@ -31,7 +31,7 @@ furrow_status furrow_record_find_unlisted(furrow_table *table, const char *id, f
                                                 furrow_bytes_of(id), body, arena, &entries, err);
     for (size_t i = 0; !status && !*field && i < entries.count; i++) {
         bool there = true;
-        status = is_listed(table, &entries.list[i], arena, &there, err);
+        status = is_member_listed(table, &entries.list[i], arena, &there, err);
         if (!status && !there) *field = options->indexes[entries.list[i].index].field;
     }
     return status;

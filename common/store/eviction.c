@@ -56,7 +56,7 @@ static void describe_resets(const char *info, char out[32])
     out[used] = '\0';
 }
 
-static uint64_t number_of(const char *info, const char *name)
+static uint64_t info_number(const char *info, const char *name)
 {
     uint64_t number = 0;
     (void)furrow_number_parse(furrow_eviction_field(info, name), UINT64_MAX, &number);
@@ -77,8 +77,8 @@ void furrow_eviction_inspect(furrow_store *store, const char *info)
     furrow_bytes policy = furrow_eviction_field(info, "maxmemory_policy"),
                  most = furrow_eviction_field(info, "maxmemory"), count = furrow_eviction_field(info, "evicted_keys");
     eviction->may = policy.len > 0 && !furrow_bytes_is(policy, "noeviction") && !furrow_bytes_is(most, "0");
-    eviction->keys = number_of(info, "evicted_keys");
-    eviction->commands = number_of(info, "total_commands_processed");
+    eviction->keys = info_number(info, "evicted_keys");
+    eviction->commands = info_number(info, "total_commands_processed");
     describe_resets(info, resets);
     if (count.len > 0 && store->run_id[0])
         snprintf(tally, sizeof tally, "%s %llu%s", store->run_id, (unsigned long long)eviction->keys, resets);
@@ -93,7 +93,7 @@ void furrow_eviction_inspect(furrow_store *store, const char *info)
 
 /* ---- confirmations ---- */
 
-static void wake(furrow_confirming *list, bool good)
+static void wake_confirming(furrow_confirming *list, bool good)
 {
     for (furrow_confirming *at = list, *next; at; at = next) {
         next = at->next;
@@ -106,8 +106,8 @@ static void wake(furrow_confirming *list, bool good)
 static void compare_tally(furrow_store *store, const char *info)
 {
     furrow_eviction *eviction = &store->eviction;
-    uint64_t commands = number_of(info, "total_commands_processed");
-    bool same = number_of(info, "evicted_keys") == eviction->keys && commands >= eviction->commands;
+    uint64_t commands = info_number(info, "total_commands_processed");
+    bool same = info_number(info, "evicted_keys") == eviction->keys && commands >= eviction->commands;
     eviction->commands = commands;
     if (same || eviction->stale || !eviction->tally[0]) return;
     eviction->stale = true;
@@ -115,7 +115,7 @@ static void compare_tally(furrow_store *store, const char *info)
     furrow_pulse_inspect(store);
 }
 
-static void ask_redis(furrow_store *store);
+static void ask_evicted(furrow_store *store);
 
 static void on_answered(furrow_store *store, furrow_pipelined *request)
 {
@@ -125,11 +125,11 @@ static void on_answered(furrow_store *store, furrow_pipelined *request)
     eviction->asking = false;
     eviction->asked = NULL;
     if (good) compare_tally(store, request->value.text.data);
-    wake(asked, good);
-    if (eviction->next && !eviction->asking) ask_redis(store);
+    wake_confirming(asked, good);
+    if (eviction->next && !eviction->asking) ask_evicted(store);
 }
 
-static void ask_redis(furrow_store *store)
+static void ask_evicted(furrow_store *store)
 {
     furrow_eviction *eviction = &store->eviction;
     eviction->asked = eviction->next;
@@ -150,11 +150,11 @@ void furrow_eviction_abandon(furrow_store *store)
     furrow_eviction *eviction = &store->eviction;
     furrow_confirming *asked = eviction->asked, *next = eviction->next;
     eviction->asked = eviction->next = NULL;
-    wake(asked, false);
-    wake(next, false);
+    wake_confirming(asked, false);
+    wake_confirming(next, false);
 }
 
-static void stop_waiting(furrow_confirming **list, const furrow_confirming *who)
+static void stop_confirming(furrow_confirming **list, const furrow_confirming *who)
 {
     while (*list && *list != who) list = &(*list)->next;
     if (*list) *list = who->next;
@@ -167,11 +167,11 @@ furrow_status furrow_eviction_confirm(furrow_store *store, furrow_error *err)
     furrow_confirming self = {.waiter = furrow_waiter_make(), .next = eviction->next};
     /* cppcheck-suppress autoVariables ; it is out of the lists before this returns */
     eviction->next = &self;
-    if (!eviction->asking) ask_redis(store);
+    if (!eviction->asking) ask_evicted(store);
     bool answered = furrow_wait(&self.waiter, furrow_pipeline_deadline(store));
     if (answered && self.good) return FURROW_OK;
     if (answered) return furrow_fail(err, FURROW_UNAVAILABLE, "redis: it was lost"); /* and the store, perhaps */
-    stop_waiting(&eviction->asked, &self);
-    stop_waiting(&eviction->next, &self);
+    stop_confirming(&eviction->asked, &self);
+    stop_confirming(&eviction->next, &self);
     return furrow_fail(err, FURROW_UNAVAILABLE, "redis: no answer within the time of the call");
 }

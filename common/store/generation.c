@@ -54,8 +54,8 @@ static void read_field(const char *field, const char *value, furrow_generations 
         out->behind = true;
 }
 
-static furrow_status read_answer(const furrow_value *answer, furrow_arena *arena, furrow_generations *out,
-                                 furrow_error *err)
+static furrow_status read_generations(const furrow_value *answer, furrow_arena *arena, furrow_generations *out,
+                                      furrow_error *err)
 {
     bool good = answer->kind == FURROW_VALUE_LIST && answer->count == 2 &&
                 answer->items[0].kind == FURROW_VALUE_INTEGER && answer->items[1].kind == FURROW_VALUE_LIST;
@@ -93,12 +93,13 @@ furrow_status furrow_generation_claim_one(furrow_table *table, const furrow_gene
     furrow_status status =
         furrow_pipeline_ask(table->store, FURROW_FUNCTION("claim"), keys, 2, args, 6, arena, &answer, err);
     furrow_buffer_fini(&indexes);
-    if (status == FURROW_OK) status = read_answer(&answer, arena, out, err);
+    if (status == FURROW_OK) status = read_generations(&answer, arena, out, err);
     return status ? furrow_wrap(err, "generations of %s", table->options.entity) : FURROW_OK;
 }
 
-static furrow_status ask(furrow_table *table, const char *function, const furrow_bytes keys[], size_t key_count,
-                         const furrow_bytes args[], size_t arg_count, bool *done, furrow_error *err)
+static furrow_status ask_generations(furrow_table *table, const char *function, const furrow_bytes keys[],
+                                     size_t key_count, const furrow_bytes args[], size_t arg_count, bool *done,
+                                     furrow_error *err)
 {
     furrow_value answer;
     furrow_status status =
@@ -114,7 +115,7 @@ furrow_status furrow_generation_release(furrow_table *table, const char *instanc
     bool done;
     snprintf(ours, sizeof ours, "%d", table->generation);
     const furrow_bytes args[] = {furrow_bytes_of(ours), furrow_bytes_of(instance)};
-    return ask(table, FURROW_FUNCTION("release"), &table->generations_key, 1, args, 2, &done, err);
+    return ask_generations(table, FURROW_FUNCTION("release"), &table->generations_key, 1, args, 2, &done, err);
 }
 
 furrow_status furrow_generation_settle(furrow_table *table, furrow_error *err)
@@ -123,7 +124,7 @@ furrow_status furrow_generation_settle(furrow_table *table, furrow_error *err)
     bool done;
     snprintf(ours, sizeof ours, "%d", table->generation);
     const furrow_bytes args[] = {furrow_bytes_of(ours)};
-    return ask(table, FURROW_FUNCTION("settle"), &table->generations_key, 1, args, 1, &done, err);
+    return ask_generations(table, FURROW_FUNCTION("settle"), &table->generations_key, 1, args, 1, &done, err);
 }
 
 /* ---- where a table lies ---- */
@@ -224,8 +225,8 @@ furrow_status furrow_generation_versions(furrow_table *table, const char *id, co
     return FURROW_OK;
 }
 
-static furrow_status retire(furrow_table *table, const furrow_table *other, const furrow_generations *seen,
-                            furrow_bytes args[], bool *done, furrow_error *err)
+static furrow_status retire_generation(furrow_table *table, const furrow_table *other, const furrow_generations *seen,
+                                       furrow_bytes args[], bool *done, furrow_error *err)
 {
     char which[8], heir[8] = "", id[FURROW_ID_SIZE];
     size_t count = 0;
@@ -241,7 +242,7 @@ static furrow_status retire(furrow_table *table, const furrow_table *other, cons
         args[count++] = furrow_bytes_of(seen->holders[i].word);
     }
     const furrow_bytes keys[] = {table->generations_key, other->marker_key, other->build_key};
-    return ask(table, FURROW_FUNCTION("retire"), keys, 3, args, count, done, err);
+    return ask_generations(table, FURROW_FUNCTION("retire"), keys, 3, args, count, done, err);
 }
 
 furrow_status furrow_generation_retire(furrow_table *table, const furrow_generations *seen, int which, bool *done,
@@ -252,7 +253,7 @@ furrow_status furrow_generation_retire(furrow_table *table, const furrow_generat
     if (!args) return no_memory(err);
     furrow_table *other = open_other(table, which, "", arena, err);
     if (!other) return err ? err->code : FURROW_RESOURCE_EXHAUSTED;
-    furrow_status status = retire(table, other, seen, args, done, err);
+    furrow_status status = retire_generation(table, other, seen, args, done, err);
     furrow_table_destroy(other);
     return status;
 }
@@ -264,7 +265,7 @@ static furrow_status vacate(furrow_table *table, const furrow_table *other, cons
     snprintf(which, sizeof which, "%d", other->generation);
     const furrow_bytes keys[] = {table->generations_key, other->build_key, other->ids_key};
     const furrow_bytes args[] = {furrow_bytes_of(which), furrow_bytes_of(clearing)};
-    return ask(table, FURROW_FUNCTION("vacate"), keys, 3, args, 2, &done, err);
+    return ask_generations(table, FURROW_FUNCTION("vacate"), keys, 3, args, 2, &done, err);
 }
 
 furrow_status furrow_generation_clear(furrow_table *table, const furrow_generations *seen, int which, furrow_error *err)

@@ -99,7 +99,7 @@ furrow_status furrow_index_check(const furrow_index_contract *index, furrow_erro
                        "field %s cannot be listed by: text, integers, bools, enums and Timestamps can", index->field);
 }
 
-static int64_t read_integer(ProtobufCType type, const void *at)
+static int64_t integer_at(ProtobufCType type, const void *at)
 {
     switch (type) {
     case PROTOBUF_C_TYPE_INT64:
@@ -138,8 +138,8 @@ static size_t element_bytes(const ProtobufCFieldDescriptor *field)
 }
 
 /* The value of one element; @scratch holds it unless it is text, which lives in @arena. data NULL: no room. */
-static furrow_bytes value_of(const furrow_index_contract *index, const void *at, char scratch[SCRATCH_BYTES],
-                             furrow_arena *arena)
+static furrow_bytes element_value(const furrow_index_contract *index, const void *at, char scratch[SCRATCH_BYTES],
+                                  furrow_arena *arena)
 {
     const ProtobufCFieldDescriptor *field = index->descriptor;
     if (field->type == PROTOBUF_C_TYPE_STRING) {
@@ -150,7 +150,7 @@ static furrow_bytes value_of(const furrow_index_contract *index, const void *at,
         const Google__Protobuf__Timestamp *time = *(Google__Protobuf__Timestamp *const *)at;
         return (furrow_bytes){scratch, time ? put_timestamp(time, scratch, SCRATCH_BYTES) : 0};
     }
-    return (furrow_bytes){scratch, put_integer(read_integer(field->type, at), scratch)};
+    return (furrow_bytes){scratch, put_integer(integer_at(field->type, at), scratch)};
 }
 
 static bool is_set(const ProtobufCFieldDescriptor *field, const char *message)
@@ -171,7 +171,7 @@ typedef struct gathering {
     size_t count, room;
 } gathering;
 
-static bool add(gathering *into, size_t index, furrow_bytes value, furrow_bytes id)
+static bool gather_entry(gathering *into, size_t index, furrow_bytes value, furrow_bytes id)
 {
     char *member = value.data ? furrow_arena_alloc(into->arena, value.len + 1 + id.len) : NULL;
     if (!member) return false;
@@ -191,19 +191,20 @@ static size_t elements_of(const furrow_index_contract *index, const char *messag
     return count < FURROW_INDEX_ELEMENTS ? count : FURROW_INDEX_ELEMENTS;
 }
 
-static bool add_field(gathering *into, size_t number, const furrow_index_contract *index, const char *message,
-                      furrow_bytes id)
+static bool add_field_entries(gathering *into, size_t number, const furrow_index_contract *index, const char *message,
+                              furrow_bytes id)
 {
     const ProtobufCFieldDescriptor *field = index->descriptor;
     char scratch[SCRATCH_BYTES];
     if (field->label != PROTOBUF_C_LABEL_REPEATED) {
-        if (!is_set(field, message)) return add(into, number, (furrow_bytes){"", 0}, id);
-        return add(into, number, value_of(index, message + field->offset, scratch, into->arena), id);
+        if (!is_set(field, message)) return gather_entry(into, number, (furrow_bytes){"", 0}, id);
+        return gather_entry(into, number, element_value(index, message + field->offset, scratch, into->arena), id);
     }
     const char *elements = *(const char *const *)(const void *)(message + field->offset);
     size_t count = elements_of(index, message);
     for (size_t i = 0; i < count; i++)
-        if (!add(into, number, value_of(index, elements + i * element_bytes(field), scratch, into->arena), id))
+        if (!gather_entry(into, number, element_value(index, elements + i * element_bytes(field), scratch, into->arena),
+                          id))
             return false;
     return true;
 }
@@ -223,7 +224,7 @@ int furrow_index_compare(furrow_bytes a, furrow_bytes b)
     return a.len < b.len ? -1 : 1;
 }
 
-static int compare_entries(const void *left, const void *right)
+static int compare_index_entries(const void *left, const void *right)
 {
     const furrow_index_entry *a = left, *b = right;
     if (a->index != b->index) return a->index < b->index ? -1 : 1;
@@ -233,10 +234,10 @@ static int compare_entries(const void *left, const void *right)
 static size_t sort_unique(furrow_index_entry *list, size_t count)
 {
     if (count < 2) return count;
-    qsort(list, count, sizeof *list, compare_entries);
+    qsort(list, count, sizeof *list, compare_index_entries);
     size_t kept = 1;
     for (size_t i = 1; i < count; i++)
-        if (compare_entries(&list[kept - 1], &list[i]) != 0) list[kept++] = list[i];
+        if (compare_index_entries(&list[kept - 1], &list[i]) != 0) list[kept++] = list[i];
     return kept;
 }
 
@@ -264,7 +265,7 @@ furrow_status furrow_index_entries_of(const ProtobufCMessage *record, const furr
     }
     into.list = furrow_arena_alloc(arena, (into.room + 1) * sizeof *into.list);
     bool fits = into.list != NULL;
-    for (size_t i = 0; fits && i < count; i++) fits = add_field(&into, i, &indexes[i], message, id);
+    for (size_t i = 0; fits && i < count; i++) fits = add_field_entries(&into, i, &indexes[i], message, id);
     if (!fits) return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "index entries of a record do not fit its memory");
     /* Without a repeated field they stand in order already. */
     *out = (furrow_index_entries){into.list, repeated ? sort_unique(into.list, into.count) : into.count};

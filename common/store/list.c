@@ -30,7 +30,7 @@ typedef struct page {
     bool more;
 } page;
 
-static furrow_status no_room(furrow_error *err)
+static furrow_status no_room_for_page(furrow_error *err)
 {
     return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED,
                        "the page does not fit the request's memory: ask for fewer records");
@@ -48,7 +48,7 @@ static furrow_status find_index(const furrow_table *table, const char *field, si
 }
 
 /* @first, @bytes and (if it is one) @last in one. data NULL: no room. */
-static furrow_bytes join(furrow_arena *arena, const char *first, furrow_bytes bytes, furrow_bytes last)
+static furrow_bytes join_bytes(furrow_arena *arena, const char *first, furrow_bytes bytes, furrow_bytes last)
 {
     size_t first_len = strlen(first);
     char *joined = furrow_arena_alloc(arena, first_len + bytes.len + last.len + 1);
@@ -59,8 +59,8 @@ static furrow_bytes join(furrow_arena *arena, const char *first, furrow_bytes by
     return (furrow_bytes){joined, first_len + bytes.len + last.len};
 }
 
-static furrow_status resolve(const furrow_table *table, const furrow_record_query *query, furrow_arena *arena,
-                             range *out, furrow_error *err)
+static furrow_status resolve_range(const furrow_table *table, const furrow_record_query *query, furrow_arena *arena,
+                                   range *out, furrow_error *err)
 {
     furrow_status status = find_index(table, query->index, &out->index, err);
     if (status) return status;
@@ -70,12 +70,12 @@ static furrow_status resolve(const furrow_table *table, const furrow_record_quer
     /* No member holds a byte 0xff, and in none a NUL is followed by a byte below 1, so these are the first member past
      * each range. */
     static const char nul[1] = {'\0'}, one[1] = {'\1'}, top[1] = {'\xff'};
-    out->head = query->prefix ? value : join(arena, "", value, (furrow_bytes){nul, 1});
-    out->min = join(arena, "[", out->head, (furrow_bytes){0});
-    out->max = query->prefix ? join(arena, "(", value, (furrow_bytes){top, 1})
-                             : join(arena, "(", value, (furrow_bytes){one, 1});
+    out->head = query->prefix ? value : join_bytes(arena, "", value, (furrow_bytes){nul, 1});
+    out->min = join_bytes(arena, "[", out->head, (furrow_bytes){0});
+    out->max = query->prefix ? join_bytes(arena, "(", value, (furrow_bytes){top, 1})
+                             : join_bytes(arena, "(", value, (furrow_bytes){one, 1});
     if ((value.len && !value.data) || !out->min.data || !out->max.data || (!query->prefix && !out->head.data))
-        return no_room(err);
+        return no_room_for_page(err);
     const furrow_bytes parts[] = {table->base, furrow_bytes_of(index->field), value, {query->prefix ? "p" : "e", 1}};
     furrow_hash(parts, 4, out->hash);
     return FURROW_OK;
@@ -87,8 +87,8 @@ static furrow_status resume(const char *after, range *within, furrow_arena *aren
     furrow_status status = furrow_token_read(after, within->hash, arena, &last, err);
     if (status) return status;
     if (!furrow_bytes_begin(last, within->head)) return furrow_fail_field(err, "page_token", "this is no page token");
-    within->min = join(arena, "(", last, (furrow_bytes){0});
-    return within->min.data ? FURROW_OK : no_room(err);
+    within->min = join_bytes(arena, "(", last, (furrow_bytes){0});
+    return within->min.data ? FURROW_OK : no_room_for_page(err);
 }
 
 static furrow_status no_list(furrow_error *err)
@@ -117,7 +117,7 @@ furrow_status furrow_table_send_ids(const furrow_record_ids *listed, furrow_pipe
 {
     range within;
     const furrow_record_query query = {.index = listed->index, .value = listed->value};
-    furrow_status status = resolve(listed->table, &query, arena, &within, err);
+    furrow_status status = resolve_range(listed->table, &query, arena, &within, err);
     return status ? status : send_range(listed->table, &within, listed->limit, request, arena, err);
 }
 
@@ -126,7 +126,7 @@ furrow_status furrow_table_take_ids(furrow_record_ids *listed, const furrow_valu
 {
     if (members->kind != FURROW_VALUE_LIST) return no_list(err);
     const char **ids = furrow_arena_alloc(arena, (members->count + 1) * sizeof *ids);
-    if (!ids) return no_room(err);
+    if (!ids) return no_room_for_page(err);
     for (size_t i = 0; i < members->count; i++) {
         if (members->items[i].kind != FURROW_VALUE_TEXT) return no_list(err);
         furrow_bytes id = furrow_index_id(members->items[i].text);
@@ -162,20 +162,15 @@ static furrow_status read_members(furrow_table *table, const range *within, size
     return good ? FURROW_OK : no_list(err);
 }
 
-static furrow_status read_records(furrow_table *table, const furrow_value members[], size_t count, furrow_arena *arena,
-                                  furrow_value *out, bool *ours, furrow_error *err)
+static furrow_status read_listed(furrow_table *table, const furrow_value members[], size_t count, furrow_arena *arena,
+                                 furrow_value *out, bool *ours, furrow_error *err)
 {
     furrow_bytes *ids = furrow_arena_alloc(arena, count * sizeof *ids);
-    if (!ids) return no_room(err);
+    if (!ids) return no_room_for_page(err);
     for (size_t i = 0; i < count; i++) ids[i] = furrow_index_id(members[i].text);
-    furrow_pipelined request;
-    furrow_status status = furrow_table_send_mget(table, ids, count, &request, arena, err);
-    if (!status) status = furrow_pipeline_wait(table->store, &request, err);
-    if (status) return status;
-    if (request.value.kind != FURROW_VALUE_LIST || request.value.count != count + 1) return no_list(err);
-    *out = request.value;
-    *ours = !table->trust.guard || furrow_table_is_ours(table, &request.value.items[count]);
-    return FURROW_OK;
+    furrow_status status = furrow_table_mget(table, ids, count, arena, out, err);
+    if (!status) *ours = !table->trust.guard || furrow_table_is_ours(table, &out->items[count]);
+    return status;
 }
 
 /* Is @member the first entry of this record that the query reaches? */
@@ -196,7 +191,7 @@ static furrow_status belongs(const furrow_table *table, const range *within, fur
 }
 
 /* Within one round the records are of one moment; between rounds one may have moved along the index. */
-static bool is_listed(const page *to, size_t count, const char *id)
+static bool is_on_page(const page *to, size_t count, const char *id)
 {
     for (size_t i = 0; i < count; i++)
         if (strcmp(to->list[i].id, id) == 0) return true;
@@ -208,14 +203,14 @@ static furrow_status take_members(furrow_table *table, const range *within, cons
 {
     furrow_value values = {0};
     size_t before = to->count;
-    furrow_status status = read_records(table, members->items, count, arena, &values, ours, err);
+    furrow_status status = read_listed(table, members->items, count, arena, &values, ours, err);
     for (size_t i = 0; i < count && !status && *ours; i++) {
         furrow_record record = furrow_record_of_value(&values.items[i]);
         furrow_bytes id = furrow_index_id(members->items[i].text);
         bool wanted = false;
         if (!record.found || record.deleted) continue;
         status = belongs(table, within, members->items[i].text, id, &record, arena, &wanted, err);
-        if (status || !wanted || is_listed(to, before, id.data)) continue;
+        if (status || !wanted || is_on_page(to, before, id.data)) continue;
         to->list[to->count++] =
             (furrow_listed){.id = id.data, .record = record}; /* a reply's text ends in a NUL, and so does the id */
     }
@@ -239,8 +234,8 @@ static furrow_status fill_page(furrow_table *table, range *within, page *to, fur
         status = take_members(table, within, &members, count, to, arena, ours, err);
         if (status || !*ours) return status;
         *last = members.items[count - 1].text;
-        within->min = join(arena, "(", *last, (furrow_bytes){0});
-        if (!within->min.data) return no_room(err);
+        within->min = join_bytes(arena, "(", *last, (furrow_bytes){0});
+        if (!within->min.data) return no_room_for_page(err);
     }
     return FURROW_OK;
 }
@@ -251,11 +246,11 @@ furrow_status furrow_record_list(furrow_table *table, const furrow_record_query 
     if (query->limit < 1 || query->limit > LIMIT_MAX)
         return furrow_fail_field(err, "page_size", "a page has 1 to %d records", LIMIT_MAX);
     range within;
-    furrow_status status = resolve(table, query, arena, &within, err);
+    furrow_status status = resolve_range(table, query, arena, &within, err);
     if (!status && query->after && query->after[0]) status = resume(query->after, &within, arena, err);
     if (status) return status;
     page to = {.limit = query->limit, .list = furrow_arena_alloc(arena, query->limit * sizeof *to.list)};
-    if (!to.list) return no_room(err);
+    if (!to.list) return no_room_for_page(err);
     furrow_bytes last = {0};
     const range whole = within;
     uint64_t until_ns = furrow_trust_until();
@@ -271,7 +266,7 @@ furrow_status furrow_record_list(furrow_table *table, const furrow_record_query 
     }
     if (status) return status;
     char *token = to.more ? furrow_token_make(within.hash, last, arena) : NULL;
-    if (to.more && !token) return no_room(err);
+    if (to.more && !token) return no_room_for_page(err);
     *out = to.list;
     *count = to.count;
     *next = token;

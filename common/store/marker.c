@@ -11,7 +11,7 @@
 
 enum { ANSWER_BYTES = 16 * 1024, FIELDS = 7 };
 
-static void copy_text(const furrow_value *value, char *out, size_t size)
+static void copy_value_text(const furrow_value *value, char *out, size_t size)
 {
     size_t len = value->kind == FURROW_VALUE_TEXT ? value->text.len : 0;
     if (len >= size) len = size - 1;
@@ -20,7 +20,7 @@ static void copy_text(const furrow_value *value, char *out, size_t size)
 }
 
 /* 0, which is before everything, when there is none. */
-static uint64_t number_of(const furrow_value *value, uint64_t max)
+static uint64_t value_number(const furrow_value *value, uint64_t max)
 {
     uint64_t number = 0;
     if (value->kind == FURROW_VALUE_TEXT) (void)furrow_number_parse(value->text, max, &number);
@@ -53,15 +53,15 @@ furrow_status furrow_marker_of(const furrow_value *fields, const furrow_value *b
     furrow_marker marker = {.found = false};
     if (fields->kind != FURROW_VALUE_LIST || fields->count != FIELDS)
         return furrow_fail(err, FURROW_INTERNAL, "redis: HMGET answered something else");
-    copy_text(&fields->items[0], marker.build, sizeof marker.build);
+    copy_value_text(&fields->items[0], marker.build, sizeof marker.build);
     read_build(build, &marker);
     if (!marker.found) marker.build[0] = '\0';
-    copy_text(&fields->items[1], marker.shape, sizeof marker.shape);
-    marker.epoch_ns = (int64_t)number_of(&fields->items[2], INT64_MAX);
-    copy_text(&fields->items[3], marker.run_id, sizeof marker.run_id);
-    marker.position = number_of(&fields->items[4], UINT64_MAX);
-    marker.astray = number_of(&fields->items[5], UINT64_MAX);
-    copy_text(&fields->items[6], marker.tally, sizeof marker.tally);
+    copy_value_text(&fields->items[1], marker.shape, sizeof marker.shape);
+    marker.epoch_ns = (int64_t)value_number(&fields->items[2], INT64_MAX);
+    copy_value_text(&fields->items[3], marker.run_id, sizeof marker.run_id);
+    marker.position = value_number(&fields->items[4], UINT64_MAX);
+    marker.astray = value_number(&fields->items[5], UINT64_MAX);
+    copy_value_text(&fields->items[6], marker.tally, sizeof marker.tally);
     *out = marker;
     return FURROW_OK;
 }

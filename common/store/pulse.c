@@ -14,7 +14,7 @@
 /* Probes in a timeout; timeouts until the connection is given up; between two looks at INFO. */
 enum { PROBES = 4, PROBES_STALLED = 10, GIVE_UP = 4, INSPECT_MS = 1000 };
 
-static uint64_t now_ms(const furrow_store *store)
+static uint64_t loop_now_ms(const furrow_store *store)
 {
     return uv_now(furrow_loop_uv(store->loop));
 }
@@ -31,7 +31,7 @@ static bool is_owed(const furrow_store *store)
 static uint64_t silence_due_ms(const furrow_store *store)
 {
     if (store->suspected_ms) return store->suspected_ms + store->timeout_ms / 8 + 25;
-    bool noted = store->state != FURROW_REDIS_READY && now_ms(store) - store->heard_ms >= store->timeout_ms;
+    bool noted = store->state != FURROW_REDIS_READY && loop_now_ms(store) - store->heard_ms >= store->timeout_ms;
     return store->heard_ms + store->timeout_ms * (noted ? GIVE_UP : 1);
 }
 
@@ -45,7 +45,7 @@ static void on_pulse(uv_timer_t *timer);
 
 static void schedule(furrow_store *store)
 {
-    uint64_t now = now_ms(store), due = is_owed(store) ? silence_due_ms(store) : UINT64_MAX;
+    uint64_t now = loop_now_ms(store), due = is_owed(store) ? silence_due_ms(store) : UINT64_MAX;
     if (store->state != FURROW_REDIS_CONNECTING && !store->probing && probe_due_ms(store) < due)
         due = probe_due_ms(store);
     uv_timer_start(&store->pulse, on_pulse, due > now ? due - now : 0, 0);
@@ -55,7 +55,7 @@ static void schedule(furrow_store *store)
 static void note_silence(furrow_store *store)
 {
     char text[64];
-    bool gone = now_ms(store) - store->heard_ms >= store->timeout_ms * GIVE_UP;
+    bool gone = loop_now_ms(store) - store->heard_ms >= store->timeout_ms * GIVE_UP;
     snprintf(text, sizeof text, "no answer within %llu ms",
              (unsigned long long)(gone ? store->timeout_ms * GIVE_UP : store->timeout_ms));
     bool suspected = store->suspected_ms > 0;
@@ -63,7 +63,7 @@ static void note_silence(furrow_store *store)
     if (store->state == FURROW_REDIS_READY && suspected)
         furrow_redis_stall(store, text);
     else if (store->state == FURROW_REDIS_READY)
-        store->suspected_ms = now_ms(store);
+        store->suspected_ms = loop_now_ms(store);
     else if (gone)
         furrow_redis_lose(store, text);
     else
@@ -73,9 +73,9 @@ static void note_silence(furrow_store *store)
 static void on_pulse(uv_timer_t *timer)
 {
     furrow_store *store = timer->data;
-    if (is_owed(store) && now_ms(store) >= silence_due_ms(store)) note_silence(store);
+    if (is_owed(store) && loop_now_ms(store) >= silence_due_ms(store)) note_silence(store);
     if (!store->socket) return;
-    if (store->state != FURROW_REDIS_CONNECTING && now_ms(store) >= probe_due_ms(store)) furrow_pulse_probe(store);
+    if (store->state != FURROW_REDIS_CONNECTING && loop_now_ms(store) >= probe_due_ms(store)) furrow_pulse_probe(store);
     schedule(store);
 }
 
@@ -84,7 +84,7 @@ void furrow_pulse_start(furrow_store *store)
     store->probing = store->inspecting = false;
     store->refused[0] = '\0';
     store->suspected_ms = 0;
-    store->heard_ms = store->probed_ms = now_ms(store);
+    store->heard_ms = store->probed_ms = loop_now_ms(store);
     schedule(store);
 }
 
@@ -93,7 +93,7 @@ void furrow_pulse_stop(furrow_store *store)
     uv_timer_stop(&store->pulse);
 }
 
-static void on_probed(furrow_store *store, furrow_pipelined *request)
+static void on_redis_probed(furrow_store *store, furrow_pipelined *request)
 {
     store->probing = false;
     if (store->state == FURROW_REDIS_CONNECTING) store->generation++;
@@ -117,7 +117,7 @@ void furrow_pulse_inspect(furrow_store *store)
     static const char *const words[] = {"INFO", "memory", "replication", "stats", "commandstats"};
     if (store->inspecting || store->state != FURROW_REDIS_READY) return;
     store->inspecting = true;
-    store->inspected_ms = now_ms(store);
+    store->inspected_ms = loop_now_ms(store);
     furrow_arena_reset(store->inspection_arena);
     store->inspection =
         (furrow_pipelined){.done = on_inspected, .mark = store->out.len, .arena = store->inspection_arena};
@@ -131,9 +131,9 @@ void furrow_pulse_probe(furrow_store *store)
     static const char call[] = "FCALL", name[] = FURROW_FUNCTION("ping"), plain[] = "PING";
     if (store->probing) return;
     store->probing = true;
-    store->probed_ms = now_ms(store);
+    store->probed_ms = loop_now_ms(store);
     if (store->state != FURROW_REDIS_CONNECTING) furrow_arena_reset(store->greeting_arena);
-    store->probe = (furrow_pipelined){.done = on_probed, .mark = store->out.len, .arena = store->greeting_arena};
+    store->probe = (furrow_pipelined){.done = on_redis_probed, .mark = store->out.len, .arena = store->greeting_arena};
     furrow_buffer_append_text(&store->out, store->provisioning ? "*1\r\n" : "*3\r\n");
     if (store->provisioning) {
         furrow_pipeline_arg(&store->out, plain, sizeof plain - 1);
@@ -144,5 +144,5 @@ void furrow_pulse_probe(furrow_store *store)
     }
     furrow_redis_enqueue(store, &store->probe);
     /* With a probe, so that nobody is woken for it alone. */
-    if (now_ms(store) - store->inspected_ms >= INSPECT_MS) furrow_pulse_inspect(store);
+    if (loop_now_ms(store) - store->inspected_ms >= INSPECT_MS) furrow_pulse_inspect(store);
 }

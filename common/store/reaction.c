@@ -137,7 +137,7 @@ furrow_status furrow_record_pend(furrow_table *table, const char *id, furrow_err
     return status ? status : furrow_store_command(table->store, forget, 3, arena, &answer, err);
 }
 
-static furrow_bytes version_of(const furrow_record *record, uint8_t room[FURROW_VERSION_BYTES])
+static furrow_bytes version_bytes(const furrow_record *record, uint8_t room[FURROW_VERSION_BYTES])
 {
     if (!record->found) return (furrow_bytes){"", 0};
     furrow_version_put(record->version, room);
@@ -173,10 +173,10 @@ static furrow_status end_reactions(furrow_table *table, const char *function, co
     for (size_t i = 0; i < all->count; i++) {
         const furrow_record_reaction *reaction = all->of[i]->reaction;
         uint8_t before[FURROW_VERSION_BYTES], now[FURROW_VERSION_BYTES];
-        furrow_bytes before_version = version_of(&reaction->before, before);
+        furrow_bytes before_version = version_bytes(&reaction->before, before);
         furrow_pipeline_arg(out, reaction->id, strlen(reaction->id));
         furrow_pipeline_arg(out, before_version.data, before_version.len);
-        furrow_pipeline_arg_pair(out, version_of(&reaction->now, now), reaction->now.body);
+        furrow_pipeline_arg_pair(out, version_bytes(&reaction->now, now), reaction->now.body);
     }
     furrow_status status = furrow_pipeline_send(table->store, &request, err);
     return status ? status : furrow_pipeline_wait(table->store, &request, err);
@@ -229,7 +229,7 @@ furrow_status furrow_record_is_parked(furrow_table *table, const furrow_record_r
     furrow_value answer;
     furrow_status status = furrow_store_command(table->store, argv, 3, arena, &answer, err);
     if (status) return status;
-    *parked = answer.kind == FURROW_VALUE_TEXT && furrow_bytes_equal(answer.text, version_of(&reaction->now, now));
+    *parked = answer.kind == FURROW_VALUE_TEXT && furrow_bytes_equal(answer.text, version_bytes(&reaction->now, now));
     return FURROW_OK;
 }
 

@@ -35,7 +35,7 @@ static size_t place_of_table(const read_group *group, const furrow_table *table)
     return at;
 }
 
-static bool has_room(const read_group *group, const furrow_read *read)
+static bool group_takes_read(const read_group *group, const furrow_read *read)
 {
     size_t added = 0;
     if (!group || group->count == FURROW_READ_GROUP_MAX || group->keys + read->count > FURROW_READ_GROUP_KEYS)
@@ -45,7 +45,7 @@ static bool has_room(const read_group *group, const furrow_read *read)
     return group->table_count + added <= FURROW_READ_TABLES_MAX;
 }
 
-static size_t enter(read_group *group, furrow_read *read)
+static size_t enter_group(read_group *group, furrow_read *read)
 {
     for (size_t i = 0; i < read->table_count; i++) {
         size_t at = place_of_table(group, read->tables[i]);
@@ -73,8 +73,8 @@ static void give_arena(furrow_store *store, furrow_arena *arena)
 }
 
 /* keys[i]: how many records the read at place i asks for, 0 where it has left already. */
-static bool ask_redis(furrow_store *store, const read_group *group, uint16_t keys[], furrow_pipelined *request,
-                      furrow_arena *arena)
+static bool ask_for_group(furrow_store *store, const read_group *group, uint16_t keys[], furrow_pipelined *request,
+                          furrow_arena *arena)
 {
     size_t all = group->table_count;
     for (size_t i = 0; i < group->count; i++) all += keys[i] = group->reads[i] ? (uint16_t)group->reads[i]->count : 0;
@@ -118,7 +118,7 @@ static void lead_reads(furrow_store *store, read_group *group)
     furrow_pipelined request;
     uint16_t keys[FURROW_READ_GROUP_MAX];
     furrow_arena *arena = take_arena(store);
-    if (arena && ask_redis(store, group, keys, &request, arena)) hand_out(group, keys, &request.value);
+    if (arena && ask_for_group(store, group, keys, &request, arena)) hand_out(group, keys, &request.value);
     give_arena(store, arena);
     for (size_t i = 0; i < group->count; i++)
         if (group->reads[i]) furrow_waiter_done(&group->reads[i]->waiter);
@@ -128,15 +128,15 @@ bool furrow_read_group_join(furrow_read *read)
 {
     furrow_store *store = read->store;
     read->waiter = furrow_waiter_make();
-    if (has_room(store->read_group, read)) {
+    if (group_takes_read(store->read_group, read)) {
         read_group *group = store->read_group;
-        size_t place = enter(group, read);
+        size_t place = enter_group(group, read);
         if (!furrow_wait(&read->waiter, furrow_pipeline_deadline(store))) group->reads[place] = NULL;
         return read->done;
     }
     if (read->count > FURROW_READ_GROUP_KEYS / 2) return false;
     read_group group = {.count = 0};
-    enter(&group, read);
+    enter_group(&group, read);
     store->read_group = &group;
     furrow_task_yield();
     if (store->read_group == &group) store->read_group = NULL;

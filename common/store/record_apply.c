@@ -37,7 +37,7 @@ static furrow_error *err_of(window *self)
     return self->status ? NULL : self->err;
 }
 
-static void keep(window *self, furrow_status status)
+static void keep_first_failure(window *self, furrow_status status)
 {
     if (!self->status) self->status = status;
 }
@@ -64,13 +64,13 @@ static void apply_plain(window *self)
     size_t sent = 0;
     for (; sent < self->count && !self->status; sent++) {
         furrow_batch_build_upsert(self->table, self->batches[sent]);
-        keep(self, send_step(self, self->batches[sent], FURROW_FUNCTION("upsert")));
+        keep_first_failure(self, send_step(self, self->batches[sent], FURROW_FUNCTION("upsert")));
         if (self->status) break;
     }
     for (size_t i = 0; i < sent; i++) {
         furrow_batch *batch = self->batches[i];
         furrow_status status = wait_step(self, batch);
-        keep(self, status);
+        keep_first_failure(self, status);
         if (!status && batch->request.value.kind == FURROW_VALUE_INTEGER)
             self->applied += (size_t)batch->request.value.integer;
     }
@@ -137,20 +137,20 @@ static bool apply_round(window *self)
     bool reading[FURROW_BATCH_WINDOW] = {0}, writing[FURROW_BATCH_WINDOW] = {0}, any = false;
     for (size_t i = 0; i < self->count && !self->status; i++) {
         if (self->batches[i]->count == 0) continue;
-        keep(self, send_read(self->table, self->batches[i], err_of(self)));
+        keep_first_failure(self, send_read(self->table, self->batches[i], err_of(self)));
         any = reading[i] = !self->status;
     }
     for (size_t i = 0; i < self->count; i++) {
         furrow_batch *batch = self->batches[i];
         if (!reading[i]) continue;
-        keep(self, furrow_pipeline_wait(self->table->store, &batch->request, err_of(self)));
-        if (!self->status) keep(self, send_apply(self, batch));
+        keep_first_failure(self, furrow_pipeline_wait(self->table->store, &batch->request, err_of(self)));
+        if (!self->status) keep_first_failure(self, send_apply(self, batch));
         writing[i] = !self->status;
     }
     for (size_t i = 0; i < self->count; i++) {
         if (!writing[i]) continue;
         furrow_status status = wait_step(self, self->batches[i]);
-        keep(self, status);
+        keep_first_failure(self, status);
         if (!status) keep_lost(self, self->batches[i]);
     }
     return any && !self->status;
@@ -162,8 +162,9 @@ static void apply_full(window *self)
         if (!apply_round(self)) return;
     for (size_t i = 0; i < self->count; i++)
         if (self->batches[i]->count > 0)
-            keep(self, furrow_fail(err_of(self), FURROW_ABORTED, "records of %s change faster than they can be written",
-                                   self->table->options.entity));
+            keep_first_failure(self, furrow_fail(err_of(self), FURROW_ABORTED,
+                                                 "records of %s change faster than they can be written",
+                                                 self->table->options.entity));
 }
 
 /* ---- all ---- */
@@ -187,7 +188,7 @@ static size_t fill_window(window *self, const furrow_record_write writes[], size
     while (self->count < FURROW_BATCH_WINDOW && covered < count) {
         furrow_batch *batch = furrow_batch_take(self->table);
         if (!batch) {
-            keep(self, furrow_fail(err_of(self), FURROW_RESOURCE_EXHAUSTED, "out of memory"));
+            keep_first_failure(self, furrow_fail(err_of(self), FURROW_RESOURCE_EXHAUSTED, "out of memory"));
             break;
         }
         batch->again = self->again;

@@ -35,6 +35,19 @@ furrow_status furrow_table_send_mget(furrow_table *table, const furrow_bytes ids
     return furrow_pipeline_send(table->store, request, err);
 }
 
+furrow_status furrow_table_mget(furrow_table *table, const furrow_bytes ids[], size_t count, furrow_arena *arena,
+                                furrow_value *out, furrow_error *err)
+{
+    furrow_pipelined request;
+    furrow_status status = furrow_table_send_mget(table, ids, count, &request, arena, err);
+    if (!status) status = furrow_pipeline_wait(table->store, &request, err);
+    if (status) return status;
+    if (request.value.kind != FURROW_VALUE_LIST || request.value.count != count + 1)
+        return furrow_fail(err, FURROW_INTERNAL, "redis: MGET of %zu keys answered something else", count + 1);
+    *out = request.value;
+    return FURROW_OK;
+}
+
 static furrow_status find_tables(furrow_read *read, furrow_error *err)
 {
     read->table_count = 0;
@@ -77,7 +90,7 @@ static furrow_status read_alone(furrow_read *read, furrow_error *err)
     return FURROW_OK;
 }
 
-static furrow_status read_records(furrow_read *read, furrow_error *err)
+static furrow_status read_together(furrow_read *read, furrow_error *err)
 {
     return furrow_read_group_join(read) ? FURROW_OK : read_alone(read, err);
 }
@@ -86,10 +99,10 @@ static furrow_status read_records(furrow_read *read, furrow_error *err)
 static furrow_status read_once(furrow_read *read, furrow_record_ids *listed, furrow_error *err)
 {
     furrow_pipelined members;
-    if (!listed) return read_records(read, err);
+    if (!listed) return read_together(read, err);
     furrow_status sent = furrow_table_send_ids(listed, &members, read->arena, err);
     if (sent) return sent;
-    furrow_status status = read_records(read, err);
+    furrow_status status = read_together(read, err);
     sent = furrow_pipeline_wait(read->store, &members, status ? NULL : err); /* in any case: it is on our stack */
     if (sent || status) return status ? status : sent;
     return furrow_table_take_ids(listed, &members.value, read->arena, err);

@@ -31,7 +31,7 @@ static size_t *skipped(furrow_store *store)
     return store->head ? &store->head->skip : &store->skip;
 }
 
-static void take_out(furrow_store *store, furrow_pipelined *request)
+static void take_command_out(furrow_store *store, furrow_pipelined *request)
 {
     *(request->prev ? &request->prev->next : &store->head) = request->next;
     *(request->next ? &request->next->prev : &store->tail) = request->prev;
@@ -42,7 +42,7 @@ void furrow_redis_abandon(furrow_store *store, furrow_pipelined *request)
     bool next = store->head == request && request->skip == 0;
     if (next && furrow_reply_begun(store->reader)) furrow_reply_drop(store->reader);
     *(request->next ? &request->next->skip : &store->skip) += request->skip + 1;
-    take_out(store, request);
+    take_command_out(store, request);
 }
 
 static void complain(furrow_store *store)
@@ -99,7 +99,7 @@ static void tell_watches(furrow_store *store, bool connected)
 
 static void open_connection(furrow_store *store);
 
-static void on_retry(uv_timer_t *timer)
+static void on_store_retry(uv_timer_t *timer)
 {
     open_connection(timer->data);
 }
@@ -126,7 +126,7 @@ void furrow_redis_lose(furrow_store *store, const char *why)
     if (store->state == FURROW_REDIS_STALLED) furrow_backoff_reset(&store->backoff);
     snprintf(store->last_error, sizeof store->last_error, "%s", why);
     disconnect(store, FURROW_REDIS_AWAY, store->last_error);
-    uv_timer_start(&store->retry, on_retry, furrow_backoff_next_ms(&store->backoff), 0);
+    uv_timer_start(&store->retry, on_store_retry, furrow_backoff_next_ms(&store->backoff), 0);
     if (was_ready) tell_watches(store, false);
 }
 
@@ -199,7 +199,7 @@ static bool tells_stalled(const furrow_store *store)
 }
 
 /* An answer was read whole; true while the connection that brought it is still the one there is. */
-static bool take_answer(furrow_store *store)
+static bool take_command_answer(furrow_store *store)
 {
     size_t *skip = skipped(store);
     store->in_flight--;
@@ -208,7 +208,7 @@ static bool take_answer(furrow_store *store)
         return true;
     }
     furrow_pipelined *request = store->head;
-    take_out(store, request);
+    take_command_out(store, request);
     settle_command(store, request);
     /* A primary that became a replica: leave it, the name may lead to the new primary. */
     bool demoted = store->target.error && furrow_bytes_after(store->target.error_text, "READONLY");
@@ -248,7 +248,7 @@ static bool take_replies(furrow_store *store)
             return false;
         }
         if (!reply) return true;
-        if (!take_answer(store)) return false;
+        if (!take_command_answer(store)) return false;
     }
 }
 
@@ -408,7 +408,7 @@ static void open_connection(furrow_store *store)
 
 /* ---- create and destroy ---- */
 
-static void release(furrow_store *store)
+static void release_store(furrow_store *store)
 {
     if (store->reader) redisReaderFree(store->reader);
     furrow_budget_put(&store->unread, 0);
@@ -423,13 +423,13 @@ static void release(furrow_store *store)
     free(store);
 }
 
-static void on_timer_closed(uv_handle_t *handle)
+static void on_store_timer_closed(uv_handle_t *handle)
 {
     furrow_store *store = handle->data;
-    if (--store->handles == 0) release(store);
+    if (--store->handles == 0) release_store(store);
 }
 
-static bool copy_text(const char *text, char **out)
+static bool copy_option(const char *text, char **out)
 {
     *out = text && text[0] ? strdup(text) : NULL;
     return *out || !text || !text[0];
@@ -451,11 +451,11 @@ static furrow_store *create(furrow_loop *loop, const furrow_store_options *optio
     furrow_buffer_init(&store->out, FURROW_REDIS_OUTPUT_BYTES);
     store->greeting_arena = furrow_arena_create(GREETING_ARENA_BYTES);
     store->inspection_arena = furrow_arena_create(GREETING_ARENA_BYTES);
-    bool copied = copy_text(options->user, &store->user) && copy_text(options->password, &store->password) &&
-                  copy_text(options->password_file, &store->password_file);
+    bool copied = copy_option(options->user, &store->user) && copy_option(options->password, &store->password) &&
+                  copy_option(options->password_file, &store->password_file);
     bool counts = furrow_eviction_init(&store->eviction) == FURROW_OK;
     if (copied && counts && store->greeting_arena && store->inspection_arena) return store;
-    release(store);
+    release_store(store);
     return NULL;
 }
 
@@ -485,8 +485,8 @@ void furrow_store_destroy(furrow_store *store)
     for (furrow_redis_waiting *waiting = store->waiting; waiting; waiting = waiting->next)
         furrow_waiter_done(&waiting->waiter);
     store->waiting = NULL;
-    uv_close((uv_handle_t *)&store->retry, on_timer_closed);
-    uv_close((uv_handle_t *)&store->pulse, on_timer_closed);
+    uv_close((uv_handle_t *)&store->retry, on_store_timer_closed);
+    uv_close((uv_handle_t *)&store->pulse, on_store_timer_closed);
 }
 
 /* ---- what others see ---- */

@@ -22,19 +22,19 @@
 
 #define ARENA_BYTES ((size_t)16 << 20)
 
-static furrow_status no_memory(furrow_error *err)
+static furrow_status no_room_for_result(furrow_error *err)
 {
     return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "a remembered result does not fit the request's memory");
 }
 
-static furrow_bytes text_of(const char *text)
+static furrow_bytes bytes_or_none(const char *text)
 {
     return text ? furrow_bytes_of(text) : (furrow_bytes){NULL, 0};
 }
 
 static furrow_bytes value_key(const char *service, const char *key, furrow_arena *arena)
 {
-    return text_of(furrow_arena_printf(arena, "%s:@idem:%s", service, key));
+    return bytes_or_none(furrow_arena_printf(arena, "%s:@idem:%s", service, key));
 }
 
 static furrow_bytes kept_key(const char *service, furrow_arena *arena)
@@ -49,7 +49,7 @@ static furrow_bytes bytes_key(const char *service, furrow_arena *arena)
 
 static furrow_bytes list_key(const char *service, const char *subject, furrow_arena *arena)
 {
-    return text_of(furrow_arena_printf(arena, "%s:@idem:of:%s", service, subject));
+    return bytes_or_none(furrow_arena_printf(arena, "%s:@idem:of:%s", service, subject));
 }
 
 /* "employee.v1.Employee.E1" is kept at "<service>:{Employee}:E1", or where the table's generation has it. */
@@ -61,8 +61,8 @@ static furrow_bytes record_key(const furrow_store *store, const char *service, c
     for (const furrow_table *table = store->tables; table && len; table = table->next)
         if (table->trust.guard && strcmp(table->options.service, service) == 0 &&
             furrow_bytes_is((furrow_bytes){name, (size_t)len}, table->options.entity))
-            return text_of(furrow_arena_printf(arena, "%s%s", (const char *)table->prefix.data, id + 1));
-    return text_of(furrow_arena_printf(arena, "%s:{%.*s}:%s", service, len, name ? name : "", id ? id + 1 : ""));
+            return bytes_or_none(furrow_arena_printf(arena, "%s%s", (const char *)table->prefix.data, id + 1));
+    return bytes_or_none(furrow_arena_printf(arena, "%s:{%.*s}:%s", service, len, name ? name : "", id ? id + 1 : ""));
 }
 
 static size_t count_at(const furrow_value *list, size_t at)
@@ -98,7 +98,7 @@ furrow_status furrow_store_remember(furrow_store *store, const furrow_remembered
     char ttl[24], now[24], max[24], max_bytes[24];
     size_t count;
     FURROW_REQUIRE(what->of_count <= FURROW_REMEMBERED_OF_MAX);
-    if (!arena || !name_keys(store, what, arena, keys, &count)) return no_memory(err);
+    if (!arena || !name_keys(store, what, arena, keys, &count)) return no_room_for_result(err);
     snprintf(ttl, sizeof ttl, "%" PRIu64, ttl_s);
     snprintf(now, sizeof now, "%lld", (long long)(furrow_clock_wall_ns() / 1000));
     snprintf(max, sizeof max, "%zu", what->max ? what->max : FURROW_REMEMBERED_MAX);
@@ -115,17 +115,17 @@ furrow_status furrow_store_recall(furrow_store *store, const char *service, cons
                                   furrow_value *out, furrow_error *err)
 {
     const furrow_bytes argv[] = {FURROW_BYTES_LITERAL("GET"), value_key(service, key, arena)};
-    if (!argv[1].data) return no_memory(err);
+    if (!argv[1].data) return no_room_for_result(err);
     return furrow_store_command(store, argv, 2, arena, out, err);
 }
 
 furrow_status furrow_store_forget(furrow_store *store, const char *service, const char *subject, furrow_error *err)
 {
     FURROW_AUTO(furrow_arena) arena = furrow_arena_create(ARENA_BYTES);
-    if (!arena) return no_memory(err);
+    if (!arena) return no_room_for_result(err);
     const furrow_bytes keys[] = {list_key(service, subject, arena), kept_key(service, arena),
                                  bytes_key(service, arena)};
-    furrow_status status = keys[0].data && keys[1].data && keys[2].data ? FURROW_OK : no_memory(err);
+    furrow_status status = keys[0].data && keys[1].data && keys[2].data ? FURROW_OK : no_room_for_result(err);
     furrow_value answer = {.integer = 1};
     while (status == FURROW_OK && answer.integer > 0)
         status = furrow_pipeline_ask(store, FURROW_FUNCTION("forget"), keys, 3, NULL, 0, arena, &answer, err);

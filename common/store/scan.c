@@ -61,7 +61,7 @@ static void keep_unique(id_list *list)
     list->count = kept;
 }
 
-static furrow_status read_ids(scan *on, id_list *list, furrow_error *err)
+static furrow_status read_table_ids(scan *on, id_list *list, furrow_error *err)
 {
     furrow_walk walk = {0};
     furrow_walked *page;
@@ -87,7 +87,7 @@ static void count_record(scan *on, const char *id, const furrow_record *record)
 }
 
 /* What does not fit into one answer comes in two. */
-static furrow_status read_records(scan *on, char *const ids[], size_t count, furrow_error *err)
+static furrow_status read_and_count(scan *on, char *const ids[], size_t count, furrow_error *err)
 {
     furrow_record_read *reads = on->reads;
     furrow_arena_reset(on->arena);
@@ -95,8 +95,8 @@ static furrow_status read_records(scan *on, char *const ids[], size_t count, fur
     furrow_status status = furrow_record_read_many(on->table->store, reads, count, on->arena, err);
     for (size_t i = 0; status == FURROW_OK && i < count; i++) count_record(on, ids[i], &reads[i].record);
     if (status != FURROW_RESOURCE_EXHAUSTED || count == 1) return status;
-    status = read_records(on, ids, count / 2, err);
-    return status == FURROW_OK ? read_records(on, ids + count / 2, count - count / 2, err) : status;
+    status = read_and_count(on, ids, count / 2, err);
+    return status == FURROW_OK ? read_and_count(on, ids + count / 2, count - count / 2, err) : status;
 }
 
 /* ---- memory ---- */
@@ -145,9 +145,9 @@ static furrow_status measure_records(scan *on, const id_list *list, furrow_error
 
 static furrow_status scan_all(scan *on, id_list *list, furrow_error *err)
 {
-    furrow_status status = read_ids(on, list, err);
+    furrow_status status = read_table_ids(on, list, err);
     for (size_t done = 0; status == FURROW_OK && done < list->count; done += PAGE)
-        status = read_records(on, list->ids + done, list->count - done < PAGE ? list->count - done : PAGE, err);
+        status = read_and_count(on, list->ids + done, list->count - done < PAGE ? list->count - done : PAGE, err);
     if (status != FURROW_OK) return status;
     status = measure_rest(on, err);
     if (status == FURROW_OK) status = measure_records(on, list, err);

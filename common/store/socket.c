@@ -31,23 +31,23 @@ struct furrow_socket {
     char buffer[READ_BYTES];
 };
 
-static void release(furrow_socket *socket)
+static void release_socket(furrow_socket *socket)
 {
     if (--socket->holds > 0) return;
     uv_freeaddrinfo(socket->found);
     free(socket);
 }
 
-static void on_poll_closed(uv_handle_t *handle)
+static void on_socket_poll_closed(uv_handle_t *handle)
 {
     furrow_socket *socket = handle->data;
     free(handle);
-    release(socket);
+    release_socket(socket);
 }
 
 static void drop_fd(furrow_socket *socket)
 {
-    if (socket->poll) uv_close((uv_handle_t *)socket->poll, on_poll_closed);
+    if (socket->poll) uv_close((uv_handle_t *)socket->poll, on_socket_poll_closed);
     socket->poll = NULL;
     if (socket->fd >= 0) close(socket->fd);
     socket->fd = -1;
@@ -60,10 +60,10 @@ void furrow_socket_close(furrow_socket *socket)
     drop_fd(socket);
     if (socket->resolving)
         uv_cancel((uv_req_t *)&socket->resolve); /* refused when it runs: then its callback sees `closed` */
-    release(socket);
+    release_socket(socket);
 }
 
-static void report(furrow_socket *socket, const char *what, const char *why)
+static void report_broken(furrow_socket *socket, const char *what, const char *why)
 {
     char text[400];
     snprintf(text, sizeof text, "%s %s: %s", what,
@@ -73,7 +73,7 @@ static void report(furrow_socket *socket, const char *what, const char *why)
 
 static void on_poll(uv_poll_t *poll, int status, int events);
 
-static int watch(furrow_socket *socket)
+static int watch_socket(furrow_socket *socket)
 {
     int events = socket->open ? UV_READABLE | (socket->full ? UV_WRITABLE : 0) : UV_WRITABLE;
     return uv_poll_start(socket->poll, events, on_poll);
@@ -98,7 +98,7 @@ static const char *broken_why(const furrow_socket *socket, int status)
 }
 
 /* Begins to connect to one address: 0, or an errno with nothing left open. */
-static int begin(furrow_socket *self, int family, const struct sockaddr *to, socklen_t len)
+static int begin_connect(furrow_socket *self, int family, const struct sockaddr *to, socklen_t len)
 {
     self->fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (self->fd < 0) return errno;
@@ -117,7 +117,7 @@ static int begin(furrow_socket *self, int family, const struct sockaddr *to, soc
     poll->data = self;
     self->poll = poll;
     self->holds++;
-    if (watch(self) == 0) return 0;
+    if (watch_socket(self) == 0) return 0;
     drop_fd(self);
     return ENOMEM;
 }
@@ -129,7 +129,7 @@ static int begin_next(furrow_socket *socket)
     while (socket->next) {
         struct addrinfo *address = socket->next;
         socket->next = address->ai_next;
-        failure = begin(socket, address->ai_family, address->ai_addr, address->ai_addrlen);
+        failure = begin_connect(socket, address->ai_family, address->ai_addr, address->ai_addrlen);
         if (failure == 0) return 0;
     }
     return failure;
@@ -143,15 +143,15 @@ static void on_connecting(furrow_socket *socket)
     if (failure != 0) {
         drop_fd(socket);
         if (socket->next && begin_next(socket) == 0) return;
-        report(socket, "connect to", strerror(failure));
+        report_broken(socket, "connect to", strerror(failure));
         return;
     }
     socket->open = true;
-    watch(socket);
+    watch_socket(socket);
     socket->events->opened(socket->owner);
 }
 
-static void read_all(furrow_socket *socket)
+static void read_socket(furrow_socket *socket)
 {
     for (int reads = 0; reads < READS_A_TURN && !socket->closed; reads++) {
         ptrdiff_t got = recv(socket->fd, socket->buffer, sizeof socket->buffer, 0);
@@ -159,10 +159,10 @@ static void read_all(furrow_socket *socket)
             socket->events->received(socket->owner, socket->buffer, (size_t)got);
             if ((size_t)got < sizeof socket->buffer) break;
         } else if (got == 0) {
-            report(socket, "connection to", "closed by the server");
+            report_broken(socket, "connection to", "closed by the server");
             break;
         } else {
-            if (errno != EAGAIN && errno != EINTR) report(socket, "connection to", strerror(errno));
+            if (errno != EAGAIN && errno != EINTR) report_broken(socket, "connection to", strerror(errno));
             break;
         }
     }
@@ -176,16 +176,16 @@ static void on_poll(uv_poll_t *poll, int status, int events)
     if (!socket->open) {
         on_connecting(socket);
     } else if (status < 0) {
-        report(socket, "connection to", broken_why(socket, status));
+        report_broken(socket, "connection to", broken_why(socket, status));
     } else {
         if (events & UV_WRITABLE) {
             socket->full = false;
-            watch(socket);
+            watch_socket(socket);
             socket->events->writable(socket->owner);
         }
-        if ((events & UV_READABLE) && !socket->closed) read_all(socket);
+        if ((events & UV_READABLE) && !socket->closed) read_socket(socket);
     }
-    release(socket);
+    release_socket(socket);
 }
 
 ptrdiff_t furrow_socket_send(furrow_socket *socket, const void *data, size_t len)
@@ -201,7 +201,7 @@ ptrdiff_t furrow_socket_send(furrow_socket *socket, const void *data, size_t len
     }
     if (sent < len) {
         socket->full = true;
-        watch(socket);
+        watch_socket(socket);
     }
     return (ptrdiff_t)sent;
 }
@@ -214,19 +214,19 @@ static void on_resolved(uv_getaddrinfo_t *request, int status, struct addrinfo *
     if (!socket->closed) {
         int failure = status == 0 ? begin_next(socket) : 0;
         if (status != 0)
-            report(socket, "resolve", uv_strerror(status));
+            report_broken(socket, "resolve", uv_strerror(status));
         else if (failure)
-            report(socket, "connect to", strerror(failure));
+            report_broken(socket, "connect to", strerror(failure));
     }
-    release(socket);
+    release_socket(socket);
 }
 
-static int start(furrow_socket *socket)
+static int start_connecting(furrow_socket *socket)
 {
     if (socket->address.path[0]) {
         struct sockaddr_un to = {.sun_family = AF_UNIX};
         memcpy(to.sun_path, socket->address.path, sizeof to.sun_path);
-        return begin(socket, AF_UNIX, (struct sockaddr *)&to, sizeof to);
+        return begin_connect(socket, AF_UNIX, (struct sockaddr *)&to, sizeof to);
     }
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
     socket->resolve.data = socket;
@@ -253,7 +253,7 @@ furrow_socket *furrow_socket_open(uv_loop_t *uv, const furrow_address *address, 
     socket->address = *address;
     socket->fd = -1;
     socket->holds = 1;
-    int failure = start(socket);
+    int failure = start_connecting(socket);
     if (failure == 0) return socket;
     furrow_fail(err, FURROW_UNAVAILABLE, "connect to %s: %s", address->path[0] ? address->path : address->host,
                 strerror(failure));

@@ -141,8 +141,8 @@ static furrow_status clear_derived(furrow_table *table, const char *build, furro
     return status ? status : furrow_pipeline_wait(table->store, &request, err);
 }
 
-static furrow_status read_ids(furrow_table *table, size_t elements, furrow_arena *arena, furrow_value *out,
-                              furrow_error *err)
+static furrow_status read_id_list(furrow_table *table, size_t elements, furrow_arena *arena, furrow_value *out,
+                                  furrow_error *err)
 {
     char last[24];
     snprintf(last, sizeof last, "%zu", elements - 1);
@@ -174,8 +174,8 @@ static size_t take_keys(const furrow_table *table, const furrow_value *elements,
 }
 
 /* Unlinks the records that the first @count elements of the list name, and takes those off the list, in one step. */
-static furrow_status clear_step(furrow_table *table, const char *build, const furrow_value *elements, size_t count,
-                                furrow_error *err)
+static furrow_status unlink_elements(furrow_table *table, const char *build, const furrow_value *elements, size_t count,
+                                     furrow_error *err)
 {
     furrow_pipelined request;
     size_t keys = 2 + take_keys(table, elements, count, NULL);
@@ -205,7 +205,7 @@ static furrow_status clear_elements(furrow_table *table, const char *build, cons
         size_t records = 0;
         for (next = done; next < elements->count && records < CLEAR_RECORDS; next++)
             records += take_keys(table, &elements->items[next], 1, NULL);
-        status = clear_step(table, build, &elements->items[done], next - done, err);
+        status = unlink_elements(table, build, &elements->items[done], next - done, err);
     }
     return status;
 }
@@ -222,7 +222,7 @@ static furrow_status clear_records(furrow_table *table, const char *build, furro
     if (status) return status;
     for (int64_t left = length.integer; left > 0; left -= (int64_t)elements.count) {
         furrow_arena_reset(arena);
-        status = read_ids(table, left < CLEAR_ELEMENTS ? (size_t)left : CLEAR_ELEMENTS, arena, &elements, err);
+        status = read_id_list(table, left < CLEAR_ELEMENTS ? (size_t)left : CLEAR_ELEMENTS, arena, &elements, err);
         if (status || elements.count == 0) return status;
         status = clear_elements(table, build, &elements, err);
         if (status) return status;

@@ -99,6 +99,9 @@ furrow_status furrow_reaction_page(const furrow_value *answer, uint64_t *cursor,
 /* Sends one MGET of @count records of @table; its build comes last. */
 furrow_status furrow_table_send_mget(furrow_table *table, const furrow_bytes ids[], size_t count,
                                      furrow_pipelined *request, furrow_arena *arena, furrow_error *err) FURROW_MUST_USE;
+/* The same, and waits: @count values and behind them the build's. Bytes live in @arena. INTERNAL for any other answer. */
+furrow_status furrow_table_mget(furrow_table *table, const furrow_bytes ids[], size_t count, furrow_arena *arena,
+                                furrow_value *out, furrow_error *err) FURROW_MUST_USE;
 /* list.c. Sends what asks for @listed; takes what was answered. */
 furrow_status furrow_table_send_ids(const furrow_record_ids *listed, furrow_pipelined *request, furrow_arena *arena,
                                     furrow_error *err) FURROW_MUST_USE;

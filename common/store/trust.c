@@ -94,7 +94,7 @@ static bool knows_log(const furrow_table *table)
     return !table->trust.guard || table->trust.log_known;
 }
 
-static void stop_waiting(furrow_table *table, furrow_trust_waiter *waiting)
+static void stop_trust_wait(furrow_table *table, furrow_trust_waiter *waiting)
 {
     furrow_trust_waiter **at = &table->trust.waiters;
     while (*at != waiting) at = &(*at)->next;
@@ -110,7 +110,7 @@ static furrow_status await(furrow_table *table, bool (*holds)(const furrow_table
         /* cppcheck-suppress autoVariables ; it is out of the list before this returns */
         table->trust.waiters = &waiting;
         bool woken = furrow_clock_now_ns() < until_ns && furrow_wait_aside(&waiting.waiter, until_ns);
-        stop_waiting(table, &waiting);
+        stop_trust_wait(table, &waiting);
         if (!woken && !holds(table))
             return furrow_fail(err, FURROW_UNAVAILABLE, "the records of %s cannot be relied on now: %s",
                                table->options.entity, table->trust.why);

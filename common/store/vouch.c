@@ -14,7 +14,7 @@ typedef struct furrow_vouched {
 } furrow_vouched;
 
 /* Sixty-four bits of body and id under a key of this process. */
-static void hash_of(const furrow_record_write *write, uint8_t out[crypto_shorthash_BYTES])
+static void vouch_hash(const furrow_record_write *write, uint8_t out[crypto_shorthash_BYTES])
 {
     static uint8_t key[crypto_shorthash_KEYBYTES];
     static bool drawn;
@@ -33,7 +33,7 @@ void furrow_record_vouch(furrow_table *table, const furrow_record_write *write)
     if (!table->vouched) return;
     furrow_vouched *entry = &table->vouched[write->version % FURROW_RECORD_VOUCHED];
     entry->version = write->version;
-    hash_of(write, entry->hash);
+    vouch_hash(write, entry->hash);
 }
 
 bool furrow_record_vouched(const furrow_table *table, const furrow_record_write *write)
@@ -41,6 +41,6 @@ bool furrow_record_vouched(const furrow_table *table, const furrow_record_write 
     uint8_t hash[crypto_shorthash_BYTES];
     const furrow_vouched *entry = table->vouched ? &table->vouched[write->version % FURROW_RECORD_VOUCHED] : NULL;
     if (!entry || write->version == 0 || entry->version != write->version || write->body.len == 0) return false;
-    hash_of(write, hash);
+    vouch_hash(write, hash);
     return memcmp(hash, entry->hash, sizeof hash) == 0;
 }

@@ -46,20 +46,16 @@ static bool take_ids(furrow_bytes text, furrow_arena *arena, furrow_walked *list
     return true;
 }
 
-static furrow_status read_records(furrow_table *table, furrow_walked *list, size_t count, furrow_arena *arena,
-                                  furrow_error *err)
+static furrow_status read_walked(furrow_table *table, furrow_walked *list, size_t count, furrow_arena *arena,
+                                 furrow_error *err)
 {
-    furrow_pipelined request;
+    furrow_value values;
     furrow_bytes *ids = furrow_arena_alloc(arena, count * sizeof *ids);
     if (!ids) return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "no memory for a page of records");
     for (size_t i = 0; i < count; i++) ids[i] = furrow_bytes_of(list[i].id);
-    furrow_status status = furrow_table_send_mget(table, ids, count, &request, arena, err);
-    if (!status) status = furrow_pipeline_wait(table->store, &request, err);
-    if (status) return status;
-    if (request.value.kind != FURROW_VALUE_LIST || request.value.count != count + 1)
-        return furrow_fail(err, FURROW_INTERNAL, "redis: MGET of %zu keys answered something else", count + 1);
-    for (size_t i = 0; i < count; i++) list[i].record = furrow_record_of_value(&request.value.items[i]);
-    return FURROW_OK;
+    furrow_status status = furrow_table_mget(table, ids, count, arena, &values, err);
+    for (size_t i = 0; !status && i < count; i++) list[i].record = furrow_record_of_value(&values.items[i]);
+    return status;
 }
 
 /* The ids of the next elements; none when the list has no more. */
@@ -102,6 +98,6 @@ furrow_status furrow_record_walk(furrow_table *table, furrow_walk *walk, furrow_
 {
     furrow_status status = furrow_record_walk_ids(table, walk, arena, out, count, err);
     if (status || *count == 0) return status;
-    status = read_records(table, *out, *count, arena, err);
+    status = read_walked(table, *out, *count, arena, err);
     return status ? furrow_wrap(err, "records of %s", table->options.entity) : FURROW_OK;
 }

@@ -22,7 +22,7 @@ typedef struct furrow_write_group {
     size_t count;
 } group;
 
-static bool has_room(const group *self, furrow_bytes id)
+static bool group_takes_write(const group *self, furrow_bytes id)
 {
     if (!self || self->count == FURROW_WRITE_GROUP_MAX) return false;
     for (size_t i = 0; i < self->count; i++)
@@ -40,7 +40,7 @@ static void tell_writer(group *self, size_t place, furrow_status status)
 }
 
 /* Those who are still there, and began in no doubt, are the batch: @places says who. The others are told. */
-static void fill_batch(const furrow_table *table, group *self, furrow_batch *batch, size_t places[])
+static void fill_write_batch(const furrow_table *table, group *self, furrow_batch *batch, size_t places[])
 {
     batch->again = furrow_table_is_being_filled(table);
     for (size_t i = 0; i < self->count; i++) {
@@ -92,7 +92,7 @@ static void lead_writers(furrow_table *table, group *self)
     furrow_batch *batch = furrow_batch_take(table);
     furrow_status status =
         batch ? FURROW_OK : furrow_fail(&why, FURROW_RESOURCE_EXHAUSTED, "no memory to write a record");
-    if (batch) fill_batch(table, self, batch, places);
+    if (batch) fill_write_batch(table, self, batch, places);
     size_t count = batch ? batch->count : 0;
     if (count > 0) status = write_batch(table, batch, &why);
     if (count > 0 && !status) mark_lost(self, batch, places);
@@ -122,7 +122,7 @@ furrow_status furrow_write_group_apply(furrow_table *table, const furrow_record_
 {
     writer one = {.write = write, .moment = moment, .err = err};
     *alone = false;
-    if (!has_room(table->group, write->id)) {
+    if (!group_takes_write(table->group, write->id)) {
         group own = {.writers = {&one}, .count = 1};
         table->group = &own;
         furrow_task_yield();

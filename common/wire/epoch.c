@@ -25,7 +25,7 @@ void furrow_epoch_format(const furrow_epoch *epoch, char out[FURROW_EPOCH_TEXT])
 }
 
 /* Exactly so many words, with one space between. */
-static bool split(furrow_bytes body, furrow_bytes words[WORDS])
+static bool split_words(furrow_bytes body, furrow_bytes words[WORDS])
 {
     const char *at = body.data, *end = at + body.len;
     for (size_t i = 0; i < WORDS; i++) {
@@ -41,7 +41,7 @@ bool furrow_epoch_parse(furrow_bytes body, furrow_epoch *out)
 {
     furrow_bytes words[WORDS];
     uint64_t begun, before, kept, since;
-    if (body.len == 0 || body.len >= FURROW_EPOCH_TEXT || !split(body, words)) return false;
+    if (body.len == 0 || body.len >= FURROW_EPOCH_TEXT || !split_words(body, words)) return false;
     bool accepted = furrow_bytes_is(words[4], "accepted"), whole = accepted || furrow_bytes_is(words[4], "whole");
     if (!furrow_number_parse(words[0], INT64_MAX, &begun) || !furrow_number_parse(words[1], INT64_MAX, &before) ||
         !furrow_number_parse(words[2], UINT64_MAX, &kept) || !furrow_number_parse(words[3], UINT64_MAX, &since) ||

@@ -24,7 +24,7 @@ static const struct {
 #define LONGEST_NS  ((uint64_t)INT64_MAX) /* so that now + timeout never wraps */
 
 /* The whole of @text, or false. */
-static bool parse_duration(const char *text, uint64_t *ns)
+static bool parse_timeout(const char *text, uint64_t *ns)
 {
     size_t digits = 0;
     uint64_t value = 0;
@@ -43,14 +43,14 @@ static bool parse_duration(const char *text, uint64_t *ns)
 
 furrow_status furrow_header_parse_timeout(const char *text, uint64_t *ns, furrow_error *err)
 {
-    if (parse_duration(text, ns)) return FURROW_OK;
+    if (parse_timeout(text, ns)) return FURROW_OK;
     return furrow_fail(err, FURROW_INVALID_ARGUMENT,
                        FURROW_HEADER_TIMEOUT " must be 1 to 8 digits and one of H M S m u n, such as 250m");
 }
 
 furrow_status furrow_header_parse_max_age(const char *text, uint64_t *ns, furrow_error *err)
 {
-    if (parse_duration(text, ns)) return FURROW_OK;
+    if (parse_timeout(text, ns)) return FURROW_OK;
     return furrow_fail(err, FURROW_INVALID_ARGUMENT,
                        FURROW_HEADER_MAX_AGE " must be 1 to 8 digits and one of H M S m u n, such as 2S");
 }
@@ -272,19 +272,12 @@ void furrow_header_escape(const char *text, char out[FURROW_HEADER_TEXT_MAX])
     out[used] = '\0';
 }
 
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9') return c - '0';
-    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
 void furrow_header_unescape(const char *value, char out[FURROW_HEADER_TEXT_MAX])
 {
     size_t used = 0;
 
     for (; *value && used + 1 < FURROW_HEADER_TEXT_MAX; value++) {
-        int high = *value == '%' ? hex_digit(value[1]) : -1, low = high >= 0 ? hex_digit(value[2]) : -1;
+        int high = *value == '%' ? furrow_number_hex(value[1]) : -1, low = high >= 0 ? furrow_number_hex(value[2]) : -1;
         bool escaped = low >= 0 && (high > 0 || low > 0); /* no NUL */
         out[used++] = escaped ? (char)(high << 4 | low) : *value;
         if (escaped) value += 2;

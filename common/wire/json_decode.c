@@ -392,8 +392,8 @@ static furrow_status decode_field(decoder *in, const path_step *path, ProtobufCM
 }
 
 /* Keys come mostly in the order of the fields, so the search begins at @from. */
-static const ProtobufCFieldDescriptor *find_field(const ProtobufCMessageDescriptor *descriptor, furrow_bytes key,
-                                                  unsigned from)
+static const ProtobufCFieldDescriptor *find_named_field(const ProtobufCMessageDescriptor *descriptor, furrow_bytes key,
+                                                        unsigned from)
 {
     for (unsigned i = 0; i < descriptor->n_fields; i++) {
         unsigned at = from + i < descriptor->n_fields ? from + i : from + i - descriptor->n_fields;
@@ -414,7 +414,7 @@ static furrow_status decode_object(decoder *in, const path_step *path, ProtobufC
     while (furrow_jsontext_next(&in->text) == FURROW_JSONTEXT_KEY) {
         furrow_bytes key;
         if (!string_value(in, &key)) return exhausted(in);
-        const ProtobufCFieldDescriptor *field = find_field(descriptor, key, from);
+        const ProtobufCFieldDescriptor *field = find_named_field(descriptor, key, from);
         if (!field) {
             step.key = key;
             return furrow_json_refuse(&step, in->err, "no such field in %s", descriptor->name);
@@ -446,7 +446,7 @@ static furrow_status decode_message(decoder *in, const path_step *path, Protobuf
     return verdict(in, path, furrow_json_parse_known(known, text, in->arena, message));
 }
 
-static bool blank(furrow_bytes text)
+static bool is_all_blank(furrow_bytes text)
 {
     const char *at = text.data;
 
@@ -467,7 +467,7 @@ furrow_status furrow_json_decode(const ProtobufCMessageDescriptor *descriptor, f
         text.data = (const char *)text.data + strlen(BYTE_ORDER_MARK);
         text.len -= strlen(BYTE_ORDER_MARK);
     }
-    if (!blank(text)) {
+    if (!is_all_blank(text)) {
         furrow_jsontext_init(&in.text, text);
         furrow_jsontext_next(&in.text);
         furrow_status status = decode_message(&in, &top, message);

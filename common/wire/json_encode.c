@@ -41,7 +41,7 @@ static void escape(furrow_buffer *out, uint8_t c)
 }
 
 /* The quoted text of valid UTF-8, in runs of what needs no escape. */
-static void put_string(furrow_buffer *out, furrow_bytes text)
+static void put_valid_text(furrow_buffer *out, furrow_bytes text)
 {
     const uint8_t *run = text.data, *at = run, *end = run + text.len;
 
@@ -56,20 +56,12 @@ static void put_string(furrow_buffer *out, furrow_bytes text)
     furrow_buffer_append_byte(out, '"');
 }
 
-/* Bytes at @at that are one character; 0 when they are none. */
-static size_t character(const uint8_t *at, size_t left)
-{
-    for (size_t len = 1; len <= 4 && len <= left; len++)
-        if (furrow_utf8_valid(at, len)) return len;
-    return 0;
-}
-
 void furrow_json_append_string(furrow_buffer *out, furrow_bytes text)
 {
     const uint8_t *at = text.data;
 
     if (furrow_utf8_valid(at, text.len)) {
-        put_string(out, text);
+        put_valid_text(out, text);
         return;
     }
     furrow_buffer_append_byte(out, '"');
@@ -79,7 +71,7 @@ void furrow_json_append_string(furrow_buffer *out, furrow_bytes text)
             i += FURROW_NUL_LEN;
             continue;
         }
-        size_t len = character(at + i, text.len - i);
+        size_t len = furrow_utf8_first(at + i, text.len - i);
         if (len == 0)
             furrow_buffer_append_text(out, "\xef\xbf\xbd"); /* U+FFFD for every byte that belongs to no character */
         else if (len == 1 && (at[i] < 0x20 || at[i] == '"' || at[i] == '\\'))
@@ -101,7 +93,7 @@ static void new_line(encoder *to)
     to->out->len += 1 + 2 * (size_t)to->depth;
 }
 
-static furrow_status open_container(encoder *to, const path_step *path, uint8_t bracket)
+static furrow_status open_bracket(encoder *to, const path_step *path, uint8_t bracket)
 {
     if (to->depth == FURROW_JSON_DEPTH_MAX) return furrow_json_refuse(path, to->err, "nested too deeply for JSON");
     furrow_buffer_append_byte(to->out, bracket);
@@ -110,7 +102,7 @@ static furrow_status open_container(encoder *to, const path_step *path, uint8_t 
     return FURROW_OK;
 }
 
-static void close_container(encoder *to, uint8_t bracket)
+static void shut_bracket(encoder *to, uint8_t bracket)
 {
     to->depth--;
     if (!to->first) new_line(to);
@@ -146,12 +138,12 @@ static void put_name(encoder *to, const char *name)
     put_colon(to);
 }
 
-static furrow_status put_text(encoder *to, const path_step *path, const char *text)
+static furrow_status put_checked_text(encoder *to, const path_step *path, const char *text)
 {
     furrow_bytes bytes = furrow_bytes_of(text ? text : "");
 
     if (furrow_utf8_valid(bytes.data, bytes.len)) {
-        put_string(to->out, bytes);
+        put_valid_text(to->out, bytes);
         return FURROW_OK;
     }
     if (!furrow_nul_text_valid(bytes)) return furrow_json_refuse(path, to->err, "not UTF-8");
@@ -166,7 +158,7 @@ static void put_enum(encoder *to, const ProtobufCEnumDescriptor *type, int32_t n
     if (number == 0 && furrow_json_is_null_value(type))
         furrow_buffer_append_text(to->out, "null");
     else if (value)
-        put_string(to->out, furrow_bytes_of(value->name));
+        put_valid_text(to->out, furrow_bytes_of(value->name));
     else
         furrow_json_scalar_put_int(to->out, number);
 }
@@ -218,7 +210,7 @@ static furrow_status encode_value(encoder *to, const path_step *path, const Prot
         put_enum(to, field->descriptor, *(const int32_t *)value);
         return FURROW_OK;
     case PROTOBUF_C_TYPE_STRING:
-        return put_text(to, path, *(char *const *)value);
+        return put_checked_text(to, path, *(char *const *)value);
     case PROTOBUF_C_TYPE_BYTES: {
         const ProtobufCBinaryData *data = value;
         furrow_json_scalar_put_base64(to->out, (furrow_bytes){data->data, data->len});
@@ -235,14 +227,14 @@ static furrow_status encode_array(encoder *to, const path_step *path, const Prot
 {
     size_t size = furrow_member_size(field->type);
     path_step step = {.outer = path};
-    furrow_status status = open_container(to, path, '[');
+    furrow_status status = open_bracket(to, path, '[');
 
     for (size_t i = 0; !status && i < count; i++) {
         step.index = i;
         next_item(to);
         status = encode_value(to, &step, field, items + i * size);
     }
-    if (!status) close_container(to, ']');
+    if (!status) shut_bracket(to, ']');
     return status;
 }
 
@@ -275,7 +267,7 @@ static furrow_status encode_default(encoder *to, const path_step *path, const Pr
 static furrow_status encode_entries(encoder *to, const path_step *path, const furrow_json_entry *entries, size_t count)
 {
     path_step step = {.outer = path};
-    furrow_status status = open_container(to, path, '{');
+    furrow_status status = open_bracket(to, path, '{');
 
     for (size_t i = 0; !status && i < count; i++) {
         if (i + 1 < count && furrow_json_same_key(&entries[i], &entries[i + 1])) continue; /* the last one wins */
@@ -290,7 +282,7 @@ static furrow_status encode_entries(encoder *to, const path_step *path, const fu
                      ? encode_default(to, &step, value->descriptor)
                      : encode_value(to, &step, value, member);
     }
-    if (!status) close_container(to, '}');
+    if (!status) shut_bracket(to, '}');
     return status;
 }
 
@@ -344,7 +336,7 @@ static furrow_status encode_object(encoder *to, const path_step *path, const Pro
 {
     const ProtobufCMessageDescriptor *descriptor = message->descriptor;
     path_step step = {.outer = path};
-    furrow_status status = open_container(to, path, '{');
+    furrow_status status = open_bracket(to, path, '{');
 
     for (unsigned i = 0; !status && i < descriptor->n_fields; i++) {
         const ProtobufCFieldDescriptor *field = &descriptor->fields[i];
@@ -362,7 +354,7 @@ static furrow_status encode_object(encoder *to, const path_step *path, const Pro
                      ? encode_map(to, &step, *(ProtobufCMessage *const *const *)member, count)
                      : encode_array(to, &step, field, *(char *const *)member, count);
     }
-    if (!status) close_container(to, '}');
+    if (!status) shut_bracket(to, '}');
     return status;
 }
 

@@ -13,7 +13,7 @@ static bool key_is(const furrow_jsontext *reader, const char *path, size_t len)
 }
 
 /* Leaves @reader at the first token of the value; false when there is none. */
-static bool find(furrow_jsontext *reader, furrow_bytes text, const char *path)
+static bool find_path(furrow_jsontext *reader, furrow_bytes text, const char *path)
 {
     furrow_jsontext_init(reader, text);
     if (furrow_jsontext_next(reader) != FURROW_JSONTEXT_OBJECT) return false;
@@ -36,7 +36,7 @@ bool furrow_json_find_int(furrow_bytes text, const char *path, int64_t *out)
 {
     furrow_jsontext reader;
 
-    return find(&reader, text, path) && reader.kind == FURROW_JSONTEXT_NUMBER &&
+    return find_path(&reader, text, path) && reader.kind == FURROW_JSONTEXT_NUMBER &&
            furrow_json_scalar_parse_int(reader.text, INT64_MIN, INT64_MAX, out) == NULL;
 }
 
@@ -57,7 +57,7 @@ bool furrow_json_find_text(furrow_bytes text, const char *path, furrow_arena *ar
 {
     furrow_jsontext reader;
 
-    return find(&reader, text, path) && take_text(&reader, arena, out);
+    return find_path(&reader, text, path) && take_text(&reader, arena, out);
 }
 
 bool furrow_json_read_text(furrow_bytes value, furrow_arena *arena, char **out)
@@ -85,7 +85,7 @@ bool furrow_json_each(furrow_bytes text, const char *path, furrow_json_each_fn *
     if (path[0] == '\0') {
         furrow_jsontext_init(&reader, text);
         furrow_jsontext_next(&reader);
-    } else if (!find(&reader, text, path)) {
+    } else if (!find_path(&reader, text, path)) {
         return false;
     }
     bool object = reader.kind == FURROW_JSONTEXT_OBJECT;
@@ -109,7 +109,8 @@ bool furrow_json_find_bool(furrow_bytes text, const char *path, bool *out)
 {
     furrow_jsontext reader;
 
-    if (!find(&reader, text, path) || (reader.kind != FURROW_JSONTEXT_TRUE && reader.kind != FURROW_JSONTEXT_FALSE))
+    if (!find_path(&reader, text, path) ||
+        (reader.kind != FURROW_JSONTEXT_TRUE && reader.kind != FURROW_JSONTEXT_FALSE))
         return false;
     *out = reader.kind == FURROW_JSONTEXT_TRUE;
     return true;
@@ -119,7 +120,7 @@ bool furrow_json_find_members(furrow_bytes text, const char *path, furrow_json_m
 {
     furrow_jsontext reader;
 
-    if (!find(&reader, text, path) || reader.kind != FURROW_JSONTEXT_OBJECT) return false;
+    if (!find_path(&reader, text, path) || reader.kind != FURROW_JSONTEXT_OBJECT) return false;
     while (furrow_jsontext_next(&reader) == FURROW_JSONTEXT_KEY) {
         size_t i = 0;
         while (i < count && (reader.escaped || !furrow_bytes_is(reader.text, members[i].name))) i++;

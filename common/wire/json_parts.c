@@ -10,7 +10,7 @@
 
 #define KEY_SHOWN_MAX 40
 
-static bool speakable(furrow_bytes key)
+static bool is_key_speakable(furrow_bytes key)
 {
     const char *at = key.data;
 
@@ -19,15 +19,15 @@ static bool speakable(furrow_bytes key)
     return key.len <= KEY_SHOWN_MAX;
 }
 
-static size_t describe(const furrow_json_path *path, char *out, size_t size)
+static size_t describe_path(const furrow_json_path *path, char *out, size_t size)
 {
-    size_t used = path->outer ? describe(path->outer, out, size) : 0;
+    size_t used = path->outer ? describe_path(path->outer, out, size) : 0;
     int added = 0;
 
     if (path->name)
         added = snprintf(out + used, size - used, "%s%s", used ? "." : "", path->name);
     else if (path->key.data)
-        added = speakable(path->key)
+        added = is_key_speakable(path->key)
                     ? snprintf(out + used, size - used, "[\"%.*s\"]", (int)path->key.len, (const char *)path->key.data)
                     : snprintf(out + used, size - used, "[?]");
     else if (path->outer)
@@ -44,7 +44,7 @@ furrow_status furrow_json_refuse(const furrow_json_path *path, furrow_error *err
     char where[96] = "", text[sizeof err->text];
     va_list args;
 
-    describe(path, where, sizeof where);
+    describe_path(path, where, sizeof where);
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
@@ -151,7 +151,7 @@ static int compare_keys(const ProtobufCMessage *a, const ProtobufCMessage *b)
 #undef COMPARE
 }
 
-static int compare_entries(const void *a, const void *b)
+static int compare_map_entries(const void *a, const void *b)
 {
     const furrow_json_entry *left = a, *right = b;
     int order = compare_keys(left->message, right->message);
@@ -161,7 +161,7 @@ static int compare_entries(const void *a, const void *b)
 
 void furrow_json_sort(furrow_json_entry *entries, size_t count)
 {
-    qsort(entries, count, sizeof *entries, compare_entries);
+    qsort(entries, count, sizeof *entries, compare_map_entries);
 }
 
 bool furrow_json_same_key(const furrow_json_entry *a, const furrow_json_entry *b)

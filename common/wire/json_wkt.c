@@ -41,7 +41,7 @@ typedef struct cursor {
     const uint8_t *at, *end;
 } cursor;
 
-static bool take(cursor *text, char expected)
+static bool take_byte(cursor *text, char expected)
 {
     if (text->at == text->end || *text->at != (uint8_t)expected) return false;
     text->at++;
@@ -64,7 +64,7 @@ static bool take_digits(cursor *text, int least, int most, int64_t *out)
 static bool take_nanos(cursor *text, int64_t *nanos)
 {
     *nanos = 0;
-    if (!take(text, '.')) return true;
+    if (!take_byte(text, '.')) return true;
     const uint8_t *start = text->at;
     if (!take_digits(text, 1, 9, nanos)) return false;
     for (int64_t digits = text->at - start; digits < 9; digits++) *nanos *= 10;
@@ -96,10 +96,10 @@ static bool take_zone(cursor *text, int64_t *seconds)
 {
     int64_t hours, minutes;
 
-    if (take(text, 'Z')) return true;
-    bool east = take(text, '+');
-    if (!east && !take(text, '-')) return false;
-    if (!take_digits(text, 2, 2, &hours) || !take(text, ':') || !take_digits(text, 2, 2, &minutes)) return false;
+    if (take_byte(text, 'Z')) return true;
+    bool east = take_byte(text, '+');
+    if (!east && !take_byte(text, '-')) return false;
+    if (!take_digits(text, 2, 2, &hours) || !take_byte(text, ':') || !take_digits(text, 2, 2, &minutes)) return false;
     if (hours > 23 || minutes > 59) return false;
     *seconds += (hours * 3600 + minutes * 60) * (east ? -1 : 1);
     return true;
@@ -110,11 +110,11 @@ static bool take_date_time(cursor *text, int64_t *seconds, int64_t *nanos)
 {
     int64_t year, month, day, hour, minute, second;
 
-    if (!take_digits(text, 4, 4, &year) || !take(text, '-') || !take_digits(text, 2, 2, &month) || !take(text, '-') ||
-        !take_digits(text, 2, 2, &day) || !take(text, 'T'))
+    if (!take_digits(text, 4, 4, &year) || !take_byte(text, '-') || !take_digits(text, 2, 2, &month) ||
+        !take_byte(text, '-') || !take_digits(text, 2, 2, &day) || !take_byte(text, 'T'))
         return false;
-    if (!take_digits(text, 2, 2, &hour) || !take(text, ':') || !take_digits(text, 2, 2, &minute) || !take(text, ':') ||
-        !take_digits(text, 2, 2, &second) || !take_nanos(text, nanos))
+    if (!take_digits(text, 2, 2, &hour) || !take_byte(text, ':') || !take_digits(text, 2, 2, &minute) ||
+        !take_byte(text, ':') || !take_digits(text, 2, 2, &second) || !take_nanos(text, nanos))
         return false;
     if (year < 1 || month < 1 || month > 12 || day < 1 || day > days_in_month(year, month)) return false;
     if (hour > 23 || minute > 59 || second > 59) return false;
@@ -145,9 +145,10 @@ bool furrow_json_parse_time(furrow_bytes text, int64_t *ns)
 static const char *parse_duration(cursor text, Google__Protobuf__Duration *out)
 {
     int64_t seconds, nanos;
-    bool negative = take(&text, '-');
+    bool negative = take_byte(&text, '-');
 
-    if (!take_digits(&text, 1, 12, &seconds) || !take_nanos(&text, &nanos) || !take(&text, 's') || text.at != text.end)
+    if (!take_digits(&text, 1, 12, &seconds) || !take_nanos(&text, &nanos) || !take_byte(&text, 's') ||
+        text.at != text.end)
         return "a duration such as \"1.5s\" was expected";
     if (negative) {
         seconds = -seconds;
@@ -195,7 +196,7 @@ static const char *parse_field_mask(cursor text, furrow_arena *arena, Google__Pr
         paths[i] = at;
         if (!(at = take_path(&text, at)) || at == paths[i] + 1)
             return "lowerCamelCase names of fields were expected, such as \"displayName,contact.phone\"";
-        (void)take(&text, ',');
+        (void)take_byte(&text, ',');
     }
     out->paths = paths;
     out->n_paths = count;

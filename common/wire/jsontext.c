@@ -4,6 +4,7 @@
  */
 #include "wire/jsontext.h"
 
+#include "base/number.h"
 #include "wire/json.h"
 #include "wire/message.h"
 
@@ -37,7 +38,7 @@ static bool in_object(const furrow_jsontext *reader)
     return reader->objects >> (reader->depth - 1) & 1;
 }
 
-static furrow_jsontext_kind open_container(furrow_jsontext *reader, bool object)
+static furrow_jsontext_kind read_opening(furrow_jsontext *reader, bool object)
 {
     if (reader->depth == FURROW_JSON_DEPTH_MAX) return fail_reader(reader, "nested too deeply");
     uint64_t bit = (uint64_t)1 << reader->depth++;
@@ -47,20 +48,13 @@ static furrow_jsontext_kind open_container(furrow_jsontext *reader, bool object)
     return object ? FURROW_JSONTEXT_OBJECT : FURROW_JSONTEXT_ARRAY;
 }
 
-static furrow_jsontext_kind close_container(furrow_jsontext *reader)
+static furrow_jsontext_kind read_closing(furrow_jsontext *reader)
 {
     bool object = in_object(reader);
 
     reader->at++;
     reader->expect = --reader->depth ? COMMA_OR_END : DONE;
     return object ? FURROW_JSONTEXT_OBJECT_END : FURROW_JSONTEXT_ARRAY_END;
-}
-
-static int hex_digit(uint8_t c)
-{
-    if (c >= '0' && c <= '9') return c - '0';
-    c |= 0x20;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
 /* The four digits at @at; -1 when they are none. */
@@ -70,7 +64,7 @@ static int hex4(const uint8_t *at, const uint8_t *end)
 
     if (end - at < 4) return -1;
     for (int i = 0; i < 4; i++) {
-        int digit = hex_digit(at[i]);
+        int digit = furrow_number_hex((char)at[i]);
         if (digit < 0) return -1;
         value = value << 4 | digit;
     }
@@ -158,9 +152,9 @@ static furrow_jsontext_kind read_value(furrow_jsontext *reader)
 
     switch (*reader->at) {
     case '{':
-        return open_container(reader, true);
+        return read_opening(reader, true);
     case '[':
-        return open_container(reader, false);
+        return read_opening(reader, false);
     default:
         break;
     }
@@ -189,7 +183,7 @@ static void skip_space(furrow_jsontext *reader)
         reader->at++;
 }
 
-static furrow_jsontext_kind read_key(furrow_jsontext *reader)
+static furrow_jsontext_kind read_object_key(furrow_jsontext *reader)
 {
     if (*reader->at != '"') return fail_reader(reader, "a key was expected");
     const char *wrong = read_string(reader);
@@ -218,13 +212,13 @@ static furrow_jsontext_kind read_token(furrow_jsontext *reader)
     case VALUE:
         return read_value(reader);
     case VALUE_OR_END:
-        return *reader->at == ']' ? close_container(reader) : read_value(reader);
+        return *reader->at == ']' ? read_closing(reader) : read_value(reader);
     case KEY:
-        return read_key(reader);
+        return read_object_key(reader);
     case KEY_OR_END:
-        return *reader->at == '}' ? close_container(reader) : read_key(reader);
+        return *reader->at == '}' ? read_closing(reader) : read_object_key(reader);
     default: /* COMMA_OR_END */
-        if (*reader->at == (in_object(reader) ? '}' : ']')) return close_container(reader);
+        if (*reader->at == (in_object(reader) ? '}' : ']')) return read_closing(reader);
         return fail_reader(reader, "',' or the end of the object or array was expected");
     }
 }

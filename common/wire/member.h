@@ -1,5 +1,5 @@
 /**
- * Members of protobuf-c messages by their descriptor; for wire and the tool, not installed.
+ * Members of protobuf-c messages by their descriptor; not installed.
  */
 #ifndef FURROW_WIRE_MEMBER_H
 #define FURROW_WIRE_MEMBER_H
@@ -11,6 +11,12 @@
 static inline void *furrow_member_at(const ProtobufCMessage *message, unsigned offset)
 {
     return (char *)(uintptr_t)message + offset;
+}
+
+/* The value of a singular field of text; NULL where nobody set one. */
+static inline const char *furrow_member_text(const ProtobufCMessage *message, const ProtobufCFieldDescriptor *field)
+{
+    return *(char *const *)furrow_member_at(message, field->offset);
 }
 
 /* Bytes of one value in the C structure. */

@@ -10,8 +10,8 @@
 #define NAME_MAX_LEN 63
 
 /* The field that the first name of @path names; @rest is what follows its dot, or NULL. */
-static const ProtobufCFieldDescriptor *resolve(const ProtobufCMessageDescriptor *descriptor, const char *path,
-                                               const char **rest)
+static const ProtobufCFieldDescriptor *resolve_field(const ProtobufCMessageDescriptor *descriptor, const char *path,
+                                                     const char **rest)
 {
     char name[NAME_MAX_LEN + 1];
     size_t len = strcspn(path, ".");
@@ -27,7 +27,7 @@ static bool path_exists(const ProtobufCMessageDescriptor *descriptor, const char
 {
     for (unsigned depth = 0; depth < FURROW_MESSAGE_DEPTH_MAX; depth++) {
         const char *rest;
-        const ProtobufCFieldDescriptor *field = resolve(descriptor, path, &rest);
+        const ProtobufCFieldDescriptor *field = resolve_field(descriptor, path, &rest);
         if (!field) return false;
         if (!rest) return true;
         if (field->type != PROTOBUF_C_TYPE_MESSAGE || field->label == PROTOBUF_C_LABEL_REPEATED) return false;
@@ -78,7 +78,7 @@ static bool merge_path(ProtobufCMessage *into, const ProtobufCMessage *from, con
     const char *rest;
     const ProtobufCFieldDescriptor *field;
 
-    while ((field = resolve(into->descriptor, path, &rest)) && rest) {
+    while ((field = resolve_field(into->descriptor, path, &rest)) && rest) {
         const ProtobufCMessage *source = furrow_member_submessage(from, field);
         ProtobufCMessage *target = furrow_member_submessage(into, field);
         if (!source && !target) return true;
@@ -97,7 +97,7 @@ static bool merge_path(ProtobufCMessage *into, const ProtobufCMessage *from, con
 }
 
 /* Names and dots only: nothing else of a peer's path goes into an error. */
-static bool speakable(const char *path)
+static bool is_path_speakable(const char *path)
 {
     return path[strspn(path, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.")] == '\0';
 }
@@ -110,7 +110,7 @@ furrow_status furrow_message_merge_mask(ProtobufCMessage *into, const ProtobufCM
     FURROW_REQUIRE(descriptor == from->descriptor);
     for (size_t i = 0; i < count; i++)
         if (!path_exists(descriptor, paths[i]))
-            return furrow_fail_field(err, speakable(paths[i]) ? paths[i] : "",
+            return furrow_fail_field(err, is_path_speakable(paths[i]) ? paths[i] : "",
                                      "path %zu of the mask names no field of %s", i + 1, descriptor->name);
     for (size_t i = 0; i < count; i++)
         if (!merge_path(into, from, paths[i], arena))

@@ -90,7 +90,7 @@ static void note_part(moment *at, const furrow_wirescan_field *field)
     if (field->number == 2) at->nanos = (int32_t)(uint32_t)value;
 }
 
-static const char *check_moment(const moment *at)
+static const char *check_time_value(const moment *at)
 {
     if (at->known == FURROW_JSON_TIMESTAMP) return furrow_moment_check_timestamp(at->seconds, at->nanos);
     return at->known == FURROW_JSON_DURATION ? furrow_moment_check_duration(at->seconds, at->nanos) : NULL;
@@ -156,7 +156,7 @@ static furrow_status check_wire(const ProtobufCMessageDescriptor *descriptor, co
         if (status) return status;
     }
     here.field = NULL;
-    const char *wrong = check_moment(&time);
+    const char *wrong = check_time_value(&time);
     return wrong ? refuse_field(&here, wrong, err) : FURROW_OK;
 }
 

@@ -54,6 +54,8 @@ const ProtobufCFieldDescriptor *furrow_message_difference(const ProtobufCMessage
                                                           furrow_bytes one, furrow_bytes other);
 
 bool furrow_utf8_valid(const void *data, size_t len);
+/* How many bytes the character that @data begins with has; 0 when it begins with none. */
+size_t furrow_utf8_first(const void *data, size_t len);
 
 /* Deep copy in @arena by pack and unpack. */
 furrow_status furrow_message_copy(const ProtobufCMessage *message, furrow_arena *arena, ProtobufCMessage **out,

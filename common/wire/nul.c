@@ -52,7 +52,7 @@ static size_t string_size(furrow_bytes text, way to)
 }
 
 /* Behind what is written. On the way onto the wire @out may lie before @text in the same memory. */
-static uint8_t *put_string(uint8_t *out, furrow_bytes text, way to)
+static uint8_t *put_converted(uint8_t *out, furrow_bytes text, way to)
 {
     const uint8_t *at = text.data, *end = at + text.len;
     while (at < end) {
@@ -73,21 +73,7 @@ char *furrow_nul_hide(furrow_bytes text, furrow_arena *arena)
     size_t size = string_size(text, INTO_MEMORY);
     char *out = furrow_arena_alloc(arena, size + 1);
     if (!out) return NULL;
-    *put_string((uint8_t *)out, text, INTO_MEMORY) = '\0';
-    return out;
-}
-
-static size_t length_size(size_t len)
-{
-    size_t size = 1;
-    while (len >>= 7) size++;
-    return size;
-}
-
-static uint8_t *put_length(uint8_t *out, size_t len)
-{
-    for (; len >= 0x80; len >>= 7) *out++ = (uint8_t)(len | 0x80);
-    *out++ = (uint8_t)len;
+    *put_converted((uint8_t *)out, text, INTO_MEMORY) = '\0';
     return out;
 }
 
@@ -123,14 +109,14 @@ static size_t message_size(const ProtobufCMessageDescriptor *descriptor, furrow_
     size_t total = 0, size;
     while (scan.at < scan.end && !furrow_wirescan_next(&scan, &field)) {
         if (has_text(descriptor, &field, to, &size))
-            total += tag_len(&field) + length_size(size) + size;
+            total += tag_len(&field) + furrow_wirescan_varint_size(size) + size;
         else
             total += (size_t)(scan.at - field.start);
     }
     return total;
 }
 
-static uint8_t *put_message(uint8_t *out, const ProtobufCMessageDescriptor *descriptor, furrow_bytes bytes, way to)
+static uint8_t *put_nested(uint8_t *out, const ProtobufCMessageDescriptor *descriptor, furrow_bytes bytes, way to)
 {
     furrow_wirescan scan = {bytes.data, (const uint8_t *)bytes.data + bytes.len};
     furrow_wirescan_field field;
@@ -143,9 +129,9 @@ static uint8_t *put_message(uint8_t *out, const ProtobufCMessageDescriptor *desc
         if (!text) continue;
         const ProtobufCFieldDescriptor *known = protobuf_c_message_descriptor_get_field(descriptor, field.number);
         furrow_bytes value = {field.value, field.len};
-        out = put_length(out, size);
-        out = known->type == PROTOBUF_C_TYPE_STRING ? put_string(out, value, to)
-                                                    : put_message(out, known->descriptor, value, to);
+        out = furrow_wirescan_put_varint(out, size);
+        out = known->type == PROTOBUF_C_TYPE_STRING ? put_converted(out, value, to)
+                                                    : put_nested(out, known->descriptor, value, to);
     }
     return out;
 }
@@ -156,7 +142,7 @@ bool furrow_nul_unpack(const ProtobufCMessageDescriptor *descriptor, furrow_byte
     size_t size = message_size(descriptor, bytes, INTO_MEMORY);
     uint8_t *data = furrow_arena_alloc(arena, size + 1);
     if (!data) return false;
-    (void)put_message(data, descriptor, bytes, INTO_MEMORY);
+    (void)put_nested(data, descriptor, bytes, INTO_MEMORY);
     *out = (furrow_bytes){data, size};
     return true;
 }
@@ -166,5 +152,5 @@ size_t furrow_nul_pack(const ProtobufCMessage *message, uint8_t *out)
     size_t len = protobuf_c_message_pack(message, out);
     if (!find_pair((const char *)out, (const char *)out + len)) return len;
     /* In its place: what is written is never ahead of what is read. */
-    return (size_t)(put_message(out, message->descriptor, (furrow_bytes){out, len}, ONTO_WIRE) - out);
+    return (size_t)(put_nested(out, message->descriptor, (furrow_bytes){out, len}, ONTO_WIRE) - out);
 }

@@ -174,20 +174,6 @@ typedef struct run {
     uint32_t wrong_field;
 } run;
 
-static size_t varint_size(size_t value)
-{
-    size_t size = 1;
-
-    for (; value >= 0x80; value >>= 7) size++;
-    return size;
-}
-
-static void write_varint(uint8_t *at, size_t value)
-{
-    for (; value >= 0x80; value >>= 7) *at++ = (uint8_t)(value | 0x80);
-    *at = (uint8_t)value;
-}
-
 static const char *filter(run *state, const plan *current, furrow_bytes bytes, unsigned depth);
 
 /* The content is filtered behind room for the longest length it may need, and moved up if it became shorter. */
@@ -195,7 +181,7 @@ static const char *filter_submessage(run *state, const rule *kept, const furrow_
 {
     const uint8_t *tag_end = field->start;
     while (*tag_end >= 0x80) tag_end++;
-    size_t tag_size = (size_t)(tag_end + 1 - field->start), room = varint_size(field->len);
+    size_t tag_size = (size_t)(tag_end + 1 - field->start), room = furrow_wirescan_varint_size(field->len);
 
     if (depth == FURROW_MESSAGE_DEPTH_MAX) return "nested too deeply";
     memcpy(state->out, field->start, tag_size);
@@ -204,9 +190,9 @@ static const char *filter_submessage(run *state, const rule *kept, const furrow_
     const char *wrong =
         filter(state, &state->projection->plans[kept->child], (furrow_bytes){field->value, field->len}, depth + 1);
     if (wrong) return wrong;
-    size_t len = (size_t)(state->out - prefix) - room, needed = varint_size(len);
+    size_t len = (size_t)(state->out - prefix) - room, needed = furrow_wirescan_varint_size(len);
     if (needed < room) memmove(prefix + needed, prefix + room, len);
-    write_varint(prefix, len);
+    (void)furrow_wirescan_put_varint(prefix, len);
     state->out = prefix + needed + len;
     return NULL;
 }

@@ -4,6 +4,8 @@
  */
 #include "wire/rule_inside.h"
 
+#include "base/number.h"
+
 #include <string.h>
 
 enum { HOSTNAME_MAX = 253, LABEL_MAX = 63, GROUPS = 8, PORT_MAX = 65535 };
@@ -26,13 +28,6 @@ static bool is_decimal(char c)
 static bool is_alnum(char c)
 {
     return is_decimal(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-}
-
-static int hex_of(char c)
-{
-    if (is_decimal(c)) return c - '0';
-    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
 }
 
 static bool take_char(cursor *in, char expected)
@@ -71,8 +66,8 @@ static bool take_group(cursor *in, uint8_t out[2])
 {
     unsigned value = 0;
     int count = 0;
-    for (; count < 4 && in->at < in->end && hex_of(*in->at) >= 0; count++)
-        value = value * 16 + (unsigned)hex_of(*in->at++);
+    for (; count < 4 && in->at < in->end && furrow_number_hex(*in->at) >= 0; count++)
+        value = value * 16 + (unsigned)furrow_number_hex(*in->at++);
     out[0] = (uint8_t)(value >> 8);
     out[1] = (uint8_t)value;
     return count > 0;
@@ -98,7 +93,7 @@ static bool take_ipv6(cursor *in, uint8_t out[16])
         gap = 0;
         in->at += 2;
     }
-    while (groups < GROUPS && in->at < in->end && hex_of(*in->at) >= 0) {
+    while (groups < GROUPS && in->at < in->end && furrow_number_hex(*in->at) >= 0) {
         if (take_tail(in, groups, out + 2 * groups)) {
             groups += 2;
             break;
@@ -110,7 +105,7 @@ static bool take_ipv6(cursor *in, uint8_t out[16])
         if (twice && gap >= 0) return false;
         if (twice) gap = groups;
         in->at += twice ? 2 : 1;
-        bool more = in->at < in->end && hex_of(*in->at) >= 0;
+        bool more = in->at < in->end && furrow_number_hex(*in->at) >= 0;
         if (!more && !twice) return false; /* a single colon ends nothing */
         if (more && groups == GROUPS) return false;
     }

@@ -4,6 +4,7 @@
  */
 #include "wire/rule_inside.h"
 
+#include "base/number.h"
 #include "wire/message.h"
 
 #include <string.h>
@@ -30,17 +31,10 @@ static bool is_number(char c)
     return c >= '0' && c <= '9';
 }
 
-static int hex_value(char c)
-{
-    if (is_number(c)) return c - '0';
-    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
 static bool is_encoded(piece text, size_t at)
 {
-    return at + 2 < text.len && text.at[at] == '%' && hex_value(text.at[at + 1]) >= 0 &&
-           hex_value(text.at[at + 2]) >= 0;
+    return at + 2 < text.len && text.at[at] == '%' && furrow_number_hex(text.at[at + 1]) >= 0 &&
+           furrow_number_hex(text.at[at + 2]) >= 0;
 }
 
 /* Is all of @text of the set @others, letters, digits and encoded bytes? */
@@ -86,7 +80,8 @@ static bool decodes_to_text(piece text)
     if (text.len > sizeof decoded) return false;
     for (size_t i = 0; i < text.len; i++) {
         bool encoded = is_encoded(text, i);
-        decoded[len++] = encoded ? (char)(hex_value(text.at[i + 1]) * 16 + hex_value(text.at[i + 2])) : text.at[i];
+        decoded[len++] =
+            encoded ? (char)(furrow_number_hex(text.at[i + 1]) * 16 + furrow_number_hex(text.at[i + 2])) : text.at[i];
         if (encoded) i += 2;
     }
     return furrow_utf8_valid(decoded, len);
@@ -97,7 +92,7 @@ static bool is_future(piece text)
 {
     size_t i = 1;
     if (text.len < 4 || (text.at[0] != 'v' && text.at[0] != 'V')) return false;
-    while (i < text.len && hex_value(text.at[i]) >= 0) i++;
+    while (i < text.len && furrow_number_hex(text.at[i]) >= 0) i++;
     if (i == 1 || i + 1 >= text.len || text.at[i] != '.') return false;
     for (i++; i < text.len; i++)
         if (!is_letter(text.at[i]) && !is_number(text.at[i]) &&

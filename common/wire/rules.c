@@ -1,6 +1,7 @@
 /* See rules.h. May depend on base and wire/message. */
 #include "wire/rules.h"
 
+#include "wire/member.h"
 #include "wire/message.h"
 
 #include <inttypes.h>
@@ -49,10 +50,10 @@ furrow_status furrow_rules_broken(const furrow_rules *rules, const char *id, uin
                        rules->entity, id, version, reason, rules->stream);
 }
 
-static furrow_status check_id(const furrow_rules *rules, const char *id, const ProtobufCMessage *state,
-                              furrow_error *err)
+static furrow_status check_state_id(const furrow_rules *rules, const char *id, const ProtobufCMessage *state,
+                                    furrow_error *err)
 {
-    const char *inside = *(char *const *)((const char *)state + rules->id->offset);
+    const char *inside = furrow_member_text(state, rules->id);
 
     if (inside && strcmp(inside, id) == 0) return FURROW_OK;
     return furrow_fail_field(err, "id", "is \"%.64s\", not its subject's", inside ? inside : "");
@@ -69,7 +70,7 @@ furrow_status furrow_rules_check(const furrow_rules *rules, const char *id, uint
                                  const ProtobufCMessage *state, furrow_error *err)
 {
     furrow_error why = {0};
-    furrow_status status = check_id(rules, id, state, &why);
+    furrow_status status = check_state_id(rules, id, state, &why);
 
     if (status == FURROW_OK) status = furrow_rules_hold(rules, state, &why);
     if (status == FURROW_RESOURCE_EXHAUSTED) return furrow_fail(err, status, "%s", why.text);

@@ -16,11 +16,6 @@
 enum { TRACE_AT = 3, PARENT_AT = 36, FLAGS_AT = 53, END_AT = 55 };
 enum { TRACE_DIGITS = 32, PARENT_DIGITS = 16 };
 
-static bool is_blank(char c)
-{
-    return c == ' ' || c == '\t';
-}
-
 /* @count lower-case hexadecimal digits, not all of them zero unless @zero. */
 static bool hex_run(const char *text, size_t count, bool zero)
 {
@@ -42,7 +37,7 @@ static char known_flags(char low, bool version_00)
 /* "<version>-<trace-id>-<parent-id>-<flags>"; version ff is none, and one after 00 may go on behind another dash. */
 bool furrow_trace_parse_parent(const char *text, char out[FURROW_TRACE_PARENT_SIZE])
 {
-    while (is_blank(*text)) text++;
+    while (furrow_bytes_blank(*text)) text++;
     if (strnlen(text, END_AT) < END_AT || !hex_run(text, 2, true) || furrow_bytes_after(text, "ff")) return false;
     bool version_00 = furrow_bytes_after(text, "00") != NULL;
     const char *rest = text + END_AT + strspn(text + END_AT, " \t");
@@ -129,8 +124,8 @@ static void add_members(furrow_trace_headers *headers, const char *value)
     for (size_t len; !headers->state_bad; value += len + 1) {
         len = strcspn(value, ",");
         const char *from = value, *end = value + len;
-        while (from < end && is_blank(*from)) from++;
-        while (end > from && is_blank(end[-1])) end--;
+        while (from < end && furrow_bytes_blank(*from)) from++;
+        while (end > from && furrow_bytes_blank(end[-1])) end--;
         furrow_bytes member = {from, (size_t)(end - from)};
         if (member.len > 0) {
             headers->state_bad = headers->count == FURROW_TRACE_MEMBERS || !is_member(member);

@@ -12,18 +12,11 @@
 #define FIRST_ACCENT 10 /* classes below it, and 0, are of marks that make another letter */
 #define LOST         0xfffd
 
-static bool is_ascii(const char *text, size_t len)
-{
-    unsigned char all = 0;
-    for (size_t i = 0; i < len; i++) all |= (unsigned char)text[i];
-    return all < 0x80;
-}
-
 char *furrow_unicode_nfc(char *text, furrow_arena *arena)
 {
     utf8proc_uint8_t *composed = NULL;
     const utf8proc_option_t options = UTF8PROC_NULLTERM | UTF8PROC_STABLE | UTF8PROC_COMPOSE;
-    if (is_ascii(text, strlen(text))) return text;
+    if (furrow_bytes_ascii(furrow_bytes_of(text))) return text;
     utf8proc_ssize_t len = utf8proc_map((const utf8proc_uint8_t *)text, 0, &composed, options);
     if (len == UTF8PROC_ERROR_NOMEM) return NULL;
     if (len < 0) return text; /* no UTF-8 */

@@ -28,7 +28,7 @@ static bool is_single_message(const ProtobufCFieldDescriptor *field)
     return field && field->type == PROTOBUF_C_TYPE_MESSAGE && field->label != PROTOBUF_C_LABEL_REPEATED;
 }
 
-static const ProtobufCFieldDescriptor *field_of(const uniting *self, const furrow_wirescan_field *found)
+static const ProtobufCFieldDescriptor *scanned_field(const uniting *self, const furrow_wirescan_field *found)
 {
     return protobuf_c_message_descriptor_get_field(self->descriptor, found->number);
 }
@@ -44,18 +44,12 @@ static void put_bytes(uniting *self, const uint8_t *bytes, size_t len)
     self->out += len;
 }
 
-static void put_length(uniting *self, size_t value)
-{
-    for (; value >= 0x80; value >>= 7) *self->out++ = (uint8_t)(value | 0x80);
-    *self->out++ = (uint8_t)value;
-}
-
-static bool put_message(uniting *self, const ProtobufCFieldDescriptor *field, const part *from)
+static bool put_united(uniting *self, const ProtobufCFieldDescriptor *field, const part *from)
 {
     furrow_bytes inside;
     if (!furrow_unite(field->descriptor, (furrow_bytes){from->bytes, from->used}, self->arena, &inside)) return false;
     put_bytes(self, from->tag, from->tag_len);
-    put_length(self, inside.len);
+    self->out = furrow_wirescan_put_varint(self->out, inside.len);
     put_bytes(self, inside.data, inside.len);
     return true;
 }
@@ -80,7 +74,7 @@ static size_t tag_size(const furrow_wirescan_field *field)
     return size;
 }
 
-static bool add_part(uniting *self, const ProtobufCFieldDescriptor *field, const furrow_wirescan_field *found)
+static bool add_field_part(uniting *self, const ProtobufCFieldDescriptor *field, const furrow_wirescan_field *found)
 {
     part *into = part_of(self, field);
     if (!into->bytes && !(into->bytes = furrow_arena_alloc(self->arena, into->total + 1))) return false;
@@ -94,15 +88,15 @@ static bool add_part(uniting *self, const ProtobufCFieldDescriptor *field, const
 
 static bool take_field(uniting *self, const furrow_wirescan_field *found, const uint8_t *end)
 {
-    const ProtobufCFieldDescriptor *field = field_of(self, found);
+    const ProtobufCFieldDescriptor *field = scanned_field(self, found);
     if (field) forget_others(self, field);
-    if (is_single_message(field)) return add_part(self, field, found);
+    if (is_single_message(field)) return add_field_part(self, field, found);
     if (field && field->type == PROTOBUF_C_TYPE_MESSAGE) {
         part one = {.bytes = (uint8_t *)(uintptr_t)found->value,
                     .used = found->len,
                     .tag = found->start,
                     .tag_len = tag_size(found)};
-        return put_message(self, field, &one);
+        return put_united(self, field, &one);
     }
     put_bytes(self, found->start, (size_t)(end - found->start));
     return true;
@@ -120,13 +114,13 @@ bool furrow_unite(const ProtobufCMessageDescriptor *descriptor, furrow_bytes byt
     memset(self.parts, 0, parts_size);
     for (furrow_wirescan scan = {data, data + bytes.len}; scan.at < scan.end;) {
         if (furrow_wirescan_next(&scan, &found)) return false;
-        const ProtobufCFieldDescriptor *field = field_of(&self, &found);
+        const ProtobufCFieldDescriptor *field = scanned_field(&self, &found);
         if (is_single_message(field)) part_of(&self, field)->total += found.len;
     }
     for (furrow_wirescan scan = {data, data + bytes.len}; scan.at < scan.end;)
         if (furrow_wirescan_next(&scan, &found) || !take_field(&self, &found, scan.at)) return false;
     for (unsigned i = 0; i < descriptor->n_fields; i++)
-        if (self.parts[i].set && !put_message(&self, &descriptor->fields[i], &self.parts[i])) return false;
+        if (self.parts[i].set && !put_united(&self, &descriptor->fields[i], &self.parts[i])) return false;
     *out = (furrow_bytes){start, (size_t)(self.out - start)};
     return true;
 }

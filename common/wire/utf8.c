@@ -47,3 +47,11 @@ bool furrow_utf8_valid(const void *data, size_t len)
     }
     return true;
 }
+
+size_t furrow_utf8_first(const void *data, size_t len)
+{
+    const uint8_t *at = data;
+
+    if (len == 0) return 0;
+    return *at < 0x80 ? 1 : sequence(at, len);
+}

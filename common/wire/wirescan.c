@@ -36,7 +36,7 @@ static const char *check_packed(unsigned element, const furrow_wirescan_field *f
 }
 
 /* Are all eight bytes 0x01 to 0x7f? The subtraction borrows into a byte's top bit only from a zero byte. */
-static inline bool plain(uint64_t eight)
+static inline bool are_plain_bytes(uint64_t eight)
 {
     return (((eight - 0x0101010101010101ULL) | eight) & 0x8080808080808080ULL) == 0;
 }
@@ -63,10 +63,10 @@ static bool plain_text(const uint8_t *at, size_t len)
     if (len >= 8) {
         const uint8_t *last = at + len - 8;
         for (; at < last; at += 8)
-            if (!plain(load8(at))) return false;
-        return plain(load8(last));
+            if (!are_plain_bytes(load8(at))) return false;
+        return are_plain_bytes(load8(last));
     }
-    if (len >= 4) return plain(load4(at) | load4(at + len - 4) << 32);
+    if (len >= 4) return are_plain_bytes(load4(at) | load4(at + len - 4) << 32);
     while (len > 0)
         if ((uint8_t)(at[--len] - 1) >= 0x7f) return false;
     return true;

@@ -46,6 +46,23 @@ static inline bool furrow_wirescan_varint32(const uint8_t **at, const uint8_t *e
     return false;
 }
 
+/* Bytes of @value as a varint. */
+static inline size_t furrow_wirescan_varint_size(size_t value)
+{
+    size_t size = 1;
+
+    while (value >>= 7) size++;
+    return size;
+}
+
+/* @value as a varint; behind what is written. */
+static inline uint8_t *furrow_wirescan_put_varint(uint8_t *out, size_t value)
+{
+    for (; value >= 0x80; value >>= 7) *out++ = (uint8_t)(value | 0x80);
+    *out++ = (uint8_t)value;
+    return out;
+}
+
 /* Moves past a varint of at most 10 bytes; false when it does not end. */
 static inline bool furrow_wirescan_skip_varint(const uint8_t **at, const uint8_t *end)
 {

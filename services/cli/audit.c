@@ -94,7 +94,7 @@ static furrow_status name_suspect(audit_table *table, ledger_entry *entry, bool 
     return FURROW_OK;
 }
 
-static furrow_status look_at(look *all, audit_table *table, ledger_entry *entry, furrow_error *err)
+static furrow_status look_at_entry(look *all, audit_table *table, ledger_entry *entry, furrow_error *err)
 {
     bool wrong = false;
     furrow_status status = name_suspect(table, entry, &wrong, err);
@@ -121,7 +121,7 @@ static void look_on(void *arg)
     while (all->status == FURROW_OK && all->next < ledger_count(own.ledger)) {
         furrow_error err = {0};
         ledger_entry *entry = ledger_at(own.ledger, all->next++);
-        furrow_status status = entry->suspect ? look_at(all, &own, entry, &err) : FURROW_OK;
+        furrow_status status = entry->suspect ? look_at_entry(all, &own, entry, &err) : FURROW_OK;
         if (status == FURROW_OK || all->status != FURROW_OK) continue;
         all->status = status;
         *all->err = err;
@@ -134,7 +134,7 @@ static void look_on(void *arg)
 }
 
 /* All suspects once more; who fits by now is none any more. */
-static furrow_status look_again(audit_table *table, bool last, furrow_error *err)
+static furrow_status look_at_suspects(audit_table *table, bool last, furrow_error *err)
 {
     look all = {.table = table, .last = last, .err = err, .looking = 1, .done = furrow_waiter_make()};
     for (int i = 1; i < LOOKERS; i++)
@@ -168,7 +168,7 @@ static furrow_status audit_one(audit_table *table, furrow_error *err)
     if (status == FURROW_OK) status = audit_read(table, err);
     for (int number = 1; status == FURROW_OK && table->suspects > 0 && number <= LOOKS; number++) {
         if (number > 1) furrow_task_sleep_ms(PAUSE_MS);
-        status = look_again(table, number == LOOKS, err);
+        status = look_at_suspects(table, number == LOOKS, err);
     }
     return status;
 }
@@ -201,7 +201,7 @@ typedef struct audit_choice {
     size_t tables;                /* that were audited */
 } audit_choice;
 
-static bool is_chosen(const audit_choice *choice, const char *service, const char *entity, const char *short_name)
+static bool is_table_chosen(const audit_choice *choice, const char *service, const char *entity, const char *short_name)
 {
     return (!choice->service || strcmp(choice->service, service) == 0) &&
            (!choice->entity || strcmp(choice->entity, entity) == 0 || strcmp(choice->entity, short_name) == 0);
@@ -210,7 +210,7 @@ static bool is_chosen(const audit_choice *choice, const char *service, const cha
 static void run_own(const audit_table *base, audit_choice *choice, const furrow_entity_contract *own)
 {
     audit_table table = *base;
-    if (!is_chosen(choice, own->owner, own->name, own->short_name)) return;
+    if (!is_table_chosen(choice, own->owner, own->name, own->short_name)) return;
     choice->tables++;
     table.service = table.owner = own->owner;
     table.entity = own->name;
@@ -228,7 +228,7 @@ static void run_replica(const audit_table *base, audit_choice *choice, const fur
 {
     furrow_error err;
     audit_table table = *base;
-    if (!is_chosen(choice, replica->service, replica->entity, replica->short_name)) return;
+    if (!is_table_chosen(choice, replica->service, replica->entity, replica->short_name)) return;
     choice->tables++;
     table.service = replica->service;
     table.owner = replica->owner;

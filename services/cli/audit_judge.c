@@ -105,7 +105,7 @@ static furrow_status in_index(audit_table *table, size_t index, furrow_bytes mem
     return status;
 }
 
-static bool is_entry(const audit_view *view, size_t index, furrow_bytes member)
+static bool has_entry(const audit_view *view, size_t index, furrow_bytes member)
 {
     for (size_t i = 0; i < view->entries.count; i++)
         if (view->entries.list[i].index == index && furrow_bytes_equal(view->entries.list[i].member, member))
@@ -118,7 +118,7 @@ static furrow_status view_stray(audit_table *table, audit_view *view, size_t ind
                                 furrow_error *err)
 {
     bool there = false;
-    if (view->stray_count == ENTRIES_MAX || is_entry(view, index, member)) return FURROW_OK;
+    if (view->stray_count == ENTRIES_MAX || has_entry(view, index, member)) return FURROW_OK;
     furrow_status status = in_index(table, index, member, &there, err);
     if (status == FURROW_OK && there) view->strays[view->stray_count++] = (audit_stray){index, member};
     return status;

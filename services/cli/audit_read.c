@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "store/index.h"
+#include "wire/member.h"
 #include "wire/message.h"
 #include "wire/rules.h"
 #include "wire/subject.h"
@@ -36,7 +37,7 @@ uint64_t audit_version(furrow_bytes value)
     return version;
 }
 
-static void suspect(audit_table *table, size_t at)
+static void suspect_entry(audit_table *table, size_t at)
 {
     ledger_entry *entry = ledger_at(table->ledger, at);
     if (!entry->suspect) table->suspects++;
@@ -69,7 +70,7 @@ bool audit_state_of(const audit_table *table, const furrow_js_stored *event, fur
     if (!project_event(table, event->data, scratch, body) ||
         furrow_message_unpack(table->descriptor, *body, scratch, &message, NULL) != FURROW_OK)
         return false;
-    const char *inside = *(char *const *)(const void *)((const char *)message + field->offset);
+    const char *inside = furrow_member_text(message, field);
     return inside && furrow_bytes_is(*id, inside);
 }
 
@@ -111,7 +112,7 @@ static void expect_members(audit_table *table, size_t at, furrow_bytes id, furro
     furrow_arena_reset(scratch);
     if (furrow_index_compute(table->descriptor, table->indexes, table->index_count, id, body, scratch, &entries,
                              NULL) != FURROW_OK) {
-        suspect(table, at);
+        suspect_entry(table, at);
         return;
     }
     for (size_t i = 0; i < entries.count; i++)
@@ -156,7 +157,7 @@ static furrow_bytes key_of(const audit_table *table, furrow_bytes id, furrow_are
 }
 
 /* Some record is newer than the log was when last asked: where does it end now? */
-static furrow_status follow_end(audit_table *table, const furrow_value *values, furrow_error *err)
+static furrow_status follow_stream_end(audit_table *table, const furrow_value *values, furrow_error *err)
 {
     furrow_js_stream_state state;
     uint64_t newest = 0;
@@ -191,7 +192,7 @@ static furrow_status compare_batch(audit_table *table, const furrow_js_stored *e
     if (status != FURROW_OK) return status;
     if (values.kind != FURROW_VALUE_LIST || values.count != count)
         return furrow_fail(err, FURROW_INTERNAL, "redis: MGET answered something else");
-    status = follow_end(table, &values, err);
+    status = follow_stream_end(table, &values, err);
     if (status != FURROW_OK) return status;
     for (size_t i = 0; i < count; i++)
         if (*(const char *)ids[i].data != '@')
@@ -199,8 +200,8 @@ static furrow_status compare_batch(audit_table *table, const furrow_js_stored *e
     return FURROW_OK;
 }
 
-static furrow_status on_events(void *arg, const furrow_js_stored *events, size_t count, uint64_t reached,
-                               furrow_error *err)
+static furrow_status on_audit_events(void *arg, const furrow_js_stored *events, size_t count, uint64_t reached,
+                                     furrow_error *err)
 {
     audit_table *table = arg;
     (void)reached;
@@ -221,7 +222,7 @@ static furrow_status read_log(audit_table *table, furrow_error *err)
     if (state.messages == 0) return FURROW_OK;
     furrow_js_read_options options = {
         .stream = table->stream, .start_seq = state.first_seq, .end_seq = state.last_seq, .workers = WORKERS};
-    status = furrow_js_sweep(table->tool->link, &options, on_events, table, err);
+    status = furrow_js_sweep(table->tool->link, &options, on_audit_events, table, err);
     for (audit_room *room; (room = table->rooms);) {
         table->rooms = room->next;
         furrow_arena_destroy(room->arena);
@@ -244,7 +245,7 @@ static furrow_status name_extra(void *arg, furrow_bytes key, furrow_error *err)
     if (ledger_has(table->ledger, hash)) return FURROW_OK;
     size_t at = ledger_find(table->ledger, hash);
     ledger_name(ledger_at(table->ledger, at), id);
-    suspect(table, at);
+    suspect_entry(table, at);
     return FURROW_OK;
 }
 
@@ -280,7 +281,7 @@ static void note_stray(audit_table *table, size_t index, furrow_bytes member)
     }
     size_t at = ledger_find(table->ledger, ledger_hash(id));
     ledger_name(ledger_at(table->ledger, at), id);
-    suspect(table, at);
+    suspect_entry(table, at);
     if (table->stray_count == AUDIT_SUSPECTS) return;
     audit_stray *grown = realloc(table->strays, (table->stray_count + 1) * sizeof *grown);
     FURROW_REQUIRE(grown);
@@ -315,10 +316,10 @@ furrow_status audit_read(audit_table *table, furrow_error *err)
     if (status == FURROW_OK) status = find_extras(table, err);
     for (size_t i = 0; status == FURROW_OK && i < table->index_count; i++) status = read_index(table, i, err);
     size_t at = 0, record;
-    while (status == FURROW_OK && ledger_members_missing(table->members, &at, &record)) suspect(table, record);
+    while (status == FURROW_OK && ledger_members_missing(table->members, &at, &record)) suspect_entry(table, record);
     for (size_t i = 0; status == FURROW_OK && i < ledger_count(table->ledger); i++) {
         const ledger_entry *entry = ledger_at(table->ledger, i);
-        if (entry->version > 0 && !entry->right) suspect(table, i);
+        if (entry->version > 0 && !entry->right) suspect_entry(table, i);
     }
     return status;
 }

@@ -189,7 +189,7 @@ static void compare_reserved(breaking *judge, const descriptor_message *before, 
                             "name %s of %s was reserved and is not", was->reserved_name[i], before->name);
 }
 
-static bool is_required(const descriptor_field *field)
+static bool is_required_field(const descriptor_field *field)
 {
     return field && field->label == LABEL(REQUIRED);
 }
@@ -200,7 +200,7 @@ void breaking_fields(breaking *judge, const descriptor_message *before, const de
         const descriptor_field *field = before->proto->field[i];
         const descriptor_field *now = descriptor_find_field(after, field->number);
         if (!now) report_gone(judge, before, after, field);
-        if (is_required(field) && !is_required(now))
+        if (is_required_field(field) && !is_required_field(now))
             breaking_report(judge, "MESSAGE_SAME_REQUIRED_FIELDS", &after->path, "keep it required",
                             "required field %s of %s is gone", field->name, before->name);
     }
@@ -208,7 +208,7 @@ void breaking_fields(breaking *judge, const descriptor_message *before, const de
         const descriptor_field *now = after->proto->field[i], *field = descriptor_find_field(before, now->number);
         descriptor_path at = descriptor_path_to(&after->path, DESCRIPTOR_PARTS, i);
         if (field) compare_same_field(judge, before, after, field, now, &at);
-        if (is_required(now) && !is_required(field))
+        if (is_required_field(now) && !is_required_field(field))
             breaking_report(judge, "MESSAGE_SAME_REQUIRED_FIELDS", &at, "add it without `required`",
                             "required field %s of %s is new", now->name, after->name);
     }

@@ -29,7 +29,7 @@ static size_t take_headers(cli *tool, furrow_header headers[])
     return count;
 }
 
-static void read_input(furrow_buffer *body, FILE *from)
+static void read_request_body(furrow_buffer *body, FILE *from)
 {
     for (uint8_t *room; (room = furrow_buffer_reserve(body, 4096)) != NULL;) {
         size_t got = fread(room, 1, 4096, from);
@@ -46,7 +46,7 @@ static bool take_body(cli *tool, const char *text, furrow_buffer *body)
         furrow_buffer_append_text(body, text);
     } else {
         FILE *from = from_file ? fopen(text + 1, "re") : stdin;
-        if (from) read_input(body, from);
+        if (from) read_request_body(body, from);
         if (!from || ferror(from)) cli_fail(tool, 2, "%s: %s", text, strerror(errno));
         if (from && from_file) fclose(from);
     }

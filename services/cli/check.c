@@ -33,7 +33,7 @@
 #define CLOCK_S     2 /* two clocks may differ by, what is asked included */
 #define TEXT_BYTES  1024
 
-static void print_line(const check *self, check_verdict is, const char *text, const char *todo)
+static void print_verdict(const check *self, check_verdict is, const char *text, const char *todo)
 {
     static const char *const signs[] = {"√", "‼", "×"}, *const words[] = {"ok  ", "warn", "FAIL"};
     static const char *const colours[] = {"\x1b[32m", "\x1b[33m", "\x1b[31m"};
@@ -58,7 +58,7 @@ void check_tell(check *self, const char *name, check_verdict is, const char *tod
     self->counts[is]++;
     if (is == CHECK_WRONG) self->tool->exit_code = 1;
     if (!cli_flag(self->tool, "--json")) {
-        print_line(self, is, text, todo);
+        print_verdict(self, is, text, todo);
         return;
     }
     furrow_buffer line;
@@ -330,7 +330,7 @@ static size_t check_key(check *self, const char *folder, const char *user, const
     return 1;
 }
 
-static void check_keys(check *self)
+static void check_key_files(check *self)
 {
     const char *folder = self->keys;
     const char *services[CLI_SERVICES_MAX];
@@ -455,7 +455,7 @@ int cli_check(cli *tool)
     self.all.arena = furrow_arena_create(ARENA_BYTES);
     FURROW_REQUIRE(self.all.arena);
     make_look(&self);
-    if (self.keys) check_keys(&self);
+    if (self.keys) check_key_files(&self);
     if (check_nats(&self)) {
         check_nats_version(&self);
         check_mesh(&self);

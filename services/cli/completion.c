@@ -11,7 +11,7 @@
 /* What a value or an argument called @name is. */
 typedef enum completion_kind { NOTHING, FILES, FOLDERS, SERVICES, ENTITIES, WORDS } completion_kind;
 
-static completion_kind kind_of(const char *name)
+static completion_kind completion_of(const char *name)
 {
     if (strstr(name, "FOLDER")) return FOLDERS;
     if (strstr(name, "FILE")) return FILES;
@@ -90,7 +90,7 @@ static void put_bash_values(FILE *out)
         for (const cli_option_row *row = cli_commands[i].options; row && row->name; row++) {
             if (!row->value) continue;
             fprintf(out, "    '%s %s') ", cli_commands[i].name, row->name);
-            put_bash_reply(out, kind_of(row->value), row->value);
+            put_bash_reply(out, completion_of(row->value), row->value);
             fputs("; return ;;\n", out);
         }
     fputs("    esac\n", out);
@@ -105,7 +105,7 @@ static void put_bash_options(FILE *out)
         for (const cli_option_row *row = cli_commands[i].options; row && row->name; row++)
             fprintf(out, "%s ", row->name);
         fputs("--help --version' -- \"$cur\"))\n        else\n            ", out);
-        put_bash_reply(out, kind_of(cli_commands[i].arguments), cli_commands[i].arguments);
+        put_bash_reply(out, completion_of(cli_commands[i].arguments), cli_commands[i].arguments);
         fputs("\n        fi\n        ;;\n", out);
     }
     fputs("    esac\n", out);
@@ -161,7 +161,7 @@ static void put_zsh_options(FILE *out, const cli_option_row *rows)
             fputc(':', out);
             put_zsh_text(out, rows->value, ":[]\\");
             fputc(':', out);
-            put_zsh_action(out, kind_of(rows->value), rows->value);
+            put_zsh_action(out, completion_of(rows->value), rows->value);
         }
         fputc('\'', out);
     }
@@ -174,7 +174,7 @@ static void put_zsh_command(FILE *out, const cli_command *command)
     put_zsh_options(out, cli_common_options);
     if (command->most > 0) {
         fputs(" '*:argument:", out);
-        put_zsh_action(out, kind_of(command->arguments), command->arguments);
+        put_zsh_action(out, completion_of(command->arguments), command->arguments);
         fputc('\'', out);
     }
     fputs("\n            ;;\n", out);

@@ -50,7 +50,7 @@ static const char *reserved(const furrow_file_contract *file)
 }
 
 /* @known: how many there were before this object, whose own files may be versions of one contract. */
-static bool add(cli *tool, const char *path, const furrow_file_contract *file, size_t known)
+static bool add_contract_file(cli *tool, const char *path, const furrow_file_contract *file, size_t known)
 {
     const char *name = reserved(file), *services[CLI_SERVICES_MAX];
     if (name) return cli_fail(tool, 2, "%s: %s: no service may be called %s", path, file->file, name), false;
@@ -65,7 +65,7 @@ static bool add(cli *tool, const char *path, const furrow_file_contract *file, s
 }
 
 /* Never closed: its tables are used to the end. */
-static bool load(cli *tool, const char *from, const char *path)
+static bool load_module(cli *tool, const char *from, const char *path)
 {
     void *module = dlopen(path, RTLD_NOW | RTLD_LOCAL);
     if (!module) return cli_fail(tool, 2, "%s: %s", from, dlerror()), false;
@@ -77,7 +77,7 @@ static bool load(cli *tool, const char *from, const char *path)
         return cli_fail(tool, 2, "%s: %s was compiled with another Furrow: compile it again", from, path), false;
     size_t known = cli_contract_count;
     bool good = true;
-    for (; good && *files; files++) good = add(tool, path, *files, known);
+    for (; good && *files; files++) good = add_contract_file(tool, path, *files, known);
     return good;
 }
 
@@ -97,7 +97,7 @@ static bool load_folder(cli *tool, const char *from, const char *folder)
     for (int i = 0; i < count; i++) {
         static char path[CLI_PATH_MAX]; /* more than a task's stack likes; cut short it is not there, and named */
         snprintf(path, sizeof path, "%s/%s", folder, entries[i]->d_name);
-        good = good && load(tool, from, path);
+        good = good && load_module(tool, from, path);
         free(entries[i]);
     }
     free(entries);
@@ -112,7 +112,8 @@ static bool load_path(cli *tool, const char *path)
         return cli_fail(tool, 2, "FURROW_CONTRACTS: %s: %s; build it, or set FURROW_CONTRACTS to what is there", path,
                         strerror(errno)),
                false;
-    return S_ISDIR(at.st_mode) ? load_folder(tool, "FURROW_CONTRACTS", path) : load(tool, "FURROW_CONTRACTS", path);
+    return S_ISDIR(at.st_mode) ? load_folder(tool, "FURROW_CONTRACTS", path)
+                               : load_module(tool, "FURROW_CONTRACTS", path);
 }
 
 const furrow_setting cli_contracts_setting = {

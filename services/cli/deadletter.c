@@ -53,7 +53,7 @@ static void end_json(furrow_buffer *out)
     furrow_buffer_fini(out);
 }
 
-static void print_json(const letter *what)
+static void print_letter_json(const letter *what)
 {
     furrow_buffer out;
     char time[TEXT_TIME_SIZE];
@@ -79,7 +79,7 @@ static void print_json(const letter *what)
     end_json(&out);
 }
 
-static void print_line(const letter *what)
+static void print_letter_line(const letter *what)
 {
     char name[96], time[TEXT_TIME_SIZE], reason[REASON_SHOWN + 1];
     snprintf(name, sizeof name, "%s/%" PRIu64, what->service, what->at);
@@ -103,7 +103,7 @@ static int list(cli *tool, const options *with)
     FURROW_AUTO(furrow_arena) arena = furrow_arena_create(ARENA_BYTES);
     if (!arena) return cli_fail(tool, 1, "out of memory");
     letter_find(tool, &with->choice, arena, &letters, &count);
-    for (size_t i = 0; i < count; i++) with->json ? print_json(&letters[i]) : print_line(&letters[i]);
+    for (size_t i = 0; i < count; i++) with->json ? print_letter_json(&letters[i]) : print_letter_line(&letters[i]);
     if (!with->json && tool->exit_code == 0) printf("%zu dead letters\n", count);
     free(letters);
     return tool->exit_code;
@@ -129,7 +129,7 @@ static void print_newest(cli *tool, const options *with, const letter *what)
         cli_fail_error(tool, "newest state", &err);
 }
 
-static void print_whole(cli *tool, const options *with, const letter *what)
+static void print_letter_whole(cli *tool, const options *with, const letter *what)
 {
     char time[TEXT_TIME_SIZE];
     const struct {
@@ -166,9 +166,9 @@ static int show(cli *tool, const options *with)
         if (letter_get(tool, tool->argv[i], with->choice.single, arena, &found, &err) != FURROW_OK)
             cli_fail_error(tool, tool->argv[i], &err);
         else if (with->json)
-            print_json(&found);
+            print_letter_json(&found);
         else
-            print_whole(tool, with, &found);
+            print_letter_whole(tool, with, &found);
     }
     return tool->exit_code;
 }
@@ -278,13 +278,13 @@ static void settle_chosen(cli *tool, const options *with, settle_fn *settle)
     free(letters);
 }
 
-static bool is_chosen(const options *with)
+static bool has_choice(const options *with)
 {
     return with->choice.service || with->choice.entity || with->choice.id || with->all;
 }
 
 /* What was given; not every command has all of it. */
-static options take_options(cli *tool, bool chooses)
+static options take_choice(cli *tool, bool chooses)
 {
     options with = {.choice = {.single = cli_flag(tool, "--single-account")}, .json = cli_flag(tool, "--json")};
     if (!chooses) return with;
@@ -305,21 +305,21 @@ static bool is_service_known(cli *tool, const options *with)
 
 int cli_deadletter_list(cli *tool)
 {
-    options with = take_options(tool, true);
+    options with = take_choice(tool, true);
     return is_service_known(tool, &with) && cli_connect(tool) ? list(tool, &with) : tool->exit_code;
 }
 
 int cli_deadletter_show(cli *tool)
 {
-    options with = take_options(tool, false);
+    options with = take_choice(tool, false);
     return cli_connect(tool) ? show(tool, &with) : tool->exit_code;
 }
 
 /* Letters are named or chosen, not both. */
-static int settle(cli *tool, settle_fn *one)
+static int settle_letters(cli *tool, settle_fn *one)
 {
-    options with = take_options(tool, true);
-    bool choosing = is_chosen(&with);
+    options with = take_choice(tool, true);
+    bool choosing = has_choice(&with);
     with.dry_run = cli_flag(tool, "--dry-run");
     if (!cli_arguments(tool, choosing ? 0 : 1, choosing ? 0 : CLI_MANY) || !is_service_known(tool, &with) ||
         !cli_connect(tool))
@@ -333,10 +333,10 @@ static int settle(cli *tool, settle_fn *one)
 
 int cli_deadletter_replay(cli *tool)
 {
-    return settle(tool, replay_one);
+    return settle_letters(tool, replay_one);
 }
 
 int cli_deadletter_discard(cli *tool)
 {
-    return settle(tool, discard_one);
+    return settle_letters(tool, discard_one);
 }

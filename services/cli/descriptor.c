@@ -149,7 +149,7 @@ static furrow_status read_files(descriptor_pool *pool, furrow_error *err)
 }
 
 /* Names are what everything goes by, and proto2 does not make anybody set them. */
-static bool is_named(const descriptor_pool *pool)
+static bool are_files_named(const descriptor_pool *pool)
 {
     bool named = true;
     for (size_t i = 0; i < pool->file_count; i++) named &= pool->files[i].proto->name != NULL;
@@ -158,7 +158,7 @@ static bool is_named(const descriptor_pool *pool)
 
 static furrow_status index_files(descriptor_pool *pool, furrow_error *err)
 {
-    if (!is_named(pool)) return furrow_fail(err, FURROW_INVALID_ARGUMENT, "a file has no name");
+    if (!are_files_named(pool)) return furrow_fail(err, FURROW_INVALID_ARGUMENT, "a file has no name");
     find_own(pool);
     for (size_t i = 0; i < pool->file_count; i++)
         if (!index_file(pool, &pool->files[i]))

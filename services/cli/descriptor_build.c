@@ -23,7 +23,7 @@ static void *take_zeroed(descriptor_pool *pool, size_t size)
 /*
  * Runs of consecutive numbers, each with the index that it begins at; behind them the end. How protobuf-c finds a number.
  */
-static ProtobufCIntRange *find_ranges(descriptor_pool *pool, const int numbers[], size_t count, unsigned *ranges)
+static ProtobufCIntRange *find_number_ranges(descriptor_pool *pool, const int numbers[], size_t count, unsigned *ranges)
 {
     ProtobufCIntRange *out = take_zeroed(pool, (count + 1) * sizeof *out);
     *ranges = 0;
@@ -76,7 +76,7 @@ static const ProtobufCEnumDescriptor *build_enum(descriptor_pool *pool, const de
                                       .values = values,
                                       .n_value_names = (unsigned)count,
                                       .values_by_name = names};
-    made->value_ranges = find_ranges(pool, numbers, kept, &made->n_value_ranges);
+    made->value_ranges = find_number_ranges(pool, numbers, kept, &made->n_value_ranges);
     return made;
 }
 
@@ -99,7 +99,7 @@ typedef struct layout {
     size_t size;
 } layout;
 
-static unsigned place(layout *of, size_t size)
+static unsigned lay_out(layout *of, size_t size)
 {
     size_t align = size > sizeof(void *) ? sizeof(void *) : size;
     size_t at = (of->size + align - 1) / align * align;
@@ -139,12 +139,12 @@ static bool has_flag(const ProtobufCFieldDescriptor *field)
 static void place_field(ProtobufCFieldDescriptor *field, layout *of)
 {
     if (field->label == PROTOBUF_C_LABEL_REPEATED) {
-        field->quantifier_offset = place(of, sizeof(size_t));
-        field->offset = place(of, sizeof(void *));
+        field->quantifier_offset = lay_out(of, sizeof(size_t));
+        field->offset = lay_out(of, sizeof(void *));
         return;
     }
-    if (has_flag(field)) field->quantifier_offset = place(of, sizeof(protobuf_c_boolean));
-    field->offset = place(of, furrow_member_size(field->type));
+    if (has_flag(field)) field->quantifier_offset = lay_out(of, sizeof(protobuf_c_boolean));
+    field->offset = lay_out(of, furrow_member_size(field->type));
 }
 
 static furrow_status fill_field(descriptor_pool *pool, const descriptor_message *message, const descriptor_field *from,
@@ -195,7 +195,7 @@ static void place_fields(const descriptor_message *from, ProtobufCFieldDescripto
     for (size_t i = 0; i < from->proto->n_field; i++)
         if (!furrow_member_in_oneof(&fields[i])) place_field(&fields[i], of);
     for (size_t o = 0; o < from->proto->n_oneof_decl; o++) {
-        unsigned which = place(of, sizeof(uint32_t)), shared = place(of, sizeof(ProtobufCBinaryData));
+        unsigned which = lay_out(of, sizeof(uint32_t)), shared = lay_out(of, sizeof(ProtobufCBinaryData));
         for (size_t i = 0; i < from->proto->n_field; i++) {
             if (!furrow_member_in_oneof(&fields[i]) || (size_t)from->proto->field[i]->oneof_index != o) continue;
             fields[i].quantifier_offset = which;
@@ -237,7 +237,7 @@ furrow_status descriptor_build(descriptor_pool *pool, const char *name, const Pr
                                          .n_fields = count,
                                          .fields = fields,
                                          .fields_sorted_by_name = sort_by_name(pool, fields, count)};
-    made->field_ranges = find_ranges(pool, numbers, count, &made->n_field_ranges);
+    made->field_ranges = find_number_ranges(pool, numbers, count, &made->n_field_ranges);
     *out = made;
     return FURROW_OK;
 }

@@ -68,7 +68,7 @@ static void print_text(const erase_look *look, const erase_receipt *receipt)
     printf("  looked at %s\n", receipt->done);
 }
 
-static void print_json(const erase_look *look, const erase_receipt *receipt)
+static void print_erasure_json(const erase_look *look, const erase_receipt *receipt)
 {
     furrow_buffer out;
     furrow_buffer_init(&out, LINE_BYTES);
@@ -107,7 +107,7 @@ static void look_and_tell(erase_look *look, erase_receipt *receipt, int64_t wait
     if (strcmp(receipt->done, receipt->asked) < 0) /* the clock was put back meanwhile */
         memcpy(receipt->done, receipt->asked, sizeof receipt->done);
     if (receipt->json)
-        print_json(look, receipt);
+        print_erasure_json(look, receipt);
     else
         print_text(look, receipt);
     if (look->left > 0 && !receipt->dry_run) look->tool->exit_code = 1;
@@ -140,7 +140,7 @@ static bool connect_look(erase_look *look)
     return look->store != NULL;
 }
 
-static void take_name(cli *tool, char out[64])
+static void take_own_name(cli *tool, char out[64])
 {
     char inbox[CLI_INBOX_MAX];
     const char *prefix = cli_link_options(tool, inbox).inbox_prefix;
@@ -166,7 +166,7 @@ static void run_erase(erase_look *look)
         look_and_tell(look, &receipt, 0);
         return;
     }
-    take_name(tool, receipt.by);
+    take_own_name(tool, receipt.by);
     text_time(furrow_clock_wall_ns(), receipt.asked);
     if (ask_owner(look, method, &err) == FURROW_OK)
         look_and_tell(look, &receipt, wait_s);

@@ -65,8 +65,8 @@ static furrow_status look_into_log(erase_look *self, const furrow_entity_contrac
 
 /* ---- Redis ---- */
 
-static furrow_status ask(erase_look *self, const char *verb, const char *key, const char *field, furrow_value *out,
-                         furrow_error *err)
+static furrow_status ask_store(erase_look *self, const char *verb, const char *key, const char *field,
+                               furrow_value *out, furrow_error *err)
 {
     const furrow_bytes argv[] = {furrow_bytes_of(verb), furrow_bytes_of(key), furrow_bytes_of(field ? field : "")};
     return furrow_store_command(self->store, argv, field ? 3 : 2, self->arena, out, err);
@@ -80,10 +80,10 @@ static furrow_status look_into_table(erase_look *self, const char *service, cons
     furrow_value value = {.kind = FURROW_VALUE_NIL}, pending = {.kind = FURROW_VALUE_NIL};
     furrow_status status = audit_prefix(self->store, service, short_name, descriptor, prefix, err);
     snprintf(key, sizeof key, "%s%s", prefix, self->id);
-    if (status == FURROW_OK) status = ask(self, "GET", key, NULL, &value, err);
+    if (status == FURROW_OK) status = ask_store(self, "GET", key, NULL, &value, err);
     snprintf(where, sizeof where, "record %.150s", key);
     snprintf(key, sizeof key, "%s@reactions", prefix);
-    if (status == FURROW_OK) status = ask(self, "HGET", key, self->id, &pending, err);
+    if (status == FURROW_OK) status = ask_store(self, "HGET", key, self->id, &pending, err);
     if (status != FURROW_OK) return status;
     if (value.kind == FURROW_VALUE_NIL)
         say(self, where, false, "none");
@@ -100,7 +100,7 @@ static furrow_status look_into_results(erase_look *self, furrow_error *err)
     char key[2 * FURROW_SUBJECT_MAX];
     furrow_value there;
     snprintf(key, sizeof key, "%s:@idem:of:%s.%s", self->entity->owner, self->entity->name, self->id);
-    furrow_status status = ask(self, "EXISTS", key, NULL, &there, err);
+    furrow_status status = ask_store(self, "EXISTS", key, NULL, &there, err);
     if (status == FURROW_OK)
         say(self, "remembered results", there.integer != 0, "%s", there.integer ? "some are of it" : "none");
     return status;

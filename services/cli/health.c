@@ -19,7 +19,8 @@
 #define ARENA_BYTES    ((size_t)64 << 20)
 
 /* The health document behind @subject, or why there is none, in @text. *serves: it says SERVING. */
-static furrow_status ask(cli *tool, const char *subject, uint64_t deadline_ns, char *text, size_t size, bool *serves)
+static furrow_status ask_one_health(cli *tool, const char *subject, uint64_t deadline_ns, char *text, size_t size,
+                                    bool *serves)
 {
     furrow_error err;
     FURROW_AUTO(furrow_msg) reply = NULL;
@@ -50,7 +51,7 @@ static void wait_for(cli *tool, const char *service, uint64_t until)
     char text[TEXT_MAX], subject[FURROW_SUBJECT_MAX];
     bool serves;
     if (!service_subject(service, NULL, subject)) return;
-    while ((void)ask(tool, subject, furrow_clock_in_ms(ASK_MS), text, sizeof text, &serves),
+    while ((void)ask_one_health(tool, subject, furrow_clock_in_ms(ASK_MS), text, sizeof text, &serves),
            !serves && furrow_clock_now_ns() < until)
         furrow_task_sleep_ms(AGAIN_MS);
 }
@@ -78,7 +79,8 @@ static bool ask_instance(lineage *all, const char *service, const char *instance
     FURROW_REQUIRE(text);
     alarms found = {.arena = all->arena, .text = ""};
     (void)service_subject(service, instance, subject);
-    bool answers = ask(all->tool, subject, furrow_clock_in_ms(ASK_MS), text, DOCUMENT_BYTES, &serves) == FURROW_OK;
+    bool answers =
+        ask_one_health(all->tool, subject, furrow_clock_in_ms(ASK_MS), text, DOCUMENT_BYTES, &serves) == FURROW_OK;
     health_row row = {.service = service, .instance = instance ? instance : "-", .serves = serves, .answers = answers};
     furrow_bytes document = furrow_bytes_of(text);
     if (!answers)
@@ -123,7 +125,7 @@ static void print_row(void *arg, const health_row *row)
 }
 
 /* The services that were named, else those of the contracts; wait_s > 0: they are waited for. */
-static int tell_all(cli *tool, const char *const services[], size_t count, int64_t wait_s)
+static int tell_services(cli *tool, const char *const services[], size_t count, int64_t wait_s)
 {
     uint64_t until = furrow_clock_now_ns() + (uint64_t)wait_s * FURROW_NS_PER_S;
     uint64_t connected_by = furrow_clock_in_ms(CONNECT_MS);
@@ -147,14 +149,15 @@ static int tell_all(cli *tool, const char *const services[], size_t count, int64
  * A process counts as dead only if the server took the question and no answer came. Whatever else is wrong (no NATS,
  * not allowed to connect, or the connection broke meanwhile) says nothing about it, and a restart would mend nothing.
  */
-static int probe(cli *tool, const char *subject, int64_t timeout_ms, bool live)
+static int probe_process(cli *tool, const char *subject, int64_t timeout_ms, bool live)
 {
     char text[TEXT_MAX] = "";
     bool serves = false, silent = false;
     uint64_t half_ns = (uint64_t)timeout_ms * FURROW_NS_PER_MS / 2; /* to connect, and again to ask */
     if (!cli_link(tool)) return tool->exit_code = live ? 0 : 1;
     if (furrow_link_wait_connected(tool->link, furrow_clock_now_ns() + half_ns)) {
-        furrow_status status = ask(tool, subject, furrow_clock_now_ns() + half_ns, text, sizeof text, &serves);
+        furrow_status status =
+            ask_one_health(tool, subject, furrow_clock_now_ns() + half_ns, text, sizeof text, &serves);
         silent =
             (status == FURROW_UNAVAILABLE || status == FURROW_DEADLINE_EXCEEDED) && furrow_link_connected(tool->link);
     } else {
@@ -177,7 +180,7 @@ static int probe_own(cli *tool, const char *kind, int64_t timeout_ms)
         return cli_fail(tool, 2, "--probe needs FURROW_INSTANCE_ID, the same that the service was started with");
     if (!service_subject(tool->argv[0], instance, subject))
         return cli_fail(tool, 2, "%s: no service's name", tool->argv[0]);
-    return probe(tool, subject, timeout_ms, live);
+    return probe_process(tool, subject, timeout_ms, live);
 }
 
 int cli_health(cli *tool)
@@ -195,5 +198,5 @@ int cli_health(cli *tool)
     for (size_t i = 0; i < count; i++)
         if (!furrow_id_valid(services[i], strlen(services[i])))
             return cli_fail(tool, 2, "%s: no service's name", services[i]);
-    return tell_all(tool, services, count, wait_s);
+    return tell_services(tool, services, count, wait_s);
 }

@@ -33,7 +33,7 @@ typedef struct teller {
     furrow_buffer changes; /* of the event at hand, as text or as JSON */
 } teller;
 
-static const char *header_of(const teller *self, const furrow_js_stored *event, const char *name)
+static const char *event_header(const teller *self, const furrow_js_stored *event, const char *name)
 {
     const char *value = furrow_js_stored_header(event, name, self->arena);
     return value ? value : "";
@@ -42,7 +42,7 @@ static const char *header_of(const teller *self, const furrow_js_stored *event, 
 /* By the inbox that the answer went to: "_INBOX_payroll". */
 static const char *who(const teller *self, const furrow_js_stored *event)
 {
-    const char *by = header_of(self, event, FURROW_HEADER_BY), *source = header_of(self, event, "ce-source");
+    const char *by = event_header(self, event, FURROW_HEADER_BY), *source = event_header(self, event, "ce-source");
     const char *client = furrow_bytes_after(by, "_INBOX_");
     if (client) return client;
     if (strcmp(by, "_R_") == 0) return CLI_OPERATOR; /* who calls from another account */
@@ -120,7 +120,7 @@ static void print_event(teller *self, const furrow_js_stored *event, const char 
     text_json(&out, "time", time);
     text_json(&out, "event", what);
     text_json(&out, "by", who(self, event));
-    text_json(&out, "trace", header_of(self, event, FURROW_HEADER_TRACEPARENT));
+    text_json(&out, "trace", event_header(self, event, FURROW_HEADER_TRACEPARENT));
     if (trouble) text_json(&out, "trouble", trouble);
     furrow_buffer_printf(&out, ",\"known_before\":%s,\"deleted\":%s,\"changes\":[", self->known ? "true" : "false",
                          event->data.len == 0 && !trouble ? "true" : "false");
@@ -135,7 +135,7 @@ static void print_event(teller *self, const furrow_js_stored *event, const char 
 static void look_before(teller *self, const furrow_js_stored *event)
 {
     uint64_t follows;
-    const char *text = header_of(self, event, FURROW_HEADER_EXPECTED_SEQ);
+    const char *text = event_header(self, event, FURROW_HEADER_EXPECTED_SEQ);
     if (self->events++ == 0)
         self->known = furrow_number_parse(furrow_bytes_of(text), UINT64_MAX, &follows) && follows == 0;
 }
@@ -144,7 +144,7 @@ static void tell_event(teller *self, const furrow_js_stored *event)
 {
     furrow_error err = {0};
     ProtobufCMessage *now = NULL;
-    const char *type = header_of(self, event, "ce-type"), *what = furrow_bytes_after(type, self->entity->name);
+    const char *type = event_header(self, event, "ce-type"), *what = furrow_bytes_after(type, self->entity->name);
     what = what && what[0] == '.' ? what + 1 : type[0] ? type : "?";
     look_before(self, event);
     furrow_buffer_reset(&self->changes);
@@ -173,7 +173,7 @@ static void tell_end(teller *self, const char *id)
         printf("%s %s is deleted\n", self->entity->name, id);
 }
 
-static int tell_all(teller *self, const char *id)
+static int tell_history(teller *self, const char *id)
 {
     furrow_error err;
     char subject[FURROW_SUBJECT_MAX];
@@ -210,7 +210,7 @@ int cli_history(cli *tool)
     if (letter_turn_to(tool, single, self.entity->stream, self.entity->owner, &err) != FURROW_OK)
         cli_fail_error(tool, self.entity->stream, &err);
     else
-        tell_all(&self, tool->argv[1]);
+        tell_history(&self, tool->argv[1]);
     furrow_buffer_fini(&self.changes);
     furrow_arena_destroy(self.arena);
     return tool->exit_code;

@@ -19,13 +19,13 @@
 #define INBOX_BYTES    12
 #define CLIENTS_MAX    64 /* made at a time */
 
-static int failed(cli *tool, const char *path)
+static int fail_file(cli *tool, const char *path)
 {
     return cli_fail(tool, 1, "%s: %s", path, strerror(errno));
 }
 
 /* A line a file that is made, for --json and --dry-run. */
-static void tell(const cli *tool, const char *path)
+static void tell_made(const cli *tool, const char *path)
 {
     bool dry_run = cli_flag(tool, "--dry-run");
     if (cli_flag(tool, "--json"))
@@ -38,16 +38,16 @@ static void tell(const cli *tool, const char *path)
 static bool make(cli *tool, const char *path, const void *data, size_t len)
 {
     if (cli_flag(tool, "--dry-run")) {
-        if (access(path, F_OK) != 0) tell(tool, path);
+        if (access(path, F_OK) != 0) tell_made(tool, path);
         return true;
     }
     int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd < 0 && errno == EEXIST) return true;
     bool good = fd >= 0 && write(fd, data, len) == (ssize_t)len && fsync(fd) == 0;
-    if (!good) failed(tool, path);
+    if (!good) fail_file(tool, path);
     if (fd >= 0) close(fd);
     if (!good && fd >= 0) unlink(path); /* half a key would never be made whole */
-    if (good) tell(tool, path);
+    if (good) tell_made(tool, path);
     return good;
 }
 
@@ -143,7 +143,7 @@ int cli_keys(cli *tool)
     if (tool->exit_code) return tool->exit_code;
     const char *folder = tool->argv[0];
     if (sodium_init() < 0) return cli_fail(tool, 1, "libsodium does not start");
-    if (!cli_flag(tool, "--dry-run") && mkdir(folder, 0700) != 0 && errno != EEXIST) return failed(tool, folder);
+    if (!cli_flag(tool, "--dry-run") && mkdir(folder, 0700) != 0 && errno != EEXIST) return fail_file(tool, folder);
     for (size_t i = 0; i < count && !tool->exit_code; i++) (void)make_service(tool, folder, services[i]);
     for (size_t i = 0; i < sizeof people / sizeof *people && !tool->exit_code; i++)
         (void)(make_client(tool, folder, people[i]) && make_password(tool, folder, people[i]));

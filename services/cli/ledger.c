@@ -73,7 +73,7 @@ ledger_entry *ledger_at(ledger *self, size_t at)
 }
 
 /* Where the entry of @hash is, or would be. */
-static uint32_t *place_of(const ledger *self, uint64_t hash)
+static uint32_t *place_of_hash(const ledger *self, uint64_t hash)
 {
     size_t at = (size_t)hash & (self->place_count - 1);
     while (self->places[at] && self->entries[self->places[at] - 1].hash != hash)
@@ -86,17 +86,17 @@ static void grow_ledger(ledger *self)
     free(self->places);
     self->place_count *= 2;
     self->places = zeroes(self->place_count, sizeof *self->places);
-    for (size_t i = 0; i < self->count; i++) *place_of(self, self->entries[i].hash) = (uint32_t)(i + 1);
+    for (size_t i = 0; i < self->count; i++) *place_of_hash(self, self->entries[i].hash) = (uint32_t)(i + 1);
 }
 
 size_t ledger_find(ledger *self, uint64_t hash)
 {
-    uint32_t *place = place_of(self, hash);
+    uint32_t *place = place_of_hash(self, hash);
     if (*place) return *place - 1;
     FURROW_REQUIRE(self->count < UINT32_MAX - 1);
     if (2 * (self->count + 1) > self->place_count) {
         grow_ledger(self);
-        place = place_of(self, hash);
+        place = place_of_hash(self, hash);
     }
     if (self->count == self->capacity) {
         self->capacity = self->capacity ? 2 * self->capacity : FIRST_PLACES;
@@ -109,7 +109,7 @@ size_t ledger_find(ledger *self, uint64_t hash)
 
 bool ledger_has(const ledger *self, uint64_t hash)
 {
-    return *place_of(self, hash) != 0;
+    return *place_of_hash(self, hash) != 0;
 }
 
 void ledger_name(ledger_entry *entry, furrow_bytes id)

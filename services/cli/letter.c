@@ -44,7 +44,7 @@ static void take_header(void *arg, const char *name, const char *value)
     if (own_name && own_value) list->headers[list->count++] = (furrow_header){own_name, own_value};
 }
 
-static const char *header_of(const letter *of, const char *name)
+static const char *letter_header(const letter *of, const char *name)
 {
     for (size_t i = 0; i < of->header_count; i++)
         if (strcmp(of->headers[i].name, name) == 0) return of->headers[i].value;
@@ -82,10 +82,10 @@ static bool take_letter(const furrow_js_stored *stored, furrow_arena *arena, let
     if (furrow_js_stored_has_headers(stored)) furrow_js_stored_each_header(stored, arena, take_header, &list);
     made.headers = list.headers;
     made.header_count = list.count;
-    made.subject = header_of(&made, FURROW_DEADLETTER_SUBJECT);
-    made.sequence = header_of(&made, FURROW_DEADLETTER_SEQUENCE);
-    made.reason = header_of(&made, FURROW_DEADLETTER_REASON);
-    made.kind = header_of(&made, FURROW_DEADLETTER_KIND);
+    made.subject = letter_header(&made, FURROW_DEADLETTER_SUBJECT);
+    made.sequence = letter_header(&made, FURROW_DEADLETTER_SEQUENCE);
+    made.reason = letter_header(&made, FURROW_DEADLETTER_REASON);
+    made.kind = letter_header(&made, FURROW_DEADLETTER_KIND);
     if (!take_entity(&made, arena)) return false;
     *out = made;
     return true;

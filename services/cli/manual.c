@@ -12,7 +12,7 @@
 #define PATH_BYTES 2048
 
 /* Text for roff: nothing in it is a request or an escape. */
-static void put_text(FILE *out, const char *text)
+static void put_roff(FILE *out, const char *text)
 {
     bool begins = true;
     for (; *text; text++) {
@@ -30,14 +30,14 @@ static void put_text(FILE *out, const char *text)
 static void put_option(FILE *out, const cli_option_row *row)
 {
     fputs(".TP\n.B ", out);
-    put_text(out, row->name);
+    put_roff(out, row->name);
     if (row->value) {
         fputs(" \\fI", out);
-        put_text(out, row->value);
+        put_roff(out, row->value);
         fputs("\\fR", out);
     }
     fputc('\n', out);
-    put_text(out, row->help);
+    put_roff(out, row->help);
     if (row->max > 0)
         fprintf(out, " (%lld to %lld%s%s)", (long long)row->min, (long long)row->max, row->fallback ? ", default " : "",
                 row->fallback ? row->fallback : "");
@@ -56,17 +56,17 @@ static void put_end(FILE *out)
     fputs(".SH EXIT STATUS\n", out);
     for (int code = 0; code < 3; code++) {
         fprintf(out, ".TP\n.B %d\n", code);
-        put_text(out, cli_exit_codes[code]);
+        put_roff(out, cli_exit_codes[code]);
         fputc('\n', out);
     }
 }
 
-static void put_head(FILE *out, const char *page, const char *summary)
+static void put_page_head(FILE *out, const char *page, const char *summary)
 {
     fprintf(out, ".TH \"%s\" 1 \"\" \"furrow %s\" \"Furrow\"\n.SH NAME\n", page, FURROW_VERSION);
-    put_text(out, page);
+    put_roff(out, page);
     fputs(" \\- ", out);
-    put_text(out, summary);
+    put_roff(out, summary);
     fputs("\n.SH SYNOPSIS\n", out);
 }
 
@@ -82,17 +82,17 @@ static void put_command(FILE *out, const cli_command *command)
 {
     char page[96];
     page_name(command, page);
-    put_head(out, page, command->summary);
+    put_page_head(out, page, command->summary);
     fprintf(out, ".B %s ", cli_self.name);
-    put_text(out, command->name);
+    put_roff(out, command->name);
     fputc('\n', out);
-    put_text(out, command->arguments);
+    put_roff(out, command->arguments);
     fputs("\n[\\fIOPTION\\fR]\\&...\n.SH DESCRIPTION\n", out);
-    put_text(out, command->summary);
+    put_roff(out, command->summary);
     fputs(".\n", out);
     if (command->help[0]) {
         fputs(".PP\n.nf\n", out);
-        put_text(out, command->help);
+        put_roff(out, command->help);
         fputs("\n.fi\n", out);
     }
     fputs(".SH OPTIONS\n", out);
@@ -104,23 +104,23 @@ static void put_command(FILE *out, const cli_command *command)
 
 static void put_tool(FILE *out)
 {
-    put_head(out, cli_self.name, cli_self.title);
+    put_page_head(out, cli_self.name, cli_self.title);
     fprintf(out, ".B %s\n\\fICOMMAND\\fR [\\fIARGUMENT\\fR]\\&... [\\fIOPTION\\fR]\\&...\n.SH COMMANDS\n",
             cli_self.name);
     for (size_t i = 0; i < cli_command_count; i++) {
         char page[96];
         page_name(&cli_commands[i], page);
         fputs(".TP\n.BR ", out);
-        put_text(out, page);
+        put_roff(out, page);
         fputs(" (1)\n", out);
-        put_text(out, cli_commands[i].summary);
+        put_roff(out, cli_commands[i].summary);
         fputc('\n', out);
     }
     fputs(".SH OPTIONS\n", out);
     put_options(out, cli_common_options);
     put_end(out);
     fputs(".SH ENVIRONMENT\n.nf\n", out);
-    put_text(out, cli_self.environment);
+    put_roff(out, cli_self.environment);
     fputs("\n.fi\n", out);
 }
 
@@ -140,7 +140,7 @@ static void close_page(cli *tool, const char *folder, const char *name, FILE *ou
     if (fclose(out) != 0 || bad) cli_fail(tool, 1, "%s/%s: could not be written", folder, name);
 }
 
-static void write_file(cli *tool, const char *folder, const char *name, void (*print)(FILE *out))
+static void write_page(cli *tool, const char *folder, const char *name, void (*print)(FILE *out))
 {
     FILE *out = open_page(tool, folder, name);
     if (!out) return;
@@ -172,9 +172,9 @@ int cli_manual(cli *tool)
     char page[64], zsh[64];
     snprintf(page, sizeof page, "%s.1", cli_self.name);
     snprintf(zsh, sizeof zsh, "_%s", cli_self.name);
-    if (tool->exit_code == 0) write_file(tool, folder, page, put_tool);
-    if (tool->exit_code == 0) write_file(tool, folder, cli_self.name, completion_print_bash);
-    if (tool->exit_code == 0) write_file(tool, folder, zsh, completion_print_zsh);
+    if (tool->exit_code == 0) write_page(tool, folder, page, put_tool);
+    if (tool->exit_code == 0) write_page(tool, folder, cli_self.name, completion_print_bash);
+    if (tool->exit_code == 0) write_page(tool, folder, zsh, completion_print_zsh);
     return tool->exit_code;
 }
 

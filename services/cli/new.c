@@ -46,7 +46,7 @@ static bool is_name(const char *text, bool upper)
            (upper || strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789_") == len);
 }
 
-static bool take_names(cli *tool, making *of)
+static bool take_service_names(cli *tool, making *of)
 {
     char *slash = strrchr(of->folder, '/');
     of->service = slash ? slash + 1 : of->folder;
@@ -86,7 +86,7 @@ static void import_google(making *of, const ProtobufCFieldDescriptor *field)
     add_import(of, file);
 }
 
-static bool add_field(cli *tool, making *of, kept *keep, const char *name)
+static bool add_kept_field(cli *tool, making *of, kept *keep, const char *name)
 {
     const ProtobufCFieldDescriptor *field =
         protobuf_c_message_descriptor_get_field_by_name(keep->entity->descriptor, name);
@@ -103,7 +103,7 @@ static bool add_field(cli *tool, making *of, kept *keep, const char *name)
     return true;
 }
 
-static const char *file_of(const furrow_entity_contract *entity)
+static const char *contract_file(const furrow_entity_contract *entity)
 {
     for (size_t f = 0; f < cli_contract_count; f++)
         for (size_t i = 0; i < cli_contracts[f]->entity_count; i++)
@@ -138,17 +138,17 @@ static bool take_kept(cli *tool, making *of, const char *given)
         if (strcmp(of->kept[i].entity->short_name, keep->entity->short_name) == 0)
             return cli_fail(tool, 2, "new: --keeps: %s stands there twice", keep->entity->short_name), false;
     of->kept_count++;
-    add_import(of, keep->file = file_of(keep->entity));
-    bool good = add_field(tool, of, keep, "id");
+    add_import(of, keep->file = contract_file(keep->entity));
+    bool good = add_kept_field(tool, of, keep, "id");
     for (char *name = strtok_r(colon + 1, ",", &rest); good && name; name = strtok_r(NULL, ",", &rest))
-        good = add_field(tool, of, keep, name);
+        good = add_kept_field(tool, of, keep, name);
     return good;
 }
 
-static bool take_options(cli *tool, making *of)
+static bool take_new_options(cli *tool, making *of)
 {
     const char *given;
-    if (!take_names(tool, of)) return false;
+    if (!take_service_names(tool, of)) return false;
     for (size_t i = 0; (given = cli_option_nth(tool, "--keeps", i)) != NULL; i++)
         if (i == KEPT_MAX)
             return cli_fail(tool, 2, "new: --keeps: at most %d", KEPT_MAX), false;
@@ -160,7 +160,7 @@ static bool take_options(cli *tool, making *of)
 
 /* ---- as the templates take it ---- */
 
-static const char *number(making *of, size_t value)
+static const char *count_text(making *of, size_t value)
 {
     char *text = furrow_arena_printf(of->arena, "%zu", value);
     FURROW_REQUIRE(text);
@@ -177,7 +177,7 @@ static const new_value *values(making *of, const new_value list[])
     return made;
 }
 
-static const char *type_of(making *of, const ProtobufCFieldDescriptor *field)
+static const char *proto_type_of(making *of, const ProtobufCFieldDescriptor *field)
 {
     static const char *const names[] = {
         [PROTOBUF_C_TYPE_INT32] = "int32",       [PROTOBUF_C_TYPE_SINT32] = "sint32",
@@ -207,11 +207,11 @@ static const new_list *fields_of(making *of, const kept *keep)
     new_list *lists = furrow_arena_alloc(of->arena, 2 * sizeof *lists);
     FURROW_REQUIRE(elements && lists);
     for (size_t i = 0; i < keep->count; i++)
-        elements[i] =
-            (new_element){.values = values(of, (const new_value[]){{"field", keep->fields[i]->name},
-                                                                   {"field_type", type_of(of, keep->fields[i])},
-                                                                   {"field_number", number(of, keep->fields[i]->id)},
-                                                                   {NULL, NULL}})};
+        elements[i] = (new_element){
+            .values = values(of, (const new_value[]){{"field", keep->fields[i]->name},
+                                                     {"field_type", proto_type_of(of, keep->fields[i])},
+                                                     {"field_number", count_text(of, keep->fields[i]->id)},
+                                                     {NULL, NULL}})};
     lists[0] = (new_list){"field", elements, keep->count};
     lists[1] = (new_list){0};
     return lists;
@@ -236,8 +236,8 @@ static void fill_kept(making *of, new_element elements[KEPT_MAX], new_element jo
                                                             {"Kept", name},
                                                             {"keptJson", new_json(snake, of->arena)},
                                                             {"entity_of", keep->entity->name},
-                                                            {"kept_number", number(of, 3 + i)},
-                                                            {"listed_number", number(of, 4 + i)},
+                                                            {"kept_number", count_text(of, 3 + i)},
+                                                            {"listed_number", count_text(of, 4 + i)},
                                                             {NULL, NULL}});
         elements[i].lists = fields_of(of, keep);
         if (shown)
@@ -245,7 +245,7 @@ static void fill_kept(making *of, new_element elements[KEPT_MAX], new_element jo
                 values(of, (const new_value[]){{"kept", snake},
                                                {"Kept", name},
                                                {"field", shown},
-                                               {"joined_number", number(of, 3 + *joined_count)},
+                                               {"joined_number", count_text(of, 3 + *joined_count)},
                                                {NULL, NULL}});
         if (shown) ++*joined_count;
     }
@@ -337,7 +337,7 @@ int cli_new(cli *tool)
     of.folder = tool->argv[0];
     of.arena = furrow_arena_create(1 << 20);
     FURROW_REQUIRE(of.arena);
-    if (take_options(tool, &of)) make_all(tool, &of);
+    if (take_new_options(tool, &of)) make_all(tool, &of);
     if (!tool->exit_code && !cli_flag(tool, "--json") && !cli_flag(tool, "--dry-run"))
         printf("now: furrow dev run %s\n", of.folder);
     furrow_arena_destroy(of.arena);

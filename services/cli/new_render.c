@@ -15,7 +15,7 @@ typedef struct scope {
     size_t depth;
 } scope;
 
-static const char *find_value(const scope *in, const char *name)
+static const char *find_template_value(const scope *in, const char *name)
 {
     for (size_t d = in->depth; d-- > 0;)
         for (const new_value *value = in->of[d]->values; value->name; value++)
@@ -87,7 +87,7 @@ static void render(FILE *out, const char *text, const char *end, const scope *in
         fwrite(at, 1, (size_t)((next ? next : end) - at), out);
         if (!next) return;
         char tag[TAG_MAX];
-        const char *after = read_tag(next, tag), *value = find_value(in, tag);
+        const char *after = read_tag(next, tag), *value = find_template_value(in, tag);
         if (value) {
             fputs(value, out);
             at = after;

@@ -51,7 +51,7 @@ static bool read_version(const char *text, int out[3])
     return true;
 }
 
-static int compare(const int a[3], const int b[3])
+static int compare_releases(const int a[3], const int b[3])
 {
     for (int i = 0; i < 3; i++)
         if (a[i] != b[i]) return a[i] < b[i] ? -1 : 1;
@@ -63,7 +63,7 @@ bool peer_nats_trouble(const char *version, peer_trouble *out)
     int is[3];
     if (!read_version(version, is)) return false;
     for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
-        if (compare(is, known[i].first) < 0 || compare(is, known[i].fixed) >= 0) continue;
+        if (compare_releases(is, known[i].first) < 0 || compare_releases(is, known[i].fixed) >= 0) continue;
         *out = known[i].trouble;
         return true;
     }
@@ -71,7 +71,7 @@ bool peer_nats_trouble(const char *version, peer_trouble *out)
 }
 
 /* Host and port of the first of @urls. */
-static bool split(const char *urls, char host[256], char port[8])
+static bool split_address(const char *urls, char host[256], char port[8])
 {
     char first[512];
     snprintf(first, sizeof first, "%.*s", (int)strcspn(urls, ","), urls);
@@ -118,7 +118,7 @@ bool peer_nats_version(const char *urls, char version[64], char why[200])
     static char line[INFO_BYTES];
     char host[256], port[8], *text = NULL;
     struct addrinfo *list = NULL, hints = {.ai_socktype = SOCK_STREAM};
-    if (!split(urls, host, port)) return snprintf(why, 200, "no host in FURROW_NATS_URL"), false;
+    if (!split_address(urls, host, port)) return snprintf(why, 200, "no host in FURROW_NATS_URL"), false;
     int failed = getaddrinfo(host, port, &hints, &list);
     if (failed) return snprintf(why, 200, "%.100s: %s", host, gai_strerror(failed)), false;
     int fd = -1;

@@ -178,7 +178,7 @@ static void print_redis(const sources *from)
 
 /* ---- all, and the command ---- */
 
-static void print_json(const sources *from)
+static void print_rights_json(const sources *from)
 {
     redis_user users[CLI_SERVICES_MAX + 2];
     size_t count = redis_users(from, users);
@@ -197,7 +197,7 @@ static void print_json(const sources *from)
 }
 
 /* All or nothing: half a file of permissions would be taken for one. */
-static void print_whole(sources *from, void (*print)(const sources *from))
+static void print_at_once(sources *from, void (*print)(const sources *from))
 {
     char *text = NULL;
     size_t len = 0;
@@ -215,7 +215,7 @@ int cli_permissions(cli *tool)
         const char *name;
         void (*print)(const sources *from);
         bool with_keys;
-    } formats[] = {{"json", print_json, false}, {"nats", print_nats, true}, {"redis", print_redis, true}};
+    } formats[] = {{"json", print_rights_json, false}, {"nats", print_nats, true}, {"redis", print_redis, true}};
     const char *format = cli_option(tool, "--format");
     sources from = {.tool = tool, .folder = cli_option(tool, "--keys")};
     bool single = cli_flag(tool, "--single-account");
@@ -231,7 +231,7 @@ int cli_permissions(cli *tool)
         from.rights = all;
         from.service_count = cli_services(from.services);
         if (all)
-            print_whole(&from, formats[chosen].print);
+            print_at_once(&from, formats[chosen].print);
         else
             cli_fail_error(tool, "permissions", &err);
         rights_destroy(all);

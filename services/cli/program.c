@@ -93,7 +93,7 @@ bool cli_connect(cli *tool)
     return false;
 }
 
-static void run(void *arg)
+static void run_as_task(void *arg)
 {
     cli *tool = arg;
     tool->command->run(tool);
@@ -116,7 +116,7 @@ static int run_command(cli *tool)
     FURROW_REQUIRE(tool->texts);
     if (furrow_settings_read(furrow_config_table, furrow_config_count, &tool->config, &err) != FURROW_OK ||
         !(tool->loop = furrow_loop_create(NULL, &err)) ||
-        furrow_loop_run_task(tool->loop, run, tool, &err) != FURROW_OK)
+        furrow_loop_run_task(tool->loop, run_as_task, tool, &err) != FURROW_OK)
         cli_fail_error(tool, tool->command->name, &err);
     furrow_loop_destroy(tool->loop);
     furrow_arena_destroy(tool->texts);

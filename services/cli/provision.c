@@ -37,7 +37,8 @@ typedef struct provisioning {
 } provisioning;
 
 /* Said unless nothing was to be done for it, since @changes, while we watch or try. */
-static void tell(const provisioning *on, uint64_t changes, const char *kind, const char *name, const char *text)
+static void tell_provisioned(const provisioning *on, uint64_t changes, const char *kind, const char *name,
+                             const char *text)
 {
     bool changed = furrow_provisioner_changes(on->provisioner) > changes;
     if (on->json && (changed || !on->watching))
@@ -84,7 +85,7 @@ static furrow_status provision_streams(const provisioning *on, furrow_error *err
                                       : furrow_provision_entity(on->provisioner, entity, on->replicas, err);
             char text[2 * FURROW_SUBJECT_MAX];
             snprintf(text, sizeof text, "%s (owner %s)", entity->subjects, entity->owner);
-            if (status == FURROW_OK) tell(on, changes, "stream", entity->stream, text);
+            if (status == FURROW_OK) tell_provisioned(on, changes, "stream", entity->stream, text);
         }
     return status;
 }
@@ -100,7 +101,7 @@ static furrow_status provision_replicas(const provisioning *on, furrow_error *er
             if (status == FURROW_OK) status = furrow_provision_replica(on->provisioner, replica, err);
             char text[1024];
             snprintf(text, sizeof text, "%s keeps %s", replica->entity, replica->keeps);
-            if (status == FURROW_OK) tell(on, changes, "consumer", replica->service, text);
+            if (status == FURROW_OK) tell_provisioned(on, changes, "consumer", replica->service, text);
         }
     return status;
 }
@@ -148,7 +149,8 @@ static furrow_status remember_contracts(const provisioning *on, const contract_m
         if (status == FURROW_OK) status = furrow_provision_descriptors(on->provisioner, on->replicas, err);
         if (status == FURROW_OK && !furrow_bytes_equal(entry->before, after))
             status = furrow_provisioner_remember(on->provisioner, entry->service, after, entry->sequence, err);
-        if (status == FURROW_OK) tell(on, changes, "contract", entry->service, "what the next one is held against");
+        if (status == FURROW_OK)
+            tell_provisioned(on, changes, "contract", entry->service, "what the next one is held against");
     }
     return status;
 }
@@ -160,7 +162,7 @@ static furrow_status retire_replica(const provisioning *on, const furrow_replica
     uint64_t changes = furrow_provisioner_changes(on->provisioner);
     furrow_status status = turn_to(on, replica->owner, err);
     if (status == FURROW_OK) status = furrow_provision_remove_replica(on->provisioner, replica, err);
-    if (status == FURROW_OK) tell(on, changes, "consumer", replica->service, replica->entity);
+    if (status == FURROW_OK) tell_provisioned(on, changes, "consumer", replica->service, replica->entity);
     return status;
 }
 
@@ -171,7 +173,7 @@ static furrow_status retire_entity(const provisioning *on, const furrow_entity_c
     furrow_status status = turn_to(on, entity->owner, err);
     if (status == FURROW_OK && empty) status = furrow_provision_remove_entity(on->provisioner, entity, err);
     if (status == FURROW_OK)
-        tell(on, changes, "stream", entity->stream, empty ? entity->subjects : "stays, with what is in it");
+        tell_provisioned(on, changes, "stream", entity->stream, empty ? entity->subjects : "stays, with what is in it");
     return status;
 }
 
@@ -191,7 +193,7 @@ static furrow_status look_all_empty(const provisioning *on, bool *empty, furrow_
 }
 
 /* What was made for the leaver, and what nobody needs without it; what it wrote stays. */
-static furrow_status retire(const provisioning *on, furrow_error *err)
+static furrow_status retire_leaver(const provisioning *on, furrow_error *err)
 {
     bool empty;
     furrow_status status = look_all_empty(on, &empty, err);
@@ -208,7 +210,7 @@ static furrow_status retire(const provisioning *on, furrow_error *err)
     uint64_t changes = furrow_provisioner_changes(on->provisioner);
     status = turn_to(on, on->leaver, err);
     if (status == FURROW_OK) status = furrow_provisioner_forget(on->provisioner, on->leaver, err);
-    if (status == FURROW_OK) tell(on, changes, "contract", on->leaver, "what the next one is held against");
+    if (status == FURROW_OK) tell_provisioned(on, changes, "contract", on->leaver, "what the next one is held against");
     return status;
 }
 
@@ -249,7 +251,7 @@ static furrow_status provision_once(cli *tool, provisioning *on, bool *connected
     *connected = on->provisioner != NULL;
     if (!*connected) return err->code;
     if (on->dry_run) furrow_provisioner_only_look(on->provisioner);
-    furrow_status status = on->leaver ? retire(on, err) : provision_all(on, err);
+    furrow_status status = on->leaver ? retire_leaver(on, err) : provision_all(on, err);
     furrow_provisioner_destroy(on->provisioner);
     on->provisioner = NULL;
     return status;
@@ -343,7 +345,7 @@ static furrow_status watch_nats(cli *tool, provisioning *on, furrow_error *err)
 }
 
 /* Until it is ended. The same trouble is told once. */
-static void watch(cli *tool, provisioning *on, bool nats, bool redis)
+static void watch_until_ended(cli *tool, provisioning *on, bool nats, bool redis)
 {
     char told[sizeof((furrow_error *)0)->text] = "";
     on->watching = true;
@@ -387,6 +389,6 @@ int cli_provision(cli *tool)
         provision_redis(tool, wait_s > 0 ? (uint64_t)wait_s * 1000 : CONNECT_MS, false, &err) != FURROW_OK)
         cli_fail(tool, 1, "%s", err.text);
     fflush(stdout);
-    if (watches && !tool->exit_code) watch(tool, &on, nats, redis);
+    if (watches && !tool->exit_code) watch_until_ended(tool, &on, nats, redis);
     return tool->exit_code;
 }

@@ -26,24 +26,24 @@ typedef struct rebuild {
     furrow_arena *arena;
 } rebuild;
 
-static bool is_named(const char *wanted, const char *name, const char *short_name)
+static bool is_called(const char *wanted, const char *name, const char *short_name)
 {
     return strcmp(wanted, name) == 0 || strcmp(wanted, short_name) == 0;
 }
 
 /* What @service owns or keeps of @wanted. */
-static bool find(rebuild *self, const char *wanted)
+static bool find_wanted(rebuild *self, const char *wanted)
 {
     for (size_t f = 0; f < cli_contract_count; f++) {
         for (size_t i = 0; i < cli_contracts[f]->entity_count; i++) {
             const furrow_entity_contract *own = cli_contracts[f]->entities[i];
-            if (strcmp(own->owner, self->service) != 0 || !is_named(wanted, own->name, own->short_name)) continue;
+            if (strcmp(own->owner, self->service) != 0 || !is_called(wanted, own->name, own->short_name)) continue;
             self->entity = own->name;
             self->stream = own->stream;
         }
         for (size_t i = 0; i < cli_contracts[f]->replica_count; i++) {
             const furrow_replica_contract *kept = cli_contracts[f]->replicas[i];
-            if (strcmp(kept->service, self->service) != 0 || !is_named(wanted, kept->entity, kept->short_name))
+            if (strcmp(kept->service, self->service) != 0 || !is_called(wanted, kept->entity, kept->short_name))
                 continue;
             self->entity = kept->entity;
             self->stream = kept->stream;
@@ -52,7 +52,7 @@ static bool find(rebuild *self, const char *wanted)
     return self->entity != NULL;
 }
 
-static void on_replica(void *arg, furrow_bytes name, furrow_bytes value)
+static void on_replica_progress(void *arg, furrow_bytes name, furrow_bytes value)
 {
     rebuild *self = arg;
     char *stream = NULL, *state = NULL;
@@ -65,7 +65,7 @@ static void on_replica(void *arg, furrow_bytes name, furrow_bytes value)
 }
 
 /* The process that was asked, how far it is. */
-static void look(rebuild *self)
+static void look_at_rebuild(rebuild *self)
 {
     char subject[FURROW_SUBJECT_MAX];
     furrow_error err;
@@ -75,11 +75,11 @@ static void look(rebuild *self)
     furrow_arena_reset(self->arena);
     snprintf(self->state, sizeof self->state, "no answer");
     if (furrow_link_request(self->tool->link, &out, furrow_clock_in_ms(HEALTH_MS), &reply, &err) == FURROW_OK)
-        (void)furrow_json_each(reply->data, "replicas", on_replica, self);
+        (void)furrow_json_each(reply->data, "replicas", on_replica_progress, self);
 }
 
 /* One line that changes, for a person; a line each time otherwise. */
-static void tell(const rebuild *self, int64_t *told)
+static void tell_progress(const rebuild *self, int64_t *told)
 {
     if (self->position == *told) return;
     *told = self->position;
@@ -94,19 +94,19 @@ static void tell(const rebuild *self, int64_t *told)
     fflush(stdout);
 }
 
-static int follow(rebuild *self, int64_t wait_s)
+static int follow_rebuild(rebuild *self, int64_t wait_s)
 {
     uint64_t until = furrow_clock_now_ns() + (uint64_t)wait_s * FURROW_NS_PER_S;
     int64_t told = -1;
-    look(self);
+    look_at_rebuild(self);
     while (strcmp(self->state, "ready") != 0) {
-        tell(self, &told);
+        tell_progress(self, &told);
         if (furrow_clock_now_ns() >= until)
             return cli_fail(self->tool, 1, "%s of %s is not ready yet: %s", self->entity, self->service, self->state);
         furrow_task_sleep_ms(AGAIN_MS);
-        look(self);
+        look_at_rebuild(self);
     }
-    tell(self, &told);
+    tell_progress(self, &told);
     if (self->json)
         printf("{\"service\":\"%s\",\"entity\":\"%s\",\"ready\":true}\n", self->service, self->entity);
     else
@@ -135,7 +135,7 @@ int cli_rebuild(cli *tool)
     furrow_error err;
     self.service = tool->argv[0];
     self.id = tool->argc > 2 ? tool->argv[2] : NULL;
-    if (!find(&self, tool->argv[1]))
+    if (!find_wanted(&self, tool->argv[1]))
         return cli_fail(tool, 2, "%s keeps nothing of %s (FURROW_CONTRACTS adds contracts)", self.service,
                         tool->argv[1]);
     if (self.id && !furrow_id_valid(self.id, strlen(self.id))) return cli_fail(tool, 2, "%s: no id", self.id);
@@ -147,7 +147,7 @@ int cli_rebuild(cli *tool)
     if (self.id) snprintf(about, sizeof about, "%s.%s", self.entity, self.id);
     self.asked = (replay_request){.service = self.service, .stream = self.stream, .subject = about, .kind = "rebuild"};
     if (replay_ask(tool, &self.asked, &err) != FURROW_OK) return cli_fail_error(tool, self.service, &err);
-    if (!self.id) return follow(&self, wait_s);
+    if (!self.id) return follow_rebuild(&self, wait_s);
     if (self.json)
         printf("{\"service\":\"%s\",\"entity\":\"%s\",\"id\":\"%s\",\"version\":\"%llu\"}\n", self.service, self.entity,
                self.id, (unsigned long long)self.asked.version);

@@ -9,7 +9,7 @@
 #define ASK_MS     7000
 #define BODY_BYTES ((size_t)1 << 20)
 
-static furrow_status read_answer(const furrow_msg *reply, replay_request *what, furrow_error *err)
+static furrow_status read_replay_answer(const furrow_msg *reply, replay_request *what, furrow_error *err)
 {
     char *version = NULL, *instance = NULL;
     FURROW_AUTO(furrow_arena) arena = furrow_arena_create(0);
@@ -41,5 +41,5 @@ furrow_status replay_ask(cli *tool, replay_request *what, furrow_error *err)
     if (status == FURROW_UNAVAILABLE || status == FURROW_DEADLINE_EXCEEDED)
         return furrow_wrap(err, "%s itself does it, and must run", what->service);
     if (status == FURROW_OK) status = furrow_client_reply_status(reply, err);
-    return status == FURROW_OK ? read_answer(reply, what, err) : status;
+    return status == FURROW_OK ? read_replay_answer(reply, what, err) : status;
 }

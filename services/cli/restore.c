@@ -40,7 +40,7 @@ static void ask_each(cli *tool, const char *service, bool accept)
         }
 }
 
-static bool serves(cli *tool, const char *service, furrow_arena *arena, const char **why)
+static bool service_serves(cli *tool, const char *service, furrow_arena *arena, const char **why)
 {
     char subject[FURROW_SUBJECT_MAX], *status = NULL, *text = NULL;
     furrow_error err;
@@ -69,7 +69,7 @@ int cli_restore(cli *tool)
     if (dry_run) return tool->exit_code;
     uint64_t until = furrow_clock_now_ns() + (uint64_t)wait_s * FURROW_NS_PER_S;
     FURROW_AUTO(furrow_arena) arena = furrow_arena_create(0);
-    while (tool->exit_code == 0 && !serves(tool, service, arena, &why)) {
+    while (tool->exit_code == 0 && !service_serves(tool, service, arena, &why)) {
         if (furrow_clock_now_ns() >= until) return cli_fail(tool, 1, "%s does not serve yet: %s", service, why);
         furrow_task_sleep_ms(AGAIN_MS);
     }

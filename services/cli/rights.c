@@ -39,7 +39,7 @@ static void *add_object(void *array, size_t *count, size_t size, void **made)
     return grown;
 }
 
-static void add_text(rights_list *list, const char *text)
+static void add_rights_text(rights_list *list, const char *text)
 {
     for (size_t i = 0; i < list->count; i++)
         if (strcmp(list->texts[i], text) == 0) return;
@@ -55,7 +55,7 @@ static void grant(rights_list *list, const char *format, ...)
     va_start(arguments, format);
     FURROW_REQUIRE(vsnprintf(text, sizeof text, format, arguments) < (int)sizeof text);
     va_end(arguments);
-    add_text(list, text);
+    add_rights_text(list, text);
 }
 
 static rights_account *account_of(rights *all, const char *name)
@@ -122,7 +122,7 @@ static void cross(rights *all, const share *what, const char *subject, const cha
     snprintf(made->subject, sizeof made->subject, "%s", subject);
     snprintf(made->local, sizeof made->local, "%s", local);
     rights_account *from = account_of(all, what->from);
-    add_text(&export_of(from, what, subject)->to, what->to);
+    add_rights_text(&export_of(from, what, subject)->to, what->to);
 }
 
 /*
@@ -145,7 +145,7 @@ static void reach(rights *all, const char *reader, const char *owner, bool many,
         FURROW_REQUIRE(snprintf(local, sizeof local, "$JS.%s.API.%s", owner, verb) < (int)sizeof local);
     else
         snprintf(local, sizeof local, "%s", subject);
-    add_text(&log_user(all, reader)->publish, local);
+    add_rights_text(&log_user(all, reader)->publish, local);
     if (!own) cross(all, &(share){.from = owner, .to = reader, .many = many}, subject, local);
 }
 

@@ -33,7 +33,7 @@ static bool config_path(const char *name, char path[PATH_BYTES])
 }
 
 /* Up to @size bytes, and how many; 0: none, and errno says why. */
-static size_t read_file(const char *path, char *out, size_t size)
+static size_t read_small_file(const char *path, char *out, size_t size)
 {
     errno = 0;
     FILE *file = fopen(path, "re");
@@ -90,7 +90,7 @@ static bool read_context(cli *tool, const char *name, context *out)
     snprintf(file, sizeof file, "context/%s.json", name);
     if (name[0] == '.' || strchr(name, '/') || !config_path(file, path))
         return cli_fail(tool, 1, "NATS_CONTEXT is \"%s\": no name of a context", name), false;
-    size_t len = read_file(path, text, sizeof text);
+    size_t len = read_small_file(path, text, sizeof text);
     if (len == 0)
         return cli_fail(tool, 1, "context %s: %s: %s", name, path, errno ? strerror(errno) : "it is empty"), false;
     for (size_t i = 0; i < sizeof members / sizeof *members; i++) {
@@ -117,7 +117,7 @@ static const char *selected_context(void)
     static char name[256];
     char path[PATH_BYTES];
     if (!config_path("context.txt", path)) return NULL;
-    size_t len = read_file(path, name, sizeof name - 1);
+    size_t len = read_small_file(path, name, sizeof name - 1);
     name[len] = '\0';
     name[strcspn(name, " \t\r\n")] = '\0';
     return name[0] ? name : NULL;
@@ -133,7 +133,7 @@ static void take_user(furrow_config *config, const context *from)
     config->nats_password = from->password;
 }
 
-static void take(cli *tool, const context *from, const char *source)
+static void take_context(cli *tool, const context *from, const char *source)
 {
     furrow_config *config = &tool->config;
     if (!tool->server_from && from->url) {
@@ -182,11 +182,12 @@ bool server_find(cli *tool)
                                  .key_from = "NATS_KEY"};
     context named = {.url = NULL};
     tool->server_from = set("FURROW_NATS_URL") ? "FURROW_NATS_URL" : NULL;
-    take(tool, &environment, "NATS_URL");
+    take_context(tool, &environment, "NATS_URL");
     const char *name = set("NATS_CONTEXT");
     if (!name && is_unsaid(tool)) name = selected_context();
     if (name && !read_context(tool, name, &named)) return false;
-    if (name) take(tool, &named, set("NATS_CONTEXT") ? "the context NATS_CONTEXT" : "the selected context of nats");
+    if (name)
+        take_context(tool, &named, set("NATS_CONTEXT") ? "the context NATS_CONTEXT" : "the selected context of nats");
     if (!tool->server_from) tool->server_from = "default; FURROW_NATS_URL says where it is";
     return true;
 }

@@ -42,7 +42,7 @@ static void on_field(void *text, size_t len, void *arg)
         r->failed = true;
 }
 
-static bool grow(reader *r)
+static bool grow_csv(reader *r)
 {
     size_t capacity = r->capacity ? r->capacity * 2 : 256;
     csv_row *rows = furrow_arena_alloc(r->arena, capacity * sizeof *rows);
@@ -63,7 +63,7 @@ static void on_row(int terminator, void *arg)
     if (row.count == 0) return;
     for (size_t i = 0; i < row.count; i++) row.damaged |= !furrow_utf8_valid(r->fields[i], strlen(r->fields[i]));
     row.fields = furrow_arena_memdup(r->arena, r->fields, row.count * sizeof(char *));
-    if (!row.fields || (r->file->header.fields && r->file->row_count == r->capacity && !grow(r)))
+    if (!row.fields || (r->file->header.fields && r->file->row_count == r->capacity && !grow_csv(r)))
         r->failed = true;
     else if (!r->file->header.fields)
         r->file->header = row;
@@ -175,7 +175,7 @@ static furrow_status parse(furrow_bytes text, struct csv_parser *parser, reader 
     return check_parsed(r, err);
 }
 
-static furrow_status read_all(const char *path, furrow_buffer *out, furrow_error *err)
+static furrow_status read_csv(const char *path, furrow_buffer *out, furrow_error *err)
 {
     bool standard = strcmp(path, CSV_STDIN) == 0;
     FILE *in = standard ? stdin : fopen(path, "r");
@@ -202,7 +202,7 @@ furrow_status csv_read(const char *path, const char *encoding, furrow_arena *are
     furrow_buffer_init(&bytes, CSV_FILE_MAX);
     furrow_buffer_init(&text, (size_t)2 * CSV_FILE_MAX);
     csv_init(&parser, CSV_STRICT | CSV_STRICT_FINI);
-    furrow_status status = read_all(path, &bytes, err);
+    furrow_status status = read_csv(path, &bytes, err);
     if (status == FURROW_OK)
         status = encoding_to_utf8(encoding, (furrow_bytes){bytes.data ? bytes.data : (const uint8_t *)"", bytes.len},
                                   &text, &file.marked, err);
@@ -216,7 +216,7 @@ furrow_status csv_read(const char *path, const char *encoding, furrow_arena *are
     return FURROW_OK;
 }
 
-static void put_field(FILE *out, const char *field)
+static void put_csv_field(FILE *out, const char *field)
 {
     if (strpbrk(field, SEPARATORS "\"\r\n "))
         csv_fwrite(out, field, strlen(field));
@@ -228,11 +228,11 @@ bool csv_put_row(FILE *out, const csv_row *row, size_t columns, const char *more
 {
     for (size_t i = 0; i < columns; i++) {
         if (i > 0) fputc(',', out);
-        put_field(out, i < row->count ? row->fields[i] : "");
+        put_csv_field(out, i < row->count ? row->fields[i] : "");
     }
     if (more) {
         if (columns > 0) fputc(',', out);
-        put_field(out, more);
+        put_csv_field(out, more);
     }
     return fputc('\n', out) != EOF && !ferror(out);
 }

@@ -171,7 +171,7 @@ static bool pass(import *in)
 
 /* ---- a file ---- */
 
-static const import_kind *kind_of(const char *named, const char *path)
+static const import_kind *import_kind_of(const char *named, const char *path)
 {
     const char *base = strrchr(path, '/') ? strrchr(path, '/') + 1 : path;
     for (size_t i = 0; i < import_kind_count; i++)
@@ -198,7 +198,7 @@ import in = {.tool = tool, .options = options, .stop = stop, .path = path, .show
         cli_fail(tool, 1, "%s: out of memory", shown);
         return;
     }
-    in.kind = kind_of(options->kind, path);
+    in.kind = import_kind_of(options->kind, path);
     /* Of a file that cannot be read it does not matter of what kind it is; for standard input nobody waits in vain. */
     if ((in.kind || shown == path) && csv_read(path, options->encoding, arena, &in.file, &err) != FURROW_OK) {
         cli_fail_error(tool, "import", &err);

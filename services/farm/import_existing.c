@@ -9,6 +9,7 @@
 #include "employee/v1/employee.furrow.h"
 #include "job/v1/job.furrow.h"
 #include "location/v1/location.furrow.h"
+#include "wire/member.h"
 #include "wire/message.h"
 
 #include <stdio.h>
@@ -143,7 +144,7 @@ static const void *nested(const ProtobufCMessage *message, unsigned field)
 }
 
 /* Answers of Get and each of BatchGet are {entity, version}. */
-static int64_t version_of(const ProtobufCMessage *answer)
+static int64_t answer_version(const ProtobufCMessage *answer)
 {
     return *(const int64_t *)(const void *)((const char *)answer + answer->descriptor->fields[1].offset);
 }
@@ -252,7 +253,7 @@ static void settle_judged(import_row *row, judgement *judged)
 
 static furrow_status judge_answer(import_row *row, const ProtobufCMessage *answer, judgement *judged, furrow_error *err)
 {
-    judged->version = version_of(answer);
+    judged->version = answer_version(answer);
     furrow_status status = compare_columns(row, &row->in->entity_header, nested(answer, 0), &judged->open,
                                            &judged->wanted, &judged->merged, err);
     if (status == FURROW_OK && import_has_private(row))
@@ -309,7 +310,7 @@ static void take_answers(import_row *const rows[], size_t count, const ProtobufC
         const ProtobufCMessage *entity = nested(all[i], 0);
         const ProtobufCFieldDescriptor *id_field =
             protobuf_c_message_descriptor_get_field_by_name(entity->descriptor, "id");
-        const char *id = *(char *const *)(const void *)((const char *)entity + id_field->offset);
+        const char *id = furrow_member_text(entity, id_field);
         while (at < count && strcmp(rows[at]->id, id) != 0) at++;
         if (at == count) return;
         rows[at]->exists = true;

@@ -71,7 +71,7 @@ furrow_status import_request(const import_row *row, furrow_arena *arena, Protobu
 }
 
 /* What is private does not go into it: from an id it could be guessed. */
-static furrow_status make_id(import_row *row, ProtobufCMessage *request, furrow_arena *arena, furrow_error *err)
+static furrow_status make_row_id(import_row *row, ProtobufCMessage *request, furrow_arena *arena, furrow_error *err)
 {
     furrow_bytes packed;
     uint8_t hash[FURROW_HASH_BYTES];
@@ -96,7 +96,7 @@ static void prepare_row(import_row *row, furrow_arena *arena)
     if (status == FURROW_OK && id[0])
         row->id = id;
     else if (status == FURROW_OK)
-        status = make_id(row, request, arena, &err);
+        status = make_row_id(row, request, arena, &err);
     if (status != FURROW_OK) import_settle(row, IMPORT_BAD, &err);
 }
 

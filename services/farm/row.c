@@ -16,7 +16,7 @@
 #define ITEM_MAX     512 /* of a list */
 
 /* The field at the end of a column's path. */
-static const ProtobufCFieldDescriptor *find_field(const ProtobufCMessageDescriptor *message, const char *path)
+static const ProtobufCFieldDescriptor *find_column_field(const ProtobufCMessageDescriptor *message, const char *path)
 {
     char name[NAME_MAX_LEN];
     const char *dot = strchr(path, '.');
@@ -26,7 +26,7 @@ static const ProtobufCFieldDescriptor *find_field(const ProtobufCMessageDescript
     name[len] = '\0';
     const ProtobufCFieldDescriptor *field = protobuf_c_message_descriptor_get_field_by_name(message, name);
     if (!field || !dot) return field;
-    return field->type == PROTOBUF_C_TYPE_MESSAGE ? find_field(field->descriptor, dot + 1) : NULL;
+    return field->type == PROTOBUF_C_TYPE_MESSAGE ? find_column_field(field->descriptor, dot + 1) : NULL;
 }
 
 static bool stands_before(const csv_row *header, size_t column)
@@ -40,7 +40,7 @@ furrow_status row_check_header(const csv_row *header, const ProtobufCMessageDesc
 {
     for (size_t c = 0; c < header->count; c++) {
         const char *path = header->fields[c];
-        const ProtobufCFieldDescriptor *field = strlen(path) < PATH_MAX_LEN ? find_field(request, path) : NULL;
+        const ProtobufCFieldDescriptor *field = strlen(path) < PATH_MAX_LEN ? find_column_field(request, path) : NULL;
         if (path[0] == ROW_REMARK) continue;
         if (!path[0])
             return furrow_fail(err, FURROW_INVALID_ARGUMENT,
@@ -113,8 +113,8 @@ static void append_list(row_writer *to, const ProtobufCFieldDescriptor *field, c
 }
 
 /* The first column with a value for @field or what is in it, which *end tells; NULL when there is none. */
-static const char *find_value(const row_writer *to, const char *prefix, const ProtobufCFieldDescriptor *field,
-                              char *end)
+static const char *find_column_value(const row_writer *to, const char *prefix, const ProtobufCFieldDescriptor *field,
+                                     char *end)
 {
     for (size_t c = 0; c < to->header->count && c < to->row->count; c++) {
         const char *text = to->row->fields[c];
@@ -135,7 +135,7 @@ static void append_object(row_writer *to, const ProtobufCMessageDescriptor *mess
     for (unsigned f = 0; f < message->n_fields; f++) {
         const ProtobufCFieldDescriptor *field = &message->fields[f];
         char end, deeper[PATH_MAX_LEN + 2];
-        const char *text = find_value(to, prefix, field, &end);
+        const char *text = find_column_value(to, prefix, field, &end);
         if (!text) continue;
         furrow_buffer_printf(&to->out, "%s\"%s\":", comma, field->name);
         comma = ",";

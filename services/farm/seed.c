@@ -53,7 +53,7 @@ static uint64_t below(seeder *s, uint64_t limit)
     return (z ^ (z >> 31)) % limit;
 }
 
-static FILE *open_file(seeder *s, const char *name, const char *header)
+static FILE *open_csv(seeder *s, const char *name, const char *header)
 {
     char path[512];
     snprintf(path, sizeof path, "%s/%s", s->folder, name);
@@ -72,8 +72,8 @@ static void close_file(seeder *s, FILE *out, const char *name)
 
 static void write_locations(seeder *s)
 {
-    FILE *out = open_file(s, "locations.csv",
-                          "id,kind,name,parent_id,crop,variety,area_ha,time_zone,centroid.latitude,centroid.longitude");
+    FILE *out = open_csv(s, "locations.csv",
+                         "id,kind,name,parent_id,crop,variety,area_ha,time_zone,centroid.latitude,centroid.longitude");
     if (!out) return;
     fprintf(out, "R1,ranch,Home Ranch,,,,%" PRId64 ",America/Los_Angeles,36.5963,-119.4504\n", s->blocks * 8);
     for (int64_t b = 1; b <= s->blocks; b++) {
@@ -89,7 +89,7 @@ static void write_locations(seeder *s)
 
 static void write_jobs(seeder *s)
 {
-    FILE *out = open_file(s, "jobs.csv", "id,code,name,kind,pay.type,pay.unit,pay.rate_cents,location_ids");
+    FILE *out = open_csv(s, "jobs.csv", "id,code,name,kind,pay.type,pay.unit,pay.rate_cents,location_ids");
     if (!out) return;
     for (size_t j = 0; j < COUNT(jobs); j++) {
         fprintf(out, "J-%s,%s,%s,%s,%s,%s,", jobs[j].code, jobs[j].code, jobs[j].name, jobs[j].kind,
@@ -106,9 +106,9 @@ static void write_jobs(seeder *s)
 
 static void write_employees(seeder *s)
 {
-    FILE *out = open_file(s, "employees.csv",
-                          "id,given_name,family_name,badge,crew,language,contact.phone,hourly_rate_cents,hire_date,"
-                          "private.tax_id,private.birth_date");
+    FILE *out = open_csv(s, "employees.csv",
+                         "id,given_name,family_name,badge,crew,language,contact.phone,hourly_rate_cents,hire_date,"
+                         "private.tax_id,private.birth_date");
     if (!out) return;
     for (int64_t p = 1; p <= s->people; p++) {
         const char *given = given_names[below(s, COUNT(given_names))],
@@ -126,7 +126,7 @@ static void write_employees(seeder *s)
     close_file(s, out, "employees.csv");
 }
 
-static void tell(const seeder *s, bool dry_run, bool json)
+static void tell_seeded(const seeder *s, bool dry_run, bool json)
 {
     static const char *const files[] = {"locations.csv", "jobs.csv", "employees.csv"};
     for (size_t i = 0; json && i < COUNT(files); i++) {
@@ -153,6 +153,6 @@ int farm_seed(cli *tool)
     if (!dry_run) write_locations(&s);
     if (!dry_run && tool->exit_code == 0) write_jobs(&s);
     if (!dry_run && tool->exit_code == 0) write_employees(&s);
-    if (tool->exit_code == 0) tell(&s, dry_run, json);
+    if (tool->exit_code == 0) tell_seeded(&s, dry_run, json);
     return tool->exit_code;
 }

@@ -19,7 +19,7 @@ static furrow_status check_place(Location__V1__LocationKind kind, const char *pa
     return FURROW_OK;
 }
 
-static furrow_status check_request(const Location__V1__CreateLocationRequest *request, furrow_error *err)
+static furrow_status check_new_location(const Location__V1__CreateLocationRequest *request, furrow_error *err)
 {
     furrow_status status = check_place(request->kind, request->parent_id, request->time_zone, err);
     if (status == FURROW_OK) status = furrow_input_name("name", request->name, err);
@@ -66,7 +66,7 @@ furrow_status location_create_location(const location_create_location_known *kno
     const Location__V1__CreateLocationRequest *request = known->request;
     furrow_arena *arena = known->arena;
     bool is_ranch = request->kind == RANCH;
-    furrow_status status = check_request(request, err);
+    furrow_status status = check_new_location(request, err);
     if (status == FURROW_OK) status = check_parent(request->kind, request->parent_id, known->parent, err);
     if (status != FURROW_OK) return status;
     next->kind = request->kind;
@@ -112,7 +112,7 @@ furrow_status location_reopen_location(const location_reopen_location_known *kno
     return FURROW_OK;
 }
 
-static const Location__V1__Tree__ParentsEntry *find(const Location__V1__Tree *tree, const char *id)
+static const Location__V1__Tree__ParentsEntry *find_parent(const Location__V1__Tree *tree, const char *id)
 {
     for (size_t i = 0; tree && i < tree->n_parents; i++)
         if (strcmp(tree->parents[i]->key, id) == 0) return tree->parents[i];
@@ -125,7 +125,7 @@ static bool is_at_or_below(const Location__V1__Tree *tree, const char *from, con
     const char *at = from;
     for (size_t step = 0; tree && step <= tree->n_parents; step++) {
         if (strcmp(at, id) == 0) return true;
-        const Location__V1__Tree__ParentsEntry *entry = find(tree, at);
+        const Location__V1__Tree__ParentsEntry *entry = find_parent(tree, at);
         if (!entry) return false;
         at = entry->value;
     }
@@ -177,7 +177,7 @@ static furrow_status put_block(const Location__V1__Location *block, Location__V1
                                furrow_error *err)
 {
     size_t count = next->n_parents;
-    const Location__V1__Tree__ParentsEntry *known = find(next, block->id);
+    const Location__V1__Tree__ParentsEntry *known = find_parent(next, block->id);
     if (known && strcmp(known->value, block->parent_id) == 0) return FURROW_OK;
     if (is_at_or_below(next, block->parent_id, block->id))
         return furrow_fail(err, FURROW_FAILED_PRECONDITION, "%s would stand under itself: %s is %s or below it",

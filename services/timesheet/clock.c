@@ -133,7 +133,8 @@ static const char *open_day_after(const stroke_context *context)
 }
 
 /* Now is not before what the stroke follows: see above. */
-static void follow(stroke_context *context, const Timesheet__V1__WorkDay *day, const Timesheet__V1__Employee *employee)
+static void move_stroke_after(stroke_context *context, const Timesheet__V1__WorkDay *day,
+                              const Timesheet__V1__Employee *employee)
 {
     workday_stroke *stroke = &context->stroke;
     int64_t ended_ns = employee ? furrow_timestamp_ns(employee->ended_at) : 0;
@@ -143,7 +144,7 @@ static void follow(stroke_context *context, const Timesheet__V1__WorkDay *day, c
     if (stroke->now_ns < stroke->at_ns) stroke->now_ns = stroke->at_ns;
 }
 
-static furrow_status check_moment(stroke_context *context, furrow_error *err)
+static furrow_status check_stroke_moment(stroke_context *context, furrow_error *err)
 {
     const clock_request *request = context->request;
     const char *after = open_day_after(context);
@@ -171,8 +172,8 @@ static furrow_status decide_stroke(void *arg, const furrow_state *current, furro
     context->decided = true;
     if (status == FURROW_OK) status = read_employee(context, arena, &employee, err);
     if (status != FURROW_OK) return status;
-    follow(context, day, employee);
-    status = check_moment(context, err);
+    move_stroke_after(context, day, employee);
+    status = check_stroke_moment(context, err);
     if (status == FURROW_OK && context->request->job_id) {
         status = check_facts(context, employee, arena, err);
         if (status == FURROW_OK) status = workday_check_begin(employee, stroke->at_ns, err);
@@ -241,14 +242,14 @@ static void follow_next_day(stroke_context *context, furrow_arena *arena)
 }
 
 /* Reads all there is to know; where now turns out to be in a later day, of that. */
-static furrow_status look(stroke_context *context, furrow_arena *arena, furrow_error *err)
+static furrow_status read_all_known(stroke_context *context, furrow_arena *arena, furrow_error *err)
 {
     for (int i = 0; i < LOOKS; i++) {
         plan_reads(context);
         furrow_status status = furrow_gather_read(&context->gather, arena, err);
         if (status == FURROW_OK) status = unpack_days(context, arena, err);
         if (status != FURROW_OK || context->request->at) return status;
-        follow(context, work_day_of(&context->day), NULL);
+        move_stroke_after(context, work_day_of(&context->day), NULL);
         follow_next_day(context, arena);
         if (context->stroke.at_ns < context->stroke.window.end_ns) return FURROW_OK;
     }
@@ -293,12 +294,12 @@ static furrow_status close_forgotten(stroke_context *context, furrow_arena *aren
 /* More open days than one look finds are of a time before this was looked after: all at once, then look again. */
 static furrow_status look_behind(stroke_context *context, furrow_arena *arena, furrow_error *err)
 {
-    furrow_status status = look(context, arena, err);
+    furrow_status status = read_all_known(context, arena, err);
     if (status != FURROW_OK || furrow_gather_listed(&context->gather).count < OPEN_MAX) return status;
     closing old = closing_of(context, context->before_window.start_ns);
     old.spared = context->day_id;
     status = closing_close_all(&old, arena, err);
-    return status == FURROW_OK ? look(context, arena, err) : status;
+    return status == FURROW_OK ? read_all_known(context, arena, err) : status;
 }
 
 /* Two who begin a day each, on either side of the boundary, do not see each other beforehand. */

@@ -91,8 +91,8 @@ static Timesheet__V1__WorkDay *successor(const Timesheet__V1__WorkDay *current, 
     return next;
 }
 
-static furrow_status append(Timesheet__V1__WorkDay *day, Timesheet__V1__EntryKind kind, const char *job_id,
-                            const char *location_id, int64_t start_ns, furrow_arena *arena, furrow_error *err)
+static furrow_status append_entry(Timesheet__V1__WorkDay *day, Timesheet__V1__EntryKind kind, const char *job_id,
+                                  const char *location_id, int64_t start_ns, furrow_arena *arena, furrow_error *err)
 {
     if (day->n_entries >= TIMESHEET_ENTRIES_MAX)
         return furrow_fail(err, FURROW_FAILED_PRECONDITION, "%s has %d entries already, the most a day can have",
@@ -127,8 +127,8 @@ static void set_open(Timesheet__V1__WorkDay *day, bool open, const char *by)
 }
 
 /* *entry: what runs at the moment of the stroke. */
-static furrow_status find_running(const Timesheet__V1__WorkDay *current, const workday_stroke *stroke,
-                                  const Timesheet__V1__Entry **entry, furrow_error *err)
+static furrow_status find_running_entry(const Timesheet__V1__WorkDay *current, const workday_stroke *stroke,
+                                        const Timesheet__V1__Entry **entry, furrow_error *err)
 {
     char text[40];
     *entry = running(current);
@@ -158,7 +158,7 @@ furrow_status workday_clock_in(const Timesheet__V1__WorkDay *current, const work
     Timesheet__V1__WorkDay *day = successor(current, stroke, arena);
     if (!day) return furrow_known_no_memory(err);
     set_open(day, true, "");
-    furrow_status status = append(day, WORK, stroke->job_id, stroke->location_id, stroke->at_ns, arena, err);
+    furrow_status status = append_entry(day, WORK, stroke->job_id, stroke->location_id, stroke->at_ns, arena, err);
     if (status == FURROW_OK) *next = day;
     return status;
 }
@@ -170,7 +170,7 @@ static furrow_status change_over(const Timesheet__V1__WorkDay *current, const wo
 {
     Timesheet__V1__WorkDay *day = successor(current, stroke, arena);
     furrow_status status = day ? end_last(day, stroke->at_ns, arena, err) : furrow_known_no_memory(err);
-    if (status == FURROW_OK) status = append(day, kind, job_id, location_id, stroke->at_ns, arena, err);
+    if (status == FURROW_OK) status = append_entry(day, kind, job_id, location_id, stroke->at_ns, arena, err);
     if (status == FURROW_OK) *next = day;
     return status;
 }
@@ -179,7 +179,7 @@ furrow_status workday_switch_job(const Timesheet__V1__WorkDay *current, const wo
                                  furrow_arena *arena, Timesheet__V1__WorkDay **next, furrow_error *err)
 {
     const Timesheet__V1__Entry *entry;
-    furrow_status status = find_running(current, stroke, &entry, err);
+    furrow_status status = find_running_entry(current, stroke, &entry, err);
     if (status != FURROW_OK) return status;
     if (entry->kind != WORK)
         return furrow_fail(err, FURROW_FAILED_PRECONDITION, "%s is on a break; end it first", stroke->employee_id);
@@ -193,7 +193,7 @@ furrow_status workday_start_break(const Timesheet__V1__WorkDay *current, const w
                                   furrow_arena *arena, Timesheet__V1__WorkDay **next, furrow_error *err)
 {
     const Timesheet__V1__Entry *entry;
-    furrow_status status = find_running(current, stroke, &entry, err);
+    furrow_status status = find_running_entry(current, stroke, &entry, err);
     if (status != FURROW_OK) return status;
     if (entry->kind != WORK)
         return furrow_fail(err, FURROW_FAILED_PRECONDITION, "%s is on a break already", stroke->employee_id);
@@ -204,7 +204,7 @@ furrow_status workday_end_break(const Timesheet__V1__WorkDay *current, const wor
                                 furrow_arena *arena, Timesheet__V1__WorkDay **next, furrow_error *err)
 {
     const Timesheet__V1__Entry *entry;
-    furrow_status status = find_running(current, stroke, &entry, err);
+    furrow_status status = find_running_entry(current, stroke, &entry, err);
     if (status != FURROW_OK) return status;
     if (entry->kind == WORK)
         return furrow_fail(err, FURROW_FAILED_PRECONDITION, "%s is not on a break", stroke->employee_id);
@@ -270,7 +270,7 @@ furrow_status workday_clock_out(const Timesheet__V1__WorkDay *current, const wor
                                 furrow_arena *arena, Timesheet__V1__WorkDay **next, furrow_error *err)
 {
     const Timesheet__V1__Entry *entry;
-    furrow_status status = find_running(current, stroke, &entry, err);
+    furrow_status status = find_running_entry(current, stroke, &entry, err);
     if (status != FURROW_OK) return status;
     return workday_close(current, &stroke->window, stroke->at_ns, stroke->now_ns, "employee", arena, next, err);
 }
@@ -283,7 +283,7 @@ furrow_status workday_carry_over(const Timesheet__V1__WorkDay *before, const wor
     if (!day) return furrow_known_no_memory(err);
     set_open(day, true, "");
     furrow_status status =
-        append(day, entry->kind, entry->job_id, entry->location_id, stroke->window.start_ns, arena, err);
+        append_entry(day, entry->kind, entry->job_id, entry->location_id, stroke->window.start_ns, arena, err);
     if (status == FURROW_OK) *next = day;
     return status;
 }

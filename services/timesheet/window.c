@@ -58,15 +58,15 @@ static workday_window window_of_days(int64_t days, int day_start_hour)
     return window;
 }
 
-static int64_t floor_of(int64_t value, int64_t unit)
+static int64_t floor_div(int64_t value, int64_t unit)
 {
     return value / unit - (value % unit < 0);
 }
 
 workday_window workday_window_at(int64_t at_ns, int day_start_hour)
 {
-    int64_t at_s = floor_of(at_ns, NS);
-    int64_t days = floor_of(at_s + offset_at(at_s) - day_start_hour * HOUR, DAY);
+    int64_t at_s = floor_div(at_ns, NS);
+    int64_t days = floor_div(at_s + offset_at(at_s) - day_start_hour * HOUR, DAY);
     workday_window window = window_of_days(days, day_start_hour);
     /* Where clocks were put back they may read the boundary's hour or less once more: the day has begun all the same. */
     while (at_ns >= window.end_ns) window = window_of_days(++days, day_start_hour);

@@ -57,7 +57,7 @@ static void append_fields(furrow_buffer *out, const char *name, const char *list
     close_bracket(out, "],");
 }
 
-static void write_service(furrow_buffer *out, const lineage_service *service)
+static void write_service_json(furrow_buffer *out, const lineage_service *service)
 {
     static const char *const states[] = {"down", "not serving", "serving"};
     furrow_buffer_append_text(out, "\n    {");
@@ -69,7 +69,7 @@ static void write_service(furrow_buffer *out, const lineage_service *service)
     close_bracket(out, "},");
 }
 
-static void write_entity(furrow_buffer *out, const lineage_entity *entity)
+static void write_entity_json(furrow_buffer *out, const lineage_entity *entity)
 {
     furrow_buffer_append_text(out, "\n    {");
     append_text(out, "entity", entity->name);
@@ -127,7 +127,7 @@ static void write_bandwidth(furrow_buffer *out, const lineage_replica *replica)
     close_bracket(out, "},");
 }
 
-static void write_replica(furrow_buffer *out, const lineage *all, const lineage_replica *replica)
+static void write_replica_json(furrow_buffer *out, const lineage *all, const lineage_replica *replica)
 {
     furrow_buffer_append_text(out, "\n    {");
     append_text(out, "service", replica->service);
@@ -173,12 +173,12 @@ void lineage_print_json(const lineage *all, FILE *file)
         furrow_buffer_append_byte(out, ',');
     }
     close_bracket(out, "],\n  \"services\":[");
-    for (size_t i = 0; i < all->service_count; i++) write_service(out, &all->services[i]);
+    for (size_t i = 0; i < all->service_count; i++) write_service_json(out, &all->services[i]);
     close_bracket(out, "],\n  \"entities\":[");
     for (size_t i = 0; i < all->entity_count; i++)
-        if (!all->entities[i]->internal) write_entity(out, all->entities[i]);
+        if (!all->entities[i]->internal) write_entity_json(out, all->entities[i]);
     close_bracket(out, "],\n  \"replicas\":[");
-    for (size_t i = 0; i < all->replica_count; i++) write_replica(out, all, &all->replicas[i]);
+    for (size_t i = 0; i < all->replica_count; i++) write_replica_json(out, all, &all->replicas[i]);
     close_bracket(out, "],");
     write_sums(out, all);
     close_bracket(out, "\n}\n");

@@ -26,7 +26,7 @@ static furrow_status ask_log(const lineage *all, const lineage_entity *entity, c
     return furrow_link_request(all->tool->link, &out, furrow_clock_in_ms(ASK_MS), reply, err);
 }
 
-static void note_failure(lineage *all, const lineage_entity *entity, const furrow_error *err)
+static void note_log_failure(lineage *all, const lineage_entity *entity, const furrow_error *err)
 {
     if (err->code == FURROW_PERMISSION_DENIED)
         lineage_note(all, false, "this user may not look at the log of %s: no streams, consumers or events of it",
@@ -36,7 +36,7 @@ static void note_failure(lineage *all, const lineage_entity *entity, const furro
                      all->single_account ? "" : " (--single-account where all is in one)");
 }
 
-static uint64_t number_in(furrow_bytes json, const char *path)
+static uint64_t json_number(furrow_bytes json, const char *path)
 {
     int64_t value = 0;
     return furrow_json_find_int(json, path, &value) && value > 0 ? (uint64_t)value : 0;
@@ -50,15 +50,15 @@ static bool read_stream(lineage *all, lineage_entity *entity)
     int64_t code = 0;
     char *text = NULL;
     if (ask_log(all, entity, "STREAM.INFO", "", &reply, &err) != FURROW_OK)
-        return note_failure(all, entity, &err), false;
+        return note_log_failure(all, entity, &err), false;
     if (furrow_json_find_int(reply->data, "error.code", &code)) {
         (void)furrow_json_find_text(reply->data, "error.description", all->arena, &text);
         lineage_note(all, code != 404, "stream %s of %s: %s%s", entity->stream, entity->owner, text ? text : "refused",
                      code == 404 ? "; furrow provision makes it" : "");
         return false;
     }
-    entity->log_messages = number_in(reply->data, "state.messages");
-    entity->log_bytes = number_in(reply->data, "state.bytes");
+    entity->log_messages = json_number(reply->data, "state.messages");
+    entity->log_bytes = json_number(reply->data, "state.bytes");
     return true;
 }
 
@@ -88,9 +88,9 @@ static void on_consumer(void *arg, furrow_bytes unused, furrow_bytes json)
     if (!replica) return;
     if (!replica->fields[0]) lineage_set_fields(all, replica, keeps);
     replica->consumer = true;
-    replica->delivered = number_in(json, "delivered.consumer_seq");
-    replica->redelivered = number_in(json, "num_redelivered");
-    replica->pending = number_in(json, "num_pending");
+    replica->delivered = json_number(json, "delivered.consumer_seq");
+    replica->redelivered = json_number(json, "num_redelivered");
+    replica->pending = json_number(json, "num_pending");
 }
 
 static void read_consumers(lineage *all, lineage_entity *entity)
@@ -102,10 +102,10 @@ static void read_consumers(lineage *all, lineage_entity *entity)
         char body[64];
         snprintf(body, sizeof body, "{\"offset\":%llu}", (unsigned long long)of.seen);
         if (ask_log(all, entity, "CONSUMER.LIST", body, &reply, &err) != FURROW_OK) {
-            note_failure(all, entity, &err);
+            note_log_failure(all, entity, &err);
             return;
         }
-        total = number_in(reply->data, "total");
+        total = json_number(reply->data, "total");
         if (!furrow_json_each(reply->data, "consumers", on_consumer, &of) || of.seen == before) return;
     }
 }

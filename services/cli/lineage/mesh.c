@@ -26,7 +26,7 @@ typedef struct gathering {
 
 /* ---- $SRV.INFO ---- */
 
-static void on_info(void *arg, furrow_msg *msg)
+static void on_info_heard(void *arg, furrow_msg *msg)
 {
     gathering *heard = arg;
     if (heard->count == INSTANCES_MAX) {
@@ -43,7 +43,7 @@ static void gather(lineage *all, gathering *heard)
     char inbox[FURROW_SUBJECT_MAX];
     furrow_link *link = all->tool->link;
     furrow_link_inbox(link, inbox);
-    furrow_subscription *answers = furrow_link_subscribe(link, inbox, NULL, on_info, heard, &err);
+    furrow_subscription *answers = furrow_link_subscribe(link, inbox, NULL, on_info_heard, heard, &err);
     uint64_t complaints = 0, before = 0, start = furrow_clock_now_ns();
     heard->heard_ns = start;
     (void)furrow_link_complaint(link, &before);
@@ -143,7 +143,7 @@ static void add_member(uint64_t *sum, furrow_bytes json, const char *name)
     *sum = (*sum == LINEAGE_UNKNOWN ? 0 : *sum) + (uint64_t)value;
 }
 
-static void on_replica(void *arg, furrow_bytes unused, furrow_bytes json)
+static void on_replica_health(void *arg, furrow_bytes unused, furrow_bytes json)
 {
     reading *from = arg;
     char *stream, *state;
@@ -172,7 +172,7 @@ static void take_health(lineage *all, const char *name, furrow_bytes health)
         service->why = !serves && furrow_json_find_text(health, "why", all->arena, &why) ? lineage_text(all, why) : "";
     if (serves || service->state == LINEAGE_DOWN) service->state = serves ? LINEAGE_SERVING : LINEAGE_NOT_SERVING;
     reading from = {.all = all, .service = service->name};
-    (void)furrow_json_each(health, "replicas", on_replica, &from);
+    (void)furrow_json_each(health, "replicas", on_replica_health, &from);
 }
 
 /* All are asked at once: from another account an old server tells nobody that there is nobody, so each takes its time. */
@@ -188,7 +188,7 @@ typedef struct questions {
     furrow_waiter answered;
 } questions;
 
-static void on_health(void *arg, furrow_status status, const char *text, furrow_msg *reply)
+static void on_health_heard(void *arg, furrow_status status, const char *text, furrow_msg *reply)
 {
     question *asked = arg;
     questions *of = asked->of;
@@ -212,7 +212,7 @@ static void ask_health(questions *of, const char *service, const char *id)
     *asked = (question){of, service};
     snprintf(subject, sizeof subject, "furrow.v1.Health.%s%s%s", service, id ? "." : "", id ? id : "");
     if (furrow_link_request_async(of->all->tool->link, &(furrow_outgoing){.subject = subject},
-                                  furrow_clock_in_ms(HEALTH_MS), on_health, asked, &err) == FURROW_OK)
+                                  furrow_clock_in_ms(HEALTH_MS), on_health_heard, asked, &err) == FURROW_OK)
         of->open++;
     else
         lineage_note(of->all, true, "%s cannot be asked how it is: %s", service, err.text);

@@ -8,7 +8,7 @@
 
 /* ---- rows ---- */
 
-static void *grow(void *rows, size_t count, size_t size)
+static void *grow_rows(void *rows, size_t count, size_t size)
 {
     if (count % 16 != 0) return rows;
     void *grown = realloc(rows, (count + 16) * size);
@@ -27,7 +27,7 @@ lineage_service *lineage_service_of(lineage *all, const char *name)
 {
     lineage_service *known = lineage_find_service(all, name);
     if (known || all->service_count == LINEAGE_ROWS_MAX) return known;
-    all->services = grow(all->services, all->service_count, sizeof *all->services);
+    all->services = grow_rows(all->services, all->service_count, sizeof *all->services);
     all->services[all->service_count] = (lineage_service){.name = lineage_text(all, name), .why = ""};
     return &all->services[all->service_count++];
 }
@@ -50,7 +50,7 @@ lineage_entity *lineage_entity_of(lineage *all, const char *name)
                              .records = LINEAGE_UNKNOWN,
                              .bytes = LINEAGE_UNKNOWN,
                              .answer_bytes = LINEAGE_UNKNOWN};
-    all->entities = grow(all->entities, all->entity_count, sizeof(lineage_entity *));
+    all->entities = grow_rows(all->entities, all->entity_count, sizeof(lineage_entity *));
     return all->entities[all->entity_count++] = made;
 }
 
@@ -60,7 +60,7 @@ lineage_replica *lineage_replica_of(lineage *all, const char *service, lineage_e
         if (all->replicas[i].entity == entity && strcmp(all->replicas[i].service, service) == 0)
             return &all->replicas[i];
     if (all->replica_count == LINEAGE_ROWS_MAX) return NULL;
-    all->replicas = grow(all->replicas, all->replica_count, sizeof *all->replicas);
+    all->replicas = grow_rows(all->replicas, all->replica_count, sizeof *all->replicas);
     all->replicas[all->replica_count] = (lineage_replica){.service = lineage_text(all, service),
                                                           .entity = entity,
                                                           .fields = "",

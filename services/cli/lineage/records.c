@@ -128,7 +128,7 @@ static void measure_replica(looking *at, lineage_replica *replica)
 }
 
 /* False: it is not there, or not for us. */
-static bool look_at(lineage *all, const char *url)
+static bool look_at_redis(lineage *all, const char *url)
 {
     furrow_error err;
     const furrow_config *config = &all->tool->config;
@@ -168,7 +168,7 @@ void lineage_measure_records(lineage *all)
     bool whole = true;
     FURROW_REQUIRE(urls);
     for (char *url = strtok_r(urls, ",", &rest); url; url = strtok_r(NULL, ",", &rest))
-        whole = look_at(all, lineage_text(all, url + strspn(url, " "))) && whole;
+        whole = look_at_redis(all, lineage_text(all, url + strspn(url, " "))) && whole;
     if (!whole) forget_empty(all);
     free(urls);
 }

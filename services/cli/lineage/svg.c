@@ -53,7 +53,7 @@ static void escaped(const char *text, size_t len, FILE *out)
     }
 }
 
-static void text_at(const drawing *on, int x, int y, const char *class, const char *text)
+static void draw_text(const drawing *on, int x, int y, const char *class, const char *text)
 {
     fprintf(on->out, "<text x=\"%d\" y=\"%d\"%s%s%s>", x, y, class ? " class=\"" : "", class ? class : "",
             class ? "\"" : "");
@@ -67,14 +67,14 @@ static void box(const drawing *on, int x, int y, int width, int height, bool das
             dashed ? " missing" : "");
 }
 
-static bool is_kept(const lineage *all, const lineage_entity *entity)
+static bool is_entity_kept(const lineage *all, const lineage_entity *entity)
 {
     for (size_t i = 0; i < all->replica_count; i++)
         if (all->replicas[i].entity == entity) return true;
     return false;
 }
 
-static bool is_missing(const lineage *all, const char *name)
+static bool is_unreached(const lineage *all, const char *name)
 {
     const lineage_service *service = lineage_find_service(all, name);
     return !service || service->state == LINEAGE_DOWN;
@@ -100,7 +100,7 @@ static int left_width(const lineage *all)
     int width = 0;
     char line[160];
     for (size_t i = 0; i < all->entity_count; i++) {
-        if (!is_kept(all, all->entities[i])) continue;
+        if (!is_entity_kept(all, all->entities[i])) continue;
         entity_line(all->entities[i], line);
         widen(&width, strlen(line));
         widen(&width, strlen(all->entities[i]->name));
@@ -114,16 +114,16 @@ static int draw_owner(drawing *on, const char *owner, int y, bool draw)
 {
     int top = y;
     char line[160];
-    bool missing = is_missing(on->all, owner);
+    bool missing = is_unreached(on->all, owner);
     snprintf(line, sizeof line, "%.64s owns%s", owner, missing ? " (down)" : "");
-    if (draw) text_at(on, MARGIN + ROW_GAP, y + LINE, "name", line);
+    if (draw) draw_text(on, MARGIN + ROW_GAP, y + LINE, "name", line);
     y += LINE + ROW_GAP;
     for (size_t i = 0; i < on->all->entity_count; i++) {
         const lineage_entity *entity = on->all->entities[i];
-        if (strcmp(lineage_owner(entity), owner) != 0 || !is_kept(on->all, entity)) continue;
+        if (strcmp(lineage_owner(entity), owner) != 0 || !is_entity_kept(on->all, entity)) continue;
         entity_line(entity, line);
-        if (draw) text_at(on, MARGIN + ROW_GAP, y + LINE, NULL, entity->name);
-        if (draw) text_at(on, MARGIN + ROW_GAP, y + 2 * LINE, NULL, line);
+        if (draw) draw_text(on, MARGIN + ROW_GAP, y + LINE, NULL, entity->name);
+        if (draw) draw_text(on, MARGIN + ROW_GAP, y + 2 * LINE, NULL, line);
         on->entity_y[i] = y + LINE + LINE / 4;
         y += 2 * LINE + ROW_GAP;
     }
@@ -136,9 +136,10 @@ static int draw_owners(drawing *on, bool draw)
     int y = TOP;
     for (size_t i = 0; i < on->all->entity_count; i++) {
         const char *owner = lineage_owner(on->all->entities[i]);
-        bool first = is_kept(on->all, on->all->entities[i]);
+        bool first = is_entity_kept(on->all, on->all->entities[i]);
         for (size_t k = 0; k < i && first; k++)
-            first = strcmp(lineage_owner(on->all->entities[k]), owner) != 0 || !is_kept(on->all, on->all->entities[k]);
+            first = strcmp(lineage_owner(on->all->entities[k]), owner) != 0 ||
+                    !is_entity_kept(on->all, on->all->entities[k]);
         if (first) y = draw_owner(on, owner, y, draw);
     }
     return y;
@@ -162,7 +163,7 @@ static void draw_bar(const drawing *on, const lineage_replica *replica, int y)
                 BAR_HEIGHT);
     if (kept > 0) fprintf(on->out, "<rect x=\"%d\" y=\"%d\" width=\"%d\" height=\"%d\"/>\n", x, y, kept, BAR_HEIGHT);
     snprintf(line, sizeof line, "%s of %s", lineage_size(replica->bytes, a), lineage_size(replica->entity->bytes, b));
-    text_at(on, x + BAR + ROW_GAP, y + BAR_HEIGHT, NULL, line);
+    draw_text(on, x + BAR + ROW_GAP, y + BAR_HEIGHT, NULL, line);
 }
 
 static void draw_line(const drawing *on, const lineage_replica *replica, int y, bool missing)
@@ -208,7 +209,7 @@ static int draw_replica(drawing *on, const lineage_replica *replica, int y, bool
              lineage_count(replica->field_count, a), lineage_count(replica->entity->field_count, b),
              mark[0] ? " [" : "", mark, mark[0] ? "]" : "");
     widen(&on->right_width, strlen(line));
-    if (draw) text_at(on, on->right + ROW_GAP, y + LINE, "entity", line);
+    if (draw) draw_text(on, on->right + ROW_GAP, y + LINE, "entity", line);
     widen(&on->right_width, replica->fields[0] ? WRAP : 0);
     if (draw) draw_line(on, replica, y + LINE - LINE / 4, mark[0] != '\0');
     y += LINE;
@@ -227,10 +228,10 @@ static int draw_keepers(drawing *on, bool draw)
     for (size_t i = 0; i < all->replica_count;) {
         int top = y;
         const char *service = all->replicas[i].service;
-        bool missing = is_missing(all, service);
+        bool missing = is_unreached(all, service);
         snprintf(line, sizeof line, "%.64s keeps%s", service, missing ? " (down)" : "");
         widen(&on->right_width, strlen(line));
-        if (draw) text_at(on, on->right + ROW_GAP, y + LINE, "name", line);
+        if (draw) draw_text(on, on->right + ROW_GAP, y + LINE, "name", line);
         for (y += LINE + ROW_GAP; i < all->replica_count && strcmp(all->replicas[i].service, service) == 0; i++)
             y = draw_replica(on, &all->replicas[i], y, draw);
         if (draw) box(on, on->right, top, on->right_width, y - top, missing);
@@ -256,10 +257,10 @@ static void print_head(const drawing *on)
             "orient=\"auto\"><path d=\"M0 0L8 4L0 8z\"/></marker></defs>\n"
             "<rect width=\"100%%\" height=\"100%%\" fill=\"#fff\"/>\n",
             width, on->height, width, on->height, FONT);
-    text_at(on, MARGIN, 28, "head", "Which service keeps which fields of whose entity");
-    text_at(on, MARGIN, 28 + LINE, NULL,
-            "Bars: filled what is kept, outlined what a full copy takes; bytes of values in Redis.");
-    text_at(on, MARGIN, 28 + 2 * LINE, NULL, on->all->at);
+    draw_text(on, MARGIN, 28, "head", "Which service keeps which fields of whose entity");
+    draw_text(on, MARGIN, 28 + LINE, NULL,
+              "Bars: filled what is kept, outlined what a full copy takes; bytes of values in Redis.");
+    draw_text(on, MARGIN, 28 + 2 * LINE, NULL, on->all->at);
 }
 
 void lineage_print_svg(const lineage *all, FILE *out)
@@ -278,7 +279,7 @@ void lineage_print_svg(const lineage *all, FILE *out)
     int left = draw_owners(&on, false), right = draw_keepers(&on, false);
     on.height = (left > right ? left : right) + MARGIN;
     print_head(&on);
-    if (all->replica_count == 0) text_at(&on, MARGIN, TOP + LINE, NULL, "No service keeps anything of another's.");
+    if (all->replica_count == 0) draw_text(&on, MARGIN, TOP + LINE, NULL, "No service keeps anything of another's.");
     (void)draw_owners(&on, true);
     (void)draw_keepers(&on, true);
     fprintf(out, "</svg>\n");
