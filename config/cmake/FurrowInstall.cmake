@@ -22,13 +22,9 @@ install(TARGETS furrow_sdk_test ARCHIVE COMPONENT sdk)
 list(TRANSFORM FURROW_TEST_HEADERS REPLACE "(.+)" "${PROJECT_SOURCE_DIR}/tests/support/\\1.h" OUTPUT_VARIABLE headers)
 install(FILES ${headers} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/furrow/support COMPONENT sdk)
 
-# Headers that are the manual; what the layers tell one another stays here.
-set(private "/(internal|inside|assembly|block|loss|unite|alarm|admission|caller|api|wheel|deadletter|eviction|address|batch|pipeline|index|table|redis|reply|restore|socket|token|methods|retry|status_message)\\.h$"
-            "/(write_group|read_group|audits|republish|owners|peers|versions|sealkey|patience|event|turn|window|write|verdict|readiness|reflection|registry|json_parts|json_scalar|jsontext|wirescan|member|zero|tasks|command_run)\\.h$")
-list(JOIN private "|" private)
+# Headers that are the manual: each layer's CMakeLists.txt names its own.
 foreach(layer base wire link store rpc log replica runtime)
-  file(GLOB headers CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/common/${layer}/*.h)
-  list(FILTER headers EXCLUDE REGEX ${private})
+  get_target_property(headers furrow_${layer} HEADER_SET)
   install(FILES ${headers} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/furrow/${layer} COMPONENT sdk)
 endforeach()
 install(DIRECTORY ${PROJECT_BINARY_DIR}/common/wire/wkt/google ${PROJECT_BINARY_DIR}/common/wire/wkt/furrow DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/furrow COMPONENT sdk
