@@ -77,9 +77,10 @@ typedef struct furrow_intake {
 typedef struct furrow_peer {
     char instance[FURROW_ID_MAX + 1], word[48]; /* what it said last */
     int generation;
-    unsigned still; /* looks in a row at which it said nothing new */
-    uint64_t heard; /* the look at which it last did */
-    size_t in_hand; /* as it says */
+    unsigned still;    /* looks a second apart, and in a row, at which it said nothing new */
+    uint64_t still_ns; /* when the last of them was */
+    uint64_t heard;    /* the look at which it last did */
+    size_t in_hand;    /* as it says */
     bool ready, gone, listed;
 } furrow_peer;
 

@@ -14,7 +14,8 @@
 #include <string.h>
 
 #define TICK_MS        1000
-#define ASK_LOOKS      2 /* silent for so long: it is asked for */
+#define STILL_NS       (TICK_MS * FURROW_NS_PER_MS / 10 * 9) /* from one look that counts to the next */
+#define ASK_LOOKS      2                                     /* silent for so long: it is asked for */
 #define KNOWN_MS       (2 * TICK_MS + 500)
 #define SPREAD_MS      500
 #define SPREAD_LOOK_MS 4
@@ -55,11 +56,15 @@ static void note(furrow_beside *beside, const furrow_generation_holder *holder)
 {
     furrow_peer *peer = find_peer(beside, holder);
     if (!peer) return;
+    uint64_t now = furrow_clock_now_ns();
     peer->listed = true;
     if (strcmp(peer->word, holder->word) == 0) {
+        if (now - peer->still_ns < STILL_NS) return; /* we were roused: it has had no time to say more */
+        peer->still_ns = now;
         peer->still++;
         return;
     }
+    peer->still_ns = now;
     peer->still = 0;
     peer->heard = beside->looks;
     peer->gone = false;
