@@ -189,11 +189,12 @@ static void write_entity_access(const furrow_emit *emit, const furrow_model_mess
 static void write_kept_by(const access *of, const furrow_model_field *field)
 {
     index_value value = value_of(of, field);
-    furrow_buffer_printf(of->out,
-                         "/* Those that are kept with this %s, @limit at most; see furrow_listing_kept. */\n"
-                         "static inline furrow_status %s_kept_by_%s(furrow_service *service, %svalue,\n"
-                         "    size_t limit, furrow_arena *arena, %s *const **out, size_t *count, furrow_error *err)\n{\n",
-                         field->name, of->name, field->name, value.type, of->type);
+    furrow_buffer_printf(
+        of->out,
+        "/* Those that are kept with this %s, @limit at most; see furrow_listing_kept. */\n"
+        "static inline furrow_status %s_kept_by_%s(furrow_service *service, %svalue,\n"
+        "    size_t limit, furrow_arena *arena, %s *const **out, size_t *count, furrow_error *err)\n{\n",
+        field->name, of->name, field->name, value.type, of->type);
     furrow_buffer_printf(of->out,
                          "    ProtobufCMessage **messages = NULL;\n"
                          "    furrow_status status = furrow_listing_kept(furrow_service_replica(service, %s),\n"
