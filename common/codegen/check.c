@@ -144,8 +144,7 @@ static void check_replica_contract(const judge *by, const furrow_model_message *
         furrow_check_subset(by->model, replica, entity, by->report);
 }
 
-/* What the store can order records by. */
-static bool indexable(const furrow_model_field *field)
+bool furrow_check_is_indexable(const furrow_model_field *field)
 {
     switch (field->proto->type) {
     case GOOGLE__PROTOBUF__FIELD_DESCRIPTOR_PROTO__TYPE__TYPE_DOUBLE:
@@ -167,7 +166,7 @@ static void check_index(const judge *by, const furrow_model_message *message, co
         furrow_report_add(by->report, field->place,
                           "field %s (%s) of %s has an index, but only fields of an entity or a replica can",
                           field->name, type, message->name);
-    if (field->options.listed && !indexable(field))
+    if (field->options.listed && !furrow_check_is_indexable(field))
         furrow_report_add(
             by->report, field->place,
             "field %s of %s is listed, but its type is %s; an index takes string, enum, bool, integers and "
@@ -276,6 +275,7 @@ static void check_message(const judge *by, const furrow_model_message *message)
     check_fields(by, message);
     check_duties(by, message);
     furrow_check_unique(by->model, message, by->report);
+    furrow_check_aggregates(by->model, message, by->report);
     furrow_rules_check(by->model, message, by->report);
     if (!furrow_model_is_contract(message)) return;
     if (message->nested)

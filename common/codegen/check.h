@@ -22,6 +22,12 @@ void furrow_check_command(const furrow_model *model, const furrow_model_file *fi
 /* The unique fields of a message. */
 void furrow_check_unique(const furrow_model *model, const furrow_model_message *message, furrow_report *report);
 
+/* The aggregates of a message. */
+void furrow_check_aggregates(const furrow_model *model, const furrow_model_message *message, furrow_report *report);
+
+/* What the store can order and group records by. */
+bool furrow_check_is_indexable(const furrow_model_field *field);
+
 /* A method with the option furrow.v1.get or furrow.v1.list; any other passes. */
 void furrow_check_query(const furrow_model *model, const furrow_model_file *file, const furrow_model_service *service,
                         const furrow_model_method *method, furrow_report *report);

@@ -41,6 +41,10 @@ bool furrow_emit_has_unique(const furrow_model_message *message);
 void furrow_emit_uniques(const furrow_emit *emit, const furrow_model_message *entity, const char *symbol);
 void furrow_emit_unique_members(const furrow_emit *emit, const furrow_model_message *entity, const char *symbol);
 
+/* Of an entity or a replica with aggregates: their tables, before its own, and the members of its own that name them. */
+void furrow_emit_aggregates(const furrow_emit *emit, const furrow_model_message *message, const char *symbol);
+void furrow_emit_aggregate_members(const furrow_emit *emit, const furrow_model_message *message, const char *symbol);
+
 /*
  * Of the commands of the file: what each decision is given and the functions that its author writes, into the header.
  */

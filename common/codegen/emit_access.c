@@ -151,6 +151,24 @@ static void write_ids_by(const access *of, const furrow_model_field *field)
                          of->name, field->name, value.type, of->contract, field->name, value.bytes);
 }
 
+/* One function for all of them; see store/record.h. */
+static void write_totals(const access *of, const furrow_model_message *message)
+{
+    bool own = message->options.entity;
+    if (message->options.aggregate_count == 0) return;
+    furrow_buffer_printf(
+        of->out,
+        "/* What an aggregate of them comes to, as furrow_record_totals. */\n"
+        "static inline furrow_status %s_totals(furrow_service *service, const furrow_totals_query *query,\n"
+        "    furrow_arena *arena, furrow_total **out, size_t *count, char **next, furrow_error *err)\n{\n",
+        of->name);
+    furrow_buffer_printf(of->out,
+                         "    furrow_table *table = %s(furrow_service_%s(service, %s));\n"
+                         "    return furrow_record_totals(table, query, arena, out, count, next, err);\n}\n\n",
+                         own ? "furrow_entity_table" : "furrow_replica_table", own ? "entity" : "replica",
+                         of->contract);
+}
+
 static void write_entity_access(const furrow_emit *emit, const furrow_model_message *message)
 {
     access of = access_of(emit, message);
@@ -165,6 +183,7 @@ static void write_entity_access(const furrow_emit *emit, const furrow_model_mess
         write_list_by(&of, field);
         write_ids_by(&of, field);
     }
+    write_totals(&of, message);
 }
 
 static void write_replica_access(const furrow_emit *emit, const furrow_model_message *message)
@@ -196,6 +215,7 @@ static void write_replica_access(const furrow_emit *emit, const furrow_model_mes
         "    furrow_status status = furrow_gather_kept(gather, which, arena, &message, err);\n"
         "    if (status == FURROW_OK) *out = (const %s *)message;\n    return status;\n}\n\n",
         of.name, of.type, of.type);
+    write_totals(&of, message);
 }
 
 void furrow_emit_access(const furrow_emit *emit)

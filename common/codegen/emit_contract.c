@@ -107,6 +107,7 @@ static void write_entity_contract(const furrow_emit *emit, const furrow_model_me
 
     furrow_emit_uniques(emit, message, symbol);
     size_t indexes = write_indexes(emit, message, symbol);
+    furrow_emit_aggregates(emit, message, symbol);
     furrow_buffer_printf(emit->source, "/* Entity %s. */\nconst furrow_entity_contract %s = {\n", message->name,
                          symbol);
     furrow_buffer_printf(emit->source, "    .name = \"%s\",\n    .short_name = \"%s\",\n    .owner = \"%s\",\n",
@@ -118,6 +119,7 @@ static void write_entity_contract(const furrow_emit *emit, const furrow_model_me
     furrow_buffer_printf(emit->source, "    .descriptor = %s,\n    .private_field = %s,\n",
                          descriptor_of(emit, message), private_field_of(emit, message));
     write_index_members(emit, symbol, indexes);
+    furrow_emit_aggregate_members(emit, message, symbol);
     furrow_emit_unique_members(emit, message, symbol);
     write_rules_of(emit, "field_rules", message);
     furrow_buffer_printf(emit->source,
@@ -179,6 +181,7 @@ static void write_replica_contract(const furrow_emit *emit, const furrow_model_m
     furrow_buffer_printf(emit->header, "extern const furrow_replica_contract %s;\n\n", symbol);
 
     size_t indexes = write_indexes(emit, message, symbol);
+    furrow_emit_aggregates(emit, message, symbol);
     furrow_buffer_printf(emit->source, "/* Replica %s of %s. */\nconst furrow_replica_contract %s = {\n", message->name,
                          entity->name, symbol);
     furrow_buffer_printf(emit->source,
@@ -189,6 +192,7 @@ static void write_replica_contract(const furrow_emit *emit, const furrow_model_m
     furrow_buffer_printf(emit->source, "    .keeps = \"%s\",\n    .descriptor = %s,\n", keeps,
                          descriptor_of(emit, message));
     write_index_members(emit, symbol, indexes);
+    furrow_emit_aggregate_members(emit, message, symbol);
     write_rules_of(emit, "field_rules", message);
     furrow_buffer_append_text(emit->source, "};\n\n");
 }

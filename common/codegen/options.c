@@ -15,6 +15,7 @@ enum {
     OPTION_REPLICA_OF = 50502,
     OPTION_REACTION = 50503,
     OPTION_CHECKED = 50504,
+    OPTION_AGGREGATE = 50505,
     OPTION_INDEX = 50511,
     OPTION_PRIVATE = 50512,
     OPTION_UNIQUE = 50513,
@@ -182,10 +183,28 @@ static bool read_unknown(const ProtobufCMessage *options, furrow_arena *arena, c
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
+static bool read_aggregates(const option_parts *parts, furrow_arena *arena, furrow_message_options *out)
+{
+    out->aggregates = furrow_text_zalloc(arena, (parts->count + 1) * sizeof *out->aggregates);
+    for (; out->aggregate_count < parts->count; out->aggregate_count++) {
+        furrow_aggregate_options *aggregate = &out->aggregates[out->aggregate_count];
+        reader part = parts->parts[out->aggregate_count];
+        const slot when[] = {{1, SLOT_TEXT, &aggregate->when.field, NULL, 0},
+                             {2, SLOT_TEXT, &aggregate->when.is, NULL, 0}};
+        const slot slots[] = {{1, SLOT_TEXT, &aggregate->name, NULL, 0},
+                              {2, SLOT_TEXTS, &aggregate->by, NULL, 0},
+                              {3, SLOT_TEXT, &aggregate->sum, NULL, 0},
+                              {4, SLOT_MESSAGE, &aggregate->when.given, when, COUNT(when)}};
+        if (!read_message(&part, arena, slots, COUNT(slots))) return false;
+    }
+    return true;
+}
+
 bool furrow_options_of_message(const Google__Protobuf__MessageOptions *from, furrow_arena *arena,
                                furrow_message_options *out)
 {
     *out = (furrow_message_options){0};
+    option_parts aggregates = {NULL, 0};
     const slot when[] = {{1, SLOT_TEXT, &out->unique_while.field, NULL, 0},
                          {2, SLOT_TEXT, &out->unique_while.is, NULL, 0}};
     const slot entity[] = {{1, SLOT_UINT32, &out->history, NULL, 0},
@@ -198,8 +217,9 @@ bool furrow_options_of_message(const Google__Protobuf__MessageOptions *from, fur
     const slot slots[] = {{OPTION_ENTITY, SLOT_MESSAGE, &out->entity, entity, COUNT(entity)},
                           {OPTION_REPLICA_OF, SLOT_TEXT, &out->replica_of, NULL, 0},
                           {OPTION_REACTION, SLOT_BOOL, &out->reaction, NULL, 0},
-                          {OPTION_CHECKED, SLOT_BOOL, &out->checked, NULL, 0}};
-    return !from || read_unknown(&from->base, arena, slots, COUNT(slots));
+                          {OPTION_CHECKED, SLOT_BOOL, &out->checked, NULL, 0},
+                          {OPTION_AGGREGATE, SLOT_PARTS, &aggregates, NULL, 0}};
+    return !from || (read_unknown(&from->base, arena, slots, COUNT(slots)) && read_aggregates(&aggregates, arena, out));
 }
 
 bool furrow_options_of_field(const Google__Protobuf__FieldOptions *from, furrow_arena *arena, furrow_field_options *out)

@@ -16,6 +16,17 @@ typedef struct furrow_condition_options {
     const char *field, *is; /* NULL: not given */
 } furrow_condition_options;
 
+typedef struct furrow_option_texts {
+    const char **texts;
+    size_t count;
+} furrow_option_texts;
+
+typedef struct furrow_aggregate_options {
+    const char *name, *sum; /* NULL: not given */
+    furrow_option_texts by;
+    furrow_condition_options when;
+} furrow_aggregate_options;
+
 typedef struct furrow_message_options {
     bool entity; /* the option stands there, with or without content */
     uint32_t history, replicas;
@@ -24,12 +35,9 @@ typedef struct furrow_message_options {
     const char *replica_of;  /* NULL: not given */
     bool reaction, checked;
     furrow_condition_options unique_while;
+    furrow_aggregate_options *aggregates;
+    size_t aggregate_count;
 } furrow_message_options;
-
-typedef struct furrow_option_texts {
-    const char **texts;
-    size_t count;
-} furrow_option_texts;
 
 typedef struct furrow_field_options {
     bool index; /* the option stands there */

@@ -132,7 +132,10 @@ static furrow_status compare_with_log(auditor *self, const furrow_record *record
         furrow_status status =
             furrow_record_find_unlisted(self->replica->table, look->id, body, self->scratch, &unlisted, err);
         look->right = !unlisted;
-        snprintf(look->how, sizeof look->how, "its entry in the index by %s is missing", unlisted ? unlisted : "");
+        if (unlisted && unlisted[0] == '@')
+            snprintf(look->how, sizeof look->how, "the totals hold something else of it");
+        else
+            snprintf(look->how, sizeof look->how, "its entry in the index by %s is missing", unlisted ? unlisted : "");
         return status;
     } else {
         look->right = true;

@@ -98,7 +98,14 @@ static furrow_status make_rules(furrow_replica *replica, furrow_error *err)
 
 #define FOLDING "~2" /* how indexes fold text: all of Unicode, accents too */
 
-/* What records and index entries follow from: the kept fields, the indexes, the layout. */
+static void put_aggregate(furrow_buffer *text, const furrow_aggregate_contract *aggregate)
+{
+    furrow_buffer_printf(text, " +%s", aggregate->sum ? aggregate->sum->name : "");
+    for (size_t i = 0; i < aggregate->by_count; i++) furrow_buffer_printf(text, ",%s", aggregate->by[i].field);
+    if (aggregate->when) furrow_buffer_printf(text, "?%s=%d", aggregate->when->name, aggregate->when_value);
+}
+
+/* What records, index entries and totals follow from: the kept fields, the indexes, the aggregates, the layout. */
 static void make_shape(furrow_replica *replica)
 {
     char kept[33] = "whole";
@@ -109,6 +116,7 @@ static void make_shape(furrow_replica *replica)
     for (size_t i = 0; i < replica->about.index_count; i++)
         furrow_buffer_printf(&text, " %s%s", replica->about.indexes[i].field,
                              replica->about.indexes[i].fold ? FOLDING : "");
+    for (size_t i = 0; i < replica->about.aggregate_count; i++) put_aggregate(&text, &replica->about.aggregates[i]);
     uint8_t hash[FURROW_HASH_BYTES];
     furrow_hash(&(furrow_bytes){text.data, text.len}, 1, hash);
     furrow_hash_hex(hash, replica->shape);
@@ -129,6 +137,8 @@ static void take_contract(furrow_replica *replica)
         .descriptor = own ? own->descriptor : foreign->descriptor,
         .indexes = own ? own->indexes : foreign->indexes,
         .index_count = own ? own->index_count : foreign->index_count,
+        .aggregates = own ? own->aggregates : foreign->aggregates,
+        .aggregate_count = own ? own->aggregate_count : foreign->aggregate_count,
         .reactions = replica->options.react != NULL,
     };
 }

@@ -2,7 +2,9 @@
 #include "store/batch.h"
 
 #include "base/fault.h"
+#include "store/aggregate.h"
 #include "store/index.h"
+#include "wire/message.h"
 
 #include <string.h>
 
@@ -118,11 +120,37 @@ static old_record old_of_record(const furrow_record *record)
     return old;
 }
 
+/* What follows from a record as it is to be: its index entries, and what it contributes. */
+static furrow_status follow_write(const furrow_table_options *options, const furrow_record_write *write,
+                                  furrow_arena *arena, furrow_index_entries *entries, furrow_bytes *contribution,
+                                  furrow_error *err)
+{
+    const ProtobufCMessage *record = write->message;
+    furrow_status status = FURROW_OK;
+    *entries = (furrow_index_entries){0};
+    *contribution = (furrow_bytes){"", 0};
+    if (write->body.len == 0 || options->index_count + options->aggregate_count == 0) return FURROW_OK;
+    if (!record) {
+        ProtobufCMessage *unpacked;
+        status = furrow_message_unpack(options->descriptor, write->body, arena, &unpacked, err);
+        if (status) return status;
+        record = unpacked;
+    }
+    if (options->index_count)
+        status =
+            furrow_index_entries_of(record, options->indexes, options->index_count, write->id, arena, entries, err);
+    if (status) return status;
+    return furrow_aggregate_contribution(record, options->aggregates, options->aggregate_count, arena, contribution,
+                                         err);
+}
+
 static furrow_status put_record(furrow_table *table, furrow_batch *batch, const furrow_record_write *write,
                                 const old_record *old, furrow_error *err)
 {
     const furrow_table_options *options = &table->options;
     furrow_index_entries before, after;
+    furrow_bytes contribution;
+    bool named = options->reactions || options->aggregate_count > 0;
     /* Old bytes that cannot be read have no entries that could be found again; they must not keep the record from being
      * mended. */
     furrow_status status = furrow_index_compute(options->descriptor, options->indexes, options->index_count, write->id,
@@ -131,21 +159,24 @@ static furrow_status put_record(furrow_table *table, furrow_batch *batch, const 
         before = (furrow_index_entries){0};
     else if (status)
         return status;
-    status = write->message ? furrow_index_entries_of(write->message, options->indexes, options->index_count, write->id,
-                                                      batch->arena, &after, err)
-                            : furrow_index_compute(options->descriptor, options->indexes, options->index_count,
-                                                   write->id, write->body, batch->arena, &after, err);
+    status = follow_write(options, write, batch->arena, &after, &contribution, err);
     if (status) return furrow_wrap(err, "%s %.*s", options->entity, (int)write->id.len, (const char *)write->id.data);
     difference entries = {before, after};
     if (!batch->again) entries = drop_common_entries(before, after);
-    batch->argc += 3; /* beside the value and the entries */
+    batch->argc += options->aggregate_count > 0 ? 4 : 3; /* beside the value and the entries */
     furrow_pipeline_arg(&batch->body, old->prefix, old->prefix_len);
     put_stored(batch, write);
-    furrow_pipeline_arg(&batch->body, write->id.data, options->reactions ? write->id.len : 0);
+    furrow_pipeline_arg(&batch->body, write->id.data, named ? write->id.len : 0);
+    if (options->aggregate_count > 0) furrow_pipeline_arg(&batch->body, contribution.data, contribution.len);
     furrow_pipeline_arg_number(&batch->body, entries.gone.count + entries.added.count);
     put_entries(batch, entries.gone, 'A');
     put_entries(batch, entries.added, 'a');
     return FURROW_OK;
+}
+
+static void put_key(furrow_buffer *out, furrow_bytes key)
+{
+    furrow_pipeline_arg(out, key.data, key.len);
 }
 
 furrow_status furrow_batch_build_apply(furrow_table *table, furrow_batch *batch, const furrow_value *old,
@@ -153,18 +184,24 @@ furrow_status furrow_batch_build_apply(furrow_table *table, furrow_batch *batch,
 {
     const furrow_table_options *options = &table->options;
     furrow_buffer *out = &batch->body;
-    begin_arguments(batch, batch->count + options->index_count + (options->reactions ? 3 : 2));
+    bool sums = options->aggregate_count > 0;
+    begin_arguments(batch, batch->count + options->index_count + 2 + (sums ? 3 : 0) + options->reactions);
     for (size_t i = 0; i < batch->count; i++) furrow_pipeline_arg_pair(out, table->prefix, batch->writes[i]->id);
-    for (size_t i = 0; i < options->index_count; i++)
-        furrow_pipeline_arg(out, table->index_keys[i].data, table->index_keys[i].len);
-    furrow_pipeline_arg(out, table->ids_key.data, table->ids_key.len);
-    furrow_pipeline_arg(out, table->build_key.data, table->build_key.len);
-    if (options->reactions) furrow_pipeline_arg(out, table->reactions_key.data, table->reactions_key.len);
+    for (size_t i = 0; i < options->index_count; i++) put_key(out, table->index_keys[i]);
+    put_key(out, table->ids_key);
+    put_key(out, table->build_key);
+    if (sums) {
+        put_key(out, table->counted_key);
+        put_key(out, table->sums_key);
+        put_key(out, table->groups_key);
+    }
+    if (options->reactions) put_key(out, table->reactions_key);
     put_build(table, batch);
-    batch->argc += 3; /* beside the ids */
+    batch->argc += 4; /* beside the ids */
     furrow_pipeline_arg_number(out, batch->count);
     furrow_pipeline_arg_number(out, options->index_count);
     furrow_pipeline_arg_number(out, furrow_table_is_being_filled(table));
+    furrow_pipeline_arg_number(out, sums);
     put_ids(batch);
     furrow_status status = FURROW_OK;
     for (size_t i = 0; i < batch->count && !status; i++) {

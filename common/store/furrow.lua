@@ -19,7 +19,8 @@ Rules, which tests/integration/test_functions.c tries to break:
 
 local TOMBSTONE_SECONDS = 604800 -- FURROW_TOMBSTONE_SECONDS in record.h
 local BATCH = 1000 -- records of one call
-local INDEXES = 26 -- an index is a letter
+local INDEXES = 26 -- an index is a letter, and so is an aggregate
+local EXACT = 2 ^ 53 -- Lua's numbers are exact below
 local ENTRIES = 100000 -- index entries of one record
 local ENTITIES = 16 -- that a remembered value tells of: FURROW_REMEMBERED_OF_MAX in record.h
 local STEP = 1000 -- index entries that one command takes
@@ -118,32 +119,102 @@ local function upsert(K, A)
 end
 
 --[[
-Records with all that follows from them. KEYS: n records, m indexes, the ids, the build, and the pending reactions if
-there are any. ARGV: the build, newest, dated and time of the batch, n, m, '1' while the table is being filled, the ids
-joined; then for each record the first 8 bytes of its old value, its new value, its id, a count and so many pairs of
-letter and member: 'a' adds to the first index, 'A' removes from it, 'b' and 'B' the second, ... Answers the numbers of
-the records that had changed meanwhile; the others are written.
+Aggregates (aggregate.h). A record's contribution is a text: for each aggregate in which it counts its group, 0xff, what
+it adds to the sum, 0xff. What stands in @counted of a record is what @sums holds of it, whatever the record itself says
+by now: so a record that is written again, or was spoilt and is put right, counts once.
+]]
+
+-- Adds what @text says to the @changes of the groups, or takes it away; @groups lists them.
+local function count_in(changes, groups, text, sign)
+  for group, amount in string.gmatch(text, '([^\255]+)\255(-?%d+)\255') do
+    local change = changes[group]
+    if not change then
+      change = {0, 0}
+      changes[group], groups[#groups + 1] = change, group
+    end
+    change[1], change[2] = change[1] + sign, change[2] + sign * tonumber(amount)
+  end
+end
+
+-- Fields of @key and their values, or false where there is none.
+local function fields_of(key, fields)
+  local values = {}
+  for from = 1, #fields, STEP do
+    local part = redis.call('HMGET', key, unpack(fields, from, math.min(from + STEP - 1, #fields)))
+    for i = 1, #part do values[from + i - 1] = part[i] end
+  end
+  return values
+end
+
+--[[
+What is to be written when the records @who contribute @texts from now on. It reads all that it will write to, so a key
+of a wrong type, or a sum that would no longer be exact, ends the step before anything is written; what follows cannot
+fail, and is never left half done.
+]]
+local function plan_sums(counted, sums, who, texts)
+  local plan = {keep = {}, drop = {}, set = {}, gone = {}, fresh = {}}
+  local changes, groups, was = {}, {}, fields_of(counted, who)
+  for i = 1, #who do
+    local before, after = was[i] or '', texts[i]
+    if before ~= after then
+      count_in(changes, groups, before, -1)
+      count_in(changes, groups, after, 1)
+      local into = after == '' and plan.drop or plan.keep
+      into[#into + 1] = who[i]
+      if after ~= '' then into[#into + 1] = after end
+    end
+  end
+  local stored = fields_of(sums, groups)
+  for i = 1, #groups do
+    local change, count, sum = changes[groups[i]], string.match(stored[i] or '0 0', '^(-?%d+) (-?%d+)$')
+    count, sum = (tonumber(count) or 0) + change[1], (tonumber(sum) or 0) + change[2]
+    if sum >= EXACT or sum <= -EXACT then error('a sum would be past 2^53') end
+    if count == 0 then
+      plan.gone[#plan.gone + 1] = groups[i]
+    else
+      plan.set[#plan.set + 1], plan.set[#plan.set + 2] = groups[i], string.format('%.0f %.0f', count, sum)
+      if not stored[i] then plan.fresh[#plan.fresh + 1], plan.fresh[#plan.fresh + 2] = '0', groups[i] end
+    end
+  end
+  return plan
+end
+
+-- @command of @key with @words, of which there may be more than one command takes.
+local function in_steps(command, key, words)
+  for from = 1, #words, STEP do
+    redis.call(command, key, unpack(words, from, math.min(from + STEP - 1, #words)))
+  end
+end
+
+--[[
+Records with all that follows from them. KEYS: n records, m indexes, the ids, the build; counted, sums and groups if there
+are aggregates; and the pending reactions if there are any. ARGV: the build, newest, dated and time of the batch, n, m,
+'1' while the table is being filled, '1' if there are aggregates, the ids joined; then for each record the first 8 bytes
+of its old value, its new value, its id, its contribution if there are aggregates, a count and so many pairs of letter
+and member: 'a' adds to the first index, 'A' removes from it, 'b' and 'B' the second, ... Answers the numbers of the
+records that had changed meanwhile; the others are written.
 
 While a table is filled, a record may be there that no clear found, and what was pending of it is gone: it is pending
 again, as if there had been no record before, also where it is the same.
 ]]
 local function apply(K, A)
   local call, sub = redis.call, string.sub
-  local n, m, anew = whole(A[5], 1, BATCH), whole(A[6], 0, INDEXES), A[7] == '1'
-  local ids, reactions = K[n + m + 1], K[n + m + 3]
-  expect_keys(K, n + m + (reactions and 3 or 2))
+  local n, m, anew, more = whole(A[5], 1, BATCH), whole(A[6], 0, INDEXES), A[7] == '1', A[8] == '1' and 1 or 0
+  local ids, totals = K[n + m + 1], n + m + 3
+  local reactions = K[totals + 3 * more]
+  expect_keys(K, n + m + 2 + 3 * more + (reactions and 1 or 0))
   local stored = belongs(K[n + m + 2], A[1])
   if not stored then return redis.error_reply(REBUILT) end
   local old = call('MGET', unpack(K, 1, n))
-  local add, remove, lists = {}, {}, {}
+  local add, remove, lists, who, texts = {}, {}, {}, {}, {}
   for i = 1, m do
     add[i], remove[i] = {}, {}
     lists[string.char(96 + i)], lists[string.char(64 + i)] = add[i], remove[i]
   end
-  local set, s, dead, lost, fresh, at = {}, 0, {}, {}, {}, 9
+  local set, s, dead, lost, fresh, at = {}, 0, {}, {}, {}, 10
   for i = 1, n do
-    local cur, from, new = old[i] or '', at + 4, A[at + 1]
-    local to = from + 2 * whole(A[at + 3], 0, ENTRIES)
+    local cur, from, new = old[i] or '', at + 4 + more, A[at + 1]
+    local to = from + 2 * whole(A[from - 1], 0, ENTRIES)
     if to > #A + 1 then error('arguments are missing') end
     if sub(cur, 1, 8) == A[at] then
       if #new > 8 then
@@ -157,16 +228,16 @@ local function apply(K, A)
         local list = lists[A[j]]
         list[#list + 1] = A[j + 1]
       end
+      if more == 1 then who[#who + 1], texts[#texts + 1] = A[at + 2], A[at + 3] end
       if reactions and (anew or cur ~= new) then call('HSETNX', reactions, A[at + 2], anew and '' or cur) end
     else
       lost[#lost + 1] = i
     end
     at = to
   end
+  local plan = more == 1 and plan_sums(K[totals], K[totals + 1], who, texts)
   for i = 1, m do
-    for from = 1, #remove[i], STEP do
-      call('ZREM', K[n + i], unpack(remove[i], from, math.min(from + STEP - 1, #remove[i])))
-    end
+    in_steps('ZREM', K[n + i], remove[i])
     for from = 1, #add[i], STEP do
       local members, p = {}, 0
       for j = from, math.min(from + STEP - 1, #add[i]) do
@@ -176,8 +247,18 @@ local function apply(K, A)
       call('ZADD', K[n + i], unpack(members))
     end
   end
+  if plan then
+    in_steps('ZREM', K[totals + 2], plan.gone)
+    in_steps('ZADD', K[totals + 2], plan.fresh)
+  end
   note_newest(K[n + m + 2], stored, A[1], A[2], A[3], A[4])
-  note_ids(ids, fresh, n, A[8])
+  note_ids(ids, fresh, n, A[9])
+  if plan then
+    in_steps('HDEL', K[totals + 1], plan.gone)
+    in_steps('HSET', K[totals + 1], plan.set)
+    in_steps('HDEL', K[totals], plan.drop)
+    in_steps('HSET', K[totals], plan.keep)
+  end
   if s > 0 then call('MSET', unpack(set)) end
   for i = 1, #dead do call('SET', dead[i][1], dead[i][2], 'EX', TOMBSTONE_SECONDS) end
   return lost

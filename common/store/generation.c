@@ -181,7 +181,7 @@ static furrow_table *open_other(furrow_table *table, int which, const char *inde
     furrow_table_options options = table->options;
     size_t count = 0;
     options.indexes = NULL;
-    options.index_count = 0;
+    options.index_count = options.aggregate_count = 0;
     furrow_table *other = furrow_table_create(table->store, &options, err);
     if (!other) return NULL;
     other->options.indexes = name_contracts(indexes, arena, &count);

@@ -163,6 +163,22 @@ static bool is_set(const ProtobufCFieldDescriptor *field, const char *message)
     return *(const protobuf_c_boolean *)(message + field->quantifier_offset) != 0;
 }
 
+furrow_bytes furrow_index_value(const furrow_index_contract *index, const ProtobufCMessage *record, furrow_arena *arena)
+{
+    const char *message = (const char *)record;
+    char scratch[SCRATCH_BYTES];
+    if (!is_set(index->descriptor, message)) return (furrow_bytes){"", 0};
+    furrow_bytes value = element_value(index, message + index->descriptor->offset, scratch, arena);
+    if (value.data != scratch) return value;
+    return (furrow_bytes){furrow_arena_memdup(arena, scratch, value.len), value.len};
+}
+
+int64_t furrow_index_integer(const ProtobufCFieldDescriptor *field, const ProtobufCMessage *record)
+{
+    const char *message = (const char *)record;
+    return is_set(field, message) ? integer_at(field->type, message + field->offset) : 0;
+}
+
 /* ---- entries ---- */
 
 typedef struct gathering {

@@ -40,6 +40,12 @@ furrow_status furrow_index_entries_of(const ProtobufCMessage *record, const furr
                                       size_t count, furrow_bytes id, furrow_arena *arena, furrow_index_entries *out,
                                       furrow_error *err) FURROW_MUST_USE;
 
+/* The value of a field that is not repeated, in @arena; data NULL past its limit. */
+furrow_bytes furrow_index_value(const furrow_index_contract *index, const ProtobufCMessage *record,
+                                furrow_arena *arena);
+/* An integer, bool or enum that is not repeated, as a number. */
+int64_t furrow_index_integer(const ProtobufCFieldDescriptor *field, const ProtobufCMessage *record);
+
 /* Text as the index compares it, in @arena; data NULL past the arena's limit. */
 furrow_bytes furrow_index_text(furrow_bytes text, bool fold, furrow_arena *arena);
 

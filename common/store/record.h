@@ -6,7 +6,7 @@
  * version is greater than the stored one, so redelivery, reordering and racing writers are harmless. Versions of one
  * key only grow.
  *
- * Tables with indexes or reactions write record, index entries and pending reaction in one atomic step: the old record
+ * Tables with indexes, aggregates or reactions write record, index entries, totals and pending reaction in one atomic step: the old record
  * is read in bulk, what follows from (old, new) is computed here, and a function (furrow.lua) applies it all if the old
  * version still stands (else it is done again). Tables without take the shorter way: one function call compares and
  * sets hundreds of records.
@@ -14,6 +14,7 @@
  * Keys of a table share the hash tag {<Entity>}:
  *   <service>:{<Entity>}:<id>             records
  *   <service>:{<Entity>}:@by:<field>      index: sorted set of "<value>\0<id>", all scores 0
+ *   <service>:{<Entity>}:@counted         of tables with aggregates, also @sums and @groups: aggregate.h
  *   <service>:{<Entity>}:@replica         marker: hash of build, shape, epoch, run_id, astray, tally, position
  *   <service>:{<Entity>}:@build           "<build> <newest> <dated> <time>": whose the records are, the newest version
  *                                         among them, the newest of known time, and that time. Read with records
@@ -44,6 +45,8 @@ typedef struct furrow_table_options {
     const ProtobufCMessageDescriptor *descriptor; /* of what is stored */
     const furrow_index_contract *indexes;
     size_t index_count;
+    const furrow_aggregate_contract *aggregates;
+    size_t aggregate_count;
     bool reactions; /* keep (old) until furrow_record_reacted */
 } furrow_table_options;
 
@@ -96,8 +99,9 @@ furrow_status furrow_record_read_with_ids(furrow_store *store, furrow_record_rea
 furrow_status furrow_record_read_unverified(furrow_table *table, const char *id, furrow_arena *arena,
                                             furrow_record *out, furrow_error *err) FURROW_MUST_USE;
 
-/* Has each index entry that follows from the record @id with @body its place? *field: of one that has not, or NULL. For
- * who compares; INVALID_ARGUMENT when @body is none. */
+/* Has each index entry that follows from the record @id with @body its place, and do the totals hold what follows from
+ * it? *field: of one that has not, "@counted" for the totals, or NULL. For who compares; INVALID_ARGUMENT when @body is
+ * none. */
 furrow_status furrow_record_find_unlisted(furrow_table *table, const char *id, furrow_bytes body, furrow_arena *arena,
                                           const char **field, furrow_error *err) FURROW_MUST_USE;
 
@@ -203,6 +207,30 @@ typedef struct furrow_listed {
 } furrow_listed;
 furrow_status furrow_record_list(furrow_table *table, const furrow_record_query *query, furrow_arena *arena,
                                  furrow_listed **out, size_t *count, char **next, furrow_error *err) FURROW_MUST_USE;
+
+/**
+ * What an aggregate comes to: of each group of records how many there are, and their sum. Of all groups whose first values
+ * are @values (with all of them given, the one), in the order of their values, at most @limit (1 to 1000). A group that has
+ * no record is none. @after and *next as of a listing; a page may be shorter than @limit. All of it is exactly what the
+ * records of one moment come to, those that are applied.
+ *
+ * Errors: INVALID_ARGUMENT (no such aggregate, too many values, no token of this query); UNAVAILABLE while the table is in
+ * doubt; those of furrow_store_command.
+ */
+typedef struct furrow_totals_query {
+    const char *aggregate;
+    const furrow_bytes *values; /* text, or furrow_record_index_integer of a number, bool or enum */
+    size_t value_count;
+    size_t limit;
+    const char *after;
+} furrow_totals_query;
+typedef struct furrow_total {
+    furrow_bytes
+        values[FURROW_AGGREGATE_BY_MAX]; /* of the group, with a NUL behind each: text as it is, others as above */
+    int64_t count, sum;
+} furrow_total;
+furrow_status furrow_record_totals(furrow_table *table, const furrow_totals_query *query, furrow_arena *arena,
+                                   furrow_total **out, size_t *count, char **next, furrow_error *err) FURROW_MUST_USE;
 
 /* Canonical index value of an integer or enum (order-preserving text). Text is itself, folded by the index. In @arena.
  */

@@ -2,6 +2,7 @@
 #include "store/table.h"
 
 #include "base/id.h"
+#include "store/aggregate.h"
 #include "store/index.h"
 #include "store/library.h"
 #include "store/redis.h"
@@ -50,7 +51,9 @@ bool furrow_table_name_keys(furrow_table *table, int generation)
     table->index_keys = furrow_arena_alloc(table->names, (table->options.index_count + 1) * sizeof *table->index_keys);
     named = named && table->index_keys && name_key(table, "@reactions", "", &table->reactions_key) &&
             name_key(table, "@parked", "", &table->parked_key) && name_key(table, "@replica", "", &table->marker_key) &&
-            name_key(table, "@ids", "", &table->ids_key) && name_key(table, "@build", "", &table->build_key);
+            name_key(table, "@ids", "", &table->ids_key) && name_key(table, "@build", "", &table->build_key) &&
+            name_key(table, "@counted", "", &table->counted_key) && name_key(table, "@sums", "", &table->sums_key) &&
+            name_key(table, "@groups", "", &table->groups_key);
     for (size_t i = 0; named && i < table->options.index_count; i++)
         named = name_key(table, "@by:", table->options.indexes[i].field, &table->index_keys[i]);
     return named;
@@ -68,6 +71,13 @@ static furrow_status check_options(const furrow_table_options *options, furrow_e
                            options->entity, options->index_count, FURROW_INDEXES_MAX);
     for (size_t i = 0; i < options->index_count; i++) {
         furrow_status status = furrow_index_check(&options->indexes[i], err);
+        if (status) return status;
+    }
+    if (options->aggregate_count > FURROW_AGGREGATES_MAX)
+        return furrow_fail(err, FURROW_INVALID_ARGUMENT, "table %s has %zu aggregates, at most %d are possible",
+                           options->entity, options->aggregate_count, FURROW_AGGREGATES_MAX);
+    for (size_t i = 0; i < options->aggregate_count; i++) {
+        furrow_status status = furrow_aggregate_check(&options->aggregates[i], err);
         if (status) return status;
     }
     return FURROW_OK;
@@ -125,7 +135,7 @@ furrow_status furrow_table_check_id(furrow_bytes id, furrow_error *err)
 static furrow_status clear_derived(furrow_table *table, const char *build, furrow_error *err)
 {
     furrow_pipelined request;
-    size_t keys = 3 + table->options.index_count;
+    size_t keys = 6 + table->options.index_count;
     furrow_buffer *out = furrow_pipeline_begin(table->store, &request, NULL, 4 + keys, err);
     if (!out) return request.status;
     furrow_pipeline_arg(out, "FCALL", 5);
@@ -134,6 +144,9 @@ static furrow_status clear_derived(furrow_table *table, const char *build, furro
     furrow_pipeline_arg(out, table->build_key.data, table->build_key.len);
     furrow_pipeline_arg(out, table->reactions_key.data, table->reactions_key.len);
     furrow_pipeline_arg(out, table->parked_key.data, table->parked_key.len);
+    furrow_pipeline_arg(out, table->counted_key.data, table->counted_key.len);
+    furrow_pipeline_arg(out, table->sums_key.data, table->sums_key.len);
+    furrow_pipeline_arg(out, table->groups_key.data, table->groups_key.len);
     for (size_t i = 0; i < table->options.index_count; i++)
         furrow_pipeline_arg(out, table->index_keys[i].data, table->index_keys[i].len);
     furrow_pipeline_arg(out, build, strlen(build));

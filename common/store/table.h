@@ -33,6 +33,7 @@ struct furrow_table {
     int generation;
     furrow_table *next; /* of the store's */
     furrow_bytes reactions_key, parked_key, marker_key, ids_key, build_key;
+    furrow_bytes counted_key, sums_key, groups_key;
     furrow_bytes generations_key; /* of all generations */
     furrow_bytes *index_keys;
     furrow_arena *names; /* holds the keys above */
@@ -68,10 +69,11 @@ furrow_status furrow_table_written(furrow_table *table, const furrow_pipelined *
 
 /* Names the keys anew, as those of @generation. False: no memory. */
 bool furrow_table_name_keys(furrow_table *table, int generation);
-/* Has it indexes or reactions? Else it is a plain one. */
+/* Has it indexes, aggregates or reactions? Else it is a plain one. */
 static inline bool furrow_table_is_full(const furrow_table *table)
 {
-    return table->options.index_count > 0 || table->options.reactions;
+    const furrow_table_options *options = &table->options;
+    return options->index_count > 0 || options->aggregate_count > 0 || options->reactions;
 }
 
 /*

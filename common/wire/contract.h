@@ -20,6 +20,21 @@ typedef struct furrow_index_contract {
     bool fold; /* text is compared without case and accents */
 } furrow_index_contract;
 
+/*
+ * A running total over the records of an entity or a replica: of each group of them that have the same values in the
+ * fields of `by`, how many there are, and what `sum` adds up to.
+ */
+#define FURROW_AGGREGATE_BY_MAX 4
+#define FURROW_AGGREGATE_MOST   ((int64_t)1 << 40) /* that one record may add or take away */
+typedef struct furrow_aggregate_contract {
+    const char *name;
+    const furrow_index_contract *by; /* fields of one value each, in the order in which groups stand */
+    size_t by_count;
+    const ProtobufCFieldDescriptor *sum;  /* an integer; NULL: records are counted only */
+    const ProtobufCFieldDescriptor *when; /* an enum: a record counts only while it is `when_value`; NULL: always */
+    int when_value;
+} furrow_aggregate_contract;
+
 /* A field whose values no two entities hold at once. */
 typedef struct furrow_unique_contract {
     const char *field; /* name in the .proto */
@@ -38,6 +53,8 @@ typedef struct furrow_entity_contract {
     const ProtobufCFieldDescriptor *private_field; /* sealed `bytes` field, or NULL */
     const furrow_index_contract *indexes;
     size_t index_count;
+    const furrow_aggregate_contract *aggregates;
+    size_t aggregate_count;
     const furrow_unique_contract *uniques;
     size_t unique_count;
     const ProtobufCFieldDescriptor *unique_while; /* an enum field: only with that value are they held; NULL: always */
@@ -62,6 +79,8 @@ typedef struct furrow_replica_contract {
     const ProtobufCMessageDescriptor *descriptor; /* of the subset */
     const furrow_index_contract *indexes;
     size_t index_count;
+    const furrow_aggregate_contract *aggregates;
+    size_t aggregate_count;
     const furrow_rule_message *field_rules; /* of what is kept, or NULL */
 } furrow_replica_contract;
 
@@ -111,7 +130,7 @@ typedef struct furrow_file_contract {
  * A shared object for the furrow tool (FURROW_CONTRACTS) exports these two: FURROW_CONTRACT_LAYOUT as it was when it
  * was compiled, and its files, NULL-terminated. furrow_proto(… CONTRACTS) makes one.
  */
-#define FURROW_CONTRACT_LAYOUT        5 /* grows when a struct above changes */
+#define FURROW_CONTRACT_LAYOUT        6 /* grows when a struct above changes */
 #define FURROW_CONTRACT_LAYOUT_SYMBOL "furrow_contract_layout"
 #define FURROW_CONTRACTS_SYMBOL       "furrow_contracts"
 
