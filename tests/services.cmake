@@ -22,7 +22,7 @@ list(FILTER next_generated INCLUDE REGEX "(descriptor|domain|furrow|main|server)
 add_executable(timesheet_next ${next_sources} ${next_generated})
 set_source_files_properties(${next_generated} PROPERTIES COMPILE_OPTIONS -w)
 target_include_directories(timesheet_next BEFORE PRIVATE ${next} ${PROJECT_SOURCE_DIR}/services)
-target_link_libraries(timesheet_next PRIVATE furrow_runtime furrow_proto_employee furrow_proto_job furrow_proto_location)
+target_link_libraries(timesheet_next PRIVATE farm_window furrow_runtime furrow_proto_employee furrow_proto_job furrow_proto_location)
 
 foreach(service IN LISTS FURROW_SERVICES)
   furrow_unit_test(test_${service}_domain ${service}_domain)
@@ -47,7 +47,7 @@ add_library(furrow_test_farm STATIC support/farm.c)
 target_link_libraries(furrow_test_farm PUBLIC furrow_test_mesh furrow_test_support PRIVATE PkgConfig::CHECK)
 target_compile_definitions(furrow_test_farm PRIVATE
   FURROW_TEST_EMPLOYEE="$<TARGET_FILE:employee>" FURROW_TEST_LOCATION="$<TARGET_FILE:location>" FURROW_TEST_JOB="$<TARGET_FILE:job>"
-  FURROW_TEST_TIMESHEET="$<TARGET_FILE:timesheet>" FURROW_TEST_TOOL="$<TARGET_FILE:furrow>" FURROW_TEST_FARM="$<TARGET_FILE:farm>"
+  FURROW_TEST_TIMESHEET="$<TARGET_FILE:timesheet>" FURROW_TEST_HARVEST="$<TARGET_FILE:harvest>" FURROW_TEST_TOOL="$<TARGET_FILE:furrow>" FURROW_TEST_FARM="$<TARGET_FILE:farm>"
   FURROW_TEST_MESH_SH="${PROJECT_SOURCE_DIR}/config/dev/mesh.sh")
 add_dependencies(furrow_test_farm ${FURROW_SERVICES} farm furrow)
 list(TRANSFORM FURROW_SERVICES PREPEND furrow_proto_ OUTPUT_VARIABLE contracts)
@@ -55,6 +55,7 @@ furrow_integration_test(test_provision_wait furrow_test_farm)
 furrow_integration_test(test_farm furrow_test_farm ${contracts})
 furrow_integration_test(test_farm_days furrow_test_farm timesheet_domain)
 furrow_integration_test(test_farm_clocks furrow_test_farm)
+furrow_integration_test(test_farm_harvest furrow_test_farm ${contracts})
 furrow_integration_test(test_farm_poison furrow_test_farm)
 furrow_integration_test(test_hostile furrow_test_farm ${contracts})
 furrow_integration_test(test_states furrow_test_farm ${contracts})

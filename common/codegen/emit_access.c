@@ -186,6 +186,24 @@ static void write_entity_access(const furrow_emit *emit, const furrow_model_mess
     write_totals(&of, message);
 }
 
+static void write_kept_by(const access *of, const furrow_model_field *field)
+{
+    index_value value = index_value_of(of, field);
+    furrow_buffer_printf(
+        of->out,
+        "/* Those that are kept with this %s, @limit at most; see furrow_listing_kept. */\n"
+        "static inline furrow_status %s_kept_by_%s(furrow_service *service, %svalue,\n"
+        "    size_t limit, furrow_arena *arena, %s *const **out, size_t *count, furrow_error *err)\n{\n",
+        field->name, of->name, field->name, value.type, of->type);
+    furrow_buffer_printf(of->out,
+                         "    ProtobufCMessage **messages = NULL;\n"
+                         "    furrow_status status = furrow_listing_kept(furrow_service_replica(service, %s),\n"
+                         "        &(furrow_record_query){.index = \"%s\", .value = %s, .limit = limit},\n"
+                         "        arena, &messages, count, err);\n"
+                         "    if (status == FURROW_OK) *out = (%s *const *)messages;\n    return status;\n}\n\n",
+                         of->contract, field->name, value.bytes, of->type);
+}
+
 static void write_replica_access(const furrow_emit *emit, const furrow_model_message *message)
 {
     access of = access_of(emit, message);
@@ -215,6 +233,10 @@ static void write_replica_access(const furrow_emit *emit, const furrow_model_mes
         "    furrow_status status = furrow_gather_kept(gather, which, arena, &message, err);\n"
         "    if (status == FURROW_OK) *out = (const %s *)message;\n    return status;\n}\n\n",
         of.name, of.type, of.type);
+    for (size_t i = 0; i < message->field_count; i++) {
+        const furrow_model_field *field = &message->fields[i];
+        if (field->options.listed && furrow_reading_comparable(field)) write_kept_by(&of, field);
+    }
     write_totals(&of, message);
 }
 

@@ -62,3 +62,24 @@ furrow_status furrow_listing_ids(furrow_entity *entity, const furrow_record_quer
     *out = page;
     return FURROW_OK;
 }
+
+furrow_status furrow_listing_kept(furrow_replica *replica, const furrow_record_query *query, furrow_arena *arena,
+                                  ProtobufCMessage ***out, size_t *count, furrow_error *err)
+{
+    furrow_listed *listed;
+    size_t found, kept = 0;
+    char *next;
+    furrow_status status =
+        furrow_record_list(furrow_replica_table(replica), query, arena, &listed, &found, &next, err);
+    if (status != FURROW_OK) return status;
+    ProtobufCMessage **messages = furrow_arena_alloc(arena, (found + 1) * sizeof *messages);
+    if (!messages) return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "the page is too large; ask for smaller ones");
+    for (size_t i = 0; i < found; i++) {
+        status = furrow_replica_unpack(replica, listed[i].id, &listed[i].record, arena, &messages[kept], err);
+        if (status != FURROW_OK) return status;
+        if (messages[kept]) kept++;
+    }
+    *out = messages;
+    *count = kept;
+    return FURROW_OK;
+}

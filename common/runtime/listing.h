@@ -6,6 +6,7 @@
 #define FURROW_RUNTIME_LISTING_H
 
 #include "log/entity.h"
+#include "replica/replica.h"
 
 typedef struct furrow_listing {
     furrow_entity *entity;
@@ -44,5 +45,12 @@ typedef struct furrow_ids {
 /* What an index has, for who looks at each state on its own: ids alone, those of damaged states too. */
 furrow_status furrow_listing_ids(furrow_entity *entity, const furrow_record_query *query, furrow_arena *arena,
                                  furrow_ids *out, furrow_error *err) FURROW_MUST_USE;
+
+/*
+ * What is kept of others that an index of theirs has, unpacked, in one page: at most @query's limit. Errors: DATA_LOSS (one
+ * of them breaks the rules), those of furrow_record_list.
+ */
+furrow_status furrow_listing_kept(furrow_replica *replica, const furrow_record_query *query, furrow_arena *arena,
+                                  ProtobufCMessage ***out, size_t *count, furrow_error *err) FURROW_MUST_USE;
 
 #endif

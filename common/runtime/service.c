@@ -461,6 +461,11 @@ furrow_replica *furrow_service_replica(furrow_service *service, const furrow_rep
     return NULL;
 }
 
+furrow_status furrow_service_spawn(furrow_service *service, furrow_task_fn *fn, void *arg, furrow_error *err)
+{
+    return furrow_loop_spawn(service->loop, fn, arg, err);
+}
+
 furrow_store *furrow_service_store(furrow_service *service)
 {
     return service->store;

@@ -68,6 +68,9 @@ furrow_replica *furrow_service_replica(furrow_service *service, const furrow_rep
 furrow_store *furrow_service_store(furrow_service *service);
 furrow_sealer *furrow_service_sealer(furrow_service *service); /* NULL without seal_keys */
 furrow_client *furrow_service_client(furrow_service *service);
+/* Another task beside the running one, which waits for it before it returns. RESOURCE_EXHAUSTED: there are too many. */
+furrow_status furrow_service_spawn(furrow_service *service, furrow_task_fn *fn, void *arg,
+                                   furrow_error *err) FURROW_MUST_USE;
 
 /* A deadline of @ms from now for a reaction's own commands. */
 furrow_command furrow_service_command(uint64_t ms);

@@ -46,17 +46,9 @@ typedef struct stroke_context {
     bool moved;   /* what was decided on belongs to another day: look at that */
 } stroke_context;
 
-/* Nearly all strokes are of the last days, and a zone's rules cost more than the rest of a stroke: their windows are
- * kept. (Windows do not overlap; zone and hour are settings.) */
 workday_window clock_window_at(int64_t at_ns)
 {
-    static workday_window kept[4];
-    static unsigned newest;
-    for (unsigned i = 0; i < 4; i++)
-        if (at_ns >= kept[i].start_ns && at_ns < kept[i].end_ns) return kept[i];
-    newest = (newest + 1) % 4;
-    kept[newest] = workday_window_at(at_ns, (int)clock_config.day_start_hour);
-    return kept[newest];
+    return workday_window_kept(at_ns, (int)clock_config.day_start_hour);
 }
 
 static furrow_status begin_stroke(stroke_context *context, furrow_error *err)

@@ -1,5 +1,5 @@
 /**
- * The rules of working time. Pure: no NATS, no Redis, no clock. Where days begin and end: window.h.
+ * The rules of working time. Pure: no NATS, no Redis, no clock. Where days begin and end: window/window.h.
  *
  * A WorkDay is one employee's day from the farm's day boundary to the next (its window). Invariants of every state:
  *   - entries are in order, none overlaps another, all lie within the window;
@@ -10,7 +10,8 @@
 #ifndef FURROW_TIMESHEET_DOMAIN_H
 #define FURROW_TIMESHEET_DOMAIN_H
 
-#include "timesheet/window.h"
+#include "timesheet/v1/timesheet.domain.h"
+#include "window/window.h"
 
 #define TIMESHEET_ENTRIES_MAX     96
 #define TIMESHEET_CORRECTIONS_MAX 32

@@ -9,6 +9,7 @@ static const furrow_test_mesh_service services[] = {
     [FARM_LOCATION] = {"location", FURROW_TEST_LOCATION},
     [FARM_JOB] = {"job", FURROW_TEST_JOB},
     [FARM_TIMESHEET] = {"timesheet", FURROW_TEST_TIMESHEET},
+    [FARM_HARVEST] = {"harvest", FURROW_TEST_HARVEST},
     [FARM_SERVICES] = {NULL, NULL},
 };
 

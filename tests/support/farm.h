@@ -1,5 +1,5 @@
 /**
- * The farm for tests: a mesh (mesh.h) of the four services. Restricted methods are called as the operator. Threads: of a
+ * The farm for tests: a mesh (mesh.h) of the farm's services. Restricted methods are called as the operator. Threads: of a
  * task on farm->loop.
  */
 #ifndef FURROW_TEST_FARM_H
@@ -7,7 +7,7 @@
 
 #include "support/mesh.h"
 
-enum { FARM_EMPLOYEE, FARM_LOCATION, FARM_JOB, FARM_TIMESHEET, FARM_SERVICES };
+enum { FARM_EMPLOYEE, FARM_LOCATION, FARM_JOB, FARM_TIMESHEET, FARM_HARVEST, FARM_SERVICES };
 
 typedef furrow_test_mesh farm;
 

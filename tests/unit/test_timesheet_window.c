@@ -3,7 +3,7 @@
  * every change of the clocks from 2020 to 2040. What the clocks on the wall read is compared as text; no arithmetic on
  * local time is shared with what is tested.
  */
-#include "timesheet/window.h"
+#include "window/window.h"
 
 #include "base/clock.h"
 

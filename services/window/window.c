@@ -3,7 +3,7 @@
  * mktime(), has several answers where clocks are put back and none where they are put forward, and takes whichever
  * offset it gave last. Local time is counted here in seconds as if it were UTC, days in days since 1970.
  */
-#include "timesheet/window.h"
+#include "window/window.h"
 
 #include <time.h>
 
@@ -71,6 +71,20 @@ workday_window workday_window_at(int64_t at_ns, int day_start_hour)
     /* Where clocks were put back they may read the boundary's hour or less once more: the day has begun all the same. */
     while (at_ns >= window.end_ns) window = window_of_days(++days, day_start_hour);
     return window;
+}
+
+workday_window workday_window_kept(int64_t at_ns, int day_start_hour)
+{
+    static workday_window kept[4];
+    static unsigned newest;
+    static int of_hour;
+    for (unsigned i = 0; i < 4 && of_hour == day_start_hour; i++)
+        if (at_ns >= kept[i].start_ns && at_ns < kept[i].end_ns) return kept[i];
+    if (of_hour != day_start_hour) memset(kept, 0, sizeof kept); /* windows do not overlap: those of one hour */
+    of_hour = day_start_hour;
+    newest = (newest + 1) % 4;
+    kept[newest] = workday_window_at(at_ns, day_start_hour);
+    return kept[newest];
 }
 
 void workday_day_id(const char *employee_id, const workday_window *window, char out[FURROW_ID_MAX + 1])
