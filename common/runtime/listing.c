@@ -69,8 +69,7 @@ furrow_status furrow_listing_kept(furrow_replica *replica, const furrow_record_q
     furrow_listed *listed;
     size_t found, kept = 0;
     char *next;
-    furrow_status status =
-        furrow_record_list(furrow_replica_table(replica), query, arena, &listed, &found, &next, err);
+    furrow_status status = furrow_record_list(furrow_replica_table(replica), query, arena, &listed, &found, &next, err);
     if (status != FURROW_OK) return status;
     ProtobufCMessage **messages = furrow_arena_alloc(arena, (found + 1) * sizeof *messages);
     if (!messages) return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "the page is too large; ask for smaller ones");

@@ -80,7 +80,8 @@ furrow_status ticket_check_scan(const Harvest__V1__Scan *scan, int64_t now_ns, f
     furrow_status status = furrow_timestamp_read("picked_at", scan->picked_at, &at_ns, err);
     if (status != FURROW_OK) return status;
     if (at_ns > now_ns + HARVEST_FUTURE_S * NS)
-        return furrow_fail_field(err, "picked_at", "is more than %d minutes in the future: the scanner's clock is wrong",
+        return furrow_fail_field(err, "picked_at",
+                                 "is more than %d minutes in the future: the scanner's clock is wrong",
                                  HARVEST_FUTURE_S / 60);
     if (at_ns < now_ns - HARVEST_PAST_DAYS * DAY * NS)
         return furrow_fail_field(err, "picked_at", "is more than %d days ago: the scanner's clock is wrong",
@@ -92,10 +93,10 @@ furrow_status ticket_check_scan(const Harvest__V1__Scan *scan, int64_t now_ns, f
 static void hash_scan(const Harvest__V1__Scan *scan, uint8_t out[FURROW_HASH_BYTES])
 {
     const int64_t numbers[] = {scan->quantity, scan->picked_at->seconds, scan->picked_at->nanos};
-    const furrow_bytes parts[] = {furrow_bytes_of(scan->badge),       furrow_bytes_of(scan->employee_id),
-                                  furrow_bytes_of(scan->job_id),      furrow_bytes_of(scan->location_id),
-                                  furrow_bytes_of(scan->crew),        furrow_bytes_of(scan->scanner),
-                                  {(const char *)numbers, sizeof numbers}};
+    const furrow_bytes parts[] = {
+        furrow_bytes_of(scan->badge),           furrow_bytes_of(scan->employee_id), furrow_bytes_of(scan->job_id),
+        furrow_bytes_of(scan->location_id),     furrow_bytes_of(scan->crew),        furrow_bytes_of(scan->scanner),
+        {(const char *)numbers, sizeof numbers}};
     furrow_hash(parts, sizeof parts / sizeof *parts, out);
 }
 
@@ -205,8 +206,7 @@ furrow_status harvest_correct_ticket(const harvest_correct_ticket_known *known, 
         return furrow_fail(err, FURROW_FAILED_PRECONDITION, "ticket %s is voided: record another", next->id);
     if (says(next, request)) return FURROW_OK;
     furrow_status status = check_changes(known, next, err);
-    if (status == FURROW_OK)
-        status = note_change(next, request->by, request->reason, known->now_ns, known->arena, err);
+    if (status == FURROW_OK) status = note_change(next, request->by, request->reason, known->now_ns, known->arena, err);
     if (status != FURROW_OK) return status;
     if (strcmp(next->job_id, request->job_id) != 0) next->unit = known->job->pay->unit;
     next->employee_id = request->employee_id;

@@ -38,8 +38,8 @@ static furrow_status read_facts(recording *self, furrow_arena *arena, furrow_err
     if (status != FURROW_OK || self->present.message) return status; /* a repetition needs no holder */
     if (scan->badge[0]) {
         Harvest__V1__Employee *const *people;
-        status = employee_kept_by_badge(self->service, scan->badge, HOLDERS_MAX, arena, &people, &facts->people_count,
-                                        err);
+        status =
+            employee_kept_by_badge(self->service, scan->badge, HOLDERS_MAX, arena, &people, &facts->people_count, err);
         if (status == FURROW_OK) facts->people = (const Harvest__V1__Employee *const *)people;
         return status;
     }

@@ -191,16 +191,16 @@ static const char *compare_way(farm *f, const char *way, size_t *seen)
 {
     char *answer = NULL, key[40], date[16], unit[24];
     long long tickets, quantity;
-    if (farm_call_until(f, HARVEST "GetTotals", farm_text(f, "{\"by\":\"TOTALS_BY_%s\",\"pageSize\":1000}", way), &answer,
-                        &err) != FURROW_OK)
+    if (farm_call_until(f, HARVEST "GetTotals", farm_text(f, "{\"by\":\"TOTALS_BY_%s\",\"pageSize\":1000}", way),
+                        &answer, &err) != FURROW_OK)
         return farm_text(f, "%s: %s", way, err.text);
-    for (const char *at = answer; (at = strstr(at, "{\"key\":")); at++) {
+    for (const char *at = answer; (at = strstr(at, "\"date\":")); at++) {
         char name[80];
-        key[0] = '\0';
-        if (sscanf(at, "{\"key\":\"%39[^\"]\",", key) != 1) key[0] = '\0';
-        const char *rest = strstr(at, "\"date\":");
-        if (!rest || sscanf(rest, "\"date\":\"%15[^\"]\",\"unit\":\"%23[^\"]\",\"tickets\":\"%lld\",\"quantity\":\"%lld\"",
-                            date, unit, &tickets, &quantity) != 4)
+        const char *begin = at;
+        while (*begin != '{') begin--;
+        if (sscanf(begin, "{\"key\":\"%39[^\"]\",", key) != 1) key[0] = '\0'; /* by day there is none */
+        if (sscanf(at, "\"date\":\"%15[^\"]\",\"unit\":\"%23[^\"]\",\"tickets\":\"%lld\",\"quantity\":\"%lld\"", date,
+                   unit, &tickets, &quantity) != 4)
             return farm_text(f, "unreadable: %s", at);
         snprintf(name, sizeof name, "%s %s %s %s", way, key, date, unit);
         size_t i = 0;
@@ -258,10 +258,11 @@ static void change_some(farm *f, int from)
 {
     for (int i = from; i < TICKETS; i += 11) {
         must(f, HARVEST "CorrectTicket",
-             farm_text(f,
-                       "{\"id\":\"S%d\",\"employeeId\":\"E%d\",\"jobId\":\"P%d\",\"locationId\":\"B%d\",\"crew\":\"c%d\","
-                       "\"quantity\":\"%d\",\"by\":\"test\",\"reason\":\"moved\"}",
-                       i, (i + 1) % PEOPLE, 2 + (i + from) % 2, 1 + i % 2, (i + 1) % 4, 1000 + i));
+             farm_text(
+                 f,
+                 "{\"id\":\"S%d\",\"employeeId\":\"E%d\",\"jobId\":\"P%d\",\"locationId\":\"B%d\",\"crew\":\"c%d\","
+                 "\"quantity\":\"%d\",\"by\":\"test\",\"reason\":\"moved\"}",
+                 i, (i + 1) % PEOPLE, 2 + (i + from) % 2, 1 + i % 2, (i + 1) % 4, 1000 + i));
         if (i % 3 == 0)
             must(f, HARVEST "VoidTicket", farm_text(f, "{\"id\":\"S%d\",\"by\":\"test\",\"reason\":\"twice\"}", i));
     }

@@ -4,12 +4,12 @@
 #include <check.h>
 #include <string.h>
 
-#define NS      ((int64_t)FURROW_NS_PER_S)
-#define HOUR    (3600 * NS)
-#define MINUTE  (60 * NS)
-#define ACTIVE  EMPLOYEE__V1__EMPLOYMENT_STATUS__EMPLOYMENT_STATUS_ACTIVE
-#define GONE    EMPLOYEE__V1__EMPLOYMENT_STATUS__EMPLOYMENT_STATUS_TERMINATED
-#define NOW     (1790000000 * NS)
+#define NS     ((int64_t)FURROW_NS_PER_S)
+#define HOUR   (3600 * NS)
+#define MINUTE (60 * NS)
+#define ACTIVE EMPLOYEE__V1__EMPLOYMENT_STATUS__EMPLOYMENT_STATUS_ACTIVE
+#define GONE   EMPLOYEE__V1__EMPLOYMENT_STATUS__EMPLOYMENT_STATUS_TERMINATED
+#define NOW    (1790000000 * NS)
 
 static furrow_arena *arena;
 static furrow_error err;
