@@ -185,9 +185,20 @@ static bool says(const sim_op *op, const char *text)
     return strstr(op->error, text) != NULL;
 }
 
+/* Was there a moment while @op was asked at which its entity did not exist yet? */
+static bool was_missing(const sim_op *op)
+{
+    const sim_stream *stream = sim_js_stream(sim_op_stream(op));
+    for (uint64_t i = 1; i <= sim_js_last(stream); i++)
+        if (strcmp(sim_id_of(sim_js_at(stream, i)->message), op->id) == 0)
+            return sim_js_at(stream, i)->time_ns >= wall_of(op->asked_ns);
+    return true;
+}
+
 static void check_refused(const sim_op *op)
 {
-    if (op->code == FURROW_NOT_FOUND || says(op, "not known here"))
+    bool of_ticket = op->kind == PLAN_CORRECT || op->kind == PLAN_VOID;
+    if ((op->code == FURROW_NOT_FOUND && !(of_ticket && was_missing(op))) || says(op, "not known here"))
         fail("%s was told \"%s\" of what is there", sim_op_name(op), op->error);
     if (op->kind == PLAN_REHIRE && says(op, "is employed") && !held("EMPLOYEE", op, is_active))
         fail("%s was told \"%s\", and it was not so at any moment meanwhile", sim_op_name(op), op->error);
@@ -315,6 +326,7 @@ void sim_check_history(bool lost, bool both, char out[WORLD_FAILURE])
     check_once("EMPLOYEE");
     check_once("WORK_DAY");
     check_once("JOB");
+    check_once("TICKET");
     if (!lost) check_successors();
     for (const sim_op *at = sim_ops(); at; at = at->next) {
         if (!lost)

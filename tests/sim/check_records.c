@@ -1,6 +1,6 @@
 /*
  * Is what Redis keeps the projection of the log, byte for byte? Each table of one process of each service: every entity's
- * record, no other records, and the entries of its indexes. The prefix is the one that the service uses now.
+ * record, no other records, the entries of its indexes and its totals. The prefix is the one that the service uses now.
  */
 #include "checks.h"
 #include "redis.h"
@@ -94,6 +94,7 @@ static void check_record(table_view *view, const sim_stored *stored)
     argv[1].len = (size_t)snprintf(key, sizeof key, "%s%s", (const char *)view->table->prefix.data, id);
     const sim_reply *value = sim_redis_call(argv, 2);
     note_entries(view, id, kept);
+    sim_sums_add(view->table, id, kept, view->arena);
     if (value->kind != SIM_TEXT) {
         if (kept.len > 0) fail(view, id, "has no record", 0, stored->sequence);
         return;
@@ -145,6 +146,7 @@ static void check_indexes(table_view *view)
 static void check_table(table_view *view)
 {
     view->entry_count = 0;
+    sim_sums_begin();
     furrow_arena_reset(view->arena);
     for (uint64_t i = 1; i <= sim_js_last(view->stream); i++) {
         const sim_stored *stored = sim_js_at(view->stream, i);
@@ -153,6 +155,8 @@ static void check_table(table_view *view)
     }
     sim_redis_each_string(check_stray, view);
     check_indexes(view);
+    const char *wrong = sim_sums_wrong(view->table);
+    if (wrong[0]) fail(view, "its totals", wrong, 0, 0);
 }
 
 static void check_service(const furrow_service *service, furrow_arena *arena, char *why)

@@ -11,4 +11,9 @@ const char *sim_id_of(const sim_message *event);
 /* Its state, unpacked, in memory that stays; NULL: a deletion, or no such message. */
 void *sim_unpack(const ProtobufCMessageDescriptor *descriptor, const sim_message *event);
 
+/* The totals of one table: begin, add the newest state of each entity as it is kept, then what is wrong, or "". */
+void sim_sums_begin(void);
+void sim_sums_add(furrow_table *table, const char *id, furrow_bytes kept, furrow_arena *arena);
+const char *sim_sums_wrong(furrow_table *table);
+
 #endif

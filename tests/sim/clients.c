@@ -13,7 +13,9 @@
 #define EMPLOYEES    "employee.v1.EmployeeService."
 #define JOBS         "job.v1.JobService."
 #define TIMESHEET    "timesheet.v1.TimesheetService."
+#define HARVEST      "harvest.v1.HarvestService."
 #define BADGE_SHARED 777
+#define TICKETS      6
 
 static sim_op *ops, **end;
 
@@ -79,6 +81,7 @@ static bool says_nothing(int code)
 const char *sim_op_stream(const sim_op *op)
 {
     if (strncmp(op->subject, "timesheet", 9) == 0) return "WORK_DAY";
+    if (strncmp(op->subject, "harvest", 7) == 0) return "TICKET";
     return strncmp(op->subject, "job", 3) == 0 ? "JOB" : "EMPLOYEE";
 }
 
@@ -153,10 +156,30 @@ sim_op *sim_ask_json(const char *subject, const char *json, bool keyed)
         (sim_op){.kind = PLAN_KINDS, .subject = subject, .json = sim_strdup(json), .keyed = keyed, .number = number});
 }
 
+/* What a ticket's scan says follows from its number, however often it comes. */
+static void write_ticket(const sim_op *op, char *out, size_t size)
+{
+    unsigned ticket = op->number % TICKETS;
+    if (op->kind == PLAN_SCAN)
+        snprintf(out, size,
+                 "{\"id\":\"T%u\",\"badge\":\"%u\",\"jobId\":\"P1\",\"locationId\":\"L1\",\"crew\":\"c%u\","
+                 "\"quantity\":\"%u\",\"pickedAt\":\"2026-09-%02uT10:00:00Z\"}",
+                 ticket, ticket % PLAN_PEOPLE + 1, ticket % 2, 1000 + 37 * ticket, 19 + ticket % 2);
+    else if (op->kind == PLAN_CORRECT)
+        snprintf(out, size,
+                 "{\"id\":\"T%u\",\"employeeId\":\"E%u\",\"jobId\":\"P1\",\"locationId\":\"L1\",\"crew\":\"c%u\","
+                 "\"quantity\":\"%u\",\"by\":\"sim\",\"reason\":\"moved\"}",
+                 ticket, op->who, op->number % 3, 1 + op->number);
+    else
+        snprintf(out, size, "{\"id\":\"T%u\",\"by\":\"sim\",\"reason\":\"twice\"}", ticket);
+}
+
 /* Hires share a badge now and then: one of them may have it. */
 static void write_json(const sim_op *op, char *out, size_t size)
 {
-    if (op->kind == PLAN_HIRE)
+    if (op->kind == PLAN_SCAN || op->kind == PLAN_CORRECT || op->kind == PLAN_VOID)
+        write_ticket(op, out, size);
+    else if (op->kind == PLAN_HIRE)
         snprintf(out, size, "{\"id\":\"N%u\",\"givenName\":\"New\",\"familyName\":\"Hand\",\"badge\":\"%u\"}",
                  op->number, op->number % 3 == 0 ? BADGE_SHARED : 1000 + op->number);
     else if (op->kind == PLAN_UPDATE)
@@ -181,14 +204,18 @@ sim_op *sim_ask(plan_kind kind, unsigned who, unsigned number)
         [PLAN_REHIRE] = EMPLOYEES "RehireEmployee", [PLAN_HIRE] = EMPLOYEES "HireEmployee",
         [PLAN_CLOCK_IN] = TIMESHEET "ClockIn",      [PLAN_CLOCK_OUT] = TIMESHEET "ClockOut",
         [PLAN_CLOSE_JOB] = JOBS "CloseJob",         [PLAN_REOPEN_JOB] = JOBS "ReopenJob",
-        [PLAN_GET] = EMPLOYEES "GetEmployee",       [PLAN_LIST] = EMPLOYEES "ListEmployees"};
-    char json[200], id[16];
+        [PLAN_SCAN] = HARVEST "RecordTicket",       [PLAN_CORRECT] = HARVEST "CorrectTicket",
+        [PLAN_VOID] = HARVEST "VoidTicket",         [PLAN_GET] = EMPLOYEES "GetEmployee",
+        [PLAN_LIST] = EMPLOYEES "ListEmployees"};
+    char json[300], id[16];
     sim_op made = {.kind = kind, .who = who, .number = number, .subject = subjects[kind]};
     made.keyed = kind != PLAN_GET && kind != PLAN_LIST;
     if (kind == PLAN_HIRE)
         snprintf(id, sizeof id, "N%u", number);
     else if (kind == PLAN_CLOSE_JOB || kind == PLAN_REOPEN_JOB)
         snprintf(id, sizeof id, "J2");
+    else if (kind == PLAN_SCAN || kind == PLAN_CORRECT || kind == PLAN_VOID)
+        snprintf(id, sizeof id, "T%u", number % TICKETS);
     else
         snprintf(id, sizeof id, "E%u", who);
     made.id = sim_strdup(id);

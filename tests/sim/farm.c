@@ -21,6 +21,7 @@ int employee_main(int argc, char **argv);
 int location_main(int argc, char **argv);
 int job_main(int argc, char **argv);
 int timesheet_main(int argc, char **argv);
+int harvest_main(int argc, char **argv);
 
 static const furrow_service_definition *definitions[SIM_SERVICES], *told;
 static furrow_config config;
@@ -54,7 +55,8 @@ static void make_key(const char *folder)
 
 void sim_farm_prepare(const char *folder)
 {
-    int (*const mains[SIM_SERVICES])(int, char **) = {employee_main, location_main, job_main, timesheet_main};
+    int (*const mains[SIM_SERVICES])(int, char **) = {employee_main, location_main, job_main, timesheet_main,
+                                                      harvest_main};
     furrow_error err = {0};
     must(furrow_settings_read(furrow_config_table, furrow_config_count, &config, &err) == FURROW_OK, err.text);
     make_key(folder);

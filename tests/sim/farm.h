@@ -1,5 +1,5 @@
 /**
- * The four services as simulated processes: the definitions are those of services/<name>/main.c, and each process is
+ * The services as simulated processes: the definitions are those of services/<name>/main.c, and each process is
  * assembled and run as common/runtime/main.c does it, but for signals and settings.
  */
 #ifndef FURROW_SIM_FARM_H
@@ -8,7 +8,7 @@
 #include "runtime/assembly.h"
 #include "sim.h"
 
-enum { SIM_EMPLOYEE, SIM_LOCATION, SIM_JOB, SIM_TIMESHEET, SIM_SERVICES };
+enum { SIM_EMPLOYEE, SIM_LOCATION, SIM_JOB, SIM_TIMESHEET, SIM_HARVEST, SIM_SERVICES };
 
 /* One life of a process, from its start to its end. */
 typedef struct sim_service {

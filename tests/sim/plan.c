@@ -8,7 +8,7 @@
 #define COMMANDS_MIN  10
 #define COMMANDS_MORE 20
 #define FAULTS_MAX    3
-#define PROCESSES     8
+#define PROCESSES     10
 
 static const char *const names[PLAN_KINDS] = {[PLAN_UPDATE] = "update",
                                               [PLAN_TERMINATE] = "terminate",
@@ -18,6 +18,9 @@ static const char *const names[PLAN_KINDS] = {[PLAN_UPDATE] = "update",
                                               [PLAN_CLOCK_OUT] = "clock-out",
                                               [PLAN_CLOSE_JOB] = "close-job",
                                               [PLAN_REOPEN_JOB] = "reopen-job",
+                                              [PLAN_SCAN] = "scan",
+                                              [PLAN_CORRECT] = "correct",
+                                              [PLAN_VOID] = "void",
                                               [PLAN_GET] = "get",
                                               [PLAN_LIST] = "list",
                                               [PLAN_KILL] = "kill",
@@ -89,7 +92,8 @@ static void draw_command(plan *out)
 {
     static const plan_kind kinds[] = {PLAN_UPDATE,   PLAN_UPDATE,   PLAN_TERMINATE, PLAN_REHIRE,    PLAN_HIRE,
                                       PLAN_CLOCK_IN, PLAN_CLOCK_IN, PLAN_CLOCK_OUT, PLAN_CLOSE_JOB, PLAN_REOPEN_JOB,
-                                      PLAN_GET,      PLAN_GET,      PLAN_LIST};
+                                      PLAN_SCAN,     PLAN_SCAN,     PLAN_SCAN,      PLAN_SCAN,      PLAN_CORRECT,
+                                      PLAN_CORRECT,  PLAN_VOID,     PLAN_GET,       PLAN_GET,       PLAN_LIST};
     plan_step *before = out->count > 0 ? &out->steps[out->count - 1] : NULL;
     uint32_t at = before && draw(3) == 0 ? before->at_ms + draw(3) : draw(SPAN_MS);
     out->steps[out->count] = (plan_step){.kind = kinds[draw(sizeof kinds / sizeof *kinds)],

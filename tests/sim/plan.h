@@ -23,6 +23,9 @@ typedef enum plan_kind {
     PLAN_CLOCK_OUT,
     PLAN_CLOSE_JOB, /* J2, at which nobody works */
     PLAN_REOPEN_JOB,
+    PLAN_SCAN, /* one of a few tickets: the same scan each time */
+    PLAN_CORRECT,
+    PLAN_VOID,
     PLAN_GET,
     PLAN_LIST,
     PLAN_COMMANDS, /* how many of those there are */

@@ -21,6 +21,8 @@ static const struct {
      "if stored then return stored end"},
     {"apply-blind", "an older record takes the place of a newer one", "if sub(cur, 1, 8) == A[at] then",
      "if true then"},
+    {"counted-twice", "what a record contributed before stays in the totals", "count_in(changes, groups, before, -1)",
+     "local _ = before"},
     {"reads-unverified", "records are read whosever they are", NULL, NULL},
     {"verdict-blind", "whatever has a marker is followed", NULL, NULL},
     {"apply-lies", "one batch in eight is acked and not written", NULL, NULL},

@@ -10,6 +10,7 @@ find_it()
 program=$1
 find_it build-unchecked --fault redis-flush-twice --fault redis-flush --fault kill
 find_it apply-blind
+find_it counted-twice
 find_it reads-unverified --fault redis-flush --fault redis-older
 find_it verdict-blind --fault redis-older --fault redis-empty --fault redis-flush-twice
 find_it apply-lies

@@ -302,14 +302,17 @@ static bool set_up(char why[WORLD_FAILURE])
         {"job.v1.JobService.OpenJob", "{\"id\":\"J1\",\"code\":\"J1\",\"name\":\"Harvest\",\"kind\":\"JOB_KIND_"
                                       "HARVEST\",\"pay\":{\"type\":\"PAY_TYPE_HOURLY\"}}"},
         {"job.v1.JobService.OpenJob", "{\"id\":\"J2\",\"code\":\"J2\",\"name\":\"Pruning\",\"kind\":\"JOB_KIND_PRUNE\","
-                                      "\"pay\":{\"type\":\"PAY_TYPE_HOURLY\"}}"}};
+                                      "\"pay\":{\"type\":\"PAY_TYPE_HOURLY\"}}"},
+        {"job.v1.JobService.OpenJob", "{\"id\":\"P1\",\"code\":\"P1\",\"name\":\"Picking\",\"kind\":\"JOB_KIND_"
+                                      "HARVEST\",\"pay\":{\"type\":\"PAY_TYPE_PIECE\","
+                                      "\"unit\":\"bin\",\"rateCents\":\"210\"}}"}};
     memset(&world, 0, sizeof world);
     sim_nats_start();
     sim_redis_start();
     sim_farm_provision();
     sim_clients_start();
     start_all();
-    for (size_t i = 0; i < 3; i++) (void)sim_ask_json(jsons[i][0], jsons[i][1], true);
+    for (size_t i = 0; i < sizeof jsons / sizeof *jsons; i++) (void)sim_ask_json(jsons[i][0], jsons[i][1], true);
     for (unsigned i = 0; i < PLAN_PEOPLE; i++) {
         char json[160];
         snprintf(json, sizeof json, "{\"id\":\"E%u\",\"givenName\":\"Old\",\"familyName\":\"Hand\",\"badge\":\"%u\"}",
