@@ -2,6 +2,7 @@
  * What aggregates come to (see record.h): a range of the groups, then their sums, all of one build. A group is read before
  * its sum, so one that has gone meanwhile is left out; the sums of one page are of one moment.
  */
+#include "base/number.h"
 #include "store/aggregate.h"
 #include "store/eviction.h"
 #include "store/index.h"
@@ -9,7 +10,6 @@
 #include "store/token.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum { LIMIT_MAX = 1000 };
@@ -117,21 +117,23 @@ static furrow_status read_groups(furrow_table *table, totals_page *page, furrow_
 }
 
 /* "<count> <sum>" of a group, whose values are between its NULs. */
-static furrow_status take_total(const furrow_aggregate_contract *aggregate, furrow_bytes group, const char *text,
+static furrow_status take_total(const furrow_aggregate_contract *aggregate, furrow_bytes group, furrow_bytes text,
                                 furrow_total *out, furrow_error *err)
 {
     const char *at = (const char *)group.data + 1, *end = (const char *)group.data + group.len;
-    char *rest;
     for (size_t i = 0; i < aggregate->by_count; i++) {
         const char *nul = at < end ? memchr(at, '\0', (size_t)(end - at)) : NULL;
         if (!nul) return no_totals(err);
         out->values[i] = (furrow_bytes){at, (size_t)(nul - at)};
         at = nul + 1;
     }
-    out->count = strtoll(text, &rest, 10);
-    if (*rest != ' ') return no_totals(err);
-    out->sum = strtoll(rest + 1, &rest, 10);
-    return *rest ? no_totals(err) : FURROW_OK;
+    const char *space = memchr(text.data, ' ', text.len);
+    if (!space) return no_totals(err);
+    const furrow_bytes count = {text.data, (size_t)(space - (const char *)text.data)};
+    const furrow_bytes sum = {space + 1, text.len - count.len - 1};
+    bool good = furrow_number_parse_signed(count, INT64_MIN, INT64_MAX, &out->count) &&
+                furrow_number_parse_signed(sum, INT64_MIN, INT64_MAX, &out->sum);
+    return good ? FURROW_OK : no_totals(err);
 }
 
 static furrow_status read_sums(furrow_table *table, totals_page *page, const furrow_bytes groups[], size_t count,
@@ -149,8 +151,7 @@ static furrow_status read_sums(furrow_table *table, totals_page *page, const fur
     if (!status && (values.kind != FURROW_VALUE_LIST || values.count != count)) status = no_totals(err);
     for (size_t i = 0; i < count && !status; i++) {
         if (values.items[i].kind != FURROW_VALUE_TEXT) continue;
-        status =
-            take_total(aggregate_of(table, page), groups[i], values.items[i].text.data, &page->list[page->count], err);
+        status = take_total(aggregate_of(table, page), groups[i], values.items[i].text, &page->list[page->count], err);
         page->count++;
     }
     return status;

@@ -1,8 +1,6 @@
 /* See domain.h. Depends on generated types and input checks only. */
 #include "harvest/domain.h"
 
-#include "base/hash.h"
-
 #define RECORDED HARVEST__V1__TICKET_STATUS__TICKET_STATUS_RECORDED
 #define VOIDED   HARVEST__V1__TICKET_STATUS__TICKET_STATUS_VOIDED
 #define ACTIVE   EMPLOYEE__V1__EMPLOYMENT_STATUS__EMPLOYMENT_STATUS_ACTIVE
@@ -89,21 +87,10 @@ furrow_status ticket_check_scan(const Harvest__V1__Scan *scan, int64_t now_ns, f
     return FURROW_OK;
 }
 
-/* What was scanned, as the ticket remembers it. */
-static void hash_scan(const Harvest__V1__Scan *scan, uint8_t out[FURROW_HASH_BYTES])
-{
-    const int64_t numbers[] = {scan->quantity, scan->picked_at->seconds, scan->picked_at->nanos};
-    const furrow_bytes parts[] = {
-        furrow_bytes_of(scan->badge),           furrow_bytes_of(scan->employee_id), furrow_bytes_of(scan->job_id),
-        furrow_bytes_of(scan->location_id),     furrow_bytes_of(scan->crew),        furrow_bytes_of(scan->scanner),
-        {(const char *)numbers, sizeof numbers}};
-    furrow_hash(parts, sizeof parts / sizeof *parts, out);
-}
-
-static furrow_status recognise(const ticket_facts *facts, const uint8_t hash[FURROW_HASH_BYTES], furrow_error *err)
+static furrow_status recognise(const ticket_facts *facts, furrow_error *err)
 {
     const Harvest__V1__Ticket *present = facts->present;
-    if (present->scan.len == FURROW_HASH_BYTES && memcmp(present->scan.data, hash, FURROW_HASH_BYTES) == 0)
+    if (present->scan.len == HARVEST_SCAN_BYTES && memcmp(present->scan.data, facts->scanned, HARVEST_SCAN_BYTES) == 0)
         return FURROW_OK;
     return furrow_fail(err, FURROW_ALREADY_EXISTS,
                        "ticket %s was recorded on %s from another scan: an id is used once, a change is a correction",
@@ -113,10 +100,8 @@ static furrow_status recognise(const ticket_facts *facts, const uint8_t hash[FUR
 furrow_status ticket_record(const ticket_facts *facts, Harvest__V1__Ticket *next, bool *known, furrow_error *err)
 {
     const Harvest__V1__Scan *scan = facts->scan;
-    uint8_t hash[FURROW_HASH_BYTES];
-    hash_scan(scan, hash);
     *known = facts->present != NULL;
-    if (*known) return recognise(facts, hash, err);
+    if (*known) return recognise(facts, err);
     const Harvest__V1__Employee *holder =
         ticket_holder(facts->people, facts->people_count, furrow_timestamp_ns(scan->picked_at));
     furrow_status status = holder ? FURROW_OK : no_holder(facts, err);
@@ -134,8 +119,8 @@ furrow_status ticket_record(const ticket_facts *facts, Harvest__V1__Ticket *next
     next->status = RECORDED;
     next->badge = scan->badge;
     next->scanner = scan->scanner;
-    next->scan.data = furrow_arena_memdup(facts->arena, hash, sizeof hash);
-    next->scan.len = sizeof hash;
+    next->scan.data = furrow_arena_memdup(facts->arena, facts->scanned, HARVEST_SCAN_BYTES);
+    next->scan.len = HARVEST_SCAN_BYTES;
     next->updated_at = furrow_timestamp_new(facts->now_ns, facts->arena);
     return next->scan.data && next->updated_at ? FURROW_OK : furrow_known_no_memory(err);
 }

@@ -13,11 +13,13 @@
 #define HARVEST_PAST_DAYS       90
 #define HARVEST_FUTURE_S        (5 * 60)
 #define HARVEST_CORRECTIONS_MAX 32
+#define HARVEST_SCAN_BYTES      16
 
 /* What the decision on a scan is given. People: those who have its badge, or the one of its employee_id. */
 typedef struct ticket_facts {
     const Harvest__V1__Scan *scan;
-    const Harvest__V1__Ticket *present; /* NULL: there is none yet */
+    uint8_t scanned[HARVEST_SCAN_BYTES]; /* a hash of all that the scan says */
+    const Harvest__V1__Ticket *present;  /* NULL: there is none yet */
     const Harvest__V1__Employee *const *people;
     size_t people_count;
     const Harvest__V1__Job *job;           /* NULL: not known here */

@@ -2,6 +2,7 @@
 #include "harvest/record.h"
 
 #include "base/clock.h"
+#include "base/hash.h"
 #include "harvest/v1/harvest.access.h"
 #include "window/window.h"
 
@@ -19,6 +20,19 @@ typedef struct recording {
     furrow_state present;
     bool known;
 } recording;
+
+_Static_assert(HARVEST_SCAN_BYTES == FURROW_HASH_BYTES, "a ticket remembers a whole hash");
+
+/* What was scanned, as the ticket remembers it. */
+static void hash_scan(const Harvest__V1__Scan *scan, uint8_t out[HARVEST_SCAN_BYTES])
+{
+    const int64_t numbers[] = {scan->quantity, scan->picked_at->seconds, scan->picked_at->nanos};
+    const furrow_bytes parts[] = {
+        furrow_bytes_of(scan->badge),           furrow_bytes_of(scan->employee_id), furrow_bytes_of(scan->job_id),
+        furrow_bytes_of(scan->location_id),     furrow_bytes_of(scan->crew),        furrow_bytes_of(scan->scanner),
+        {(const char *)numbers, sizeof numbers}};
+    furrow_hash(parts, sizeof parts / sizeof *parts, out);
+}
 
 /* All that the decision needs: of a badge its holders first, since they are found by an index. */
 static furrow_status read_facts(recording *self, furrow_arena *arena, furrow_error *err)
@@ -77,6 +91,7 @@ furrow_status record_scan(furrow_service *service, const Harvest__V1__Scan *scan
     if (status != FURROW_OK) return status;
     workday_window window =
         workday_window_kept(furrow_timestamp_ns(scan->picked_at), (int)harvest_config.day_start_hour);
+    hash_scan(scan, self.facts.scanned);
     self.facts.date = furrow_arena_strdup(arena, window.date); /* it goes with the ticket */
     if (!self.facts.date) return furrow_known_no_memory(err);
     status = read_facts(&self, arena, err);

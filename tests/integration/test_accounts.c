@@ -43,7 +43,13 @@ static const service_facts facts[FARM_SERVICES] = {
                         "ClockOut",
                         {"WORK_DAY"},
                         {"timesheet.v1.WorkDay.E1_20261123"},
-                        {"employee EMPLOYEE", "job JOB", "location LOCATION"}}};
+                        {"employee EMPLOYEE", "job JOB", "location LOCATION"}},
+    [FARM_HARVEST] = {"harvest",
+                      "harvest.v1.HarvestService",
+                      "VoidTicket",
+                      {"TICKET"},
+                      {"harvest.v1.Ticket.T1"},
+                      {"employee EMPLOYEE", "job JOB", "location LOCATION"}}};
 
 typedef struct texts {
     const char *text[TEXTS_MAX], *body[TEXTS_MAX];

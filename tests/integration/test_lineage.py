@@ -21,10 +21,13 @@ import mesh as mesh_module  # noqa: E402
 
 BUILD = pathlib.Path(sys.argv.pop(1)).resolve()
 KEPT = {"timesheet": {"employee.v1.Employee": [1, 2, 6, 15], "job.v1.Job": [1, 3, 6, 7], "location.v1.Location": [1, 3, 6]},
-        "job": {"location.v1.Location": [1, 3, 6]}}
-DECLARED = {"employee.v1.Employee": range(1, 16), "job.v1.Job": range(1, 9), "location.v1.Location": range(1, 13), "timesheet.v1.WorkDay": range(1, 10)}
+        "job": {"location.v1.Location": [1, 3, 6]},
+        "harvest": {"employee.v1.Employee": [1, 2, 5, 6, 15], "job.v1.Job": [1, 3, 4, 5, 6], "location.v1.Location": [1, 3, 6]}}
+DECLARED = {"employee.v1.Employee": range(1, 16), "job.v1.Job": range(1, 9), "location.v1.Location": range(1, 13), "timesheet.v1.WorkDay": range(1, 10),
+            "harvest.v1.Ticket": range(1, 16)}
 PRIVATE = {"employee.v1.Employee": 14}
-STREAMS = {"employee.v1.Employee": "EMPLOYEE", "job.v1.Job": "JOB", "location.v1.Location": "LOCATION", "timesheet.v1.WorkDay": "WORK_DAY"}
+STREAMS = {"employee.v1.Employee": "EMPLOYEE", "job.v1.Job": "JOB", "location.v1.Location": "LOCATION", "timesheet.v1.WorkDay": "WORK_DAY",
+           "harvest.v1.Ticket": "TICKET"}
 MARK = "[down"
 
 
@@ -254,7 +257,7 @@ class Running(unittest.TestCase):
         texts = [text.text for text in tree.iter("{http://www.w3.org/2000/svg}text")]
         self.assertTrue({"timesheet keeps", "job keeps", "employee owns", "Employee: 4 of 15 fields", "id, display_name, status, ended_at"} <= set(texts), texts)
         paths = [path for path in tree.iter("{http://www.w3.org/2000/svg}path") if path.get("marker-end")]
-        self.assertEqual(len(paths), 4)
+        self.assertEqual(len(paths), 7)
         for shape in tree.iter("{http://www.w3.org/2000/svg}rect"):  # all in the picture
             if "%" not in shape.get("width"):
                 self.assertLessEqual(float(shape.get("x")) + float(shape.get("width")), float(tree.get("width")))
@@ -262,7 +265,8 @@ class Running(unittest.TestCase):
         status, dot, said = lineage(self.mesh, "--dot")
         self.assertEqual((status, said), (0, ""))
         edges = re.findall(r'^  "(\w+)" -> "(\w+)" \[label="((?:[^"\\]|\\.)*)"(?:, style=dashed)?\];$', dot, re.M)
-        self.assertEqual(sorted((owner, service) for owner, service, _ in edges), [("employee", "timesheet"), ("job", "timesheet"), ("location", "job"),
+        self.assertEqual(sorted((owner, service) for owner, service, _ in edges), [("employee", "harvest"), ("employee", "timesheet"), ("job", "harvest"),
+                                                                                ("job", "timesheet"), ("location", "harvest"), ("location", "job"),
                                                                                 ("location", "timesheet")])
         for line in dot.splitlines()[1:-1]:
             self.assertRegex(line, r'^  (?:\w+=|node |"(?:[^"\\]|\\.)*" ).*;$')
@@ -346,7 +350,7 @@ class Running(unittest.TestCase):
         self.addCleanup(lambda: self.mesh.processes["timesheet"].send_signal(signal.SIGCONT))
         read = self.read()
         states = {row["service"]: row["state"] for row in read["services"]}
-        self.assertEqual(states, {"employee": "serving", "location": "serving", "job": "down", "timesheet": "down"})
+        self.assertEqual(states, {"employee": "serving", "location": "serving", "job": "down", "timesheet": "down", "harvest": "serving"})
         for row in read["replicas"]:
             was = replica_of(before, row["service"], row["entity"])
             self.assertEqual((row["mark"], row["state"]), ("down", ""))

@@ -38,6 +38,8 @@ static const service_facts facts[FARM_SERVICES] = {
                         "timesheet.v1.WorkDay.D1",
                         {"WORK_DAY"},
                         "employee location job"},
+    [FARM_HARVEST] =
+        {"harvest", "harvest.v1.HarvestService.GetTicket", "harvest.v1.Ticket.T1", {"TICKET"}, "employee location job"},
 };
 
 static void refused(farm *f, furrow_link *link, const char *subject)

@@ -39,6 +39,7 @@ static void setup(void)
     block.id = "B1", block.name = "Block", block.status = LOCATION__V1__LOCATION_STATUS__LOCATION_STATUS_OPEN;
     people[0] = &ana, people[1] = &bea;
     facts = (ticket_facts){.scan = &scan,
+                           .scanned = "fifteen letters",
                            .people = people,
                            .people_count = 1,
                            .job = &job,
@@ -94,7 +95,7 @@ START_TEST(the_same_scan_is_known_and_another_of_its_id_refused)
     facts.present = &present;
     ck_assert_int_eq(record(), FURROW_OK);
     ck_assert(known);
-    scan.quantity++;
+    facts.scanned[3]++;
     refused(FURROW_ALREADY_EXISTS, "T1 was recorded on 2026-09-21 from another scan");
 }
 END_TEST
