@@ -140,6 +140,35 @@ START_TEST(wrong_scans_are_told_apart_row_by_row)
 }
 END_TEST
 
+/* As many as one batch takes, and one more. */
+static void large_body(farm *f)
+{
+    enum { MOST = 1000 };
+    char *answer = NULL, *json, *end;
+    prepare(f);
+    must(f, HARVEST "RecordTicket", scan_of(f, "T1", "105", "P2", "")); /* harvest has heard of the last of them */
+    json = furrow_arena_alloc(f->arena, (MOST + 2) * 250);
+    end = json + sprintf(json, "{\"scans\":[");
+    for (int i = 0; i < MOST; i++)
+        end += sprintf(end, "%s%s", i ? "," : "",
+                       scan_of(f, farm_text(f, "L%d", i), farm_text(f, "10%d", i % PEOPLE), "P2", ""));
+    strcpy(end, "]}");
+    ck_assert_msg(farm_call(f, HARVEST "RecordTickets", json, &answer, &err) == FURROW_OK, "%s", err.text);
+    ck_assert_msg(!strstr(answer, "\"code\":"), "%.600s", strstr(answer, "\"code\":"));
+    answer = must(f, HARVEST "GetTotals", "{\"by\":\"TOTALS_BY_CREW\",\"key\":\"red\"}");
+    long long tickets = 0;
+    for (const char *at = answer; (at = strstr(at, "\"tickets\":\"")); at++) tickets += atoll(at + 11);
+    ck_assert_int_eq(tickets, MOST + 1);
+    sprintf(end, ",%s]}", scan_of(f, "L1000", "100", "P2", ""));
+    refused(f, HARVEST "RecordTickets", json, FURROW_INVALID_ARGUMENT, "1 to 1000 at once, not 1001");
+}
+
+START_TEST(a_batch_takes_a_thousand)
+{
+    farm_run(large_body);
+}
+END_TEST
+
 /* ---- brute force ---- */
 
 typedef struct sum {
@@ -301,7 +330,7 @@ END_TEST
 
 int main(void)
 {
-    const TTest *const tests[] = {wrong_scans_are_told_apart_row_by_row,
+    const TTest *const tests[] = {wrong_scans_are_told_apart_row_by_row, a_batch_takes_a_thousand,
                                   after_any_history_the_totals_are_what_the_log_comes_to};
     Suite *suite = suite_create("farm_harvest");
     TCase *tcase = tcase_create("all");
