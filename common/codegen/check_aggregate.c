@@ -72,7 +72,8 @@ static bool is_narrow(const furrow_model_field *field)
            furrow_refer_is(field, TYPE(FIXED32));
 }
 
-/* Do the rules keep it within what one record may add, at both ends? Else a state could be written that no total can take. */
+/* Do the rules keep it within what one record may add, at both ends? Else a state could be written that no total can
+ * take. */
 static bool is_bounded(const judged *in, const furrow_model_field *field)
 {
     furrow_rules_field rules;

@@ -47,8 +47,8 @@ furrow_status furrow_listing_ids(furrow_entity *entity, const furrow_record_quer
                                  furrow_ids *out, furrow_error *err) FURROW_MUST_USE;
 
 /*
- * What is kept of others that an index of theirs has, unpacked, in one page: at most @query's limit. Errors: DATA_LOSS (one
- * of them breaks the rules), those of furrow_record_list.
+ * What is kept of others that an index of theirs has, unpacked, in one page: at most @query's limit. Errors:
+ * DATA_LOSS (one of them breaks the rules), those of furrow_record_list.
  */
 furrow_status furrow_listing_kept(furrow_replica *replica, const furrow_record_query *query, furrow_arena *arena,
                                   ProtobufCMessage ***out, size_t *count, furrow_error *err) FURROW_MUST_USE;

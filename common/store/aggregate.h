@@ -2,9 +2,9 @@
  * Aggregates: running totals over the records of a table, by groups of the values of some of their fields.
  *
  * What one record adds is its contribution, a text that follows from the record alone: for each aggregate in which it
- * counts its group, 0xff, what it adds to the sum as a decimal number, 0xff. A group is the letter of the aggregate ('a'
- * the first), then each value as an index holds it (index.h), each with a NUL behind it. furrow.lua keeps beside the
- * records, and changes in the step that writes them:
+ * counts its group, 0xff, what it adds to the sum as a decimal number, 0xff. A group is the letter of the aggregate
+ * ('a' the first), then each value as an index holds it (index.h), each with a NUL behind it. furrow.lua keeps beside
+ * the records, and changes in the step that writes them:
  *
  *   <prefix>@counted   hash: id -> the contribution that the sums hold of it; none of a record that counts nowhere
  *   <prefix>@sums      hash: group -> "<count> <sum>"; a group without records has gone
@@ -36,8 +36,8 @@ furrow_status furrow_aggregate_contribution(const ProtobufCMessage *record,
                                             const furrow_aggregate_contract aggregates[], size_t count,
                                             furrow_arena *arena, furrow_bytes *out, furrow_error *err) FURROW_MUST_USE;
 
-/* The beginning of all groups of the aggregate @which whose first values are these; data NULL: no room. Text may be as long
- * as it likes. */
+/* The beginning of all groups of the aggregate @which whose first values are these, which are cut as an index does;
+ * data NULL: no room. */
 furrow_bytes furrow_aggregate_group(const furrow_aggregate_contract aggregates[], size_t which,
                                     const furrow_bytes values[], size_t value_count, furrow_arena *arena);
 

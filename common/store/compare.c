@@ -28,8 +28,8 @@ static furrow_status is_counted(furrow_table *table, const char *id, furrow_byte
 {
     const furrow_table_options *options = &table->options;
     ProtobufCMessage *record = NULL;
-    furrow_bytes contribution;
-    furrow_value answer;
+    furrow_bytes contribution = {"", 0};
+    furrow_value answer = {.kind = FURROW_VALUE_NIL};
     const furrow_bytes argv[] = {FURROW_BYTES_LITERAL("HGET"), table->counted_key, furrow_bytes_of(id)};
     furrow_status status = FURROW_OK;
     if (body.len) status = furrow_message_unpack(options->descriptor, body, arena, &record, err);

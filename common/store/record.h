@@ -6,7 +6,8 @@
  * version is greater than the stored one, so redelivery, reordering and racing writers are harmless. Versions of one
  * key only grow.
  *
- * Tables with indexes, aggregates or reactions write record, index entries, totals and pending reaction in one atomic step: the old record
+ * Tables with indexes, aggregates or reactions write record, index entries, totals and pending reaction in one atomic
+ * step: the old record
  * is read in bulk, what follows from (old, new) is computed here, and a function (furrow.lua) applies it all if the old
  * version still stands (else it is done again). Tables without take the shorter way: one function call compares and
  * sets hundreds of records.
@@ -209,13 +210,13 @@ furrow_status furrow_record_list(furrow_table *table, const furrow_record_query 
                                  furrow_listed **out, size_t *count, char **next, furrow_error *err) FURROW_MUST_USE;
 
 /**
- * What an aggregate comes to: of each group of records how many there are, and their sum. Of all groups whose first values
- * are @values (with all of them given, the one), in the order of their values, at most @limit (1 to 1000). A group that has
- * no record is none. @after and *next as of a listing; a page may be shorter than @limit. All of it is exactly what the
- * records of one moment come to, those that are applied.
+ * What an aggregate comes to: of each group of records how many there are, and their sum. Of all groups whose first
+ * values are @values (with all of them given, the one), in the order of their values, at most @limit (1 to 1000). A
+ * group that has no record is none. @after and *next as of a listing; a page may be shorter than @limit. All of it is
+ * exactly what the records of one moment come to, those that are applied.
  *
- * Errors: INVALID_ARGUMENT (no such aggregate, too many values, no token of this query); UNAVAILABLE while the table is in
- * doubt; those of furrow_store_command.
+ * Errors: INVALID_ARGUMENT (no such aggregate, too many values, no token of this query); UNAVAILABLE while the table
+ * is in doubt; those of furrow_store_command.
  */
 typedef struct furrow_totals_query {
     const char *aggregate;

@@ -1,6 +1,6 @@
 /*
- * What aggregates come to (see record.h): a range of the groups, then their sums, all of one build. A group is read before
- * its sum, so one that has gone meanwhile is left out; the sums of one page are of one moment.
+ * What aggregates come to (see record.h): a range of the groups, then their sums, all of one build. A group is read
+ * before its sum, so one that has gone meanwhile is left out; the sums of one page are of one moment.
  */
 #include "base/number.h"
 #include "store/aggregate.h"

@@ -1,7 +1,7 @@
 /*
  * See batch.h. The task of the call and a few beside it take scan after scan, so that their reads and writes leave
- * together; what one scan comes to is none of the others' business. Scans of one id in one batch meet in the log's turns,
- * like any two. The task of the call is the last to end: what the others use is its.
+ * together; what one scan comes to is none of the others' business. Scans of one id in one batch meet in the log's
+ * turns, like any two. The task of the call is the last to end: what the others use is its.
  */
 #include "harvest/batch.h"
 

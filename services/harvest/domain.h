@@ -1,9 +1,9 @@
 /**
  * The rules of tickets. Pure: no NATS, no Redis, no clock.
  *
- * A scan becomes a ticket once: the ticket remembers what was scanned (a hash), so the same scan, however late and often
- * it comes, also after a correction, is known again, and another scan under the same id is refused. What decides is when
- * the container was picked, not when the scan arrives.
+ * A scan becomes a ticket once: the ticket remembers what was scanned (a hash), so the same scan, however late and
+ * often it comes, also after a correction, is known again, and another scan under the same id is refused. What
+ * decides is when the container was picked, not when the scan arrives.
  */
 #ifndef FURROW_HARVEST_DOMAIN_H
 #define FURROW_HARVEST_DOMAIN_H
@@ -33,8 +33,8 @@ typedef struct ticket_facts {
 furrow_status ticket_check_scan(const Harvest__V1__Scan *scan, int64_t now_ns, furrow_error *err) FURROW_MUST_USE;
 
 /*
- * From a checked scan to the ticket's first state, in *next, which begins as a copy of `present` or as a fresh one; *known:
- * it is recorded already, and stays as it is. Lends from the facts.
+ * From a checked scan to the ticket's first state, in *next, which begins as a copy of `present` or as a fresh one;
+ * *known: it is recorded already, and stays as it is. Lends from the facts.
  *
  * Errors: ALREADY_EXISTS (another scan has this id), FAILED_PRECONDITION (who, what or where is not known here, not
  * employed then, closed, or paid by the hour).
@@ -43,8 +43,9 @@ furrow_status ticket_record(const ticket_facts *facts, Harvest__V1__Ticket *next
                             furrow_error *err) FURROW_MUST_USE;
 
 /*
- * Whose the container was that was picked at @picked_ns: of those who have the badge the one who left next after that, else
- * the one who has it now; NULL: nobody. Somebody who has left keeps the number until a successor gets the badge.
+ * Whose the container was that was picked at @picked_ns: of those who have the badge the one who left next after
+ * that, else the one who has it now; NULL: nobody. Somebody who has left keeps the number until a successor gets the
+ * badge.
  */
 const Harvest__V1__Employee *ticket_holder(const Harvest__V1__Employee *const people[], size_t count,
                                            int64_t picked_ns);

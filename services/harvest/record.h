@@ -1,6 +1,6 @@
 /**
- * Recording: what harvest keeps of a badge's holders, the job and the location is read, one pure decision (domain.h), one
- * write. Asks nobody. Threads: the loop's, in a task. Parks.
+ * Recording: what harvest keeps of a badge's holders, the job and the location is read, one pure decision (domain.h),
+ * one write. Asks nobody. Threads: the loop's, in a task. Parks.
  */
 #ifndef FURROW_HARVEST_RECORD_H
 #define FURROW_HARVEST_RECORD_H
@@ -21,7 +21,7 @@ typedef struct recorded_ticket {
     char subject[FURROW_SUBJECT_MAX];
 } recorded_ticket;
 
-/* One scan, whose rules of fields hold. Lives in @arena. Errors: those of ticket_check_scan and ticket_record; those of a
+/* One scan, whose rules of fields hold. Lives in @arena. Errors: those of ticket_check_scan and ticket_record, and of a
  * write (log/entity.h). */
 furrow_status record_scan(furrow_service *service, const Harvest__V1__Scan *scan, const furrow_command *command,
                           furrow_arena *arena, recorded_ticket *out, furrow_error *err) FURROW_MUST_USE;

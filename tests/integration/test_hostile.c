@@ -8,6 +8,7 @@
 #include "location/v1/location.furrow.h"
 #include "rpc/client.h"
 #include "support/farm.h"
+#include "harvest/v1/harvest.furrow.h"
 #include "timesheet/v1/timesheet.furrow.h"
 #include "wire/json.h"
 #include "wire/message.h"
@@ -21,7 +22,8 @@
 #define TIMESHEET "timesheet.v1.TimesheetService."
 
 static const furrow_service_contract *const services[FARM_SERVICES] = {
-    &employee_v1_employee_service, &location_v1_location_service, &job_v1_job_service, &timesheet_v1_timesheet_service};
+    &employee_v1_employee_service, &location_v1_location_service, &job_v1_job_service, &timesheet_v1_timesheet_service,
+    &harvest_v1_harvest_service};
 
 static furrow_error err;
 
