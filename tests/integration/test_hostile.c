@@ -93,13 +93,16 @@ END_TEST
 /* Field 1 of every request is a text with a rule, or a message that this is none of; or it says what is to be found. */
 static void each_first_text(farm *f)
 {
-    static const char *const finds_nothing[] = {"location.v1.LocationService.ListLocations", TIMESHEET "ListDays"};
+    static const char *const finds_nothing[] = {"location.v1.LocationService.ListLocations", TIMESHEET "ListDays",
+                                                "harvest.v1.HarvestService.ListTickets"};
     const furrow_bytes body = FURROW_BYTES_LITERAL("\x0a\x03"
                                                    "a\0b");
     for (int s = 0; s < FARM_SERVICES; s++)
         for (size_t m = 0; m < services[s]->method_count; m++) {
             const char *method = services[s]->methods[m].subject;
-            if (strcmp(method, finds_nothing[0]) == 0 || strcmp(method, finds_nothing[1]) == 0)
+            bool found = false;
+            for (size_t i = 0; i < 3; i++) found |= strcmp(method, finds_nothing[i]) == 0;
+            if (found)
                 ck_assert_msg(send_bytes(f, method, body) == FURROW_OK, "%s: %s", method, err.text);
             else
                 refused(send_bytes(f, method, body), "", method);
