@@ -19,7 +19,7 @@ typedef struct judged {
     furrow_report *report;
 } judged;
 
-static bool is_name(const char *name)
+static bool is_aggregate_name(const char *name)
 {
     const char *letters = "abcdefghijklmnopqrstuvwxyz0123456789_";
     return name && name[0] >= 'a' && name[0] <= 'z' && name[strspn(name, letters)] == '\0';
@@ -28,7 +28,7 @@ static bool is_name(const char *name)
 static void check_name(const judged *in, size_t place)
 {
     const char *name = in->aggregate->name;
-    if (!is_name(name)) {
+    if (!is_aggregate_name(name)) {
         furrow_report_add(in->report, in->message->place,
                           "an aggregate of %s is called \"%s\"; give it a name like by_job: a-z, 0-9 and _",
                           in->message->name, name ? name : "");
@@ -42,7 +42,7 @@ static void check_name(const judged *in, size_t place)
     }
 }
 
-static void check_by(const judged *in)
+static void check_aggregate_by(const judged *in)
 {
     const furrow_option_texts *by = &in->aggregate->by;
     if (by->count > FURROW_AGGREGATE_BY_MAX)
@@ -135,7 +135,7 @@ void furrow_check_aggregates(const furrow_model *model, const furrow_model_messa
     for (size_t i = 0; i < options->aggregate_count; i++) {
         const judged in = {model, message, &options->aggregates[i], report};
         check_name(&in, i);
-        check_by(&in);
+        check_aggregate_by(&in);
         check_sum(&in);
         check_when(&in);
     }

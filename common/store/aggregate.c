@@ -46,8 +46,8 @@ furrow_status furrow_aggregate_check(const furrow_aggregate_contract *aggregate,
 }
 
 /* The letter, the values with their NULs, and @tail. */
-static furrow_bytes join_group(size_t which, const furrow_bytes values[], size_t count, const char *tail,
-                               furrow_arena *arena)
+static furrow_bytes join_group_key(size_t which, const furrow_bytes values[], size_t count, const char *tail,
+                                   furrow_arena *arena)
 {
     size_t len = 1 + strlen(tail);
     for (size_t i = 0; i < count; i++) len += values[i].len + 1;
@@ -81,7 +81,7 @@ static furrow_status add_part(const ProtobufCMessage *record, const furrow_aggre
         fits = values[i].data != NULL;
     }
     snprintf(tail, sizeof tail, "%c%lld%c", MARK, (long long)amount, MARK);
-    if (fits) *out = join_group(which, values, aggregate->by_count, tail, arena);
+    if (fits) *out = join_group_key(which, values, aggregate->by_count, tail, arena);
     if (fits && out->data) return FURROW_OK;
     return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "what a record adds to totals does not fit its memory");
 }
@@ -120,5 +120,5 @@ furrow_bytes furrow_aggregate_group(const furrow_aggregate_contract aggregates[]
         held[i] = text ? furrow_index_text(values[i], by->fold, arena) : values[i];
         if (!held[i].data) return (furrow_bytes){NULL, 0};
     }
-    return join_group(which, held, value_count, "", arena);
+    return join_group_key(which, held, value_count, "", arena);
 }

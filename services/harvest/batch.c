@@ -45,7 +45,7 @@ static void record_all(batch *self)
     while (self->next < self->request->n_scans) record_one(self, self->next++);
 }
 
-static void work(void *arg)
+static void record_beside(void *arg)
 {
     batch *self = arg;
     (void)furrow_task_set_deadline(furrow_call_deadline(self->call));
@@ -82,7 +82,8 @@ furrow_status batch_record(furrow_call *call, const Harvest__V1__RecordTicketsRe
     furrow_status status = make_rows(&self, furrow_call_arena(call), err);
     if (status != FURROW_OK) return status;
     size_t wanted = request->n_scans < WORKERS ? request->n_scans - 1 : WORKERS;
-    while (self.working < wanted && furrow_service_spawn(self.service, work, &self, NULL) == FURROW_OK) self.working++;
+    while (self.working < wanted && furrow_service_spawn(self.service, record_beside, &self, NULL) == FURROW_OK)
+        self.working++;
     record_all(&self);
     if (self.working > 0) (void)furrow_wait(&self.ended, FURROW_NEVER); /* each ends by the call's deadline */
     return FURROW_OK;

@@ -10,7 +10,7 @@ static const furrow_setting settings[] = {
      "local hour at which a working day begins"},
 };
 
-static furrow_status prepare(furrow_error *err)
+static furrow_status set_harvest_zone(furrow_error *err)
 {
     return workday_zone_set(harvest_config.time_zone, err);
 }
@@ -19,5 +19,5 @@ const furrow_startup harvest_startup = {
     .settings = settings,
     .setting_count = sizeof settings / sizeof *settings,
     .settings_into = &harvest_config,
-    .prepare = prepare,
+    .prepare = set_harvest_zone,
 };
