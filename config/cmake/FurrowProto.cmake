@@ -1,8 +1,8 @@
 # furrow_service: a contract and what its author writes become a program, complete with definition and main.
 #
-#   furrow_service(harvest PROTO harvest/v1/harvest.proto SOURCES harvest.c [DOMAIN rules.c] [PROTO_TARGET harvest_proto] [VERSION 1.0.0])
+#   furrow_service(picking PROTO picking/v1/picking.proto SOURCES picking.c [DOMAIN rules.c] [PROTO_TARGET picking_proto] [VERSION 1.0.0])
 #
-# DOMAIN: the pure functions, of which harvest_domain is made too, for tests. PROTO_TARGET is made of PROTO, with SERVER and CONTRACTS,
+# DOMAIN: the pure functions, of which picking_domain is made too, for tests. PROTO_TARGET is made of PROTO, with SERVER and CONTRACTS,
 # unless it is there; so are the libraries of what PROTO imports. VERSION: the project's. A method, a check, a reaction or a startup that the contract promises and SOURCES lack is an error of the linker.
 #
 # furrow_proto: a .proto becomes libraries. Runs protoc with protoc-gen-c and protoc-gen-furrow at build time.

@@ -1,6 +1,6 @@
 # furrow_service_test: a test of a service that furrow_service() made, for ctest.
 #
-#   furrow_service_test(harvest_test SERVICE harvest SOURCES harvest_test.c [NEEDS employee])
+#   furrow_service_test(picking_test SERVICE picking SOURCES picking_test.c [NEEDS employee])
 #
 # It links the service's pure functions, to call them, and the kit for tests, of which FURROW_TEST_MESH_OPTIONS (support/mesh.h) is a mesh
 # with the installed services that it NEEDS and its own. FURROW_TEST_BIN is where those are.

@@ -19,10 +19,10 @@
 
 typedef struct breaking_finding {
     const char *rule;   /* "FIELD_WIRE_JSON_COMPATIBLE_TYPE" */
-    const char *owner;  /* whose contract it is: "harvest" */
+    const char *owner;  /* whose contract it is: "picking" */
     const char *file;   /* and in which file, after the change if it is still there */
     int line, column;   /* from 1; 0: not known, or gone */
-    const char *what;   /* "field grams = 4 of harvest.v1.Bin was int64 and is sint64: …" */
+    const char *what;   /* "field grams = 4 of picking.v1.Bin was int64 and is sint64: …" */
     const char *remedy; /* what to do instead */
 } breaking_finding;
 

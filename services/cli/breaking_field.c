@@ -7,7 +7,7 @@
 #define TYPE(name)  GOOGLE__PROTOBUF__FIELD_DESCRIPTOR_PROTO__TYPE__TYPE_##name
 #define LABEL(name) GOOGLE__PROTOBUF__FIELD_DESCRIPTOR_PROTO__LABEL__LABEL_##name
 
-/* "field grams = 4 of harvest.v1.Bin" */
+/* "field grams = 4 of picking.v1.Bin" */
 typedef char field_text[384];
 
 static const char *describe_field(field_text out, const descriptor_message *message, const descriptor_field *field)

@@ -56,7 +56,8 @@ static bool add_contract_file(cli *tool, const char *path, const furrow_file_con
     if (name) return cli_fail(tool, 2, "%s: %s: no service may be called %s", path, file->file, name), false;
     for (size_t i = 0; i < known; i++)
         if ((name = taken(file, cli_contracts[i])) != NULL)
-            return cli_fail(tool, 2, "%s: %s: %s is taken by %s", path, file->file, name, cli_contracts[i]->file),
+            return cli_fail(tool, 2, "%s: %s: %s is taken by %s: call yours otherwise", path, file->file, name,
+                            cli_contracts[i]->file),
                    false;
     if (cli_contract_count == FILES_MAX || cli_services(services) + file->service_count > CLI_SERVICES_MAX)
         return cli_fail(tool, 2, "%s: more than %d files or %d services", path, FILES_MAX, CLI_SERVICES_MAX), false;

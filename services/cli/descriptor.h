@@ -79,7 +79,7 @@ void descriptor_pool_fini(descriptor_pool *pool);
 const descriptor_message *descriptor_find_message(const descriptor_pool *pool, const char *name);
 const descriptor_enum *descriptor_find_enum(const descriptor_pool *pool, const char *name);
 const descriptor_service *descriptor_find_service(const descriptor_pool *pool, const char *name);
-/* "harvest.v1.HarvestService.PickBin"; *service, whose it is. */
+/* "picking.v1.PickingService.PickBin"; *service, whose it is. */
 const descriptor_method *descriptor_find_method(const descriptor_pool *pool, const char *name,
                                                 const descriptor_service **service);
 const descriptor_field *descriptor_find_field(const descriptor_message *message, int32_t number);

@@ -56,7 +56,8 @@ static bool take_service_names(cli *tool, making *of)
                  "new: the folder is called as the service: \"%s\" is to be a-z 0-9 _, a letter first, at most 32",
                  of->service);
     else if (cli_has_service(of->service) || !cli_client_ok(of->service))
-        cli_fail(tool, 2, "new: %s is taken: call yours otherwise", of->service);
+        cli_fail(tool, 2, "new: %s is taken, by a service of the mesh or one of its users: call yours otherwise",
+                 of->service);
     else if (!of->entity)
         cli_fail(tool, 2, "new: --entity is missing: what the service owns, as --entity Bin");
     else if (!is_name(of->entity, true))

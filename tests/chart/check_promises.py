@@ -134,18 +134,18 @@ def check_names(helm):
 
 def check_outside(helm):
     """A service from outside the tree is a name, an image and permissions, in production and in a trial."""
-    deployment = services_of(helm.objects("many-services"))["harvest"]
+    deployment = services_of(helm.objects("many-services"))["picking"]
     [container] = containers(deployment["spec"]["template"])
-    check("an outside service: its image, its name as user, its Secrets", container["image"] == "registry.example.com/farm/harvest:2.3" and
-          env_of(container)["FURROW_REDIS_USER"] == "harvest" and set(secret_keys(deployment["spec"]["template"])) ==
-          {("harvest", "harvest.nk"), ("harvest", "harvest.log.nk"), ("harvest", "harvest.redis"), ("harvest", "harvest.secret")})
+    check("an outside service: its image, its name as user, its Secrets", container["image"] == "registry.example.com/farm/picking:2.3" and
+          env_of(container)["FURROW_REDIS_USER"] == "picking" and set(secret_keys(deployment["spec"]["template"])) ==
+          {("picking", "picking.nk"), ("picking", "picking.log.nk"), ("picking", "picking.redis"), ("picking", "picking.secret")})
     with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
-        json.dump(chart.permissions_with("harvest"), file)
+        json.dump(chart.permissions_with("picking"), file)
         file.flush()
-        objects = helm.objects("trial", "--set", "services.harvest.replicas=1", "--set-file", f"trial.permissions={file.name}")
+        objects = helm.objects("trial", "--set", "services.picking.replicas=1", "--set-file", f"trial.permissions={file.name}")
     conf = find(objects, "ConfigMap", "furrow-nats")["data"]["nats.conf"]
     none("and in a trial, an account and two users, with what it was given", [text for text in (
-        '"harvest": {', '{user: "harvest", password: $PASSWORD_HARVEST, permissions: {}}', '{user: "harvest.log", password: $PASSWORD_HARVEST_log, permissions: {}}')
+        '"picking": {', '{user: "picking", password: $PASSWORD_PICKING, permissions: {}}', '{user: "picking.log", password: $PASSWORD_PICKING_log, permissions: {}}')
         if text not in conf])
 
 

@@ -33,7 +33,7 @@ BY_THE_SCHEMA = [
     ("trial", ["--set", "image.pullPolicy=Sometimes"], ["/image/pullPolicy"]),
     ("trial", ["--set", "image.digest=sha256:12"], ["/image/digest"]),
     ("trial", ["--set", "provision.streamReplicas=7"], ["/provision/streamReplicas"]),
-    ("trial", ["--set", "provision.contracts={harvest.so}"], ["/provision/contracts/0"]),
+    ("trial", ["--set", "provision.contracts={picking.so}"], ["/provision/contracts/0"]),
     ("production", ["--set", "nats.url=http://nats:4222"], ["/nats/url"]),
     ("production", ["--set", "nats.url=nats://me:secret@nats:4222"], ["/nats/url"]),
     ("production", ["--set", "redis.url=rediss://redis:6379"], ["/redis/url"]),
@@ -59,7 +59,7 @@ BY_THE_TEMPLATES = [
     ("trial", ["--set", "services.job.keda.enabled=true"], ["services.job.keda.streams is empty"]),
     ("production", ["--set", "services.timesheet.keda.streams.BIN.lagThreshold=5"], ["services.timesheet.keda.streams.BIN.account is empty"]),
     ("trial", ["--set-string", "trial.permissions=something else"], ["trial.permissions has no accounts"]),
-    ("trial", ["--set", "services.harvest.replicas=1"], ["services.harvest: a trial has no permissions", "trial.permissions"]),
+    ("trial", ["--set", "services.picking.replicas=1"], ["services.picking: a trial has no permissions", "trial.permissions"]),
 ]
 
 

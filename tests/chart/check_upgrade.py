@@ -98,11 +98,11 @@ def main(tools, _build):
         again = {name: find(render(helm, cluster), "Secret", name) for name in names}
         check("an upgrade keeps every password and key", all(again[name]["data"] == first[name]["data"] for name in names))
         with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
-            json.dump(chart.permissions_with("harvest"), file)
+            json.dump(chart.permissions_with("picking"), file)
             file.flush()
-            more = find(render(helm, cluster, "--set-file", f"trial.permissions={file.name}", "--set", "services.harvest.replicas=1"), "Secret", names[0])["data"]
+            more = find(render(helm, cluster, "--set-file", f"trial.permissions={file.name}", "--set", "services.picking.replicas=1"), "Secret", names[0])["data"]
         old = first[names[0]]["data"]
-        check("a new user gets a password, and the others keep theirs", {"harvest.nats", "harvest.log.nats", "harvest.redis"} <= more.keys() and
+        check("a new user gets a password, and the others keep theirs", {"picking.nats", "picking.log.nats", "picking.redis"} <= more.keys() and
               all(more[key] == old[key] for key in old if key != "users.acl") and more["users.acl"] != old["users.acl"])
     name, scaled = f"{RELEASE}-job", ["--set", "services.job.autoscaling.enabled=true"]
     with Cluster({}) as empty:

@@ -338,9 +338,9 @@ exec {self.dev.bin}/cli/furrow.real "$@"
 
     def test_8f_contracts_stay_known(self):
         self.assertEqual(self.dev.script("up", FURROW_CONTRACTS="")[0], 0)
-        (self.dev.run / "keys/harvest.log.nk").write_text("left behind")
+        (self.dev.run / "keys/picking.log.nk").write_text("left behind")
         self.dev.up()
-        self.assertTrue((self.dev.run / "keys/forgotten/harvest.log.nk").exists())
+        self.assertTrue((self.dev.run / "keys/forgotten/picking.log.nk").exists())
 
     def test_9_down_ends_all_that_was_started(self):
         pids = self.dev.pids()

@@ -19,7 +19,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 import tutorial  # noqa: E402
 from test_config_dev import BIN, PATIENCE_S, PROGRAMS, Dev, eventually, state_of
 
-PICK = 'harvest.v1.HarvestService.PickBin'
+PICK = 'picking.v1.PickingService.PickBin'
 
 
 def server_in_use():
@@ -31,13 +31,13 @@ TRANSIENT = re.compile("@lease:|@reactions$")  # keys of a service that has reco
 
 
 class DevRun(unittest.TestCase):
-    """One mesh for all, in the order of their names: each leaves it up, and harvest out of it."""
+    """One mesh for all, in the order of their names: each leaves it up, and picking out of it."""
 
     @classmethod
     def setUpClass(cls):
         cls.dev = Dev()
         cls.addClassCleanup(cls.dev.close)
-        cls.prefix, cls.source = cls.dev.dir / "prefix", cls.dev.dir / "my harvest"
+        cls.prefix, cls.source = cls.dev.dir / "prefix", cls.dev.dir / "my picking"
         subprocess.run(["cmake", "--install", BIN.parent, "--prefix", cls.prefix], check=True, stdout=subprocess.DEVNULL)
         tutorial.write_with_test(cls.source)
         cls.dev.run.mkdir(parents=True)
@@ -73,10 +73,10 @@ class DevRun(unittest.TestCase):
         env = dict(os.environ, REDISCLI_AUTH=(self.dev.run / "keys/operator.redis").read_text())
         ask = lambda *command: sorted(subprocess.run([*redis, *command], env=env, capture_output=True, text=True, check=True).stdout.splitlines())
         consumers = self.must("furrow", "lineage", "--json")
-        return dict(users=ask("acl", "list"), records=[key for key in ask("keys", "*") if key.startswith("harvest:") and not TRANSIENT.search(key)], joined=self.must("furrow", "dev", "list"),
+        return dict(users=ask("acl", "list"), records=[key for key in ask("keys", "*") if key.startswith("picking:") and not TRANSIENT.search(key)], joined=self.must("furrow", "dev", "list"),
                     accounts=(self.dev.run / "accounts.conf").read_text(), keys=sorted(file.name for file in (self.dev.run / "keys").iterdir()),
-                    files=sorted(file.name for file in (self.dev.run / "joined").iterdir()), knows='"harvest"' in consumers,
-                    runs=(self.dev.run / "harvest.pid").exists())
+                    files=sorted(file.name for file in (self.dev.run / "joined").iterdir()), knows='"picking"' in consumers,
+                    runs=(self.dev.run / "picking.pid").exists())
 
     def alike(self, before):
         after = self.snapshot()
@@ -104,7 +104,7 @@ class DevRun(unittest.TestCase):
                 tool.write_text(f'#!/bin/sh\ncase "$*" in "{step}"*) {act if when == "before" else ""}; "{real}" "$@"; code=$?; {act if when == "after" else ":"}; '
                                 f'exit $code ;; esac\nexec "{real}" "$@"\n'.replace(") ;", ") :;"))
                 tool.chmod(0o755)
-                with subprocess.Popen(**self.command("furrow", "dev", "run", "--detach", "my harvest"), stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                with subprocess.Popen(**self.command("furrow", "dev", "run", "--detach", "my picking"), stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                                       start_new_session=True) as child:
                     said = child.stdout.read()  # until the last that has it is gone, which is who takes it back
                 self.assertEqual(child.returncode, -signal.SIGKILL, said)
@@ -115,33 +115,33 @@ class DevRun(unittest.TestCase):
 
     def test_1_it_joins_and_leaves_while_the_others_work_on(self):
         before, pids = self.snapshot(), self.dev.pids()
-        said = self.must("furrow", "dev", "run", "--detach", "my harvest")
-        self.assertIn("harvest serves", said)
+        said = self.must("furrow", "dev", "run", "--detach", "my picking")
+        self.assertIn("picking serves", said)
         self.assert_others_untouched(pids)
-        self.assertRegex(self.must("furrow", "dev", "list"), r"^harvest +runs +.*/my harvest/build/harvest\n$")
+        self.assertRegex(self.must("furrow", "dev", "list"), r"^picking +runs +.*/my picking/build/picking\n$")
         self.pick(1)
         self.assertIn("0 wrong", self.must("furrow", "check", "--keys", str(self.dev.run / "keys")))
-        self.assertIn("harvest has left", self.must("furrow", "dev", "leave", "harvest"))
+        self.assertIn("picking has left", self.must("furrow", "dev", "leave", "picking"))
         self.assert_others_untouched(pids)
         after = self.snapshot()
         self.assertNotEqual(after["records"], [], "what it wrote is gone")
         self.alike(dict(before, records=after["records"]))
-        self.must("furrow", "dev", "run", "--detach", "my harvest/build/harvest")
-        self.assertIn('"grams":"400000"', self.must("furrow", "call", "harvest.v1.HarvestService.GetBin", '{"id":"B1"}'))
+        self.must("furrow", "dev", "run", "--detach", "my picking/build/picking")
+        self.assertIn('"grams":"400000"', self.must("furrow", "call", "picking.v1.PickingService.GetBin", '{"id":"B1"}'))
         self.pick(3)  # its log takes on where it was
-        self.must("furrow", "dev", "leave", "harvest")
-        # One shell, from before to after: it knows harvest as long as that has joined, and nothing is amiss when it has left.
-        said = self.must("sh", "-ec", 'furrow dev run --detach "my harvest"; furrow new shed1 --entity Tool --keeps harvest.v1.Bin:id; furrow dev leave harvest; '
-                         'furrow new shed2 --entity Tool; ! furrow new shed3 --entity Tool --keeps harvest.v1.Bin:id')
-        self.assertIn("no contract here has an entity harvest.v1.Bin", said)
+        self.must("furrow", "dev", "leave", "picking")
+        # One shell, from before to after: it knows picking as long as that has joined, and nothing is amiss when it has left.
+        said = self.must("sh", "-ec", 'furrow dev run --detach "my picking"; furrow new shed1 --entity Tool --keeps picking.v1.Bin:id; furrow dev leave picking; '
+                         'furrow new shed2 --entity Tool; ! furrow new shed3 --entity Tool --keeps picking.v1.Bin:id')
+        self.assertIn("no contract here has an entity picking.v1.Bin", said)
 
     def test_2_it_stays_joined(self):
-        self.must("furrow", "dev", "run", "--detach", "my harvest")
-        pids, own = self.dev.pids(), self.dev.pid("harvest")
-        self.assertIn("up: employee location job timesheet harvest on", self.dev.up())
+        self.must("furrow", "dev", "run", "--detach", "my picking")
+        pids, own = self.dev.pids(), self.dev.pid("picking")
+        self.assertIn("up: employee location job timesheet harvest picking on", self.dev.up())
         self.dev.up(FURROW_CONTRACTS=str(self.dev.run / "joined"))  # of a shell that read .run/env
         self.assert_others_untouched(pids)
-        self.assertEqual(self.dev.pid("harvest"), own)
+        self.assertEqual(self.dev.pid("picking"), own)
         self.assertEqual(self.dev.script("down")[0], 0)
         self.assertIn(state_of(own), (None, "Z"))
         self.dev.up()
@@ -149,54 +149,59 @@ class DevRun(unittest.TestCase):
         # A build that is gone keeps nobody else from working.
         (self.source / "build").rename(self.source / "away")
         self.assertEqual(self.dev.script("down")[0], 0)
-        self.assertIn("harvest: its program", self.dev.up())
+        self.assertIn("picking: its program", self.dev.up())
         (self.source / "away").rename(self.source / "build")
         self.assertNotIn("its program", self.dev.up())
         self.pick(2)
-        self.must("furrow", "dev", "leave", "harvest")
+        self.must("furrow", "dev", "leave", "picking")
 
     def test_3_what_is_built_anew_is_started_again_until_ctrl_c(self):
-        main = self.source / "harvest.c"
-        with subprocess.Popen(**self.command("furrow", "dev", "run", "my harvest"), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True) as child:
+        main = self.source / "picking.c"
+        with subprocess.Popen(**self.command("furrow", "dev", "run", "my picking"), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True) as child:
             self.addCleanup(lambda: child.poll() is None and os.killpg(child.pid, signal.SIGKILL))
-            self.assertIn("harvest serves", child.stdout.readline())
-            first, pids = self.dev.pid("harvest"), self.dev.pids()
+            self.assertIn("picking serves", child.stdout.readline())
+            first, pids = self.dev.pid("picking"), self.dev.pids()
             main.write_text(main.read_text() + "\nextern const char newer[];\nconst char newer[] = \"newer\";\n")
             subprocess.run(["cmake", "--build", self.source / "build"], check=True, stdout=subprocess.DEVNULL)
             eventually("it is told", lambda: "built anew, serves" in child.stdout.readline())
-            self.assertNotEqual(self.dev.pid("harvest"), first)
+            self.assertNotEqual(self.dev.pid("picking"), first)
             self.assert_others_untouched(pids)
-            second = self.dev.pid("harvest")
+            second = self.dev.pid("picking")
             os.killpg(child.pid, signal.SIGINT)
-            self.assertIn("harvest is stopped", child.stdout.read())
+            self.assertIn("picking is stopped", child.stdout.read())
             self.assertEqual(child.wait(PATIENCE_S), 0)
         self.assertIn(state_of(second), (None, "Z"))
-        self.assertRegex(self.must("furrow", "dev", "list"), "^harvest +stopped ")
-        self.must("furrow", "dev", "leave", "harvest")
+        self.assertRegex(self.must("furrow", "dev", "list"), "^picking +stopped ")
+        self.must("furrow", "dev", "leave", "picking")
 
     def test_4_what_is_refused_leaves_nothing(self):
         before, pids = self.snapshot(), self.dev.pids()
-        program = self.source / "build/harvest"
+        program = self.source / "build/picking"
         program.rename(self.source / "build/good")
         self.addCleanup(lambda: (self.source / "build/good").rename(program))
         program.write_text("#!/bin/sh\necho no luck today\nexit 1\n")
         program.chmod(0o755)
-        for argument, because in [(program, "harvest ended: no luck today"), ("/nowhere", "/nowhere is not there"), (self.prefix, "has no CMakeLists.txt"),
+        namesake = self.dev.dir / "namesake"
+        namesake.mkdir()
+        shutil.copy(self.dev.bin / "harvest", namesake)
+        shutil.copy(self.dev.bin / "lib/furrow/contracts/harvest.so", namesake / "harvest_contracts.so")
+        for argument, because in [(program, "picking ended: no luck today"), ("/nowhere", "/nowhere is not there"), (self.prefix, "has no CMakeLists.txt"),
+                                  (namesake / "harvest", "harvest is taken by harvest/v1/harvest.proto: call yours otherwise"),
                                   (self.dev.bin / "job", "there are 0 *_contracts.so"), (self.source / "build/good", "has no service called good")]:
             with self.subTest(because):
                 code, said = self.shell("furrow", "dev", "run", "--detach", str(argument))
                 self.assertEqual(code, 1, said)
                 self.assertIn(because, said)
                 self.alike(before)
-        code, said = self.shell("furrow", "dev", "leave", "harvest")
-        self.assertEqual((code, said), (1, "harvest has not joined; who has: nobody\n"))
+        code, said = self.shell("furrow", "dev", "leave", "picking")
+        self.assertEqual((code, said), (1, "picking has not joined; who has: nobody\n"))
         self.assert_others_untouched(pids)
 
     def test_5_the_kit_brings_up_a_mesh_of_its_own(self):
         """With what was built on the way: test and service; and it sees what is wrong."""
-        self.must("env", *server_in_use(), str(self.source / "build/harvest_test"))  # in a shell that read .run/env
-        broken = subprocess.run(["sed", "s/is not employed/is nobody/", self.source / "harvest.c"], capture_output=True, check=True)
-        (self.source / "harvest.c").write_bytes(broken.stdout)
+        self.must("env", *server_in_use(), str(self.source / "build/picking_test"))  # in a shell that read .run/env
+        broken = subprocess.run(["sed", "s/is not employed/is nobody/", self.source / "picking.c"], capture_output=True, check=True)
+        (self.source / "picking.c").write_bytes(broken.stdout)
         subprocess.run(["cmake", "--build", self.source / "build"], check=True, stdout=subprocess.DEVNULL)
         code, said = self.shell("env", *server_in_use(), "ctest", "--test-dir", str(self.source / "build"), "--output-on-failure")
         self.assertNotEqual(code, 0, said)
@@ -233,7 +238,7 @@ class DevRun(unittest.TestCase):
             self.assertEqual(done.returncode, 1)
             self.assertIn(because, done.stderr)
         self.assertEqual(self.dev.script("down")[0], 0)
-        code, said = self.shell("furrow", "dev", "run", "my harvest")
+        code, said = self.shell("furrow", "dev", "run", "my picking")
         self.assertEqual((code, said), (1, "the local mesh does not run: config/dev/up starts it\n"))
 
 

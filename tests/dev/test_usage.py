@@ -202,7 +202,7 @@ class Furrow(Usage, unittest.TestCase):
 
     def test_what_new_cannot_make_is_told(self):
         for arguments, because in [(["barn"], "--entity is missing"), (["Barn", "--entity", "Bin"], "the folder is called as the service"),
-                                   (["job", "--entity", "Bin"], "job is taken"), (["operator", "--entity", "Bin"], "operator is taken"),
+                                   (["job", "--entity", "Bin"], "job is taken"), (["harvest", "--entity", "Bin"], "call yours otherwise"), (["operator", "--entity", "Bin"], "operator is taken"),
                                    (["barn", "--entity", "bin"], '--entity is "bin"'), (["barn", "--entity", "Bin", "--keeps", "Employee"], "use ENTITY:FIELD,FIELD"),
                                    (["barn", "--entity", "Bin", "--keeps", "Cow:id"], "has an entity Cow"), (["barn", "--entity", "Job", "--keeps", "Job:id"], "what it owns and what it keeps"),
                                    (["barn", "--entity", "Bin", "--keeps", "Job:colour"], 'job.v1.Job has no field "colour"'),
@@ -283,11 +283,11 @@ class Settings(unittest.TestCase):
                 text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
                 found |= set(re.findall(r"(?:\$\{|getenv\(\"|environ[^A-Z]*)(FURROW_[A-Z_]+[A-Z])", text))
         self.assertIn("FURROW_NATS_SERVER", found)
-        found |= {"FURROW_HARVEST_ROWS", "FURROW_WEATHER_URL", "FURROW_NATS_SERVICE_HOST", "FURROW_TIME_ZONE", "FURROW_DAY_START_HOUR"}
+        found |= {"FURROW_PICKING_ROWS", "FURROW_WEATHER_URL", "FURROW_NATS_SERVICE_HOST", "FURROW_TIME_ZONE", "FURROW_DAY_START_HOUR"}
         read = self.service(**{name: "" for name in found}, **{"FURROW_MAX_TASKS": "x"})
         self.assertNotIn("warn", read)
         self.assertIn('level=info service=job msg="not read here"', read)
-        self.assertIn("FURROW_HARVEST_ROWS", read)
+        self.assertIn("FURROW_PICKING_ROWS", read)
         self.assertEqual(furrow("keys", "x", "--dry-run", **{name: "" for name in found}, FURROW_X_PORT="tcp://a").stderr, "")
 
     def test_settings_are_logged_without_secrets(self):

@@ -9,7 +9,7 @@
  *     static void picks_a_bin(furrow_test_mesh *mesh)
  *     {
  *         furrow_test_mesh_start_all(mesh, 1);
- *         furrow_test_mesh_answer(mesh, "harvest.v1.HarvestService.PickBin", "{\"id\":\"B1\"}");
+ *         furrow_test_mesh_answer(mesh, "picking.v1.PickingService.PickBin", "{\"id\":\"B1\"}");
  *     }
  *
  *     int main(void)

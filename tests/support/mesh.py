@@ -1,4 +1,4 @@
-"""The mesh for tests that speak to it from outside: nats-server, redis-server and the four services in a temporary directory, each user with
+"""The mesh for tests that speak to it from outside: nats-server, redis-server and the services in a temporary directory, each user with
 its own NKey, Redis password and permissions as `furrow permissions` derives them.
 
 Every process has the caller as parent and dies with it, however that ends (PR_SET_PDEATHSIG). Nothing has a fixed port: nats-server takes

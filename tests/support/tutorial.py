@@ -6,7 +6,7 @@ import textwrap
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 OUTSIDE = ROOT / "tests/conformance/outside"
-NAMES = "proto/harvest/v1/harvest.proto", "harvest.c", "leaving.c", "CMakeLists.txt"
+NAMES = "proto/picking/v1/picking.proto", "picking.c", "leaving.c", "CMakeLists.txt"
 LINES_MAX = 60  # hand-written, of C and of the rest
 
 
@@ -47,9 +47,9 @@ def write(folder):
 def write_with_test(folder):
     """All of it in @folder, with the test that stands in our tree, and no warning allowed."""
     folder = write(folder)
-    shutil.copy(OUTSIDE / "harvest_test.c", folder)
+    shutil.copy(OUTSIDE / "picking_test.c", folder)
     with (folder / "CMakeLists.txt").open("a", encoding="utf-8") as cmake:
-        cmake.write("foreach(target harvest harvest_domain)\n  target_compile_options(${target} PRIVATE -Wall -Wextra -Werror -Wno-unused-parameter "
+        cmake.write("foreach(target picking picking_domain)\n  target_compile_options(${target} PRIVATE -Wall -Wextra -Werror -Wno-unused-parameter "
                     "-Wno-missing-field-initializers)\nendforeach()\n"
-                    "furrow_service_test(harvest_test SERVICE harvest SOURCES harvest_test.c NEEDS employee)\n")
+                    "furrow_service_test(picking_test SERVICE picking SOURCES picking_test.c NEEDS employee)\n")
     return folder

@@ -133,6 +133,6 @@ class Campaign:
         print(f"{sum(struck.values())} faults: " + ", ".join(f"{name} {count}" for name, count in sorted(struck.items())))
         times = [took for _, took in self.nemesis.recoveries if took is not None]
         if times:
-            print(f"all four services answer again after a fault has ended, {self.stable} employees: median {statistics.median(times):.2f} s, "
+            print(f"all services answer again after a fault has ended, {self.stable} employees: median {statistics.median(times):.2f} s, "
                   f"longest {max(times):.2f} s ({max((took, what) for what, took in self.nemesis.recoveries if took is not None)[1]}), "
                   f"within 3 s {sum(took <= 3 for took in times)} of {len(self.nemesis.recoveries)}")

@@ -122,7 +122,7 @@ func discovered[T any](client *user, verb micro.Verb, wanted string, identity fu
 	for name := range client.contracts {
 		check0(found[name].ID != "", "%s: no answer of %s", verb, name)
 	}
-	check(fmt.Sprintf("%s: all four answer", verb), len(found) == len(client.contracts), found)
+	check(fmt.Sprintf("%s: all answer", verb), len(found) == len(client.contracts), found)
 	named, _ := identity(asked[T](client, 1, verb, "job", found["job"].ID)[0])
 	check(fmt.Sprintf("%s of one instance by its id", verb), same(named, found["job"]), named)
 }

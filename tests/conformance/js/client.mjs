@@ -128,7 +128,7 @@ async function statistics(service, method) {
 async function servicesAreDiscovered() {
   for (const [verb, type] of Object.entries({ ping: ServiceResponseType.PING, info: ServiceResponseType.INFO, stats: ServiceResponseType.STATS })) {
     const found = await asked(verb, contracts.services.size);
-    check(`${verb}: all four answer`, same(new Set(found.map((one) => one.name)), new Set(contracts.services.keys())) &&
+    check(`${verb}: all answer`, same(new Set(found.map((one) => one.name)), new Set(contracts.services.keys())) &&
       found.every((one) => one.type === type), found);
     const job = found.find((one) => one.name === "job");
     const [named] = await asked(verb, 1, "job", job.id);

@@ -62,22 +62,22 @@ def build_by_hand(prefix, source, out):
     variable = lambda name: run("pkg-config", f"--variable={name}", "furrow", env=env).strip()
     includes = ["-I", source / "proto", "-I", variable("protodir")]
     run("protoc", *includes, f"--plugin=protoc-gen-furrow={variable('plugin')}", f"--furrow_out={gen}", f"--c_out={gen}",
-        "harvest/v1/harvest.proto", "employee/v1/employee.proto")
+        "picking/v1/picking.proto", "employee/v1/employee.proto")
     run("protoc", *includes, f"--c_out={gen}", "furrow/v1/options.proto", "furrow/v1/validate.proto")
-    sources = [gen / f"{stem}.{kind}.c" for stem, kinds in {"harvest/v1/harvest": ["furrow", "descriptor", "domain", "server", "main"], "employee/v1/employee": ["furrow", "descriptor"]}.items()
+    sources = [gen / f"{stem}.{kind}.c" for stem, kinds in {"picking/v1/picking": ["furrow", "descriptor", "domain", "server", "main"], "employee/v1/employee": ["furrow", "descriptor"]}.items()
                for kind in kinds]
     flags = run("pkg-config", "--cflags", "--libs", "furrow", env=env).split()
-    run("cc", "-std=c11", "-I", gen, source / "harvest.c", source / "leaving.c", *sources, *flags, "-o", out / "harvest")
-    check("pkg-config and cc build the same service", run(out / "harvest", "--settings").startswith("FURROW_"))
+    run("cc", "-std=c11", "-I", gen, source / "picking.c", source / "leaving.c", *sources, *flags, "-o", out / "picking")
+    check("pkg-config and cc build the same service", run(out / "picking", "--settings").startswith("FURROW_"))
 
 
 def build_disguised(prefix, source, work, name):
     """The same contract for a service that is called @name: a shared object for the tool."""
     contract = work / f"proto/{name}/v1/{name}.proto"
     contract.parent.mkdir(parents=True)
-    for file, text in (contract, source / "proto/harvest/v1/harvest.proto"), (work / "CMakeLists.txt", source / "CMakeLists.txt"):
-        file.write_text(text.read_text().replace("harvest", name).replace("Harvest", name.capitalize()))
-    for file in f"{name}.c", "leaving.c", "harvest_test.c", f"{name}_test.c":
+    for file, text in (contract, source / "proto/picking/v1/picking.proto"), (work / "CMakeLists.txt", source / "CMakeLists.txt"):
+        file.write_text(text.read_text().replace("picking", name).replace("Picking", name.capitalize()))
+    for file in f"{name}.c", "leaving.c", "picking_test.c", f"{name}_test.c":
         (work / file).touch()  # of which nothing is built
     run("cmake", "-G", "Ninja", "-S", work, "-B", work / "build", f"-DCMAKE_PREFIX_PATH={prefix}")
     run("cmake", "--build", work / "build", "--target", f"{name}_proto_contracts")
@@ -105,14 +105,14 @@ def as_the_readme_says(build, work):
 
 def check_refused_contracts(mesh, prefix, source, work, own):
     """A contract that would give a service another's name, and with it another's rights."""
-    for what, contracts, reason in [("what is no contract", work / "build/harvest", "FURROW_CONTRACTS"), ("a contract twice", f"{own}:{own}", "harvest is taken"),
+    for what, contracts, reason in [("what is no contract", work / "build/picking", "FURROW_CONTRACTS"), ("a contract twice", f"{own}:{own}", "picking is taken"),
                                     ("a service called operator", build_disguised(prefix, source, work / "disguised", "operator"), "no service may be called operator")]:
         done = subprocess.run([mesh.bin / "cli/furrow", "permissions"], env=dict(mesh.env, FURROW_CONTRACTS=str(contracts)), capture_output=True, text=True, timeout=30)
         check(f"{what} is refused", done.returncode == 2 and reason in done.stderr and not done.stdout, done)
 
 
 async def call(client, method, body):
-    reply = await client.request(f"harvest.v1.HarvestService.{method}", json.dumps(body).encode(), timeout=10)
+    reply = await client.request(f"picking.v1.PickingService.{method}", json.dumps(body).encode(), timeout=10)
     return (reply.headers or {}).get("Nats-Service-Error-Code"), json.loads(reply.data)
 
 
@@ -139,25 +139,25 @@ async def use(mesh):
     check("and asks for one", code == "3" and "employee_id" in json.dumps(answer), answer)
     code, answer = await call(client, "GetBin", {"id": "B9"})
     check("it says what it does not know", code == "5" and answer["message"] == "no bin B9", answer)
-    info = json.loads((await client.request("$SRV.INFO.harvest", b"", timeout=5)).data)
+    info = json.loads((await client.request("$SRV.INFO.picking", b"", timeout=5)).data)
     check("$SRV.INFO says what it serves and keeps", {e["name"] for e in info["endpoints"]} == {"PickBin", "VoidBin", "GetBin", "ListBins"}
           and info["metadata"]["keeps.employee.v1.Employee"] == "id,display_name,status", info)
     await client.close()
 
 
 def check_history(mesh):
-    done = subprocess.run([mesh.bin / "cli/furrow", "history", "harvest.v1.Bin", "B1"], env=mesh.env, capture_output=True, text=True)
+    done = subprocess.run([mesh.bin / "cli/furrow", "history", "picking.v1.Bin", "B1"], env=mesh.env, capture_output=True, text=True)
     check("furrow history tells of its entities", done.returncode == 0 and "by client" in done.stdout and 'employee_id: none -> "E1"' in done.stdout, done)
-    done = subprocess.run([mesh.bin / "cli/furrow", "deadletter", "list", "--service", "harvest"], env=mesh.env, capture_output=True, text=True)
+    done = subprocess.run([mesh.bin / "cli/furrow", "deadletter", "list", "--service", "picking"], env=mesh.env, capture_output=True, text=True)
     check("and furrow deadletter of its letters", done.returncode == 0 and "0 dead letters" in done.stdout, done)
 
 
 def check_kept(mesh):
-    """What lies in harvest's Redis, as harvest's own user reads it."""
-    env = dict(os.environ, REDISCLI_AUTH=(mesh.keys / "harvest.redis").read_text().strip())
-    record = subprocess.run(["redis-cli", "-s", mesh.dir / "redis.sock", "--user", "harvest", "--raw", "get", "harvest:{Employee}:E1"], env=env,
+    """What lies in picking's Redis, as picking's own user reads it."""
+    env = dict(os.environ, REDISCLI_AUTH=(mesh.keys / "picking.redis").read_text().strip())
+    record = subprocess.run(["redis-cli", "-s", mesh.dir / "redis.sock", "--user", "picking", "--raw", "get", "picking:{Employee}:E1"], env=env,
                             capture_output=True, check=True).stdout.removesuffix(b"\n")
-    said = subprocess.run([mesh.bin / "cli/furrow", "decode", "--record", "harvest.v1.Employee"], env=mesh.env, input=record, capture_output=True,
+    said = subprocess.run([mesh.bin / "cli/furrow", "decode", "--record", "picking.v1.Employee"], env=mesh.env, input=record, capture_output=True,
                           check=True).stdout.decode()
     kept = json.loads(said[said.index("{"):])
     check("it keeps three fields of an employee, and not the badge", kept == {"id": "E1", "displayName": "Ana Cruz", "status": "EMPLOYMENT_STATUS_ACTIVE"}, said)
@@ -168,30 +168,30 @@ def check_lineage(mesh):
     def row(**settings):
         done = subprocess.run([mesh.bin / "cli/furrow", "lineage", "--json"], env=dict(mesh.env, **settings), capture_output=True, text=True, timeout=60)
         read = json.loads(done.stdout)
-        return done.returncode, next(row for row in read["replicas"] if row["service"] == "harvest")
+        return done.returncode, next(row for row in read["replicas"] if row["service"] == "picking")
     code, known = row()
     check("furrow lineage shows it beside the others", code == 0 and (known["field_count"], known["field_total"], known["mark"]) == (3, 15, "")
           and (known["storage"]["records"], known["bandwidth"]["reads"] > 0) == (1, True), known)
     code, alone = row(FURROW_CONTRACTS="")
     check("and without its contract by what it says itself", code == 0 and dict(alone, storage=0) == dict(known, storage=0)
           and alone["storage"]["bytes"] == known["storage"]["bytes"], alone)
-    mesh.stop("harvest")
+    mesh.stop("picking")
     code, down = row(FURROW_CONTRACTS="")
     check("and when it is down by its durable", code == 0 and (down["mark"], down["fields"], down["storage"]["records"]) == ("down", known["fields"], 1), down)
 
 
 async def check_privilege(mesh, user):
-    """With a key of harvest's, for calls or for its log: to make streams and durables, and to write for employee, is others' part."""
+    """With a key of picking's, for calls or for its log: to make streams and durables, and to write for employee, is others' part."""
     refused, all_refused = [], asyncio.Event()
 
     async def on_error(error):
         refused.append(str(error))
         if len(refused) == len(foreign):
             all_refused.set()
-    foreign = ["$JS.API.STREAM.CREATE.BIN2", "$JS.API.STREAM.UPDATE.BIN", "$JS.API.CONSUMER.DURABLE.CREATE.EMPLOYEE.harvest",
-               "$JS.API.CONSUMER.CREATE.EMPLOYEE.harvest", "$JS.employee.API.CONSUMER.CREATE.EMPLOYEE.harvest",
+    foreign = ["$JS.API.STREAM.CREATE.BIN2", "$JS.API.STREAM.UPDATE.BIN", "$JS.API.CONSUMER.DURABLE.CREATE.EMPLOYEE.picking",
+               "$JS.API.CONSUMER.CREATE.EMPLOYEE.picking", "$JS.employee.API.CONSUMER.CREATE.EMPLOYEE.picking",
                "$JS.employee.API.CONSUMER.MSG.NEXT.EMPLOYEE.timesheet", "employee.v1.Employee.E1"]
-    client = await nats.connect(mesh.url, nkeys_seed=mesh.nkey(user), inbox_prefix=b"_INBOX_harvest", error_cb=on_error)
+    client = await nats.connect(mesh.url, nkeys_seed=mesh.nkey(user), inbox_prefix=b"_INBOX_picking", error_cb=on_error)
     for subject in foreign:
         await client.publish(subject, b"{}")
     await asyncio.wait_for(all_refused.wait(), 10)
@@ -210,18 +210,18 @@ def main(tools, build):
         build_with_cmake(prefix, source, out)
         build_by_hand(prefix, source, work / "by-hand")
         as_the_readme_says(build, work)
-        with mesh_module.Mesh(build, server, contracts=out / "harvest_proto_contracts.so") as mesh:
+        with mesh_module.Mesh(build, server, contracts=out / "picking_proto_contracts.so") as mesh:
             streams = mesh.furrow("provision")
-            check("furrow provision knows its stream and durable", "harvest.v1.Bin.*" in streams and "harvest " in streams, streams)
-            mesh.start_service("harvest", out / "harvest")
-            mesh.wait_healthy("harvest")
+            check("furrow provision knows its stream and durable", "picking.v1.Bin.*" in streams and "picking " in streams, streams)
+            mesh.start_service("picking", out / "picking")
+            mesh.wait_healthy("picking")
             asyncio.run(use(mesh))
             check_kept(mesh)
             check_history(mesh)
-            for user in "harvest", "harvest.log":
+            for user in "picking", "picking.log":
                 asyncio.run(check_privilege(mesh, user))
-            check_refused_contracts(mesh, prefix, source, work, out / "harvest_proto_contracts.so")
-            check("nothing that it did was refused", "refused" not in mesh.log("harvest"), mesh.log("harvest"))
+            check_refused_contracts(mesh, prefix, source, work, out / "picking_proto_contracts.so")
+            check("nothing that it did was refused", "refused" not in mesh.log("picking"), mesh.log("picking"))
             check_lineage(mesh)
     print(f"{check.count} checks passed")
 

@@ -58,10 +58,10 @@ def follow(work, run, instead, **settings):
     try:
         shell("the installation", install, ROOT, env)
         shell("the import", f". '{run}/env'; farm import {people}", ROOT, env)
-        said = shell("what furrow new makes", f"{new}; cmake -S harvest -B harvest/build; cmake --build harvest/build; ctest --test-dir harvest/build", work, env)
+        said = shell("what furrow new makes", f"{new}; cmake -S picking -B picking/build; cmake --build picking/build; ctest --test-dir picking/build", work, env)
         assert "100% tests passed" in said, said
         source = tutorial.write(work / "by hand")
-        said = shell("a shell line of the chapter", f"{join}\n{test}\nfurrow dev leave harvest", source, env)
+        said = shell("a shell line of the chapter", f"{join}\n{test}\nfurrow dev leave picking", source, env)
         for wanted in '"grams":"400000"', '"employeeName":"Guadalupe García Rodríguez"', "100% tests passed":
             assert wanted in said, said
     finally:

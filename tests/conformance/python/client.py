@@ -211,7 +211,7 @@ async def services_are_discovered(users, _):
     client = users["client"]
     for verb, kind in ((micro.ServiceVerb.PING, micro.ServicePing), (micro.ServiceVerb.INFO, micro.ServiceInfo), (micro.ServiceVerb.STATS, micro.ServiceStats)):
         found = {one.name: one for one in await asked(client, verb, kind, len(SERVICES))}
-        check(f"{verb.value}: all four answer", set(found) == set(SERVICES), found)
+        check(f"{verb.value}: all answer", set(found) == set(SERVICES), found)
         one = found["job"]
         named, = await asked(client, verb, kind, 1, "job", one.id)
         check(f"{verb.value} of one instance by its id", (named.name, named.id, named.version) == ("job", one.id, one.version), named)

@@ -1,8 +1,8 @@
 /*
- * The harvest service of the README's chapter "A service of one's own", as its author would test it with the installed kit: a decision
+ * The picking service of the README's chapter "A service of one's own", as its author would test it with the installed kit: a decision
  * alone, then all of it on a mesh of its own, beside a real employee service.
  */
-#include "harvest/v1/harvest.domain.h"
+#include "picking/v1/picking.domain.h"
 #include "support/mesh.h"
 
 #include <stdio.h>
@@ -11,10 +11,10 @@
 
 #define HIRE "employee.v1.EmployeeService.HireEmployee"
 #define FIRE "employee.v1.EmployeeService.TerminateEmployee"
-#define PICK "harvest.v1.HarvestService.PickBin"
-#define VOID "harvest.v1.HarvestService.VoidBin"
-#define GET  "harvest.v1.HarvestService.GetBin"
-#define LIST "harvest.v1.HarvestService.ListBins"
+#define PICK "picking.v1.PickingService.PickBin"
+#define VOID "picking.v1.PickingService.VoidBin"
+#define GET  "picking.v1.PickingService.GetBin"
+#define LIST "picking.v1.PickingService.ListBins"
 
 static int failures;
 
@@ -28,17 +28,17 @@ static void expect(const char *what, const char *is, const char *wanted)
 static void decides(void)
 {
     furrow_error err = {0};
-    Harvest__V1__PickBinRequest request = HARVEST__V1__PICK_BIN_REQUEST__INIT;
-    Harvest__V1__Employee ana = HARVEST__V1__EMPLOYEE__INIT;
-    Harvest__V1__Bin next = HARVEST__V1__BIN__INIT;
+    Picking__V1__PickBinRequest request = PICKING__V1__PICK_BIN_REQUEST__INIT;
+    Picking__V1__Employee ana = PICKING__V1__EMPLOYEE__INIT;
+    Picking__V1__Bin next = PICKING__V1__BIN__INIT;
     char name[] = "Ana Cruz";
     ana.display_name = name;
     request.grams = 400000;
-    harvest_pick_bin_known known = {.request = &request, .employee = &ana};
-    if (harvest_pick_bin(&known, &next, &err) != FURROW_FAILED_PRECONDITION) failures++;
+    picking_pick_bin_known known = {.request = &request, .employee = &ana};
+    if (picking_pick_bin(&known, &next, &err) != FURROW_FAILED_PRECONDITION) failures++;
     expect("who is not employed", err.text, "Ana Cruz is not employed");
     ana.status = EMPLOYEE__V1__EMPLOYMENT_STATUS__EMPLOYMENT_STATUS_ACTIVE;
-    if (harvest_pick_bin(&known, &next, &err) != FURROW_OK || next.grams != 400000) failures++;
+    if (picking_pick_bin(&known, &next, &err) != FURROW_OK || next.grams != 400000) failures++;
 }
 
 static void picks_and_voids(furrow_test_mesh *mesh)
@@ -64,7 +64,7 @@ static bool is_settled(furrow_test_mesh *mesh)
 {
     char *said = NULL;
     int code =
-        furrow_test_mesh_tool(mesh, &said, (const char *const[]){"history", "harvest.v1.Settlement", "E1", NULL});
+        furrow_test_mesh_tool(mesh, &said, (const char *const[]){"history", "picking.v1.Settlement", "E1", NULL});
     bool begun = code == 0 && strstr(said, "begun") != NULL;
     free(said);
     return begun;
@@ -84,10 +84,10 @@ static void settles_with_who_leaves(furrow_test_mesh *mesh)
 
 static void outlives_a_kill(furrow_test_mesh *mesh)
 {
-    int harvest = furrow_test_mesh_service_of(mesh, "harvest");
-    furrow_test_mesh_kill(mesh, harvest, 0);
-    furrow_test_mesh_start(mesh, harvest, 0);
-    furrow_test_mesh_wait_ready(mesh, harvest);
+    int picking = furrow_test_mesh_service_of(mesh, "picking");
+    furrow_test_mesh_kill(mesh, picking, 0);
+    furrow_test_mesh_start(mesh, picking, 0);
+    furrow_test_mesh_wait_ready(mesh, picking);
     expect("after a kill", furrow_test_mesh_answer(mesh, GET, "{\"id\":\"B1\"}"), "\"grams\":\"400000\"");
 }
 
