@@ -1,13 +1,16 @@
 /*
- * Furrow's side of the catch-up: what timesheet keeps of an employee, 4 of 15 fields of 200-byte events, from an empty
- * Redis to READY through the durable. Its baseline is baseline_catchup.
+ * A replica from an empty Redis to READY through the durable: what timesheet keeps of an employee, 4 of 15 fields of
+ * 200-byte events, whose baseline is baseline_catchup; or what bench keeps of a ticket, with totals, whose baseline is
+ * bare, which keeps the same without.
  *
- *   furrow_catchup --url nats://127.0.0.1:4222 --redis /run/redis.sock --service timesheet [--account employee]
+ *   furrow_catchup --url nats://127.0.0.1:4222 --redis /run/redis.sock [--service timesheet|bench|bare] [--account employee]
  *   -> furrow_catchup events=1000000 replayed=0 seconds=3.100 per_s=322000
  *
- * The stream EMPLOYEE and the service's durable on it must be there.
+ * The stream and the service's durable on it must be there.
  */
+#include "bare/v1/bare.furrow.h"
 #include "base/clock.h"
+#include "bench/v1/bench.furrow.h"
 #include "link/jetstream.h"
 #include "measure.h"
 #include "replica/replica.h"
@@ -16,13 +19,18 @@
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define CONNECT_NS    (10 * FURROW_NS_PER_S)
 #define LOOK_EVERY_MS 2
 
+static const furrow_replica_contract *const contracts[] = {&timesheet_v1_employee_replica, &bench_v1_ticket_replica,
+                                                           &bare_v1_ticket_replica};
+
 typedef struct settings {
     furrow_loop *loop;
-    const char *url, *redis, *service, *account; /* account: the stream is another's, see furrow_js_import */
+    const furrow_replica_contract *contract;
+    const char *url, *redis, *account; /* account: the stream is another's, see furrow_js_import */
     int failed;
 } settings;
 
@@ -36,7 +44,7 @@ static int catch_up(furrow_link *link, furrow_store *store, const settings *set)
 {
     furrow_error err = {0};
     furrow_replica_options options = {
-        .service = set->service, .instance = "bench", .contract = &timesheet_v1_employee_replica};
+        .service = set->contract->service, .instance = "bench", .contract = set->contract};
     uint64_t deadline = furrow_clock_now_ns() + CONNECT_NS;
     if (!furrow_link_wait_connected(link, deadline) || !furrow_store_wait_connected(store, deadline))
         return fail("connect", &err);
@@ -74,8 +82,7 @@ static void run(void *arg)
                                                            .password = redis.user[0] ? redis.password : NULL},
                                    &err)
              : NULL;
-    if (store && set->account &&
-        furrow_js_import(link, timesheet_v1_employee_replica.stream, set->account, &err) != FURROW_OK)
+    if (store && set->account && furrow_js_import(link, set->contract->stream, set->account, &err) != FURROW_OK)
         fail("import", &err);
     else if (store)
         set->failed = catch_up(link, store, set);
@@ -85,11 +92,18 @@ static void run(void *arg)
     furrow_store_destroy(store);
 }
 
+static const furrow_replica_contract *contract_of(const char *service)
+{
+    for (size_t i = 0; i < sizeof contracts / sizeof *contracts; i++)
+        if (strcmp(contracts[i]->service, service) == 0) return contracts[i];
+    return NULL;
+}
+
 int main(int argc, char **argv)
 {
     static const struct option options[] = {
         {"url", 1, NULL, 'u'}, {"redis", 1, NULL, 'r'}, {"service", 1, NULL, 's'}, {"account", 1, NULL, 'a'}, {0}};
-    settings set = {.service = "timesheet"};
+    settings set = {.contract = contracts[0]};
     furrow_error err = {0};
     for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
         switch (option) {
@@ -100,7 +114,7 @@ int main(int argc, char **argv)
             set.redis = optarg;
             break;
         case 's':
-            set.service = optarg;
+            set.contract = contract_of(optarg);
             break;
         case 'a':
             set.account = optarg;
@@ -109,6 +123,7 @@ int main(int argc, char **argv)
             return 2;
         }
     }
+    if (!set.contract) return 2;
     set.loop = furrow_loop_create(NULL, &err);
     if (!set.loop) return fail("loop", &err);
     if (furrow_loop_run_task(set.loop, run, &set, &err) != FURROW_OK) return fail("run", &err);

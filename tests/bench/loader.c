@@ -2,7 +2,8 @@
  * Fills what a benchmark works on, quickly: entities published through bare nats.c, durables made anew.
  *
  *   loader --url U renew EMPLOYEE timesheet           the durable of a replica, from the beginning again
- *   loader --url U fill employees|jobs|locations N    entities E0000000, J0000000, L0000000 and on; employees of 200 bytes
+ *   loader --url U fill employees|jobs|locations|tickets N   entities E0000000, J0000000, L0000000, T0000000 and on;
+ *                                                     employees of 200 bytes
  *   loader --url U pace 5000 20                       so many employees a second for so many seconds, again and again
  *   loader --url U wait EMPLOYEE timesheet            until the durable has delivered all and nothing is unacked
  *
@@ -13,6 +14,7 @@
  */
 #include "bare.h"
 #include "employee/v1/employee.furrow.h"
+#include "harvest/v1/harvest.furrow.h"
 #include "job/v1/job.furrow.h"
 #include "link/provision.h"
 #include "location/v1/location.furrow.h"
@@ -82,6 +84,29 @@ static size_t make_location(size_t n, uint8_t *out)
     return location__v1__location__pack(&location, out);
 }
 
+/* Of twelve crews of 25 people, who pick 60 containers each a day; a crew is in one block at a time, at one job. */
+static size_t make_ticket(size_t n, uint8_t *out)
+{
+    char id[16], who[16], badge[16], what[16], where[16], crew[16], date[16], unit[] = "bin", device[16];
+    uint8_t scan[16];
+    size_t day = n / 18000, crew_of = n / 5 % 12;
+    snprintf(id, sizeof id, "T%07zu", n);
+    snprintf(who, sizeof who, "E%07zu", crew_of * 25 + n % 25);
+    snprintf(badge, sizeof badge, "B%07zu", crew_of * 25 + n % 25);
+    snprintf(what, sizeof what, "J%07zu", crew_of % 3);
+    snprintf(where, sizeof where, "L%07zu", (day + crew_of) % 15);
+    snprintf(crew, sizeof crew, "crew-%zu", crew_of);
+    snprintf(date, sizeof date, "2026-%02zu-%02zu", 3 + day / 28 % 9, 1 + day % 28);
+    snprintf(device, sizeof device, "scanner-%zu", crew_of);
+    memset(scan, (int)(n % 251), sizeof scan);
+    Harvest__V1__Ticket ticket = HARVEST__V1__TICKET__INIT;
+    ticket.id = id, ticket.employee_id = who, ticket.job_id = what, ticket.location_id = where, ticket.crew = crew;
+    ticket.date = date, ticket.unit = unit, ticket.quantity = (int64_t)(500 + n % 1000), ticket.picked_at = &monday;
+    ticket.status = HARVEST__V1__TICKET_STATUS__TICKET_STATUS_RECORDED, ticket.badge = badge, ticket.scanner = device;
+    ticket.scan.data = scan, ticket.scan.len = sizeof scan, ticket.updated_at = &monday;
+    return harvest__v1__ticket__pack(&ticket, out);
+}
+
 static const struct kind {
     const char *name;
     char letter; /* its ids begin with */
@@ -91,6 +116,7 @@ static const struct kind {
     {"employees", 'E', &employee_v1_employee_entity, make_employee},
     {"jobs", 'J', &job_v1_job_entity, make_job},
     {"locations", 'L', &location_v1_location_entity, make_location},
+    {"tickets", 'T', &harvest_v1_ticket_entity, make_ticket},
 };
 
 /* Of the service whose log it is: "" for all that is in one account. */
@@ -236,8 +262,9 @@ static void renew(const char *stream, const char *durable)
 
 static _Noreturn void usage(void)
 {
-    fprintf(stderr, "usage: loader --url U [--writers U] renew STREAM DURABLE | fill employees|jobs|locations N | "
-                    "pace RATE SECONDS | wait STREAM DURABLE\n");
+    fprintf(stderr,
+            "usage: loader --url U [--writers U] renew STREAM DURABLE | fill employees|jobs|locations|tickets N | "
+            "pace RATE SECONDS | wait STREAM DURABLE\n");
     exit(2);
 }
 

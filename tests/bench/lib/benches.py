@@ -99,6 +99,22 @@ def catch_up(world, scale):
                lambda number: (begin(), baseline("drain")["per_s"])[1], minimum=0.90)
 
 
+def totals(world, scale):
+    """A replica of tickets that adds up by location, crew, job and day what they come to, from nothing to ready; held to the same without."""
+    world.fill("tickets", scale.entities)
+    account = ["--account", "harvest"] if world.shipped else []
+
+    def side(service):
+        def rate(number):
+            world.redis.command("FLUSHALL")
+            world.loader("renew", "TICKET", service)
+            return world.measure("furrow_catchup", "--url", world.nats(f"{service}.log"), "--redis", world.redis_of(service), "--service", service,
+                                 *account)["per_s"]
+        return rate
+
+    yield Pair("totals", f"{scale.entities} tickets, four totals", "tickets/s", side("bench"), side("bare"), minimum=0.60)
+
+
 def redis_bytes(world, scale):
     """Bytes in Redis per replicated entity; bare: plain SET of a string that holds version and fields, in an empty Redis."""
     begin, product, baseline = drained(world, scale)
@@ -374,7 +390,7 @@ class Overload:
 
 
 # In this order: those that empty Redis before those that need timesheet's replicas in it.
-ALL = {"echo": echo, "rules": rules, "catch-up": catch_up, "redis-bytes": redis_bytes, "memory": memory, "audit": audit, "clock-in": clock_in,
+ALL = {"echo": echo, "rules": rules, "catch-up": catch_up, "totals": totals, "redis-bytes": redis_bytes, "memory": memory, "audit": audit, "clock-in": clock_in,
        "reads": reads, "visible": visible, "applying": applying, "hot-entity": hot_entity, "overload": overload, "hires": hires, "import": imports}
 # Measured without accounts and permissions, too, for the column that says what those cost.
 PLAIN = ("echo", "catch-up", "clock-in", "hires")
