@@ -4,8 +4,10 @@ Knows of Furrow only what its .proto files and the documented headers say. Run b
 """
 import asyncio
 import base64
+import importlib
 import json
 import pathlib
+import re
 import sys
 
 import nats
@@ -18,12 +20,8 @@ from nats.micro import service as micro
 
 from cases import contains, first_words, kept, substituted
 
-import employee.v1.employee_pb2
-import job.v1.job_pb2
-import location.v1.location_pb2
-import timesheet.v1.timesheet_pb2
-
-FILES = {"employee": employee.v1.employee_pb2, "job": job.v1.job_pb2, "location": location.v1.location_pb2, "timesheet": timesheet.v1.timesheet_pb2}
+LIST = pathlib.Path(__file__).resolve().parents[3] / "services/list"
+FILES = {name: importlib.import_module(f"{name}.v1.{name}_pb2") for name in re.findall("^[a-z].*", LIST.read_text(), re.M)}
 SERVICES = {name: next(iter(file.DESCRIPTOR.services_by_name.values())) for name, file in FILES.items()}
 INVALID_ARGUMENT, DEADLINE_EXCEEDED, NOT_FOUND = 3, 4, 5
 EMPLOYEES = "employee.v1.EmployeeService"
