@@ -20,3 +20,12 @@ foreach(name test_rpc_calls test_rpc_errors test_rpc_headers test_rpc_load test_
              test_rpc_memory test_rpc_retry)
   furrow_integration_test(${name} furrow_rpc_world)
 endforeach()
+
+# The README's interceptors, compiled as they stand there.
+set(readme ${PROJECT_SOURCE_DIR}/common/rpc/README.md)
+set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${readme})
+file(READ ${readme} readme_text)
+string(REGEX REPLACE ".*\n```c\n(static furrow_status need_tenant.*probe_startup[^\n]*\n)```.*" "\\1" readme_text "${readme_text}")
+file(CONFIGURE OUTPUT rpc_proto/readme_interceptors.inc CONTENT "${readme_text}" @ONLY)
+furrow_integration_test(test_interceptor furrow_rpc_world furrow_runtime)
+target_include_directories(test_interceptor PRIVATE ${CMAKE_CURRENT_BINARY_DIR}/rpc_proto)

@@ -110,7 +110,7 @@ target_include_directories(test_check PRIVATE ${PROJECT_SOURCE_DIR}/services)
 # A service of which only the decisions were written, for commands that the farm does not have.
 set(FURROW_PROTO_ROOT ${CMAKE_CURRENT_SOURCE_DIR}/integration/orchard)
 set(FURROW_PROTO_OUT ${CMAKE_CURRENT_BINARY_DIR}/orchard_proto)
-furrow_service(orchard PROTO orchard/v1/orchard.proto SOURCES integration/orchard/orchard.c)
+furrow_service(orchard PROTO orchard/v1/orchard.proto SOURCES integration/orchard/orchard.c integration/orchard/startup.c)
 unset(FURROW_PROTO_ROOT)
 unset(FURROW_PROTO_OUT)
 furrow_integration_test(test_command furrow_test_mesh furrow_test_support)

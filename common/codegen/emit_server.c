@@ -56,7 +56,7 @@ static void declare_others(const furrow_emit *emit)
     for (size_t i = 0; i < emit->file->service_count; i++)
         if (emit->file->services[i].startup)
             furrow_buffer_printf(emit->header,
-                                 "/* Its own settings, and what is to be right before it starts. */\n"
+                                 "/* Its own settings and interceptors, and what is to be right before it starts. */\n"
                                  "extern const furrow_startup %s_startup;\n\n",
                                  emit->file->owner);
 }

@@ -21,6 +21,16 @@ const furrow_method_contract *furrow_call_method(const furrow_call *call)
     return call->method;
 }
 
+const ProtobufCMessage *furrow_call_request(const furrow_call *call)
+{
+    return call->request;
+}
+
+const ProtobufCMessage *furrow_call_response(const furrow_call *call)
+{
+    return call->response;
+}
+
 uint64_t furrow_call_deadline(const furrow_call *call)
 {
     return call->deadline_ns;

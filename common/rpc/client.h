@@ -1,7 +1,8 @@
 /**
  * The client: calls methods over a link. Typed stubs (protoc-gen-furrow's *.client.h) are thin wrappers of these.
  *
- * Retries (of furrow_client_call; call_async makes one attempt): only methods marked NO_SIDE_EFFECTS or IDEMPOTENT, or
+ * Both kinds of call go one way, the chain's; who waits is woken where the other is called back. Retries (of
+ * furrow_outbound; call_async makes one attempt): only methods marked NO_SIDE_EFFECTS or IDEMPOTENT, or
  * calls with an idempotency key, only on UNAVAILABLE and on DEADLINE_EXCEEDED of one attempt (the connection broke, or
  * attempt_timeout_ms passed), with jittered back-off or after the delay the server asks for, within the deadline and a
  * retry budget (10 % of calls).
@@ -18,6 +19,7 @@
 
 #include "base/arena.h"
 #include "link/link.h"
+#include "rpc/outbound.h"
 #include "rpc/timeout.h"
 #include "wire/contract.h"
 #include "wire/trace.h"
@@ -30,6 +32,7 @@ typedef struct furrow_client_options {
     const furrow_trace *trace; /* of calls of tasks that have none; lent; or NULL */
     uint32_t
         attempt_timeout_ms; /* an attempt that others may follow is given up after so long; 0: only at the deadline */
+    const furrow_outbound_interceptor *interceptors; /* the author's, up to one without a name; copied; or NULL */
 } furrow_client_options;
 
 furrow_client *furrow_client_create(furrow_link *link, const furrow_client_options *options, furrow_error *err);

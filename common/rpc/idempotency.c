@@ -202,27 +202,28 @@ static void remember_result(furrow_call *call, const char *name, const ProtobufC
     (void)furrow_task_set_deadline(deadline);
 }
 
-static furrow_status run_once(furrow_call *call, const ProtobufCMessage *request, furrow_call_run *run,
-                              ProtobufCMessage **response, furrow_error *err)
+static furrow_status run_once(const furrow_interceptor *self, furrow_call *call, furrow_error *err)
 {
     char name[FURROW_HASH_HEX];
+    ProtobufCMessage *remembered = NULL;
     furrow_hash_hex(call->command.key, name);
     furrow_status status = furrow_call_may_begin(call, err);
-    if (status == FURROW_OK && !furrow_fault("repeat-unseen")) status = recall(call, name, response, err);
-    if (status != FURROW_OK || *response) return status;
+    if (status == FURROW_OK && !furrow_fault("repeat-unseen")) status = recall(call, name, &remembered, err);
+    if (status == FURROW_OK && remembered) call->response = remembered;
+    if (status != FURROW_OK || remembered) return status;
     status = furrow_call_may_begin(call, err);
-    if (status == FURROW_OK) status = run(call, request, response, err);
-    if (status == FURROW_OK && !call->served->server->gone) remember_result(call, name, *response);
+    if (status == FURROW_OK) status = furrow_interceptor_next(self, call, err);
+    if (status == FURROW_OK && !call->served->server->gone) remember_result(call, name, call->response);
     return status;
 }
 
-furrow_status furrow_call_once(furrow_call *call, const ProtobufCMessage *request, furrow_call_run *run,
-                               ProtobufCMessage **response, furrow_error *err)
+furrow_status furrow_stage_once(const furrow_interceptor *self, furrow_call *call, furrow_error *err)
 {
-    furrow_status status = hash_request(call, request, err);
+    if (!call->command.has_key) return furrow_interceptor_next(self, call, err);
+    furrow_status status = hash_request(call, call->request, err);
     if (status == FURROW_OK) status = wait_turn(call, err);
     if (status != FURROW_OK) return status;
-    status = run_once(call, request, run, response, err);
+    status = run_once(self, call, err);
     end_key_turn(call);
     return status;
 }

@@ -3,7 +3,7 @@
  *   server.c       subscriptions, the pool of calls, the life of a server
  *   intake.c       a request from its message to its task or its refusal; admission.c decides which, caller.c keeps one
  *                  caller from taking all
- *   stages.c       what stands between the message and its handler
+ *   chain.c        the links of a call's chain, in their order; most of them are in stages.c
  *   share.c        the memory of large reads
  *   idempotency.c  the same key, the same answer
  *   reply.c        the answer or the error, in the caller's encoding (status_message.c)
@@ -17,6 +17,7 @@
 #include "base/buffer.h"
 #include "rpc/admission.h"
 #include "rpc/caller.h"
+#include "rpc/interceptor.h"
 #include "rpc/methods.h"
 #include "rpc/server.h"
 #include "rpc/violations.h"
@@ -51,21 +52,25 @@ struct furrow_call {
     furrow_arena *arena; /* kept while pooled */
     furrow_encoding encoding, answer_encoding;
     bool accept_given;
+    bool headers; /* its message has any */
     uint64_t arrival_ns, deadline_ns;
     uint64_t begun_ns;     /* when it got its place; later by what it waited without one */
     uint64_t left_ns;      /* when it last left its place */
     size_t company;        /* calls that ran when it began */
     furrow_caller *caller; /* while it is among its waiting ones; or NULL */
+    uint64_t ended_ns;     /* when it left it for good */
     furrow_place place;
-    furrow_follower *followers; /* calls with the same idempotency key, waiting for this one */
-    struct furrow_call *next;   /* in the pool, or among keyed calls that run, or hungry ones */
-    size_t budget_refused;      /* how often the budget had said no when it began */
-    size_t share;               /* what it has of the memory of large reads, */
-    furrow_caller *sharer;      /* in whose name; or NULL */
-    bool shares;                /* it has its share, which may be nothing */
-    bool cold;                  /* it waits for one without knowing how much it takes */
-    furrow_waiter *fed;         /* while it waits */
-    char age[16];               /* Furrow-Age of the answer, or "" */
+    ProtobufCMessage *request;        /* once it is decoded */
+    const ProtobufCMessage *response; /* NULL unless it has ended OK */
+    furrow_follower *followers;       /* calls with the same idempotency key, waiting for this one */
+    struct furrow_call *next;         /* in the pool, or among keyed calls that run, or hungry ones */
+    size_t budget_refused;            /* how often the budget had said no when it began */
+    size_t share;                     /* what it has of the memory of large reads, */
+    furrow_caller *sharer;            /* in whose name; or NULL */
+    bool shares;                      /* it has its share, which may be nothing */
+    bool cold;                        /* it waits for one without knowing how much it takes */
+    furrow_waiter *fed;               /* while it waits */
+    char age[16];                     /* Furrow-Age of the answer, or "" */
     size_t versions_len;
     bool versions_cut; /* one did not fit */
     furrow_trace trace;
@@ -81,6 +86,7 @@ struct furrow_server {
     char *queue;
     furrow_served **served;
     size_t served_count;
+    furrow_interceptor *chain;             /* the first link */
     furrow_call *idle;                     /* pool */
     size_t idle_count, idle_low;           /* and its lowest since the last trim */
     furrow_call *hungry;                   /* reads that wait for memory, the first first */
@@ -123,8 +129,20 @@ void furrow_intake_turn_end(furrow_hook *hook);
 void furrow_intake_admit(furrow_server *server, uint64_t now_ns);
 furrow_error furrow_intake_busy_error(void);
 
-/* stages.c: everything between message and handler; *response is set when OK is returned. */
-furrow_status furrow_call_work(furrow_call *call, ProtobufCMessage **response, furrow_error *err) FURROW_MUST_USE;
+/* chain.c: the server's links around the author's (NULL, or up to one without a name). NULL when out of memory; to be
+ * freed by free. */
+furrow_interceptor *furrow_chain_create(const furrow_interceptor *authors);
+
+/* What each is for is said in chain.c. In intake.c: */
+furrow_intercept_fn furrow_stage_statistics, furrow_stage_place, furrow_stage_reply;
+/* stages.c */
+furrow_intercept_fn furrow_stage_encoding, furrow_stage_deadline, furrow_stage_admission, furrow_stage_trace,
+    furrow_stage_key, furrow_stage_after, furrow_stage_age, furrow_stage_memory, furrow_stage_decode,
+    furrow_stage_rules, furrow_stage_patience, furrow_stage_handler;
+/* idempotency.c */
+furrow_intercept_fn furrow_stage_once;
+
+/* stages.c */
 /* The encodings of a call that is refused before its stages begin. */
 void furrow_call_guess_encoding(furrow_call *call);
 /* May it begin (still, after a wait)? DEADLINE_EXCEEDED, counted, when it is too late; UNAVAILABLE when the server is
@@ -152,14 +170,9 @@ void furrow_share_end(furrow_server *server);
 /* Its caller has been sent as many bytes as one may be: RESOURCE_EXHAUSTED, counted. */
 furrow_status furrow_call_refuse_caller(furrow_call *call, int64_t retry_ms, furrow_error *err);
 
-/* idempotency.c */
-typedef furrow_status furrow_call_run(furrow_call *call, const ProtobufCMessage *request, ProtobufCMessage **response,
-                                      furrow_error *err);
-furrow_status furrow_call_once(furrow_call *call, const ProtobufCMessage *request, furrow_call_run *run,
-                               ProtobufCMessage **response, furrow_error *err) FURROW_MUST_USE;
-
 /* reply.c */
-void furrow_reply_ok(furrow_call *call, const ProtobufCMessage *response);
+/* Sends call->response. Another status than OK when it cannot be: then nothing was sent. */
+furrow_status furrow_reply_ok(furrow_call *call, furrow_error *err) FURROW_MUST_USE;
 void furrow_reply_error(furrow_call *call, const furrow_error *err);
 /* furrow_intake_busy_error, packed beforehand. */
 void furrow_reply_ready_made(furrow_call *call);

@@ -57,27 +57,38 @@ static void count_refusal(furrow_served *served, size_t method, uint64_t now_ns)
     if (server->refusing_since_ns == 0) server->refusing_since_ns = now_ns;
 }
 
-static void answer_call(furrow_call *call, furrow_status status, const ProtobufCMessage *response, furrow_error *err)
+furrow_status furrow_stage_reply(const furrow_interceptor *self, furrow_call *call, furrow_error *err)
 {
-    if (status == FURROW_OK) {
-        furrow_reply_ok(call, response);
-    } else {
-        err->code = status; /* a handler may return a status and say nothing */
-        furrow_reply_error(call, err);
-        count_error(call, err);
-    }
+    furrow_status status = furrow_interceptor_next(self, call, err);
+    bool gone = call->served->server->gone;
+    if (status == FURROW_OK && !gone) status = furrow_reply_ok(call, err);
+    if (status == FURROW_OK) return FURROW_OK;
+    err->code = status; /* a handler may return a status and say nothing */
+    if (!gone) furrow_reply_error(call, err);
+    return status;
 }
 
-static void count_end(furrow_call *call, uint64_t now_ns)
+furrow_status furrow_stage_place(const furrow_interceptor *self, furrow_call *call, furrow_error *err)
 {
     furrow_served *served = call->served;
     furrow_admission *admission = &served->server->admission;
-    furrow_method_stats *stats = &served->stats[call->method_index];
-    stats->requests++;
-    stats->processing_ns += now_ns - call->arrival_ns;
-    furrow_admission_measure(admission, &served->paces[call->method_index], now_ns - call->begun_ns,
+    furrow_task_set_place(&call->place);
+    furrow_status status = furrow_interceptor_next(self, call, err);
+    call->ended_ns = furrow_clock_now_ns();
+    admission->running--;
+    furrow_admission_measure(admission, &served->paces[call->method_index], call->ended_ns - call->begun_ns,
                              call->company + admission->running);
-    served->server->refusing_since_ns = 0;
+    return status;
+}
+
+furrow_status furrow_stage_statistics(const furrow_interceptor *self, furrow_call *call, furrow_error *err)
+{
+    furrow_method_stats *stats = &call->served->stats[call->method_index];
+    furrow_status status = furrow_interceptor_next(self, call, err);
+    if (status != FURROW_OK) count_error(call, err);
+    stats->requests++;
+    stats->processing_ns += call->ended_ns - call->arrival_ns;
+    return status;
 }
 
 static void run_call(void *arg)
@@ -85,14 +96,10 @@ static void run_call(void *arg)
     furrow_call *call = arg;
     furrow_server *server = call->served->server;
     furrow_error err = {0};
-    ProtobufCMessage *response = NULL;
     server->arrival_ns = 0;
-    furrow_task_set_place(&call->place);
-    furrow_status status = furrow_call_work(call, &response, &err);
-    uint64_t now_ns = furrow_clock_now_ns();
-    if (!server->gone) answer_call(call, status, response, &err);
-    server->admission.running--;
-    count_end(call, now_ns);
+    (void)!server->chain->ops->call(server->chain, call, &err); /* its own links have told whom it concerns */
+    uint64_t now_ns = call->ended_ns;
+    server->refusing_since_ns = 0;
     furrow_share_give(call);
     furrow_call_give_back(call);
     server->live--;

@@ -81,22 +81,19 @@ bool furrow_server_may_tell(furrow_server *server, const char *reply, size_t byt
     return furrow_caller_may_send(&server->callers, reply, bytes, furrow_clock_now_ns(), &retry_ms);
 }
 
-void furrow_reply_ok(furrow_call *call, const ProtobufCMessage *response)
+furrow_status furrow_reply_ok(furrow_call *call, furrow_error *err)
 {
     furrow_header headers[3];
-    furrow_error err = {0};
     size_t count = content_type(call, &headers[0]);
     if (call->versions_len > 0) headers[count++] = (furrow_header){FURROW_HEADER_VERSION, call->versions};
     if (call->age[0]) headers[count++] = (furrow_header){FURROW_HEADER_AGE, call->age};
-    furrow_status status = encode_response(call, response, &call->served->server->packed, &err);
-    if (status == FURROW_OK) status = check_size(call, &err);
-    if (status == FURROW_OK) {
-        status = publish_answer(call, headers, count, &err);
-        if (status == FURROW_OK || status == FURROW_UNAVAILABLE) return; /* nobody left to be told */
-        if (status != FURROW_RESOURCE_EXHAUSTED) /* which is of what waits to be sent, and passes */
-            furrow_fail(&err, FURROW_RESOURCE_EXHAUSTED, "the answer cannot be sent; ask for less");
-    }
-    furrow_reply_error(call, &err);
+    furrow_status status = encode_response(call, call->response, &call->served->server->packed, err);
+    if (status == FURROW_OK) status = check_size(call, err);
+    if (status != FURROW_OK) return status;
+    status = publish_answer(call, headers, count, err);
+    if (status == FURROW_OK || status == FURROW_UNAVAILABLE) return FURROW_OK; /* nobody left to be told */
+    if (status == FURROW_RESOURCE_EXHAUSTED) return status; /* of what waits to be sent, and passes */
+    return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "the answer cannot be sent; ask for less");
 }
 
 /* The budget has said no since the call began: it may have been refused memory that others give back. */

@@ -55,7 +55,8 @@ furrow_server *furrow_server_create(furrow_link *link, const furrow_server_optio
     server->callers.bytes_per_s = o->caller_bytes; /* by parts: as a whole it would be a large frame */
     server->callers.max_waiting = (o->max_waiting + 1) / 2;
     furrow_buffer_init(&server->packed, REPLY_MAX);
-    if ((options->queue && !server->queue) || !furrow_reply_make_ready(server) ||
+    server->chain = furrow_chain_create(options->interceptors);
+    if ((options->queue && !server->queue) || !server->chain || !furrow_reply_make_ready(server) ||
         !furrow_admission_init(&server->admission, o->min_calls, o->max_calls, o->max_queue_ms * FURROW_NS_PER_MS)) {
         free_server(server);
         furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "out of memory");
@@ -91,6 +92,7 @@ static void free_server(furrow_server *server)
     furrow_buffer_fini(&server->packed);
     for (size_t i = 0; i < 2; i++) furrow_ready_made_destroy(server->busy[i]);
     furrow_admission_fini(&server->admission);
+    free(server->chain);
     free(server->queue);
     free(server->served);
     free(server);

@@ -2,8 +2,8 @@
  * The server: requests on a service's subjects become handler calls, each in a task with an arena of its own.
  *
  * One queue subscription `<package>.<Service>.*` per service; an unknown last token is UNIMPLEMENTED. What stands
- * between the message and the handler is the chain: admission, deadline, Furrow-After, decode, idempotency key.
- * The common case (protobuf, no headers, success) reads no header and writes none.
+ * between the message and the handler is a chain of links (interceptor.h, README.md), an author's own among them. The
+ * common case (protobuf, no headers, success) reads no header and writes none.
  *
  * A request's answer comes in the encoding of the request (its Content-Type, else JSON if byte 0 is '{', else protobuf;
  * so an empty body is answered in protobuf), or in what Accept asks. What is refused says why, with a status:
@@ -27,12 +27,12 @@
 
 #include "base/secret.h"
 #include "link/link.h"
+#include "rpc/interceptor.h"
 #include "rpc/timeout.h"
 #include "store/store.h"
 #include "wire/command.h"
 #include "wire/contract.h"
 
-typedef struct furrow_call furrow_call;
 typedef struct furrow_server furrow_server;
 
 /**
@@ -52,6 +52,9 @@ furrow_arena *furrow_call_arena(furrow_call *call);
 void *furrow_call_user(const furrow_call *call); /* options.user */
 const furrow_method_contract *furrow_call_method(const furrow_call *call);
 uint64_t furrow_call_deadline(const furrow_call *call);
+/* For interceptors, which know no types of one method. The answer is NULL until the handler has given one. */
+const ProtobufCMessage *furrow_call_request(const furrow_call *call);
+const ProtobufCMessage *furrow_call_response(const furrow_call *call);
 const char *furrow_call_metadata(furrow_call *call, const char *key); /* header value or NULL */
 
 /* For the write path: idempotency key, request hash, deadline. */
@@ -100,7 +103,8 @@ typedef struct furrow_server_options {
     furrow_after_fn *after;      /* NULL: nothing is kept here, and Furrow-After has nothing to wait for */
     furrow_epoch_fn *epoch;      /* NULL: versions are given without */
     furrow_age_fn *age;          /* NULL: nothing is kept here, and what is answered is never old */
-    bool begin_traces;           /* where a request brings none; else only what came is carried on (wire/trace.h) */
+    const furrow_interceptor *interceptors; /* the author's, up to one without a name; copied; or NULL */
+    bool begin_traces; /* where a request brings none; else only what came is carried on (wire/trace.h) */
     bool (*ready)(void *user, const char **why); /* NULL or false: requests answer UNAVAILABLE with why, */
     bool (*passing)(void *user); /* unless that may be over in a moment (else, or NULL: false): then they wait for it */
     void *user;

@@ -1,7 +1,6 @@
 /*
- * The stages between a message and its handler, in order: encoding, readiness, size, deadline, Furrow-After,
- * Furrow-Max-Age, decoding, the contract's rules, idempotency key, and the handler itself. The first that refuses ends the call. Headers are
- * looked at only when the message has any. Depends on wire and link.
+ * Most links of the server's chain (chain.c has their order): what stands between a message and its handler. The first
+ * that refuses ends the call. Headers are looked at only when the message has any. Depends on wire and link.
  */
 #include "base/clock.h"
 #include "rpc/inside.h"
@@ -61,10 +60,11 @@ void furrow_call_guess_encoding(furrow_call *call)
     if (any) (void)!read_accept(call, furrow_msg_header(msg, FURROW_HEADER_ACCEPT), NULL);
 }
 
-static furrow_status read_encoding(furrow_call *call, bool headers, furrow_error *err)
+static furrow_status read_encoding(furrow_call *call, furrow_error *err)
 {
     const furrow_msg *msg = call->msg;
     const char *type = NULL, *accept = NULL;
+    bool headers = call->headers = furrow_msg_has_headers(msg);
     furrow_status status = headers ? furrow_msg_check_headers(msg, err) : FURROW_OK;
     if (status == FURROW_OK && headers) status = read_single(call, FURROW_HEADER_CONTENT_TYPE, &type, err);
     if (status == FURROW_OK && headers) status = read_joined_header(call, FURROW_HEADER_ACCEPT, &accept, err);
@@ -75,6 +75,12 @@ static furrow_status read_encoding(furrow_call *call, bool headers, furrow_error
     }
     if (status != FURROW_OK) furrow_call_guess_encoding(call);
     return status;
+}
+
+furrow_status furrow_stage_encoding(const furrow_interceptor *self, furrow_call *call, furrow_error *err)
+{
+    furrow_status status = read_encoding(call, err);
+    return status == FURROW_OK ? furrow_interceptor_next(self, call, err) : status;
 }
 
 furrow_status furrow_call_refuse_caller(furrow_call *call, int64_t retry_ms, furrow_error *err)
@@ -114,7 +120,7 @@ static furrow_status await_ready(furrow_call *call, furrow_error *err)
     return furrow_call_end_wait(call, status, until_ns, err);
 }
 
-static furrow_status check_admission(furrow_call *call, furrow_error *err)
+static furrow_status admit(furrow_call *call, furrow_error *err)
 {
     const furrow_server_options *options = &call->served->server->options;
     furrow_status status = await_ready(call, err);
@@ -123,7 +129,13 @@ static furrow_status check_admission(furrow_call *call, furrow_error *err)
     if (call->msg->data.len > options->max_request_bytes)
         return furrow_fail(err, FURROW_INVALID_ARGUMENT, "the request has %zu bytes; at most %zu are taken",
                            call->msg->data.len, options->max_request_bytes);
-    return FURROW_OK;
+    return furrow_call_may_begin(call, err);
+}
+
+furrow_status furrow_stage_admission(const furrow_interceptor *self, furrow_call *call, furrow_error *err)
+{
+    furrow_status status = admit(call, err);
+    return status == FURROW_OK ? furrow_interceptor_next(self, call, err) : status;
 }
 
 /*
@@ -150,14 +162,20 @@ static furrow_status read_idempotency_key(furrow_call *call, furrow_error *err)
     return FURROW_OK;
 }
 
+furrow_status furrow_stage_key(const furrow_interceptor *self, furrow_call *call, furrow_error *err)
+{
+    furrow_status status = call->headers ? read_idempotency_key(call, err) : FURROW_OK;
+    return status == FURROW_OK ? furrow_interceptor_next(self, call, err) : status;
+}
+
 /* The method's own deadline counts from arrival; a caller may ask for less or, up to a bound, for more. */
-static furrow_status read_deadline(furrow_call *call, bool headers, furrow_error *err)
+static furrow_status read_deadline(furrow_call *call, furrow_error *err)
 {
     const char *timeout = NULL;
     const furrow_server_options *options = &call->served->server->options;
     uint64_t ms = call->method->timeout_ms ? call->method->timeout_ms : options->default_timeout_ms;
     uint64_t ns = ms * FURROW_NS_PER_MS, most = options->max_timeout_ms * FURROW_NS_PER_MS;
-    furrow_status status = headers ? read_single(call, FURROW_HEADER_TIMEOUT, &timeout, err) : FURROW_OK;
+    furrow_status status = call->headers ? read_single(call, FURROW_HEADER_TIMEOUT, &timeout, err) : FURROW_OK;
     if (status == FURROW_OK && timeout) status = furrow_header_parse_timeout(timeout, &ns, err);
     if (status != FURROW_OK) return status;
     call->deadline_ns = call->arrival_ns + (ns < most ? ns : most);
@@ -166,11 +184,17 @@ static furrow_status read_deadline(furrow_call *call, bool headers, furrow_error
     return FURROW_OK;
 }
 
+furrow_status furrow_stage_deadline(const furrow_interceptor *self, furrow_call *call, furrow_error *err)
+{
+    furrow_status status = read_deadline(call, err);
+    return status == FURROW_OK ? furrow_interceptor_next(self, call, err) : status;
+}
+
 /* Events and calls of this call's task carry it on. */
-static void read_trace(furrow_call *call, bool headers)
+static void read_trace(furrow_call *call)
 {
     bool found = false;
-    if (headers) {
+    if (call->headers) {
         furrow_trace_headers all = {.parents = 0};
         furrow_msg_each_header(call->msg, furrow_trace_headers_add, &all);
         found = furrow_trace_read(&all, call->arena, &call->trace);
@@ -199,13 +223,11 @@ static void read_caller(furrow_call *call)
     call->command.caller[len] = '\0';
 }
 
-static furrow_status admit(furrow_call *call, bool headers, furrow_error *err)
+furrow_status furrow_stage_trace(const furrow_interceptor *self, furrow_call *call, furrow_error *err)
 {
-    furrow_status status = read_encoding(call, headers, err);
-    if (status == FURROW_OK) status = read_deadline(call, headers, err);
-    if (status == FURROW_OK) status = check_admission(call, err);
-    if (status == FURROW_OK) status = furrow_call_may_begin(call, err);
-    return status;
+    read_caller(call);
+    read_trace(call);
+    return furrow_interceptor_next(self, call, err);
 }
 
 /* By its first byte it was no JSON; whoever wrote it may think so. Few messages of protobuf are text throughout. */
@@ -216,17 +238,30 @@ static bool is_text(furrow_bytes body)
     return at == end && furrow_utf8_valid(body.data, body.len);
 }
 
-static furrow_status decode_request(furrow_call *call, ProtobufCMessage **request, furrow_error *err)
+static furrow_status decode_request(furrow_call *call, furrow_error *err)
 {
     const furrow_msg *msg = call->msg;
     if (call->encoding == FURROW_JSON)
-        return furrow_json_decode(call->method->input, msg->data, call->arena, request, err);
-    furrow_status status = furrow_message_unpack(call->method->input, msg->data, call->arena, request, err);
+        return furrow_json_decode(call->method->input, msg->data, call->arena, &call->request, err);
+    furrow_status status = furrow_message_unpack(call->method->input, msg->data, call->arena, &call->request, err);
     if (status == FURROW_INVALID_ARGUMENT && is_text(msg->data) && !furrow_msg_header(msg, FURROW_HEADER_CONTENT_TYPE))
         return furrow_wrap(err,
                            "not read as JSON, which begins with '{', without a byte order mark or blanks before it "
                            "(or say so, Content-Type: " FURROW_TYPE_JSON ")");
     return status;
+}
+
+furrow_status furrow_stage_decode(const furrow_interceptor *self, furrow_call *call, furrow_error *err)
+{
+    furrow_status status = decode_request(call, err);
+    return status == FURROW_OK ? furrow_interceptor_next(self, call, err) : status;
+}
+
+furrow_status furrow_stage_rules(const furrow_interceptor *self, furrow_call *call, furrow_error *err)
+{
+    furrow_status status =
+        furrow_violations_check(call->method->input_rules, call->request, call->arena, &call->violations, err);
+    return status == FURROW_OK ? furrow_interceptor_next(self, call, err) : status;
 }
 
 furrow_status furrow_call_begin_wait(furrow_call *call, uint64_t *until_ns, furrow_error *err)
@@ -294,6 +329,12 @@ static furrow_status wait_after(furrow_call *call, furrow_error *err)
     return status;
 }
 
+furrow_status furrow_stage_after(const furrow_interceptor *self, furrow_call *call, furrow_error *err)
+{
+    furrow_status status = call->headers ? wait_after(call, err) : FURROW_OK;
+    return status == FURROW_OK ? furrow_interceptor_next(self, call, err) : status;
+}
+
 /* Young enough as far as is known, or by asking. What is too old is told in any case: how old. */
 static furrow_status check_call_age(furrow_call *call, furrow_error *err)
 {
@@ -315,23 +356,31 @@ static furrow_status check_call_age(furrow_call *call, furrow_error *err)
     return status == FURROW_OK ? furrow_call_may_begin(call, err) : status;
 }
 
-static furrow_status handle(furrow_call *call, const ProtobufCMessage *request, ProtobufCMessage **response,
-                            furrow_error *err)
+furrow_status furrow_stage_age(const furrow_interceptor *self, furrow_call *call, furrow_error *err)
 {
-    ProtobufCMessage *made = furrow_message_new(call->method->output, call->arena);
-    if (!made) return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "the request's memory is used up");
-    furrow_status status = call->served->handlers->methods[call->method_index](call, request, made, err);
-    if (status == FURROW_OK) *response = made;
-    return status;
+    furrow_status status = call->headers ? check_call_age(call, err) : FURROW_OK;
+    return status == FURROW_OK ? furrow_interceptor_next(self, call, err) : status;
 }
 
-/* Once more, where a connection broke under a call that has written nothing, and is there again in time. */
-static furrow_status run_patiently(furrow_call *call, const ProtobufCMessage *request, ProtobufCMessage **response,
-                                   furrow_error *err)
+/* Before it is decoded, too. Meanwhile its caller may have had as many bytes as one may. */
+static furrow_status await_memory(furrow_call *call, furrow_error *err)
+{
+    if (furrow_share_take(call)) return FURROW_OK;
+    furrow_status status = furrow_share_await(call, err);
+    return status == FURROW_OK ? check_caller(call, furrow_clock_now_ns(), err) : status;
+}
+
+furrow_status furrow_stage_memory(const furrow_interceptor *self, furrow_call *call, furrow_error *err)
+{
+    if (call->method->idempotency != FURROW_NO_SIDE_EFFECTS) return furrow_interceptor_next(self, call, err);
+    furrow_status status = await_memory(call, err);
+    return status == FURROW_OK ? furrow_interceptor_next(self, call, err) : status;
+}
+
+furrow_status furrow_stage_patience(const furrow_interceptor *self, furrow_call *call, furrow_error *err)
 {
     for (unsigned attempt = 1;; attempt++) {
-        furrow_status status = call->command.has_key ? furrow_call_once(call, request, handle, response, err)
-                                                     : handle(call, request, response, err);
+        furrow_status status = furrow_interceptor_next(self, call, err);
         if (status != FURROW_UNAVAILABLE || attempt == ATTEMPTS || call->versions_len > 0 || call->versions_cut)
             return status;
         furrow_error why = {0};
@@ -343,31 +392,11 @@ static furrow_status run_patiently(furrow_call *call, const ProtobufCMessage *re
     }
 }
 
-/* Before it is decoded, too. Meanwhile its caller may have had as many bytes as one may. */
-static furrow_status await_memory(furrow_call *call, furrow_error *err)
+furrow_status furrow_stage_handler(const furrow_interceptor *self, furrow_call *call, furrow_error *err)
 {
-    if (call->method->idempotency != FURROW_NO_SIDE_EFFECTS || furrow_share_take(call)) return FURROW_OK;
-    furrow_status status = furrow_share_await(call, err);
-    return status == FURROW_OK ? check_caller(call, furrow_clock_now_ns(), err) : status;
-}
-
-furrow_status furrow_call_work(furrow_call *call, ProtobufCMessage **response, furrow_error *err)
-{
-    ProtobufCMessage *request;
-    bool headers = furrow_msg_has_headers(call->msg);
-    furrow_status status = admit(call, headers, err);
-    if (status == FURROW_OK) read_caller(call);
-    if (status == FURROW_OK) read_trace(call, headers);
-    if (status == FURROW_OK && headers) {
-        status = read_idempotency_key(call, err);
-        /* Before it is decoded: who waits keeps no memory but the message's. */
-        if (status == FURROW_OK) status = wait_after(call, err);
-        if (status == FURROW_OK) status = check_call_age(call, err);
-    }
-    if (status == FURROW_OK) status = await_memory(call, err);
-    if (status == FURROW_OK) status = decode_request(call, &request, err);
-    if (status == FURROW_OK)
-        status = furrow_violations_check(call->method->input_rules, request, call->arena, &call->violations, err);
-    if (status != FURROW_OK) return status;
-    return run_patiently(call, request, response, err);
+    ProtobufCMessage *made = furrow_message_new(call->method->output, call->arena);
+    if (!made) return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "the request's memory is used up");
+    furrow_status status = call->served->handlers->methods[call->method_index](call, call->request, made, err);
+    if (status == FURROW_OK) call->response = made;
+    return status;
 }

@@ -99,8 +99,11 @@ static furrow_status connect_links(furrow_service *service, furrow_error *err)
     if (!service->store) return furrow_wrap(err, "Redis");
     service->store_watch.fn = on_service_store;
     furrow_store_watch_add(service->store, &service->store_watch);
-    service->client =
-        furrow_client_create(service->link, &(furrow_client_options){.timeout_ms = (uint32_t)config->timeout_ms}, err);
+    const furrow_startup *startup = service->definition->startup;
+    service->client = furrow_client_create(service->link,
+                                           &(furrow_client_options){.timeout_ms = (uint32_t)config->timeout_ms,
+                                                                    .interceptors = startup ? startup->outbound : NULL},
+                                           err);
     return service->client ? FURROW_OK : furrow_wrap(err, "client");
 }
 
@@ -228,6 +231,7 @@ static void write_data(void *user, furrow_buffer *out)
 static furrow_status make_server(furrow_service *service, furrow_error *err)
 {
     const furrow_config *config = &service->config;
+    const furrow_startup *startup = service->definition->startup;
     bool begin_traces;
     furrow_status status = furrow_config_begins_traces(config, &begin_traces, err);
     if (status != FURROW_OK) return status;
@@ -242,6 +246,7 @@ static furrow_status make_server(furrow_service *service, furrow_error *err)
                                                       .caller_bytes = (size_t)config->caller_bytes,
                                                       .max_request_bytes = (size_t)config->max_request_bytes,
                                                       .default_timeout_ms = (uint32_t)config->timeout_ms,
+                                                      .interceptors = startup ? startup->interceptors : NULL,
                                                       .begin_traces = begin_traces,
                                                       .store = service->store,
                                                       .secret = service->secret,

@@ -40,7 +40,9 @@ typedef struct furrow_startup {
     size_t setting_count;
     void *settings_into;
     furrow_status (*prepare)(
-        furrow_error *err); /* checks them and whatever else must be right before a start; or NULL */
+        furrow_error *err);                 /* checks them and whatever else must be right before a start; or NULL */
+    const furrow_interceptor *interceptors; /* of its calls, up to one without a name; or NULL */
+    const furrow_outbound_interceptor *outbound; /* of the calls that it makes; likewise */
 } furrow_startup;
 
 typedef struct furrow_service_definition {

@@ -119,6 +119,8 @@ static void uniques(furrow_test_mesh *mesh)
     must(mesh, ORCHARD "MeasureTree", "{\"tree\":{\"id\":\"T1\",\"tag\":\"C\"}}"); /* gives A back */
     must(mesh, ORCHARD "PlantTree", "{\"id\":\"T5\",\"tag\":\"A\"}");
     must(mesh, ORCHARD "MeasureTree", "{\"tree\":{\"id\":\"T5\",\"size\":{\"heightCm\":2000}}}");
+    must(mesh, ORCHARD "PlantTree", "{\"id\":\"OAK\"}");
+    refused(mesh, ORCHARD "FellTree", "{\"id\":\"OAK\"}", FURROW_PERMISSION_DENIED, "nobody fells the OAK");
     refused(mesh, ORCHARD "FellTree", "{\"id\":\"T5\"}", FURROW_FAILED_PRECONDITION, "too tall");
     ck_assert_int_eq(furrow_test_mesh_call_with(mesh, ORCHARD "FellTree", "{\"id\":\"T1\"}", "fell", &answer, &err),
                      FURROW_OK);
