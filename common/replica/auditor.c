@@ -1,13 +1,14 @@
 /*
  * The background audit: one task per replica that compares, so slowly that nobody notices, each record with the log.
  *
- *   REST --(ready, and the lease is ours)--> EVENTS --> RECORDS --> REST
+ *   REST --(ready, and the lease is ours)--> EVENTS --> RECORDS --> SUMS --> REST
  *
  * EVENTS asks the log for event after event up to where it ended when the round began. Where the record is of that
  * version its bytes and index entries must be what follows from the event; where it is older, or missing, it is suspect;
  * where it is newer, another event says what it must be. RECORDS goes through the list of ids: each record must have an
  * event of its version in the log. So what is missing, behind or different the first finds, what is ahead or too many the
- * second. Claims, keys and all else that a service owns are tables like any other.
+ * second. SUMS adds up what the totals hold of each record (store/sums.h). Claims, keys and all else that a service owns
+ * are tables like any other.
  *
  * Services go on meanwhile: a suspect is looked at by itself, against the newest state in the log, LOOKS times. It is
  * judged only when the replica says that it has applied all up to that state, and when nothing newer comes meanwhile.
@@ -18,6 +19,7 @@
  */
 #include "replica/inside.h"
 
+#include "store/sums.h"
 #include "wire/message.h"
 
 #include <inttypes.h>
@@ -109,7 +111,7 @@ typedef struct closer_look {
     const char *id;
     bool right, unclear;
     uint64_t newest; /* of the log */
-    char how[160];   /* it differs */
+    char how[200];   /* it differs */
 } closer_look;
 
 static furrow_status compare_with_log(auditor *self, const furrow_record *record, const furrow_js_stored *newest,
@@ -326,6 +328,41 @@ static furrow_status audit_records(auditor *self, furrow_error *err)
     return status;
 }
 
+/* ---- totals ---- */
+
+static furrow_status pace_sums(void *arg, size_t count, furrow_error *err)
+{
+    return pace(arg, count, err);
+}
+
+static furrow_status look_at_sums(auditor *self, furrow_sums *sums, furrow_error *err)
+{
+    size_t at = 0;
+    furrow_sum wrong;
+    for (int number = 0; number < LOOKS; number++) {
+        furrow_status status = furrow_sums_look(sums, pace_sums, self, err);
+        if (status != FURROW_OK || furrow_sums_suspects(sums) == 0) return status;
+        if (number + 1 == LOOKS) break;
+        furrow_replica_rest(self->replica, &self->replica->auditor, LOOK_MS);
+        if (!goes_on(self)) return interrupted(err);
+    }
+    while (furrow_sums_next_wrong(sums, &at, &wrong)) {
+        closer_look look = {.id = wrong.aggregate};
+        snprintf(look.how, sizeof look.how, "%s", wrong.what);
+        note_wrong(self, &look);
+    }
+    return FURROW_OK;
+}
+
+static furrow_status audit_sums(auditor *self, furrow_error *err)
+{
+    furrow_sums *sums = furrow_sums_create(self->replica->table);
+    if (!sums) return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "out of memory");
+    furrow_status status = look_at_sums(self, sums, err);
+    furrow_sums_destroy(sums);
+    return status;
+}
+
 /* ---- the task ---- */
 
 static furrow_status audit_round(auditor *self, furrow_error *err)
@@ -342,6 +379,7 @@ static furrow_status audit_round(auditor *self, furrow_error *err)
     self->frozen = self->end = stream.last_seq;
     status = audit_events(self, stream.first_seq, err);
     if (status == FURROW_OK) status = audit_records(self, err);
+    if (status == FURROW_OK) status = audit_sums(self, err);
     if (status != FURROW_OK) return status;
     furrow_audit *audit = &replica->audit;
     audit->ended_ns = furrow_clock_wall_ns();

@@ -170,7 +170,7 @@ static furrow_status audit_one(audit_table *table, furrow_error *err)
         if (number > 1) furrow_task_sleep_ms(PAUSE_MS);
         status = look_at_suspects(table, number == LOOKS, err);
     }
-    return status;
+    return status == FURROW_OK ? audit_sums(table, err) : status;
 }
 
 static void run_table(audit_table *table)
@@ -221,6 +221,8 @@ static void run_own(const audit_table *base, audit_choice *choice, const furrow_
     table.private_field = own->private_field;
     table.indexes = own->indexes;
     table.index_count = own->index_count;
+    table.aggregates = own->aggregates;
+    table.aggregate_count = own->aggregate_count;
     run_table(&table);
 }
 
@@ -238,6 +240,8 @@ static void run_replica(const audit_table *base, audit_choice *choice, const fur
     table.descriptor = replica->descriptor;
     table.indexes = replica->indexes;
     table.index_count = replica->index_count;
+    table.aggregates = replica->aggregates;
+    table.aggregate_count = replica->aggregate_count;
     table.projection = furrow_projection_create(replica->descriptor, &err);
     if (table.projection)
         run_table(&table);

@@ -1,7 +1,7 @@
 /**
  * The audit's parts: audit.c, the command and its report; audit_keys.c, which keys there are; audit_read.c, each event
- * against its record and each index against the records; audit_judge.c, one record looked at closely, named field by
- * field, and mended.
+ * against its record and each index against the records; audit_sums.c, the totals; audit_judge.c, one record looked at
+ * closely, named field by field, and mended.
  */
 #ifndef FURROW_CLI_AUDIT_H
 #define FURROW_CLI_AUDIT_H
@@ -46,6 +46,8 @@ typedef struct audit_table {
     const ProtobufCFieldDescriptor *private_field; /* or NULL */
     const furrow_index_contract *indexes;
     size_t index_count;
+    const furrow_aggregate_contract *aggregates;
+    size_t aggregate_count;
     furrow_projection *projection;   /* NULL: kept whole */
     char prefix[FURROW_SUBJECT_MAX]; /* "timesheet:{Employee}:" */
     uint64_t frozen;                 /* the log's end, when the audit began, … */
@@ -96,6 +98,17 @@ furrow_status audit_scan_step(furrow_store *store, const furrow_bytes argv[], si
 
 /* Reads the log up to its end, and what Redis has, and marks in the ledger what does not fit together. */
 furrow_status audit_read(audit_table *table, furrow_error *err) FURROW_MUST_USE;
+
+/* The entry at @at of the ledger is to be looked at closely. */
+void audit_suspect(audit_table *table, size_t at);
+
+/* What totals must hold of a record with @body, in @arena; len 0: nothing. INVALID_ARGUMENT: it is no record. */
+furrow_status audit_contribution(const audit_table *table, furrow_bytes body, furrow_arena *arena, furrow_bytes *out,
+                                 furrow_error *err) FURROW_MUST_USE;
+/* Marks in the ledger the records of which totals hold something else. */
+furrow_status audit_read_counted(audit_table *table, furrow_error *err) FURROW_MUST_USE;
+/* When what they hold of each record is right: are the sums? What is not is reported, and mended if that is wanted. */
+furrow_status audit_sums(audit_table *table, furrow_error *err) FURROW_MUST_USE;
 
 /* Looks closely at the suspect @entry, which has a name; with @last it is reported, and mended if that is wanted.
  * *wrong: is it? */

@@ -33,6 +33,8 @@ typedef struct audit_view {
     const furrow_index_entry *missing[ENTRIES_MAX];
     audit_stray strays[ENTRIES_MAX];
     size_t missing_count, stray_count;
+    furrow_bytes contribution; /* that the right state has */
+    bool miscounted;           /* totals hold something else of it */
 } audit_view;
 
 /* ---- looking ---- */
@@ -154,6 +156,20 @@ static furrow_status view_indexes(audit_table *table, audit_view *view, furrow_e
     return status == FURROW_OK ? view_strays(table, view, err) : status;
 }
 
+static furrow_status view_counted(audit_table *table, audit_view *view, furrow_error *err)
+{
+    furrow_value value;
+    if (table->aggregate_count == 0) return FURROW_OK;
+    const furrow_bytes argv[] = {FURROW_BYTES_LITERAL("HGET"), audit_key(table, table->arena, "@counted"),
+                                 furrow_bytes_of(view->id)};
+    furrow_status status = audit_contribution(table, view->right_body, table->arena, &view->contribution, err);
+    if (status == FURROW_OK) status = furrow_store_command(table->store, argv, 3, table->arena, &value, err);
+    if (status == FURROW_OK)
+        view->miscounted = !furrow_bytes_equal(value.kind == FURROW_VALUE_TEXT ? value.text : (furrow_bytes){"", 0},
+                                               view->contribution);
+    return status;
+}
+
 /* Did the record stay as it was while its entries were looked at? */
 static furrow_status check_still(audit_table *table, audit_view *view, furrow_error *err)
 {
@@ -174,6 +190,7 @@ static furrow_status take_view(audit_table *table, const char *id, uint64_t froz
     furrow_status status = view_record(table, view, err);
     if (status == FURROW_OK) status = view_log(table, view, err);
     if (status == FURROW_OK && !view->moving) status = view_indexes(table, view, err);
+    if (status == FURROW_OK && !view->moving) status = view_counted(table, view, err);
     if (status == FURROW_OK) status = check_still(table, view, err);
     return status;
 }
@@ -188,7 +205,7 @@ static bool record_is_right(const audit_view *view)
 static bool is_right(const audit_view *view)
 {
     if (view->moving) return true;
-    return record_is_right(view) && view->missing_count == 0 && view->stray_count == 0;
+    return record_is_right(view) && view->missing_count == 0 && view->stray_count == 0 && !view->miscounted;
 }
 
 /* ---- naming ---- */
@@ -258,7 +275,9 @@ static const char *name_problem(audit_table *table, const audit_view *view, furr
     for (size_t i = 0; i < view->stray_count; i++)
         furrow_buffer_printf(out, "%sby %s: an entry too many", out->len ? "; " : "",
                              table->indexes[view->strays[i].index].field);
-    return "index";
+    if (view->missing_count + view->stray_count > 0) return "index";
+    furrow_buffer_append_text(out, "they hold something else of it");
+    return "totals";
 }
 
 /* ---- mending ---- */
@@ -273,12 +292,14 @@ static const char mend_script[] =
     "if A[1] == '' and #A[2] > 8 then redis.call('RPUSH', K[2], A[3]) end\n"
     "for i = 4, #A, 3 do\n"
     "  if A[i] == '+' then redis.call('ZADD', K[tonumber(A[i + 1])], 0, A[i + 2])\n"
+    "  elseif A[i] == '=' and A[i + 2] == '' then redis.call('HDEL', K[tonumber(A[i + 1])], A[3])\n"
+    "  elseif A[i] == '=' then redis.call('HSET', K[tonumber(A[i + 1])], A[3], A[i + 2])\n"
     "  else redis.call('ZREM', K[tonumber(A[i + 1])], A[i + 2]) end\n"
     "end\n"
     "return 1\n";
 
 typedef struct mend_command {
-    furrow_bytes argv[8 + 26 + 6 * ENTRIES_MAX];
+    furrow_bytes argv[12 + 26 + 6 * ENTRIES_MAX];
     size_t argc;
 } mend_command;
 
@@ -309,7 +330,8 @@ static furrow_status mend_here(audit_table *table, const audit_view *view, furro
     mend_command command = {.argc = 3};
     char keys[16], name[160];
     furrow_value answer;
-    snprintf(keys, sizeof keys, "%zu", 2 + table->index_count);
+    bool sums = table->aggregate_count > 0; /* which follow: audit_sums.c */
+    snprintf(keys, sizeof keys, "%zu", 2 + table->index_count + sums);
     command.argv[0] = FURROW_BYTES_LITERAL("EVAL");
     command.argv[1] = furrow_bytes_of(mend_script);
     command.argv[2] = furrow_bytes_of(keys);
@@ -319,6 +341,7 @@ static furrow_status mend_here(audit_table *table, const audit_view *view, furro
         snprintf(name, sizeof name, "@by:%s", table->indexes[i].field);
         command.argv[command.argc++] = audit_key(table, table->arena, name);
     }
+    if (sums) command.argv[command.argc++] = audit_key(table, table->arena, "@counted");
     command.argv[command.argc++] = view->value.data ? view->value : (furrow_bytes){"", 0};
     command.argv[command.argc++] = right_value(table, view);
     command.argv[command.argc++] = furrow_bytes_of(view->id);
@@ -326,6 +349,7 @@ static furrow_status mend_here(audit_table *table, const audit_view *view, furro
         add_entry(table, &command, "+", view->missing[i]->index, view->missing[i]->member);
     for (size_t i = 0; i < view->stray_count; i++)
         add_entry(table, &command, "-", view->strays[i].index, view->strays[i].member);
+    if (sums) add_entry(table, &command, "=", table->index_count, view->contribution);
     return furrow_store_command(table->store, command.argv, command.argc, table->arena, &answer, err);
 }
 

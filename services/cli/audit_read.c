@@ -37,7 +37,7 @@ uint64_t audit_version(furrow_bytes value)
     return version;
 }
 
-static void suspect_entry(audit_table *table, size_t at)
+void audit_suspect(audit_table *table, size_t at)
 {
     ledger_entry *entry = ledger_at(table->ledger, at);
     if (!entry->suspect) table->suspects++;
@@ -103,16 +103,29 @@ static finding find_out(const audit_table *table, const furrow_js_stored *event,
                                                             : FOUND_WRONG; /* a tombstone goes with time */
 }
 
-/* The index entries that the record must have. */
-static void expect_members(audit_table *table, size_t at, furrow_bytes id, furrow_bytes value, furrow_arena *scratch)
+/* What totals must hold of it. */
+static void expect_counted(audit_table *table, size_t at, furrow_bytes body, furrow_arena *scratch)
+{
+    furrow_bytes contribution;
+    if (table->aggregate_count == 0) return;
+    if (audit_contribution(table, body, scratch, &contribution, NULL) != FURROW_OK)
+        audit_suspect(table, at);
+    else
+        ledger_at(table->ledger, at)->counted = contribution.len ? ledger_hash(contribution) : 0;
+}
+
+/* What must follow from the record: index entries, and what totals hold. */
+static void expect_followers(audit_table *table, size_t at, furrow_bytes id, furrow_bytes value, furrow_arena *scratch)
 {
     furrow_index_entries entries;
-    if (table->index_count == 0 || value.len <= AUDIT_VERSION_BYTES) return;
+    if (value.len <= AUDIT_VERSION_BYTES) return;
     furrow_bytes body = {(const uint8_t *)value.data + AUDIT_VERSION_BYTES, value.len - AUDIT_VERSION_BYTES};
     furrow_arena_reset(scratch);
+    expect_counted(table, at, body, scratch);
+    if (table->index_count == 0) return;
     if (furrow_index_compute(table->descriptor, table->indexes, table->index_count, id, body, scratch, &entries,
                              NULL) != FURROW_OK) {
-        suspect_entry(table, at);
+        audit_suspect(table, at);
         return;
     }
     for (size_t i = 0; i < entries.count; i++)
@@ -128,8 +141,9 @@ static void compare_event(audit_table *table, const furrow_js_stored *event, fur
     finding found = find_out(table, event, value, scratch);
     if (found == FOUND_NONE) return;
     entry->version = event->sequence;
+    entry->counted = 0;
     entry->right = found == FOUND_RIGHT;
-    if (entry->right && value->kind == FURROW_VALUE_TEXT) expect_members(table, at, id, value->text, scratch);
+    if (entry->right && value->kind == FURROW_VALUE_TEXT) expect_followers(table, at, id, value->text, scratch);
 }
 
 static audit_room *take_room(audit_table *table)
@@ -245,7 +259,7 @@ static furrow_status name_extra(void *arg, furrow_bytes key, furrow_error *err)
     if (ledger_has(table->ledger, hash)) return FURROW_OK;
     size_t at = ledger_find(table->ledger, hash);
     ledger_name(ledger_at(table->ledger, at), id);
-    suspect_entry(table, at);
+    audit_suspect(table, at);
     return FURROW_OK;
 }
 
@@ -281,7 +295,7 @@ static void note_stray(audit_table *table, size_t index, furrow_bytes member)
     }
     size_t at = ledger_find(table->ledger, ledger_hash(id));
     ledger_name(ledger_at(table->ledger, at), id);
-    suspect_entry(table, at);
+    audit_suspect(table, at);
     if (table->stray_count == AUDIT_SUSPECTS) return;
     audit_stray *grown = realloc(table->strays, (table->stray_count + 1) * sizeof *grown);
     FURROW_REQUIRE(grown);
@@ -316,10 +330,10 @@ furrow_status audit_read(audit_table *table, furrow_error *err)
     if (status == FURROW_OK) status = find_extras(table, err);
     for (size_t i = 0; status == FURROW_OK && i < table->index_count; i++) status = read_index(table, i, err);
     size_t at = 0, record;
-    while (status == FURROW_OK && ledger_members_missing(table->members, &at, &record)) suspect_entry(table, record);
+    while (status == FURROW_OK && ledger_members_missing(table->members, &at, &record)) audit_suspect(table, record);
     for (size_t i = 0; status == FURROW_OK && i < ledger_count(table->ledger); i++) {
         const ledger_entry *entry = ledger_at(table->ledger, i);
-        if (entry->version > 0 && !entry->right) suspect_entry(table, i);
+        if (entry->version > 0 && !entry->right) audit_suspect(table, i);
     }
-    return status;
+    return status == FURROW_OK ? audit_read_counted(table, err) : status;
 }

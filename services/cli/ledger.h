@@ -1,6 +1,6 @@
 /**
  * What is known of each record of a table while it is audited: by a hash of its id the newest event that was seen of it,
- * and whether the record was right by that. Memory: some 50 bytes an id; out of it ends the tool, which holds nothing.
+ * and whether the record was right by that. Memory: some 60 bytes an id; out of it ends the tool, which holds nothing.
  * Two ids of one hash (one in 10^7 audits of a million) may hide each other. Pure.
  */
 #ifndef FURROW_CLI_LEDGER_H
@@ -16,6 +16,8 @@ typedef struct ledger_entry {
     uint64_t hash;    /* of the id */
     uint64_t version; /* of the newest event; 0: the log has nothing of it */
     char *id;         /* owned; NULL: the event tells */
+    uint64_t counted; /* a hash of what totals must hold of the record; 0: nothing */
+    bool is_counted;  /* totals hold something of it */
     bool right;       /* the record is as that event says */
     bool suspect;     /* something does not fit, or did not */
 } ledger_entry;

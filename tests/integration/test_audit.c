@@ -1,6 +1,6 @@
 /*
- * `furrow audit` on a whole mesh: what is right is found right, also while everybody writes; each kind of wrong record
- * and index is found, named by its fields, and put right; wrong input and wrong keys.
+ * `furrow audit` on a whole mesh: what is counted are found right, also while everybody writes; each kind of wrong record,
+ * index and total is found, named by its fields, and put right; wrong input and wrong keys.
  */
 #include "base/clock.h"
 #include "rpc/client.h"
@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #define PEOPLE 40
 
@@ -189,6 +190,112 @@ START_TEST(whatever_is_wrong_is_named_and_put_right)
 }
 END_TEST
 
+/* ---- totals ---- */
+
+static char picked_at[40], picked_on[16]; /* an hour ago, and the farm's day */
+
+static void start_picking(farm *f)
+{
+    time_t at = (time_t)(furrow_clock_wall_ns() / (int64_t)FURROW_NS_PER_S) - 3600, day = at - 4 * 3600;
+    struct tm parts;
+    strftime(picked_at, sizeof picked_at, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&at, &parts));
+    strftime(picked_on, sizeof picked_on, "%Y-%m-%d", gmtime_r(&day, &parts));
+    farm_start_all(f, 1);
+    hire(f, 0, 2);
+    ck_assert_msg(farm_call_until(f, "job.v1.JobService.OpenJob",
+                                  "{\"id\":\"P1\",\"code\":\"P1\",\"name\":\"Picking\",\"kind\":\"JOB_KIND_HARVEST\","
+                                  "\"pay\":{\"type\":\"PAY_TYPE_PIECE\",\"unit\":\"bin\",\"rateCents\":\"210\"}}",
+                                  NULL, &err) == FURROW_OK,
+                  "%s", err.text);
+}
+
+static furrow_status pick(farm *f, int number, int crew)
+{
+    return farm_call_until(f, "harvest.v1.HarvestService.RecordTicket",
+                           farm_text(f,
+                                     "{\"id\":\"T%d\",\"employeeId\":\"E1\",\"jobId\":\"P1\",\"locationId\":\"B1\","
+                                     "\"crew\":\"c%d\",\"quantity\":\"1000\",\"pickedAt\":\"%s\"}",
+                                     number, crew, picked_at),
+                           NULL, &err);
+}
+
+static void pick_on(void *arg)
+{
+    writer *self = arg;
+    for (int i = 100; !self->stop; i++) (void)pick(self->f, i, 0);
+    self->stopped = true;
+}
+
+static void spoil_totals(farm *f, const char *script)
+{
+    (void)farm_redis(f, "operator",
+                     farm_text(f,
+                               "eval \"%s\" 3 'harvest:{Ticket}:@counted' 'harvest:{Ticket}:@sums' "
+                               "'harvest:{Ticket}:@groups' %s",
+                               script, picked_on));
+}
+
+#define GROUP(crew) "'b" crew "'..string.char(0)..ARGV[1]..string.char(0)..'bin'..string.char(0)"
+
+static const struct {
+    const char *spoil, *says, *day; /* what is said before the day, and behind it */
+} wrong_totals[] = {
+    {"redis.call('hset',KEYS[2]," GROUP("c0") ",'7 1')", "by_crew  totals: c0 ",
+     " bin: 7 records, 1; counted are 10, 10000"},
+    {"redis.call('hdel',KEYS[2]," GROUP("c1") ")", "by_crew  totals: c1 ", " bin: 0 records, 0; counted are 10, 10000"},
+    {"redis.call('zrem',KEYS[3],'d'..ARGV[1]..string.char(0)..'bin'..string.char(0))",
+     "by_day  totals: ", " bin: 20 records, 20000; counted are 20, 20000; it is in no page"},
+    {"redis.call('hset',KEYS[2],'bnobody','3 4') redis.call('zadd',KEYS[3],0,'bnobody')",
+     "by_crew  totals: nobody 3 records, 4; counted are 0, 0"},
+    {"redis.call('hset',KEYS[1],'T4','bx'..string.char(255)..'5'..string.char(255))",
+     "T4  totals: they hold something else of it"},
+    {"redis.call('hdel',KEYS[1],'T5')", "T5  totals: they hold something else of it"},
+    {"redis.call('hset',KEYS[1],'GHOST','bx'..string.char(255)..'5'..string.char(255))",
+     "GHOST  totals: they hold something else of it"},
+};
+
+static void totals_body(farm *f)
+{
+    enum { FAULTS = sizeof wrong_totals / sizeof *wrong_totals, SUMS = 4 };
+    start_picking(f);
+    for (int i = 0; i < 20; i++) ck_assert_msg(pick(f, i, i % 2) == FURROW_OK, "%s", err.text);
+    has(AUDIT(f, 0, "harvest", "Ticket"), ": 20 records, 0 wrong");
+    /* First sums, then what they hold of records, which is what they are compared with. */
+    for (size_t from = 0; from < FAULTS; from = from ? FAULTS : SUMS) {
+        size_t to = from ? FAULTS : SUMS;
+        for (size_t i = from; i < to; i++) spoil_totals(f, wrong_totals[i].spoil);
+        char *text = AUDIT(f, 1, "harvest", "Ticket");
+        for (size_t i = from; i < to; i++)
+            has(text, wrong_totals[i].day ? farm_text(f, "%s%s%s", wrong_totals[i].says, picked_on, wrong_totals[i].day)
+                                          : wrong_totals[i].says);
+        has(AUDIT(f, 0, "harvest", "Ticket", "--repair"), ", all repaired\n");
+        has(AUDIT(f, 0, "harvest", "Ticket"), ": 20 records, 0 wrong");
+    }
+    char *answer = NULL;
+    ck_assert_int_eq(farm_call(f, "harvest.v1.HarvestService.GetTotals", "{\"by\":\"TOTALS_BY_DAY\"}", &answer, &err),
+                     FURROW_OK);
+    has(answer, "\"tickets\":\"20\",\"quantity\":\"20000\"");
+    /* One crew's, while the other's tickets come without pause. */
+    static writer picker;
+    picker = (writer){.f = f};
+    spoil_totals(f, wrong_totals[1].spoil);
+    ck_assert_int_eq(furrow_loop_spawn(f->loop, pick_on, &picker, &err), FURROW_OK);
+    furrow_test_process *tool = farm_tool_start(f, (const char *const[]){"audit", "harvest", "--repair", NULL});
+    ck_assert(FURROW_TEST_EVENTUALLY_IN_TASK(!furrow_test_process_running(tool), FARM_PATIENCE_MS));
+    picker.stop = true;
+    ck_assert(FURROW_TEST_EVENTUALLY_IN_TASK(picker.stopped, FARM_PATIENCE_MS));
+    has(furrow_test_process_stdout(tool), "by_crew  totals: c1 ");
+    has(furrow_test_process_stdout(tool), ", all repaired\n");
+    furrow_test_process_destroy(tool);
+    has(AUDIT(f, 0, "harvest", "Ticket"), " records, 0 wrong");
+}
+
+START_TEST(totals_that_are_wrong_are_named_and_put_right)
+{
+    farm_run(totals_body);
+}
+END_TEST
+
 /* What is missing the service itself applies; while it does not run, nothing is taken for repaired. */
 static void without_service(farm *f)
 {
@@ -243,6 +350,7 @@ int main(void)
     } tests[] = {{"right", what_is_right_is_found_right},
                  {"busy", what_is_on_its_way_is_not_wrong},
                  {"spoiled", whatever_is_wrong_is_named_and_put_right},
+                 {"totals", totals_that_are_wrong_are_named_and_put_right},
                  {"without", without_the_service_and_without_the_right},
                  {"one_account", it_works_in_a_single_account}};
     Suite *suite = suite_create("audit");
