@@ -90,6 +90,7 @@ static const struct {
      "eval \"for _,k in ipairs(redis.call('keys','employee:{BadgeClaim}:*')) do if not string.find(k,'@') then "
      "redis.call('del',k) break end end\" 0",
      ": missing: the log has version "},
+    {"harvest", "TICKET", "hset 'harvest:{Ticket}:@sums' dzz '3 4'", "by_day: zz 3 records, 4; counted are 0, 0"},
 };
 
 static void found(farm *f)
