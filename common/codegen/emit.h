@@ -27,6 +27,9 @@ typedef struct furrow_emit {
 void furrow_emit_contract(const furrow_emit *emit);
 void furrow_emit_descriptor(const furrow_emit *emit);
 void furrow_emit_client(const furrow_emit *emit);
+/* Of one method, into the client's files. @call: "employee_get_employee_call"; C types; @contract: an expression. */
+void furrow_emit_blocking(const furrow_emit *emit, const char *call, const char *input, const char *output,
+                          const char *contract);
 void furrow_emit_domain(const furrow_emit *emit);
 void furrow_emit_server(const furrow_emit *emit);
 void furrow_emit_access(const furrow_emit *emit);

@@ -1,5 +1,6 @@
 /**
- * The typed client: per method a call that parks and one that calls back, both thin over rpc/client.h. The typed
+ * The typed client: per method a call that parks and one that calls back, both thin over rpc/client.h, and one that
+ * blocks (emit_blocking.c). The typed
  * callback and its argument travel in a small heap cell, because calling a function through a pointer of another type
  * is undefined.
  */
@@ -55,7 +56,7 @@ static void declare_client_call(const furrow_emit *emit, const char *full_name, 
         emit->header,
         "typedef void %s_fn(void *arg, furrow_status status, const furrow_error *err,\n    const %s *response);\n",
         names->call, names->output);
-    declare_async(emit, emit->header, names, " FURROW_MUST_USE;\n\n");
+    declare_async(emit, emit->header, names, " FURROW_MUST_USE;\n");
 }
 
 static void write_call(const furrow_emit *emit, const client_names *names)
@@ -95,8 +96,10 @@ static void write_async(const furrow_emit *emit, const client_names *names)
 
 void furrow_emit_client(const furrow_emit *emit)
 {
-    furrow_emit_opening(emit, "client", "Client: typed calls; threads, memory and errors as in rpc/client.h.");
-    furrow_buffer_printf(emit->header, "#include \"%s.furrow.h\"\n#include \"rpc/client.h\"\n\n", emit->stem);
+    furrow_emit_opening(emit, "client",
+                        "Client: typed calls; threads, memory and errors as in rpc/client.h, of those that block as in "
+                        "rpc/blocking.h.");
+    furrow_buffer_printf(emit->header, "#include \"%s.furrow.h\"\n#include \"rpc/blocking.h\"\n\n", emit->stem);
     furrow_buffer_append_text(emit->source, "#include <stdlib.h>\n\n");
     for (size_t s = 0; s < emit->file->service_count; s++) {
         const furrow_model_service *service = &emit->file->services[s];
@@ -107,6 +110,7 @@ void furrow_emit_client(const furrow_emit *emit)
                                 method->comment, &names);
             write_call(emit, &names);
             write_async(emit, &names);
+            furrow_emit_blocking(emit, names.call, names.input, names.output, names.contract);
         }
     }
     furrow_buffer_append_text(emit->header, "#endif\n");

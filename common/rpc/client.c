@@ -202,7 +202,8 @@ furrow_status furrow_client_call_async(furrow_client *client, const furrow_metho
     furrow_outbound_sending sending;
     furrow_outbound *call = take_async(client);
     if (!call) return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "out of memory");
-    *call = (furrow_outbound){.client = client, .method = method, .arena = client->answers, .fn = fn, .arg = arg};
+    furrow_arena *arena = options && options->arena ? options->arena : client->answers;
+    *call = (furrow_outbound){.client = client, .method = method, .arena = arena, .fn = fn, .arg = arg};
     furrow_status status = send_out(call, message, options, &sending, err ? err : &why);
     call->sending = NULL;
     if (status != FURROW_OK)

@@ -46,6 +46,7 @@ typedef struct furrow_call_options {
     size_t metadata_count; /* at most 12 */
     const char *after;     /* Furrow-After value, or NULL */
     char *version;         /* NULL, or 512 bytes that receive Furrow-Version of the reply ("" when none) */
+    furrow_arena *arena;   /* of call_async: what the response lives in, which then stays; NULL: it is lent to @fn */
     bool send_deadline;    /* send Grpc-Timeout even when it is the default (a header costs; the default is known to the
                               server) */
 } furrow_call_options;
@@ -60,7 +61,7 @@ furrow_status furrow_client_call(furrow_client *client, const furrow_method_cont
                                  furrow_arena *arena, ProtobufCMessage **response, furrow_error *err) FURROW_MUST_USE;
 
 /* @fn runs exactly once unless this fails, on the loop and never before this returns; @response (NULL on error) is lent
- * until it returns. */
+ * until it returns, or lives in the arena of @options. */
 typedef void furrow_client_fn(void *arg, furrow_status status, const furrow_error *err,
                               const ProtobufCMessage *response);
 furrow_status furrow_client_call_async(furrow_client *client, const furrow_method_contract *method,

@@ -33,16 +33,24 @@ uint64_t furrow_retry_attempt_deadline(const furrow_retry *retry, uint64_t now_n
     return own < retry->deadline_ns ? own : retry->deadline_ns;
 }
 
-bool furrow_retry_again(furrow_retry *retry, furrow_status status, int64_t retry_ms)
+bool furrow_retry_after(furrow_retry *retry, furrow_status status, int64_t retry_ms, uint64_t *pause_ms)
 {
     if (status != FURROW_UNAVAILABLE && status != FURROW_DEADLINE_EXCEEDED) return false;
     if (retry->left <= 1 || retry->budget->tenths < RETRY_COSTS) return false;
     /* Jitter on top of what was asked for, so that all who were told the same do not come back together. */
-    uint64_t pause_ms = furrow_backoff_next_ms(&retry->backoff) + (retry_ms > 0 ? (uint64_t)retry_ms : 0);
+    uint64_t pause = furrow_backoff_next_ms(&retry->backoff) + (retry_ms > 0 ? (uint64_t)retry_ms : 0);
     uint64_t now = furrow_clock_now_ns();
-    if (now >= retry->deadline_ns || pause_ms >= (retry->deadline_ns - now) / FURROW_NS_PER_MS) return false;
+    if (now >= retry->deadline_ns || pause >= (retry->deadline_ns - now) / FURROW_NS_PER_MS) return false;
     retry->left--;
     retry->budget->tenths -= RETRY_COSTS;
+    *pause_ms = pause;
+    return true;
+}
+
+bool furrow_retry_again(furrow_retry *retry, furrow_status status, int64_t retry_ms)
+{
+    uint64_t pause_ms;
+    if (!furrow_retry_after(retry, status, retry_ms, &pause_ms)) return false;
     furrow_task_sleep_ms(pause_ms);
     return true;
 }

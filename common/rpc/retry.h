@@ -34,8 +34,10 @@ furrow_retry furrow_retry_make(furrow_retry_budget *budget, unsigned attempts, u
 /* When the attempt that begins now is given up. */
 uint64_t furrow_retry_attempt_deadline(const furrow_retry *retry, uint64_t now_ns);
 
-/* After an attempt ended with @status: true when another is worth it; waits before it, @retry_ms if the server asked
- * for so much. */
+/* After an attempt ended with @status: true when another is worth it, after *pause_ms; @retry_ms: what the server asked
+ * for. */
+bool furrow_retry_after(furrow_retry *retry, furrow_status status, int64_t retry_ms, uint64_t *pause_ms);
+/* The same, and parks for that long. */
 bool furrow_retry_again(furrow_retry *retry, furrow_status status, int64_t retry_ms);
 
 #endif

@@ -1,7 +1,7 @@
 /*
  * What generated code does once compiled: the golden contracts' tables hold what their .proto says, the handler table
- * leads to the author's functions and the typed client hands on what it is given. The two functions of rpc/client.h
- * that the client stands on are played here, so nothing of rpc runs.
+ * leads to the author's functions and the typed client hands on what it is given. The functions of rpc/client.h and
+ * rpc/blocking.h that the client stands on are played here, so nothing of rpc runs.
  */
 #include "buyer/v1/buyer.furrow.h"
 #include "depot/v1/depot.client.h"
@@ -153,6 +153,13 @@ furrow_status furrow_client_call_async(furrow_client *client, const furrow_metho
     pending = fn;
     pending_arg = arg;
     return FURROW_OK;
+}
+
+furrow_status furrow_blocking_call(furrow_blocking *client, const furrow_method_contract *method,
+                                   const ProtobufCMessage *request, const furrow_call_options *options,
+                                   furrow_arena *arena, ProtobufCMessage **response, furrow_error *err)
+{
+    return furrow_client_call(NULL, method, request, options, arena, response, err);
 }
 
 /* --- what the runtime does --- */
@@ -473,6 +480,27 @@ static void on_moved(void *arg, furrow_status status, const furrow_error *err, c
     *seen = (outcome){seen->runs + 1, status, err, response};
 }
 
+START_TEST(a_blocking_call_hands_on_its_arguments_and_its_answer)
+{
+    Depot__V1__GetCrateRequest request = DEPOT__V1__GET_CRATE_REQUEST__INIT;
+    Google__Protobuf__Empty empty = GOOGLE__PROTOBUF__EMPTY__INIT, *response = NULL;
+    furrow_call_options options = {.timeout_ms = 5};
+    furrow_error err = {0};
+    answer = FURROW_OK;
+    reply = &empty.base;
+    ck_assert_int_eq(depot_main_move_crate_call_blocking(NULL, &request, &options, NULL, &response, &err), FURROW_OK);
+    ck_assert_ptr_eq(response, &empty);
+    ck_assert_ptr_eq(called, &depot_v1_depot_service.methods[DEPOT_V1_DEPOT_SERVICE_MOVE_CRATE]);
+    ck_assert(sent == &request.base && sent_options == &options);
+
+    answer = FURROW_UNAVAILABLE;
+    response = NULL;
+    ck_assert_int_eq(depot_main_move_crate_call_blocking(NULL, &request, NULL, NULL, &response, &err),
+                     FURROW_UNAVAILABLE);
+    ck_assert_ptr_null(response);
+}
+END_TEST
+
 START_TEST(an_asynchronous_call_comes_back_typed_and_once)
 {
     Depot__V1__GetCrateRequest request = DEPOT__V1__GET_CRATE_REQUEST__INIT;
@@ -513,6 +541,7 @@ int main(void)
     tcase_add_test(all, a_command_is_prepared_first);
     tcase_add_test(all, a_decision_is_given_what_is_known_under_its_own_types);
     tcase_add_test(all, a_typed_call_hands_on_its_arguments_and_its_answer);
+    tcase_add_test(all, a_blocking_call_hands_on_its_arguments_and_its_answer);
     tcase_add_test(all, an_asynchronous_call_comes_back_typed_and_once);
     suite_add_tcase(suite, all);
     SRunner *runner = srunner_create(suite);
