@@ -4,9 +4,8 @@
  *   caller                                        client
  *   pushes its call onto `posted`; whoever        takes all that is posted, the oldest first: an asynchronous call
  *   finds that empty wakes the client             each; what they send leaves in one write at the end of the turn
- *   waits for the semaphore of its call           a reply is unpacked into its caller's arena, and the call `ended`;
- *                                                 at the end of the turn all callers whose calls did are woken
- *   returns, or pauses and posts it again
+ *   waits for the semaphore of its call           a reply is unpacked into its caller's arena, and the semaphore
+ *   returns, or pauses and posts it again         raised
  *
  * A call is on its caller's stack. It is the caller's until it is pushed, then the client's until its semaphore is
  * raised, and nobody else's ever: all its fields are without locks. Nothing is lost between the two: only the client
@@ -32,7 +31,7 @@
 static const char closed_text[] = "the client is closed";
 
 typedef struct posted_call {
-    struct posted_call *next; /* among what is posted, then among what has ended in this turn */
+    struct posted_call *next; /* among what is posted */
     furrow_blocking *blocking;
     const furrow_method_contract *method;
     const ProtobufCMessage *request;
@@ -59,8 +58,6 @@ struct furrow_blocking {
     furrow_client *client;
     furrow_client_options options;
     furrow_retry_budget budget;
-    posted_call *ended, **ended_tail; /* in this turn */
-    furrow_hook wake_callers;
     furrow_waiter closed;
 
     pthread_t thread;
@@ -71,19 +68,6 @@ struct furrow_blocking {
 
 /* In the place of what is posted: no more is. */
 static posted_call closed_mark;
-
-static void wake_callers_of_turn(furrow_hook *hook)
-{
-    furrow_blocking *self = (furrow_blocking *)((char *)hook - offsetof(furrow_blocking, wake_callers));
-    posted_call *call = self->ended;
-    self->ended = NULL;
-    self->ended_tail = &self->ended;
-    while (call) {
-        posted_call *next = call->next; /* the call is gone once its caller has been woken */
-        sem_post(&call->ended);
-        call = next;
-    }
-}
 
 /* What an attempt's status means for the call, when no other follows. */
 static void conclude_call(posted_call *call, bool closing)
@@ -110,10 +94,7 @@ static void end_attempt(posted_call *call, furrow_status status, const furrow_er
         if (!call->again) conclude_call(call, closing);
         if (status == FURROW_DEADLINE_EXCEEDED) call->may_have_run = true;
     }
-    call->next = NULL;
-    *self->ended_tail = call;
-    self->ended_tail = &call->next;
-    furrow_loop_defer(self->loop, &self->wake_callers);
+    sem_post(&call->ended); /* at once: its caller runs while other replies are read. The call is gone now */
 }
 
 static void on_blocking_reply(void *arg, furrow_status status, const furrow_error *err,
@@ -334,8 +315,6 @@ static furrow_blocking *make_blocking(const furrow_blocking_options *options, fu
     if (self->options.timeout_ms == 0) self->options.timeout_ms = FURROW_RPC_TIMEOUT_MS;
     if (self->options.max_attempts == 0) self->options.max_attempts = ATTEMPTS;
     self->budget = furrow_retry_budget_make();
-    self->ended_tail = &self->ended;
-    self->wake_callers.fn = wake_callers_of_turn;
     uv_async_init(furrow_loop_uv(self->loop), &self->wake, take_posted); /* has its descriptor: the loop has one, too */
     self->wake.data = self;
     return self;
