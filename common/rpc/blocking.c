@@ -4,11 +4,11 @@
  *   caller                                        client
  *   pushes its call onto `posted`; whoever        takes all that is posted, the oldest first: an asynchronous call
  *   finds that empty wakes the client             each; what they send leaves in one write at the end of the turn
- *   waits for the semaphore of its call           a reply is unpacked into its caller's arena, and the semaphore
- *   returns, or pauses and posts it again         raised
+ *   sleeps                                        a reply is unpacked into its caller's arena, and its wakeup noted;
+ *   returns, or pauses and posts it again         at the end of the turn all that are noted are sent
  *
- * A call is on its caller's stack. It is the caller's until it is pushed, then the client's until its semaphore is
- * raised, and nobody else's ever: all its fields are without locks. Nothing is lost between the two: only the client
+ * A call is on its caller's stack. It is the caller's until it is pushed, then the client's until its wakeup is
+ * noted, and nobody else's ever: all its fields are without locks. Nothing is lost between the two: only the client
  * takes off `posted`, and it takes everything, so whoever finds it empty is the first since and wakes; and once closed
  * it holds a mark that no push passes. Depends on link and the client.
  */
@@ -16,6 +16,7 @@
 
 #include "base/clock.h"
 #include "rpc/retry.h"
+#include "rpc/wakeups.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -44,7 +45,7 @@ typedef struct posted_call {
     uint64_t pause_ms;
     furrow_status status;
     furrow_error err;
-    sem_t ended;
+    furrow_sleeper caller;
 } posted_call;
 
 struct furrow_blocking {
@@ -59,6 +60,8 @@ struct furrow_blocking {
     furrow_client_options options;
     furrow_retry_budget budget;
     furrow_waiter closed;
+    furrow_hook turn_end;
+    furrow_wakeups wakeups; /* callers sleep there */
 
     pthread_t thread;
     pid_t process;
@@ -68,6 +71,12 @@ struct furrow_blocking {
 
 /* In the place of what is posted: no more is. */
 static posted_call closed_mark;
+
+static void send_wakeups(furrow_hook *hook)
+{
+    furrow_blocking *self = (furrow_blocking *)((char *)hook - offsetof(furrow_blocking, turn_end));
+    furrow_wakeups_send(&self->wakeups);
+}
 
 /* What an attempt's status means for the call, when no other follows. */
 static void conclude_call(posted_call *call, bool closing)
@@ -94,7 +103,8 @@ static void end_attempt(posted_call *call, furrow_status status, const furrow_er
         if (!call->again) conclude_call(call, closing);
         if (status == FURROW_DEADLINE_EXCEEDED) call->may_have_run = true;
     }
-    sem_post(&call->ended); /* at once: its caller runs while other replies are read. The call is gone now */
+    furrow_wakeups_note(&self->wakeups, &call->caller); /* and the call is gone */
+    furrow_loop_defer(self->loop, &self->turn_end);
 }
 
 static void on_blocking_reply(void *arg, furrow_status status, const furrow_error *err,
@@ -175,11 +185,6 @@ static bool post_call(furrow_blocking *self, posted_call *call)
     return true;
 }
 
-static void await_call(posted_call *call)
-{
-    while (sem_wait(&call->ended) != 0 && errno == EINTR) continue;
-}
-
 /* Until @pause_ms have passed, or the client is closed. */
 static void pause_caller(furrow_blocking *self, uint64_t pause_ms)
 {
@@ -193,8 +198,10 @@ static void pause_caller(furrow_blocking *self, uint64_t pause_ms)
 
 static void make_attempts(furrow_blocking *self, posted_call *call)
 {
-    while (post_call(self, call)) {
-        await_call(call);
+    for (;;) {
+        call->caller = furrow_sleeper_make();
+        if (!post_call(self, call)) break;
+        furrow_sleeper_await(&self->wakeups, &call->caller);
         if (!call->again) return;
         pause_caller(self, call->pause_ms);
     }
@@ -217,9 +224,7 @@ furrow_status furrow_blocking_call(furrow_blocking *self, const furrow_method_co
     call.options.arena = arena;
     /* The call is on this stack: no cancellation may take it away meanwhile. */
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancelling);
-    sem_init(&call.ended, 0, 0);
     make_attempts(self, &call);
-    sem_destroy(&call.ended);
     pthread_setcancelstate(cancelling, NULL);
     if (call.status == FURROW_OK)
         *response = call.response;
@@ -317,6 +322,7 @@ static furrow_blocking *make_blocking(const furrow_blocking_options *options, fu
     self->budget = furrow_retry_budget_make();
     uv_async_init(furrow_loop_uv(self->loop), &self->wake, take_posted); /* has its descriptor: the loop has one, too */
     self->wake.data = self;
+    self->turn_end.fn = send_wakeups;
     return self;
 }
 
