@@ -21,6 +21,7 @@ class Scale:
         self.quick = quick
         self.entities = 100_000 if quick else 1_000_000
         self.echo_calls = 200_000 if quick else 1_000_000
+        self.blocking_calls = 20_000 if quick else 300_000
         self.latency_calls = 8_000 if quick else 40_000
         self.commands = 10_000 if quick else 50_000
         self.pairs = 1 if quick else 3
@@ -48,6 +49,28 @@ def echo(world, scale):
         for in_flight, minimum in ((16, 0.94), (64, 0.92)):
             yield Pair("echo", f"{in_flight} in flight", "calls/s", side("furrow_echo", in_flight, "per_s"),
                        side("baseline_echo", in_flight, "per_s"), minimum=minimum)
+
+
+def blocking(world, scale):
+    """Threads of an ordinary program over one connection; bare: natsConnection_Request, and a callback that answers."""
+    world.start_bench("furrow_echo", "serve", "--url", world.nats("bench"))
+    world.start_bench("baseline_blocking", "serve", "--asap", "--url", world.nats("bare"))
+    world.start_bench("baseline_echo", "serve", "--url", world.nats("bare"))
+
+    def rate(program, threads, *more):
+        calls = scale.blocking_calls if threads > 1 else scale.latency_calls
+        return world.measure(program, "--url", world.nats("client"), "--threads", threads, "--calls", calls, "--warm-up", calls // 20, *more)["per_s"]
+
+    def pair(point, threads, *more, minimum=None):
+        """Of its two ways to send, the baseline takes the faster."""
+        return Pair("blocking", point, "calls/s", lambda number: rate("furrow_blocking", threads),
+                    lambda number: max(rate("baseline_blocking", threads, *more), rate("baseline_blocking", threads, "--asap", *more)), minimum=minimum)
+
+    yield pair("64 threads", 64, minimum=5)
+    if not scale.quick:
+        yield pair("64 threads, bare service on an event loop", 64, "--subject", "bare.v1.BareService.Echo")
+        for threads in (1, 16, 256):
+            yield pair(f"{threads} threads", threads)
 
 
 def rules(world, scale):
@@ -390,7 +413,7 @@ class Overload:
 
 
 # In this order: those that empty Redis before those that need timesheet's replicas in it.
-ALL = {"echo": echo, "rules": rules, "catch-up": catch_up, "totals": totals, "redis-bytes": redis_bytes, "memory": memory, "audit": audit, "clock-in": clock_in,
+ALL = {"echo": echo, "blocking": blocking, "rules": rules, "catch-up": catch_up, "totals": totals, "redis-bytes": redis_bytes, "memory": memory, "audit": audit, "clock-in": clock_in,
        "reads": reads, "visible": visible, "applying": applying, "hot-entity": hot_entity, "overload": overload, "hires": hires, "import": imports}
 # Measured without accounts and permissions, too, for the column that says what those cost.
 PLAIN = ("echo", "catch-up", "clock-in", "hires")
