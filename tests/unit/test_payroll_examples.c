@@ -40,7 +40,7 @@ int main(void)
     tcase_add_loop_test(tcase, worked_example_comes_out_to_the_cent, 0, (int)(sizeof examples / sizeof *examples));
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
+    srunner_run_all(runner, CK_ENV);
     int failed = srunner_ntests_failed(runner);
     srunner_free(runner);
     return failed > 0;

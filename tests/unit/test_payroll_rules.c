@@ -241,7 +241,7 @@ int main(void)
     tcase_add_test(tcase, pay_that_does_not_fit_is_told);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
+    srunner_run_all(runner, CK_ENV);
     int failed = srunner_ntests_failed(runner);
     srunner_free(runner);
     return failed > 0;
