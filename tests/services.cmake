@@ -155,3 +155,6 @@ target_compile_definitions(test_payroll PRIVATE
   FURROW_TEST_PAYROLL_CONTRACTS="$<TARGET_FILE:furrow_proto_payroll_contracts>"
   FURROW_TEST_RULES="${PROJECT_SOURCE_DIR}/config/rules/us-ca-agriculture.json")
 add_dependencies(test_payroll ${FURROW_SERVICES} payroll furrow furrow_proto_payroll_contracts)
+add_test(NAME unit/payroll_schema COMMAND unit/payroll/schema.py ${PROJECT_SOURCE_DIR}/config/rules
+         WORKING_DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR})
+set_tests_properties(unit/payroll_schema PROPERTIES LABELS unit TIMEOUT 60)

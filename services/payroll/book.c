@@ -131,7 +131,7 @@ static void add_time(writing *to, const Payroll__V1__WorkDay *day, int64_t numbe
 static void add_day(writing *to, const Payroll__V1__WorkDay *day)
 {
     int64_t number;
-    if (!rules_day(day->date, &number)) {
+    if (!window_day(day->date, &number)) {
         add_problem(to, day->id, "\"%s\" is no date; nothing of it is paid", day->date);
         return;
     }

@@ -1,5 +1,5 @@
 /* One function per method that is no command, get or list. */
-#include "payroll/calendar.h"
+#include "payroll/window.h"
 #include "payroll/statements.h"
 #include "payroll/v1/payroll.access.h"
 #include "payroll/v1/payroll.server.h"
@@ -12,10 +12,10 @@ furrow_status payroll_preview_statement(furrow_call *call, const Payroll__V1__Pr
                                         Payroll__V1__Statement *response, furrow_error *err)
 {
     int64_t day;
-    if (!rules_day(request->period_id, &day))
+    if (!window_day(request->period_id, &day))
         return furrow_fail_field(err, "period_id", "\"%.20s\" is no date; name any day of the period, as 2026-01-05",
                                  request->period_id);
-    return statements_compute(furrow_service_of(call), request->employee_id, calendar_period_of(&farm_calendar, day),
+    return statements_compute(furrow_service_of(call), request->employee_id, window_period_of(&farm_calendar, day),
                               furrow_call_arena(call), response, err);
 }
 
@@ -24,7 +24,7 @@ static furrow_status is_closed(furrow_call *call, int64_t first_day, bool *out, 
     char date[11];
     furrow_state period;
     furrow_status status =
-        pay_period_load(furrow_service_of(call), rules_date(first_day, date), furrow_call_arena(call), &period, err);
+        pay_period_load(furrow_service_of(call), window_date(first_day, date), furrow_call_arena(call), &period, err);
     if (status == FURROW_OK) *out = pay_period_of(&period) != NULL;
     return status;
 }
@@ -37,7 +37,7 @@ static furrow_status issue_earlier(furrow_call *call, const char *employee_id, i
 {
     furrow_status status = FURROW_OK;
     for (int64_t i = statements_config.adjusted; status == FURROW_OK && i > 0; i--) {
-        int64_t earlier = calendar_period_after(&farm_calendar, first_day, -i);
+        int64_t earlier = window_period_after(&farm_calendar, first_day, -i);
         bool closed = false;
         furrow_written written;
         furrow_command command = furrow_service_command(ISSUE_MS);
@@ -55,7 +55,7 @@ furrow_status payroll_issue_statement(furrow_call *call, const Payroll__V1__Issu
     int64_t first_day;
     bool closed = false;
     furrow_written written;
-    furrow_status status = calendar_period_of_id(&farm_calendar, "period_id", request->period_id, &first_day, err);
+    furrow_status status = window_period_of_id(&farm_calendar, "period_id", request->period_id, &first_day, err);
     if (status == FURROW_OK) status = is_closed(call, first_day, &closed, err);
     if (status != FURROW_OK) return status;
     if (!closed)

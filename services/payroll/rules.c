@@ -1,14 +1,11 @@
 /* See rules.h. */
 #include "payroll/rules.h"
 
-#include "runtime/input.h"
-#include "runtime/timestamp.h"
 #include "wire/json.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #define FILE_MAX ((size_t)1 << 20)
 #define FOREVER  INT64_MAX
@@ -18,29 +15,12 @@ typedef struct validity {
     int64_t min, max; /* people employed */
 } validity;
 
-bool rules_day(const char *date, int64_t *out)
-{
-    if (furrow_input_date("date", date, NULL) != FURROW_OK) return false;
-    *out = furrow_timestamp_days(date);
-    return true;
-}
-
-char *rules_date(int64_t day, char out[11])
-{
-    time_t midnight = (time_t)(day * 86400);
-    struct tm date;
-    gmtime_r(&midnight, &date);
-    snprintf(out, 11, "%04u-%02u-%02u", (unsigned)(date.tm_year + 1900) % 10000, (unsigned)(date.tm_mon + 1) % 100,
-             (unsigned)date.tm_mday % 100);
-    return out;
-}
-
 /* Of a row that passed check_validity; what is no bound is the furthest that there is. */
 static validity validity_of(const char *from, const char *to, const Payroll__V1__EmployerSize *employers)
 {
     validity valid = {.to = FOREVER, .max = INT64_MAX};
-    rules_day(from, &valid.from);
-    if (to[0]) rules_day(to, &valid.to);
+    window_day(from, &valid.from);
+    if (to[0]) window_day(to, &valid.to);
     if (employers) valid.min = employers->min;
     if (employers && employers->max) valid.max = employers->max;
     return valid;
@@ -55,10 +35,10 @@ static furrow_status check_validity(const char *row, size_t at, const char *from
                                     const Payroll__V1__EmployerSize *employers, furrow_error *err)
 {
     int64_t first, last = FOREVER;
-    if (!rules_day(from, &first))
+    if (!window_day(from, &first))
         return furrow_fail(err, FURROW_INVALID_ARGUMENT, "%s[%zu].from: \"%.20s\" is no date; write 2026-01-01", row,
                            at, from);
-    if (to[0] && !rules_day(to, &last))
+    if (to[0] && !window_day(to, &last))
         return furrow_fail(err, FURROW_INVALID_ARGUMENT,
                            "%s[%zu].to: \"%.20s\" is no date; write 2026-12-31, or leave it out", row, at, to);
     if (last < first)
@@ -137,7 +117,7 @@ static furrow_status check_rules(const Payroll__V1__RuleSet *rules, furrow_error
 
 furrow_status rules_parse(furrow_bytes text, furrow_arena *arena, Payroll__V1__RuleSet **out, furrow_error *err)
 {
-    ProtobufCMessage *message;
+    __typeof__((*out)->base) *message = NULL; /* as every message begins */
     furrow_status status = furrow_json_decode(&payroll__v1__rule_set__descriptor, text, arena, &message, err);
     if (status == FURROW_OK) status = check_rules((Payroll__V1__RuleSet *)message, err);
     if (status == FURROW_OK) *out = (Payroll__V1__RuleSet *)message;
@@ -175,7 +155,7 @@ furrow_status rules_minimum_wage(const Payroll__V1__RuleSet *rules, const rules_
     if (!highest)
         return furrow_fail(err, FURROW_FAILED_PRECONDITION,
                            "the rules of pay \"%s\" have no minimum wage for %s and an employer of %lld; add a row",
-                           rules->id, rules_date(day, date), (long long)employer->size);
+                           rules->id, window_date(day, date), (long long)employer->size);
     *out = highest;
     return FURROW_OK;
 }
@@ -201,5 +181,5 @@ furrow_status rules_method(const Payroll__V1__RuleSet *rules, int64_t day, const
         return FURROW_OK;
     }
     return furrow_fail(err, FURROW_FAILED_PRECONDITION, "the rules of pay \"%s\" have no method for %s; add a row",
-                       rules->id, rules_date(day, date));
+                       rules->id, window_date(day, date));
 }

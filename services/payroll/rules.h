@@ -1,23 +1,19 @@
 /**
  * Rules of pay: read from a file, checked as a whole, and asked for a day. What they mean is said beside their messages
  * in payroll.proto. Pure but for rules_read; threads: any.
+ * Days are counted since 1970.
  */
 #ifndef FURROW_PAYROLL_RULES_H
 #define FURROW_PAYROLL_RULES_H
 
-#include "payroll/v1/payroll.domain.h"
-
 #include "payroll/ratio.h"
+#include "payroll/window.h"
 
 /* Whose rules are asked for. */
 typedef struct rules_employer {
     int64_t size;      /* people employed */
     const char *place; /* of a local minimum wage; "": none */
 } rules_employer;
-
-/* Dates are counted in days since 1970. False: it is none. */
-bool rules_day(const char *date, int64_t *out);
-char *rules_date(int64_t day, char out[11]);
 
 /* Reads a rule set, in JSON, into @arena. INVALID_ARGUMENT names the file, the place in it and what is wrong there. */
 furrow_status rules_read(const char *path, furrow_arena *arena, Payroll__V1__RuleSet **out,

@@ -7,13 +7,13 @@
 #include "base/clock.h"
 #include "payroll/adjust.h"
 #include "payroll/book.h"
-#include "payroll/calendar.h"
+#include "payroll/window.h"
 #include "payroll/v1/payroll.access.h"
 #include "runtime/timestamp.h"
 
 #include <string.h>
 
-#define DAYS_MAX (PAY_WEEKS_MAX * CALENDAR_WEEK)
+#define DAYS_MAX (PAY_WEEKS_MAX * WINDOW_WEEK)
 #define JOBS_MAX 256 /* that somebody works on in a period */
 
 statements_settings statements_config;
@@ -29,7 +29,7 @@ typedef struct looking {
 static char *dated_id(const looking *of, int64_t day, furrow_error *err)
 {
     char id[FURROW_ID_MAX + 1];
-    calendar_dated_id(of->employee_id, day, id);
+    window_dated_id(of->employee_id, day, id);
     char *copy = furrow_arena_strdup(of->arena, id);
     if (!copy) furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "no memory for a statement");
     return copy;
@@ -91,7 +91,7 @@ static furrow_status compute_period(const looking *of, int64_t first_day, Payrol
                      .first_day = first_day,
                      .weeks = (int32_t)farm_calendar.weeks};
     payroll_book book = {.employee_id = of->employee_id, .days = days, .jobs = jobs};
-    book.day_count = (size_t)(farm_calendar.weeks * CALENDAR_WEEK);
+    book.day_count = (size_t)(farm_calendar.weeks * WINDOW_WEEK);
     furrow_status status = read_days(of, first_day, book.day_count, days, err);
     if (status == FURROW_OK) status = employee_rates_load(of->service, of->employee_id, of->arena, &rates, err);
     if (status == FURROW_OK) {
@@ -102,7 +102,7 @@ static furrow_status compute_period(const looking *of, int64_t first_day, Payrol
     if (status == FURROW_OK) status = pay_compute(statements_rules, &work, of->arena, out, err);
     if (status != FURROW_OK) return status;
     out->employee_id = (char *)of->employee_id;
-    out->period_id = furrow_arena_strdup(of->arena, rules_date(first_day, date));
+    out->period_id = furrow_arena_strdup(of->arena, window_date(first_day, date));
     out->id = dated_id(of, first_day, err);
     return out->period_id && out->id ? FURROW_OK
                                      : furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "no memory for a statement");
@@ -117,7 +117,7 @@ static furrow_status read_issued(const looking *of, int64_t first_day, const Pay
     furrow_gather_init(&gather, of->service);
     for (size_t i = 0; i < 2 * each; i++) {
         int64_t periods = i < each ? -1 - (int64_t)i : (int64_t)(i - each) + 1;
-        char *id = dated_id(of, calendar_period_after(&farm_calendar, first_day, periods), err);
+        char *id = dated_id(of, window_period_after(&farm_calendar, first_day, periods), err);
         if (!id) return FURROW_RESOURCE_EXHAUSTED;
         (void)statement_want(&gather, id);
     }
@@ -146,7 +146,7 @@ furrow_status statements_compute(furrow_service *service, const char *employee_i
     for (int64_t i = statements_config.adjusted; status == FURROW_OK && i > 0; i--) {
         Payroll__V1__Statement now = PAYROLL__V1__STATEMENT__INIT;
         if (!before[i - 1]) continue;
-        status = compute_period(&of, calendar_period_after(&farm_calendar, first_day, -i), &now, err);
+        status = compute_period(&of, window_period_after(&farm_calendar, first_day, -i), &now, err);
         if (status == FURROW_OK) status = adjust_statement(out, &now, all, count, arena, err);
     }
     return status == FURROW_OK ? status : furrow_wrap(err, "pay of %s", employee_id);
@@ -180,7 +180,7 @@ furrow_status statements_issue(furrow_service *service, const char *employee_id,
 {
     char id[FURROW_ID_MAX + 1];
     issuing what = {service, employee_id, first_day};
-    calendar_dated_id(employee_id, first_day, id);
+    window_dated_id(employee_id, first_day, id);
     furrow_write write = {.id = id, .command = command, .decide = decide_statement, .arg = &what};
     return statement_write(service, &write, arena, out, err);
 }

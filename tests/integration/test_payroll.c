@@ -6,7 +6,7 @@
 
 #include "base/clock.h"
 #include "base/loop.h"
-#include "payroll/calendar.h"
+#include "payroll/window.h"
 #include "payroll/rules.h"
 #include "support/wait.h"
 
@@ -38,10 +38,10 @@ static char date[11], next_period[11], period[11], day_id[FURROW_ID_MAX + 1];
 static void choose_period(void)
 {
     int64_t day = (furrow_clock_wall_ns() - 28 * HOUR_NS) / (24 * HOUR_NS);
-    rules_date(day, date);
-    rules_date(day - 6, period);
-    rules_date(day + 1, next_period);
-    calendar_dated_id("E1", day, day_id);
+    window_date(day, date);
+    window_date(day - 6, period);
+    window_date(day + 1, next_period);
+    window_dated_id("E1", day, day_id);
     setenv("PAYROLL_RULES", FURROW_TEST_RULES, 1);
     setenv("PAYROLL_PERIOD_START", period, 1);
 }
