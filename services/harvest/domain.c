@@ -9,13 +9,35 @@
 
 /* ---- states ---- */
 
+#define DAY_ID_BYTES (FURROW_ID_MAX + sizeof "_20261123")
+
+static void name_day(const char *employee_id, const char *date, char out[DAY_ID_BYTES])
+{
+    snprintf(out, DAY_ID_BYTES, "%.64s_%.4s%.2s%.2s", employee_id, date, date + 5, date + 8);
+}
+
 furrow_status harvest_check_ticket(const Harvest__V1__Ticket *ticket, furrow_error *err)
 {
+    char day_id[DAY_ID_BYTES];
     furrow_status status = furrow_input_date("date", ticket->date, err);
+    if (status != FURROW_OK) return status;
+    name_day(ticket->employee_id, ticket->date, day_id);
+    if (strcmp(day_id, ticket->day_id) != 0)
+        return furrow_fail_field(err, "day_id", "is not %s, as its employee and date say", day_id);
     if (status == FURROW_OK && !ticket->picked_at) status = furrow_fail_field(err, "picked_at", "is missing");
     if (status == FURROW_OK) status = furrow_timestamp_read("picked_at", ticket->picked_at, NULL, err);
     if (status == FURROW_OK) status = furrow_timestamp_read("updated_at", ticket->updated_at, NULL, err);
     return status;
+}
+
+/* Whose it is, with the day that follows from it. */
+static bool give_to(Harvest__V1__Ticket *ticket, char *employee_id, furrow_arena *arena)
+{
+    char day_id[DAY_ID_BYTES];
+    ticket->employee_id = employee_id;
+    name_day(employee_id, ticket->date, day_id);
+    ticket->day_id = furrow_arena_strdup(arena, day_id);
+    return ticket->day_id != NULL;
 }
 
 /* ---- who, what, where ---- */
@@ -108,10 +130,10 @@ furrow_status ticket_record(const ticket_facts *facts, Harvest__V1__Ticket *next
     if (status == FURROW_OK) status = check_job(scan->job_id, facts->job, err);
     if (status == FURROW_OK) status = check_location(scan->location_id, facts->location, err);
     if (status != FURROW_OK) return status;
-    next->employee_id = holder->id;
+    next->date = (char *)(uintptr_t)facts->date;
+    if (!give_to(next, holder->id, facts->arena)) return furrow_known_no_memory(err);
     next->job_id = scan->job_id;
     next->location_id = scan->location_id;
-    next->date = (char *)(uintptr_t)facts->date;
     next->crew = scan->crew;
     next->unit = facts->job->pay->unit;
     next->quantity = scan->quantity;
@@ -194,7 +216,7 @@ furrow_status harvest_correct_ticket(const harvest_correct_ticket_known *known, 
     if (status == FURROW_OK) status = note_change(next, request->by, request->reason, known->now_ns, known->arena, err);
     if (status != FURROW_OK) return status;
     if (strcmp(next->job_id, request->job_id) != 0) next->unit = known->job->pay->unit;
-    next->employee_id = request->employee_id;
+    if (!give_to(next, request->employee_id, known->arena)) return furrow_known_no_memory(err);
     next->job_id = request->job_id;
     next->location_id = request->location_id;
     next->crew = request->crew;

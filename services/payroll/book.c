@@ -9,12 +9,15 @@
 #define MEAL  TIMESHEET__V1__ENTRY_KIND__ENTRY_KIND_MEAL
 #define REST  TIMESHEET__V1__ENTRY_KIND__ENTRY_KIND_REST
 #define PIECE JOB__V1__PAY_TYPE__PAY_TYPE_PIECE
+#define HOUR  ((int64_t)3600)
 
 typedef struct writing {
     const payroll_book *book;
     furrow_arena *arena;
     pay_span *spans;
     size_t count, room;
+    pay_piece *pieces;
+    size_t piece_count;
     Payroll__V1__Statement *out;
     int64_t until_s; /* what was counted so far ended then */
     bool full;       /* of memory */
@@ -135,24 +138,106 @@ static void add_day(writing *to, const Payroll__V1__WorkDay *day)
         add_problem(to, day->id, "\"%s\" is no date; nothing of it is paid", day->date);
         return;
     }
+    size_t before = to->count;
+    int64_t seconds = 0;
     for (size_t i = 0; i < day->n_entries && !to->full; i++) {
         const Payroll__V1__Entry *entry = day->entries[i];
         if (!entry->end) add_problem(to, day->id, "%s is open; what has not ended is not paid yet", day->date);
         if (entry->end && entry->kind != MEAL) add_time(to, day, number, entry);
     }
+    for (size_t i = before; i < to->count; i++) seconds += to->spans[i].end_s - to->spans[i].start_s;
+    if (seconds > BOOK_DAY_HOURS * HOUR)
+        add_problem(to, day->id, "%s has %lld hours; a day has %d at most", day->date, (long long)(seconds / HOUR),
+                    BOOK_DAY_HOURS);
+}
+
+/* What a whole unit of it is paid, in cents; 0 and a problem where it is nothing. */
+static int64_t rate_of_ticket(writing *to, const Payroll__V1__Ticket *ticket)
+{
+    int64_t until_s = INT64_MAX;
+    const Payroll__V1__JobRate *pay =
+        job_rate_at(find_job(to->book, ticket->job_id), second_of(ticket->picked_at), &until_s);
+    if (!pay)
+        add_problem(to, ticket->job_id, "job %s is not known here; its tickets are not paid yet", ticket->job_id);
+    else if (pay->type != PIECE)
+        add_problem(to, ticket->job_id, "job %s was paid by the hour then; its tickets are not paid", ticket->job_id);
+    else if (strcmp(pay->unit, ticket->unit) != 0)
+        add_problem(to, ticket->id, "is of a %s; job %s paid by the %s then, so it is not paid", ticket->unit,
+                    ticket->job_id, pay->unit);
+    else if (pay->cents == 0)
+        add_problem(to, ticket->job_id, "job %s has no rate for a %s; its tickets are not paid yet", ticket->job_id,
+                    ticket->unit);
+    else
+        return pay->cents;
+    return 0;
+}
+
+static bool has_time(const payroll_book *book, const char *day_id)
+{
+    for (size_t i = 0; i < book->day_count; i++)
+        if (book->days[i] && strcmp(book->days[i]->id, day_id) == 0) return book->days[i]->n_entries > 0;
+    return false;
+}
+
+static void add_ticket(writing *to, const Payroll__V1__Ticket *ticket, const char *previous_day)
+{
+    int64_t number;
+    if (ticket->status != HARVEST__V1__TICKET_STATUS__TICKET_STATUS_RECORDED) return;
+    if (!window_day(ticket->date, &number)) {
+        add_problem(to, ticket->id, "\"%s\" is no date; it is not paid", ticket->date);
+        return;
+    }
+    int64_t cents = rate_of_ticket(to, ticket);
+    if (!cents) return;
+    if (strcmp(previous_day, ticket->day_id) != 0 && !has_time(to->book, ticket->day_id))
+        add_problem(to, ticket->day_id, "%s has tickets and no time; the pieces are paid", ticket->date);
+    to->pieces[to->piece_count++] = (pay_piece){.day = number,
+                                                .day_id = ticket->day_id,
+                                                .ticket_id = ticket->id,
+                                                .job_id = ticket->job_id,
+                                                .unit = ticket->unit,
+                                                .at_s = second_of(ticket->picked_at),
+                                                .quantity = ticket->quantity,
+                                                .rate_cents = cents};
+}
+
+/* Each day's as far as they are taken: of more, it is told. */
+static void add_tickets(writing *to)
+{
+    const payroll_book *book = to->book;
+    const char *day = "";
+    size_t of_day = 0;
+    to->pieces = furrow_arena_alloc(to->arena, (book->ticket_count + 1) * sizeof *to->pieces);
+    to->full |= !to->pieces;
+    for (size_t i = 0; i < book->ticket_count && !to->full; i++) {
+        const Payroll__V1__Ticket *ticket = book->tickets[i];
+        of_day = strcmp(day, ticket->day_id) == 0 ? of_day + 1 : 1;
+        if (of_day <= BOOK_TICKETS_MAX)
+            add_ticket(to, ticket, day);
+        else
+            add_problem(to, ticket->day_id, "%s has more than %d tickets; those beyond are not paid", ticket->date,
+                        BOOK_TICKETS_MAX);
+        day = ticket->day_id;
+    }
+}
+
+/* Adds it, unless it is there or there is no room. */
+static size_t note_job(const char *id, const char *out[], size_t count, size_t max)
+{
+    size_t at = 0;
+    while (at < count && strcmp(out[at], id) != 0) at++;
+    if (at < count || count == max || !id[0]) return count;
+    out[count] = id;
+    return count + 1;
 }
 
 size_t book_jobs(const payroll_book *book, const char *out[], size_t max)
 {
     size_t count = 0;
-    for (size_t d = 0; d < book->day_count; d++) {
-        for (size_t i = 0; book->days[d] && i < book->days[d]->n_entries; i++) {
-            const char *id = book->days[d]->entries[i]->job_id;
-            size_t at = 0;
-            while (at < count && strcmp(out[at], id) != 0) at++;
-            if (at == count && count < max && id[0]) out[count++] = id;
-        }
-    }
+    for (size_t d = 0; d < book->day_count; d++)
+        for (size_t i = 0; book->days[d] && i < book->days[d]->n_entries; i++)
+            count = note_job(book->days[d]->entries[i]->job_id, out, count, max);
+    for (size_t i = 0; i < book->ticket_count; i++) count = note_job(book->tickets[i]->job_id, out, count, max);
     return count;
 }
 
@@ -162,8 +247,11 @@ furrow_status book_work(const payroll_book *book, furrow_arena *arena, pay_work 
     writing to = {.book = book, .arena = arena, .out = out, .until_s = INT64_MIN};
     for (size_t i = 0; i < book->day_count && !to.full; i++)
         if (book->days[i]) add_day(&to, book->days[i]);
+    add_tickets(&to);
     if (to.full) return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "no memory for the days of a period");
     work->spans = to.spans;
     work->span_count = to.count;
+    work->pieces = to.pieces;
+    work->piece_count = to.piece_count;
     return FURROW_OK;
 }

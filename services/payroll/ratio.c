@@ -106,7 +106,7 @@ bool ratio_round(ratio a, int64_t *out)
     return true;
 }
 
-static char *append_number(char *at, magnitude number)
+static char *append_digits(char *at, magnitude number)
 {
     char digits[40];
     size_t count = 0;
@@ -120,10 +120,10 @@ void ratio_text(ratio a, char out[RATIO_TEXT_MAX])
 {
     char *at = out;
     if (a.den && a.num < 0) *at++ = '-';
-    if (a.den) at = append_number(at, magnitude_of(a.num));
+    if (a.den) at = append_digits(at, magnitude_of(a.num));
     if (a.den > 1) {
         *at++ = '/';
-        at = append_number(at, (magnitude)a.den);
+        at = append_digits(at, (magnitude)a.den);
     }
     *at = '\0';
 }

@@ -87,7 +87,7 @@ static furrow_status check_overtime(const Payroll__V1__RuleSet *rules, size_t at
     return status;
 }
 
-static furrow_status check_method(const Payroll__V1__RuleSet *rules, size_t at, furrow_error *err)
+static furrow_status check_method_row(const Payroll__V1__RuleSet *rules, size_t at, furrow_error *err)
 {
     const Payroll__V1__Method *row = rules->methods[at];
     furrow_status status = check_validity("methods", at, row->from, row->to, NULL, err);
@@ -111,7 +111,7 @@ static furrow_status check_rules(const Payroll__V1__RuleSet *rules, furrow_error
         status = check_validity("minimumWages", i, row->from, row->to, row->employers, err);
     }
     for (size_t i = 0; status == FURROW_OK && i < rules->n_overtime; i++) status = check_overtime(rules, i, err);
-    for (size_t i = 0; status == FURROW_OK && i < rules->n_methods; i++) status = check_method(rules, i, err);
+    for (size_t i = 0; status == FURROW_OK && i < rules->n_methods; i++) status = check_method_row(rules, i, err);
     return status;
 }
 

@@ -23,7 +23,7 @@ static const furrow_setting settings[] = {
             "periods before one that its statements adjust"),
 };
 
-static furrow_status prepare(furrow_error *err)
+static furrow_status prepare_rules(furrow_error *err)
 {
     statements_settings *config = &statements_config;
     if (!config->rules_file)
@@ -42,5 +42,5 @@ const furrow_startup payroll_startup = {
     .settings = settings,
     .setting_count = sizeof settings / sizeof *settings,
     .settings_into = &statements_config,
-    .prepare = prepare,
+    .prepare = prepare_rules,
 };

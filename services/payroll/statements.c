@@ -1,6 +1,6 @@
 /*
- * See statements.h. Days are read by their ids, which their dates say; the periods before and after by theirs. So nothing is
- * listed, whatever there was before.
+ * See statements.h. Days are read by their ids, which their dates say; the periods before and after by theirs. Tickets are
+ * listed by the ids of their days. So nothing but a period's own is read, whatever there was before.
  */
 #include "payroll/statements.h"
 
@@ -64,6 +64,29 @@ static furrow_status read_days(const looking *of, int64_t first_day, size_t coun
     return status;
 }
 
+/* One more of a day than is paid tells that there are more. */
+static furrow_status read_tickets(const looking *of, int64_t first_day, payroll_book *book, furrow_error *err)
+{
+    Payroll__V1__Ticket *const *lists[DAYS_MAX];
+    size_t counts[DAYS_MAX], all = 0;
+    for (size_t i = 0; i < book->day_count; i++) {
+        char *id = dated_id(of, first_day + (int64_t)i, err);
+        if (!id) return FURROW_RESOURCE_EXHAUSTED;
+        furrow_status status =
+            ticket_kept_by_day_id(of->service, id, BOOK_TICKETS_MAX + 1, of->arena, &lists[i], &counts[i], err);
+        if (status != FURROW_OK) return status;
+        all += counts[i];
+    }
+    const Payroll__V1__Ticket **tickets = furrow_arena_alloc(of->arena, (all + 1) * sizeof(*tickets));
+    if (!tickets) return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "no memory for the tickets of a period");
+    for (size_t i = 0; i < book->day_count; i++) {
+        if (counts[i] > 0) memcpy(tickets + book->ticket_count, lists[i], counts[i] * sizeof(*tickets));
+        book->ticket_count += counts[i];
+    }
+    book->tickets = tickets;
+    return FURROW_OK;
+}
+
 /* Those of @ids that are known, in *out_count. */
 static furrow_status read_jobs(const looking *of, const char *const ids[], size_t count,
                                const Payroll__V1__JobRates *out[], size_t *out_count, furrow_error *err)
@@ -93,6 +116,7 @@ static furrow_status compute_period(const looking *of, int64_t first_day, Payrol
     payroll_book book = {.employee_id = of->employee_id, .days = days, .jobs = jobs};
     book.day_count = (size_t)(farm_calendar.weeks * WINDOW_WEEK);
     furrow_status status = read_days(of, first_day, book.day_count, days, err);
+    if (status == FURROW_OK) status = read_tickets(of, first_day, &book, err);
     if (status == FURROW_OK) status = employee_rates_load(of->service, of->employee_id, of->arena, &rates, err);
     if (status == FURROW_OK) {
         book.rates = employee_rates_of(&rates);

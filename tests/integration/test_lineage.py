@@ -24,7 +24,7 @@ KEPT = {"timesheet": {"employee.v1.Employee": [1, 2, 6, 15], "job.v1.Job": [1, 3
         "job": {"location.v1.Location": [1, 3, 6]},
         "harvest": {"employee.v1.Employee": [1, 2, 5, 6, 15], "job.v1.Job": [1, 3, 4, 5, 6], "location.v1.Location": [1, 3, 6]}}
 DECLARED = {"employee.v1.Employee": range(1, 16), "job.v1.Job": range(1, 9), "location.v1.Location": range(1, 13), "timesheet.v1.WorkDay": range(1, 10),
-            "harvest.v1.Ticket": range(1, 16)}
+            "harvest.v1.Ticket": range(1, 17)}
 PRIVATE = {"employee.v1.Employee": 14}
 STREAMS = {"employee.v1.Employee": "EMPLOYEE", "job.v1.Job": "JOB", "location.v1.Location": "LOCATION", "timesheet.v1.WorkDay": "WORK_DAY",
            "harvest.v1.Ticket": "TICKET"}

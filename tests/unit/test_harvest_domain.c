@@ -80,9 +80,13 @@ START_TEST(a_scan_becomes_a_ticket)
     ck_assert_str_eq(next.employee_id, "E1");
     ck_assert_str_eq(next.unit, "bin");
     ck_assert_str_eq(next.date, "2026-09-21");
+    ck_assert_str_eq(next.day_id, "E1_20260921");
     ck_assert_int_eq(next.quantity, 1500);
     ck_assert_int_eq(next.status, HARVEST__V1__TICKET_STATUS__TICKET_STATUS_RECORDED);
     ck_assert_int_eq(harvest_check_ticket(&next, &err), FURROW_OK);
+    next.day_id = "E1_20260922";
+    ck_assert_int_eq(harvest_check_ticket(&next, &err), FURROW_INVALID_ARGUMENT);
+    ck_assert_str_eq(err.field, "day_id");
 }
 END_TEST
 
@@ -208,6 +212,8 @@ START_TEST(a_correction_says_who_why_and_what_was_before)
     ck_assert_int_eq(correct(&bea, &job), FURROW_OK);
     ck_assert_int_eq(next.quantity, 700);
     ck_assert_str_eq(next.employee_id, "E2");
+    ck_assert_str_eq(next.day_id, "E2_20260921");
+    ck_assert_int_eq(harvest_check_ticket(&next, &err), FURROW_OK);
     ck_assert_uint_eq(next.n_corrections, 1);
     ck_assert_int_eq(next.corrections[0]->quantity, 1500);
     ck_assert_str_eq(next.corrections[0]->employee_id, "E1");

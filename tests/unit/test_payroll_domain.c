@@ -105,6 +105,9 @@ static char *book_text(const payroll_book *book)
         text = furrow_arena_printf(arena, "%s%s%s%s %lld %s %lld", text, text[0] ? ", " : "", span->rest ? "rest " : "",
                                    bases[span->basis], (long long)span->rate_cents, span->job_id,
                                    (long long)(span->end_s - span->start_s));
+    for (const pay_piece *piece = work.pieces; piece < work.pieces + work.piece_count; piece++)
+        text = furrow_arena_printf(arena, "%s%s%s %lld %s at %lld", text, text[0] ? ", " : "", piece->ticket_id,
+                                   (long long)piece->quantity, piece->unit, (long long)piece->rate_cents);
     for (size_t i = 0; i < out.n_problems; i++)
         text = furrow_arena_printf(arena, "%s; %s: %s", text, out.problems[i]->of, out.problems[i]->text);
     return text;
@@ -148,8 +151,78 @@ START_TEST(what_is_not_as_it_should_be_is_told)
         booked(raised(0), unknown, 3),
         "hourly 2200 J9 3600, hourly 2200 J9 600, hourly 2200  600; J9: job J9 is not known here; its time "
         "is paid by the hour; E1_20260105: job  is not known here; its time is paid by the hour");
+    const stretch endless[] = {{WORK, 0, 1500, "J1"}, {WORK, 1500, 1800, "J1"}};
+    ck_assert_str_eq(
+        booked(raised(0), endless, 2),
+        "hourly 2200 J1 90000, hourly 2200 J1 18000; E1_20260105: 2026-01-05 has 30 hours; a day has 25 at "
+        "most");
+    ck_assert_str_eq(booked(raised(0), endless, 1), "hourly 2200 J1 90000");
     ck_assert_str_eq(booked(NULL, open, 1),
                      "hourly 0 J1 3600; E1: no hourly rate of E1 is known; the minimum wage is paid");
+}
+END_TEST
+
+/* Of J2, which pays 250 for a tray and, from minute 100 on, 300; or of another. */
+static Payroll__V1__Ticket *ticket(char *id, char *job_id, char *unit, int64_t minute)
+{
+    Payroll__V1__Ticket *made = furrow_arena_alloc(arena, sizeof *made);
+    payroll__v1__ticket__init(made);
+    made->id = id, made->job_id = job_id, made->unit = unit, made->picked_at = at(minute, 900000000);
+    made->date = "2026-01-05", made->day_id = "E1_20260105", made->quantity = 1500;
+    made->status = HARVEST__V1__TICKET_STATUS__TICKET_STATUS_RECORDED;
+    return made;
+}
+
+static char *picked_text(const Payroll__V1__Ticket *const tickets[], size_t count, bool clocked)
+{
+    const stretch rows[] = {{WORK, 0, 60, "J2"}};
+    Payroll__V1__JobRates *trays = job("J2", JOB__V1__PAY_TYPE__PAY_TYPE_PIECE);
+    Payroll__V1__JobRates *empty_handed = job("J3", JOB__V1__PAY_TYPE__PAY_TYPE_PIECE);
+    const Payroll__V1__JobRates *jobs[] = {job("J1", JOB__V1__PAY_TYPE__PAY_TYPE_HOURLY), trays, empty_handed};
+    const Payroll__V1__WorkDay *days[] = {clocked ? day_of(rows, 1) : NULL};
+    trays->rates = (Payroll__V1__JobRate *[]){trays->rates[0], job("", trays->rates[0]->type)->rates[0]};
+    trays->n_rates = 2;
+    trays->rates[0]->unit = trays->rates[1]->unit = empty_handed->rates[0]->unit = "tray";
+    trays->rates[0]->cents = 250, trays->rates[1]->cents = 300;
+    trays->rates[1]->from = at(100, 0);
+    return book_text(&(payroll_book){.employee_id = "E1",
+                                     .days = days,
+                                     .day_count = 1,
+                                     .tickets = tickets,
+                                     .ticket_count = count,
+                                     .jobs = jobs,
+                                     .job_count = 3});
+}
+
+START_TEST(tickets_become_pieces_at_the_rate_of_when_they_were_picked)
+{
+    Payroll__V1__Ticket *voided = ticket("T4", "J2", "tray", 50);
+    voided->status = HARVEST__V1__TICKET_STATUS__TICKET_STATUS_VOIDED;
+    const Payroll__V1__Ticket *const tickets[] = {ticket("T1", "J2", "tray", -9000), ticket("T2", "J2", "tray", 99),
+                                                  ticket("T3", "J2", "tray", 100), voided};
+    ck_assert_str_eq(picked_text(tickets, 4, true),
+                     "piece 0 J2 3600, T1 1500 tray at 250, T2 1500 tray at 250, T3 1500 tray at 300");
+}
+END_TEST
+
+START_TEST(tickets_that_cannot_be_paid_are_told)
+{
+    const Payroll__V1__Ticket *const tickets[] = {ticket("T1", "J9", "tray", 1), ticket("T2", "J1", "tray", 1),
+                                                  ticket("T3", "J2", "bin", 1), ticket("T4", "J3", "tray", 1)};
+    ck_assert_str_eq(picked_text(tickets, 4, true),
+                     "piece 0 J2 3600; J9: job J9 is not known here; its tickets are not paid yet; "
+                     "J1: job J1 was paid by the hour then; its tickets are not paid; "
+                     "T3: is of a bin; job J2 paid by the tray then, so it is not paid; "
+                     "J3: job J3 has no rate for a tray; its tickets are not paid yet");
+    const Payroll__V1__Ticket *const good[] = {ticket("T5", "J2", "tray", 1), ticket("T6", "J2", "tray", 1)};
+    ck_assert_str_eq(picked_text(good, 2, false),
+                     "T5 1500 tray at 250, T6 1500 tray at 250; "
+                     "E1_20260105: 2026-01-05 has tickets and no time; the pieces are paid");
+    const Payroll__V1__Ticket *many[BOOK_TICKETS_MAX + 1];
+    for (size_t i = 0; i <= BOOK_TICKETS_MAX; i++) many[i] = tickets[0];
+    ck_assert_ptr_nonnull(strstr(picked_text(many, BOOK_TICKETS_MAX + 1, true),
+                                 "E1_20260105: 2026-01-05 has more than 999 tickets; those beyond are not paid"));
+    ck_assert_ptr_null(strstr(picked_text(many, BOOK_TICKETS_MAX, true), "more than"));
 }
 END_TEST
 
@@ -305,6 +378,8 @@ int main(void)
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_test(tcase, days_become_spans_of_one_rate_each);
     tcase_add_test(tcase, what_is_not_as_it_should_be_is_told);
+    tcase_add_test(tcase, tickets_become_pieces_at_the_rate_of_when_they_were_picked);
+    tcase_add_test(tcase, tickets_that_cannot_be_paid_are_told);
     tcase_add_test(tcase, late_tickets_are_paid_once_in_a_later_period);
     tcase_add_test(tcase, a_swapped_badge_moves_pay_from_one_to_the_other);
     tcase_add_test(tcase, a_period_is_closed_when_it_is_over);
