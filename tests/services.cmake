@@ -151,7 +151,8 @@ set_tests_properties(unit/payroll_recomputed PROPERTIES LABELS unit TIMEOUT 120)
 furrow_integration_test(test_payroll furrow_test_mesh furrow_test_support payroll_domain)
 target_compile_definitions(test_payroll PRIVATE
   FURROW_TEST_EMPLOYEE="$<TARGET_FILE:employee>" FURROW_TEST_LOCATION="$<TARGET_FILE:location>" FURROW_TEST_JOB="$<TARGET_FILE:job>"
-  FURROW_TEST_TIMESHEET="$<TARGET_FILE:timesheet>" FURROW_TEST_PAYROLL="$<TARGET_FILE:payroll>" FURROW_TEST_TOOL="$<TARGET_FILE:furrow>"
+  FURROW_TEST_TIMESHEET="$<TARGET_FILE:timesheet>" FURROW_TEST_HARVEST="$<TARGET_FILE:harvest>"
+  FURROW_TEST_PAYROLL="$<TARGET_FILE:payroll>" FURROW_TEST_TOOL="$<TARGET_FILE:furrow>"
   FURROW_TEST_PAYROLL_CONTRACTS="$<TARGET_FILE:furrow_proto_payroll_contracts>"
   FURROW_TEST_RULES="${PROJECT_SOURCE_DIR}/config/rules/us-ca-agriculture.json")
 add_dependencies(test_payroll ${FURROW_SERVICES} payroll furrow furrow_proto_payroll_contracts)

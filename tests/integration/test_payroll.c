@@ -16,16 +16,18 @@
 
 #define PAYROLL   "payroll.v1.PayrollService."
 #define TIMESHEET "timesheet.v1.TimesheetService."
+#define HARVEST   "harvest.v1.HarvestService."
 #define CLOSERS   8
 #define HOUR_NS   ((int64_t)3600 * (int64_t)FURROW_NS_PER_S)
 
-enum { EMPLOYEE, LOCATION, JOB, TIMESHEETS, PAYROLLS };
+enum { EMPLOYEE, LOCATION, JOB, TIMESHEETS, HARVESTS, PAYROLLS };
 
 static const furrow_test_mesh_service services[] = {
     [EMPLOYEE] = {"employee", FURROW_TEST_EMPLOYEE},
     [LOCATION] = {"location", FURROW_TEST_LOCATION},
     [JOB] = {"job", FURROW_TEST_JOB},
     [TIMESHEETS] = {"timesheet", FURROW_TEST_TIMESHEET},
+    [HARVESTS] = {"harvest", FURROW_TEST_HARVEST},
     [PAYROLLS] = {"payroll", FURROW_TEST_PAYROLL},
     {NULL, NULL},
 };
@@ -237,6 +239,72 @@ START_TEST(a_rate_holds_from_the_moment_at_which_it_was_set)
 }
 END_TEST
 
+/* What E1 has picked of J2, so many thousandths, at an hour of the day. */
+static void pick(const char *ticket, int quantity, int hour)
+{
+    must(HARVEST "RecordTicket",
+         furrow_test_mesh_text(meant,
+                               "{\"id\":\"%s\",\"employeeId\":\"E1\",\"jobId\":\"J2\",\"locationId\":\"B1\","
+                               "\"quantity\":\"%d\",\"pickedAt\":\"%sT%02d:00:00Z\"}",
+                               ticket, quantity, date, hour));
+}
+
+static void open_piece_job(const char *id, const char *unit, int cents)
+{
+    must("job.v1.JobService.OpenJob",
+         furrow_test_mesh_text(meant,
+                               "{\"id\":\"%s\",\"code\":\"%s\",\"name\":\"Picking\",\"kind\":\"JOB_KIND_HARVEST\","
+                               "\"pay\":{\"type\":\"PAY_TYPE_PIECE\",\"unit\":\"%s\",\"rateCents\":\"%d\"},"
+                               "\"locationIds\":[\"B1\"]}",
+                               id, id, unit, cents));
+}
+
+static void correct_quantity(const char *ticket, int quantity)
+{
+    must(HARVEST "CorrectTicket",
+         furrow_test_mesh_text(meant,
+                               "{\"id\":\"%s\",\"employeeId\":\"E1\",\"jobId\":\"J2\",\"locationId\":\"B1\","
+                               "\"quantity\":\"%d\",\"by\":\"office\",\"reason\":\"test\"}",
+                               ticket, quantity));
+}
+
+/* Pieces beside hours, with the owners dead; what comes after the period was closed is an adjustment that names it. */
+static void pieces(furrow_test_mesh *mesh)
+{
+    begin(mesh);
+    open_piece_job("J2", "bin", 3200);
+    pick("T1", 1000, 7);
+    pick("T2", 500, 8);
+    preview_becomes(
+        "E1", period,
+        "\"grossCents\":\"27280\""); /* 200.00 by the hour, 48.00 of bins: 24.80 an hour, and half of that for 2 */
+    preview_becomes("E1", period, "\"ticketIds\":[\"T1\",\"T2\"]");
+    correct_quantity("T2", 1500);
+    must(HARVEST "VoidTicket", "{\"id\":\"T1\",\"by\":\"office\",\"reason\":\"twice\"}");
+    preview_becomes("E1", period, "\"ticketIds\":[\"T2\"]");
+    preview_becomes("E1", period, "\"quantity\":\"1500\"");
+    for (int service = EMPLOYEE; service < PAYROLLS; service++)
+        for (int replica = 0; replica < 2; replica++) furrow_test_mesh_kill(mesh, service, replica);
+    close_by_many();
+    has(issue(), "\"ticketIds\":[\"T2\"]");
+    for (int service = EMPLOYEE; service < PAYROLLS; service++) furrow_test_mesh_start(mesh, service, 0);
+    for (int service = EMPLOYEE; service < PAYROLLS; service++) furrow_test_mesh_wait_ready(mesh, service);
+    pick("T3", 2000, 9);
+    preview_becomes("E1", next_period, "\"ticketIds\":[\"T3\"],\"adjusts\":");
+    must("job.v1.JobService.CloseJob", "{\"id\":\"J2\"}");
+    preview_becomes("E1", next_period, "\"ticketIds\":[\"T3\"],\"adjusts\":");
+}
+
+START_TEST(tickets_are_paid_in_lines_that_name_them)
+{
+    choose_period();
+    furrow_test_mesh_run(&(furrow_test_mesh_options){.tool = FURROW_TEST_TOOL,
+                                                     .contracts = FURROW_TEST_PAYROLL_CONTRACTS,
+                                                     .services = services},
+                         pieces);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("payroll");
@@ -244,6 +312,7 @@ int main(void)
     tcase_set_timeout(tests, 120);
     tcase_add_test(tests, a_period_is_paid_once_and_what_comes_late_in_the_next);
     tcase_add_test(tests, a_rate_holds_from_the_moment_at_which_it_was_set);
+    tcase_add_test(tests, tickets_are_paid_in_lines_that_name_them);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
