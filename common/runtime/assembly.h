@@ -2,6 +2,7 @@
 #ifndef FURROW_RUNTIME_ASSEMBLY_H
 #define FURROW_RUNTIME_ASSEMBLY_H
 
+#include "runtime/chore.h"
 #include "runtime/config.h"
 #include "runtime/letters.h"
 #include "runtime/peers.h"
@@ -27,6 +28,7 @@ struct furrow_service {
     furrow_reflection *reflection;
     furrow_letters *letters;
     furrow_peers *peers;
+    furrow_chore chore;
     furrow_registry_pair *metadata;
     furrow_entity **entities; /* entity_count, as the definition names them */
     furrow_replica **own;     /* the replicas that keep their records */

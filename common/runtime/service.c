@@ -349,6 +349,7 @@ furrow_status furrow_assembly_make(furrow_service *service, furrow_error *err)
 furrow_status furrow_assembly_drain(furrow_service *service, uint64_t deadline_ns, furrow_error *err)
 {
     furrow_status status = service->server ? furrow_server_drain(service->server, deadline_ns, err) : FURROW_OK;
+    if (status == FURROW_OK) status = furrow_chore_drain(service, deadline_ns, err);
     if (status == FURROW_OK && service->letters) status = furrow_letters_drain(service->letters, deadline_ns, err);
     for (size_t i = 0; i < furrow_assembly_replicas(service); i++)
         if (furrow_assembly_replica(service, i)) furrow_replica_drain(furrow_assembly_replica(service, i), deadline_ns);
@@ -441,6 +442,7 @@ void furrow_assembly_report(furrow_service *service)
                  furrow_store_last_error(service->store));
     }
     ready = settle_queue(service, ready, &why);
+    furrow_chore_look(service, ready);
     if (!now[0]) snprintf(now, sizeof now, "%s", ready ? "ready" : why);
     if (strcmp(now, service->reported) == 0) return;
     snprintf(service->reported, sizeof service->reported, "%s", now);

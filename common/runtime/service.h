@@ -43,6 +43,13 @@ typedef struct furrow_startup {
         furrow_error *err);                 /* checks them and whatever else must be right before a start; or NULL */
     const furrow_interceptor *interceptors; /* of its calls, up to one without a name; or NULL */
     const furrow_outbound_interceptor *outbound; /* of the calls that it makes; likewise */
+    /*
+     * What the service does by itself, or NULL: called in a task of its own while it serves, one piece of the work each
+     * time; at once again if *more, else a second later, five after an error, which is logged. Each process of a service
+     * does so, and may end in the middle: what it writes must be right when it is done again, or by two at once. @arena is
+     * for this piece. Commands need a deadline: furrow_service_command().
+     */
+    furrow_status (*work)(furrow_service *service, bool *more, furrow_arena *arena, furrow_error *err);
 } furrow_startup;
 
 typedef struct furrow_service_definition {
