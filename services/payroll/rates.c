@@ -3,6 +3,7 @@
  * entry, from the moment at which its owner wrote it. A reaction may run more than once and may skip states in between: what
  * is the same as before adds nothing, and what is older than the newest entry is no news.
  */
+#include "payroll/rates.h"
 #include "payroll/v1/payroll.access.h"
 #include "payroll/v1/payroll.server.h"
 
@@ -33,6 +34,7 @@ static bool is_newer(const Google__Protobuf__Timestamp *at, const Google__Protob
 static furrow_status decide_hourly(void *arg, const furrow_state *current, furrow_arena *arena, furrow_decision *out,
                                    furrow_error *err)
 {
+    static char all[] = RATES_ALL;
     const Payroll__V1__Employee *employee = arg;
     const Payroll__V1__EmployeeRates *present = employee_rates_of(current);
     const Payroll__V1__HourlyRate *last = present ? present->rates[present->n_rates - 1] : NULL;
@@ -46,6 +48,7 @@ static furrow_status decide_hourly(void *arg, const furrow_state *current, furro
     rate->from = employee->updated_at;
     rate->cents = employee->hourly_rate_cents;
     next->id = employee->id;
+    next->listed_as = all;
     next->n_rates = present ? present->n_rates : 0;
     next->rates = with_room(present ? (void *const *)present->rates : NULL, &next->n_rates, arena);
     if (!next->rates) return furrow_known_no_memory(err);

@@ -1,4 +1,5 @@
 /* What the payroll service has of its own beside its contract: its rules, its periods, and who pays by them. */
+#include "payroll/issue.h"
 #include "payroll/window.h"
 #include "payroll/pay.h"
 #include "payroll/statements.h"
@@ -43,4 +44,5 @@ const furrow_startup payroll_startup = {
     .setting_count = sizeof settings / sizeof *settings,
     .settings_into = &statements_config,
     .prepare = prepare_rules,
+    .work = issue_some,
 };

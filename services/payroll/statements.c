@@ -14,7 +14,8 @@
 #include <string.h>
 
 #define DAYS_MAX (PAY_WEEKS_MAX * WINDOW_WEEK)
-#define JOBS_MAX 256 /* that somebody works on in a period */
+#define JOBS_MAX 256  /* that somebody works on in a period */
+#define ISSUE_MS 5000 /* for the statement of an earlier period */
 
 statements_settings statements_config;
 Payroll__V1__RuleSet *statements_rules;
@@ -176,35 +177,67 @@ furrow_status statements_compute(furrow_service *service, const char *employee_i
     return status == FURROW_OK ? status : furrow_wrap(err, "pay of %s", employee_id);
 }
 
-typedef struct issuing {
-    furrow_service *service;
-    const char *employee_id;
-    int64_t first_day;
-} issuing;
-
 static furrow_status decide_statement(void *arg, const furrow_state *current, furrow_arena *arena, furrow_decision *out,
                                       furrow_error *err)
 {
-    const issuing *what = arg;
+    const statements_issuing *what = arg;
     if (statement_of(current)) return FURROW_OK; /* once is for ever */
     Payroll__V1__Statement *next = furrow_arena_alloc(arena, sizeof *next);
     if (!next) return furrow_known_no_memory(err);
     payroll__v1__statement__init(next);
     furrow_status status = statements_compute(what->service, what->employee_id, what->first_day, arena, next, err);
     if (status != FURROW_OK) return status;
+    if (what->unless_empty && next->n_lines == 0 && next->n_problems == 0) return FURROW_OK;
     next->updated_at = furrow_timestamp_new(furrow_clock_wall_ns(), arena);
     if (!next->updated_at) return furrow_known_no_memory(err);
     *out = (furrow_decision){.next = &next->base, .event = "issued"};
     return FURROW_OK;
 }
 
-furrow_status statements_issue(furrow_service *service, const char *employee_id, int64_t first_day,
-                               const furrow_command *command, furrow_arena *arena, furrow_written *out,
-                               furrow_error *err)
+static furrow_status issue_one(statements_issuing what, furrow_arena *arena, furrow_written *out, furrow_error *err)
 {
     char id[FURROW_ID_MAX + 1];
-    issuing what = {service, employee_id, first_day};
-    window_dated_id(employee_id, first_day, id);
-    furrow_write write = {.id = id, .command = command, .decide = decide_statement, .arg = &what};
-    return statement_write(service, &write, arena, out, err);
+    window_dated_id(what.employee_id, what.first_day, id);
+    furrow_write write = {.id = id, .command = what.command, .decide = decide_statement, .arg = &what};
+    return statement_write(what.service, &write, arena, out, err);
+}
+
+static furrow_status is_closed(furrow_service *service, int64_t first_day, furrow_arena *arena, bool *out,
+                               furrow_error *err)
+{
+    char date[11];
+    furrow_state period;
+    furrow_status status = pay_period_load(service, window_date(first_day, date), arena, &period, err);
+    if (status == FURROW_OK) *out = pay_period_of(&period) != NULL;
+    return status;
+}
+
+static furrow_status issue_earlier(const statements_issuing *what, furrow_arena *arena, furrow_error *err)
+{
+    furrow_status status = FURROW_OK;
+    for (int64_t i = statements_config.adjusted; status == FURROW_OK && i > 0; i--) {
+        bool closed = false;
+        furrow_written written;
+        furrow_command command = furrow_service_command(ISSUE_MS);
+        statements_issuing earlier = *what;
+        earlier.first_day = window_period_after(&farm_calendar, what->first_day, -i);
+        earlier.command = &command;
+        status = is_closed(what->service, earlier.first_day, arena, &closed, err);
+        if (status == FURROW_OK && closed) status = issue_one(earlier, arena, &written, err);
+    }
+    return status;
+}
+
+furrow_status statements_issue(const statements_issuing *what, furrow_arena *arena, furrow_written *out,
+                               furrow_error *err)
+{
+    char date[11];
+    bool closed = false;
+    furrow_status status = is_closed(what->service, what->first_day, arena, &closed, err);
+    if (status == FURROW_OK && !closed)
+        return furrow_fail(err, FURROW_FAILED_PRECONDITION,
+                           "the period %s is not closed; ClosePeriod first, or PreviewStatement",
+                           window_date(what->first_day, date));
+    if (status == FURROW_OK) status = issue_earlier(what, arena, err);
+    return status == FURROW_OK ? issue_one(*what, arena, out, err) : status;
 }

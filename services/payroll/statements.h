@@ -29,9 +29,21 @@ extern Payroll__V1__RuleSet *statements_rules;
 furrow_status statements_compute(furrow_service *service, const char *employee_id, int64_t first_day,
                                  furrow_arena *arena, Payroll__V1__Statement *out, furrow_error *err) FURROW_MUST_USE;
 
-/* Writes it, unless there is one already: @out is the one that was written. */
-furrow_status statements_issue(furrow_service *service, const char *employee_id, int64_t first_day,
-                               const furrow_command *command, furrow_arena *arena, furrow_written *out,
+/* Whose statement is written. */
+typedef struct statements_issuing {
+    furrow_service *service;
+    const char *employee_id;
+    int64_t first_day;
+    const furrow_command *command;
+    bool unless_empty; /* somebody who has nothing and lacks nothing gets none */
+} statements_issuing;
+
+/*
+ * Writes it, unless there is one already: @out is the one that was written. Those of earlier periods that were closed come first, the
+ * earliest of them before all: what a later one adjusts must have been issued. FAILED_PRECONDITION: the period is not
+ * closed, or as of statements_compute.
+ */
+furrow_status statements_issue(const statements_issuing *what, furrow_arena *arena, furrow_written *out,
                                furrow_error *err) FURROW_MUST_USE;
 
 #endif
