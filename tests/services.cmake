@@ -156,6 +156,12 @@ target_compile_definitions(test_payroll PRIVATE
   FURROW_TEST_PAYROLL_CONTRACTS="$<TARGET_FILE:furrow_proto_payroll_contracts>"
   FURROW_TEST_RULES="${PROJECT_SOURCE_DIR}/config/rules/us-ca-agriculture.json")
 add_dependencies(test_payroll ${FURROW_SERVICES} payroll furrow furrow_proto_payroll_contracts)
+# What it looks for no sanitizer finds, and it takes a while.
+if(NOT FURROW_SANITIZE)
+  add_test(NAME integration/test_season COMMAND ${Python3_EXECUTABLE} -B ${CMAKE_CURRENT_SOURCE_DIR}/integration/test_season.py ${PROJECT_BINARY_DIR}
+           $<TARGET_FILE:furrow_proto_payroll_contracts> ${PROJECT_SOURCE_DIR}/config/rules/us-ca-agriculture.json $<TARGET_FILE:furrow_test_shifted_clock>)
+  set_tests_properties(integration/test_season PROPERTIES LABELS integration TIMEOUT 600)
+endif()
 add_test(NAME unit/payroll_schema COMMAND unit/payroll/schema.py ${PROJECT_SOURCE_DIR}/config/rules
          WORKING_DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR})
 set_tests_properties(unit/payroll_schema PROPERTIES LABELS unit TIMEOUT 60)

@@ -17,8 +17,8 @@ HOURLY, PIECE, NONPRODUCTIVE = 0, 1, 2
 FLAT, PRODUCTION, MISSED_MEAL, MISSED_REST = 0, 1, 2, 3
 HOUR = 3600
 
-Span = collections.namedtuple("Span", "day basis rest start end rate")
-Piece = collections.namedtuple("Piece", "day at quantity rate sharers share")
+Span = collections.namedtuple("Span", "day basis rest start end rate job", defaults=[""])
+Piece = collections.namedtuple("Piece", "day at quantity rate sharers share job", defaults=[""])
 Extra = collections.namedtuple("Extra", "kind day cents")
 
 
@@ -111,12 +111,13 @@ class Period:
             if s.basis != PIECE:
                 rate = Fraction(s.rate) if s.basis == HOURLY else self.minimum(s.day)
                 own += rate * hours([s])
-                line("HOURLY" if s.basis == HOURLY else "NONPRODUCTIVE", rate, rate * hours([s]), seconds([s]))
+                line("HOURLY" if s.basis == HOURLY else "NONPRODUCTIVE", rate, rate * hours([s]), seconds([s]),
+                     mark=s.job)
         for s in rests:
             if s.basis == HOURLY:
-                line("HOURLY", s.rate, s.rate * hours([s]), seconds([s]))
+                line("HOURLY", s.rate, s.rate * hours([s]), seconds([s]), mark=s.job)
         for p in pieces:
-            line("PIECE", p.rate, piece_pay(p), 0)
+            line("PIECE", p.rate, piece_pay(p), 0, mark=p.job)
         made = sum((piece_pay(p) for p in pieces), Fraction(0))
 
         raised = Fraction(0)
@@ -131,7 +132,7 @@ class Period:
                 lack = self.minimum(s.day) - s.rate
                 if s.basis == HOURLY and lack > 0:
                     raised += lack * hours([s])
-                    line("TOP_UP", lack, lack * hours([s]), seconds([s]))
+                    line("TOP_UP", lack, lack * hours([s]), seconds([s]), mark=s.job)
         elif self.unit == "WEEK":
             lack = sum((self.minimum(s.day) * hours([s]) for s in works), Fraction(0)) - own - made
             if lack > 0 and works:
