@@ -1,6 +1,6 @@
 /**
- * Work that a service does by itself (furrow_startup.work): a task of its own, begun while the service serves, and ended before it
- * goes down. For common/runtime only. Threads: the loop's.
+ * Work that a service does by itself (furrow_startup.work): a task of its own, begun while the service serves, and
+ * ended before it goes down. For common/runtime only. Threads: the loop's.
  */
 #ifndef FURROW_RUNTIME_CHORE_H
 #define FURROW_RUNTIME_CHORE_H

@@ -67,8 +67,8 @@ static size_t reduce_names(const char **names, size_t count, bool odd)
     return kept;
 }
 
-/* A ticket stands once in what is known now, and once in each statement that paid it or took it back: what stands an odd
- * number of times in all of them came since, or went. */
+/* A ticket stands once in what is known now, and once in each statement that paid it or took it back: what stands an
+ * odd number of times in all of them came since, or went. */
 static bool name_sources(difference *of, const Payroll__V1__Statement *now,
                          const Payroll__V1__Statement *const issued[], size_t count, size_t kind, furrow_arena *arena)
 {

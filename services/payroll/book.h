@@ -1,7 +1,7 @@
 /**
- * From what is kept to what pay_compute() takes: entries of days become spans, each of one rate, and tickets become pieces
- * at the rate that their job paid when they were picked. A change of the employee's or the job's rate within an entry cuts
- * it. Pure; memory is the arena's.
+ * From what is kept to what pay_compute() takes: entries of days become spans, each of one rate, and tickets become
+ * pieces at the rate that their job paid when they were picked. A change of the employee's or the job's rate within an
+ * entry cuts it. Pure; memory is the arena's.
  *
  * An instant counts by the second that it lies in, so entries that follow each other have no gap. What is not as it
  * should be is paid as far as it is known, and is a problem of the statement:

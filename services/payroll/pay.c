@@ -1,6 +1,6 @@
 /*
- * See pay.h. The order of a week is the order in which its numbers depend on each other: straight pay without rests makes
- * the average, which makes the rests, which make the regular rate, which makes what is beyond 100 percent.
+ * See pay.h. The order of a week is the order in which its numbers depend on each other: straight pay without rests
+ * makes the average, which makes the rests, which make the regular rate, which makes what is beyond 100 percent.
  */
 #include "payroll/pay.h"
 

@@ -3,9 +3,10 @@
  * before a line is whole: each line of the statement is an exact fraction that is rounded once, half up, to a cent.
  *
  * By workweek, of seven days from the period's first day on:
- *   hours     each second of work has one percentage: by its place in the day, on a seventh day worked by that, and else
- *             by the week's seconds at 100 percent
- *   straight  hours at their own rate, pieces, time without pieces at the minimum wage, what is missing to the minimum wage
+ *   hours     each second of work has one percentage: by its place in the day, on a seventh day worked by that, and
+ *             else by the week's seconds at 100 percent
+ *   straight  hours at their own rate, pieces, time without pieces at the minimum wage, what is missing to the
+ *             minimum wage
  *   average   (straight pay without rests) / (hours without rests): rests of a week with pieces are paid at it, and
  *             never below the minimum wage; those of hours that are paid by the hour get what is missing to it
  *   regular   (all straight pay) / (all hours): what is beyond 100 percent is paid of it

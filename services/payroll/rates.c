@@ -1,7 +1,7 @@
 /*
- * Histories of rates: an employee's and a job's state say the present one alone, so each change that is seen here becomes an
- * entry, from the moment at which its owner wrote it. A reaction may run more than once and may skip states in between: what
- * is the same as before adds nothing, and what is older than the newest entry is no news.
+ * Histories of rates: an employee's and a job's state say the present one alone, so each change that is seen here
+ * becomes an entry, from the moment at which its owner wrote it. A reaction may run more than once and may skip states
+ * in between: what is the same as before adds nothing, and what is older than the newest entry is no news.
  */
 #include "payroll/rates.h"
 #include "payroll/v1/payroll.access.h"

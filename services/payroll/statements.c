@@ -1,6 +1,6 @@
 /*
- * See statements.h. Days are read by their ids, which their dates say; the periods before and after by theirs. Tickets are
- * listed by the ids of their days. So nothing but a period's own is read, whatever there was before.
+ * See statements.h. Days are read by their ids, which their dates say; the periods before and after by theirs. Tickets
+ * are listed by the ids of their days. So nothing but a period's own is read, whatever there was before.
  */
 #include "payroll/statements.h"
 

@@ -2,8 +2,8 @@
  * Statements out of what the service keeps: computed at any time, written once.
  *
  * A statement has what its period came to, and what earlier periods lack of what is known of them now: those of which a
- * statement was issued, as far back as the settings say. What their statements and adjustments have paid before is read,
- * so a statement that is issued twice, or late, pays nothing twice.
+ * statement was issued, as far back as the settings say. What their statements and adjustments have paid before is
+ * read, so a statement that is issued twice, or late, pays nothing twice.
  *
  * Threads: the loop's, in a task. Parks.
  */
@@ -39,9 +39,9 @@ typedef struct statements_issuing {
 } statements_issuing;
 
 /*
- * Writes it, unless there is one already: @out is the one that was written. Those of earlier periods that were closed come first, the
- * earliest of them before all: what a later one adjusts must have been issued. FAILED_PRECONDITION: the period is not
- * closed, or as of statements_compute.
+ * Writes it, unless there is one already: @out is the one that was written. Those of earlier periods that were closed
+ * come first, the earliest of them before all: what a later one adjusts must have been issued. FAILED_PRECONDITION: the
+ * period is not closed, or as of statements_compute.
  */
 furrow_status statements_issue(const statements_issuing *what, furrow_arena *arena, furrow_written *out,
                                furrow_error *err) FURROW_MUST_USE;
