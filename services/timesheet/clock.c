@@ -61,7 +61,7 @@ static furrow_status begin_stroke(stroke_context *context, furrow_error *err)
                                .location_id = request->location_id,
                                .kind = request->kind,
                                .now_ns = furrow_clock_wall_ns()};
-    return workday_check_at(request->at, stroke->now_ns, &stroke->at_ns, err);
+    return workday_check_at(request->at, stroke->now_ns, clock_config.late_hours, &stroke->at_ns, err);
 }
 
 /* Does the moment of the stroke lie so near to an end of its day that by another's clock it may be in the next? */

@@ -28,6 +28,7 @@ workday_window clock_window_at(int64_t at_ns);
 typedef struct clock_settings {
     const char *time_zone;
     int64_t day_start_hour;
+    int64_t late_hours; /* how late a clock may report */
 } clock_settings;
 extern clock_settings clock_config;
 

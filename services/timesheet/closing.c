@@ -101,7 +101,7 @@ furrow_status closing_close_all(closing *who, furrow_arena *arena, furrow_error 
 static furrow_status end_recent_days(closing *who, bool fence, furrow_arena *arena, furrow_error *err)
 {
     int64_t last_ns = who->now_ns + TIMESHEET_FUTURE_S * (int64_t)FURROW_NS_PER_S;
-    int64_t at_ns = who->now_ns - TIMESHEET_PAST_S * (int64_t)FURROW_NS_PER_S;
+    int64_t at_ns = who->now_ns - clock_config.late_hours * 3600 * (int64_t)FURROW_NS_PER_S;
     furrow_status status = FURROW_OK;
     while (status == FURROW_OK && at_ns <= last_ns) {
         char day_id[FURROW_ID_MAX + 1];

@@ -1,6 +1,8 @@
 /* The rules of working time; see domain.h. Depends on what is generated only. */
 #include "timesheet/domain.h"
 
+#include <inttypes.h>
+
 #define OPEN   TIMESHEET__V1__DAY_STATUS__DAY_STATUS_OPEN
 #define CLOSED TIMESHEET__V1__DAY_STATUS__DAY_STATUS_CLOSED
 #define WORK   TIMESHEET__V1__ENTRY_KIND__ENTRY_KIND_WORK
@@ -8,17 +10,19 @@
 #define REST   TIMESHEET__V1__ENTRY_KIND__ENTRY_KIND_REST
 #define NS     ((int64_t)FURROW_NS_PER_S)
 
-furrow_status workday_check_at(const Google__Protobuf__Timestamp *at, int64_t now_ns, int64_t *at_ns, furrow_error *err)
+furrow_status workday_check_at(const Google__Protobuf__Timestamp *at, int64_t now_ns, int64_t late_hours,
+                               int64_t *at_ns, furrow_error *err)
 {
     if (!at) {
         *at_ns = now_ns;
         return FURROW_OK;
     }
-    int64_t earliest = now_ns / NS - TIMESHEET_PAST_S, latest = now_ns / NS + TIMESHEET_FUTURE_S;
+    int64_t earliest = now_ns / NS - late_hours * 3600, latest = now_ns / NS + TIMESHEET_FUTURE_S;
     if (at->seconds < earliest || at->seconds > latest || at->nanos < 0 || at->nanos >= NS)
-        return furrow_fail_field(
-            err, "at",
-            "must be within the last 36 hours and at most 5 minutes ahead; use CorrectDay for what is older");
+        return furrow_fail_field(err, "at",
+                                 "must be within the last %" PRId64
+                                 " hours and at most 5 minutes ahead; use CorrectDay for what is older",
+                                 late_hours);
     *at_ns = furrow_timestamp_ns(at);
     return FURROW_OK;
 }

@@ -15,12 +15,11 @@
 
 #define TIMESHEET_ENTRIES_MAX     96
 #define TIMESHEET_CORRECTIONS_MAX 32
-#define TIMESHEET_PAST_S          (36 * 3600) /* how late a clock may report */
-#define TIMESHEET_FUTURE_S        (5 * 60)    /* how far a clock may be ahead */
+#define TIMESHEET_FUTURE_S        (5 * 60) /* how far a clock may be ahead */
 
-/* When it happened: @at or, if NULL, @now_ns. INVALID_ARGUMENT outside of what clocks may report. */
-furrow_status workday_check_at(const Google__Protobuf__Timestamp *at, int64_t now_ns, int64_t *at_ns,
-                               furrow_error *err) FURROW_MUST_USE;
+/* When it happened: @at or, if NULL, @now_ns. INVALID_ARGUMENT outside of what clocks may report, up to @late_hours late. */
+furrow_status workday_check_at(const Google__Protobuf__Timestamp *at, int64_t now_ns, int64_t late_hours,
+                               int64_t *at_ns, furrow_error *err) FURROW_MUST_USE;
 
 /* May @employee work on @job at @location? Each as this service keeps it, NULL when unknown. FAILED_PRECONDITION says
  * which and why. */

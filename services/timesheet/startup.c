@@ -1,4 +1,5 @@
-/* What the timesheet service has of its own beside its contract: the farm's time zone, and when its days begin. */
+/* What the timesheet service has of its own beside its contract: the farm's time zone, when its days begin, and how late
+ * its clocks may report. */
 #include "timesheet/clock.h"
 #include "timesheet/v1/timesheet.server.h"
 #include "window/zone.h"
@@ -8,6 +9,8 @@ static const furrow_setting settings[] = {
      "the farm's time zone, as America/Los_Angeles"},
     {"FURROW_DAY_START_HOUR", FURROW_SETTING_NUMBER, offsetof(clock_settings, day_start_hour), "4", 0, 23,
      "local hour at which a working day begins"},
+    {"FURROW_CLOCK_LATE_HOURS", FURROW_SETTING_NUMBER, offsetof(clock_settings, late_hours), "36", 1, 2160,
+     "how late a clock may report a stroke"},
 };
 
 static furrow_status set_time_zone(furrow_error *err)

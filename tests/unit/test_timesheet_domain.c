@@ -235,14 +235,15 @@ START_TEST(clocks_report_within_their_limits)
 {
     int64_t ns = -1;
     Google__Protobuf__Timestamp *when = furrow_timestamp_new(at(5), arena);
-    ck_assert_int_eq(workday_check_at(NULL, at(6), &ns, &err), FURROW_OK);
+    ck_assert_int_eq(workday_check_at(NULL, at(6), 36, &ns, &err), FURROW_OK);
     ck_assert_int_eq(ns, at(6));
-    ck_assert_int_eq(workday_check_at(when, at(6), &ns, &err), FURROW_OK);
+    ck_assert_int_eq(workday_check_at(when, at(6), 36, &ns, &err), FURROW_OK);
     ck_assert_int_eq(ns, at(5));
-    ck_assert_int_eq(workday_check_at(when, at(42), &ns, &err), FURROW_INVALID_ARGUMENT);
-    ck_assert_int_eq(workday_check_at(when, at(4.9), &ns, &err), FURROW_INVALID_ARGUMENT);
+    ck_assert_int_eq(workday_check_at(when, at(42), 36, &ns, &err), FURROW_INVALID_ARGUMENT);
+    ck_assert_int_eq(workday_check_at(when, at(4.9), 36, &ns, &err), FURROW_INVALID_ARGUMENT);
+    ck_assert_int_eq(workday_check_at(when, at(42), 37, &ns, &err), FURROW_OK);
     when->seconds = INT64_MIN;
-    ck_assert_int_eq(workday_check_at(when, at(6), &ns, &err), FURROW_INVALID_ARGUMENT);
+    ck_assert_int_eq(workday_check_at(when, at(6), 36, &ns, &err), FURROW_INVALID_ARGUMENT);
     ck_assert_str_eq(err.field, "at");
 }
 END_TEST

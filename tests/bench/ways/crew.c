@@ -15,6 +15,7 @@
 #include <time.h>
 
 #define DAY_START_HOUR 4
+#define LATE_HOURS     36
 
 static const facts_source *const sources[] = {&facts_sequential, &facts_parallel, &facts_hybrid, &facts_replica};
 
@@ -109,7 +110,7 @@ static furrow_status prepare_clocking(clocking *self, furrow_call *call, const T
                                     .job_id = request->job_id,
                                     .location_id = request->location_id,
                                     .now_ns = furrow_clock_wall_ns()};
-    furrow_status status = workday_check_at(request->at, self->stroke.now_ns, &self->stroke.at_ns, err);
+    furrow_status status = workday_check_at(request->at, self->stroke.now_ns, LATE_HOURS, &self->stroke.at_ns, err);
     if (status != FURROW_OK) return status;
     self->stroke.window = window_at(self->stroke.at_ns);
     workday_day_id(request->employee_id, &self->stroke.window, self->day_id);
