@@ -1,11 +1,12 @@
 /* The table of the farm's commands; cli/options.h tells what is made of it. */
 #include "farm/farm.h"
+#include "farm/season.h"
 
 #include "cli/rows.h"
 
 const cli_program cli_self = {
     .name = "farm",
-    .title = "brings the farm its people, places and jobs",
+    .title = "brings the farm its people, places and jobs, and plays its seasons",
     .environment = CLI_ENVIRONMENT,
 };
 
@@ -35,6 +36,20 @@ const cli_command cli_commands[] = {
                      NUMBER("--seed", "N", "1", 0, INT64_MAX, "of the random numbers"),
                      NUMBER("--people", "N", "300", 1, 900000, "how many employees"), DRY_RUN, JSON),
      .run = farm_seed},
+    {.name = "simulate",
+     .arguments = "",
+     .summary = "Play a season into the mesh as foremen and scanners do, and audit what came of it",
+     .help =
+         "The same people, days and seed make the same season, whatever breaks meanwhile. It lies in the past: "
+         "timesheet must take strokes as old (FURROW_CLOCK_LATE_HOURS). FURROW_TIME_ZONE and "
+         "FURROW_DAY_START_HOUR are the services'. Run it as the operator: it audits with the furrow tool beside it.",
+     .options =
+         ROWS(NUMBER("--employees", "N", "300", 25, SEASON_PEOPLE_MAX, "how many people"),
+              NUMBER("--days", "N", "6", 1, SEASON_DAYS_MAX, "how many days"),
+              NUMBER("--seed", "N", "1", 0, INT64_MAX, "of the random numbers"),
+              TEXT("--from", "DATE", "the first day; default: so that yesterday is the last"),
+              NUMBER("--speed", "N", "0", 0, 1000000, "times the speed of life; 0: as fast as the mesh takes it")),
+     .run = farm_simulate},
     COMPLETION("farm"),
     MANUAL,
 };

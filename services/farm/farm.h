@@ -6,5 +6,6 @@
 
 int farm_import(cli *tool);
 int farm_seed(cli *tool);
+int farm_simulate(cli *tool);
 
 #endif
