@@ -125,7 +125,7 @@ set(FURROW_PROTO_OUT ${CMAKE_CURRENT_BINARY_DIR}/orchard_proto)
 furrow_service(orchard PROTO orchard/v1/orchard.proto SOURCES integration/orchard/orchard.c integration/orchard/startup.c)
 unset(FURROW_PROTO_ROOT)
 unset(FURROW_PROTO_OUT)
-furrow_integration_test(test_command furrow_test_mesh furrow_test_support)
+furrow_integration_test(test_command orchard_proto_client furrow_test_mesh furrow_test_support)
 target_compile_definitions(test_command PRIVATE FURROW_TEST_TOOL="$<TARGET_FILE:furrow>" FURROW_TEST_ORCHARD="$<TARGET_FILE:orchard>"
   FURROW_TEST_ORCHARD_CONTRACTS="$<TARGET_FILE:orchard_proto_contracts>")
 add_dependencies(test_command furrow orchard orchard_proto_contracts)

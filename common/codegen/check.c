@@ -292,14 +292,15 @@ static void check_message(const judge *by, const furrow_model_message *message)
 static void check_method(const judge *by, const furrow_model_service *service, const furrow_model_method *method)
 {
     size_t len = strlen(service->name) + 1 + strlen(method->name);
-    bool client = method->proto->client_streaming, server = method->proto->server_streaming;
-    if (client || server)
+    if (method->proto->client_streaming)
         furrow_report_add(by->report, method->place,
-                          "%s.%s streams its %s; streaming methods are not supported: make it unary", service->name,
-                          method->name,
-                          client && server ? "requests and responses"
-                          : client         ? "requests"
-                                           : "responses");
+                          "%s.%s streams its requests, which is not supported: take one request", service->name,
+                          method->name);
+    if (method->proto->server_streaming &&
+        (method->options.command.given || method->options.get.given || method->options.list.given))
+        furrow_report_add(by->report, method->place,
+                          "%s.%s streams its responses, which a command, get or list does not: write its handler",
+                          service->name, method->name);
     if (is_dynamic(method->input) || is_dynamic(method->output))
         furrow_report_add(by->report, method->place,
                           "%s.%s takes or answers a %s, which a contract cannot hold: say in a message of its own what "

@@ -94,24 +94,71 @@ static void write_async(const furrow_emit *emit, const client_names *names)
                          names->call, names->call, names->contract, names->call);
 }
 
+/* A reader of its own type would be the same: the generated functions give and take its messages'. */
+static void write_stream(const furrow_emit *emit, const char *full_name, const char *comment, const char *symbol,
+                         const client_names *names)
+{
+    furrow_buffer_printf(emit->header,
+                         "/* %s%s: read and closed as rpc/reader.h says. */\n"
+                         "furrow_status %s_open(furrow_client *client, const %s *request,\n"
+                         "    const furrow_reader_options *options, furrow_reader **reader, furrow_error *err) "
+                         "FURROW_MUST_USE;\n",
+                         furrow_text_said(emit->model->arena, comment), full_name, symbol, names->input);
+    furrow_buffer_printf(emit->header,
+                         "furrow_status %s_next(furrow_reader *reader, furrow_arena *arena, %s **message,\n"
+                         "    furrow_error *err) FURROW_MUST_USE;\n\n",
+                         symbol, names->output);
+    furrow_buffer_printf(
+        emit->source,
+        "furrow_status %s_open(furrow_client *client, const %s *request,\n"
+        "    const furrow_reader_options *options, furrow_reader **reader, furrow_error *err)\n{\n"
+        "    return furrow_reader_open(client, %s,\n        &request->base, options, reader, err);\n}\n\n",
+        symbol, names->input, names->contract);
+    furrow_buffer_printf(emit->source,
+                         "furrow_status %s_next(furrow_reader *reader, furrow_arena *arena, %s **message,\n"
+                         "    furrow_error *err)\n{\n"
+                         "    ProtobufCMessage *next;\n"
+                         "    furrow_status status = furrow_reader_next(reader, arena, &next, err);\n"
+                         "    if (status == FURROW_OK) *message = (%s *)next;\n"
+                         "    return status;\n}\n\n",
+                         symbol, names->output, names->output);
+}
+
+static bool any_reader(const furrow_emit *emit)
+{
+    for (size_t s = 0; s < emit->file->service_count; s++)
+        for (size_t i = 0; i < emit->file->services[s].method_count; i++)
+            if (emit->file->services[s].methods[i].proto->server_streaming) return true;
+    return false;
+}
+
+static void write_client_method(const furrow_emit *emit, const furrow_model_service *service,
+                                const furrow_model_method *method)
+{
+    furrow_arena *arena = emit->model->arena;
+    client_names names = names_of(emit, service, method);
+    const char *full_name = furrow_text_printf(arena, "%s.%s", service->name, method->name);
+    if (method->proto->server_streaming) {
+        write_stream(emit, full_name, method->comment, furrow_symbols_method(arena, service, method), &names);
+        return;
+    }
+    declare_client_call(emit, full_name, method->comment, &names);
+    write_call(emit, &names);
+    write_async(emit, &names);
+    furrow_emit_blocking(emit, names.call, names.input, names.output, names.contract);
+}
+
 void furrow_emit_client(const furrow_emit *emit)
 {
     furrow_emit_opening(emit, "client",
                         "Client: typed calls; threads, memory and errors as in rpc/client.h, of those that block as in "
                         "rpc/blocking.h.");
     furrow_buffer_printf(emit->header, "#include \"%s.furrow.h\"\n#include \"rpc/blocking.h\"\n\n", emit->stem);
+    if (any_reader(emit)) furrow_buffer_append_text(emit->header, "#include \"rpc/reader.h\"\n\n");
     furrow_buffer_append_text(emit->source, "#include <stdlib.h>\n\n");
     for (size_t s = 0; s < emit->file->service_count; s++) {
         const furrow_model_service *service = &emit->file->services[s];
-        for (size_t i = 0; i < service->method_count; i++) {
-            const furrow_model_method *method = &service->methods[i];
-            client_names names = names_of(emit, service, method);
-            declare_client_call(emit, furrow_text_printf(emit->model->arena, "%s.%s", service->name, method->name),
-                                method->comment, &names);
-            write_call(emit, &names);
-            write_async(emit, &names);
-            furrow_emit_blocking(emit, names.call, names.input, names.output, names.contract);
-        }
+        for (size_t i = 0; i < service->method_count; i++) write_client_method(emit, service, &service->methods[i]);
     }
     furrow_buffer_append_text(emit->header, "#endif\n");
 }

@@ -223,8 +223,10 @@ static void write_method(const furrow_emit *emit, const furrow_model_service *se
     if (furrow_rules_any(emit->model, method->input)) furrow_buffer_append_text(emit->source, "    ");
     write_rules_of(emit, "input_rules", method->input);
     furrow_buffer_printf(emit->source,
-                         "        .idempotency = %s,\n        .timeout_ms = %u,\n        .restricted = %s,\n    },\n",
+                         "        .idempotency = %s,\n        .timeout_ms = %u,\n        .restricted = %s,\n",
                          idempotency_of(method), method->options.timeout_ms, yes_no(method->options.restricted));
+    if (method->proto->server_streaming) furrow_buffer_append_text(emit->source, "        .server_streams = true,\n");
+    furrow_buffer_append_text(emit->source, "    },\n");
 }
 
 static void declare_service(const furrow_emit *emit, const furrow_model_service *service, const char *symbol)

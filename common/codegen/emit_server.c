@@ -8,6 +8,28 @@
 #include "codegen/symbols.h"
 #include "codegen/text.h"
 
+/* A handler that streams gets no response to fill in: it sends. */
+static void declare_stream_handler(const furrow_emit *emit, const furrow_model_service *service,
+                                   const furrow_model_method *method)
+{
+    furrow_arena *arena = emit->model->arena;
+    const char *symbol = furrow_symbols_method(arena, service, method);
+    furrow_buffer_printf(
+        emit->header,
+        "/* %s%s.%s: sends as rpc/stream.h says. */\nfurrow_status %s(furrow_call *call, const %s *request, "
+        "furrow_error *err);\n",
+        furrow_text_said(arena, method->comment), service->name, method->name, symbol,
+        furrow_names_c_type(arena, method->input->name));
+    furrow_buffer_printf(emit->header,
+                         "furrow_status %s_send(furrow_call *call, const %s *message, furrow_error *err) "
+                         "FURROW_MUST_USE;\n\n",
+                         symbol, furrow_names_c_type(arena, method->output->name));
+    furrow_buffer_printf(emit->source,
+                         "furrow_status %s_send(furrow_call *call, const %s *message, furrow_error *err)\n{\n"
+                         "    return furrow_stream_send(call, &message->base, err);\n}\n\n",
+                         symbol, furrow_names_c_type(arena, method->output->name));
+}
+
 static void declare_handler(const furrow_emit *emit, const furrow_model_service *service,
                             const furrow_model_method *method)
 {
@@ -76,9 +98,23 @@ static void write_thunk(const furrow_emit *emit, const furrow_model_service *ser
                          "static furrow_status %s(furrow_call *call, const ProtobufCMessage *request,\n"
                          "    ProtobufCMessage *response, furrow_error *err)\n{\n",
                          thunk_of(emit, service, method));
+    if (method->proto->server_streaming) {
+        furrow_buffer_printf(emit->source, "    return %s(call, (const %s *)request, err);\n}\n\n",
+                             furrow_symbols_method(arena, service, method),
+                             furrow_names_c_type(arena, method->input->name));
+        return;
+    }
     furrow_buffer_printf(emit->source, "    return %s(call, (const %s *)request,\n        (%s *)response, err);\n}\n\n",
                          furrow_symbols_method(arena, service, method), furrow_names_c_type(arena, method->input->name),
                          furrow_names_c_type(arena, method->output->name));
+}
+
+static bool any_streams(const furrow_emit *emit)
+{
+    for (size_t i = 0; i < emit->file->service_count; i++)
+        for (size_t m = 0; m < emit->file->services[i].method_count; m++)
+            if (emit->file->services[i].methods[m].proto->server_streaming) return true;
+    return false;
 }
 
 static void write_service_thunks(const furrow_emit *emit, const furrow_model_service *service)
@@ -96,7 +132,10 @@ static void write_service_thunks(const furrow_emit *emit, const furrow_model_ser
             furrow_emit_query(emit, service, method, thunk_of(emit, service, method));
             continue;
         }
-        declare_handler(emit, service, method);
+        if (method->proto->server_streaming)
+            declare_stream_handler(emit, service, method);
+        else
+            declare_handler(emit, service, method);
         write_thunk(emit, service, method);
     }
     furrow_buffer_printf(emit->source, "static furrow_handler_fn *const %s_thunks[] = {\n", symbol);
@@ -119,6 +158,7 @@ void furrow_emit_server(const furrow_emit *emit)
     furrow_buffer_printf(emit->source,
                          "#include \"%s.domain.h\"\n#include \"runtime/command.h\"\n#include \"runtime/query.h\"\n\n",
                          emit->stem);
+    if (any_streams(emit)) furrow_buffer_append_text(emit->source, "#include \"rpc/stream.h\"\n\n");
     for (size_t i = 0; i < emit->file->service_count; i++) write_service_thunks(emit, &emit->file->services[i]);
     declare_others(emit);
     furrow_buffer_append_text(emit->header, "#endif\n");

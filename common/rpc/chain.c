@@ -26,6 +26,7 @@ static const furrow_interceptor before[] = {
     OWN("memory", furrow_stage_memory),         /* of large reads */
     OWN("decode", furrow_stage_decode),         /* the request's message */
     OWN("rules", furrow_stage_rules),           /* and its contract's rules */
+    OWN("stream", furrow_stage_stream),         /* of many answers: open as long as what stands behind it runs */
 };
 
 /* Behind the author's: they see a call once, however often it is handled, and one whose result is remembered. */

@@ -48,7 +48,7 @@ furrow_client *furrow_client_create(furrow_link *link, const furrow_client_optio
     return client;
 }
 
-static void free_unused_client(furrow_client *client)
+void furrow_client_settle(furrow_client *client)
 {
     if (client->gone && client->in_flight == 0) free_client(client);
 }
@@ -57,7 +57,9 @@ void furrow_client_destroy(furrow_client *client)
 {
     if (!client) return;
     client->gone = true;
-    free_unused_client(client);
+    furrow_subscription_destroy(FURROW_TAKE(client->inbox_of_all));
+    if (client->ticking) furrow_waiter_done(&client->tick);
+    furrow_client_settle(client);
 }
 
 furrow_status furrow_client_reply_status(const furrow_msg *reply, furrow_error *err)
@@ -142,7 +144,7 @@ void furrow_client_tell(const furrow_outbound_interceptor *self, furrow_outbound
     }
     waiting->status = status;
     waiting->ended = true;
-    if (status != FURROW_OK && waiting->err) *waiting->err = *err;
+    if (status != FURROW_OK && waiting->err != err) *waiting->err = *err;
 }
 
 void furrow_client_on_reply(void *arg, furrow_status status, const char *text, furrow_msg *reply)
@@ -159,19 +161,25 @@ void furrow_client_on_reply(void *arg, furrow_status status, const char *text, f
     bring_back(call, status, text);
     furrow_arena_reset(client->answers);
     client->in_flight--;
-    free_unused_client(client);
+    furrow_client_settle(client);
 }
 
-/* Parks until the call has ended, however many attempts it takes. */
-static furrow_status await_end(furrow_outbound *call)
+furrow_status furrow_client_send(furrow_outbound *call, const ProtobufCMessage *message,
+                                 const furrow_call_options *options, furrow_error *err)
 {
+    furrow_client *client = call->client;
     furrow_outbound_waiting *waiting = call->waiting;
-    while (!waiting->ended) {
-        furrow_wait(&waiting->waiter, FURROW_NEVER); /* the link keeps the deadline */
+    furrow_outbound_sending sending;
+    client->in_flight++;
+    furrow_status status = send_out(call, message, options, &sending, err);
+    while (status == FURROW_OK && !waiting->ended && !waiting->opened) { /* however many attempts it takes */
+        furrow_wait(&waiting->waiter, FURROW_NEVER);                     /* the link keeps the deadline */
         furrow_waiter_reset(&waiting->waiter);
         bring_back(call, waiting->status, waiting->text);
     }
-    return waiting->status;
+    call->sending = NULL;
+    client->in_flight--;
+    return status == FURROW_OK && waiting->ended ? waiting->status : status;
 }
 
 furrow_status furrow_client_call(furrow_client *client, const furrow_method_contract *method,
@@ -179,18 +187,14 @@ furrow_status furrow_client_call(furrow_client *client, const furrow_method_cont
                                  furrow_arena *arena, ProtobufCMessage **response, furrow_error *err)
 {
     furrow_error why = {0}; /* read by the chain, so @err may be NULL */
-    furrow_outbound_sending sending;
-    furrow_outbound_waiting waiting = {.waiter = furrow_waiter_make(), .err = err};
+    furrow_outbound_waiting waiting = {.waiter = furrow_waiter_make(), .err = &why};
     furrow_outbound call = {.client = client, .method = method, .arena = arena, .waiting = &waiting};
-    client->in_flight++;
-    furrow_status status = send_out(&call, message, options, &sending, &why);
+    furrow_status status = furrow_client_send(&call, message, options, &why);
+    furrow_client_settle(client);
     if (status == FURROW_OK)
-        status = await_end(&call);
+        *response = call.response;
     else if (err)
         *err = why;
-    client->in_flight--;
-    free_unused_client(client);
-    if (status == FURROW_OK) *response = call.response;
     return status;
 }
 

@@ -6,6 +6,7 @@
  *   chain.c        the links of a call's chain, in their order; most of them are in stages.c
  *   share.c        the memory of large reads
  *   idempotency.c  the same key, the same answer
+ *   stream.c       answers of many messages
  *   reply.c        the answer or the error, in the caller's encoding (status_message.c)
  *   violations.c   what is wrong with a request by its contract's rules
  *   call.c         what handlers see of a call
@@ -15,6 +16,7 @@
 #define FURROW_RPC_INSIDE_H
 
 #include "base/buffer.h"
+#include "base/id.h"
 #include "rpc/admission.h"
 #include "rpc/caller.h"
 #include "rpc/interceptor.h"
@@ -24,8 +26,9 @@
 #include "store/record.h"
 #include "wire/trace.h"
 
-#define FURROW_CALL_VERSIONS 512 /* bytes of Furrow-Version */
-#define FURROW_CALL_KEYED    256 /* buckets of running calls with an idempotency key */
+#define FURROW_CALL_VERSIONS  512 /* bytes of Furrow-Version */
+#define FURROW_STREAM_BUCKETS 256
+#define FURROW_CALL_KEYED     256 /* buckets of running calls with an idempotency key */
 
 /* A service that is served. */
 typedef struct furrow_served {
@@ -33,6 +36,7 @@ typedef struct furrow_served {
     const furrow_handlers *handlers;
     furrow_methods methods;
     furrow_subscription *subscription;
+    furrow_subscription *words; /* what callers say of their streams; NULL where no method streams */
     furrow_subscription *left;  /* the one before, which may still bring what was on its way */
     furrow_method_stats *stats; /* one per method, */
     furrow_pace *paces;         /* and so here */
@@ -62,6 +66,7 @@ struct furrow_call {
     furrow_place place;
     ProtobufCMessage *request;        /* once it is decoded */
     const ProtobufCMessage *response; /* NULL unless it has ended OK */
+    struct furrow_stream *stream;     /* once it is open; or NULL */
     furrow_follower *followers;       /* calls with the same idempotency key, waiting for this one */
     struct furrow_call *next;         /* in the pool, or among keyed calls that run, or hungry ones */
     size_t budget_refused;            /* how often the budget had said no when it began */
@@ -99,12 +104,17 @@ struct furrow_server {
     bool watching;       /* a task looks after the queue, */
     furrow_waiter watch; /* and is woken to end */
     uint64_t refused, expired;
-    furrow_remembered_total results; /* when the last was remembered */
-    uint64_t refused_ns;             /* when the last was */
-    uint64_t refusing_since_ns;      /* the first since a call ended; 0: none */
-    furrow_ready_made *busy[2];      /* the refusal of who is too much, by furrow_encoding */
-    uint64_t arrival_ns;  /* of the requests that one read brought; 0 once the first of their tasks has run, */
-    furrow_hook turn_end; /* or the turn has ended without */
+    furrow_remembered_total results;                      /* when the last was remembered */
+    uint64_t refused_ns;                                  /* when the last was */
+    uint64_t refusing_since_ns;                           /* the first since a call ended; 0: none */
+    struct furrow_stream *streams[FURROW_STREAM_BUCKETS]; /* open ones, by their ids */
+    size_t stream_count;
+    bool ticking;                  /* a task looks after them, */
+    furrow_waiter tick;            /* and is woken to end */
+    char instance[FURROW_ID_SIZE]; /* in the names of its streams */
+    furrow_ready_made *busy[2];    /* the refusal of who is too much, by furrow_encoding */
+    uint64_t arrival_ns;           /* of the requests that one read brought; 0 once the first of their tasks has run, */
+    furrow_hook turn_end;          /* or the turn has ended without */
     uint64_t dropped;
     furrow_waiter *drained;
     bool gone; /* destroyed while calls ran: the last of them frees it, and nothing of the owner's is touched */
@@ -141,6 +151,8 @@ furrow_intercept_fn furrow_stage_encoding, furrow_stage_deadline, furrow_stage_a
     furrow_stage_rules, furrow_stage_patience, furrow_stage_handler;
 /* idempotency.c */
 furrow_intercept_fn furrow_stage_once;
+/* stream.c */
+furrow_intercept_fn furrow_stage_stream;
 
 /* stages.c */
 /* The encodings of a call that is refused before its stages begin. */
@@ -170,7 +182,17 @@ void furrow_share_end(furrow_server *server);
 /* Its caller has been sent as many bytes as one may be: RESOURCE_EXHAUSTED, counted. */
 furrow_status furrow_call_refuse_caller(furrow_call *call, int64_t retry_ms, furrow_error *err);
 
-/* reply.c */
+/* stream.c */
+typedef struct furrow_stream furrow_stream;
+furrow_msg_fn furrow_stream_on_word; /* arg is the furrow_served */
+/* All of them end, with UNAVAILABLE and @why (constant), as soon as their handlers wait or send. */
+void furrow_streams_break(furrow_server *server, const char *why);
+/* One message of an open stream, numbered with how many messages have been sent. */
+furrow_status furrow_stream_publish(furrow_call *call, const furrow_header *headers, size_t count, furrow_bytes data,
+                                    furrow_error *err) FURROW_MUST_USE;
+
+/* reply.c: one message of a stream. */
+furrow_status furrow_reply_part(furrow_call *call, const ProtobufCMessage *message, furrow_error *err) FURROW_MUST_USE;
 /* Sends call->response. Another status than OK when it cannot be: then nothing was sent. */
 furrow_status furrow_reply_ok(furrow_call *call, furrow_error *err) FURROW_MUST_USE;
 void furrow_reply_error(furrow_call *call, const furrow_error *err);

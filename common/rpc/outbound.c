@@ -66,6 +66,7 @@ static furrow_status agree_deadline(furrow_outbound *call, furrow_error *err)
     bool nested = options->deadline_ns && options->deadline_ns < sending->deadline_ns;
     if (nested) sending->deadline_ns = options->deadline_ns;
     sending->until_ns = sending->deadline_ns;
+    sending->stated = nested || options->timeout_ms || own_ms;
     sending->usual = !nested && ms == (own_ms ? own_ms : FURROW_RPC_TIMEOUT_MS) && !options->send_deadline;
     if (options->version) options->version[0] = '\0';
     if (sending->deadline_ns > sending->now_ns) return FURROW_OK;
@@ -122,13 +123,9 @@ static furrow_status start_retry_link(const furrow_outbound_interceptor *self, f
 static void end_retry_link(const furrow_outbound_interceptor *self, furrow_outbound *call, furrow_status status,
                            furrow_error *err)
 {
-    if (status != FURROW_OK && call->waiting && (status = repeat_attempt(self, call, status, err)) == FURROW_OK) return;
+    bool repeats = call->waiting && !call->waiting->opened;
+    if (status != FURROW_OK && repeats && (status = repeat_attempt(self, call, status, err)) == FURROW_OK) return;
     furrow_outbound_back(self, call, status, err);
-}
-
-static void add_own_header(furrow_outbound_sending *sending, const char *name, const char *value)
-{
-    sending->headers[sending->header_count++] = (furrow_header){name, value};
 }
 
 /* Headers only where there is something to say: the common call carries none. */
@@ -136,12 +133,15 @@ static furrow_status start_terms_link(const furrow_outbound_interceptor *self, f
 {
     furrow_outbound_sending *sending = call->sending;
     const furrow_call_options *options = sending->options;
-    if (!sending->usual || sending->until_ns != sending->deadline_ns) {
-        furrow_header_format_timeout(sending->until_ns - sending->now_ns, sending->timeout);
-        add_own_header(sending, FURROW_HEADER_TIMEOUT, sending->timeout);
+    bool usual = call->reader ? !sending->stated : sending->usual && sending->until_ns == sending->deadline_ns;
+    if (!usual) {
+        uint64_t until_ns = call->reader ? sending->deadline_ns : sending->until_ns;
+        furrow_header_format_timeout(until_ns - sending->now_ns, sending->timeout);
+        furrow_outbound_header(sending, FURROW_HEADER_TIMEOUT, sending->timeout);
     }
-    if (options->idempotency_key) add_own_header(sending, FURROW_HEADER_IDEMPOTENCY_KEY, options->idempotency_key);
-    if (options->after && options->after[0]) add_own_header(sending, FURROW_HEADER_AFTER, options->after);
+    if (options->idempotency_key)
+        furrow_outbound_header(sending, FURROW_HEADER_IDEMPOTENCY_KEY, options->idempotency_key);
+    if (options->after && options->after[0]) furrow_outbound_header(sending, FURROW_HEADER_AFTER, options->after);
     return furrow_outbound_next(self, call, err);
 }
 
@@ -155,8 +155,8 @@ static furrow_status start_trace_link(const furrow_outbound_interceptor *self, f
         if (strcasecmp(sending->headers[i].name, FURROW_HEADER_TRACEPARENT) == 0) trace = NULL;
     if (trace) {
         furrow_trace_child(trace, sending->parent);
-        add_own_header(sending, FURROW_HEADER_TRACEPARENT, sending->parent);
-        if (trace->state[0]) add_own_header(sending, FURROW_HEADER_TRACESTATE, trace->state);
+        furrow_outbound_header(sending, FURROW_HEADER_TRACEPARENT, sending->parent);
+        if (trace->state[0]) furrow_outbound_header(sending, FURROW_HEADER_TRACESTATE, trace->state);
     }
     return furrow_outbound_next(self, call, err);
 }
@@ -182,7 +182,7 @@ static furrow_status read_reply(furrow_outbound *call, furrow_error *err)
         call->version && furrow_msg_has_headers(reply) ? furrow_msg_header(reply, FURROW_HEADER_VERSION) : NULL;
     if (made) snprintf(call->version, VERSION_BYTES, "%s", made);
     furrow_status status = furrow_client_reply_status(reply, err);
-    if (status != FURROW_OK) return status;
+    if (status != FURROW_OK || call->reader) return status;
     status = furrow_message_unpack(call->method->output, reply->data, call->arena, &call->response, err);
     if (status == FURROW_INVALID_ARGUMENT) /* of the server, not of our caller */
         return furrow_fail(err, FURROW_INTERNAL, "the answer is no %s", call->method->output->name);
@@ -192,8 +192,11 @@ static furrow_status read_reply(furrow_outbound *call, furrow_error *err)
 static void end_message_link(const furrow_outbound_interceptor *self, furrow_outbound *call, furrow_status status,
                              furrow_error *err)
 {
+    bool opens = call->reader && !call->waiting->opened;
     if (status == FURROW_OK) status = read_reply(call, err);
+    if (status == FURROW_OK && opens) status = furrow_reader_opened(call, err);
     furrow_msg_free(FURROW_TAKE(call->reply));
+    if (status == FURROW_OK && opens) return; /* its end goes back */
     furrow_outbound_back(self, call, status, err);
 }
 
@@ -219,6 +222,7 @@ static const furrow_outbound_interceptor behind[] = {
     OWN("retry", start_retry_link, end_retry_link),       /* attempts, within budget and deadline */
     OWN("terms", start_terms_link, NULL),                 /* Grpc-Timeout, Idempotency-Key, Furrow-After */
     OWN("trace", start_trace_link, NULL),                 /* each attempt has a span of its own */
+    OWN("stream", furrow_reader_ask, NULL),               /* where its messages are to go, and how many unread */
     OWN("message", start_message_link, end_message_link), /* packs the request, reads the reply */
     OWN("send", start_send_link, NULL),                   /* the last: calls no next */
 };

@@ -14,9 +14,13 @@
 
 #define PACKED_KEPT ((size_t)256 << 10) /* a buffer that had to grow past it is given back */
 
+/* Where the call is a stream that has begun, this ends it. */
 static furrow_status publish_answer(furrow_call *call, const furrow_header *headers, size_t count, furrow_error *err)
 {
     furrow_server *server = call->served->server;
+    if (call->stream)
+        return furrow_stream_publish(call, headers, count, (furrow_bytes){server->packed.data, server->packed.len},
+                                     err);
     furrow_outgoing out = {.subject = call->msg->reply,
                            .headers = headers,
                            .header_count = count,
@@ -81,9 +85,29 @@ bool furrow_server_may_tell(furrow_server *server, const char *reply, size_t byt
     return furrow_caller_may_send(&server->callers, reply, bytes, furrow_clock_now_ns(), &retry_ms);
 }
 
+/* An empty message with a status: `nats req --wait-for-empty` ends there. */
+static furrow_status end_stream(furrow_call *call, furrow_error *err)
+{
+    static const furrow_header end[] = {{FURROW_HEADER_STREAM, "end"}, {FURROW_HEADER_STATUS, "0"}};
+    return furrow_stream_publish(call, end, 2, (furrow_bytes){NULL, 0}, err);
+}
+
+furrow_status furrow_reply_part(furrow_call *call, const ProtobufCMessage *message, furrow_error *err)
+{
+    furrow_header header;
+    furrow_server *server = call->served->server;
+    size_t count = content_type(call, &header);
+    furrow_status status = encode_response(call, message, &server->packed, err);
+    if (status != FURROW_OK) return status;
+    status = furrow_stream_publish(call, &header, count, (furrow_bytes){server->packed.data, server->packed.len}, err);
+    if (server->packed.cap > PACKED_KEPT) furrow_buffer_fini(&server->packed);
+    return status;
+}
+
 furrow_status furrow_reply_ok(furrow_call *call, furrow_error *err)
 {
     furrow_header headers[3];
+    if (call->stream) return end_stream(call, err);
     size_t count = content_type(call, &headers[0]);
     if (call->versions_len > 0) headers[count++] = (furrow_header){FURROW_HEADER_VERSION, call->versions};
     if (call->age[0]) headers[count++] = (furrow_header){FURROW_HEADER_AGE, call->age};
@@ -109,7 +133,7 @@ void furrow_reply_error(furrow_call *call, const furrow_error *err)
     furrow_error clean = *err;
     say_when_memory_is_back(call, &clean);
     char line[FURROW_STATUS_LINE], text[FURROW_HEADER_TEXT_MAX], number[12];
-    furrow_header headers[5];
+    furrow_header headers[7];
     furrow_status_message_clean(&clean);
     furrow_status_message_line(&clean, line);
     furrow_header_escape(line, text);
@@ -122,6 +146,10 @@ void furrow_reply_error(furrow_call *call, const furrow_error *err)
     size_t count = 2 + content_type(call, &headers[2]);
     if (call->versions_len > 0) headers[count++] = (furrow_header){FURROW_HEADER_VERSION, call->versions};
     if (call->age[0]) headers[count++] = (furrow_header){FURROW_HEADER_AGE, call->age};
+    if (call->stream) {
+        headers[count++] = (furrow_header){FURROW_HEADER_STREAM, "end"};
+        headers[count++] = (furrow_header){FURROW_HEADER_STATUS, number};
+    }
     (void)!publish_answer(call, headers, count, NULL);
 }
 

@@ -20,6 +20,7 @@
 #define DEFAULT_CALLER_BYTES   (4 * 1024 * 1024)
 #define NOT_READY_MS           1000
 #define IDLE_KEPT              16 /* calls that stay in the pool for good */
+#define DEFAULT_STREAMS        1024
 #define REPLY_MAX              (64 * 1024 * 1024)
 
 static void set_defaults(furrow_server_options *o)
@@ -30,6 +31,7 @@ static void set_defaults(furrow_server_options *o)
     if (o->max_waiting == 0) o->max_waiting = DEFAULT_WAITING;
     if (o->max_wait_ms == 0) o->max_wait_ms = DEFAULT_WAIT_MS;
     if (o->caller_bytes == 0) o->caller_bytes = DEFAULT_CALLER_BYTES;
+    if (o->max_streams == 0) o->max_streams = DEFAULT_STREAMS;
     if (o->max_request_bytes == 0) o->max_request_bytes = DEFAULT_REQUEST;
     if (o->arena_bytes == 0) o->arena_bytes = DEFAULT_ARENA;
     if (o->default_timeout_ms == 0) o->default_timeout_ms = FURROW_RPC_TIMEOUT_MS;
@@ -48,6 +50,7 @@ furrow_server *furrow_server_create(furrow_link *link, const furrow_server_optio
     server->link = link;
     server->loop = furrow_link_loop(link);
     server->turn_end.fn = furrow_intake_turn_end;
+    furrow_id_make(server->instance);
     server->options = *options;
     server->options.queue = server->queue = options->queue ? strdup(options->queue) : NULL;
     set_defaults(&server->options);
@@ -101,7 +104,7 @@ static void free_server(furrow_server *server)
 void furrow_server_settle(furrow_server *server)
 {
     if (server->live > 0 || server->admission.queued > 0) return;
-    if (server->gone && !server->watching && !server->turn_end.queued)
+    if (server->gone && !server->watching && !server->ticking && !server->turn_end.queued)
         free_server(server);
     else if (!server->gone && server->drained)
         furrow_waiter_done(server->drained);
@@ -127,12 +130,15 @@ void furrow_server_destroy(furrow_server *server)
     for (size_t i = 0; i < server->served_count; i++) {
         furrow_subscription_destroy(server->served[i]->subscription);
         furrow_subscription_destroy(server->served[i]->left);
-        server->served[i]->subscription = server->served[i]->left = NULL;
+        furrow_subscription_destroy(server->served[i]->words);
+        server->served[i]->subscription = server->served[i]->left = server->served[i]->words = NULL;
     }
     server->gone = true;
     furrow_queued request;
     while (furrow_admission_tired(&server->admission, FURROW_NEVER, &request)) furrow_msg_free(request.msg);
     furrow_share_end(server);
+    furrow_streams_break(server, "the service has ended");
+    if (server->ticking) furrow_waiter_done(&server->tick);
     if (server->watching) furrow_waiter_done(&server->watch);
     furrow_server_settle(server);
 }
@@ -207,6 +213,24 @@ furrow_status furrow_server_add(furrow_server *server, const furrow_handlers *ha
     return FURROW_OK;
 }
 
+static bool has_streams(const furrow_service_contract *service)
+{
+    for (size_t i = 0; i < service->method_count; i++)
+        if (service->methods[i].server_streams) return true;
+    return false;
+}
+
+/* What callers say of streams comes also when the queue group has been left: those that are open go on. */
+static furrow_status hear_words(furrow_server *server, furrow_served *served, furrow_error *err)
+{
+    char subject[FURROW_SUBJECT_MAX];
+    if (served->words || !has_streams(served->handlers->service)) return FURROW_OK;
+    int len = snprintf(subject, sizeof subject, "%s.*.%s.*.*", served->handlers->service->name, server->instance);
+    FURROW_REQUIRE(len > 0 && (size_t)len < sizeof subject);
+    served->words = furrow_link_subscribe(server->link, subject, NULL, furrow_stream_on_word, served, err);
+    return served->words ? FURROW_OK : FURROW_RESOURCE_EXHAUSTED;
+}
+
 static furrow_status open_served(furrow_server *server, furrow_served *served, furrow_error *err)
 {
     char subject[FURROW_SUBJECT_MAX];
@@ -221,8 +245,11 @@ static furrow_status open_served(furrow_server *server, furrow_served *served, f
 furrow_status furrow_server_open(furrow_server *server, furrow_error *err)
 {
     furrow_status status = FURROW_OK;
-    for (size_t i = 0; i < server->served_count && status == FURROW_OK; i++)
-        if (!server->served[i]->subscription) status = open_served(server, server->served[i], err);
+    for (size_t i = 0; i < server->served_count && status == FURROW_OK; i++) {
+        status = hear_words(server, server->served[i], err);
+        if (status == FURROW_OK && !server->served[i]->subscription)
+            status = open_served(server, server->served[i], err);
+    }
     return status;
 }
 
@@ -245,6 +272,7 @@ furrow_status furrow_server_drain(furrow_server *server, uint64_t deadline_ns, f
         if (server->served[i]->subscription) furrow_subscription_stop(server->served[i]->subscription);
     /* What NATS sent before it saw the end of our interest arrives before its answer to this. */
     if (furrow_link_connected(server->link)) (void)!furrow_link_flush(server->link, deadline_ns, NULL);
+    furrow_streams_break(server, "the service ends; ask another");
     furrow_task_yield();
     if (server->live + server->admission.queued > 0) {
         server->drained = &drained;

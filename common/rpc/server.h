@@ -92,6 +92,7 @@ typedef struct furrow_server_options {
     uint32_t max_wait_ms;        /* 0: 3000 */
     size_t caller_bytes;         /* of answers of 16 KiB and more, or of any while NATS takes no more, a second and
                                     caller; past it RESOURCE_EXHAUSTED for its reads; 0: 4 MiB */
+    size_t max_streams;          /* that are open at once (stream.h); 0: 1024 */
     size_t max_request_bytes;    /* 0: 1 MiB */
     size_t arena_bytes;          /* limit of a request's arena; 0: 8 MiB */
     uint32_t default_timeout_ms; /* of methods that state none; 0: FURROW_RPC_TIMEOUT_MS */

@@ -149,6 +149,9 @@ static furrow_status read_idempotency_key(furrow_call *call, furrow_error *err)
     if (status != FURROW_OK || !key || call->method->idempotency == FURROW_NO_SIDE_EFFECTS) return status;
     const furrow_server_options *options = &call->served->server->options;
     size_t len = strlen(key);
+    if (call->method->server_streams)
+        return furrow_fail(err, FURROW_INVALID_ARGUMENT,
+                           "what a stream answers is not remembered: leave " FURROW_HEADER_IDEMPOTENCY_KEY " out");
     if (!options->store || !options->secret)
         return furrow_fail(err, FURROW_FAILED_PRECONDITION,
                            "this service remembers no results: leave " FURROW_HEADER_IDEMPOTENCY_KEY " out");
@@ -179,6 +182,10 @@ static furrow_status read_deadline(furrow_call *call, furrow_error *err)
     if (status == FURROW_OK && timeout) status = furrow_header_parse_timeout(timeout, &ns, err);
     if (status != FURROW_OK) return status;
     call->deadline_ns = call->arrival_ns + (ns < most ? ns : most);
+    /* A stream whose caller sends heartbeats ends by itself when that is gone. */
+    if (call->method->server_streams && !timeout && !call->method->timeout_ms && call->headers &&
+        furrow_msg_header(call->msg, FURROW_HEADER_STREAM))
+        call->deadline_ns = FURROW_NEVER;
     call->command.deadline_ns = call->deadline_ns;
     (void)furrow_task_set_deadline(call->deadline_ns);
     return FURROW_OK;
@@ -381,7 +388,8 @@ furrow_status furrow_stage_patience(const furrow_interceptor *self, furrow_call 
 {
     for (unsigned attempt = 1;; attempt++) {
         furrow_status status = furrow_interceptor_next(self, call, err);
-        if (status != FURROW_UNAVAILABLE || attempt == ATTEMPTS || call->versions_len > 0 || call->versions_cut)
+        if (status != FURROW_UNAVAILABLE || attempt == ATTEMPTS || call->versions_len > 0 || call->versions_cut ||
+            call->stream)
             return status;
         furrow_error why = {0};
         if (!furrow_server_passing(call->served->server) || await_ready(call, &why) != FURROW_OK ||
@@ -394,8 +402,9 @@ furrow_status furrow_stage_patience(const furrow_interceptor *self, furrow_call 
 
 furrow_status furrow_stage_handler(const furrow_interceptor *self, furrow_call *call, furrow_error *err)
 {
-    ProtobufCMessage *made = furrow_message_new(call->method->output, call->arena);
-    if (!made) return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "the request's memory is used up");
+    bool streams = call->method->server_streams;
+    ProtobufCMessage *made = streams ? NULL : furrow_message_new(call->method->output, call->arena);
+    if (!made && !streams) return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "the request's memory is used up");
     furrow_status status = call->served->handlers->methods[call->method_index](call, call->request, made, err);
     if (status == FURROW_OK) call->response = made;
     return status;

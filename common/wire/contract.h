@@ -99,6 +99,7 @@ typedef struct furrow_method_contract {
     furrow_idempotency idempotency;
     uint32_t timeout_ms; /* 0: the service's default */
     bool restricted;
+    bool server_streams; /* it answers many messages */
 } furrow_method_contract;
 
 typedef struct furrow_service_contract {

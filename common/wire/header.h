@@ -16,6 +16,10 @@
 #define FURROW_HEADER_AFTER           "Furrow-After"
 #define FURROW_HEADER_AGE             "Furrow-Age"
 #define FURROW_HEADER_MAX_AGE         "Furrow-Max-Age"
+#define FURROW_HEADER_STREAM          "Furrow-Stream" /* common/rpc/README.md: of a call that streams */
+#define FURROW_HEADER_STATUS          "Grpc-Status"
+#define FURROW_HEADER_WINDOW          "Furrow-Window"
+#define FURROW_HEADER_HEARTBEAT       "Furrow-Heartbeat"
 #define FURROW_HEADER_BY              "Furrow-By"   /* of an event: whose command it was */
 #define FURROW_HEADER_TRACEPARENT     "traceparent" /* trace.h */
 #define FURROW_HEADER_TRACESTATE      "tracestate"

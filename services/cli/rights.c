@@ -263,6 +263,33 @@ static void add_service(rights *all, const char *name)
     show_log(all, name);
 }
 
+static const furrow_method_contract *find_method_of(const char *subject)
+{
+    for (size_t f = 0; f < cli_contract_count; f++)
+        for (size_t s = 0; s < cli_contracts[f]->service_count; s++) {
+            const furrow_service_contract *service = cli_contracts[f]->services[s];
+            for (size_t m = 0; m < service->method_count; m++)
+                if (strcmp(service->methods[m].subject, subject) == 0) return &service->methods[m];
+        }
+    return NULL;
+}
+
+/* To call it; and where it streams, to say how much was read: <method>.<instance>.<stream>.<number>, of which nobody can
+ * guess the stream of another. */
+static void grant_call(rights_user *who, const char *subject)
+{
+    const furrow_method_contract *method = find_method_of(subject);
+    grant(&who->publish, "%s", subject);
+    if (method && method->server_streams) grant(&who->publish, "%s.*.*.*", subject);
+}
+
+/* What callers say of streams. */
+static void hear_streams(rights_user *who, const furrow_service_contract *service)
+{
+    for (size_t m = 0; m < service->method_count; m++)
+        if (service->methods[m].server_streams) grant(&who->subscribe, "%s.*.*.*.*", service->name);
+}
+
 static void add_methods(rights *all, const furrow_file_contract *file)
 {
     for (size_t i = 0; i < file->service_count; i++) {
@@ -270,6 +297,7 @@ static void add_methods(rights *all, const furrow_file_contract *file)
         char subjects[RIGHTS_TEXT_MAX];
         snprintf(subjects, sizeof subjects, "%s.*", service->name);
         grant(&user_of(all, MESH, service->short_name)->subscribe, "%s %s", subjects, service->short_name);
+        hear_streams(user_of(all, MESH, service->short_name), service);
         cross(all, &(share){.from = MESH, .to = OPS}, subjects, subjects);
     }
 }
@@ -279,7 +307,7 @@ static void add_calls(rights *all, const furrow_file_contract *file)
 {
     for (size_t i = 0; i < file->service_count; i++)
         for (size_t c = 0; c < file->services[i]->call_count; c++)
-            grant(&user_of(all, MESH, file->services[i]->short_name)->publish, "%s", file->services[i]->calls[c]);
+            grant_call(user_of(all, MESH, file->services[i]->short_name), file->services[i]->calls[c]);
 }
 
 static void may_look(rights *all, const char *account, rights_user *who)
@@ -300,7 +328,7 @@ static void add_client(rights *all, const char *name)
         for (size_t s = 0; s < cli_contracts[f]->service_count; s++) {
             const furrow_service_contract *service = cli_contracts[f]->services[s];
             for (size_t m = 0; m < service->method_count; m++)
-                if (!service->methods[m].restricted) grant(&who->publish, "%s", service->methods[m].subject);
+                if (!service->methods[m].restricted) grant_call(who, service->methods[m].subject);
         }
 }
 

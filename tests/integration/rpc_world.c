@@ -104,6 +104,35 @@ furrow_status rpctest_obey(furrow_call *call, const Rpctest__V1__Strict *request
     return FURROW_OK;
 }
 
+/* Straight code: it waits in send for who reads slowly, and is told there when nobody reads any more. */
+static furrow_status count_up(rpc_world *world, furrow_call *call, const Rpctest__V1__CountRequest *request,
+                              furrow_error *err)
+{
+    Rpctest__V1__Sample message = RPCTEST__V1__SAMPLE__INIT;
+    message.text = furrow_arena_alloc(furrow_call_arena(call), (size_t)request->bytes + 1);
+    memset(message.text, 'x', (size_t)request->bytes);
+    message.text[request->bytes] = '\0';
+    for (int32_t i = request->from; request->to == 0 || i <= request->to; i++) {
+        message.small = i;
+        furrow_status status = rpctest_count_send(call, &message, err);
+        if (status != FURROW_OK) return status;
+        world->counted++;
+        if (request->wait && i == request->from) pass_gate(world);
+    }
+    if (request->code == 0) return FURROW_OK;
+    return furrow_fail(err, (furrow_status)request->code, "that was all");
+}
+
+furrow_status rpctest_count(furrow_call *call, const Rpctest__V1__CountRequest *request, furrow_error *err)
+{
+    rpc_world *world = note(call);
+    world->counting++;
+    furrow_status status = count_up(world, call, request, err);
+    world->counting--;
+    world->count_ended = status;
+    return status;
+}
+
 furrow_status rpctest_large(furrow_call *call, const Rpctest__V1__LargeRequest *request, Rpctest__V1__Sample *response,
                             furrow_error *err)
 {

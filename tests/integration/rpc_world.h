@@ -42,12 +42,15 @@ typedef struct rpc_world {
     void (*body)(struct rpc_world *world);
 
     /* What handlers did, and what they are to do. */
-    size_t runs;          /* of any handler */
-    size_t effects;       /* of Create */
-    size_t waiting;       /* at the gate */
-    bool open;            /* the gate */
-    bool kill_redis;      /* Create does so once it has taken effect */
-    uint64_t deadline_ns; /* of the last call, as its handler saw it */
+    size_t runs;               /* of any handler */
+    size_t effects;            /* of Create */
+    size_t counted;            /* messages that Count has sent, */
+    size_t counting;           /* its calls that run, */
+    furrow_status count_ended; /* and what the last of them ended with */
+    size_t waiting;            /* at the gate */
+    bool open;                 /* the gate */
+    bool kill_redis;           /* Create does so once it has taken effect */
+    uint64_t deadline_ns;      /* of the last call, as its handler saw it */
     furrow_command command;
     char metadata[64];                     /* x-test of the last call, */
     char traceparent[64], tracestate[600]; /* and its trace as it came, */

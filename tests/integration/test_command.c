@@ -7,6 +7,7 @@
 
 #include "base/loop.h"
 #include "base/task.h"
+#include "orchard/v1/orchard.client.h"
 #include "support/wait.h"
 
 #include <check.h>
@@ -193,6 +194,41 @@ START_TEST(whoever_decides_at_once_decides_again)
 }
 END_TEST
 
+/* With a window of four a thousand come only where the client may say what it has read. */
+static void streamed(furrow_test_mesh *mesh)
+{
+    Orchard__V1__CountTreesRequest request = ORCHARD__V1__COUNT_TREES_REQUEST__INIT;
+    Orchard__V1__CountedTree *tree;
+    furrow_reader *reader;
+    uint64_t complaints;
+    furrow_test_mesh_start_all(mesh, 2);
+    furrow_client *client = furrow_client_create(furrow_test_mesh_caller(mesh, ORCHARD "CountTrees"), NULL, &err);
+    furrow_arena *arena = furrow_arena_create(0);
+    ck_assert(client && arena);
+    request.count = 1000;
+    ck_assert_msg(orchard_count_trees_open(client, &request, &(furrow_reader_options){.window = 4}, &reader, &err) ==
+                      FURROW_OK,
+                  "%s", err.text);
+    for (int32_t i = 1; i <= request.count; i++) {
+        ck_assert_msg(orchard_count_trees_next(reader, arena, &tree, &err) == FURROW_OK && tree, "%d: %s", i, err.text);
+        ck_assert_int_eq(tree->number, i);
+    }
+    ck_assert_int_eq(orchard_count_trees_next(reader, arena, &tree, &err), FURROW_OK);
+    ck_assert_ptr_null(tree);
+    furrow_reader_close(reader);
+    (void)furrow_link_complaint(furrow_test_mesh_caller(mesh, ORCHARD "CountTrees"), &complaints);
+    ck_assert_uint_eq(complaints, 0);
+    furrow_client_destroy(client);
+    furrow_arena_destroy(arena);
+    ck_assert_str_eq(must(mesh, ORCHARD "CountTrees", "{\"count\":1}"), "{\"number\":1}"); /* from a bare terminal */
+}
+
+START_TEST(a_client_with_its_own_key_reads_a_stream)
+{
+    orchard_run(streamed);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("command");
@@ -203,6 +239,7 @@ int main(void)
     tcase_add_test(tests, a_unique_value_is_held_once_and_given_back);
     tcase_add_test(tests, what_breaks_the_rules_claims_nothing);
     tcase_add_test(tests, whoever_decides_at_once_decides_again);
+    tcase_add_test(tests, a_client_with_its_own_key_reads_a_stream);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

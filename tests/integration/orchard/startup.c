@@ -1,4 +1,4 @@
-/* What the orchard has of its own beside its contract: nobody fells the oak, whoever asks. */
+/* What the orchard has of its own beside its contract: nobody fells the oak, whoever asks; and a method that streams. */
 #include "orchard/v1/orchard.server.h"
 
 #include <string.h>
@@ -16,5 +16,16 @@ static furrow_status spare_the_oak(const furrow_interceptor *self, furrow_call *
 static char oak[] = "OAK";
 static const furrow_interceptor_ops sparing = {.call = spare_the_oak};
 static const furrow_interceptor interceptors[] = {{.name = "oak", .ops = &sparing, .ctx = oak}, {0}};
+
+furrow_status orchard_count_trees(furrow_call *call, const Orchard__V1__CountTreesRequest *request, furrow_error *err)
+{
+    Orchard__V1__CountedTree tree = ORCHARD__V1__COUNTED_TREE__INIT;
+    furrow_status status = FURROW_OK;
+    while (status == FURROW_OK && tree.number < request->count) {
+        tree.number++;
+        status = orchard_count_trees_send(call, &tree, err);
+    }
+    return status;
+}
 
 const furrow_startup orchard_startup = {.interceptors = interceptors};
