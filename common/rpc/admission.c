@@ -3,15 +3,13 @@
  */
 #include "rpc/admission.h"
 
-#include "base/clock.h"
-
 #include <stdlib.h>
 
-#define SLOW     4                      /* times as long as usual: then there are too many places */
-#define BRISK    2                      /* times as long as usual, at most: then there may be more */
-#define SWIFT_NS (6 * FURROW_NS_PER_MS) /* a call that takes no longer is brisk, and one of up to twice that not slow */
-#define STEP     8                      /* the part of the limit by which it changes */
-#define WINDOW   64                     /* calls, at least, between two looks at the limit */
+#define SLOW     4                       /* times as long as usual: then there are too many places */
+#define BRISK    2                       /* times as long as usual, at most: then there may be more */
+#define SWIFT_NS (12 * FURROW_NS_PER_MS) /* a call that takes no longer is brisk, one of up to twice that not slow */
+#define STEP     8                       /* the part of the limit by which it changes */
+#define WINDOW   64                      /* calls, at least, between two looks at the limit */
 #define ALONE    16 /* calls that ran at begin and end together: fewer do not get into each other's way */
 #define SETTLING 16 /* the part by which what is usual follows slower calls; it follows faster ones by half */
 
@@ -92,6 +90,7 @@ static void adapt_limit(furrow_admission *admission)
         admission->limit = admission->limit - step > admission->floor ? admission->limit - step : admission->floor;
     else if (admission->wanted && (admission->spent_ns < BRISK * admission->usual_ns || admission->spent_ns < swift_ns))
         admission->limit = admission->limit + step < admission->most ? admission->limit + step : admission->most;
+    admission->typical_ns = admission->usual_ns / admission->samples;
     admission->samples = 0;
     admission->spent_ns = admission->usual_ns = 0;
     admission->wanted = admission->queued > 0;

@@ -9,10 +9,10 @@
  * Places adapt: `limit`, between floor and most, falls when calls take more than SLOW times as long as they do when the
  * service is calm, and rises when the queue could use more places and calls are not slow. What is usual is measured for
  * each method by itself. More calls at once than a service can work on only make each of them slower; but what takes a
- * few milliseconds is never called slow, since calls that wait for the log and for Redis share their batches, and the
+ * dozen milliseconds is never called slow, since calls that wait for the log and for Redis share their batches, and the
  * more of them there are, the cheaper each is. Where a turn of the loop brings so many requests that refusing them is
  * most of what it does, a part of them begins whatever the limit: else a service that is swamped would do nothing but
- * refuse.
+ * refuse. That is of cheap calls: of others, refusing is never most of the work, and more at once only take longer.
  *
  * The queue takes what comes in bursts: first come, first served, up to `most` calls with those that run. Once it was
  * full, or somebody has waited for patience_ns in vain, the service is overloaded, until it has refused nobody for
@@ -22,13 +22,16 @@
 #ifndef FURROW_RPC_ADMISSION_H
 #define FURROW_RPC_ADMISSION_H
 
+#include "base/clock.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #define FURROW_ADMISSION_HASTE_MS 20  /* the longest wait in the queue of an overloaded service */
 #define FURROW_ADMISSION_CALM_MS  100 /* without a refusal until it is not overloaded any more */
-#define FURROW_ADMISSION_PART     4   /* of what a turn brings, one in so many begins in any case */
+#define FURROW_ADMISSION_PART     4   /* of what a turn brings, one in so many begins in any case … */
+#define FURROW_ADMISSION_SWAMP_NS (40 * FURROW_NS_PER_MS) /* … as long as one after the other they took no longer */
 
 /* A request in the queue. */
 typedef struct furrow_queued {
@@ -56,6 +59,7 @@ typedef struct furrow_admission {
     size_t samples;              /* calls that ended since the limit was looked at, */
     uint64_t spent_ns, usual_ns; /* what they took, and would usually have */
     bool wanted;                 /* and whether somebody had to queue meanwhile */
+    uint64_t typical_ns;         /* what one of them would usually have taken; 0: not known */
 } furrow_admission;
 
 /* False when out of memory. */
@@ -76,8 +80,10 @@ static inline size_t furrow_admission_places(const furrow_admission *admission)
 /* Another turn begins to bring requests. */
 static inline void furrow_admission_turn(furrow_admission *admission)
 {
-    size_t part = admission->arrived / FURROW_ADMISSION_PART;
-    admission->swamp = part < admission->most ? part : admission->most;
+    size_t part = admission->arrived / FURROW_ADMISSION_PART, most = admission->most;
+    if (admission->typical_ns * most > FURROW_ADMISSION_SWAMP_NS)
+        most = FURROW_ADMISSION_SWAMP_NS / admission->typical_ns;
+    admission->swamp = part < most ? part : most;
     admission->arrived = 0;
 }
 

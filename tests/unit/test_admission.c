@@ -137,7 +137,7 @@ START_TEST(the_limit_falls_to_its_floor_when_calls_slow_each_other_down)
     furrow_pace pace = {0};
     end_calls(&pace, 64, MS, 2);
     admission.limit = 10;
-    end_calls(&pace, 64 * 20, 13 * MS, 20);
+    end_calls(&pace, 64 * 20, 25 * MS, 20);
     ck_assert_uint_eq(admission.limit, 4);
     ck_assert_uint_le(pace.usual_ns, MS + 1); /* a crowd does not tell what is usual */
 }
@@ -148,9 +148,9 @@ START_TEST(calls_of_a_few_milliseconds_are_not_slow_whatever_is_usual)
     furrow_pace pace = {0};
     end_calls(&pace, 64, MS / 4, 2);
     for (size_t i = 0; i < 6; i++) arrive(i);
-    end_calls(&pace, 64 * 20, 5 * MS, 20);
-    ck_assert_uint_eq(admission.limit, 10);
     end_calls(&pace, 64 * 20, 11 * MS, 20);
+    ck_assert_uint_eq(admission.limit, 10);
+    end_calls(&pace, 64 * 20, 23 * MS, 20);
     ck_assert_uint_eq(admission.limit, 10);
 }
 END_TEST
@@ -190,9 +190,24 @@ START_TEST(a_part_of_a_flood_begins_whatever_the_limit)
 }
 END_TEST
 
+START_TEST(of_calls_that_take_long_a_flood_begins_no_more)
+{
+    furrow_pace pace = {0};
+    end_calls(&pace, 64, 7 * MS, 2);
+    admission.arrived = 40;
+    furrow_admission_turn(&admission);
+    ck_assert_uint_eq(furrow_admission_places(&admission), 5);
+    end_calls(&pace, 64, 70 * MS, 2);
+    admission.arrived = 40;
+    furrow_admission_turn(&admission);
+    ck_assert_uint_eq(furrow_admission_places(&admission), 4); /* the limit */
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {a_part_of_a_flood_begins_whatever_the_limit,
+                                  of_calls_that_take_long_a_flood_begins_no_more,
                                   a_burst_queues_and_is_served_in_its_order,
                                   past_the_bound_the_oldest_is_refused_and_the_newest_begins,
                                   who_finds_only_running_calls_is_refused_itself,
