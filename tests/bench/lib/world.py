@@ -14,6 +14,7 @@ import time
 
 PATIENCE_S = 60
 PASSWORD = "bench"
+MEMORY_BYTES = 4 << 30
 HERE = os.path.dirname(os.path.abspath(__file__))
 MESH_SH = os.path.join(HERE, "..", "..", "..", "config", "dev", "mesh.sh")
 
@@ -55,20 +56,41 @@ def figures(text):
     return {key: float(value) for key, value in pairs}
 
 
+def memory_folder():
+    """None where there is none, or little room in it."""
+    folder = "/dev/shm"
+    return folder if os.access(folder, os.W_OK) and shutil.disk_usage(folder).free > MEMORY_BYTES else None
+
+
+def halves():
+    """Of the processors that we may use."""
+    processors = sorted(os.sched_getaffinity(0))
+    return processors[:len(processors) // 2], processors[len(processors) // 2:]
+
+
+def dying_with_us(processors=None):
+    """What a program's command line begins with, so that it dies with us and runs on @processors alone (None or none: on all)."""
+    place = ["taskset", "--cpu-list", ",".join(map(str, processors))] if processors else []
+    return ["setpriv", "--pdeathsig", "KILL", *place]
+
+
 class World:
     """
     To be used with `with`, or closed. @shipped: with the accounts, permissions, users and limits of config/dev/up, and the bench's own
-    contracts among those of the mesh; else one account that everybody may do everything in. @crews: how many consumers of the comparison
+    contracts among those of the mesh; else one account that everybody may do everything in. @apart: services and Redis have one half of the
+    processors, nats-server and whatever else is run the other. @in_memory: nats-server's data is in memory, where there is a file system there with room for it,
+    so that no disk is measured. @crews: how many consumers of the comparison
     (crew1, crew2, …) there are in the mesh, @also further ones (roster), and @keeping which of them by name keep replicas. Users sign in by password instead of NKey, so
     that a URL is all a bare program needs.
     """
 
-    def __init__(self, build, shipped=True, crews=0, keeping=(), also=()):
+    def __init__(self, build, shipped=True, crews=0, keeping=(), also=(), apart=False, in_memory=False):
         self.build, self.shipped = build, shipped
+        self.measured, self.loading = halves() if apart else (None, None)
         self.crews, self.keeping, self.also = crews, keeping, also
         self.bench = os.path.join(build, "tests", "bench")
         self.services = os.path.join(build, "services")
-        self.dir = tempfile.mkdtemp(prefix="furrow-bench-")
+        self.dir = tempfile.mkdtemp(prefix="furrow-bench-", dir=memory_folder() if in_memory else None)
         self.keys = os.path.join(self.dir, "keys")
         self.running = []
         self.filled = set()
@@ -105,8 +127,8 @@ class World:
         redis = [os.environ.get("FURROW_REDIS_SERVER") or find_program("redis-server"), "--port", "0", "--unixsocket", self.redis_socket,
                  "--dir", self.dir, "--save", "", "--appendonly", "no", *redis_more]
         # By its log: whoever else may have the port by now, it is not ours.
-        self.start(*nats, until="Server is ready")
-        self.start(*redis, until="eady to accept connections")
+        self.start(*nats, until="Server is ready", on=self.loading)
+        self.start(*redis, until="eady to accept connections", on=self.measured)
         self.redis = Redis(self.redis_socket, *(["operator", self.password("operator")] if self.shipped else []))
         with open(os.path.join(HERE, "bare.lua")) as library:
             self.redis.command("FUNCTION", "LOAD", library.read())
@@ -138,11 +160,11 @@ class World:
                     "FURROW_REDIS_PASSWORD_FILE": os.path.join(self.keys, f"{user}.redis")}
         return env
 
-    def start(self, *argv, until=None, env=None):
-        """Starts a program in the background; waits for @until in its output."""
+    def start(self, *argv, until=None, env=None, on=None):
+        """Starts a program in the background, on the processors @on; waits for @until in its output."""
         log = os.path.join(self.dir, f"{len(self.running)}-{os.path.basename(argv[0])}.log")
         with open(log, "w") as out:
-            process = subprocess.Popen(["setpriv", "--pdeathsig", "KILL", *argv], stdin=subprocess.DEVNULL, stdout=out, stderr=out,
+            process = subprocess.Popen([*dying_with_us(on), *argv], stdin=subprocess.DEVNULL, stdout=out, stderr=out,
                                        env={**os.environ, **(env or {})})
         process.log = log
         self.running.append(process)
@@ -162,11 +184,11 @@ class World:
 
     def run(self, path, *args, env=None):
         """Runs a program to its end; its output."""
-        argv = ["setpriv", "--pdeathsig", "KILL", path, *map(str, args)]
-        done = subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        argv = [path, *map(str, args)]
+        done = subprocess.run([*dying_with_us(self.loading), *argv], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                               env={**os.environ, **(self.settings("operator") if env is None else env)})
         if done.returncode != 0:
-            raise Failure(f"{' '.join(argv[3:])} failed:\n{done.stdout[-2000:]}")
+            raise Failure(f"{' '.join(argv)} failed:\n{done.stdout[-2000:]}")
         return done.stdout
 
     def measure(self, program, *args):
@@ -208,7 +230,7 @@ class World:
         services = []
         for name in names:
             log = {"FURROW_NATS_LOG_USER": f"{name}.log", "FURROW_NATS_LOG_PASSWORD": PASSWORD} if self.shipped else {}
-            services.append(self.start(os.path.join(folder or self.services, name), env={**self.settings(name), **log, **self.secrets(name), **more}))
+            services.append(self.start(os.path.join(folder or self.services, name), on=self.measured, env={**self.settings(name), **log, **self.secrets(name), **more}))
         for name, service in zip(names, services):
             # Who asks before it is there waits for a second: nats-server tells no operator that nobody serves a subject.
             self.wait(lambda: 'msg="ready"' in open(service.log).read(), service, f"{name} to be ready")
