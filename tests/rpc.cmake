@@ -10,6 +10,8 @@ foreach(name admission caller methods retry status_message)
   furrow_unit_test(test_${name} furrow_rpc furrow_rpc_status)
 endforeach()
 
+furrow_unit_test(test_wakeups furrow_rpc furrow_test_support)
+
 add_library(furrow_rpc_world STATIC integration/rpc_world.c)
 target_include_directories(furrow_rpc_world PUBLIC ${CMAKE_CURRENT_SOURCE_DIR}/integration)
 target_link_libraries(furrow_rpc_world PUBLIC furrow_rpc_test_proto_server furrow_rpc_test_proto_client furrow_test_support
