@@ -79,7 +79,8 @@ typedef struct furrow_peer {
     int generation;
     unsigned still;    /* looks a second apart, and in a row, at which it said nothing new */
     uint64_t still_ns; /* when the last of them was */
-    uint64_t heard;    /* the look at which it last did */
+    uint64_t heard;    /* the look at which it last did, */
+    uint64_t earlier;  /* and the one at which it did before that */
     size_t in_hand;    /* as it says */
     bool ready, gone, listed;
 } furrow_peer;

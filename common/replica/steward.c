@@ -66,6 +66,7 @@ static void note(furrow_beside *beside, const furrow_generation_holder *holder)
     }
     peer->still_ns = now;
     peer->still = 0;
+    peer->earlier = peer->heard;
     peer->heard = beside->looks;
     peer->gone = false;
     snprintf(peer->word, sizeof peer->word, "%s", holder->word);
@@ -129,11 +130,15 @@ size_t furrow_steward_in_hands(furrow_replica *replica)
     return sum;
 }
 
-/* What is seen at the next look may have been said before; what is new at the one after it was not. */
+/*
+ * What is seen at the next look may have been said before; what is new at the one after it was not. But who was stopped
+ * and goes on may say it before it reads what has come for it meanwhile, which it has in hand all the same; by its next
+ * word it has read that.
+ */
 bool furrow_steward_heard_all(furrow_replica *replica, uint64_t since)
 {
     for (size_t i = 0; i < replica->beside.peer_count; i++)
-        if (has_hands(replica, &replica->beside.peers[i]) && replica->beside.peers[i].heard < since + 2) return false;
+        if (has_hands(replica, &replica->beside.peers[i]) && replica->beside.peers[i].earlier < since + 2) return false;
     return true;
 }
 
