@@ -15,7 +15,7 @@ enum { ALIKE = 2 };     /* looks on end that find the same: then it is wrong */
 #define GROUPS      1000
 #define ANSWER_MAX  ((size_t)64 << 20)
 #define FIRST_SLOTS 1024 /* a power of two */
-#define MARK        '\xff'
+#define MARK        0xff
 
 typedef struct entry {
     char *group; /* owned; ends in a NUL of its own */
