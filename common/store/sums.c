@@ -86,7 +86,7 @@ static entry *entry_of_group(furrow_sums *self, furrow_bytes group)
 
 typedef bool take_pair(furrow_sums *self, furrow_bytes field, furrow_bytes value);
 
-/* A contribution: "<group>0xff<amount>0xff" again and again. What is none ends it: the record is found wrong by itself. */
+/* A contribution: "<group>0xff<amount>0xff" again and again. What is none ends it: the record is found wrong itself. */
 static bool take_counted(furrow_sums *self, furrow_bytes id, furrow_bytes text)
 {
     const char *at = text.data, *end = at + text.len;

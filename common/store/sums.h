@@ -1,9 +1,10 @@
 /**
  * Are the totals of a table what its records contribute? For who audits, while others write.
  *
- * What a sum is off by is the same at every moment: a step changes a sum, and what it is the sum of, alike. A look adds up
- * what stands in @counted (aggregate.h), walking through it, and compares it with the sums that stood still meanwhile. A group
- * is wrong when looks on end found it off by the same; of one that never stands still nothing is said.
+ * What a sum is off by is the same at every moment: a step changes a sum, and what it is the sum of, alike. A look adds
+ * up what stands in @counted (aggregate.h), walking through it, and compares it with the sums that stood still
+ * meanwhile. A group is wrong when looks on end found it off by the same; of one that never stands still nothing is
+ * said.
  *
  * Reads alone. Memory: some 200 bytes a group. Threads: the loop's, in a task.
  */

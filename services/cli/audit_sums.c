@@ -1,7 +1,7 @@
 /*
  * Totals. What they hold of each record is compared with what its state contributes, and goes with the record (see
- * audit_read.c and audit_judge.c); here it is added up and compared with the sums (store/sums.h). What a sum is off by is the
- * same at every moment, so it is mended while services go on: by one atomic step that takes just that away.
+ * audit_read.c and audit_judge.c); here it is added up and compared with the sums (store/sums.h). What a sum is off by
+ * is the same at every moment, so it is mended while services go on: by one atomic step that takes just that away.
  */
 #include "cli/audit.h"
 #include "cli/text.h"
