@@ -7,7 +7,7 @@ block()
 endblock()
 
 foreach(name admission caller methods retry status_message)
-  furrow_unit_test(test_${name} furrow_rpc furrow_rpc_status)
+  furrow_unit_test(test_${name} furrow_rpc)
 endforeach()
 
 furrow_unit_test(test_wakeups furrow_rpc furrow_test_support)

@@ -58,7 +58,8 @@ __attribute__((format(printf, 4, 0))) static void fill(furrow_error *err, furrow
     vsnprintf(text, sizeof(text), format, args);
     char path[sizeof(err->field) + 1];
     snprintf(path, sizeof(path), "%s", field);
-    *err = (furrow_error){.code = code};
+    furrow_error_clear(err);
+    err->code = code;
     copy_whole_characters(err->text, sizeof(err->text), text);
     copy_whole_characters(err->field, sizeof(err->field), path);
 }
@@ -95,6 +96,18 @@ furrow_status furrow_fail_field(furrow_error *err, const char *field, const char
         va_end(args);
     }
     return FURROW_INVALID_ARGUMENT;
+}
+
+furrow_status furrow_fail_reason(furrow_error *err, furrow_status code, const char *reason, const char *format, ...)
+{
+    if (err) {
+        va_list args;
+        va_start(args, format);
+        fill(err, code, "", format, args);
+        va_end(args);
+        copy_whole_characters(err->reason, sizeof err->reason, reason);
+    }
+    return code;
 }
 
 furrow_status furrow_wrap(furrow_error *err, const char *format, ...)

@@ -39,12 +39,26 @@ typedef enum furrow_status {
 #define FURROW_MUST_USE       __attribute__((warn_unused_result))
 #define FURROW_PRINTF(at, va) __attribute__((format(printf, at, va)))
 
+#define FURROW_ERROR_DETAILS 256
+
 typedef struct furrow_error {
     furrow_status code;
-    char text[256];   /* for people: what happened and what to do about it */
-    char field[96];   /* path of the request's field that is wrong, or "" */
-    int64_t retry_ms; /* when a retry may succeed, or 0 */
+    char text[256];       /* for people: what happened and what to do about it */
+    char field[96];       /* path of the request's field that is wrong, or "" */
+    char reason[64];      /* for programs: why, "NOT_EMPLOYED"; or "" */
+    int64_t retry_ms;     /* when a retry may succeed, or 0 */
+    uint16_t details_len; /* more for programs: wire/detail.h */
+    uint8_t details[FURROW_ERROR_DETAILS];
 } furrow_error;
+
+/* Says nothing yet, as {0} does; of the details only that there are none. */
+static inline void furrow_error_clear(furrow_error *err)
+{
+    err->code = FURROW_OK;
+    err->text[0] = err->field[0] = err->reason[0] = '\0';
+    err->retry_ms = 0;
+    err->details_len = 0;
+}
 
 /* Name of @code as gRPC spells it ("NOT_FOUND"); "UNKNOWN" for a number that is no code. */
 const char *furrow_status_name(furrow_status code);
@@ -63,6 +77,11 @@ furrow_status furrow_fail_busy(furrow_error *err, int64_t retry_ms, const char *
 
 /* INVALID_ARGUMENT about one field of the request; @field is its path ("contact.phone", "pay[2].rate"). */
 furrow_status furrow_fail_field(furrow_error *err, const char *field, const char *format, ...) FURROW_PRINTF(3, 4);
+
+/* A rule of the domain says no: @reason is for programs (google.rpc.ErrorInfo), one of a fixed set in upper snake case,
+ * at most 63 characters, whose domain is the service's package. */
+furrow_status furrow_fail_reason(furrow_error *err, furrow_status code, const char *reason, const char *format, ...)
+    FURROW_PRINTF(4, 5);
 
 /* Puts "context: " before the text of @err on the way up; returns its code (UNKNOWN when @err is NULL: keep the
  * status; and when it has none, so that a failure never passes for OK). */

@@ -16,6 +16,7 @@
 #include "base/fault.h"
 #include "log/basis.h"
 #include "log/write.h"
+#include "wire/detail.h"
 #include "wire/member.h"
 #include "wire/message.h"
 
@@ -129,6 +130,13 @@ static furrow_status fence(const claim_job *job, const char *holder, const furro
     return furrow_entity_write_now(holders, &write, arena, &written, err);
 }
 
+static furrow_status fail_held(const furrow_claim_request *request, const char *holder, furrow_error *err)
+{
+    furrow_fail(err, FURROW_ALREADY_EXISTS, "held by %s", holder);
+    (void)furrow_detail_add_resource(err, furrow_entity_about(request->holders)->name, holder);
+    return FURROW_ALREADY_EXISTS;
+}
+
 /* May the claim of @holder at @basis be taken over? OK when it can not be made use of any more. */
 static furrow_status contest(const claim_job *job, const char *holder, uint64_t basis, furrow_arena *arena,
                              furrow_error *err)
@@ -140,7 +148,7 @@ static furrow_status contest(const claim_job *job, const char *holder, uint64_t 
         furrow_state state;
         furrow_status status = furrow_entity_newest(request->holders, holder, job->deadline_ns, arena, &state, err);
         if (status != FURROW_OK) return status;
-        if (request->holds(request, &state)) return furrow_fail(err, FURROW_ALREADY_EXISTS, "held by %s", holder);
+        if (request->holds(request, &state)) return fail_held(request, holder, err);
         if (state.version > basis) return FURROW_OK;
         if (furrow_clock_now_ns() >= job->deadline_ns)
             return furrow_fail(err, FURROW_DEADLINE_EXCEEDED, "waiting for what %s does", holder);

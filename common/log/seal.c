@@ -13,6 +13,7 @@
 #include "base/keyfile.h"
 #include "log/sealbox.h"
 #include "log/write.h"
+#include "wire/detail.h"
 #include "wire/message.h"
 
 #include <sodium.h>
@@ -311,8 +312,10 @@ static furrow_status load_key(furrow_sealer *sealer, const furrow_seal_target *t
     furrow_status status =
         furrow_entity_newest(sealer->keys, target->id, furrow_entity_deadline(target->command), arena, &state, err);
     if (status != FURROW_OK) return status;
-    if (!state.message) return furrow_fail(err, FURROW_NOT_FOUND, "the private fields of %s were erased", target->id);
-    return unwrap(sealer, target->id, &state, out, err);
+    if (state.message) return unwrap(sealer, target->id, &state, out, err);
+    furrow_fail(err, FURROW_NOT_FOUND, "the private fields of %s were erased", target->id);
+    (void)furrow_detail_add_resource(err, furrow_entity_about(target->entity)->name, target->id);
+    return FURROW_NOT_FOUND;
 }
 
 static furrow_status open_box(const entity_key *key, const char *subject, const furrow_sealbox *box,

@@ -11,6 +11,7 @@
 #include "log/event.h"
 #include "log/patience.h"
 #include "store/trust.h"
+#include "wire/detail.h"
 #include "wire/message.h"
 #include "wire/nul.h"
 #include "wire/zero.h"
@@ -90,7 +91,9 @@ static furrow_status state_at(const write_job *job, uint64_t sequence, const fur
 static furrow_status owe_state(const write_job *job, const furrow_state *state, furrow_error *err)
 {
     if (!state->deleted || job->write->removes) return FURROW_OK;
-    return furrow_fail(err, FURROW_NOT_FOUND, "%s is deleted: this command took effect before that", job->subject);
+    furrow_fail(err, FURROW_NOT_FOUND, "%s is deleted: this command took effect before that", job->subject);
+    (void)furrow_detail_add_resource(err, furrow_entity_about(job->entity)->name, job->write->id);
+    return FURROW_NOT_FOUND;
 }
 
 static furrow_status answer_repeated(const write_job *job, const furrow_state *state, const furrow_window_entry *entry,

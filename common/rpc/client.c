@@ -12,7 +12,7 @@
 #define DEFAULT_ATTEMPTS 3
 #define REQUEST_MAX      (64 * 1024 * 1024)
 #define ANSWER_MAX       (64 * 1024 * 1024)
-#define STATUS_BODY_MAX  (16 * 1024)
+#define STATUS_BODY_MAX  (64 * 1024)
 
 static void free_client(furrow_client *client)
 {
@@ -92,8 +92,7 @@ static furrow_status send_out(furrow_outbound *call, const ProtobufCMessage *mes
     sending->metadata_count = 0;
     call->version = sending->options->version;
     call->sending = sending;
-    err->text[0] = err->field[0] = '\0';
-    err->retry_ms = 0;
+    furrow_error_clear(err);
     furrow_status status = first->ops->start(first, call, err);
     if (status == FURROW_OK) return FURROW_OK;
     err->code = status; /* an interceptor may give a status and say nothing */
@@ -103,7 +102,8 @@ static furrow_status send_out(furrow_outbound *call, const ProtobufCMessage *mes
 /* Back through the chain, with what has become of the attempt. */
 static void bring_back(furrow_outbound *call, furrow_status status, const char *text)
 {
-    furrow_error err = {0};
+    furrow_error err;
+    furrow_error_clear(&err);
     if (status != FURROW_OK) furrow_fail(&err, status, "%s: %s", call->method->subject, text);
     furrow_outbound_back(call->client->last, call, status, &err);
 }
@@ -186,7 +186,7 @@ furrow_status furrow_client_call(furrow_client *client, const furrow_method_cont
                                  const ProtobufCMessage *message, const furrow_call_options *options,
                                  furrow_arena *arena, ProtobufCMessage **response, furrow_error *err)
 {
-    furrow_error why = {0}; /* read by the chain, so @err may be NULL */
+    furrow_error why; /* read by the chain, so @err may be NULL */
     furrow_outbound_waiting waiting = {.waiter = furrow_waiter_make(), .err = &why};
     furrow_outbound call = {.client = client, .method = method, .arena = arena, .waiting = &waiting};
     furrow_status status = furrow_client_send(&call, message, options, &why);

@@ -95,8 +95,9 @@ static void run_call(void *arg)
 {
     furrow_call *call = arg;
     furrow_server *server = call->served->server;
-    furrow_error err = {0};
+    furrow_error err;
     server->arrival_ns = 0;
+    furrow_error_clear(&err);
     (void)!server->chain->ops->call(server->chain, call, &err); /* its own links have told whom it concerns */
     uint64_t now_ns = call->ended_ns;
     server->refusing_since_ns = 0;

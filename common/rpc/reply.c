@@ -139,7 +139,8 @@ void furrow_reply_error(furrow_call *call, const furrow_error *err)
     furrow_header_escape(line, text);
     snprintf(number, sizeof number, "%d", (int)clean.code);
     furrow_buffer_reset(body);
-    furrow_status_message_encode(&clean, call->violations, call->answer_encoding, body);
+    furrow_status_context context = {call->served->handlers->service->package, call->violations};
+    furrow_status_message_encode(&clean, &context, call->answer_encoding, body);
     if (body->failed) furrow_buffer_reset(body); /* out of memory: the headers say what matters */
     headers[0] = (furrow_header){FURROW_HEADER_ERROR, text[0] ? text : furrow_status_name(clean.code)};
     headers[1] = (furrow_header){FURROW_HEADER_ERROR_CODE, number};

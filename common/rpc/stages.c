@@ -4,6 +4,7 @@
  */
 #include "base/clock.h"
 #include "rpc/inside.h"
+#include "wire/detail.h"
 #include "wire/json.h"
 #include "wire/message.h"
 
@@ -87,10 +88,12 @@ furrow_status furrow_call_refuse_caller(furrow_call *call, int64_t retry_ms, fur
 {
     call->served->stats[call->method_index].refused++;
     call->served->server->refused++;
-    return furrow_fail_busy(
+    furrow_fail_busy(
         err, retry_ms,
         "this caller has been sent as many bytes as one may be in a second (FURROW_CALLER_BYTES); read what has "
         "come, then ask again");
+    (void)furrow_detail_add_quota(err, "caller", "FURROW_CALLER_BYTES");
+    return FURROW_RESOURCE_EXHAUSTED;
 }
 
 /* A read is refused while its caller has been sent as many bytes as one may be; what it asks for may be large. */
@@ -277,9 +280,12 @@ furrow_status furrow_call_begin_wait(furrow_call *call, uint64_t *until_ns, furr
     uint64_t now_ns = furrow_clock_now_ns(), most_ns = now_ns + server->options.max_wait_ms * FURROW_NS_PER_MS;
     furrow_caller *caller = furrow_caller_of(&server->callers, call->msg->reply, now_ns);
     bool many = server->waiting >= server->options.max_waiting;
-    if (many || (caller && caller->waiting >= server->callers.max_waiting))
-        return furrow_fail_busy(err, WAIT_RETRY_MS, "as many requests as %s wait here already (FURROW_MAX_WAITING)",
-                                many ? "may" : "one caller may have");
+    if (many || (caller && caller->waiting >= server->callers.max_waiting)) {
+        furrow_fail_busy(err, WAIT_RETRY_MS, "as many requests as %s wait here already (FURROW_MAX_WAITING)",
+                         many ? "may" : "one caller may have");
+        (void)furrow_detail_add_quota(err, many ? "service" : "caller", "FURROW_MAX_WAITING");
+        return FURROW_RESOURCE_EXHAUSTED;
+    }
     *until_ns = most_ns < call->deadline_ns ? most_ns : call->deadline_ns;
     call->caller = caller;
     if (caller) caller->waiting++;

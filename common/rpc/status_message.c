@@ -1,20 +1,15 @@
 /*
- * google.rpc.Status, compiled from proto/furrow/v1/status.proto, which has its numbers. The JSON form is that of Any
- * (https://protobuf.dev/programming-guides/json/#any): the detail's own fields beside "@type". Depends on wire.
+ * google.rpc.Status, compiled from proto/furrow/v1/status.proto, which has its numbers; its details are wire/detail.h's.
+ * The JSON form is that of Any (https://protobuf.dev/programming-guides/json/#any): the detail's own fields beside
+ * "@type". Depends on wire.
  */
 #include "rpc/status_message.h"
 
+#include "wire/detail.h"
 #include "wire/json.h"
 #include "wire/message.h"
 
-#include <furrow/v1/status.pb-c.h>
-#include <inttypes.h>
 #include <stdio.h>
-
-#define BAD_REQUEST "type.googleapis.com/google.rpc.BadRequest"
-#define RETRY_INFO  "type.googleapis.com/google.rpc.RetryInfo"
-#define RETRY_MAX   32        /* bytes of a packed RetryInfo */
-#define DETAIL_MAX  (1 << 20) /* of a BadRequest, past which it is left out; the status' own text says what matters */
 
 static void clean(char *text)
 {
@@ -32,6 +27,7 @@ void furrow_status_message_clean(furrow_error *err)
 {
     clean(err->text);
     clean(err->field);
+    clean(err->reason);
 }
 
 void furrow_status_message_line(const furrow_error *err, char out[FURROW_STATUS_LINE])
@@ -40,96 +36,80 @@ void furrow_status_message_line(const furrow_error *err, char out[FURROW_STATUS_
     snprintf(out, FURROW_STATUS_LINE, "%s%s%s", err->field, err->field[0] ? ": " : "", err->text);
 }
 
-/* What a BadRequest lists: @violations, or the one field that @err names. */
-static furrow_violations wrong_fields(furrow_error *err, const furrow_violations *violations)
-{
-    furrow_violations one = {.count = err->field[0] ? 1 : 0, .lines = {{err->field, err->text}}};
-    return violations ? *violations : one;
-}
-
-static void encode_json_fields(const furrow_violations *wrong, furrow_buffer *out)
-{
-    furrow_buffer_append_text(out, "{\"@type\":\"" BAD_REQUEST "\",\"fieldViolations\":[");
-    for (size_t i = 0; i < wrong->count; i++) {
-        furrow_buffer_append_text(out, i ? ",{\"field\":" : "{\"field\":");
-        furrow_json_append_string(out, furrow_bytes_of(wrong->lines[i].field));
-        furrow_buffer_append_text(out, ",\"description\":");
-        furrow_json_append_string(out, furrow_bytes_of(wrong->lines[i].text));
-        furrow_buffer_append_text(out, "}");
-    }
-    furrow_buffer_append_text(out, "]}");
-}
-
-static void encode_json(const furrow_error *err, const furrow_violations *wrong, char *line, furrow_buffer *out)
-{
-    furrow_buffer_printf(out, "{\"code\":%d,\"message\":", (int)err->code);
-    furrow_json_append_string(out, furrow_bytes_of(line));
-    furrow_buffer_append_text(out, ",\"details\":[");
-    if (wrong->count > 0) encode_json_fields(wrong, out);
-    if (err->retry_ms > 0)
-        furrow_buffer_printf(out, "%s{\"@type\":\"" RETRY_INFO "\",\"retryDelay\":\"%" PRId64 ".%03" PRId64 "s\"}",
-                             wrong->count > 0 ? "," : "", err->retry_ms / 1000, err->retry_ms % 1000);
-    furrow_buffer_append_text(out, "]}");
-}
-
-/* Packs the fields into @room, which lends them to @detail. */
-static void bad_request_detail(const furrow_violations *wrong, Furrow__V1__StatusDetail *detail, furrow_buffer *room)
-{
-    static char type_url[] = BAD_REQUEST;
-    Furrow__V1__BadRequest bad = FURROW__V1__BAD_REQUEST__INIT;
+/* A BadRequest that lists all violations, with what it points to. */
+typedef struct all_wrong {
+    Furrow__V1__BadRequest bad;
     Furrow__V1__FieldViolation violations[FURROW_VIOLATIONS_MAX], *list[FURROW_VIOLATIONS_MAX];
+} all_wrong;
+
+static const ProtobufCMessage *bad_request_of(const furrow_violations *wrong, all_wrong *room)
+{
+    furrow__v1__bad_request__init(&room->bad);
     for (size_t i = 0; i < wrong->count; i++) {
-        furrow__v1__field_violation__init(&violations[i]);
-        violations[i].field = wrong->lines[i].field;
-        violations[i].description = wrong->lines[i].text;
-        list[i] = &violations[i];
+        furrow__v1__field_violation__init(&room->violations[i]);
+        room->violations[i].field = wrong->lines[i].field;
+        room->violations[i].description = wrong->lines[i].text;
+        room->list[i] = &room->violations[i];
     }
-    bad.n_field_violations = wrong->count;
-    bad.field_violations = list;
-    furrow__v1__status_detail__init(detail);
-    detail->type_url = type_url;
-    furrow_message_append(&bad.base, room);
-    detail->value = (ProtobufCBinaryData){room->failed ? 0 : room->len, room->data};
+    room->bad.n_field_violations = wrong->count;
+    room->bad.field_violations = room->list;
+    return &room->bad.base;
 }
 
-static void retry_info_detail(const furrow_error *err, Furrow__V1__StatusDetail *detail, uint8_t *room)
+/* The detail of that type that goes out with @err, or NULL. */
+static const ProtobufCMessage *outgoing_detail(const furrow_error *err, const furrow_status_context *context,
+                                               const ProtobufCMessageDescriptor *type, all_wrong *room,
+                                               furrow_arena *arena)
 {
-    static char type_url[] = RETRY_INFO;
-    Google__Protobuf__Duration delay = GOOGLE__PROTOBUF__DURATION__INIT;
-    Furrow__V1__RetryInfo info = FURROW__V1__RETRY_INFO__INIT;
-    delay.seconds = err->retry_ms / 1000;
-    delay.nanos = (int32_t)(err->retry_ms % 1000) * 1000000;
-    info.retry_delay = &delay;
-    FURROW_REQUIRE(furrow__v1__retry_info__get_packed_size(&info) <= RETRY_MAX);
-    furrow__v1__status_detail__init(detail);
-    detail->type_url = type_url;
-    detail->value = (ProtobufCBinaryData){furrow__v1__retry_info__pack(&info, room), room};
+    if (type == &furrow__v1__bad_request__descriptor && context->violations)
+        return bad_request_of(context->violations, room);
+    ProtobufCMessage *found = (ProtobufCMessage *)(uintptr_t)furrow_detail_find(err, type, arena);
+    if (found && type == &furrow__v1__error_info__descriptor && context->domain) {
+        Furrow__V1__ErrorInfo *info = (Furrow__V1__ErrorInfo *)found;
+        if (!info->domain[0]) info->domain = (char *)(uintptr_t)context->domain;
+    }
+    return found;
 }
 
-static void encode_protobuf(const furrow_error *err, const furrow_violations *wrong, char *line, furrow_buffer *out)
+static void append_details(const furrow_error *err, const furrow_status_context *context, furrow_encoding encoding,
+                           furrow_buffer *out)
 {
-    uint8_t retry[RETRY_MAX];
-    Furrow__V1__StatusDetail details[2], *list[] = {&details[0], &details[1]};
-    Furrow__V1__Status status = FURROW__V1__STATUS__INIT;
-    furrow_buffer fields;
-    furrow_buffer_init(&fields, DETAIL_MAX);
-    if (wrong->count > 0) bad_request_detail(wrong, &details[status.n_details++], &fields);
-    if (err->retry_ms > 0) retry_info_detail(err, &details[status.n_details++], retry);
-    status.code = (int32_t)err->code;
-    status.message = line;
-    status.details = list;
-    furrow_message_append(&status.base, out);
-    furrow_buffer_fini(&fields);
+    FURROW_AUTO(furrow_arena) arena = furrow_arena_create(0);
+    all_wrong room;
+    bool first = true;
+    for (size_t i = 0; arena && i < FURROW_DETAIL_TYPES; i++) {
+        const ProtobufCMessage *detail = outgoing_detail(err, context, furrow_detail_types[i], &room, arena);
+        size_t begin = out->len;
+        if (!detail) continue;
+        if (encoding == FURROW_JSON && !first) furrow_buffer_append_byte(out, ',');
+        size_t separated = out->len;
+        furrow_detail_append(detail, encoding, out);
+        if (out->len == separated)
+            out->len = begin;
+        else
+            first = false;
+    }
 }
 
-void furrow_status_message_encode(const furrow_error *err, const furrow_violations *violations,
+void furrow_status_message_encode(const furrow_error *err, const furrow_status_context *context,
                                   furrow_encoding encoding, furrow_buffer *out)
 {
+    static const furrow_status_context none;
     char line[FURROW_STATUS_LINE];
-    furrow_error mine = *err; /* protobuf-c's strings are not const */
-    const furrow_violations wrong = wrong_fields(&mine, violations);
+    bool json = encoding == FURROW_JSON;
     furrow_status_message_line(err, line);
-    (encoding == FURROW_JSON ? encode_json : encode_protobuf)(err, &wrong, line, out);
+    if (json) {
+        furrow_buffer_printf(out, "{\"code\":%d,\"message\":", (int)err->code);
+        furrow_json_append_string(out, furrow_bytes_of(line));
+        furrow_buffer_append_text(out, ",\"details\":[");
+    } else {
+        Furrow__V1__Status status = FURROW__V1__STATUS__INIT;
+        status.code = (int32_t)err->code;
+        status.message = line;
+        furrow_message_append(&status.base, out);
+    }
+    append_details(err, context ? context : &none, encoding, out);
+    if (json) furrow_buffer_append_text(out, "]}");
 }
 
 /* NULL when @bytes are no @descriptor. */
@@ -139,45 +119,105 @@ static ProtobufCMessage *read(const ProtobufCMessageDescriptor *descriptor, furr
     return furrow_message_unpack(descriptor, bytes, arena, &message, NULL) == FURROW_OK ? message : NULL;
 }
 
-static void take_bad_request(furrow_bytes value, furrow_arena *arena, furrow_error *err)
+/* Is that no more than the error's field and text say? */
+static bool says_one_field(const Furrow__V1__BadRequest *bad)
 {
-    const Furrow__V1__BadRequest *bad =
-        (const Furrow__V1__BadRequest *)read(&furrow__v1__bad_request__descriptor, value, arena);
-    if (!bad || bad->n_field_violations == 0) return;
+    const Furrow__V1__FieldViolation *only = bad->field_violations[0];
+    return bad->n_field_violations == 1 && !only->reason[0] && !only->localized_message;
+}
+
+/* As many of the fields as have room. */
+static void keep_bad_request(Furrow__V1__BadRequest *bad, furrow_error *err)
+{
+    uint16_t was = err->details_len;
+    if (bad->n_field_violations > FURROW_VIOLATIONS_MAX) bad->n_field_violations = FURROW_VIOLATIONS_MAX;
+    for (; bad->n_field_violations > 0; bad->n_field_violations--) {
+        (void)furrow_detail_add(err, &bad->base);
+        if (err->details_len > was) return;
+    }
+}
+
+/* The first fields that are wrong become the error's field and text. */
+static void tell_bad_request(const Furrow__V1__BadRequest *bad, furrow_error *err)
+{
     furrow_violations wrong = {.count = 0};
-    furrow_status code = err->code;
-    int64_t retry_ms = err->retry_ms;
+    furrow_error told;
     for (size_t i = 0; i < bad->n_field_violations && wrong.count < FURROW_VIOLATIONS_MAX; i++)
         wrong.lines[wrong.count++] =
             (struct furrow_violation_line){bad->field_violations[i]->field, bad->field_violations[i]->description};
     wrong.more = bad->n_field_violations - wrong.count;
-    furrow_violations_tell(&wrong, err);
-    err->code = code;
-    err->retry_ms = retry_ms;
+    furrow_violations_tell(&wrong, &told);
+    memcpy(err->text, told.text, sizeof err->text);
+    memcpy(err->field, told.field, sizeof err->field);
 }
 
-static void take_retry_info(furrow_bytes value, furrow_arena *arena, furrow_error *err)
+static void take_detail(ProtobufCMessage *detail, furrow_error *err)
 {
-    const Furrow__V1__RetryInfo *info =
-        (const Furrow__V1__RetryInfo *)read(&furrow__v1__retry_info__descriptor, value, arena);
-    const Google__Protobuf__Duration *delay = info ? info->retry_delay : NULL;
-    if (!delay || delay->seconds < 0 || delay->seconds > INT32_MAX || delay->nanos < 0 || delay->nanos > 999999999)
+    if (detail->descriptor != &furrow__v1__bad_request__descriptor) {
+        (void)furrow_detail_add(err, detail);
         return;
-    err->retry_ms = delay->seconds * 1000 + delay->nanos / 1000000;
+    }
+    Furrow__V1__BadRequest *bad = (Furrow__V1__BadRequest *)detail;
+    if (bad->n_field_violations == 0) return;
+    tell_bad_request(bad, err);
+    if (!says_one_field(bad)) keep_bad_request(bad, err);
 }
 
-void furrow_status_message_decode(furrow_bytes body, furrow_arena *arena, furrow_error *err)
+static void decode_protobuf(furrow_bytes body, furrow_arena *arena, furrow_error *err)
 {
-    static const struct {
-        const char *type_url;
-        void (*take)(furrow_bytes value, furrow_arena *arena, furrow_error *err);
-    } known[] = {{BAD_REQUEST, take_bad_request}, {RETRY_INFO, take_retry_info}};
     const Furrow__V1__Status *status = (const Furrow__V1__Status *)read(&furrow__v1__status__descriptor, body, arena);
     if (!status || status->code != (int32_t)err->code) return;
     for (size_t i = 0; i < status->n_details; i++) {
         const Furrow__V1__StatusDetail *detail = status->details[i];
-        for (size_t k = 0; k < sizeof known / sizeof *known; k++)
-            if (strcmp(detail->type_url, known[k].type_url) == 0)
-                known[k].take((furrow_bytes){detail->value.data, detail->value.len}, arena, err);
+        const ProtobufCMessageDescriptor *type = furrow_detail_type(detail->type_url);
+        ProtobufCMessage *known =
+            type ? read(type, (furrow_bytes){detail->value.data, detail->value.len}, arena) : NULL;
+        if (known) take_detail(known, err);
     }
+}
+
+/* Where the members of one JSON detail go that are its own. */
+typedef struct own_members {
+    furrow_arena *arena;
+    char *text; /* NULL: the arena is full */
+} own_members;
+
+static void collect_own_member(void *arg, furrow_bytes name, furrow_bytes value)
+{
+    own_members *all = arg;
+    if (!all->text || furrow_bytes_is(name, "@type")) return;
+    all->text = furrow_arena_printf(all->arena, "%s%s\"%.*s\":%.*s", all->text, all->text[0] ? "," : "", (int)name.len,
+                                    (const char *)name.data, (int)value.len, (const char *)value.data);
+}
+
+typedef struct json_reading {
+    furrow_arena *arena;
+    furrow_error *err;
+} json_reading;
+
+static void take_json_detail(void *arg, furrow_bytes name, furrow_bytes value)
+{
+    const json_reading *reading = arg;
+    char *url;
+    ProtobufCMessage *known = NULL;
+    own_members own = {.arena = reading->arena, .text = furrow_arena_strdup(reading->arena, "")};
+    if (!furrow_json_find_text(value, "@type", reading->arena, &url)) return;
+    const ProtobufCMessageDescriptor *type = furrow_detail_type(url);
+    if (!type || !furrow_json_each(value, "", collect_own_member, &own) || !own.text) return;
+    const char *text = furrow_arena_printf(reading->arena, "{%s}", own.text);
+    if (!text || furrow_json_decode(type, furrow_bytes_of(text), reading->arena, &known, NULL) != FURROW_OK) return;
+    if (type == &furrow__v1__bad_request__descriptor)
+        keep_bad_request((Furrow__V1__BadRequest *)known, reading->err);
+    else
+        (void)furrow_detail_add(reading->err, known);
+}
+
+void furrow_status_message_decode(furrow_bytes body, furrow_arena *arena, furrow_error *err)
+{
+    int64_t code;
+    json_reading reading = {arena, err};
+    if (body.len == 0 || *(const char *)body.data != '{')
+        decode_protobuf(body, arena, err);
+    else if (furrow_json_find_int(body, "code", &code) && code == (int64_t)err->code)
+        (void)!furrow_json_each(body, "details", take_json_detail, &reading);
 }

@@ -5,9 +5,20 @@
  */
 #include "runtime/command_run.h"
 
+#include "wire/detail.h"
+
 furrow_status furrow_known_no_memory(furrow_error *err)
 {
     return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "the request needs more memory than it may use");
+}
+
+/* What the command would make is there already, or what it would change is not. */
+static furrow_status fail_presence(const furrow_command_run_state *run, bool exists, furrow_error *err)
+{
+    furrow_status code = exists ? FURROW_ALREADY_EXISTS : FURROW_NOT_FOUND;
+    furrow_fail(err, code, exists ? "%s %s exists" : "no %s %s", run->command->noun, run->known.id);
+    (void)furrow_detail_add_resource(err, run->command->entity->name, run->known.id);
+    return code;
 }
 
 /*
@@ -20,14 +31,15 @@ static furrow_status check_present(const furrow_command_run_state *run, const fu
     const ProtobufCMessage *holder = furrow_command_holder(&command->version, run->known.request);
     int64_t expected =
         command->version.name && holder ? *(const int64_t *)((const char *)holder + command->version.at) : 0;
-    if (current->message && command->creates)
-        return furrow_fail(err, FURROW_ALREADY_EXISTS, "%s %s exists", command->noun, run->known.id);
+    if (current->message && command->creates) return fail_presence(run, true, err);
     bool erased = command->erases && current->deleted; /* there may be something left of it */
     if (!current->message && !command->creates && !command->allow_missing && !erased)
-        return furrow_fail(err, FURROW_NOT_FOUND, "no %s %s", command->noun, run->known.id);
+        return fail_presence(run, false, err);
     if (!current->message || expected == 0 || (uint64_t)expected == current->version) return FURROW_OK;
-    return furrow_fail(err, FURROW_ABORTED, "%s %s is at version %llu, the change was made for %lld: read it again",
-                       command->noun, run->known.id, (unsigned long long)current->version, (long long)expected);
+    furrow_fail(err, FURROW_ABORTED, "%s %s is at version %llu, the change was made for %lld: read it again",
+                command->noun, run->known.id, (unsigned long long)current->version, (long long)expected);
+    (void)furrow_detail_add_precondition(err, "VERSION", run->known.id);
+    return FURROW_ABORTED;
 }
 
 static Google__Protobuf__Timestamp **updated_in(const furrow_command_run_state *run, const ProtobufCMessage *state)

@@ -5,6 +5,8 @@
  */
 #include "runtime/command_run.h"
 
+#include "wire/detail.h"
+
 const ProtobufCMessage *furrow_command_holder(const furrow_command_field *field, const ProtobufCMessage *message)
 {
     if (!message || !field->within) return message;
@@ -146,19 +148,28 @@ static furrow_status read_anew(furrow_command_run_state *run, bool of_state, con
     return status == FURROW_OK ? unpack_facts(run, of_state, reads, arena, err) : status;
 }
 
+static furrow_status fail_unknown_fact(const furrow_command_fact *about, const char *id, furrow_error *err)
+{
+    furrow_fail(err, FURROW_FAILED_PRECONDITION, about->replica ? "%s %s is not known here" : "%s %s does not exist",
+                about->name, id);
+    (void)furrow_detail_add_precondition(err, about->replica ? about->replica->entity : about->entity->name, id);
+    return FURROW_FAILED_PRECONDITION;
+}
+
 static furrow_status check_required(const furrow_command_run_state *run, furrow_error *err)
 {
     for (size_t i = 0; i < run->command->fact_count; i++) {
         const furrow_command_fact *about = &run->command->facts[i];
         const furrow_fact *fact = &run->facts[i];
-        if (about->required && fact->count == 0 && !about->id.count_at) /* a state's; a request's was refused before */
-            return furrow_fail(err, FURROW_FAILED_PRECONDITION, "%s %s has no %s", run->command->noun, run->known.id,
-                               about->id.name);
+        if (about->required && fact->count == 0 &&
+            !about->id.count_at) { /* a state's; a request's was refused before */
+            furrow_fail(err, FURROW_FAILED_PRECONDITION, "%s %s has no %s", run->command->noun, run->known.id,
+                        about->id.name);
+            (void)furrow_detail_add_precondition(err, run->command->entity->name, run->known.id);
+            return FURROW_FAILED_PRECONDITION;
+        }
         for (size_t k = 0; about->required && k < fact->count; k++)
-            if (!fact->messages[k])
-                return furrow_fail(err, FURROW_FAILED_PRECONDITION,
-                                   about->replica ? "%s %s is not known here" : "%s %s does not exist", about->name,
-                                   fact->ids[k]);
+            if (!fact->messages[k]) return fail_unknown_fact(about, fact->ids[k], err);
     }
     return FURROW_OK;
 }

@@ -19,6 +19,7 @@
 #include "base/id.h"
 #include "runtime/input.h"
 #include "runtime/timestamp.h"
+#include "wire/detail.h"
 #include "wire/message.h"
 #include "wire/subject.h"
 #include "wire/unicode.h"

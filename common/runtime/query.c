@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "runtime/listing.h"
 #include "runtime/lookup.h"
+#include "wire/detail.h"
 #include "wire/message.h"
 #include "wire/subject.h"
 #include "wire/unicode.h"
@@ -137,7 +138,9 @@ static furrow_status load_one(const furrow_query_get_contract *get, furrow_servi
     furrow_status status = furrow_subject_check_id(id, strlen(id), get->id, err);
     if (status == FURROW_OK) status = furrow_entity_load(entity, id, arena, state, err);
     if (status != FURROW_OK || state->message) return status;
-    return furrow_fail(err, FURROW_NOT_FOUND, "no %s %s", get->item.noun, id);
+    furrow_fail(err, FURROW_NOT_FOUND, "no %s %s", get->item.noun, id);
+    (void)furrow_detail_add_resource(err, get->item.entity->name, id);
+    return FURROW_NOT_FOUND;
 }
 
 static furrow_status unseal_one(const furrow_query_get_contract *get, furrow_call *call, const char *id,

@@ -7,7 +7,7 @@ include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
 # One archive of all layers: the layer law is for who works on them, not for who uses them.
-set(FURROW_LAYERS furrow_base furrow_wkt furrow_wire furrow_link furrow_store furrow_rpc_status furrow_rpc furrow_log furrow_replica
+set(FURROW_LAYERS furrow_base furrow_wkt furrow_wire furrow_link furrow_store furrow_rpc furrow_log furrow_replica
                   furrow_runtime)
 set(FURROW_TEST_HEADERS mesh process servers tempdir wait)
 list(TRANSFORM FURROW_LAYERS REPLACE "(.+)" "$<TARGET_OBJECTS:\\1>" OUTPUT_VARIABLE objects)

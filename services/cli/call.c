@@ -1,4 +1,5 @@
 /* furrow call: any method of any service, in JSON, without its contract. */
+#include "cli/text.h"
 #include "cli/trace.h"
 
 #include "base/buffer.h"
@@ -78,20 +79,45 @@ static void take_violation(void *arg, furrow_bytes name, furrow_bytes value)
     if (all->print) fprintf(stderr, "  %s: %s\n", field, text);
 }
 
-static void take_detail(void *arg, furrow_bytes name, furrow_bytes value)
+static void take_violations(void *arg, furrow_bytes name, furrow_bytes value)
 {
     (void)!furrow_json_each(value, "fieldViolations", take_violation, arg);
 }
 
-/* All that is wrong with the request, one a line, when it is more than the error itself has told. */
-static void print_violations(const furrow_msg *reply)
+static void print_member(void *arg, furrow_bytes name, furrow_bytes value)
+{
+    violations *all = arg;
+    char *text = furrow_arena_printf(all->arena, " %.*s=%.*s", (int)name.len, (const char *)name.data, (int)value.len,
+                                     (const char *)value.data);
+    if (text && !furrow_bytes_is(name, "@type")) text_print(stderr, text);
+}
+
+/* One detail, by its type and its members as they are written; of what is wrong with the request one field a line, when
+ * it is more than the error itself has told. */
+static void print_detail(void *arg, furrow_bytes name, furrow_bytes value)
+{
+    violations *all = arg;
+    char *type;
+    if (!furrow_json_find_text(value, "@type", all->arena, &type)) return;
+    const char *slash = strrchr(type, '/');
+    if (slash && strcmp(slash, "/google.rpc.BadRequest") == 0) {
+        *all = (violations){.arena = all->arena};
+        take_violations(all, name, value);
+        all->print = all->count > 1;
+        if (all->print) take_violations(all, name, value);
+        return;
+    }
+    fputs("  ", stderr);
+    text_print(stderr, slash ? slash + 1 : type);
+    (void)!furrow_json_each(value, "", print_member, all);
+    fputc('\n', stderr);
+}
+
+static void print_details(const furrow_msg *reply)
 {
     FURROW_AUTO(furrow_arena) arena = furrow_arena_create(0);
     violations all = {.arena = arena};
-    if (!arena) return;
-    (void)!furrow_json_each(reply->data, "details", take_detail, &all);
-    all.print = all.count > 1;
-    if (all.print) (void)!furrow_json_each(reply->data, "details", take_detail, &all);
+    if (arena) (void)!furrow_json_each(reply->data, "details", print_detail, &all);
 }
 
 static int call(cli *tool, const furrow_outgoing *out, uint64_t timeout_ms)
@@ -109,7 +135,7 @@ static int call(cli *tool, const furrow_outgoing *out, uint64_t timeout_ms)
     if (status == FURROW_OK) return 0;
     if (json) return tool->exit_code = 1;
     cli_fail_error(tool, "call", &err);
-    print_violations(reply);
+    print_details(reply);
     return tool->exit_code;
 }
 

@@ -81,8 +81,8 @@ furrow_status employee_hire_employee(const employee_hire_employee_known *known, 
     furrow_status status = request->private_ ? check_birth_date(request->private_, err) : FURROW_OK;
     if (status != FURROW_OK) return status;
     if (known->deleted)
-        return furrow_fail(err, FURROW_FAILED_PRECONDITION,
-                           "the id %s belonged to an employee who was erased; hire under another", known->id);
+        return furrow_fail_reason(err, FURROW_FAILED_PRECONDITION, "ID_ERASED",
+                                  "the id %s belonged to an employee who was erased; hire under another", known->id);
     next->given_name = request->given_name;
     next->family_name = request->family_name;
     next->display_name = is_blank_text(request->display_name)
@@ -137,8 +137,8 @@ furrow_status employee_terminate_employee(const employee_terminate_employee_know
     furrow_status status = day_after(next->hire_date, known->request->date, known->now_ns, known->arena, &day, err);
     if (status != FURROW_OK || next->status == TERMINATED) return status;
     if (strcmp(day, next->hire_date) < 0)
-        return furrow_fail(err, FURROW_FAILED_PRECONDITION, "%s was hired on %s, after %s", known->id, next->hire_date,
-                           day);
+        return furrow_fail_reason(err, FURROW_FAILED_PRECONDITION, "BEFORE_HIRE", "%s was hired on %s, after %s",
+                                  known->id, next->hire_date, day);
     next->status = TERMINATED;
     next->termination_date = day;
     next->ended_at = furrow_timestamp_after(next->ended_at, known->now_ns, known->arena);
@@ -153,10 +153,10 @@ furrow_status employee_rehire_employee(const employee_rehire_employee_known *kno
     furrow_status status = day_after(next->termination_date, request->date, known->now_ns, known->arena, &day, err);
     if (status != FURROW_OK) return status;
     if (next->status != TERMINATED)
-        return furrow_fail(err, FURROW_FAILED_PRECONDITION, "employee %s is employed", known->id);
+        return furrow_fail_reason(err, FURROW_FAILED_PRECONDITION, "EMPLOYED", "employee %s is employed", known->id);
     if (strcmp(day, next->termination_date) < 0)
-        return furrow_fail(err, FURROW_FAILED_PRECONDITION, "%s was employed until %s, after %s", known->id,
-                           next->termination_date, day);
+        return furrow_fail_reason(err, FURROW_FAILED_PRECONDITION, "BEFORE_TERMINATION",
+                                  "%s was employed until %s, after %s", known->id, next->termination_date, day);
     next->status = ACTIVE;
     next->hire_date = day;
     next->termination_date = furrow_arena_strdup(known->arena, "");
@@ -168,7 +168,8 @@ furrow_status employee_rehire_employee(const employee_rehire_employee_known *kno
 furrow_status employee_erase_employee(const employee_erase_employee_known *known, furrow_error *err)
 {
     if (known->employee->status != TERMINATED)
-        return furrow_fail(err, FURROW_FAILED_PRECONDITION, "employee %s is employed; terminate first", known->id);
+        return furrow_fail_reason(err, FURROW_FAILED_PRECONDITION, "EMPLOYED",
+                                  "employee %s is employed; terminate first", known->id);
     return FURROW_OK;
 }
 

@@ -24,10 +24,12 @@ static furrow_status check_places(char *const ids[], const Job__V1__Location *co
                                   furrow_error *err)
 {
     for (size_t i = 0; i < count; i++) {
-        if (!locations[i]) return furrow_fail(err, FURROW_FAILED_PRECONDITION, "location %s is not known here", ids[i]);
+        if (!locations[i])
+            return furrow_fail_reason(err, FURROW_FAILED_PRECONDITION, "LOCATION_UNKNOWN",
+                                      "location %s is not known here", ids[i]);
         if (locations[i]->status != LOCATION__V1__LOCATION_STATUS__LOCATION_STATUS_OPEN)
-            return furrow_fail(err, FURROW_FAILED_PRECONDITION, "location %s (%s) is closed", ids[i],
-                               locations[i]->name);
+            return furrow_fail_reason(err, FURROW_FAILED_PRECONDITION, "LOCATION_CLOSED", "location %s (%s) is closed",
+                                      ids[i], locations[i]->name);
     }
     return FURROW_OK;
 }

@@ -48,15 +48,18 @@ static furrow_status check_parent(Location__V1__LocationKind kind, const char *p
                                   const Location__V1__Location *parent, furrow_error *err)
 {
     if (kind == RANCH) return FURROW_OK;
-    if (!parent) return furrow_fail(err, FURROW_FAILED_PRECONDITION, "the parent %s does not exist", parent_id);
+    if (!parent)
+        return furrow_fail_reason(err, FURROW_FAILED_PRECONDITION, "PARENT_UNKNOWN", "the parent %s does not exist",
+                                  parent_id);
     if (parent->status == CLOSED)
-        return furrow_fail(err, FURROW_FAILED_PRECONDITION, "the parent %s is closed", parent_id);
+        return furrow_fail_reason(err, FURROW_FAILED_PRECONDITION, "PARENT_CLOSED", "the parent %s is closed",
+                                  parent_id);
     if (parent->kind == ROW)
-        return furrow_fail(err, FURROW_FAILED_PRECONDITION, "the parent %s is a row; nothing stands under a row",
-                           parent_id);
+        return furrow_fail_reason(err, FURROW_FAILED_PRECONDITION, "PARENT_IS_ROW",
+                                  "the parent %s is a row; nothing stands under a row", parent_id);
     if (kind == ROW && parent->kind != BLOCK)
-        return furrow_fail(err, FURROW_FAILED_PRECONDITION, "the parent %s is no block; a row stands in a block",
-                           parent_id);
+        return furrow_fail_reason(err, FURROW_FAILED_PRECONDITION, "PARENT_IS_NO_BLOCK",
+                                  "the parent %s is no block; a row stands in a block", parent_id);
     return FURROW_OK;
 }
 
@@ -87,11 +90,12 @@ furrow_status location_move_location(const location_move_location_known *known, 
 {
     const Location__V1__Location *parent = known->parent;
     if (next->kind == RANCH)
-        return furrow_fail(err, FURROW_FAILED_PRECONDITION, "%s is a ranch; ranches do not move", known->id);
+        return furrow_fail_reason(err, FURROW_FAILED_PRECONDITION, "RANCHES_DO_NOT_MOVE",
+                                  "%s is a ranch; ranches do not move", known->id);
     if (strcmp(next->ranch_id, parent->ranch_id) != 0)
-        return furrow_fail(err, FURROW_FAILED_PRECONDITION,
-                           "%s is in ranch %s, the new parent in %s; places move within their ranch", known->id,
-                           next->ranch_id, parent->ranch_id);
+        return furrow_fail_reason(err, FURROW_FAILED_PRECONDITION, "OTHER_RANCH",
+                                  "%s is in ranch %s, the new parent in %s; places move within their ranch", known->id,
+                                  next->ranch_id, parent->ranch_id);
     next->parent_id = parent->id;
     return check_parent(next->kind, parent->id, parent, err);
 }
@@ -180,11 +184,12 @@ static furrow_status put_block(const Location__V1__Location *block, Location__V1
     const Location__V1__Tree__ParentsEntry *known = find_parent(next, block->id);
     if (known && strcmp(known->value, block->parent_id) == 0) return FURROW_OK;
     if (is_at_or_below(next, block->parent_id, block->id))
-        return furrow_fail(err, FURROW_FAILED_PRECONDITION, "%s would stand under itself: %s is %s or below it",
-                           block->id, block->parent_id, block->id);
+        return furrow_fail_reason(err, FURROW_FAILED_PRECONDITION, "UNDER_ITSELF",
+                                  "%s would stand under itself: %s is %s or below it", block->id, block->parent_id,
+                                  block->id);
     if (!known && count >= LOCATION_TREE_MAX)
-        return furrow_fail(err, FURROW_FAILED_PRECONDITION, "ranch %s has %zu blocks already, the most it can have",
-                           next->id, count);
+        return furrow_fail_reason(err, FURROW_FAILED_PRECONDITION, "RANCH_FULL",
+                                  "ranch %s has %zu blocks already, the most it can have", next->id, count);
     Location__V1__Tree__ParentsEntry *entry = furrow_arena_alloc(arena, sizeof *entry);
     Location__V1__Tree__ParentsEntry **parents = furrow_arena_alloc(arena, (count + 1) * sizeof(*parents));
     if (!entry || !parents) return furrow_known_no_memory(err);

@@ -143,9 +143,10 @@ static furrow_status check_stroke_moment(stroke_context *context, furrow_error *
     context->moved = !request->at && context->stroke.at_ns >= context->stroke.window.end_ns;
     if (context->moved) return furrow_fail(err, FURROW_ABORTED, "day %s has ended meanwhile", context->day_id);
     if (!after || context->rule != workday_clock_in) return FURROW_OK;
-    return furrow_fail(err, FURROW_FAILED_PRECONDITION,
-                       "%s is clocked in already, on the later day %s; report what was before once that is closed",
-                       request->employee_id, after);
+    return furrow_fail_reason(
+        err, FURROW_FAILED_PRECONDITION, "CLOCKED_IN_ALREADY",
+        "%s is clocked in already, on the later day %s; report what was before once that is closed",
+        request->employee_id, after);
 }
 
 /* The facts were read with a state of the day. On another one, which somebody wrote since, perhaps a termination, they are

@@ -38,19 +38,26 @@ furrow_status workday_check_facts(const char *employee_id, const Timesheet__V1__
                                   const Timesheet__V1__Job *job, const char *location_id,
                                   const Timesheet__V1__Location *location, furrow_error *err)
 {
-    if (!employee) return furrow_fail(err, FURROW_FAILED_PRECONDITION, "employee %s is not known here", employee_id);
+    if (!employee)
+        return furrow_fail_reason(err, FURROW_FAILED_PRECONDITION, "EMPLOYEE_UNKNOWN", "employee %s is not known here",
+                                  employee_id);
     if (employee->status != EMPLOYEE__V1__EMPLOYMENT_STATUS__EMPLOYMENT_STATUS_ACTIVE)
-        return furrow_fail(err, FURROW_FAILED_PRECONDITION, "%s (%s) is not employed", employee->display_name,
-                           employee_id);
-    if (!job) return furrow_fail(err, FURROW_FAILED_PRECONDITION, "job %s is not known here", job_id);
+        return furrow_fail_reason(err, FURROW_FAILED_PRECONDITION, "NOT_EMPLOYED", "%s (%s) is not employed",
+                                  employee->display_name, employee_id);
+    if (!job)
+        return furrow_fail_reason(err, FURROW_FAILED_PRECONDITION, "JOB_UNKNOWN", "job %s is not known here", job_id);
     if (job->status != JOB__V1__JOB_STATUS__JOB_STATUS_OPEN)
-        return furrow_fail(err, FURROW_FAILED_PRECONDITION, "job %s (%s) is closed", job->name, job_id);
-    if (!location) return furrow_fail(err, FURROW_FAILED_PRECONDITION, "location %s is not known here", location_id);
+        return furrow_fail_reason(err, FURROW_FAILED_PRECONDITION, "JOB_CLOSED", "job %s (%s) is closed", job->name,
+                                  job_id);
+    if (!location)
+        return furrow_fail_reason(err, FURROW_FAILED_PRECONDITION, "LOCATION_UNKNOWN", "location %s is not known here",
+                                  location_id);
     if (location->status != LOCATION__V1__LOCATION_STATUS__LOCATION_STATUS_OPEN)
-        return furrow_fail(err, FURROW_FAILED_PRECONDITION, "location %s (%s) is closed", location->name, location_id);
+        return furrow_fail_reason(err, FURROW_FAILED_PRECONDITION, "LOCATION_CLOSED", "location %s (%s) is closed",
+                                  location->name, location_id);
     if (!done_at(job, location_id))
-        return furrow_fail(err, FURROW_FAILED_PRECONDITION, "job %s (%s) is not done at %s", job->name, job_id,
-                           location_id);
+        return furrow_fail_reason(err, FURROW_FAILED_PRECONDITION, "JOB_NOT_DONE_THERE",
+                                  "job %s (%s) is not done at %s", job->name, job_id, location_id);
     return FURROW_OK;
 }
 
@@ -99,8 +106,8 @@ static furrow_status append_entry(Timesheet__V1__WorkDay *day, Timesheet__V1__En
                                   const char *location_id, int64_t start_ns, furrow_arena *arena, furrow_error *err)
 {
     if (day->n_entries >= TIMESHEET_ENTRIES_MAX)
-        return furrow_fail(err, FURROW_FAILED_PRECONDITION, "%s has %d entries already, the most a day can have",
-                           day->id, TIMESHEET_ENTRIES_MAX);
+        return furrow_fail_reason(err, FURROW_FAILED_PRECONDITION, "DAY_FULL",
+                                  "%s has %d entries already, the most a day can have", day->id, TIMESHEET_ENTRIES_MAX);
     Timesheet__V1__Entry *entry = furrow_arena_alloc(arena, sizeof *entry);
     if (!entry) return furrow_known_no_memory(err);
     timesheet__v1__entry__init(entry);
@@ -136,11 +143,13 @@ static furrow_status find_running_entry(const Timesheet__V1__WorkDay *current, c
 {
     char text[40];
     *entry = running(current);
-    if (!*entry) return furrow_fail(err, FURROW_FAILED_PRECONDITION, "%s is not clocked in", stroke->employee_id);
+    if (!*entry)
+        return furrow_fail_reason(err, FURROW_FAILED_PRECONDITION, "NOT_CLOCKED_IN", "%s is not clocked in",
+                                  stroke->employee_id);
     if (stroke->at_ns >= furrow_timestamp_ns((*entry)->start)) return FURROW_OK;
     furrow_clock_format(furrow_timestamp_ns((*entry)->start), text);
-    return furrow_fail(err, FURROW_FAILED_PRECONDITION, "what %s does now began at %s, after that moment",
-                       stroke->employee_id, text);
+    return furrow_fail_reason(err, FURROW_FAILED_PRECONDITION, "MOMENT_TOO_EARLY",
+                              "what %s does now began at %s, after that moment", stroke->employee_id, text);
 }
 
 furrow_status workday_clock_in(const Timesheet__V1__WorkDay *current, const workday_stroke *stroke, furrow_arena *arena,
@@ -149,15 +158,15 @@ furrow_status workday_clock_in(const Timesheet__V1__WorkDay *current, const work
     char text[40];
     if (workday_is_open(current)) {
         furrow_clock_format(furrow_timestamp_ns(current->entries[current->n_entries - 1]->start), text);
-        return furrow_fail(err, FURROW_FAILED_PRECONDITION, "%s is clocked in already, since %s", stroke->employee_id,
-                           text);
+        return furrow_fail_reason(err, FURROW_FAILED_PRECONDITION, "CLOCKED_IN_ALREADY",
+                                  "%s is clocked in already, since %s", stroke->employee_id, text);
     }
     const Timesheet__V1__Entry *last =
         current && current->n_entries > 0 ? current->entries[current->n_entries - 1] : NULL;
     if (last && stroke->at_ns < furrow_timestamp_ns(last->end)) {
         furrow_clock_format(furrow_timestamp_ns(last->end), text);
-        return furrow_fail(err, FURROW_FAILED_PRECONDITION, "%s worked until %s; that moment is before",
-                           stroke->employee_id, text);
+        return furrow_fail_reason(err, FURROW_FAILED_PRECONDITION, "MOMENT_TOO_EARLY",
+                                  "%s worked until %s; that moment is before", stroke->employee_id, text);
     }
     Timesheet__V1__WorkDay *day = successor(current, stroke, arena);
     if (!day) return furrow_known_no_memory(err);
@@ -186,10 +195,12 @@ furrow_status workday_switch_job(const Timesheet__V1__WorkDay *current, const wo
     furrow_status status = find_running_entry(current, stroke, &entry, err);
     if (status != FURROW_OK) return status;
     if (entry->kind != WORK)
-        return furrow_fail(err, FURROW_FAILED_PRECONDITION, "%s is on a break; end it first", stroke->employee_id);
+        return furrow_fail_reason(err, FURROW_FAILED_PRECONDITION, "ON_BREAK", "%s is on a break; end it first",
+                                  stroke->employee_id);
     if (strcmp(entry->job_id, stroke->job_id) == 0 && strcmp(entry->location_id, stroke->location_id) == 0)
-        return furrow_fail(err, FURROW_FAILED_PRECONDITION, "%s works on %s at %s already", stroke->employee_id,
-                           stroke->job_id, stroke->location_id);
+        return furrow_fail_reason(err, FURROW_FAILED_PRECONDITION, "WORKS_THERE_ALREADY",
+                                  "%s works on %s at %s already", stroke->employee_id, stroke->job_id,
+                                  stroke->location_id);
     return change_over(current, stroke, WORK, stroke->job_id, stroke->location_id, arena, next, err);
 }
 
@@ -200,7 +211,8 @@ furrow_status workday_start_break(const Timesheet__V1__WorkDay *current, const w
     furrow_status status = find_running_entry(current, stroke, &entry, err);
     if (status != FURROW_OK) return status;
     if (entry->kind != WORK)
-        return furrow_fail(err, FURROW_FAILED_PRECONDITION, "%s is on a break already", stroke->employee_id);
+        return furrow_fail_reason(err, FURROW_FAILED_PRECONDITION, "ON_BREAK", "%s is on a break already",
+                                  stroke->employee_id);
     return change_over(current, stroke, stroke->kind, entry->job_id, entry->location_id, arena, next, err);
 }
 
@@ -211,7 +223,8 @@ furrow_status workday_end_break(const Timesheet__V1__WorkDay *current, const wor
     furrow_status status = find_running_entry(current, stroke, &entry, err);
     if (status != FURROW_OK) return status;
     if (entry->kind == WORK)
-        return furrow_fail(err, FURROW_FAILED_PRECONDITION, "%s is not on a break", stroke->employee_id);
+        return furrow_fail_reason(err, FURROW_FAILED_PRECONDITION, "NOT_ON_BREAK", "%s is not on a break",
+                                  stroke->employee_id);
     return change_over(current, stroke, WORK, entry->job_id, entry->location_id, arena, next, err);
 }
 
@@ -265,9 +278,9 @@ furrow_status workday_check_begin(const Timesheet__V1__Employee *employee, int64
     int64_t ended_ns = furrow_timestamp_ns(employee->ended_at);
     if (at_ns >= ended_ns) return FURROW_OK;
     furrow_clock_format(ended_ns, text);
-    return furrow_fail(err, FURROW_FAILED_PRECONDITION,
-                       "the employment of %s (%s) at that moment ended at %s; use CorrectDay for work before",
-                       employee->display_name, employee->id, text);
+    return furrow_fail_reason(err, FURROW_FAILED_PRECONDITION, "NOT_EMPLOYED_THEN",
+                              "the employment of %s (%s) at that moment ended at %s; use CorrectDay for work before",
+                              employee->display_name, employee->id, text);
 }
 
 furrow_status workday_clock_out(const Timesheet__V1__WorkDay *current, const workday_stroke *stroke,
@@ -307,8 +320,9 @@ static furrow_status add_correction(const timesheet_correct_day_known *known, Ti
                                     furrow_error *err)
 {
     if (day->n_corrections >= TIMESHEET_CORRECTIONS_MAX)
-        return furrow_fail(err, FURROW_FAILED_PRECONDITION, "%s was corrected %d times already, the most there can be",
-                           day->id, TIMESHEET_CORRECTIONS_MAX);
+        return furrow_fail_reason(err, FURROW_FAILED_PRECONDITION, "TOO_MANY_CORRECTIONS",
+                                  "%s was corrected %d times already, the most there can be", day->id,
+                                  TIMESHEET_CORRECTIONS_MAX);
     Timesheet__V1__Correction **all = furrow_arena_alloc(known->arena, (day->n_corrections + 1) * sizeof(*all));
     Timesheet__V1__Correction *correction = furrow_arena_alloc(known->arena, sizeof *correction);
     day->updated_at = furrow_timestamp_after(day->updated_at, known->now_ns, known->arena);

@@ -2,6 +2,7 @@
 #include "rpc_world.h"
 
 #include "store/functions.h"
+#include "wire/detail.h"
 #include "wire/message.h"
 
 #include <stdio.h>
@@ -74,6 +75,19 @@ furrow_status rpctest_create(furrow_call *call, const Rpctest__V1__CreateRequest
     return FURROW_OK;
 }
 
+static furrow_status add_details(furrow_error *err)
+{
+    Furrow__V1__LocalizedMessage message = FURROW__V1__LOCALIZED_MESSAGE__INIT;
+    message.locale = (char[]){"es-MX"};
+    message.message = (char[]){"Zo\xc3\xab no trabaja aqu\xc3\xad"};
+    snprintf(err->reason, sizeof err->reason, "NOT_EMPLOYED");
+    (void)furrow_detail_add_metadata(err, "employee", "E1");
+    (void)furrow_detail_add_resource(err, "employee.v1.Employee", "E1");
+    (void)furrow_detail_add_precondition(err, "employee.v1.Employee", "E1");
+    (void)furrow_detail_add_quota(err, "caller", "FURROW_CALLER_BYTES");
+    return furrow_detail_add(err, &message.base);
+}
+
 static furrow_status fail_as_asked(rpc_world *world, const Rpctest__V1__FailRequest *request, furrow_error *err)
 {
     if (request->times > 0 && world->runs > (size_t)request->times) return FURROW_OK;
@@ -81,7 +95,7 @@ static furrow_status fail_as_asked(rpc_world *world, const Rpctest__V1__FailRequ
     furrow_fail(err, (furrow_status)request->code, "%.*s", (int)request->text.len, (const char *)request->text.data);
     snprintf(err->field, sizeof err->field, "%.*s", (int)request->field.len, (const char *)request->field.data);
     err->retry_ms = request->retry_ms;
-    return err->code;
+    return request->detailed ? add_details(err) : err->code;
 }
 
 furrow_status rpctest_fail(furrow_call *call, const Rpctest__V1__FailRequest *request, Rpctest__V1__Sample *response,

@@ -9,6 +9,7 @@
 #include "base/task.h"
 #include "orchard/v1/orchard.client.h"
 #include "support/wait.h"
+#include "wire/detail.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -50,6 +51,28 @@ static void refused(furrow_test_mesh *mesh, const char *method, const char *json
     has(err.text, text);
 }
 
+/* The last refusal was about that entity. */
+static void about(const char *type, const char *id)
+{
+    furrow_arena *arena = furrow_arena_create(0);
+    const Furrow__V1__ResourceInfo *info = furrow_detail_resource_info(&err, arena);
+    ck_assert_msg(info != NULL, "%s", err.text);
+    ck_assert_str_eq(info->resource_type, type);
+    ck_assert_str_eq(info->resource_name, id);
+    furrow_arena_destroy(arena);
+}
+
+/* Something else has to change first. */
+static void needs(const char *type, const char *id)
+{
+    furrow_arena *arena = furrow_arena_create(0);
+    const Furrow__V1__PreconditionFailure *failure = furrow_detail_precondition_failure(&err, arena);
+    ck_assert_msg(failure != NULL, "%s", err.text);
+    ck_assert_str_eq(failure->violations[0]->type, type);
+    ck_assert_str_eq(failure->violations[0]->subject, id);
+    furrow_arena_destroy(arena);
+}
+
 /* "…,"version":"17"}" */
 static long version_of(const char *answer)
 {
@@ -69,7 +92,9 @@ static void presence(furrow_test_mesh *mesh)
     has(must(mesh, ORCHARD "PlantTree", "{\"id\":\"T1\"}"), "\"updatedAt\"");
     must(mesh, ORCHARD "PlantTree", "{\"id\":\"T2\",\"besideId\":\"T1\"}");
     refused(mesh, ORCHARD "PlantTree", "{\"id\":\"T1\"}", FURROW_ALREADY_EXISTS, "plant T1 exists");
+    about("orchard.v1.Plant", "T1");
     refused(mesh, ORCHARD "MeasureTree", "{\"tree\":{\"id\":\"T9\"}}", FURROW_NOT_FOUND, "no plant T9");
+    about("orchard.v1.Plant", "T9");
     refused(mesh, ORCHARD "MeasureTree", "{}", FURROW_INVALID_ARGUMENT, "tree.id");
     ck_assert_int_eq(furrow_test_mesh_call_with(mesh, ORCHARD "PlantTree", "{}", "key-1", &planted, &err), FURROW_OK);
     ck_assert_int_eq(furrow_test_mesh_call_with(mesh, ORCHARD "PlantTree", "{}", "key-1", &again, &err), FURROW_OK);
@@ -95,6 +120,7 @@ static void changes(furrow_test_mesh *mesh)
     has(taller, "\"heightCm\":\"6\"");
     char *text = furrow_test_mesh_text(mesh, "{\"tree\":{\"id\":\"T1\"},\"version\":\"%ld\"}", second);
     refused(mesh, ORCHARD "MeasureTree", text, FURROW_ABORTED, "read it again");
+    needs("VERSION", "T1");
     refused(mesh, ORCHARD "MeasureTree", "{\"tree\":{\"id\":\"T1\"},\"version\":-1}", FURROW_INVALID_ARGUMENT,
             "version");
     text = furrow_test_mesh_text(mesh, "{\"tree\":{\"id\":\"T1\"},\"version\":\"%ld\"}", version_of(taller));
@@ -116,6 +142,7 @@ static void uniques(furrow_test_mesh *mesh)
     must(mesh, ORCHARD "PlantTree", "{\"id\":\"T3\"}");
     must(mesh, ORCHARD "PlantTree", "{\"id\":\"T4\"}"); /* no tag is nobody's */
     refused(mesh, ORCHARD "PlantTree", "{\"id\":\"T5\",\"tag\":\"A\"}", FURROW_ALREADY_EXISTS, "tag A: held by T1");
+    about("orchard.v1.Plant", "T1");
     refused(mesh, ORCHARD "JoinTrees", "{\"id\":\"T2\"}", FURROW_ALREADY_EXISTS, "tag A: held by T1");
     must(mesh, ORCHARD "MeasureTree", "{\"tree\":{\"id\":\"T1\",\"tag\":\"C\"}}"); /* gives A back */
     must(mesh, ORCHARD "PlantTree", "{\"id\":\"T5\",\"tag\":\"A\"}");
@@ -130,6 +157,7 @@ static void uniques(furrow_test_mesh *mesh)
     refused(mesh, ORCHARD "FellTree", "{\"id\":\"T1\"}", FURROW_NOT_FOUND, "no plant T1");
     must(mesh, ORCHARD "PlantTree", "{\"id\":\"T6\",\"tag\":\"C\"}");
     refused(mesh, ORCHARD "JoinTrees", "{\"id\":\"T2\"}", FURROW_FAILED_PRECONDITION, "beside T1 does not exist");
+    needs("orchard.v1.Plant", "T1");
     must(mesh, ORCHARD "PlantTree", "{\"id\":\"T1\",\"tag\":\"D\"}"); /* it may come back */
     refused(mesh, ORCHARD "JoinTrees", "{\"id\":\"T1\"}", FURROW_FAILED_PRECONDITION, "plant T1 has no beside_id");
     must(mesh, ORCHARD "MeasureTree", "{\"tree\":{\"id\":\"T1\",\"tag\":\"none\"}}");

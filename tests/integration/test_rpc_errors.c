@@ -4,6 +4,7 @@
  */
 #include "rpc_world.h"
 
+#include "wire/detail.h"
 #include "wire/json.h"
 #include "wire/message.h"
 
@@ -334,6 +335,41 @@ START_TEST(every_code_text_field_and_delay_reaches_the_caller)
 }
 END_TEST
 
+static void rich_body(rpc_world *world)
+{
+    Rpctest__V1__FailRequest request = failing(FURROW_FAILED_PRECONDITION, "not employed", "", 0);
+    Rpctest__V1__Sample *response;
+    furrow_error err;
+    request.detailed = true;
+    for (int json = 0; json < 2; json++) {
+        rpc_raw raw = {.method = "Fail",
+                       .body = rpc_world_pack(world, &request.base),
+                       .headers = {{FURROW_HEADER_ACCEPT, FURROW_TYPE_JSON}}};
+        if (json)
+            err = rpc_world_error(world, &raw);
+        else
+            ck_assert_int_eq(rpctest_fail_call(world->client, &request, NULL, world->arena, &response, &err),
+                             FURROW_FAILED_PRECONDITION);
+        ck_assert_str_eq(err.reason, "NOT_EMPLOYED");
+        const Furrow__V1__ErrorInfo *info = furrow_detail_error_info(&err, world->arena);
+        ck_assert_str_eq(info->domain, "rpctest.v1");
+        ck_assert_str_eq(info->metadata[0]->value, "E1");
+        ck_assert_str_eq(furrow_detail_resource_info(&err, world->arena)->resource_name, "E1");
+        ck_assert_str_eq(furrow_detail_precondition_failure(&err, world->arena)->violations[0]->type,
+                         "employee.v1.Employee");
+        ck_assert_str_eq(furrow_detail_quota_failure(&err, world->arena)->violations[0]->quota_id,
+                         "FURROW_CALLER_BYTES");
+        ck_assert_str_eq(furrow_detail_localized_message(&err, world->arena)->message,
+                         "Zo\xc3\xab no trabaja aqu\xc3\xad");
+    }
+}
+
+START_TEST(a_reason_and_details_reach_the_caller_in_either_encoding)
+{
+    rpc_world_run(NULL, rich_body);
+}
+END_TEST
+
 static void shape_body(rpc_world *world)
 {
     Rpctest__V1__FailRequest fail = failing(FURROW_ABORTED, "say \"hi\"", "a", 250);
@@ -634,6 +670,7 @@ int main(void)
                                   what_ends_well_after_its_deadline_is_answered_all_the_same,
                                   an_unknown_method_is_told_what_there_is,
                                   every_code_text_field_and_delay_reaches_the_caller,
+                                  a_reason_and_details_reach_the_caller_in_either_encoding,
                                   an_error_in_json_is_a_google_rpc_status,
                                   hostile_text_in_an_error_stays_text,
                                   a_handler_that_says_nothing_still_answers_its_code,

@@ -1,6 +1,8 @@
 /* The body of error replies: the bytes other people's gRPC tools expect, their JSON, and the way back. */
 #include "rpc/status_message.h"
 
+#include "wire/detail.h"
+
 #include <check.h>
 #include <stdlib.h>
 
@@ -66,6 +68,85 @@ START_TEST(a_delay_is_a_retry_info_of_google_rpc)
 }
 END_TEST
 
+/* A Status with the given details in both encodings: by hand, as googleapis defines them. */
+START_TEST(a_reason_has_the_service_for_its_domain)
+{
+    static const furrow_status_context context = {.domain = "d.v1"};
+    furrow_error err;
+    furrow_buffer out;
+    furrow_fail_reason(&err, FURROW_ABORTED, "WHY", "x");
+    (void)furrow_detail_add_metadata(&err, "k", "v");
+    (void)furrow_detail_add_resource(&err, "t", "");
+    furrow_buffer_init(&out, 65536);
+    furrow_status_message_encode(&err, &context, FURROW_PROTOBUF, &out);
+    check_text((furrow_bytes){out.data, out.len}, "\x08\x0a\x12\x01x"
+                                                  "\x1a\x3f"
+                                                  "\x0a\x28type.googleapis.com/google.rpc.ErrorInfo"
+                                                  "\x12\x13\x0a\x03WHY\x12\x04"
+                                                  "d.v1\x1a\x06\x0a\x01k\x12\x01v"
+                                                  "\x1a\x32"
+                                                  "\x0a\x2btype.googleapis.com/google.rpc.ResourceInfo"
+                                                  "\x12\x03\x0a\x01t");
+    furrow_buffer_reset(&out);
+    furrow_status_message_encode(&err, &context, FURROW_JSON, &out);
+    check_text((furrow_bytes){out.data, out.len},
+               "{\"code\":10,\"message\":\"x\",\"details\":[{\"@type\":\"type.googleapis.com/google.rpc.ErrorInfo\","
+               "\"reason\":\"WHY\",\"domain\":\"d.v1\",\"metadata\":{\"k\":\"v\"}},"
+               "{\"@type\":\"type.googleapis.com/google.rpc.ResourceInfo\",\"resourceType\":\"t\"}]}");
+    furrow_buffer_fini(&out);
+}
+END_TEST
+
+/* Whatever was attached, its packed bytes are the same again; the domain of another service stays. */
+START_TEST(details_come_back_in_either_encoding)
+{
+    furrow_error err;
+    furrow_arena *arena = furrow_arena_create(0);
+    Furrow__V1__ErrorInfo info = FURROW__V1__ERROR_INFO__INIT;
+    info.reason = (char[]){"WHY"};
+    info.domain = (char[]){"elsewhere.v1"};
+    furrow_fail(&err, FURROW_NOT_FOUND, "x");
+    (void)furrow_detail_add(&err, &info.base);
+    (void)furrow_detail_add_precondition(&err, "T", "\"s\"\n");
+    (void)furrow_detail_add_quota(&err, "caller", "Q");
+    for (furrow_encoding encoding = FURROW_PROTOBUF; encoding <= FURROW_JSON; encoding++) {
+        furrow_error back = make(FURROW_NOT_FOUND, "x", "", 0);
+        furrow_status_message_decode(encode(&err, encoding), arena, &back);
+        ck_assert_str_eq(back.reason, "WHY");
+        ck_assert_str_eq(furrow_detail_error_info(&back, arena)->domain, "elsewhere.v1");
+        ck_assert_uint_eq(back.details_len, err.details_len);
+        ck_assert_mem_eq(back.details, err.details, err.details_len);
+    }
+    furrow_arena_destroy(arena);
+}
+END_TEST
+
+START_TEST(of_many_wrong_fields_as_many_are_read_as_have_room)
+{
+    char field[] = "field", text[] = "is wrong";
+    furrow_violations wrong = {.count = FURROW_VIOLATIONS_MAX};
+    const furrow_status_context context = {.violations = &wrong};
+    for (size_t i = 0; i < wrong.count; i++) {
+        wrong.lines[i].field = field;
+        wrong.lines[i].text = text;
+    }
+    furrow_arena *arena = furrow_arena_create(0);
+    for (furrow_encoding encoding = FURROW_PROTOBUF; encoding <= FURROW_JSON; encoding++) {
+        furrow_error err = make(FURROW_INVALID_ARGUMENT, "x", "", 0);
+        furrow_buffer out;
+        furrow_buffer_init(&out, 65536);
+        furrow_status_message_encode(&err, &context, encoding, &out);
+        furrow_status_message_decode((furrow_bytes){out.data, out.len}, arena, &err);
+        ck_assert_str_eq(err.field, encoding == FURROW_JSON ? "" : "field");
+        ck_assert(encoding == FURROW_JSON || strstr(err.text, "is wrong; field: is wrong"));
+        const Furrow__V1__BadRequest *bad = furrow_detail_bad_request(&err, arena);
+        ck_assert_uint_eq(bad->n_field_violations, (FURROW_ERROR_DETAILS - 3) / 19);
+        furrow_buffer_fini(&out);
+    }
+    furrow_arena_destroy(arena);
+}
+END_TEST
+
 START_TEST(what_was_said_comes_back)
 {
     char long_text[300], long_field[120];
@@ -93,7 +174,15 @@ END_TEST
 
 START_TEST(another_body_changes_nothing)
 {
-    static const char *const bodies[] = {"", "{\"code\":3}", "\xff\xff\xff", "\x08\x04\x12\x01x", "\x08\x03\x1a\x05zz"};
+    static const char *const bodies[] = {
+        "",
+        "{\"code\":3,\"details\":[{}]}",
+        "{\"code\":3,\"details\":{\"@type\":\"x\"}}",
+        "{\"code\":3,\"details\":[{\"@type\":\"type.googleapis.com/google.rpc.Help\",\"a\":1}]}",
+        "{\"code\":3}",
+        "\xff\xff\xff",
+        "\x08\x04\x12\x01x",
+        "\x08\x03\x1a\x05zz"};
     furrow_arena *arena = furrow_arena_create(0);
     furrow_error retry = make(FURROW_UNAVAILABLE, "x", "f", 9);
     for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++) {
@@ -150,6 +239,9 @@ int main(void)
     tcase_add_test(cases, the_plain_status_is_code_and_message);
     tcase_add_test(cases, a_wrong_field_is_a_bad_request_of_google_rpc);
     tcase_add_test(cases, a_delay_is_a_retry_info_of_google_rpc);
+    tcase_add_test(cases, a_reason_has_the_service_for_its_domain);
+    tcase_add_test(cases, details_come_back_in_either_encoding);
+    tcase_add_test(cases, of_many_wrong_fields_as_many_are_read_as_have_room);
     tcase_add_test(cases, what_was_said_comes_back);
     tcase_add_test(cases, another_body_changes_nothing);
     tcase_add_test(cases, no_cut_of_a_body_crashes);
