@@ -56,10 +56,9 @@ void furrow_streams_break(furrow_server *server, const char *why)
 /* What a caller says of a stream: by the subject how much it has read; by the body whether it wants no more. */
 static void take_word(furrow_stream *stream, furrow_bytes number, furrow_bytes body)
 {
-    static const char cancel[] = "cancel";
     uint64_t read = 0;
     stream->heard_ns = furrow_clock_now_ns();
-    if (body.len == sizeof cancel - 1 && memcmp(body.data, cancel, body.len) == 0) {
+    if (furrow_bytes_is(body, "cancel")) {
         break_stream(stream, FURROW_CANCELLED, "its caller has cancelled it");
     } else if (body.len > 0 || !furrow_number_parse(number, INT64_MAX, &read) || read > stream->sent) {
         break_stream(stream, FURROW_INVALID_ARGUMENT,
@@ -144,8 +143,8 @@ static furrow_status read_terms(furrow_call *call, furrow_stream *stream, furrow
     stream->to = call->msg->reply;
     if (!to) return FURROW_OK;
     furrow_bytes owner = furrow_subject_inbox_owner(call->msg->reply);
-    if (!furrow_subject_is_inbox(to) || strlen(to) <= owner.len || memcmp(to, owner.data, owner.len) != 0 ||
-        to[owner.len] != '.')
+    if (!furrow_subject_is_inbox(to) || strlen(to) <= owner.len || to[owner.len] != '.' ||
+        !furrow_bytes_equal((furrow_bytes){to, owner.len}, owner))
         return furrow_fail(err, FURROW_INVALID_ARGUMENT,
                            FURROW_HEADER_STREAM " is to be an inbox under the prefix of the reply subject");
     stream->to = to;

@@ -73,8 +73,8 @@ static void digest_entity(check *all, const furrow_bytes parts[], size_t count)
 static bool is_ours(const check *all, const char *id)
 {
     char prefix[32];
-    int len = snprintf(prefix, sizeof prefix, "S%" PRIu64 "-", all->in->plan->seed);
-    return strncmp(id, prefix, (size_t)len) == 0;
+    size_t len = (size_t)snprintf(prefix, sizeof prefix, "S%" PRIu64 "-", all->in->plan->seed);
+    return strlen(id) > len && furrow_bytes_equal((furrow_bytes){id, len}, (furrow_bytes){prefix, len});
 }
 
 static void digest_ticket(check *all, const Harvest__V1__Ticket *ticket)
@@ -160,7 +160,7 @@ static furrow_status too_many_sums(furrow_error *err)
     return furrow_fail(err, FURROW_OUT_OF_RANGE, "there are more totals than a season has: is another under way?");
 }
 
-static furrow_status add_ticket(check *all, const Harvest__V1__Ticket *ticket, furrow_error *err)
+static furrow_status weigh_ticket(check *all, const Harvest__V1__Ticket *ticket, furrow_error *err)
 {
     const char *keys[] = {ticket->location_id, ticket->crew, ticket->job_id, ""};
     if (is_ours(all, ticket->id)) digest_ticket(all, ticket);
@@ -176,7 +176,7 @@ static furrow_status add_ticket(check *all, const Harvest__V1__Ticket *ticket, f
     return FURROW_OK;
 }
 
-static void judge_sums(check *all)
+static void judge_weights(check *all)
 {
     for (size_t i = 0; i < all->sum_room; i++) {
         const check_sum *sum = &all->sums[i];
@@ -202,7 +202,7 @@ static furrow_status ask_tickets(simulate_step *step, uint32_t unused, furrow_er
     furrow_status status = harvest_list_tickets_call(step->in->tool->client, &request, NULL, step->arena, &answer, err);
     if (status != FURROW_OK) return status;
     for (size_t i = 0; status == FURROW_OK && i < answer->n_tickets; i++)
-        status = add_ticket(reader->all, answer->tickets[i]->ticket, err);
+        status = weigh_ticket(reader->all, answer->tickets[i]->ticket, err);
     if (status != FURROW_OK) return status;
     reader->kept_token = strdup(answer->next_page_token);
     return answer->n_damaged_ids ? furrow_fail(err, FURROW_DATA_LOSS, "ticket %s", answer->damaged_ids[0]) : status;
@@ -400,7 +400,7 @@ void simulate_check(simulate *self)
     if (status != FURROW_OK) {
         cli_fail_error(self->tool, "simulate: read what there is", &err);
     } else {
-        judge_sums(&all);
+        judge_weights(&all);
         printf("%zu tickets, %zu days, %zu people; %zu totals are held against the tickets, %zu wrong\n", all.tickets,
                all.days, all.people, all.sum_count, all.wrong);
         printf("digest %016" PRIx64 "%016" PRIx64 "\n", all.digest.high, all.digest.low);

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What README.md's chapter "Calling it from a program" shows of C stands so in a sample, which integration/test_samples runs."""
+"""Each sample, which integration/test_samples runs, is shown in README.md's chapter "Calling it from a program" as it stands."""
 import pathlib
 import re
 import textwrap
@@ -14,9 +14,9 @@ class Readme(unittest.TestCase):
         chapter = (ROOT / "README.md").read_text(encoding="utf-8").partition("## Calling it from a program\n")[2].partition("\n## ")[0]
         shown = re.findall(r"^```c\n(.*?)^```$", chapter, re.S | re.M)
         samples = [path.read_text(encoding="utf-8") for path in HERE.glob("*.c")]
-        self.assertEqual(len(shown), len(samples))
-        for block in shown:
-            self.assertTrue(any(textwrap.indent(block, "    ") in sample for sample in samples), block)
+        self.assertGreater(len(samples), 0)
+        for sample in samples:
+            self.assertTrue(any(textwrap.indent(block, "    ") in sample for block in shown), sample)
 
 
 if __name__ == "__main__":
