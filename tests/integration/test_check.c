@@ -299,7 +299,8 @@ static void calls(farm *f)
     farm_start_all(f, 1);
     char *text = RUN(f, 1, "call", get, "{\"id\":\"NONE\"}");
     has(text, "furrow: call: NOT_FOUND: ");
-    ck_assert_msg(count_of(text, "NONE") == 1, "%s", text);
+    ck_assert_msg(count_of(text, "no job NONE") == 1, "%s", text);
+    has(text, "google.rpc.ResourceInfo resourceType=\"job.v1.Job\" resourceName=\"NONE\"");
     has(RUN(f, 1, "call", "--json", get, "{\"id\":\"NONE\"}"), "{\"code\":5,");
     text = RUN(f, 1, "call", make, "{\"code\":\"A\",\"name\":\"A\",\"kind\":\"JOB_KIND_NONSENSE\"}");
     has(text, "kind: not a value of job.v1.JobKind: use JOB_KIND_UNSPECIFIED, JOB_KIND_HARVEST, ");

@@ -104,9 +104,9 @@ static void beat_hearts(rpc_world *world)
     Rpctest__V1__CountRequest request = ENDLESS;
     request.to = 2;
     request.wait = true;
-    furrow_reader *reader = open_count(world, request, &(furrow_reader_options){.heartbeat_ms = 500});
+    furrow_reader *reader = open_count(world, request, &(furrow_reader_options){.heartbeat_ms = 1500});
     read_on(world, reader, 1, 1);
-    furrow_task_sleep_ms(1500); /* longer than either would wait for the other */
+    furrow_task_sleep_ms(3500); /* longer than either would wait for the other */
     world->open = true;
     read_on(world, reader, 2, 1);
     read_end(world, reader, FURROW_OK);
