@@ -346,6 +346,7 @@ export NATS_URL=nats://127.0.0.1:$(cat "$run/nats.port") NATS_NKEY=$(shell_quote
 export FURROW_NATS_URL="\$NATS_URL" FURROW_NATS_NKEY="\$NATS_NKEY"
 export FURROW_REDIS_URL=$(shell_quoted "unix://$run/redis.sock") FURROW_REDIS_USER=operator
 export FURROW_REDIS_PASSWORD_FILE=$(shell_quoted "$run/keys/operator.redis")
+export FURROW_TIME_ZONE=$(shell_quoted "$FURROW_TIME_ZONE") # the farm's, for farm simulate
 export FURROW_DEV=$(shell_quoted "$run") # for furrow dev
 export FURROW_CONTRACTS=$(shell_quoted "$(sed 's/.$/&:/' "$run/contracts")$run/joined") # whoever has joined, at any time
 case ":\$PATH:" in *:$(shell_quoted "$bin/cli"):*) ;; *) export PATH="\$PATH":$(shell_quoted "$bin/cli"):$(shell_quoted "$bin/farm") ;; esac

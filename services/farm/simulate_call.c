@@ -256,9 +256,15 @@ static furrow_status do_begin(simulate_step *step, const furrow_call_options *op
     in.location_id = to.location_id = place_name(self, step->arena, op->place);
     in.at = to.at = moment_of(self, step->arena, self->today, op->at_s);
     if (!in.employee_id || !in.job_id || !in.location_id || !in.at) return out_of_memory(err);
-    return op->kind == SEASON_CLOCK_IN
-               ? timesheet_clock_in_call(self->tool->client, &in, options, step->arena, &day, err)
-               : timesheet_switch_job_call(self->tool->client, &to, options, step->arena, &day, err);
+    furrow_status status = op->kind == SEASON_CLOCK_IN
+                               ? timesheet_clock_in_call(self->tool->client, &in, options, step->arena, &day, err)
+                               : timesheet_switch_job_call(self->tool->client, &to, options, step->arena, &day, err);
+    if (status != FURROW_OK || strcmp(day->day->date, self->dates[self->today]) == 0) return status;
+    self->stopped = true;
+    return furrow_fail(err, FURROW_OUT_OF_RANGE,
+                       "to timesheet that is on %s, not %s: FURROW_TIME_ZONE and FURROW_DAY_START_HOUR must be as the "
+                       "services have them",
+                       day->day->date, self->dates[self->today]);
 }
 
 static furrow_status do_break(simulate_step *step, const furrow_call_options *options, furrow_error *err)
