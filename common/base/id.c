@@ -88,6 +88,14 @@ static uint64_t big_endian(const uint8_t bytes[8])
     return value;
 }
 
+void furrow_id_make_secret(char out[FURROW_ID_SIZE])
+{
+    uint8_t random[16];
+    pthread_once(&once, prepare_random);
+    randombytes_buf(random, sizeof random);
+    furrow_id_from_hash(random, out);
+}
+
 void furrow_id_from_hash(const uint8_t hash[16], char out[FURROW_ID_SIZE])
 {
     encode_id(big_endian(hash), big_endian(hash + 8), out);

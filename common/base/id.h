@@ -14,6 +14,9 @@
 bool furrow_id_valid(const char *id, size_t len);
 void furrow_id_make(char out[FURROW_ID_SIZE]);
 
+/* One of random bits alone. Who knows another, a made one too, does not know the next: fit to be a right by itself. */
+void furrow_id_make_secret(char out[FURROW_ID_SIZE]);
+
 /* The id that @hash (16 bytes) stands for: the same hash, the same id. */
 void furrow_id_from_hash(const uint8_t hash[16], char out[FURROW_ID_SIZE]);
 

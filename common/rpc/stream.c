@@ -161,7 +161,7 @@ static furrow_status read_terms(furrow_call *call, furrow_stream *stream, furrow
 
 static furrow_status name_stream(furrow_call *call, furrow_stream *stream, furrow_error *err)
 {
-    furrow_id_make(stream->id);
+    furrow_id_make_secret(stream->id); /* whoever can name it may cancel it */
     int len = snprintf(stream->control, sizeof stream->control, "%s.%s.%s.", call->method->subject,
                        call->served->server->instance, stream->id);
     stream->control_len = (size_t)len;

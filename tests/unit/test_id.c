@@ -48,6 +48,18 @@ static uint64_t ms_of(const char *id)
     return ms;
 }
 
+START_TEST(a_secret_id_tells_nothing_of_the_next)
+{
+    char ids[100][FURROW_ID_SIZE];
+    for (int i = 0; i < 100; i++) {
+        furrow_id_make_secret(ids[i]);
+        ck_assert(furrow_id_valid(ids[i], FURROW_ID_SIZE - 1));
+        for (int j = 0; j < i; j++) /* made ones share the milliseconds; these, 48 random bits */
+            ck_assert_int_ne(strncmp(ids[i], ids[j], 10), 0);
+    }
+}
+END_TEST
+
 START_TEST(the_first_ten_digits_are_the_milliseconds)
 {
     char id[FURROW_ID_SIZE];
@@ -157,6 +169,7 @@ int main(void)
     suite_add_tcase(suite, tests);
     tcase_add_test(tests, an_id_is_one_token_of_64_at_most);
     tcase_add_test(tests, made_ids_are_ulids_and_only_grow);
+    tcase_add_test(tests, a_secret_id_tells_nothing_of_the_next);
     tcase_add_test(tests, the_first_ten_digits_are_the_milliseconds);
     tcase_add_test(tests, threads_never_make_the_same_id);
     tcase_add_test(tests, a_forked_child_does_not_make_its_parents_next_id);
