@@ -125,7 +125,7 @@ static furrow_status take_remembered(furrow_call *call, furrow_bytes stored, Pro
                            " was used for another request; use a fresh key for each request");
     furrow_bytes body = {versions + len + 1, len < left ? left - len - 1 : 0};
     if (len == left || len >= sizeof call->versions ||
-        furrow_message_unpack(call->method->output, body, call->arena, response, NULL) != FURROW_OK)
+        furrow_message_unpack_answer(call->method->output, body, call->arena, response, NULL) != FURROW_OK)
         return furrow_fail(err, FURROW_INTERNAL, "the remembered answer is no %s", call->method->output->name);
     take_versions(call, versions);
     return FURROW_OK;

@@ -183,7 +183,7 @@ static furrow_status read_reply(furrow_outbound *call, furrow_error *err)
     if (made) snprintf(call->version, VERSION_BYTES, "%s", made);
     furrow_status status = furrow_client_reply_status(reply, err);
     if (status != FURROW_OK || call->reader) return status;
-    status = furrow_message_unpack(call->method->output, reply->data, call->arena, &call->response, err);
+    status = furrow_message_unpack_answer(call->method->output, reply->data, call->arena, &call->response, err);
     if (status == FURROW_INVALID_ARGUMENT) /* of the server, not of our caller */
         return furrow_fail(err, FURROW_INTERNAL, "the answer is no %s", call->method->output->name);
     return status;

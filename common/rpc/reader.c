@@ -301,7 +301,7 @@ furrow_status furrow_reader_next(furrow_reader *reader, furrow_arena *arena, Pro
         furrow_msg **place = &reader->queue[++reader->read % reader->window];
         FURROW_AUTO(furrow_msg) msg = FURROW_TAKE(*place);
         if (reader->read - reader->acked >= (reader->window + 1) / 2) say_word(reader, "");
-        furrow_status status = furrow_message_unpack(method->output, msg->data, arena, message, err);
+        furrow_status status = furrow_message_unpack_answer(method->output, msg->data, arena, message, err);
         if (status != FURROW_INVALID_ARGUMENT) return status;
         break_reader(reader, FURROW_INTERNAL, "what came is no message of the method's");
         end_reading(reader);

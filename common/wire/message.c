@@ -177,27 +177,33 @@ static void *watched_alloc(void *data, size_t size)
 
 static const uint8_t nothing;
 
-furrow_status furrow_message_check(const ProtobufCMessageDescriptor *descriptor, furrow_bytes bytes, furrow_error *err)
+static furrow_status check_within(const ProtobufCMessageDescriptor *descriptor, furrow_bytes bytes, size_t room,
+                                  furrow_error *err)
 {
-    walk found = {.room = FURROW_MESSAGE_SPREAD_MAX};
+    walk found = {.room = room};
     return check_wire(descriptor, bytes.len ? bytes.data : &nothing, bytes.len, NULL, &found, err);
 }
 
-furrow_status furrow_message_unpack(const ProtobufCMessageDescriptor *descriptor, furrow_bytes bytes,
-                                    furrow_arena *arena, ProtobufCMessage **out, furrow_error *err)
+furrow_status furrow_message_check(const ProtobufCMessageDescriptor *descriptor, furrow_bytes bytes, furrow_error *err)
+{
+    return check_within(descriptor, bytes, FURROW_MESSAGE_SPREAD_MAX, err);
+}
+
+static furrow_status unpack_within(const ProtobufCMessageDescriptor *descriptor, furrow_bytes bytes, size_t room,
+                                   furrow_arena *arena, ProtobufCMessage **out, furrow_error *err)
 {
     watched_arena watched = {.arena = arena};
     ProtobufCAllocator allocator = {.alloc = watched_alloc, .free = arena_free, .allocator_data = &watched};
     const uint8_t *data = bytes.len ? bytes.data : &nothing;
 
-    walk found = {.room = FURROW_MESSAGE_SPREAD_MAX};
+    walk found = {.room = room};
     furrow_status status = check_wire(descriptor, data, bytes.len, NULL, &found, err);
     if (status) return status;
     if (found.twice) {
         watched.full = !furrow_unite(descriptor, (furrow_bytes){data, bytes.len}, arena, &bytes);
         data = bytes.data;
         /* What each part may be, the whole need not: a duration's seconds and nanos. */
-        status = watched.full ? FURROW_OK : furrow_message_check(descriptor, bytes, err);
+        status = watched.full ? FURROW_OK : check_within(descriptor, bytes, room, err);
         if (status) return status;
     }
     if (found.nul && !watched.full) {
@@ -212,6 +218,18 @@ furrow_status furrow_message_unpack(const ProtobufCMessageDescriptor *descriptor
     if (!message) return furrow_fail(err, FURROW_INVALID_ARGUMENT, "these bytes are no %s", descriptor->name);
     *out = message;
     return FURROW_OK;
+}
+
+furrow_status furrow_message_unpack(const ProtobufCMessageDescriptor *descriptor, furrow_bytes bytes,
+                                    furrow_arena *arena, ProtobufCMessage **out, furrow_error *err)
+{
+    return unpack_within(descriptor, bytes, FURROW_MESSAGE_SPREAD_MAX, arena, out, err);
+}
+
+furrow_status furrow_message_unpack_answer(const ProtobufCMessageDescriptor *descriptor, furrow_bytes bytes,
+                                           furrow_arena *arena, ProtobufCMessage **out, furrow_error *err)
+{
+    return unpack_within(descriptor, bytes, SIZE_MAX, arena, out, err);
 }
 
 furrow_status furrow_message_pack(const ProtobufCMessage *message, furrow_arena *arena, furrow_bytes *out,

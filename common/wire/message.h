@@ -38,6 +38,11 @@ ProtobufCMessage *furrow_message_new(const ProtobufCMessageDescriptor *descripto
 furrow_status furrow_message_unpack(const ProtobufCMessageDescriptor *descriptor, furrow_bytes bytes,
                                     furrow_arena *arena, ProtobufCMessage **out, furrow_error *err) FURROW_MUST_USE;
 
+/* The same of what was asked for: a page of a thousand takes more, and is bounded by the arena alone. */
+furrow_status furrow_message_unpack_answer(const ProtobufCMessageDescriptor *descriptor, furrow_bytes bytes,
+                                           furrow_arena *arena, ProtobufCMessage **out,
+                                           furrow_error *err) FURROW_MUST_USE;
+
 /* Would they unpack, if there is memory? The same INVALID_ARGUMENT. */
 furrow_status furrow_message_check(const ProtobufCMessageDescriptor *descriptor, furrow_bytes bytes,
                                    furrow_error *err) FURROW_MUST_USE;

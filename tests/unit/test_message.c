@@ -431,6 +431,16 @@ START_TEST(fields_that_take_far_more_memory_than_bytes_are_refused)
     ck_assert_int_eq(unpack(&wiretest__v1__repeated__descriptor, (furrow_bytes){empty, sizeof empty}, &message),
                      FURROW_INVALID_ARGUMENT);
     ck_assert_int_eq(unpack(&wiretest__v1__repeated__descriptor, (furrow_bytes){empty, 20000}, &message), FURROW_OK);
+    /* What one has asked for oneself may, as far as the arena goes. */
+    furrow_bytes answer = {empty, sizeof empty};
+    FURROW_AUTO(furrow_arena) large = furrow_arena_create(64 << 20);
+    ck_assert_int_eq(furrow_message_unpack_answer(&wiretest__v1__repeated__descriptor, answer, large,
+                                                  (ProtobufCMessage **)&message, &err),
+                     FURROW_OK);
+    FURROW_AUTO(furrow_arena) small = furrow_arena_create(1 << 20);
+    ck_assert_int_eq(furrow_message_unpack_answer(&wiretest__v1__repeated__descriptor, answer, small,
+                                                  (ProtobufCMessage **)&message, &err),
+                     FURROW_RESOURCE_EXHAUSTED);
 }
 END_TEST
 
