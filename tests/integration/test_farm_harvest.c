@@ -172,7 +172,7 @@ END_TEST
 /* ---- brute force ---- */
 
 typedef struct sum {
-    char key[80];
+    char key[128];
     long long tickets, quantity;
 } sum;
 
@@ -181,7 +181,7 @@ static size_t sum_count;
 
 static void add_to(const char *way, const char *key, const Harvest__V1__Ticket *ticket)
 {
-    char name[80];
+    char name[128];
     snprintf(name, sizeof name, "%s %s %s %s", way, key, ticket->date, ticket->unit);
     size_t i = 0;
     while (i < sum_count && strcmp(sums[i].key, name) != 0) i++;
@@ -224,7 +224,7 @@ static const char *compare_way(farm *f, const char *way, size_t *seen)
                         &answer, &err) != FURROW_OK)
         return farm_text(f, "%s: %s", way, err.text);
     for (const char *at = answer; (at = strstr(at, "\"date\":")); at++) {
-        char name[80];
+        char name[128];
         const char *begin = at;
         while (*begin != '{') begin--;
         if (sscanf(begin, "{\"key\":\"%39[^\"]\",", key) != 1) key[0] = '\0'; /* by day there is none */
