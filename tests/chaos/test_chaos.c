@@ -142,12 +142,13 @@ static char *records(farm *f)
     return output;
 }
 
-/* Nothing changes any more: two looks, with time between them for what was on its way, see the same. */
+/* Nothing changes any more: two looks, with time between them for what was on its way, also with who was killed, see the
+ * same. */
 static char *records_at_rest(farm *f)
 {
     char *last = records(f), *now = NULL;
     ck_assert(FURROW_TEST_EVENTUALLY_IN_TASK(
-        (furrow_task_sleep_ms(1000), free(now), now = records(f), strcmp(last, now) == 0) ||
+        (furrow_task_sleep_ms(4000), free(now), now = records(f), strcmp(last, now) == 0) ||
             (free(last), last = now, now = NULL, false),
         FARM_PATIENCE_MS));
     free(now);
