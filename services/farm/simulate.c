@@ -178,10 +178,9 @@ static void begin_op(simulate *self, uint32_t at)
     const season_op *op = &self->day.ops[at];
     simulate_run *run = &self->runs[at];
     furrow_error err;
-    uint32_t before = op->person == SEASON_NOBODY ? 0 : self->last_of[op->person];
     *run = (simulate_run){.in = self, .op = at};
     await_room(self, self->window.limit - 1);
-    before = op->person == SEASON_NOBODY ? 0 : self->last_of[op->person]; /* it may have ended meanwhile */
+    uint32_t before = op->person == SEASON_NOBODY ? 0 : self->last_of[op->person]; /* and has not ended by now */
     self->in_flight++;
     if (op->person != SEASON_NOBODY) self->last_of[op->person] = at + 1;
     if (before) {

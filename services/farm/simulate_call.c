@@ -144,9 +144,9 @@ furrow_status simulate_make_job(simulate_step *step, uint32_t job, furrow_error 
     pay.type = pay.unit[0] ? JOB__V1__PAY_TYPE__PAY_TYPE_PIECE : JOB__V1__PAY_TYPE__PAY_TYPE_HOURLY;
     request.pay = &pay;
     furrow_status status = job_open_job_call(self->tool->client, &request, &options, step->arena, &made, err);
+    furrow_call_options closing = {.version = version};
     if (status == FURROW_OK && job == SEASON_DONE)
-        status = job_close_job_call(self->tool->client, &over, &(furrow_call_options){.version = version}, step->arena,
-                                    &made, err);
+        status = job_close_job_call(self->tool->client, &over, &closing, step->arena, &made, err);
     return status == FURROW_OK ? await_known(step, version, err) : status;
 }
 

@@ -101,13 +101,17 @@ static char *book_text(const payroll_book *book)
     Payroll__V1__Statement out = PAYROLL__V1__STATEMENT__INIT;
     ck_assert_int_eq(book_work(book, arena, &work, &out, &err), FURROW_OK);
     char *text = furrow_arena_strdup(arena, "");
-    for (const pay_span *span = work.spans; span < work.spans + work.span_count; span++)
+    for (size_t i = 0; i < work.span_count; i++) {
+        const pay_span *span = &work.spans[i];
         text = furrow_arena_printf(arena, "%s%s%s%s %lld %s %lld", text, text[0] ? ", " : "", span->rest ? "rest " : "",
                                    bases[span->basis], (long long)span->rate_cents, span->job_id,
                                    (long long)(span->end_s - span->start_s));
-    for (const pay_piece *piece = work.pieces; piece < work.pieces + work.piece_count; piece++)
+    }
+    for (size_t i = 0; i < work.piece_count; i++) {
+        const pay_piece *piece = &work.pieces[i];
         text = furrow_arena_printf(arena, "%s%s%s %lld %s at %lld", text, text[0] ? ", " : "", piece->ticket_id,
                                    (long long)piece->quantity, piece->unit, (long long)piece->rate_cents);
+    }
     for (size_t i = 0; i < out.n_problems; i++)
         text = furrow_arena_printf(arena, "%s; %s: %s", text, out.problems[i]->of, out.problems[i]->text);
     return text;
@@ -218,7 +222,7 @@ START_TEST(tickets_that_cannot_be_paid_are_told)
     ck_assert_str_eq(picked_text(good, 2, false),
                      "T5 1500 tray at 250, T6 1500 tray at 250; "
                      "E1_20260105: 2026-01-05 has tickets and no time; the pieces are paid");
-    const Payroll__V1__Ticket *many[BOOK_TICKETS_MAX + 1];
+    static const Payroll__V1__Ticket *many[BOOK_TICKETS_MAX + 1]; /* more than a frame is to take */
     for (size_t i = 0; i <= BOOK_TICKETS_MAX; i++) many[i] = tickets[0];
     ck_assert_ptr_nonnull(strstr(picked_text(many, BOOK_TICKETS_MAX + 1, true),
                                  "E1_20260105: 2026-01-05 has more than 999 tickets; those beyond are not paid"));
