@@ -269,7 +269,7 @@ void furrow_message_append(const ProtobufCMessage *message, furrow_buffer *out)
 furrow_status furrow_message_copy(const ProtobufCMessage *message, furrow_arena *arena, ProtobufCMessage **out,
                                   furrow_error *err)
 {
-    furrow_bytes packed;
+    furrow_bytes packed = {0};
     furrow_status status = furrow_message_pack(message, arena, &packed, err);
 
     return status ? status : furrow_message_unpack(message->descriptor, packed, arena, out, err);

@@ -238,7 +238,8 @@ static void race_body(store_world *world)
     ck_assert(store_world_connected(second));
     make_history(world, writes);
     for (size_t a = 0; a < APPLIERS; a++) {
-        appliers[a] = (applier){.table = open_table(a % 2 ? second : world->store, true), .writes = writes};
+        appliers[a].table = open_table(a % 2 ? second : world->store, true);
+        appliers[a].writes = writes;
         shuffle(appliers[a].order);
         ck_assert_ok(furrow_loop_spawn(world->loop, apply_task, &appliers[a], failure));
     }
