@@ -44,6 +44,7 @@ static furrow_status ask_reached(furrow_replica *replica, uint64_t end, uint64_t
 {
     furrow_js_consumer_state state;
     if (!replica->beside.durable) {
+        furrow_beside_hurry(replica);
         *reached = replica->beside.reached >= end;
         return FURROW_OK;
     }

@@ -22,7 +22,6 @@
 #define CHECK_ARENA_BYTES ((size_t)256 << 20)
 #define REFUSED_TRIES     3
 #define RETURN_DELAY_MS   5000
-#define OWN_GATHER_MS     20
 
 typedef enum fate {
     FATE_WRITE,  /* fit to be written */
@@ -484,13 +483,8 @@ furrow_status furrow_intake_open(furrow_replica *replica, furrow_error *err)
         .consumer = replica->options.service,
         .batch = replica->options.batch,
         .max_in_hand = replica->options.max_in_hand,
-        /* What a service wrote itself it has applied itself, as a rule: its own events are here for those that it did
-         * not live to apply. Nobody waits for them, so they come together, at half the cost to its commands; unless
-         * processes with another shape write them, too. */
-        .gather_ms = replica->options.own && replica->beside.alone ? OWN_GATHER_MS : 0,
     };
     replica->intake.links = furrow_link_reconnects(replica->link);
-    replica->intake.gathers = options.gather_ms > 0;
     replica->intake.pull = furrow_js_pull_create(replica->link, &options, on_messages, on_pull_state, replica, err);
     return replica->intake.pull ? FURROW_OK : furrow_wrap(err, "pull from %s", replica->stream);
 }

@@ -69,7 +69,6 @@ typedef struct furrow_intake {
     size_t in_hand;            /* received and not yet settled */
     bool discarding;           /* what is in hand goes back to the log unapplied */
     uint64_t links;            /* reconnects to NATS when it was opened: what came before another is not applied */
-    bool gathers;              /* own events come together, since nobody waits for them */
     uint64_t last_pending;     /* what the server still had when it sent the newest message */
 } furrow_intake;
 
@@ -86,8 +85,9 @@ typedef struct furrow_peer {
 
 /* The generations of the table (store/generation.h), and how events come into ours. */
 typedef struct furrow_beside {
-    bool durable;          /* through the durable; else by own reading */
-    bool heir;             /* the durable is ours, but what it had delivered before has to be read first */
+    bool durable;          /* through the durable; else by own reading, as an owner always does */
+    bool leads;            /* ours is the generation whose the durable is: reactions run in it */
+    bool heir;             /* it is, but what the durable had delivered before has to be read first */
     uint64_t announced_ns; /* since when others can know that we serve; 0: we do not */
     bool alone;            /* no other generation is kept */
     bool served;           /* we have served, or may: others know */
@@ -97,6 +97,9 @@ typedef struct furrow_beside {
     size_t peer_count;
     bool on, reading; /* wanted; its task lives */
     uint64_t reached; /* own reading has applied all up to here */
+    bool hurried;     /* somebody waits: what is not applied is not given time to be */
+    uint64_t settled; /* of an owner: what is not applied up to here is not on its way any more */
+    uint64_t end_seq, end_ns; /* where the log ended, and when; soon enough it is what has settled */
     furrow_waiter *sleeper, *steward;
 } furrow_beside;
 
@@ -220,6 +223,8 @@ bool furrow_replica_is_first_letter(furrow_replica *replica, uint64_t sequence);
 furrow_status furrow_look(furrow_replica *replica, furrow_error *err) FURROW_MUST_USE;
 furrow_status furrow_look_at_consumer(furrow_replica *replica, furrow_error *err) FURROW_MUST_USE;
 void furrow_look_for_starvation(furrow_replica *replica);
+/* Of the newest version, if a command of ours wrote it, the marker learns when the log, which goes on to @log_end, took it. */
+furrow_status furrow_look_date_newest(furrow_replica *replica, uint64_t log_end, furrow_error *err) FURROW_MUST_USE;
 /* Is the log still the one that was looked at? And are both it and Redis? UNAVAILABLE: which of them was lost. */
 bool furrow_look_knows_log(const furrow_replica *replica);
 furrow_status furrow_look_is_undisturbed(const furrow_replica *replica, furrow_error *err) FURROW_MUST_USE;
@@ -302,6 +307,8 @@ void furrow_steward_spread(furrow_replica *replica, const char *id, uint64_t ver
 furrow_status furrow_feed_open(furrow_replica *replica, furrow_error *err) FURROW_MUST_USE;
 void furrow_feed_close(furrow_replica *replica);
 void furrow_beside_stop(furrow_replica *replica);
+/* Somebody waits for what own reading may bring: it looks at once. */
+void furrow_beside_hurry(furrow_replica *replica);
 
 /* lost.c. Has something that the durable delivered been in nobody's hands for @looks looks in a row? */
 bool furrow_lost_is(furrow_replica *replica, uint64_t floor, unsigned looks);

@@ -49,6 +49,7 @@ static furrow_status check_not_astray(furrow_replica *replica, furrow_error *err
 furrow_status furrow_look_at_consumer(furrow_replica *replica, furrow_error *err)
 {
     const char *durable = replica->options.service;
+    if (replica->options.own) return FURROW_OK; /* there is none */
     furrow_status status = furrow_js_consumer_info(replica->link, replica->stream, durable, furrow_replica_soon(),
                                                    &replica->consumer, err);
     replica->deserted = status == FURROW_NOT_FOUND;
@@ -62,19 +63,20 @@ furrow_status furrow_look_at_consumer(furrow_replica *replica, furrow_error *err
 }
 
 /*
- * What a command wrote stands in the marker at once, and its time only when it came back from the log. A log that lost it
+ * What a command wrote stands in the marker at once, and its time only when the log was asked for it. A log that lost it
  * before, and grew again, has another event there: of another entity, or with other bytes. Each record is written in one
- * step with the marker, so the one that the event is of tells.
+ * step with the marker, so the one that the event is of tells. *time_ns: when the log took it, if the record is of it.
  */
-static furrow_status look_at_newest(furrow_replica *replica, furrow_error *err)
+static furrow_status look_at_newest(furrow_replica *replica, const furrow_marker *marker, uint64_t log_end,
+                                    furrow_newest *out, int64_t *time_ns, furrow_error *err)
 {
-    furrow_sight *sight = &replica->sight;
-    uint64_t newest = sight->marker.newest;
+    uint64_t newest = marker->newest;
     furrow_js_stored event = {0};
     furrow_record record = {.found = false};
     furrow_bytes id; /* the subject's last token, so it ends with a NUL */
-    sight->newest = FURROW_NEWEST_UNKNOWN;
-    if (newest <= sight->marker.dated || newest > sight->stream.last_seq) return FURROW_OK;
+    *out = FURROW_NEWEST_UNKNOWN;
+    *time_ns = 0;
+    if (newest <= marker->dated || newest > log_end) return FURROW_OK;
     FURROW_AUTO(furrow_arena) arena = furrow_arena_create(EVENT_ARENA_BYTES);
     if (!arena) return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "out of memory");
     furrow_status status =
@@ -82,16 +84,30 @@ static furrow_status look_at_newest(furrow_replica *replica, furrow_error *err)
     if (status == FURROW_NOT_FOUND) return FURROW_OK;
     if (status != FURROW_OK)
         return furrow_wrap(err, "look at event %llu of %s", (unsigned long long)newest, replica->stream);
-    sight->newest = FURROW_NEWEST_OTHER;
+    *out = FURROW_NEWEST_OTHER;
     if (furrow_subject_id(event.subject, replica->entity, &id, NULL) != FURROW_OK) return FURROW_OK;
     status = furrow_record_read_unverified(replica->table, id.data, arena, &record, err);
     if (status != FURROW_OK) return status;
-    bool same = !replica->options.own || furrow_bytes_equal(record.body, event.data);
+    bool same = record.version == newest && (!replica->options.own || furrow_bytes_equal(record.body, event.data));
     if (!record.found)
-        sight->newest = FURROW_NEWEST_MISSING;
-    else if (record.version > newest || (record.version == newest && same))
-        sight->newest = FURROW_NEWEST_OURS;
+        *out = FURROW_NEWEST_MISSING;
+    else if (record.version > newest || same)
+        *out = FURROW_NEWEST_OURS;
+    if (record.found && same) *time_ns = event.timestamp_ns;
     return FURROW_OK;
+}
+
+furrow_status furrow_look_date_newest(furrow_replica *replica, uint64_t log_end, furrow_error *err)
+{
+    furrow_marker marker;
+    furrow_newest newest;
+    int64_t time_ns = 0;
+    furrow_status status = furrow_look_is_undisturbed(replica, err);
+    if (status == FURROW_OK) status = furrow_marker_read(replica->table, &marker, err);
+    if (status == FURROW_OK) status = look_at_newest(replica, &marker, log_end, &newest, &time_ns, err);
+    if (status == FURROW_OK) status = furrow_look_is_undisturbed(replica, err);
+    if (status != FURROW_OK || time_ns == 0) return status;
+    return furrow_marker_note(replica->table, marker.newest, time_ns, err);
 }
 
 /* Marker, then stream, then consumer: positions only grow, so in this order a later one is never behind for being older
@@ -113,7 +129,9 @@ furrow_status furrow_look(furrow_replica *replica, furrow_error *err)
     if (status == FURROW_OK) status = look_at_stream(replica, err);
     if (status == FURROW_OK) status = furrow_look_at_consumer(replica, err);
     if (status == FURROW_OK) status = furrow_loss_look(replica, err);
-    if (status == FURROW_OK) status = look_at_newest(replica, err);
+    if (status == FURROW_OK)
+        status =
+            look_at_newest(replica, &sight->marker, sight->stream.last_seq, &sight->newest, &(int64_t){0}, err);
     if (status != FURROW_OK) return status;
     if (furrow_store_generation(replica->store) != replica->generation)
         return furrow_fail(err, FURROW_UNAVAILABLE, "Redis was connected anew");

@@ -460,7 +460,7 @@ static void react(void *arg)
         renew_leases(reactor);
         forget_notice(reactor);
         /* Of several generations the one that the durable feeds reacts; who inherits it has all the changes, too. */
-        bool ready = replica->beside.durable && furrow_replica_state_of(replica) == FURROW_REPLICA_READY &&
+        bool ready = replica->beside.leads && furrow_replica_state_of(replica) == FURROW_REPLICA_READY &&
                      furrow_table_trusted(replica->table);
         if (ready) retry_parked(reactor);
         if (ready && reactor->running <= RUNNING_LOW) list_and_start(reactor);

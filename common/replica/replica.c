@@ -130,6 +130,7 @@ static void take_contract(furrow_replica *replica)
         .indexes = own ? own->indexes : foreign->indexes,
         .index_count = own ? own->index_count : foreign->index_count,
         .reactions = replica->options.react != NULL,
+        .owned = own != NULL,
     };
 }
 

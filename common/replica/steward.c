@@ -221,7 +221,8 @@ furrow_status furrow_steward_claim(furrow_replica *replica, furrow_error *err)
     if (seen.ours != furrow_table_generation(replica->table)) move_to(replica, seen.ours);
     note_generations(&replica->beside, &seen);
     replica->beside.heir = seen.durable == seen.ours && seen.behind;
-    replica->beside.durable = seen.durable == seen.ours && !seen.behind;
+    replica->beside.leads = seen.durable == seen.ours && !seen.behind;
+    replica->beside.durable = replica->beside.leads && !replica->options.own;
     return look_at_elder(replica, &seen, err);
 }
 

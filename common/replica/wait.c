@@ -71,6 +71,7 @@ static furrow_status wait_listed(furrow_replica *replica, const char *id, furrow
         bool has = false;
         furrow_status status = has_version(replica, id, waiting->version, arena, &has, err);
         if (status != FURROW_OK || has) return status;
+        furrow_beside_hurry(replica);
         uint64_t until = furrow_clock_in_ms(pause_ms);
         furrow_wait(&waiting->waiter, until < deadline_ns ? until : deadline_ns);
         furrow_waiter_reset(&waiting->waiter);

@@ -50,10 +50,11 @@ static void put_stored(furrow_batch *batch, const furrow_record_write *write)
 void furrow_batch_build_upsert(furrow_table *table, furrow_batch *batch)
 {
     furrow_buffer *out = &batch->body;
-    begin_arguments(batch, batch->count + 2);
+    begin_arguments(batch, batch->count + 3);
     for (size_t i = 0; i < batch->count; i++) furrow_pipeline_arg_pair(out, table->prefix, batch->writes[i]->id);
     furrow_pipeline_arg(out, table->ids_key.data, table->ids_key.len);
     furrow_pipeline_arg(out, table->build_key.data, table->build_key.len);
+    furrow_pipeline_arg(out, table->applied_key.data, table->applied_key.len);
     put_build(table, batch);
     put_ids(batch);
     for (size_t i = 0; i < batch->count; i++) put_stored(batch, batch->writes[i]);
@@ -153,12 +154,13 @@ furrow_status furrow_batch_build_apply(furrow_table *table, furrow_batch *batch,
 {
     const furrow_table_options *options = &table->options;
     furrow_buffer *out = &batch->body;
-    begin_arguments(batch, batch->count + options->index_count + (options->reactions ? 3 : 2));
+    begin_arguments(batch, batch->count + options->index_count + (options->reactions ? 4 : 3));
     for (size_t i = 0; i < batch->count; i++) furrow_pipeline_arg_pair(out, table->prefix, batch->writes[i]->id);
     for (size_t i = 0; i < options->index_count; i++)
         furrow_pipeline_arg(out, table->index_keys[i].data, table->index_keys[i].len);
     furrow_pipeline_arg(out, table->ids_key.data, table->ids_key.len);
     furrow_pipeline_arg(out, table->build_key.data, table->build_key.len);
+    furrow_pipeline_arg(out, table->applied_key.data, table->applied_key.len);
     if (options->reactions) furrow_pipeline_arg(out, table->reactions_key.data, table->reactions_key.len);
     put_build(table, batch);
     batch->argc += 3; /* beside the ids */

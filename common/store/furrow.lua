@@ -66,6 +66,44 @@ local function note_newest(key, stored, build, newest, dated, time)
 end
 
 --[[
+An owner's build also notes which versions are in it, at "@applied": the version `base`, in 8 bytes, up to which all are;
+the build; and behind that a bit for each version from there on. So nobody has to read from the log what is there. It is
+begun by who moves the marker on (`move`); where it is missing, or another build's, nothing is noted, and read instead.
+]]
+local NOTED = 2 ^ 23 -- versions past the base; what is further is not noted
+
+-- The base of @applied, if it is of @build; and how many bytes there are before its bits.
+local function base_of(applied, build)
+  local before = 8 + #build
+  local head = redis.call('GETRANGE', applied, 0, before - 1)
+  if #head ~= before or string.sub(head, 9) ~= build then return nil, before end
+  return struct.unpack('>L', head), before
+end
+
+-- After the records: who is stopped in between reads them from the log once more.
+local function note_applied(applied, base, before, versions)
+  if not base then return end
+  local bits, b = {}, 0
+  for i = 1, #versions do
+    local at = versions[i] - base - 1
+    if at >= 0 and at < NOTED then
+      bits[b + 1], bits[b + 2], bits[b + 3], bits[b + 4] = 'SET', 'u1', 8 * before + at, 1
+      b = b + 4
+    end
+  end
+  if b > 0 then redis.call('BITFIELD', applied, unpack(bits)) end
+end
+
+-- All up to @position is in @build: the base follows, in whole bytes.
+local function move_base(applied, build, position)
+  local base, before = base_of(applied, build)
+  local to, bits = position - position % 8, ''
+  if base and to <= base then return end
+  if base then bits = redis.call('GETRANGE', applied, before + (to - base) / 8, -1) end
+  redis.call('SET', applied, struct.pack('>L', to) .. build .. bits)
+end
+
+--[[
 Notes in the list @ids (<prefix>@ids) whose records were not there before: by it a table is cleared, as nobody may look
 for keys. An element is up to a batch of ids with spaces between. @fresh: their keys; when they are the whole batch,
 @joined is what to note, and no text has to be cut.
@@ -81,7 +119,7 @@ local function note_ids(ids, fresh, count, joined)
 end
 
 --[[
-Records without anything that follows from them. KEYS: n records, the ids, the build. ARGV: the build, newest, dated and
+Records without anything that follows from them. KEYS: n records, the ids, the build, @applied. ARGV: the build, newest, dated and
 time of the batch, the ids joined, n new values. '>L' is 8 bytes big-endian as a number, exact below 2^53. (Lua's own
 string comparison goes by the server's locale.) A value of 8 bytes is a tombstone. Answers how many were newer than what
 was stored.
@@ -89,15 +127,16 @@ was stored.
 local function upsert(K, A)
   local call, number = redis.call, struct.unpack
   local n = whole(#A - 5, 1, BATCH)
-  expect_keys(K, n + 2)
+  expect_keys(K, n + 3)
   local ids, stored = K[n + 1], belongs(K[n + 2], A[1])
   if not stored then return redis.error_reply(REBUILT) end
   local old = call('MGET', unpack(K, 1, n))
-  local set, s, dead, fresh, f = {}, 0, {}, {}, 0
+  local set, s, dead, fresh, f, versions = {}, 0, {}, {}, 0, {}
   for i = 1, n do
     local new, cur = A[i + 5], old[i]
     local known = cur and #cur >= 8
-    if not known or number('>L', new) > number('>L', cur) then
+    versions[i] = number('>L', new)
+    if not known or versions[i] > number('>L', cur) then
       if #new > 8 then
         set[s + 1], set[s + 2] = K[i], new
         s = s + 2
@@ -112,14 +151,16 @@ local function upsert(K, A)
   end
   note_newest(K[n + 2], stored, A[1], A[2], A[3], A[4])
   note_ids(ids, fresh, n, A[5])
+  local base, before = base_of(K[n + 3], A[1])
   if s > 0 then call('MSET', unpack(set)) end
   for i = 1, #dead do call('SET', K[dead[i]], A[dead[i] + 5], 'EX', TOMBSTONE_SECONDS) end
+  note_applied(K[n + 3], base, before, versions)
   return s / 2 + #dead
 end
 
 --[[
-Records with all that follows from them. KEYS: n records, m indexes, the ids, the build, and the pending reactions if
-there are any. ARGV: the build, newest, dated and time of the batch, n, m, '1' while the table is being filled, the ids
+Records with all that follows from them. KEYS: n records, m indexes, the ids, the build, @applied, and the pending
+reactions if there are any. ARGV: the build, newest, dated and time of the batch, n, m, '1' while the table is being filled, the ids
 joined; then for each record the first 8 bytes of its old value, its new value, its id, a count and so many pairs of
 letter and member: 'a' adds to the first index, 'A' removes from it, 'b' and 'B' the second, ... Answers the numbers of
 the records that had changed meanwhile; the others are written.
@@ -130,8 +171,8 @@ again, as if there had been no record before, also where it is the same.
 local function apply(K, A)
   local call, sub = redis.call, string.sub
   local n, m, anew = whole(A[5], 1, BATCH), whole(A[6], 0, INDEXES), A[7] == '1'
-  local ids, reactions = K[n + m + 1], K[n + m + 3]
-  expect_keys(K, n + m + (reactions and 3 or 2))
+  local ids, reactions = K[n + m + 1], K[n + m + 4]
+  expect_keys(K, n + m + (reactions and 4 or 3))
   local stored = belongs(K[n + m + 2], A[1])
   if not stored then return redis.error_reply(REBUILT) end
   local old = call('MGET', unpack(K, 1, n))
@@ -140,7 +181,7 @@ local function apply(K, A)
     add[i], remove[i] = {}, {}
     lists[string.char(96 + i)], lists[string.char(64 + i)] = add[i], remove[i]
   end
-  local set, s, dead, lost, fresh, at = {}, 0, {}, {}, {}, 9
+  local set, s, dead, lost, fresh, versions, at = {}, 0, {}, {}, {}, {}, 9
   for i = 1, n do
     local cur, from, new = old[i] or '', at + 4, A[at + 1]
     local to = from + 2 * whole(A[at + 3], 0, ENTRIES)
@@ -152,6 +193,7 @@ local function apply(K, A)
       else
         dead[#dead + 1] = {K[i], new}
       end
+      versions[#versions + 1] = struct.unpack('>L', new)
       if #cur < 8 then fresh[#fresh + 1] = K[i] end
       for j = from, to - 1, 2 do
         local list = lists[A[j]]
@@ -178,8 +220,10 @@ local function apply(K, A)
   end
   note_newest(K[n + m + 2], stored, A[1], A[2], A[3], A[4])
   note_ids(ids, fresh, n, A[8])
+  local base, before = base_of(K[n + m + 3], A[1])
   if s > 0 then call('MSET', unpack(set)) end
   for i = 1, #dead do call('SET', dead[i][1], dead[i][2], 'EX', TOMBSTONE_SECONDS) end
+  note_applied(K[n + m + 3], base, before, versions)
   return lost
 end
 
@@ -263,11 +307,11 @@ local function begin(K, A)
 end
 
 --[[
-KEYS: the marker, the build. ARGV: build, shape, epoch, run id and `astray` that it must have; then shape, epoch, run id and
-`astray` that it gets, the tally, and the position, which only grows.
+KEYS: the marker, the build, and an owner's @applied. ARGV: build, shape, epoch, run id and `astray` that it must have; then
+shape, epoch, run id and `astray` that it gets, the tally, and the position, which only grows.
 ]]
 local function move(K, A)
-  expect_keys(K, 2)
+  expect_keys(K, K[3] and 3 or 2)
   local m = redis.call('HMGET', K[1], 'shape', 'epoch', 'run_id', 'astray', 'position')
   if A[1] == '' or build_of(K) ~= A[1] or m[1] ~= A[2] or m[2] ~= A[3] or m[3] ~= A[4] or (m[4] or '0') ~= A[5] then
     return 0
@@ -276,6 +320,7 @@ local function move(K, A)
   if m[5] and tonumber(m[5]) > whole(position, 0, 2 ^ 53) then position = m[5] end
   redis.call('HSET', K[1], 'shape', A[6], 'epoch', A[7], 'run_id', A[8], 'astray', A[9], 'tally', A[10])
   redis.call('HSET', K[1], 'position', position)
+  if K[3] then move_base(K[3], A[1], tonumber(position)) end
   return 1
 end
 

@@ -83,13 +83,13 @@ furrow_status furrow_marker_read(furrow_table *table, furrow_marker *out, furrow
     return furrow_marker_of(&fields, &build, out, err);
 }
 
-/* Calls @function on marker and build; *done: it answered 1. */
-static furrow_status call_step(furrow_table *table, const char *function, const furrow_bytes args[], size_t count,
-                               bool *done, furrow_error *err)
+/* Calls @function on marker and build, and @applied, @key_count of them; *done: it answered 1. */
+static furrow_status call_step(furrow_table *table, const char *function, size_t key_count, const furrow_bytes args[],
+                               size_t count, bool *done, furrow_error *err)
 {
-    const furrow_bytes keys[] = {table->marker_key, table->build_key};
+    const furrow_bytes keys[] = {table->marker_key, table->build_key, table->applied_key};
     furrow_value answer;
-    furrow_status status = furrow_pipeline_ask(table->store, function, keys, 2, args, count, NULL, &answer, err);
+    furrow_status status = furrow_pipeline_ask(table->store, function, keys, key_count, args, count, NULL, &answer, err);
     if (status) return furrow_wrap(err, "marker of %s", table->options.entity);
     *done = answer.kind == FURROW_VALUE_INTEGER && answer.integer == 1;
     return FURROW_OK;
@@ -102,7 +102,7 @@ furrow_status furrow_marker_begin(furrow_table *table, const furrow_marker *from
     snprintf(epoch, sizeof epoch, "%lld", (long long)to->epoch_ns);
     const furrow_bytes args[] = {furrow_bytes_of(from->found ? from->build : ""), furrow_bytes_of(to->build),
                                  furrow_bytes_of(to->shape), furrow_bytes_of(epoch), furrow_bytes_of(to->tally)};
-    return call_step(table, FURROW_FUNCTION("begin"), args, 5, begun, err);
+    return call_step(table, FURROW_FUNCTION("begin"), 2, args, 5, begun, err);
 }
 
 furrow_status furrow_marker_move(furrow_table *table, const furrow_marker *from, const furrow_marker *to, bool *moved,
@@ -119,7 +119,7 @@ furrow_status furrow_marker_move(furrow_table *table, const furrow_marker *from,
         furrow_bytes_of(from->run_id), furrow_bytes_of(from_astray), furrow_bytes_of(to->shape),
         furrow_bytes_of(to_epoch),     furrow_bytes_of(to->run_id),  furrow_bytes_of(to_astray),
         furrow_bytes_of(to->tally),    furrow_bytes_of(position)};
-    return call_step(table, FURROW_FUNCTION("move"), args, 11, moved, err);
+    return call_step(table, FURROW_FUNCTION("move"), table->options.owned ? 3 : 2, args, 11, moved, err);
 }
 
 furrow_status furrow_marker_note(furrow_table *table, uint64_t version, int64_t time_ns, furrow_error *err)

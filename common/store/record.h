@@ -18,6 +18,7 @@
  *   <service>:{<Entity>}:@build           "<build> <newest> <dated> <time>": whose the records are, the newest version
  *                                         among them, the newest of known time, and that time. Read with records
  *   <service>:{<Entity>}:@reactions       pending reactions: hash id -> old record
+ *   <service>:{<Entity>}:@applied         of an owner: which versions are in it (applied.h)
  *   <service>:{<Entity>}:@ids             list of the ids that have a record, in batches with spaces between: what a
  *                                         clear goes by. An id whose tombstone has expired stays, and is there twice
  *                                         when it comes back
@@ -45,6 +46,7 @@ typedef struct furrow_table_options {
     const furrow_index_contract *indexes;
     size_t index_count;
     bool reactions; /* keep (old) until furrow_record_reacted */
+    bool owned;     /* note which versions are in it (applied.h) */
 } furrow_table_options;
 
 /* The options' strings and tables are lent for the table's life. */

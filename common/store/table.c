@@ -50,7 +50,8 @@ bool furrow_table_name_keys(furrow_table *table, int generation)
     table->index_keys = furrow_arena_alloc(table->names, (table->options.index_count + 1) * sizeof *table->index_keys);
     named = named && table->index_keys && name_key(table, "@reactions", "", &table->reactions_key) &&
             name_key(table, "@parked", "", &table->parked_key) && name_key(table, "@replica", "", &table->marker_key) &&
-            name_key(table, "@ids", "", &table->ids_key) && name_key(table, "@build", "", &table->build_key);
+            name_key(table, "@ids", "", &table->ids_key) && name_key(table, "@build", "", &table->build_key) &&
+            name_key(table, "@applied", "", &table->applied_key);
     for (size_t i = 0; named && i < table->options.index_count; i++)
         named = name_key(table, "@by:", table->options.indexes[i].field, &table->index_keys[i]);
     return named;
@@ -125,7 +126,7 @@ furrow_status furrow_table_check_id(furrow_bytes id, furrow_error *err)
 static furrow_status clear_derived(furrow_table *table, const char *build, furrow_error *err)
 {
     furrow_pipelined request;
-    size_t keys = 3 + table->options.index_count;
+    size_t keys = 4 + table->options.index_count;
     furrow_buffer *out = furrow_pipeline_begin(table->store, &request, NULL, 4 + keys, err);
     if (!out) return request.status;
     furrow_pipeline_arg(out, "FCALL", 5);
@@ -134,6 +135,7 @@ static furrow_status clear_derived(furrow_table *table, const char *build, furro
     furrow_pipeline_arg(out, table->build_key.data, table->build_key.len);
     furrow_pipeline_arg(out, table->reactions_key.data, table->reactions_key.len);
     furrow_pipeline_arg(out, table->parked_key.data, table->parked_key.len);
+    furrow_pipeline_arg(out, table->applied_key.data, table->applied_key.len);
     for (size_t i = 0; i < table->options.index_count; i++)
         furrow_pipeline_arg(out, table->index_keys[i].data, table->index_keys[i].len);
     furrow_pipeline_arg(out, build, strlen(build));

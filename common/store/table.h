@@ -32,7 +32,7 @@ struct furrow_table {
     furrow_bytes prefix; /* of the generation's keys: the same, or "timesheet:{Employee}:@2:" */
     int generation;
     furrow_table *next; /* of the store's */
-    furrow_bytes reactions_key, parked_key, marker_key, ids_key, build_key;
+    furrow_bytes reactions_key, parked_key, marker_key, ids_key, build_key, applied_key;
     furrow_bytes generations_key; /* of all generations */
     furrow_bytes *index_keys;
     furrow_arena *names; /* holds the keys above */

@@ -285,6 +285,39 @@ static sim_reply *do_mset(const sim_bytes argv[], size_t argc)
     return ok();
 }
 
+/* Up to the end or to a place from the front, as furrow.lua asks. */
+static sim_reply *do_getrange(const sim_bytes argv[], size_t argc)
+{
+    const sim_value *value = look(argv[1]);
+    sim_bytes text = value ? value->elements[0].value : (sim_bytes){"", 0};
+    int64_t from = number(argv[2]), last = number(argv[3]), len = (int64_t)text.len;
+    if (last < 0 || last >= len) last = len - 1;
+    return from > last ? sim_reply_text("", 0) : sim_reply_text(text.data + from, (size_t)(last - from + 1));
+}
+
+/* SET u1 <bit> 1, any number of times. */
+static sim_reply *do_bitfield(const sim_bytes argv[], size_t argc)
+{
+    const sim_value *value = look(argv[1]);
+    sim_bytes old = value ? value->elements[0].value : (sim_bytes){"", 0};
+    size_t len = old.len;
+    sim_reply *list = sim_reply_list(argc);
+    for (size_t i = 2; i + 3 < argc; i += 4) {
+        size_t needed = (size_t)number(argv[i + 2]) / 8 + 1;
+        if (needed > len) len = needed;
+    }
+    char *bytes = sim_alloc(len + 1);
+    memset(bytes, 0, len + 1);
+    memcpy(bytes, old.data, old.len);
+    for (size_t i = 2; i + 3 < argc; i += 4) {
+        size_t bit = (size_t)number(argv[i + 2]), mask = 0x80u >> bit % 8;
+        list->items[list->count++] = sim_reply_integer((bytes[bit / 8] & (char)mask) != 0);
+        bytes[bit / 8] = (char)((size_t)(unsigned char)bytes[bit / 8] | mask);
+    }
+    set(argv[1], (sim_bytes){bytes, len}, value ? value->expires_ms : 0);
+    return list;
+}
+
 /* ---- keys ---- */
 
 static sim_reply *do_unlink(const sim_bytes argv[], size_t argc)
@@ -573,6 +606,8 @@ static const struct {
     {"MGET", do_mget, 2, false, ANY},
     {"SET", do_set, 3, true, ANY},
     {"MSET", do_mset, 3, true, ANY},
+    {"GETRANGE", do_getrange, 4, false, STRING},
+    {"BITFIELD", do_bitfield, 6, true, STRING},
     {"UNLINK", do_unlink, 2, false, ANY},
     {"DEL", do_unlink, 2, false, ANY},
     {"EXISTS", do_exists, 2, false, ANY},
