@@ -68,15 +68,16 @@ end
 --[[
 An owner's build also notes which versions are in it, at "@applied": the version `base`, in 8 bytes, up to which all are;
 the build; and behind that a bit for each version from there on. So nobody has to read from the log what is there. It is
-begun by who moves the marker on (`move`); where it is missing, or another build's, nothing is noted, and read instead.
+begun by who moves the marker on (`move`); where it is missing, or another build's, or where the user may not do that yet
+(`furrow permissions` of an earlier release), nothing is noted, and read instead.
 ]]
 local NOTED = 2 ^ 23 -- versions past the base; what is further is not noted
 
 -- The base of @applied, if it is of @build; and how many bytes there are before its bits.
 local function base_of(applied, build)
   local before = 8 + #build
-  local head = redis.call('GETRANGE', applied, 0, before - 1)
-  if #head ~= before or string.sub(head, 9) ~= build then return nil, before end
+  local head = redis.pcall('GETRANGE', applied, 0, before - 1)
+  if type(head) ~= 'string' or #head ~= before or string.sub(head, 9) ~= build then return nil, before end
   return struct.unpack('>L', head), before
 end
 
@@ -91,7 +92,7 @@ local function note_applied(applied, base, before, versions)
       b = b + 4
     end
   end
-  if b > 0 then redis.call('BITFIELD', applied, unpack(bits)) end
+  if b > 0 then redis.pcall('BITFIELD', applied, unpack(bits)) end
 end
 
 -- All up to @position is in @build: the base follows, in whole bytes.

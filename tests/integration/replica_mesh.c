@@ -367,6 +367,11 @@ void mesh_await_rest(test_mesh *mesh, const char *service)
     AWAIT(mesh_at_rest(mesh, service));
 }
 
+void mesh_await_owner(test_mesh *mesh, furrow_replica *own)
+{
+    AWAIT(mesh_stats(own).position >= mesh_last_seq(mesh, "PERSON"));
+}
+
 /* ---- invariant 3 ---- */
 
 typedef struct log_model_entry {

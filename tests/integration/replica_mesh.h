@@ -77,6 +77,8 @@ void mesh_redis(test_mesh *mesh, const char *first, const char *second, const ch
 /* All of the log has been applied and acked by the durable of @service. */
 bool mesh_at_rest(test_mesh *mesh, const char *service);
 void mesh_await_rest(test_mesh *mesh, const char *service);
+/* The same of an owner, which has no durable: its stored position tells. */
+void mesh_await_owner(test_mesh *mesh, furrow_replica *own);
 
 /* Invariant 3: the records are the projection of the log, byte for byte, no more and no fewer. @subset NULL: whole. */
 void mesh_check_records(test_mesh *mesh, furrow_replica *replica, const ProtobufCMessageDescriptor *subset);

@@ -167,7 +167,7 @@ static void owns_beside(test_mesh *mesh)
     mesh_end(old);
     AWAIT(is_swept(mesh, "hr:{Person}", 0));
     mesh_put(mesh, "p8", "Eva", 1);
-    mesh_await_rest(mesh, "hr");
+    mesh_await_owner(mesh, newer);
     mesh_check_records(mesh, newer, NULL);
     end_reading(&of_newer);
     mesh_redis(mesh, "FLUSHALL", NULL, NULL);

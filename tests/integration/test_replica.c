@@ -78,7 +78,7 @@ static void keeps_own(test_mesh *mesh)
     put_rich(mesh, "e2");
     mesh_delete(mesh, "e1");
     mesh_await_ready(replica);
-    mesh_await_rest(mesh, "hr");
+    mesh_await_owner(mesh, replica);
     mesh_check_records(mesh, replica, NULL);
     mesh_end(replica);
 }
@@ -389,7 +389,7 @@ static void keeps_to_its_log(test_mesh *mesh)
     mesh_await_ready(replica);
     mesh_await_ready(own);
     mesh_await_rest(mesh, "timesheet");
-    mesh_await_rest(mesh, "hr");
+    mesh_await_owner(mesh, own);
     mesh_js_api(mesh, "STREAM.DELETE.PERSON");
     AWAIT(!mesh_ready(replica) && !mesh_ready(own));
     mesh_provision(mesh);
@@ -409,7 +409,7 @@ static void keeps_to_its_log(test_mesh *mesh)
     ck_assert_msg(record.found, "the owner wiped itself");
     mesh_redis(mesh, "DEL", "hr:{Person}:@replica", NULL); /* the loss is accepted */
     mesh_await_ready(own);
-    mesh_await_rest(mesh, "hr");
+    mesh_await_owner(mesh, own);
     mesh_check_records(mesh, own, NULL);
     mesh_end(own);
     mesh_end(replica);

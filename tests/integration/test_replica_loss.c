@@ -31,11 +31,11 @@ static void marker_is_deleted(test_mesh *mesh)
     furrow_replica *own = owner(mesh);
     mesh_put_many(mesh, "p", 0, 300, 0);
     mesh_await_ready(own);
-    mesh_await_rest(mesh, "hr");
+    mesh_await_owner(mesh, own);
     put_back_messages(mesh, true);
     mesh_put_many(mesh, "p", 100, 300, 1);
     AWAIT(mesh_stats(own).position == 500);
-    mesh_await_rest(mesh, "hr");
+    mesh_await_owner(mesh, own);
     put_back_messages(mesh, false);
     AWAIT(strstr(furrow_replica_describe(own), "the log is older than these records"));
     mesh_redis(mesh, "DEL", "hr:{Person}:@replica", NULL);
@@ -43,12 +43,6 @@ static void marker_is_deleted(test_mesh *mesh)
     for (int start = 0; start < 2; start++) {
         mesh_put_many(mesh, "q", 0, 20, start);
         bool match = FURROW_TEST_EVENTUALLY_IN_TASK(mesh_records_match(mesh, own, NULL), 15000);
-        furrow_js_consumer_state c = {0};
-        furrow_error e;
-        (void)!furrow_js_consumer_info(mesh->link, "PERSON", "hr", furrow_clock_now_ns() + 5000000000ull, &c, &e);
-        if (!match)
-            fprintf(stderr, "DEBUG delivered %lu floor %lu pending %lu ackp %lu last %lu pos %lu\n", c.delivered_seq,
-                    c.ack_floor_seq, c.pending, c.ack_pending, mesh_last_seq(mesh, "PERSON"), mesh_stats(own).position);
         ck_assert_msg(match, "start %d: %s", start, furrow_replica_describe(own));
         AWAIT(mesh_stats(own).position >= 300);
         mesh_end(own);

@@ -167,7 +167,7 @@ static void asks_the_owner(test_mesh *mesh)
     mesh_await_ready(replica);
     mesh_put(mesh, "e1", "Ana", 1);
     mesh_publish(mesh, "replicatest.v1.Person.e1", (furrow_bytes){"\x0a\xff\xff", 3});
-    mesh_await_rest(mesh, "hr");
+    mesh_await_owner(mesh, replica);
     ck_assert_int_gt(restores_asked, restores_failing);
     ck_assert_uint_eq(mesh_last_seq(mesh, "DEADLETTER"), 1);
     ck_assert_uint_eq(mesh_stats(replica).dead_lettered, 1); /* however often it came */

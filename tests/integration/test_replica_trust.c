@@ -169,7 +169,7 @@ static void outlives_a_log_put_back(test_mesh *mesh, int again)
     ck_assert(furrow_link_wait_connected(mesh->link, furrow_clock_now_ns() + 20 * FURROW_NS_PER_S));
     mesh_put_many(mesh, "p", 100, 300, 1);
     mesh_await_rest(mesh, "timesheet"); /* acked, but the stored position may be older */
-    mesh_await_rest(mesh, "hr");
+    AWAIT(mesh_records_match(mesh, own, NULL));
     mesh_await_ready(replica);
     mesh_await_ready(own);
     furrow_test_server_kill(mesh->nats);

@@ -107,12 +107,23 @@ static sim_reply *take_reply(lua_State *from, int at)
 
 /* ---- what the library calls ---- */
 
-static int redis_call(lua_State *from)
+static sim_reply *execute_call(lua_State *from)
 {
     int count = lua_gettop(from);
     sim_bytes *argv = sim_alloc((size_t)count * sizeof *argv);
     for (int i = 0; i < count; i++) argv[i].data = lua_tolstring(from, i + 1, &argv[i].len);
-    sim_reply *answer = sim_redis_execute(argv, (size_t)count, true);
+    return sim_redis_execute(argv, (size_t)count, true);
+}
+
+static int redis_pcall(lua_State *from)
+{
+    push_reply(from, execute_call(from));
+    return 1;
+}
+
+static int redis_call(lua_State *from)
+{
+    sim_reply *answer = execute_call(from);
     if (answer->kind == SIM_ERROR) return luaL_error(from, "%s", answer->text.data);
     push_reply(from, answer);
     return 1;
@@ -188,6 +199,7 @@ static void load_library(void)
     luaL_openlibs(lua);
     lua_newtable(lua);
     set_function("call", redis_call);
+    set_function("pcall", redis_pcall);
     set_function("error_reply", redis_error_reply);
     set_function("register_function", redis_register_function);
     lua_setglobal(lua, "redis");
