@@ -93,7 +93,7 @@ static furrow_status publish_restored(search *self, furrow_state *out, furrow_er
     *out = *good;
     out->version = ack.sequence;
     furrow_record_write write = {.id = furrow_bytes_of(self->id), .version = ack.sequence, .body = good->body};
-    /* Best effort, as after every write: the owner's durable consumer does it later. */
+    /* Best effort, as after every write: the owner's reader does it later. */
     (void)!furrow_record_apply(self->entity->table, &write, 1, NULL, NULL);
     return FURROW_OK;
 }

@@ -198,7 +198,7 @@ static void pass_turn(write_job *job)
     if (job->turn) furrow_turn_give(job->turn, &job->left);
 }
 
-/* Best effort: once the log has it the command is done; what fails here the owner's durable consumer does later. */
+/* Best effort: once the log has it the command is done; what fails here the owner's reader does later. */
 static furrow_status apply(const write_job *job, const furrow_state *from, const furrow_state *next, furrow_error *err)
 {
     if (furrow_fault("stale-record")) return FURROW_OK;
@@ -253,7 +253,7 @@ static furrow_status apply_after_doubt(const write_job *job, const furrow_event 
                        (unsigned long long)next->version, why.text);
 }
 
-/* @moment: of the table, when it was decided. What Redis does not take, or not in time, is left to the owner's consumer,
+/* @moment: of the table, when it was decided. What Redis does not take, or not in time, is left to the owner's reader,
  * and the answer is OK, while the records are what was verified. */
 static furrow_status apply_decided(const write_job *job, uint64_t moment, const furrow_event *event,
                                    const furrow_state *from, const furrow_state *next, furrow_error *err)

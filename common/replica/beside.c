@@ -1,6 +1,7 @@
 /*
  * Events by own reading. The service's durable feeds one generation of the table (store/generation.h). A process that
- * keeps another one asks the log itself for what is new, and applies it as it comes; all up to `reached` is there.
+ * keeps another one asks the log itself for what is new, and applies it as it comes; all up to `reached` is there. So does
+ * an owner, always, of what store/applied.h does not note.
  *
  *                 the durable is ours, and all it had delivered is read
  *   own reading --------------------------------------------------------> the durable
@@ -126,8 +127,7 @@ static furrow_status read_own_news(furrow_replica *replica, bool *any, furrow_er
     bool anew;
     FURROW_AUTO(furrow_arena) arena = furrow_arena_create(NOTED_ARENA_BYTES);
     if (!arena) return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "out of memory");
-    furrow_status status =
-        furrow_js_stream_info(replica->link, replica->stream, furrow_replica_soon(), &log, err);
+    furrow_status status = furrow_js_stream_info(replica->link, replica->stream, furrow_replica_soon(), &log, err);
     if (status == FURROW_OK) status = furrow_applied_read(replica->table, replica->build, arena, &applied, err);
     if (status == FURROW_OK) status = check_beside(replica, err);
     if (status != FURROW_OK) return status;

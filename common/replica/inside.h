@@ -95,10 +95,10 @@ typedef struct furrow_beside {
     uint64_t looks;        /* at what the others say */
     furrow_peer peers[FURROW_PEERS_MAX];
     size_t peer_count;
-    bool on, reading; /* wanted; its task lives */
-    uint64_t reached; /* own reading has applied all up to here */
-    bool hurried;     /* somebody waits: what is not applied is not given time to be */
-    uint64_t settled; /* of an owner: what is not applied up to here is not on its way any more */
+    bool on, reading;         /* wanted; its task lives */
+    uint64_t reached;         /* own reading has applied all up to here */
+    bool hurried;             /* somebody waits: what is not applied is not given time to be */
+    uint64_t settled;         /* of an owner: what is not applied up to here is not on its way any more */
     uint64_t end_seq, end_ns; /* where the log ended, and when; soon enough it is what has settled */
     furrow_waiter *sleeper, *steward;
 } furrow_beside;

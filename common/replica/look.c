@@ -130,8 +130,7 @@ furrow_status furrow_look(furrow_replica *replica, furrow_error *err)
     if (status == FURROW_OK) status = furrow_look_at_consumer(replica, err);
     if (status == FURROW_OK) status = furrow_loss_look(replica, err);
     if (status == FURROW_OK)
-        status =
-            look_at_newest(replica, &sight->marker, sight->stream.last_seq, &sight->newest, &(int64_t){0}, err);
+        status = look_at_newest(replica, &sight->marker, sight->stream.last_seq, &sight->newest, &(int64_t){0}, err);
     if (status != FURROW_OK) return status;
     if (furrow_store_generation(replica->store) != replica->generation)
         return furrow_fail(err, FURROW_UNAVAILABLE, "Redis was connected anew");

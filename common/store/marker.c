@@ -89,7 +89,8 @@ static furrow_status call_step(furrow_table *table, const char *function, size_t
 {
     const furrow_bytes keys[] = {table->marker_key, table->build_key, table->applied_key};
     furrow_value answer;
-    furrow_status status = furrow_pipeline_ask(table->store, function, keys, key_count, args, count, NULL, &answer, err);
+    furrow_status status =
+        furrow_pipeline_ask(table->store, function, keys, key_count, args, count, NULL, &answer, err);
     if (status) return furrow_wrap(err, "marker of %s", table->options.entity);
     *done = answer.kind == FURROW_VALUE_INTEGER && answer.integer == 1;
     return FURROW_OK;

@@ -18,7 +18,7 @@
  * it names. Nothing that loads or evaluates code, blocks, or tells the name of a key.
  */
 #define REDIS_COMMANDS                                                                                                 \
-    "-@all +auth +select +info +ping +fcall +get +getrange +bitfield +mget +set +mset +unlink +hget +hmget +hset "      \
+    "-@all +auth +select +info +ping +fcall +get +getrange +bitfield +mget +set +mset +unlink +hget +hmget +hset "     \
     "+hsetnx +hdel +hscan +llen +lrange +ltrim +rpush +expire +zadd +zcard +zrange +zrem +zrangebylex +zrangebyscore"
 
 /* Each is done in a moment, whatever is asked; what walks through the names of all keys or a whole value is not. */

@@ -16,8 +16,8 @@ enum { FUNCTIONS = sizeof functions / sizeof *functions };
 
 /* What furrow permissions gives to a service called "test". */
 #define RULES                                                                                                          \
-    "ACL SETUSER test on >secret resetkeys ~test:* -@all +info +ping +fcall +get +getrange +bitfield +mget +set "        \
-    "+mset +unlink +hget +hmget +hset +hsetnx +hdel +hscan +llen +lrange +ltrim +rpush +zadd +zcard +zrem "                                \
+    "ACL SETUSER test on >secret resetkeys ~test:* -@all +info +ping +fcall +get +getrange +bitfield +mget +set "      \
+    "+mset +unlink +hget +hmget +hset +hsetnx +hdel +hscan +llen +lrange +ltrim +rpush +zadd +zcard +zrem "            \
     "+zrangebylex +expire +zrange +zrangebyscore"
 
 static furrow_store *open_provisioning(store_world *world)

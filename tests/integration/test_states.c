@@ -412,8 +412,8 @@ static bool is_buried(farm *f, const char *health)
 
 static bool is_restored(farm *f, uint64_t after, furrow_js_stored *newest)
 {
-    return furrow_js_get_last(f->operator_link, "EMPLOYEE", "employee.v1.Employee.E1",
-                              farm_within_ms(FARM_PATIENCE_MS), f->arena, newest, &err) == FURROW_OK &&
+    return furrow_js_get_last(f->operator_link, "EMPLOYEE", "employee.v1.Employee.E1", farm_within_ms(FARM_PATIENCE_MS),
+                              f->arena, newest, &err) == FURROW_OK &&
            newest->sequence > after;
 }
 
