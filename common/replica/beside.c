@@ -34,7 +34,7 @@ static furrow_status check_beside(const furrow_replica *replica, furrow_error *e
     return furrow_look_is_undisturbed(replica, err);
 }
 
-static void reach(furrow_replica *replica, uint64_t sequence)
+static void note_reached(furrow_replica *replica, uint64_t sequence)
 {
     if (sequence > replica->beside.reached) replica->beside.reached = sequence;
 }
@@ -45,7 +45,7 @@ static furrow_status on_side_events(void *arg, const furrow_js_stored *events, s
     furrow_replica *replica = arg;
     furrow_status status = check_beside(replica, err);
     if (status == FURROW_OK) status = furrow_intake_replay(replica, events, count, err);
-    if (status == FURROW_OK) reach(replica, reached);
+    if (status == FURROW_OK) note_reached(replica, reached);
     return status;
 }
 
@@ -79,7 +79,7 @@ static furrow_status read_all_news(furrow_replica *replica, bool *any, furrow_er
     furrow_replica_set_current(replica, false);
     status = furrow_js_stream_info(replica->link, replica->stream, furrow_replica_soon(), &log, err);
     if (status == FURROW_OK) status = read_events(replica, first, log.last_seq, err);
-    if (status == FURROW_OK) reach(replica, log.last_seq);
+    if (status == FURROW_OK) note_reached(replica, log.last_seq);
     return status;
 }
 
@@ -107,7 +107,7 @@ static furrow_status read_gaps(furrow_replica *replica, const furrow_applied *ap
     furrow_status first_failure = FURROW_OK;
     for (uint64_t at = replica->beside.reached;;) {
         furrow_applied_gap gap = furrow_applied_next_gap(applied, at);
-        if (first_failure == FURROW_OK) reach(replica, gap.first - 1);
+        if (first_failure == FURROW_OK) note_reached(replica, gap.first - 1);
         if (gap.first > to) return first_failure;
         if (gap.last > to) gap.last = to;
         furrow_replica_set_current(replica, false);
@@ -115,7 +115,7 @@ static furrow_status read_gaps(furrow_replica *replica, const furrow_applied *ap
         furrow_status status = read_events(replica, gap.first, gap.last, first_failure == FURROW_OK ? err : NULL);
         if (first_failure != FURROW_OK) replica->beside.reached = at;
         if (first_failure == FURROW_OK) first_failure = status;
-        if (first_failure == FURROW_OK) reach(replica, gap.last);
+        if (first_failure == FURROW_OK) note_reached(replica, gap.last);
         at = gap.last;
     }
 }
