@@ -47,7 +47,8 @@ add_library(furrow_test_farm STATIC support/farm.c)
 target_link_libraries(furrow_test_farm PUBLIC furrow_test_mesh furrow_test_support PRIVATE PkgConfig::CHECK)
 target_compile_definitions(furrow_test_farm PRIVATE
   FURROW_TEST_EMPLOYEE="$<TARGET_FILE:employee>" FURROW_TEST_LOCATION="$<TARGET_FILE:location>" FURROW_TEST_JOB="$<TARGET_FILE:job>"
-  FURROW_TEST_TIMESHEET="$<TARGET_FILE:timesheet>" FURROW_TEST_HARVEST="$<TARGET_FILE:harvest>" FURROW_TEST_TOOL="$<TARGET_FILE:furrow>" FURROW_TEST_FARM="$<TARGET_FILE:farm>"
+  FURROW_TEST_TIMESHEET="$<TARGET_FILE:timesheet>" FURROW_TEST_HARVEST="$<TARGET_FILE:harvest>" FURROW_TEST_PAYROLL="$<TARGET_FILE:payroll>"
+  FURROW_TEST_RULES="${PROJECT_SOURCE_DIR}/config/rules/us-ca-agriculture.json" FURROW_TEST_TOOL="$<TARGET_FILE:furrow>" FURROW_TEST_FARM="$<TARGET_FILE:farm>"
   FURROW_TEST_MESH_SH="${PROJECT_SOURCE_DIR}/config/dev/mesh.sh")
 add_dependencies(furrow_test_farm ${FURROW_SERVICES} farm furrow)
 list(TRANSFORM FURROW_SERVICES PREPEND furrow_proto_ OUTPUT_VARIABLE contracts)
@@ -138,7 +139,8 @@ endforeach()
 add_library(furrow_test_payroll STATIC unit/payroll_example.c)
 target_link_libraries(furrow_test_payroll PUBLIC payroll_domain)
 target_compile_definitions(furrow_test_payroll PRIVATE FURROW_TEST_RULES="${PROJECT_SOURCE_DIR}/config/rules/us-ca-agriculture.json")
-foreach(name domain examples rules)
+target_link_libraries(test_payroll_domain PRIVATE furrow_test_payroll)
+foreach(name examples rules)
   furrow_unit_test(test_payroll_${name} furrow_test_payroll)
 endforeach()
 # Every cent again, by another program.
@@ -154,13 +156,12 @@ target_compile_definitions(test_payroll PRIVATE
   FURROW_TEST_EMPLOYEE="$<TARGET_FILE:employee>" FURROW_TEST_LOCATION="$<TARGET_FILE:location>" FURROW_TEST_JOB="$<TARGET_FILE:job>"
   FURROW_TEST_TIMESHEET="$<TARGET_FILE:timesheet>" FURROW_TEST_HARVEST="$<TARGET_FILE:harvest>"
   FURROW_TEST_PAYROLL="$<TARGET_FILE:payroll>" FURROW_TEST_TOOL="$<TARGET_FILE:furrow>"
-  FURROW_TEST_PAYROLL_CONTRACTS="$<TARGET_FILE:furrow_proto_payroll_contracts>"
   FURROW_TEST_RULES="${PROJECT_SOURCE_DIR}/config/rules/us-ca-agriculture.json")
-add_dependencies(test_payroll ${FURROW_SERVICES} payroll furrow furrow_proto_payroll_contracts)
+add_dependencies(test_payroll ${FURROW_SERVICES} furrow)
 # What it looks for no sanitizer finds, and it takes a while.
 if(NOT FURROW_SANITIZE)
   add_test(NAME integration/test_season COMMAND ${Python3_EXECUTABLE} -B ${CMAKE_CURRENT_SOURCE_DIR}/integration/test_season.py ${PROJECT_BINARY_DIR}
-           $<TARGET_FILE:furrow_proto_payroll_contracts> ${PROJECT_SOURCE_DIR}/config/rules/us-ca-agriculture.json $<TARGET_FILE:furrow_test_shifted_clock>)
+           ${PROJECT_SOURCE_DIR}/config/rules/us-ca-agriculture.json $<TARGET_FILE:furrow_test_shifted_clock>)
   set_tests_properties(integration/test_season PROPERTIES LABELS integration TIMEOUT 600)
 endif()
 add_test(NAME unit/payroll_schema COMMAND unit/payroll/schema.py ${PROJECT_SOURCE_DIR}/config/rules

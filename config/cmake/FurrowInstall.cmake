@@ -1,5 +1,5 @@
 # What `cmake --install` gives, in three components:
-#   runtime   the services, their contracts, the tool and the farm's own program
+#   runtime   the services, their contracts, a sample of rules of pay, the tool and the farm's own program
 #   manual    man pages and completions of both
 #   sdk       libfurrow.a (all layers), libfurrow_test.a (the kit for tests), headers in include/furrow, protoc-gen-furrow, contracts, CMake package, pkg-config file
 # Needs every target of common/ and services/.
@@ -52,6 +52,9 @@ install(FILES ${PROJECT_BINARY_DIR}/services/farm/furrow-import ${PROJECT_BINARY
 foreach(service IN LISTS FURROW_SERVICES)
   install(TARGETS furrow_proto_${service}_contracts LIBRARY DESTINATION lib/furrow/contracts COMPONENT runtime)
 endforeach()
+
+# What payroll may be told to pay by, and the shape of such a file.
+install(DIRECTORY ${PROJECT_SOURCE_DIR}/config/rules/ DESTINATION ${CMAKE_INSTALL_DATADIR}/furrow/rules COMPONENT runtime)
 
 # Made beside each program with commands, from its table of them.
 function(install_manual program folder)

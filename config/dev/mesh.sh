@@ -3,6 +3,7 @@
 #   FURROW_RUN            where all that it makes is (.run/)
 #   FURROW_BIN            the services, the tool in cli/, the farm's own in farm/, contracts in lib/ (build/dev/services, built first)
 #   FURROW_NATS_SERVER    nats-server (the one in PATH)
+#   PAYROLL_RULES         what payroll pays by (the sample in config/rules)
 #   FURROW_CONTRACTS      contracts of services of one's own; kept until it is set again, also to nothing
 export LC_ALL=C.UTF-8 # what others print is read here
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
@@ -23,6 +24,8 @@ absolute()
 }
 [ -z "${FURROW_CONTRACTS+set}" ] || FURROW_CONTRACTS=$(absolute "$FURROW_CONTRACTS")
 export FURROW_TIME_ZONE=${FURROW_TIME_ZONE:-America/Los_Angeles}
+PAYROLL_RULES=$(realpath -m "${PAYROLL_RULES:-$root/config/rules/us-ca-agriculture.json}")
+export PAYROLL_RULES
 
 # A heading: bold on a terminal, unless NO_COLOR (https://no-color.org) or a terminal that cannot.
 say()
@@ -456,14 +459,15 @@ redis_cli()
 # start_service NAME PROGRAM
 start_service()
 {
-    local name=$1 program=$2 settings
+    local name=$1 program=$2 settings own=${1^^} files=("$run/$1.env" "$run/keys/$1".*)
     settings=(FURROW_NATS_NKEY="$run/keys/$name.nk" FURROW_NATS_LOG_NKEY="$run/keys/$name.log.nk"
         FURROW_REDIS_USER="$name" FURROW_REDIS_PASSWORD_FILE="$run/keys/$name.redis" FURROW_HASH_KEY_FILE="$run/keys/$name.secret")
     [ ! -e "$run/keys/$name.seal" ] || settings+=(FURROW_SEAL_KEY_FILE="$run/keys/$name.seal")
+    [ "$name" != payroll ] || files+=("$PAYROLL_RULES")
     # Its settings are a file too, of which a change is seen.
     (unset FURROW_RUN FURROW_BIN FURROW_NATS_SERVER FURROW_CONTRACTS FURROW_DEV_PREFIX "${!FURROW_DEV_NATS_@}"
-        export "${settings[@]}" && env | grep '^FURROW_' | sort >"$run/$name.env" &&
-        ensure "$name" "$run/$name.env" "$run/keys/$name".* -- "$program")
+        export "${settings[@]}" && env | grep "^FURROW_\|^${own//-/_}_" | sort >"$run/$name.env" &&
+        ensure "$name" "${files[@]}" -- "$program")
 }
 
 furrow()

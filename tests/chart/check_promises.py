@@ -11,7 +11,7 @@ import chart
 from chart import CHART, ROOT, SCENARIOS, check, component, containers, find, pods, selects
 from mesh import SERVICES
 
-SEALED = {"employee": {"employee.seal"}, "payroll": {"master"}}  # key of private fields, in the scenarios' Secrets
+SEALED = {"employee": {"employee.seal"}, "accounting": {"master"}}  # key of private fields, in the scenarios' Secrets
 SHELLS = {"sh", "bash", "ash", "dash", "env"}
 
 

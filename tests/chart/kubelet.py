@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 
-from chart import containers, find
+from chart import ROOT, containers, find
 from mesh import SERVICES, MeshError, die_with
 
 USER = 65532
@@ -43,6 +43,7 @@ class Kubelet:
         self.folder.chmod(0o755)
         self.programs = {"/usr/bin/furrow": self.install(build / "services/cli/furrow"), **{f"/usr/bin/{name}": self.install(build / "services" / name) for name in SERVICES}}
         shutil.copytree(build / "services/lib", self.folder / "lib")
+        shutil.copytree(ROOT / "config/rules", self.folder / "rules")
         self.processes = {}
         self.paths = {}  # of a pod: where what it mounts is here
 
@@ -92,7 +93,7 @@ class Kubelet:
             file.chmod(mode & 0o700)  # our own: the group adds nothing
 
     def here(self, name, text):
-        for there, here in list(self.hosts.items()) + sorted(self.paths[name].items(), reverse=True):
+        for there, here in [("/usr/share/furrow", str(self.folder)), *self.hosts.items()] + sorted(self.paths[name].items(), reverse=True):
             text = text.replace(there, here)
         return text
 

@@ -138,7 +138,7 @@ class DevRun(unittest.TestCase):
     def test_2_it_stays_joined(self):
         self.must("furrow", "dev", "run", "--detach", "my picking")
         pids, own = self.dev.pids(), self.dev.pid("picking")
-        self.assertIn("up: employee location job timesheet harvest picking on", self.dev.up())
+        self.assertIn("up: employee location job timesheet harvest payroll picking on", self.dev.up())
         self.dev.up(FURROW_CONTRACTS=str(self.dev.run / "joined"))  # of a shell that read .run/env
         self.assert_others_untouched(pids)
         self.assertEqual(self.dev.pid("picking"), own)

@@ -49,7 +49,13 @@ static const service_facts facts[FARM_SERVICES] = {
                       "VoidTicket",
                       {"TICKET"},
                       {"harvest.v1.Ticket.T1"},
-                      {"employee EMPLOYEE", "job JOB", "location LOCATION"}}};
+                      {"employee EMPLOYEE", "job JOB", "location LOCATION"}},
+    [FARM_PAYROLL] = {"payroll",
+                      "payroll.v1.PayrollService",
+                      "ClosePeriod",
+                      {"EMPLOYEE_RATES", "PAY_PERIOD"}, /* of four: one by a reaction, one by calls */
+                      {"payroll.v1.EmployeeRates.E1", "payroll.v1.PayPeriod.2026-11-23"},
+                      {"harvest TICKET", "timesheet WORK_DAY"}}};
 
 typedef struct texts {
     const char *text[TEXTS_MAX], *body[TEXTS_MAX];

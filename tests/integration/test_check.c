@@ -247,7 +247,7 @@ static void check_rights(farm *f)
     char *path = farm_text(f, "%s/nats.conf", furrow_test_server_dir(f->nats));
     farm_start_all(f, 1);
     await_clean(f);
-    has(RUN(f, 0, "check", "--keys", f->keys), "14 users of NATS have the ");
+    has(RUN(f, 0, "check", "--keys", f->keys), "16 users of NATS have the ");
     char *good = furrow_test_read_file(path);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         change_right(f, cases[i].user, cases[i].from, cases[i].to);
@@ -270,7 +270,7 @@ static void check_single_account(farm *f)
 {
     farm_start_all(f, 1);
     ck_assert(FURROW_TEST_EVENTUALLY_IN_TASK(is_clean_in_one_account(f), FARM_PATIENCE_MS));
-    has(RUN(f, 0, "check", "--single-account", "--keys", f->keys), "9 users of NATS have the ");
+    has(RUN(f, 0, "check", "--single-account", "--keys", f->keys), "10 users of NATS have the ");
     has(RUN(f, 1, "check", "--keys", f->keys), "NATS does not let in employee.log (key ");
 }
 

@@ -46,10 +46,11 @@ static void says(said it, int code, const char *part)
 }
 
 /* Two keep employees then, the owner and timesheet: so many letters has each bad event. */
-static void start_without_harvest(farm *f)
+static void start_two_keepers(farm *f)
 {
     farm_start_all(f, 1);
     farm_kill(f, FARM_HARVEST, 0);
+    farm_kill(f, FARM_PAYROLL, 0);
 }
 
 /* "12 dead letters" at the end of a list. */
@@ -106,7 +107,7 @@ static char *record(farm *f, const char *key)
 /* An entity that has been one: both its owner and who keeps some of it could not apply what came on top. */
 static void events(farm *f)
 {
-    start_without_harvest(f);
+    start_two_keepers(f);
     says(RUN(f, "list"), 0, "0 dead letters\n");
     says(RUN(f, "replay", "--all"), 0, "0 settled, 0 failed\n");
     hire(f, "E1");
@@ -154,7 +155,7 @@ END_TEST
 /* In one account there is one stream of letters, in which services have each their own. */
 static void in_one_account(farm *f)
 {
-    start_without_harvest(f);
+    start_two_keepers(f);
     hire(f, "E1");
     put_poison(f, FARM_EMPLOYEE, "employee.v1.Employee.E1");
     EVENTUALLY(listed(f, 2));
@@ -176,7 +177,7 @@ END_TEST
 /* Until its cause is mended nothing helps, and the letter stays; then the newest state counts, not the letter's. */
 static void newest(farm *f)
 {
-    start_without_harvest(f);
+    start_two_keepers(f);
     uint64_t bad = put_poison(f, FARM_EMPLOYEE, "employee.v1.Employee.E1"); /* the owner has nothing to go back to */
     EVENTUALLY(listed(f, 2));
     said failed = RUN(f, "replay", "--service", "timesheet");
@@ -308,7 +309,7 @@ END_TEST
 /* Who only looks may look, and no more. */
 static void rights(farm *f)
 {
-    start_without_harvest(f);
+    start_two_keepers(f);
     hire(f, "E1");
     put_poison(f, FARM_EMPLOYEE, "employee.v1.Employee.E1");
     EVENTUALLY(listed(f, 2));

@@ -53,7 +53,7 @@ static void gone(farm *f)
     hire(f, "E2");
     send_poison(f);
     must(f, "timesheet.v1.TimesheetService.ClockIn", "{\"employeeId\":\"E1\",\"jobId\":\"J1\",\"locationId\":\"B1\"}");
-    ck_assert(FURROW_TEST_EVENTUALLY_IN_TASK(strstr(RUN(f, 0, "deadletter", "list"), "\n3 dead letters"), 30000));
+    ck_assert(FURROW_TEST_EVENTUALLY_IN_TASK(strstr(RUN(f, 0, "deadletter", "list"), "\n4 dead letters"), 30000));
     has(RUN(f, 1, "erase", "Employee", "E1"), "FAILED_PRECONDITION");
     has(RUN(f, 1, "audit", "--erased", "Employee", "E1"), "LEFT: ");
     must(f, EMPLOYEE "TerminateEmployee", "{\"id\":\"E1\"}");

@@ -140,7 +140,7 @@ static void check_text(const char *text, const char *where)
 /* What the services say of themselves to whoever may look: of all that went wrong no word of the person's. */
 static void check_monitors(farm *f)
 {
-    static const char *const names[FARM_SERVICES] = {"employee", "location", "job", "timesheet", "harvest"};
+    static const char *const names[FARM_SERVICES] = {"employee", "location", "job", "timesheet", "harvest", "payroll"};
     static const char *const asked[] = {"$SRV.STATS", "$SRV.INFO", "furrow.v1.Health"};
     for (int s = 0; s < FARM_SERVICES; s++) {
         for (int ask = 0; ask < 3 * WRONG; ask++) { /* of two instances one answers */

@@ -22,12 +22,16 @@ import mesh as mesh_module  # noqa: E402
 BUILD = pathlib.Path(sys.argv.pop(1)).resolve()
 KEPT = {"timesheet": {"employee.v1.Employee": [1, 2, 6, 15], "job.v1.Job": [1, 3, 6, 7], "location.v1.Location": [1, 3, 6]},
         "job": {"location.v1.Location": [1, 3, 6]},
-        "harvest": {"employee.v1.Employee": [1, 2, 5, 6, 15], "job.v1.Job": [1, 3, 4, 5, 6], "location.v1.Location": [1, 3, 6]}}
+        "harvest": {"employee.v1.Employee": [1, 2, 5, 6, 15], "job.v1.Job": [1, 3, 4, 5, 6], "location.v1.Location": [1, 3, 6]},
+        "payroll": {"employee.v1.Employee": [1, 2, 10, 13], "job.v1.Job": [1, 5, 8], "timesheet.v1.WorkDay": [1, 2, 3, 4, 5],
+                    "harvest.v1.Ticket": [1, 3, 5, 7, 8, 9, 10, 16]}}
 DECLARED = {"employee.v1.Employee": range(1, 16), "job.v1.Job": range(1, 9), "location.v1.Location": range(1, 13), "timesheet.v1.WorkDay": range(1, 10),
-            "harvest.v1.Ticket": range(1, 17)}
+            "harvest.v1.Ticket": range(1, 17), "payroll.v1.PayPeriod": range(1, 6), "payroll.v1.Statement": range(1, 11),
+            "payroll.v1.EmployeeRates": range(1, 4), "payroll.v1.JobRates": range(1, 3)}
 PRIVATE = {"employee.v1.Employee": 14}
 STREAMS = {"employee.v1.Employee": "EMPLOYEE", "job.v1.Job": "JOB", "location.v1.Location": "LOCATION", "timesheet.v1.WorkDay": "WORK_DAY",
-           "harvest.v1.Ticket": "TICKET"}
+           "harvest.v1.Ticket": "TICKET", "payroll.v1.PayPeriod": "PAY_PERIOD", "payroll.v1.Statement": "STATEMENT",
+           "payroll.v1.EmployeeRates": "EMPLOYEE_RATES", "payroll.v1.JobRates": "JOB_RATES"}
 MARK = "[down"
 
 
@@ -211,7 +215,7 @@ class Running(unittest.TestCase):
         """The services were started before there was an event, and the log still has each: history is longer."""
         log, moved, full = events(self.mesh, row["entity"]), row["bandwidth"], entities[row["entity"]]
         self.assertEqual((moved["events"], moved["event_bytes"]), (len(log), sum(map(len, log))), row)
-        self.assertEqual(moved["asking_bytes"], round(moved["reads"] * full["answer_bytes"] / full["records"]))
+        self.assertEqual(moved["asking_bytes"], round(moved["reads"] * full["answer_bytes"] / max(1, full["records"])))
         self.assertEqual(moved["saved_bytes"], moved["asking_bytes"] - moved["event_bytes"])
 
     def test_1_every_number_is_what_can_be_found_otherwise(self):
@@ -228,7 +232,7 @@ class Running(unittest.TestCase):
             self.assertEqual(total[name], sum(row["storage"][name] for row in read["replicas"]))
         for name in "event_bytes", "reads", "asking_bytes", "saved_bytes":
             self.assertEqual(total[name], sum(row["bandwidth"][name] for row in read["replicas"]))
-        self.assertEqual((total["stored_replicas"], total["moved_replicas"], read["complete"], read["notes"]), (7, 7, True, []))
+        self.assertEqual((total["stored_replicas"], total["moved_replicas"], read["complete"], read["notes"]), (11, 11, True, []))
         self.assertEqual({row["service"]: (row["state"], row["instances"]) for row in read["services"]}, {name: ("serving", 1) for name in mesh_module.SERVICES})
 
     def test_2_reads_are_counted_as_calls_make_them(self):
@@ -257,7 +261,7 @@ class Running(unittest.TestCase):
         texts = [text.text for text in tree.iter("{http://www.w3.org/2000/svg}text")]
         self.assertTrue({"timesheet keeps", "job keeps", "employee owns", "Employee: 4 of 15 fields", "id, display_name, status, ended_at"} <= set(texts), texts)
         paths = [path for path in tree.iter("{http://www.w3.org/2000/svg}path") if path.get("marker-end")]
-        self.assertEqual(len(paths), 7)
+        self.assertEqual(len(paths), 11)
         for shape in tree.iter("{http://www.w3.org/2000/svg}rect"):  # all in the picture
             if "%" not in shape.get("width"):
                 self.assertLessEqual(float(shape.get("x")) + float(shape.get("width")), float(tree.get("width")))
@@ -265,9 +269,10 @@ class Running(unittest.TestCase):
         status, dot, said = lineage(self.mesh, "--dot")
         self.assertEqual((status, said), (0, ""))
         edges = re.findall(r'^  "(\w+)" -> "(\w+)" \[label="((?:[^"\\]|\\.)*)"(?:, style=dashed)?\];$', dot, re.M)
-        self.assertEqual(sorted((owner, service) for owner, service, _ in edges), [("employee", "harvest"), ("employee", "timesheet"), ("job", "harvest"),
+        self.assertEqual(sorted((owner, service) for owner, service, _ in edges), [("employee", "harvest"), ("employee", "payroll"), ("employee", "timesheet"),
+                                                                                ("harvest", "payroll"), ("job", "harvest"), ("job", "payroll"),
                                                                                 ("job", "timesheet"), ("location", "harvest"), ("location", "job"),
-                                                                                ("location", "timesheet")])
+                                                                                ("location", "timesheet"), ("timesheet", "payroll")])
         for line in dot.splitlines()[1:-1]:
             self.assertRegex(line, r'^  (?:\w+=|node |"(?:[^"\\]|\\.)*" ).*;$')
         self.assertTrue(dot.startswith("digraph lineage {\n") and dot.endswith("\n}\n"))
@@ -350,10 +355,10 @@ class Running(unittest.TestCase):
         self.addCleanup(lambda: self.mesh.processes["timesheet"].send_signal(signal.SIGCONT))
         read = self.read()
         states = {row["service"]: row["state"] for row in read["services"]}
-        self.assertEqual(states, {"employee": "serving", "location": "serving", "job": "down", "timesheet": "down", "harvest": "serving"})
+        self.assertEqual(states, {"employee": "serving", "location": "serving", "job": "down", "timesheet": "down", "harvest": "serving", "payroll": "serving"})
         for row in read["replicas"]:
             was = replica_of(before, row["service"], row["entity"])
-            if row["service"] == "harvest":
+            if row["service"] in ("harvest", "payroll"):
                 self.assertEqual((row["mark"], row["state"]), ("", "ready"))
                 continue
             self.assertEqual((row["mark"], row["state"]), ("down", ""))
@@ -363,7 +368,7 @@ class Running(unittest.TestCase):
         self.assertEqual((status, out.count(MARK)), (0, 4), out)
         self.assertIn("job is down: no instance answers", out)
         status, svg, _ = lineage(self.mesh, "--svg")
-        self.assertEqual((status, svg.count("(down)")), (0, 3))  # as keepers, and job as an owner
+        self.assertEqual((status, svg.count("(down)")), (0, 4))  # as keepers and as owners
         self.assertIn("style=dashed", lineage(self.mesh, "--dot")[1])
 
 

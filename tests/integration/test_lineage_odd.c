@@ -119,7 +119,7 @@ static void single_body(farm *f)
     /* A sanitizer may have a word behind it. */
     check_with_python("import json, sys\n"
                       "read = json.JSONDecoder().raw_decode(sys.stdin.read())[0]\n"
-                      "assert (read['complete'], read['notes'], len(read['replicas'])) == (True, [], 7), read\n"
+                      "assert (read['complete'], read['notes'], len(read['replicas'])) == (True, [], 11), read\n"
                       "assert all(row['consumer']['exists'] and row['mark'] == '' for row in read['replicas']), read\n",
                       told);
     free(told);

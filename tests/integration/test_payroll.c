@@ -201,10 +201,7 @@ static void pays(furrow_test_mesh *mesh)
 START_TEST(a_period_is_paid_once_and_what_comes_late_in_the_next)
 {
     choose_period();
-    furrow_test_mesh_run(&(furrow_test_mesh_options){.tool = FURROW_TEST_TOOL,
-                                                     .contracts = FURROW_TEST_PAYROLL_CONTRACTS,
-                                                     .services = services},
-                         pays);
+    furrow_test_mesh_run(&(furrow_test_mesh_options){.tool = FURROW_TEST_TOOL, .services = services}, pays);
 }
 END_TEST
 
@@ -237,10 +234,7 @@ static void rates(furrow_test_mesh *mesh)
 START_TEST(a_rate_holds_from_the_moment_at_which_it_was_set)
 {
     choose_period();
-    furrow_test_mesh_run(&(furrow_test_mesh_options){.tool = FURROW_TEST_TOOL,
-                                                     .contracts = FURROW_TEST_PAYROLL_CONTRACTS,
-                                                     .services = services},
-                         rates);
+    furrow_test_mesh_run(&(furrow_test_mesh_options){.tool = FURROW_TEST_TOOL, .services = services}, rates);
 }
 END_TEST
 
@@ -303,10 +297,7 @@ static void pieces(furrow_test_mesh *mesh)
 START_TEST(tickets_are_paid_in_lines_that_name_them)
 {
     choose_period();
-    furrow_test_mesh_run(&(furrow_test_mesh_options){.tool = FURROW_TEST_TOOL,
-                                                     .contracts = FURROW_TEST_PAYROLL_CONTRACTS,
-                                                     .services = services},
-                         pieces);
+    furrow_test_mesh_run(&(furrow_test_mesh_options){.tool = FURROW_TEST_TOOL, .services = services}, pieces);
 }
 END_TEST
 
@@ -358,10 +349,7 @@ static void issues(furrow_test_mesh *mesh)
 START_TEST(statements_of_a_closed_period_are_issued_once_whoever_dies)
 {
     choose_period();
-    furrow_test_mesh_run(&(furrow_test_mesh_options){.tool = FURROW_TEST_TOOL,
-                                                     .contracts = FURROW_TEST_PAYROLL_CONTRACTS,
-                                                     .services = services},
-                         issues);
+    furrow_test_mesh_run(&(furrow_test_mesh_options){.tool = FURROW_TEST_TOOL, .services = services}, issues);
 }
 END_TEST
 

@@ -15,7 +15,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define STREAMS_MAX 3
+#define STREAMS_MAX 4
 
 /* Written by hand from DESIGN, not taken from what is tested. */
 typedef struct service_facts {
@@ -40,6 +40,11 @@ static const service_facts facts[FARM_SERVICES] = {
                         "employee location job"},
     [FARM_HARVEST] =
         {"harvest", "harvest.v1.HarvestService.GetTicket", "harvest.v1.Ticket.T1", {"TICKET"}, "employee location job"},
+    [FARM_PAYROLL] = {"payroll",
+                      "payroll.v1.PayrollService.GetPeriod",
+                      "payroll.v1.PayPeriod.2026-11-23",
+                      {"PAY_PERIOD", "STATEMENT", "EMPLOYEE_RATES", "JOB_RATES"},
+                      "employee job timesheet harvest"},
 };
 
 static void refused(farm *f, furrow_link *link, const char *subject)

@@ -119,7 +119,7 @@ static size_t count_in_log(farm *f, int service, const char *part)
 
 static void hung(farm *f)
 {
-    static const char *const names[] = {"employee", "location", "job", "timesheet", "harvest"};
+    static const char *const names[] = {"employee", "location", "job", "timesheet", "harvest", "payroll"};
     furrow_error err;
     size_t rebuilds[FARM_SERVICES];
     farm_start_all(f, 1);

@@ -31,6 +31,7 @@ static void everybody(farm *f)
     farm_start(f, FARM_JOB, 0);
     farm_start(f, FARM_TIMESHEET, 0);
     farm_start(f, FARM_HARVEST, 0);
+    farm_start(f, FARM_PAYROLL, 0);
     restore_wait_all(f);
     restore_hire(f, &people, 0, 20);
 }

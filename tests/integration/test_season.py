@@ -2,7 +2,7 @@
 """Two workweeks of a small farm on real servers, clocks put back for one hour in between; then what everybody is paid is computed again,
 with fractions, from the log alone (tests/unit/payroll/recompute.py, bytes taken apart here): every line of every statement, to the cent.
 
-    test_season.py BUILD CONTRACTS RULES SHIFTED_CLOCK
+    test_season.py BUILD RULES SHIFTED_CLOCK
 """
 import base64
 import collections
@@ -57,8 +57,8 @@ def day_id(who, day):
 class Farm(mesh_module.Mesh):
     """Its services live at the moment that they are started at."""
 
-    def __init__(self, build, contracts, rules, clock):
-        super().__init__(build, os.environ.get("FURROW_NATS_SERVER") or None, contracts=contracts)
+    def __init__(self, build, rules, clock):
+        super().__init__(build, os.environ.get("FURROW_NATS_SERVER") or None)
         self.rules, self.clock, self.moment = rules, clock, local(0, "05:00")
 
     def service_env(self, name):
@@ -346,11 +346,10 @@ def check_sum(check, what, paid, expected):
     check(f"{what}: {sum(wanted.values())} cents", by_kind(paid) == wanted, (by_kind(paid), wanted))
 
 
-def main(build, contracts, rules_file, clock):
+def main(build, rules_file, clock):
     check, dice = mesh_module.Checks(), random.Random(7)
     rules = json.loads(pathlib.Path(rules_file).read_text())
-    with Farm(build, contracts, rules_file, clock) as farm:
-        farm.live_at(local(0, "05:00"), "payroll")
+    with Farm(build, rules_file, clock) as farm:
         for body in {"id": "R1", "kind": "LOCATION_KIND_RANCH", "name": "Ranch"}, {"id": "B1", "kind": "LOCATION_KIND_BLOCK", "name": "Block", "parentId": "R1"}:
             farm.call("location.v1.LocationService.CreateLocation", body)
         for name, pay in ("J1", {"type": "PAY_TYPE_HOURLY"}), ("J2", {"type": "PAY_TYPE_PIECE", "unit": "bin", "rateCents": "2350"}), ("J3", {"type": "PAY_TYPE_HOURLY"}):

@@ -10,6 +10,7 @@ static const furrow_test_mesh_service services[] = {
     [FARM_JOB] = {"job", FURROW_TEST_JOB},
     [FARM_TIMESHEET] = {"timesheet", FURROW_TEST_TIMESHEET},
     [FARM_HARVEST] = {"harvest", FURROW_TEST_HARVEST},
+    [FARM_PAYROLL] = {"payroll", FURROW_TEST_PAYROLL},
     [FARM_SERVICES] = {NULL, NULL},
 };
 
@@ -26,6 +27,7 @@ static char *nats_limits(void)
 static void run_farm(void (*body)(farm *f), furrow_test_mesh_options options)
 {
     char *limits = nats_limits();
+    setenv("PAYROLL_RULES", FURROW_TEST_RULES, 1);
     options.tool = FURROW_TEST_TOOL;
     options.services = services;
     options.restricted = "Private";

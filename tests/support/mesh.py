@@ -15,7 +15,9 @@ import subprocess
 import tempfile
 import time
 
-SERVICES = re.findall("^[a-z].*", (pathlib.Path(__file__).resolve().parents[2] / "services/list").read_text(), re.M)
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+SERVICES = re.findall("^[a-z].*", (ROOT / "services/list").read_text(), re.M)
+RULES = ROOT / "config/rules/us-ca-agriculture.json"  # what payroll pays by
 PR_SET_PDEATHSIG = 1
 READY_S = 30
 libc = ctypes.CDLL(None, use_errno=True)
@@ -135,7 +137,7 @@ class Mesh:
         env = dict(os.environ, FURROW_NATS_URL=self.url, FURROW_NATS_NKEY=self.nkey(name), FURROW_NATS_LOG_NKEY=self.nkey(f"{name}.log"),
                    FURROW_REDIS_URL=f"unix://{self.dir}/redis.sock",
                    FURROW_REDIS_USER=name, FURROW_REDIS_PASSWORD_FILE=str(self.keys / f"{name}.redis"),
-                   FURROW_HASH_KEY_FILE=str(self.keys / f"{name}.secret"), FURROW_TIME_ZONE="UTC")
+                   FURROW_HASH_KEY_FILE=str(self.keys / f"{name}.secret"), FURROW_TIME_ZONE="UTC", PAYROLL_RULES=str(RULES))
         seal = self.keys / f"{name}.seal"
         return env | {"FURROW_SEAL_KEY_FILE": str(seal)} if seal.exists() else env
 

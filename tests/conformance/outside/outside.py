@@ -33,8 +33,9 @@ def install(build, work):
     runtime, prefix = work / "runtime", work / "prefix"
     run("cmake", "--install", build, "--prefix", runtime, "--component", "runtime")
     files = [str(file.relative_to(runtime)) for file in runtime.rglob("*") if file.is_file()]
-    check("the component runtime is the programs and their contracts alone",
-          sorted(files) == [f"bin/{name}" for name in PROGRAMS] + [f"lib/furrow/contracts/{name}.so" for name in sorted(mesh_module.SERVICES)], files)
+    check("the component runtime is the programs, their contracts and rules of pay alone",
+          sorted(files) == [f"bin/{name}" for name in PROGRAMS] + [f"lib/furrow/contracts/{name}.so" for name in sorted(mesh_module.SERVICES)] +
+          [f"share/furrow/rules/{file.name}" for file in sorted((ROOT / "config/rules").iterdir())], files)
     run("cmake", "--install", build, "--prefix", prefix)
     headers = sorted(file for file in (prefix / "include/furrow").rglob("*.h"))
     flags = run("pkg-config", "--cflags", "furrow", env=pkg_config(prefix)).split()
