@@ -199,10 +199,10 @@ class ConfigDev(unittest.TestCase):
         self.assertEqual(os.read(theirs, 1), b"")
         os.close(theirs)
         self.assertEqual(said.count("150 clocked in, 0 were already, 0 failures"), 2, said)
-        self.assertIn("5. Bring them back; they catch up", said)
+        self.assertIn("7. Bring them back; they catch up", said)
         self.assert_as_in_the_readme(said)
-        self.assertIn('"status":"DAY_STATUS_OPEN"', said.partition("5. Bring")[2], "the new hand did not clock in")
-        self.assertRegex(said.partition("6. Which service")[2], r"timesheet +employee\.v1\.Employee +4 of 15 +301 [^$]*\nStorage paid: .*\nBandwidth ")
+        self.assertIn('"status":"DAY_STATUS_OPEN"', said.partition("7. Bring")[2], "the new hand did not clock in")
+        self.assertRegex(said.partition("6. Which service")[2], r"timesheet +employee\.v1\.Employee +4 of 15 +300 [^$]*\nStorage paid: .*\nBandwidth ")
         self.assertNotIn("\x1b", said)
         zombies = [pid for pid, state in children().items() if state == "Z"]
         self.assertGreaterEqual(len(zombies), 3, "what was killed was reaped: nothing was tried")
