@@ -25,7 +25,8 @@ CLOCKED = ["employee-2", "timesheet-2"]
 FAKETIME = next(iter(pathlib.Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1")), None)
 DISK_MB = 512
 PROBES = {"employee": ("employee.v1.EmployeeService.GetEmployee", "S0000"), "location": ("location.v1.LocationService.GetLocation", "B1"),
-          "job": ("job.v1.JobService.GetJob", "J1"), "timesheet": ("timesheet.v1.TimesheetService.ListDays", None)}
+          "job": ("job.v1.JobService.GetJob", "J1"), "timesheet": ("timesheet.v1.TimesheetService.ListDays", None),
+          "harvest": ("harvest.v1.HarvestService.ListTickets", None)}
 
 
 def free_port():
