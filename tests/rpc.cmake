@@ -18,7 +18,7 @@ target_link_libraries(furrow_rpc_world PUBLIC furrow_rpc_test_proto_server furro
                       PkgConfig::CHECK)
 # With a contract of the mesh, as stock clients call it.
 furrow_integration_test(test_rpc furrow_rpc furrow_proto_job furrow_proto_job_client)
-foreach(name test_stream test_rpc_calls test_rpc_errors test_rpc_headers test_rpc_load test_rpc_trace test_idempotency
+foreach(name test_stream test_rpc_calls test_rpc_bodies test_rpc_errors test_rpc_headers test_rpc_load test_rpc_trace test_idempotency
              test_rpc_memory test_rpc_retry test_rpc_waiting test_blocking)
   furrow_integration_test(${name} furrow_rpc_world)
 endforeach()

@@ -305,6 +305,22 @@ furrow_status rpc_world_echo(rpc_world *world, const char *text, const furrow_ca
     return status;
 }
 
+void rpc_world_refuses(rpc_world *world, const rpc_raw *request, furrow_status code, const char *text)
+{
+    size_t runs = world->runs;
+    furrow_error err = rpc_world_error(world, request);
+    ck_assert_msg(err.code == code, "%s: %s instead of %s", err.text, furrow_status_name(err.code),
+                  furrow_status_name(code));
+    ck_assert_msg(strstr(err.text, text) != NULL, "\"%s\" does not say \"%s\"", err.text, text);
+    ck_assert_uint_eq(world->runs, runs);
+}
+
+void rpc_world_alive(rpc_world *world)
+{
+    ck_assert_ok(rpc_world_echo(world, "alive", NULL, failure));
+    ck_assert_uint_eq(furrow_server_calls(world->server), 0);
+}
+
 int rpc_world_main(const char *name, const TTest *const tests[], size_t count)
 {
     Suite *suite = suite_create(name);

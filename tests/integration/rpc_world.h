@@ -85,6 +85,10 @@ const furrow_msg *rpc_world_raw(rpc_world *world, const rpc_raw *request);
 const char *rpc_world_text(rpc_world *world, const rpc_raw *request);
 /* The same for an answer that must be an error. */
 furrow_error rpc_world_error(rpc_world *world, const rpc_raw *request);
+/* It is refused with @code and a text that has @text in it, and no handler has run. */
+void rpc_world_refuses(rpc_world *world, const rpc_raw *request, furrow_status code, const char *text);
+/* The server answers as before, and nothing of what was is still under way. */
+void rpc_world_alive(rpc_world *world);
 
 /* Packed in the world's arena. */
 furrow_bytes rpc_world_pack(rpc_world *world, const ProtobufCMessage *message);
