@@ -126,6 +126,11 @@ static bool take_sum(furrow_sums *self, furrow_bytes group, furrow_bytes text)
     return true;
 }
 
+static furrow_status no_memory_for_sums(furrow_error *err)
+{
+    return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "no memory to compare totals");
+}
+
 static furrow_status take_pairs(furrow_sums *self, const furrow_value *answer, take_pair *take, uint64_t *cursor,
                                 size_t *count, furrow_error *err)
 {
@@ -137,8 +142,7 @@ static furrow_status take_pairs(furrow_sums *self, const furrow_value *answer, t
     *count = list->count / 2;
     for (size_t i = 0; i < list->count; i += 2) {
         if (list->items[i].kind != FURROW_VALUE_TEXT || list->items[i + 1].kind != FURROW_VALUE_TEXT) continue;
-        if (!take(self, list->items[i].text, list->items[i + 1].text))
-            return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "no memory to compare totals");
+        if (!take(self, list->items[i].text, list->items[i + 1].text)) return no_memory_for_sums(err);
     }
     return FURROW_OK;
 }
@@ -163,43 +167,50 @@ static furrow_status walk_hash(furrow_sums *self, furrow_bytes key, take_pair *t
     return status;
 }
 
-/* The groups that can be found in their order. */
+/* The next of the groups that can be found in their order, behind *last, which moves on; *count 0: that was all. */
+static furrow_status take_ordered(furrow_sums *self, furrow_bytes *last, char **kept, size_t *count, furrow_error *err)
+{
+    char limit[24];
+    furrow_value members;
+    snprintf(limit, sizeof limit, "%d", GROUPS);
+    furrow_arena_reset(self->arena);
+    const furrow_bytes argv[] = {FURROW_BYTES_LITERAL("ZRANGEBYLEX"),
+                                 self->table->groups_key,
+                                 *last,
+                                 FURROW_BYTES_LITERAL("+"),
+                                 FURROW_BYTES_LITERAL("LIMIT"),
+                                 FURROW_BYTES_LITERAL("0"),
+                                 furrow_bytes_of(limit)};
+    furrow_status status = furrow_store_command(self->table->store, argv, 7, self->arena, &members, err);
+    if (status) return status;
+    if (members.kind != FURROW_VALUE_LIST)
+        return furrow_fail(err, FURROW_INTERNAL, "redis: ZRANGEBYLEX answered something else");
+    const entry *of = NULL;
+    for (size_t i = 0; i < members.count; i++) {
+        entry *one = members.items[i].kind == FURROW_VALUE_TEXT ? entry_of_group(self, members.items[i].text) : NULL;
+        if (!one) return no_memory_for_sums(err);
+        one->ordered = true;
+        of = one;
+    }
+    *count = members.count;
+    if (!of) return FURROW_OK;
+    free(*kept);
+    *kept = malloc(of->len + 1);
+    if (!*kept) return no_memory_for_sums(err);
+    (*kept)[0] = '(';
+    memcpy(*kept + 1, of->group, of->len);
+    *last = (furrow_bytes){*kept, of->len + 1};
+    return FURROW_OK;
+}
+
 static furrow_status walk_order(furrow_sums *self, furrow_error *err)
 {
-    furrow_bytes last = {"-", 1};
-    char *from = NULL, limit[24];
-    furrow_status status = FURROW_OK;
+    furrow_bytes last = FURROW_BYTES_LITERAL("-");
+    char *kept = NULL;
     size_t count = GROUPS;
-    snprintf(limit, sizeof limit, "%d", GROUPS);
-    while (!status && count == GROUPS) {
-        furrow_value members;
-        furrow_arena_reset(self->arena);
-        const furrow_bytes argv[] = {FURROW_BYTES_LITERAL("ZRANGEBYLEX"),
-                                     self->table->groups_key,
-                                     last,
-                                     FURROW_BYTES_LITERAL("+"),
-                                     FURROW_BYTES_LITERAL("LIMIT"),
-                                     FURROW_BYTES_LITERAL("0"),
-                                     furrow_bytes_of(limit)};
-        status = furrow_store_command(self->table->store, argv, 7, self->arena, &members, err);
-        if (!status && members.kind != FURROW_VALUE_LIST)
-            status = furrow_fail(err, FURROW_INTERNAL, "redis: ZRANGEBYLEX answered something else");
-        count = status ? 0 : members.count;
-        entry *of = NULL;
-        for (size_t i = 0; i < count; i++) {
-            of = members.items[i].kind == FURROW_VALUE_TEXT ? entry_of_group(self, members.items[i].text) : NULL;
-            if (!of) return free(from), furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "no memory to compare totals");
-            of->ordered = true;
-        }
-        free(from);
-        from = of ? malloc(of->len + 1) : NULL;
-        if (of && !from) return furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "no memory to compare totals");
-        if (!from) break;
-        from[0] = '(';
-        memcpy(from + 1, of->group, of->len);
-        last = (furrow_bytes){from, of->len + 1};
-    }
-    free(from);
+    furrow_status status = FURROW_OK;
+    while (!status && count == GROUPS) status = take_ordered(self, &last, &kept, &count, err);
+    free(kept);
     return status;
 }
 
