@@ -65,29 +65,35 @@ static furrow_status no_holder(const ticket_facts *facts, furrow_error *err)
     const Harvest__V1__Scan *scan = facts->scan;
     const char *what = scan->badge[0] ? "badge" : "employee", *which = scan->badge[0] ? scan->badge : scan->employee_id;
     if (facts->people_count == 0)
-        return furrow_fail(err, FURROW_FAILED_PRECONDITION, "%s %s is not known here", what, which);
+        return furrow_fail_reason(err, FURROW_FAILED_PRECONDITION, "EMPLOYEE_UNKNOWN", "%s %s is not known here", what,
+                                  which);
     const Harvest__V1__Employee *one = facts->people[facts->people_count - 1];
     const char *ended = one->ended_at ? furrow_timestamp_date(furrow_timestamp_ns(one->ended_at), facts->arena) : "";
-    return furrow_fail(err, FURROW_FAILED_PRECONDITION, "%s %s: %s was not employed any more when it was picked%s%s",
-                       what, which, one->display_name, ended && ended[0] ? ", since " : "", ended ? ended : "");
+    return furrow_fail_reason(err, FURROW_FAILED_PRECONDITION, "NOT_EMPLOYED_THEN",
+                              "%s %s: %s was not employed any more when it was picked%s%s", what, which,
+                              one->display_name, ended && ended[0] ? ", since " : "", ended ? ended : "");
 }
 
 static furrow_status check_job(const char *id, const Harvest__V1__Job *job, furrow_error *err)
 {
-    if (!job) return furrow_fail(err, FURROW_FAILED_PRECONDITION, "job %s is not known here", id);
+    if (!job) return furrow_fail_reason(err, FURROW_FAILED_PRECONDITION, "JOB_UNKNOWN", "job %s is not known here", id);
     if (job->status != JOB__V1__JOB_STATUS__JOB_STATUS_OPEN)
-        return furrow_fail(err, FURROW_FAILED_PRECONDITION, "job %s (%s) is closed", id, job->name);
+        return furrow_fail_reason(err, FURROW_FAILED_PRECONDITION, "JOB_CLOSED", "job %s (%s) is closed", id,
+                                  job->name);
     if (job->pay->type != JOB__V1__PAY_TYPE__PAY_TYPE_PIECE || !job->pay->unit[0])
-        return furrow_fail(err, FURROW_FAILED_PRECONDITION, "job %s (%s) is paid by the hour: it has no pieces", id,
-                           job->name);
+        return furrow_fail_reason(err, FURROW_FAILED_PRECONDITION, "JOB_WITHOUT_PIECES",
+                                  "job %s (%s) is paid by the hour: it has no pieces", id, job->name);
     return FURROW_OK;
 }
 
 static furrow_status check_location(const char *id, const Harvest__V1__Location *location, furrow_error *err)
 {
-    if (!location) return furrow_fail(err, FURROW_FAILED_PRECONDITION, "location %s is not known here", id);
+    if (!location)
+        return furrow_fail_reason(err, FURROW_FAILED_PRECONDITION, "LOCATION_UNKNOWN", "location %s is not known here",
+                                  id);
     if (location->status == LOCATION__V1__LOCATION_STATUS__LOCATION_STATUS_OPEN) return FURROW_OK;
-    return furrow_fail(err, FURROW_FAILED_PRECONDITION, "location %s (%s) is closed", id, location->name);
+    return furrow_fail_reason(err, FURROW_FAILED_PRECONDITION, "LOCATION_CLOSED", "location %s (%s) is closed", id,
+                              location->name);
 }
 
 /* ---- a scan ---- */
@@ -155,9 +161,9 @@ static furrow_status note_change(Harvest__V1__Ticket *next, const char *by, cons
 {
     size_t count = next->n_corrections;
     if (count >= HARVEST_CORRECTIONS_MAX)
-        return furrow_fail(err, FURROW_FAILED_PRECONDITION,
-                           "ticket %s was changed %d times: void it, and record another", next->id,
-                           HARVEST_CORRECTIONS_MAX);
+        return furrow_fail_reason(err, FURROW_FAILED_PRECONDITION, "TOO_MANY_CORRECTIONS",
+                                  "ticket %s was changed %d times: void it, and record another", next->id,
+                                  HARVEST_CORRECTIONS_MAX);
     Harvest__V1__Correction **list = furrow_arena_alloc(arena, (count + 1) * sizeof *list);
     Harvest__V1__Correction *made = furrow_arena_alloc(arena, sizeof *made);
     if (!list || !made) return furrow_known_no_memory(err);
@@ -210,7 +216,8 @@ furrow_status harvest_correct_ticket(const harvest_correct_ticket_known *known, 
 {
     const Harvest__V1__CorrectTicketRequest *request = known->request;
     if (next->status == VOIDED)
-        return furrow_fail(err, FURROW_FAILED_PRECONDITION, "ticket %s is voided: record another", next->id);
+        return furrow_fail_reason(err, FURROW_FAILED_PRECONDITION, "TICKET_VOIDED",
+                                  "ticket %s is voided: record another", next->id);
     if (says(next, request)) return FURROW_OK;
     furrow_status status = check_changes(known, next, err);
     if (status == FURROW_OK) status = note_change(next, request->by, request->reason, known->now_ns, known->arena, err);

@@ -48,8 +48,8 @@ furrow_status payroll_close_period(const payroll_close_period_known *known, Payr
     int64_t last = window_period_after(&farm_calendar, first, 1) - 1;
     /* Where its days end is the farm's affair, and what comes later is adjusted: refused is what is over nowhere. */
     if (known->now_ns < (last + 1) * DAY_NS - EAST_NS)
-        return furrow_fail(err, FURROW_FAILED_PRECONDITION, "the period %s is not over; its last day is %s", known->id,
-                           window_date(last, date));
+        return furrow_fail_reason(err, FURROW_FAILED_PRECONDITION, "PERIOD_NOT_OVER",
+                                  "the period %s is not over; its last day is %s", known->id, window_date(last, date));
     next->last_date = furrow_arena_strdup(known->arena, window_date(last, date));
     next->status = PAYROLL__V1__PERIOD_STATUS__PERIOD_STATUS_CLOSED;
     next->closed_by = known->request->by;

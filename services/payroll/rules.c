@@ -153,9 +153,10 @@ furrow_status rules_minimum_wage(const Payroll__V1__RuleSet *rules, const rules_
             highest = row->cents_per_hour;
     }
     if (!highest)
-        return furrow_fail(err, FURROW_FAILED_PRECONDITION,
-                           "the rules of pay \"%s\" have no minimum wage for %s and an employer of %lld; add a row",
-                           rules->id, window_date(day, date), (long long)employer->size);
+        return furrow_fail_reason(
+            err, FURROW_FAILED_PRECONDITION, "NO_RULE_OF_PAY",
+            "the rules of pay \"%s\" have no minimum wage for %s and an employer of %lld; add a row", rules->id,
+            window_date(day, date), (long long)employer->size);
     *out = highest;
     return FURROW_OK;
 }
@@ -180,6 +181,7 @@ furrow_status rules_method(const Payroll__V1__RuleSet *rules, int64_t day, const
         *out = rules->methods[i];
         return FURROW_OK;
     }
-    return furrow_fail(err, FURROW_FAILED_PRECONDITION, "the rules of pay \"%s\" have no method for %s; add a row",
-                       rules->id, window_date(day, date));
+    return furrow_fail_reason(err, FURROW_FAILED_PRECONDITION, "NO_RULE_OF_PAY",
+                              "the rules of pay \"%s\" have no method for %s; add a row", rules->id,
+                              window_date(day, date));
 }

@@ -235,9 +235,9 @@ furrow_status statements_issue(const statements_issuing *what, furrow_arena *are
     bool closed = false;
     furrow_status status = is_closed(what->service, what->first_day, arena, &closed, err);
     if (status == FURROW_OK && !closed)
-        return furrow_fail(err, FURROW_FAILED_PRECONDITION,
-                           "the period %s is not closed; ClosePeriod first, or PreviewStatement",
-                           window_date(what->first_day, date));
+        return furrow_fail_reason(err, FURROW_FAILED_PRECONDITION, "PERIOD_NOT_CLOSED",
+                                  "the period %s is not closed; ClosePeriod first, or PreviewStatement",
+                                  window_date(what->first_day, date));
     if (status == FURROW_OK) status = issue_earlier(what, arena, err);
     return status == FURROW_OK ? issue_one(*what, arena, out, err) : status;
 }

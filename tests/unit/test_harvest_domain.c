@@ -73,6 +73,12 @@ static void refused(furrow_status status, const char *text)
     ck_assert_msg(got == status && strstr(err.text, text), "%s: %s: %s", text, furrow_status_name(got), err.text);
 }
 
+static void refused_because(const char *reason, const char *text)
+{
+    refused(FURROW_FAILED_PRECONDITION, text);
+    ck_assert_str_eq(err.reason, reason);
+}
+
 START_TEST(a_scan_becomes_a_ticket)
 {
     ck_assert_int_eq(record(), FURROW_OK);
@@ -107,24 +113,24 @@ END_TEST
 START_TEST(wrong_scans_are_refused_with_a_reason)
 {
     facts.people_count = 0;
-    refused(FURROW_FAILED_PRECONDITION, "badge 100 is not known here");
+    refused_because("EMPLOYEE_UNKNOWN", "badge 100 is not known here");
     scan.badge = "", scan.employee_id = "E9";
-    refused(FURROW_FAILED_PRECONDITION, "employee E9 is not known here");
+    refused_because("EMPLOYEE_UNKNOWN", "employee E9 is not known here");
     scan.employee_id = "";
     refused(FURROW_INVALID_ARGUMENT, "by badge or by employee_id");
     scan.badge = "100", scan.employee_id = "E1";
     refused(FURROW_INVALID_ARGUMENT, "by badge or by employee_id");
     scan.employee_id = "", facts.people_count = 1;
     facts.job = NULL;
-    refused(FURROW_FAILED_PRECONDITION, "job J1 is not known here");
+    refused_because("JOB_UNKNOWN", "job J1 is not known here");
     facts.job = &job, job.status = JOB__V1__JOB_STATUS__JOB_STATUS_CLOSED;
-    refused(FURROW_FAILED_PRECONDITION, "job J1 (Citrus) is closed");
+    refused_because("JOB_CLOSED", "job J1 (Citrus) is closed");
     job.status = JOB__V1__JOB_STATUS__JOB_STATUS_OPEN, pay.type = JOB__V1__PAY_TYPE__PAY_TYPE_HOURLY;
-    refused(FURROW_FAILED_PRECONDITION, "is paid by the hour: it has no pieces");
+    refused_because("JOB_WITHOUT_PIECES", "is paid by the hour: it has no pieces");
     pay.type = JOB__V1__PAY_TYPE__PAY_TYPE_PIECE, facts.location = NULL;
-    refused(FURROW_FAILED_PRECONDITION, "location B1 is not known here");
+    refused_because("LOCATION_UNKNOWN", "location B1 is not known here");
     facts.location = &block, block.status = LOCATION__V1__LOCATION_STATUS__LOCATION_STATUS_CLOSED;
-    refused(FURROW_FAILED_PRECONDITION, "location B1 (Block) is closed");
+    refused_because("LOCATION_CLOSED", "location B1 (Block) is closed");
     block.status = LOCATION__V1__LOCATION_STATUS__LOCATION_STATUS_OPEN;
     scan.picked_at = furrow_timestamp_new(NOW + 6 * MINUTE, arena);
     refused(FURROW_INVALID_ARGUMENT, "minutes in the future");
@@ -153,7 +159,7 @@ START_TEST(tickets_of_who_has_left_count_if_the_work_was_before)
     ana.status = GONE, ana.ended_at = furrow_timestamp_new(NOW - HOUR, arena);
     ck_assert_int_eq(record(), FURROW_OK); /* picked two hours ago */
     scan.picked_at = furrow_timestamp_new(NOW - 30 * MINUTE, arena);
-    refused(FURROW_FAILED_PRECONDITION, "Ana was not employed any more when it was picked, since ");
+    refused_because("NOT_EMPLOYED_THEN", "Ana was not employed any more when it was picked, since ");
 }
 END_TEST
 
