@@ -20,7 +20,7 @@
 #include <sys/auxv.h>
 #include <uv.h>
 
-#define CHECK_PAGE    200 /* of days so many can be unpacked: wire/message.h */
+#define CHECK_PAGE    200 /* of whatever is asked for */
 #define CHECK_BYTES   ((size_t)64 << 20)
 #define CHECK_READERS 4
 #define SUM_KEY       112

@@ -134,7 +134,7 @@ static void add_time(writing *to, const Payroll__V1__WorkDay *day, int64_t numbe
 static void add_day(writing *to, const Payroll__V1__WorkDay *day)
 {
     int64_t number;
-    if (!window_day(day->date, &number)) {
+    if (!calendar_day(day->date, &number)) {
         add_problem(to, day->id, "\"%s\" is no date; nothing of it is paid", day->date);
         return;
     }
@@ -183,7 +183,7 @@ static void add_ticket(writing *to, const Payroll__V1__Ticket *ticket, const cha
 {
     int64_t number;
     if (ticket->status != HARVEST__V1__TICKET_STATUS__TICKET_STATUS_RECORDED) return;
-    if (!window_day(ticket->date, &number)) {
+    if (!calendar_day(ticket->date, &number)) {
         add_problem(to, ticket->id, "\"%s\" is no date; it is not paid", ticket->date);
         return;
     }

@@ -1,5 +1,5 @@
 /* One function per method that is no command, get or list. */
-#include "payroll/window.h"
+#include "payroll/calendar.h"
 #include "payroll/statements.h"
 #include "payroll/v1/payroll.access.h"
 #include "payroll/v1/payroll.server.h"
@@ -8,10 +8,10 @@ furrow_status payroll_preview_statement(furrow_call *call, const Payroll__V1__Pr
                                         Payroll__V1__Statement *response, furrow_error *err)
 {
     int64_t day;
-    if (!window_day(request->period_id, &day))
+    if (!calendar_day(request->period_id, &day))
         return furrow_fail_field(err, "period_id", "\"%.20s\" is no date; name any day of the period, as 2026-01-05",
                                  request->period_id);
-    return statements_compute(furrow_service_of(call), request->employee_id, window_period_of(&farm_calendar, day),
+    return statements_compute(furrow_service_of(call), request->employee_id, calendar_period_of(&farm_calendar, day),
                               furrow_call_arena(call), response, err);
 }
 
@@ -20,7 +20,7 @@ furrow_status payroll_issue_statement(furrow_call *call, const Payroll__V1__Issu
 {
     int64_t first_day;
     furrow_written written;
-    furrow_status status = window_period_of_id(&farm_calendar, "period_id", request->period_id, &first_day, err);
+    furrow_status status = calendar_period_of_id(&farm_calendar, "period_id", request->period_id, &first_day, err);
     if (status != FURROW_OK) return status;
     const statements_issuing what = {.service = furrow_service_of(call),
                                      .employee_id = request->employee_id,

@@ -73,7 +73,7 @@ static furrow_status issue_to(furrow_service *service, const char *employee_id, 
     int64_t first_day = 0;
     furrow_written written;
     furrow_command command = furrow_service_command(WRITE_MS);
-    furrow_status status = window_period_of_id(&farm_calendar, "id", at_hand.period, &first_day, err);
+    furrow_status status = calendar_period_of_id(&farm_calendar, "id", at_hand.period, &first_day, err);
     const statements_issuing what = {.service = service,
                                      .employee_id = employee_id,
                                      .first_day = first_day,

@@ -79,7 +79,7 @@ static Payroll__V1__Line *finish_line(const lines_made *lines, const lines_line 
     ratio_text(from->sum.rate, rate);
     if (from->sum.rate.num) line->rate = furrow_arena_strdup(lines->arena, rate);
     if (from->sum.week != LINES_NO_WEEK)
-        line->week = furrow_arena_strdup(lines->arena, window_date(from->sum.week, week));
+        line->week = furrow_arena_strdup(lines->arena, calendar_date(from->sum.week, week));
     line->n_day_ids = from->day_count;
     line->day_ids = (char **)from->days;
     line->n_ticket_ids = from->ticket_count;

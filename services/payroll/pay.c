@@ -376,9 +376,9 @@ static furrow_status check_day(const pay_work *work, const char *what, int64_t d
     char date[11];
     if (day < work->first_day || day >= work->first_day + (int64_t)work->weeks * DAYS)
         return furrow_fail(err, FURROW_INVALID_ARGUMENT, "%s of %s is outside of the pay period", what,
-                           window_date(day, date));
+                           calendar_date(day, date));
     if (day < *previous)
-        return furrow_fail(err, FURROW_INVALID_ARGUMENT, "%s of %s is out of order", what, window_date(day, date));
+        return furrow_fail(err, FURROW_INVALID_ARGUMENT, "%s of %s is out of order", what, calendar_date(day, date));
     *previous = day;
     return FURROW_OK;
 }
@@ -394,7 +394,7 @@ static furrow_status check_work(const pay_work *work, furrow_error *err)
         status = check_day(work, "time", span->day, &day, err);
         if (status == FURROW_OK && (span->end_s <= span->start_s || (i > 0 && span->start_s < span[-1].end_s)))
             return furrow_fail(err, FURROW_INVALID_ARGUMENT, "time of %s overlaps, or ends before it starts",
-                               window_date(day, date));
+                               calendar_date(day, date));
     }
     day = work->first_day;
     for (size_t i = 0; status == FURROW_OK && i < work->piece_count; i++)

@@ -19,8 +19,8 @@ typedef struct validity {
 static validity validity_of(const char *from, const char *to, const Payroll__V1__EmployerSize *employers)
 {
     validity valid = {.to = FOREVER, .max = INT64_MAX};
-    window_day(from, &valid.from);
-    if (to[0]) window_day(to, &valid.to);
+    calendar_day(from, &valid.from);
+    if (to[0]) calendar_day(to, &valid.to);
     if (employers) valid.min = employers->min;
     if (employers && employers->max) valid.max = employers->max;
     return valid;
@@ -35,10 +35,10 @@ static furrow_status check_validity(const char *row, size_t at, const char *from
                                     const Payroll__V1__EmployerSize *employers, furrow_error *err)
 {
     int64_t first, last = FOREVER;
-    if (!window_day(from, &first))
+    if (!calendar_day(from, &first))
         return furrow_fail(err, FURROW_INVALID_ARGUMENT, "%s[%zu].from: \"%.20s\" is no date; write 2026-01-01", row,
                            at, from);
-    if (to[0] && !window_day(to, &last))
+    if (to[0] && !calendar_day(to, &last))
         return furrow_fail(err, FURROW_INVALID_ARGUMENT,
                            "%s[%zu].to: \"%.20s\" is no date; write 2026-12-31, or leave it out", row, at, to);
     if (last < first)
@@ -156,7 +156,7 @@ furrow_status rules_minimum_wage(const Payroll__V1__RuleSet *rules, const rules_
         return furrow_fail_reason(
             err, FURROW_FAILED_PRECONDITION, "NO_RULE_OF_PAY",
             "the rules of pay \"%s\" have no minimum wage for %s and an employer of %lld; add a row", rules->id,
-            window_date(day, date), (long long)employer->size);
+            calendar_date(day, date), (long long)employer->size);
     *out = highest;
     return FURROW_OK;
 }
@@ -183,5 +183,5 @@ furrow_status rules_method(const Payroll__V1__RuleSet *rules, int64_t day, const
     }
     return furrow_fail_reason(err, FURROW_FAILED_PRECONDITION, "NO_RULE_OF_PAY",
                               "the rules of pay \"%s\" have no method for %s; add a row", rules->id,
-                              window_date(day, date));
+                              calendar_date(day, date));
 }

@@ -7,7 +7,7 @@
 #define FURROW_PAYROLL_RULES_H
 
 #include "payroll/ratio.h"
-#include "payroll/window.h"
+#include "payroll/calendar.h"
 
 /* Whose rules are asked for. */
 typedef struct rules_employer {

@@ -1,6 +1,6 @@
 /* What the payroll service has of its own beside its contract: its rules, its periods, and who pays by them. */
 #include "payroll/issue.h"
-#include "payroll/window.h"
+#include "payroll/calendar.h"
 #include "payroll/pay.h"
 #include "payroll/statements.h"
 #include "payroll/v1/payroll.server.h"
@@ -30,7 +30,7 @@ static furrow_status prepare_rules(furrow_error *err)
     if (!config->rules_file)
         return furrow_fail(err, FURROW_INVALID_ARGUMENT,
                            "PAYROLL_RULES is not set: name the file with the rules of pay");
-    if (!window_day(config->period_start, &farm_calendar.anchor_day))
+    if (!calendar_day(config->period_start, &farm_calendar.anchor_day))
         return furrow_fail(err, FURROW_INVALID_ARGUMENT, "PAYROLL_PERIOD_START is \"%.20s\": no date; write 2026-01-05",
                            config->period_start);
     farm_calendar.weeks = config->period_weeks;

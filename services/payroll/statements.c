@@ -7,13 +7,13 @@
 #include "base/clock.h"
 #include "payroll/adjust.h"
 #include "payroll/book.h"
-#include "payroll/window.h"
+#include "payroll/calendar.h"
 #include "payroll/v1/payroll.access.h"
 #include "runtime/timestamp.h"
 
 #include <string.h>
 
-#define DAYS_MAX (PAY_WEEKS_MAX * WINDOW_WEEK)
+#define DAYS_MAX (PAY_WEEKS_MAX * CALENDAR_WEEK)
 #define JOBS_MAX 256  /* that somebody works on in a period */
 #define ISSUE_MS 5000 /* for the statement of an earlier period */
 
@@ -30,7 +30,7 @@ typedef struct looking {
 static char *dated_id(const looking *of, int64_t day, furrow_error *err)
 {
     char id[FURROW_ID_MAX + 1];
-    window_dated_id(of->employee_id, day, id);
+    calendar_dated_id(of->employee_id, day, id);
     char *copy = furrow_arena_strdup(of->arena, id);
     if (!copy) furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "no memory for a statement");
     return copy;
@@ -115,7 +115,7 @@ static furrow_status compute_period(const looking *of, int64_t first_day, Payrol
                      .first_day = first_day,
                      .weeks = (int32_t)farm_calendar.weeks};
     payroll_book book = {.employee_id = of->employee_id, .days = days, .jobs = jobs};
-    book.day_count = (size_t)(farm_calendar.weeks * WINDOW_WEEK);
+    book.day_count = (size_t)(farm_calendar.weeks * CALENDAR_WEEK);
     furrow_status status = read_days(of, first_day, book.day_count, days, err);
     if (status == FURROW_OK) status = read_tickets(of, first_day, &book, err);
     if (status == FURROW_OK) status = employee_rates_load(of->service, of->employee_id, of->arena, &rates, err);
@@ -127,7 +127,7 @@ static furrow_status compute_period(const looking *of, int64_t first_day, Payrol
     if (status == FURROW_OK) status = pay_compute(statements_rules, &work, of->arena, out, err);
     if (status != FURROW_OK) return status;
     out->employee_id = (char *)of->employee_id;
-    out->period_id = furrow_arena_strdup(of->arena, window_date(first_day, date));
+    out->period_id = furrow_arena_strdup(of->arena, calendar_date(first_day, date));
     out->id = dated_id(of, first_day, err);
     return out->period_id && out->id ? FURROW_OK
                                      : furrow_fail(err, FURROW_RESOURCE_EXHAUSTED, "no memory for a statement");
@@ -142,7 +142,7 @@ static furrow_status read_issued(const looking *of, int64_t first_day, const Pay
     furrow_gather_init(&gather, of->service);
     for (size_t i = 0; i < 2 * each; i++) {
         int64_t periods = i < each ? -1 - (int64_t)i : (int64_t)(i - each) + 1;
-        char *id = dated_id(of, window_period_after(&farm_calendar, first_day, periods), err);
+        char *id = dated_id(of, calendar_period_after(&farm_calendar, first_day, periods), err);
         if (!id) return FURROW_RESOURCE_EXHAUSTED;
         (void)statement_want(&gather, id);
     }
@@ -171,7 +171,7 @@ furrow_status statements_compute(furrow_service *service, const char *employee_i
     for (int64_t i = statements_config.adjusted; status == FURROW_OK && i > 0; i--) {
         Payroll__V1__Statement now = PAYROLL__V1__STATEMENT__INIT;
         if (!before[i - 1]) continue;
-        status = compute_period(&of, window_period_after(&farm_calendar, first_day, -i), &now, err);
+        status = compute_period(&of, calendar_period_after(&farm_calendar, first_day, -i), &now, err);
         if (status == FURROW_OK) status = adjust_statement(out, &now, all, count, arena, err);
     }
     return status == FURROW_OK ? status : furrow_wrap(err, "pay of %s", employee_id);
@@ -197,7 +197,7 @@ static furrow_status decide_statement(void *arg, const furrow_state *current, fu
 static furrow_status issue_one(statements_issuing what, furrow_arena *arena, furrow_written *out, furrow_error *err)
 {
     char id[FURROW_ID_MAX + 1];
-    window_dated_id(what.employee_id, what.first_day, id);
+    calendar_dated_id(what.employee_id, what.first_day, id);
     furrow_write write = {.id = id, .command = what.command, .decide = decide_statement, .arg = &what};
     return statement_write(what.service, &write, arena, out, err);
 }
@@ -207,7 +207,7 @@ static furrow_status is_closed(furrow_service *service, int64_t first_day, furro
 {
     char date[11];
     furrow_state period;
-    furrow_status status = pay_period_load(service, window_date(first_day, date), arena, &period, err);
+    furrow_status status = pay_period_load(service, calendar_date(first_day, date), arena, &period, err);
     if (status == FURROW_OK) *out = pay_period_of(&period) != NULL;
     return status;
 }
@@ -220,7 +220,7 @@ static furrow_status issue_earlier(const statements_issuing *what, furrow_arena 
         furrow_written written;
         furrow_command command = furrow_service_command(ISSUE_MS);
         statements_issuing earlier = *what;
-        earlier.first_day = window_period_after(&farm_calendar, what->first_day, -i);
+        earlier.first_day = calendar_period_after(&farm_calendar, what->first_day, -i);
         earlier.command = &command;
         status = is_closed(what->service, earlier.first_day, arena, &closed, err);
         if (status == FURROW_OK && closed) status = issue_one(earlier, arena, &written, err);
@@ -237,7 +237,7 @@ furrow_status statements_issue(const statements_issuing *what, furrow_arena *are
     if (status == FURROW_OK && !closed)
         return furrow_fail_reason(err, FURROW_FAILED_PRECONDITION, "PERIOD_NOT_CLOSED",
                                   "the period %s is not closed; ClosePeriod first, or PreviewStatement",
-                                  window_date(what->first_day, date));
+                                  calendar_date(what->first_day, date));
     if (status == FURROW_OK) status = issue_earlier(what, arena, err);
     return status == FURROW_OK ? issue_one(*what, arena, out, err) : status;
 }

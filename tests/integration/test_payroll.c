@@ -6,7 +6,7 @@
 
 #include "base/clock.h"
 #include "base/loop.h"
-#include "payroll/window.h"
+#include "payroll/calendar.h"
 #include "payroll/rules.h"
 #include "support/wait.h"
 
@@ -40,10 +40,10 @@ static char date[11], next_period[11], period[11], day_id[FURROW_ID_MAX + 1];
 static void choose_period(void)
 {
     int64_t day = (furrow_clock_wall_ns() - 28 * HOUR_NS) / (24 * HOUR_NS);
-    window_date(day, date);
-    window_date(day - 6, period);
-    window_date(day + 1, next_period);
-    window_dated_id("E1", day, day_id);
+    calendar_date(day, date);
+    calendar_date(day - 6, period);
+    calendar_date(day + 1, next_period);
+    calendar_dated_id("E1", day, day_id);
     setenv("PAYROLL_RULES", FURROW_TEST_RULES, 1);
     setenv("PAYROLL_PERIOD_START", period, 1);
 }

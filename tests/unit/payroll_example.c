@@ -67,7 +67,7 @@ Payroll__V1__RuleSet *example_rules(const char *name, furrow_arena *arena)
 static const char *day_id(int64_t day, furrow_arena *arena)
 {
     char date[11];
-    window_date(day, date);
+    calendar_date(day, date);
     return furrow_arena_printf(arena, "E1_%.4s%.2s%.2s", date, date + 5, date + 8);
 }
 
@@ -131,7 +131,7 @@ pay_work example_work(const worked_example *example, furrow_arena *arena)
                      .spans = spans,
                      .pieces = pieces,
                      .extras = extras};
-    if (!window_day(example->first_date, &work.first_day)) abort();
+    if (!calendar_day(example->first_date, &work.first_day)) abort();
     for (int day = 0; day < example->weeks * 7; day++) {
         add_worked(example, &work, spans, day, arena);
         add_picked(example, &work, pieces, day, arena);

@@ -1,7 +1,7 @@
 /* What days and rates become, what an adjustment has, and how a period is closed; without any server. */
 #include "payroll/adjust.h"
 #include "payroll/book.h"
-#include "payroll/window.h"
+#include "payroll/calendar.h"
 #include "payroll_example.h"
 
 #include <check.h>
@@ -319,7 +319,7 @@ static furrow_status close_period(char *id, const Payroll__V1__PayPeriod *presen
 static int64_t moment(const char *date, int hour)
 {
     int64_t day;
-    ck_assert(window_day(date, &day));
+    ck_assert(calendar_day(date, &day));
     return (day * 24 + hour) * 3600 * (int64_t)FURROW_NS_PER_S;
 }
 

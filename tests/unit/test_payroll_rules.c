@@ -86,7 +86,7 @@ END_TEST
 static int64_t day(const char *date)
 {
     int64_t out;
-    ck_assert(window_day(date, &out));
+    ck_assert(calendar_day(date, &out));
     return out;
 }
 
